@@ -1,0 +1,73 @@
+"""The careful way from the elements of a listing to columns: value by value, in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from reinfer_nb import wire
+from reinfer_nb._columns import Columns, typed, whole_text
+from reinfer_nb.fields import Moment, ValueType, fields_of, read_record
+from reinfer_nb.text import shown
+
+
+def columns(rows: Sequence[Any], model: type) -> Columns:
+    """Return the columns of elements, encoded or decoded, whatever they hold.
+
+    Args:
+        rows: The elements; one that is no object is a row in which everything is missing.
+        model: The definition of what they are.
+
+    Raises:
+        wire.Malformed: An element has a name twice.
+    """
+    table = fields_of(model)
+    known: dict[str, list[Any]] = {field.name: [] for field in table}
+    unknown: dict[str, list[Any]] = {}
+    problems: list[tuple[int, str]] = []
+    for number, row in enumerate(rows):
+        element = wire.decode(bytes(row)) if isinstance(row, msgspec.Raw) else row
+        is_object = isinstance(element, dict)
+        values, said = read_record(model, element if is_object else {})
+        if not is_object:
+            said = [f"the element is no object: {shown(element)}"]
+        for column, cells in known.items():
+            cells.append(values[column])
+        for column, value in values["extra"].items():
+            unknown.setdefault(column, [None] * number).append(value)
+        for cells in unknown.values():
+            cells.extend([None] * (number + 1 - len(cells)))
+        for text in values.values():
+            if isinstance(text, str) and whole_text(text) != text:
+                said.append(f"half a character is shown as \N{REPLACEMENT CHARACTER}")
+        name = shown(values.get("id"), 24)
+        problems.extend((number, f"({name}): {line}") for line in said)
+    return Columns(
+        rows=len(rows),
+        known={field.name: _column(field.type, known[field.name]) for field in table},
+        unknown={name: _plain(values) for name, values in unknown.items()},
+        problems=problems,
+    )
+
+
+def _column(value_type: type[ValueType], values: list[Any]) -> Any:
+    if value_type.dtype == np.dtype(object):
+        column = np.empty(len(values), dtype=object)
+        column[:] = values
+        return column
+    if value_type.json == pa.string() and value_type is not Moment:
+        values = [whole_text(value) for value in values]
+    kind = value_type.json
+    if isinstance(value_type.dtype, pd.DatetimeTZDtype):
+        kind = pa.timestamp(value_type.dtype.unit, str(value_type.dtype.tz))
+    return pa.array(values, kind)
+
+
+def _plain(values: list[Any]) -> Any:
+    column = typed(values)
+    return column if isinstance(column, pa.Array) else lambda: values

@@ -1,0 +1,129 @@
+"""What a user or a request wrote, held against the rules before anything is done with it.
+
+The same checks serve the client, before it sends, and the sandbox, when it receives.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.fields import Field, Operation, fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.text import listed, nearest, shown
+
+# The rule of the sibling resource bucket, taken for sources and projects too.
+NAME_RULE = "1 to 256 of the characters A-Z, a-z, 0-9, _ and -"
+ID_RULE = "16 hexadecimal digits, in lower case, such as 18ba5ce699f8da1f"
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
+_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
+
+
+def is_name(text: object) -> bool:
+    """Whether `text` can be the API name of a source, a project or a bucket."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def is_id(text: object) -> bool:
+    """Whether `text` can be the id of a source."""
+    return isinstance(text, str) and _ID.fullmatch(text) is not None
+
+
+def project_name(text: object) -> str:
+    """Return `text` if it can be a project's name.
+
+    Raises:
+        InvalidInput: It cannot; the message gives the rule.
+    """
+    if isinstance(text, str) and is_name(text):
+        return text
+    raise InvalidInput(f"A project's name is {NAME_RULE}; {shown(text)} is not.")
+
+
+def full_name(text: object) -> tuple[str, str]:
+    """Return the project and the name of a source given as "project/name".
+
+    >>> full_name("acme/support")
+    ('acme', 'support')
+
+    Raises:
+        InvalidInput: It is not of that form; the message gives the rule and what breaks it.
+    """
+    form = 'A source\'s full name is "project/name", as in "acme/support"'
+    if not isinstance(text, str):
+        raise InvalidInput(f"{form}; {shown(text)} ({type(text).__name__}) is not a text.")
+    owner, slash, name = text.partition("/")
+    if not slash:
+        raise InvalidInput(f"{form}; {shown(text)} has no slash.")
+    for part, noun in ((owner, "project"), (name, "name")):
+        if not is_name(part):
+            what = f"its {noun} {shown(part)} is not" if part else f"its {noun} is empty"
+            raise InvalidInput(f"{form}, each part {NAME_RULE}. In {shown(text)} {what}.")
+    return owner, name
+
+
+def settings(
+    operation: Operation, given: Mapping[str, Any], *, model: type = Source
+) -> dict[str, Any]:
+    """Return the settings of a create or an update as the JSON object to send.
+
+    Args:
+        operation: Which of the two.
+        given: Values by attribute name, as a user wrote them.
+        model: The definition they are held against.
+
+    Raises:
+        InvalidInput: A field is unknown or may not be written, a value is of the wrong type or
+            not allowed, or an update has nothing in it. All problems are listed at once.
+    """
+    return _held_against({field.name: field for field in fields_of(model)}, operation, given)
+
+
+def wire_settings(operation: Operation, body: Any, *, model: type = Source) -> dict[str, Any]:
+    """Return the `source` object of a request, with each value checked; names are the wire's.
+
+    Raises:
+        InvalidInput: As `settings`, but an update with nothing in it is fine.
+    """
+    if not isinstance(body, dict):
+        raise InvalidInput(f"source must be an object, not {shown(body)}.")
+    table = {field.wire: field for field in fields_of(model)}
+    return _held_against(table, operation, body, allow_nothing=True)
+
+
+def _held_against(
+    table: Mapping[str, Field],
+    operation: Operation,
+    given: Mapping[str, Any],
+    *,
+    allow_nothing: bool = False,
+) -> dict[str, Any]:
+    writable = [name for name, field in table.items() if field.may(operation)]
+    body = {}
+    problems = []
+    for name, value in given.items():
+        field = table.get(name)
+        if field is None:
+            guess = nearest(name, writable)
+            hint = f"did you mean {guess}?" if guess else f"there are {listed(writable, 20)}."
+            problems.append(f"{shown(name)} is no field of a source; {hint}")
+        elif not field.may(operation):
+            problems.append(f"{name} cannot be given in {operation}: {_why_not(field)}")
+        else:
+            try:
+                body[field.wire] = field.check(value)
+            except ValueError as error:
+                problems.append(f"{name} {error}.")
+    if problems:
+        raise InvalidInput(" ".join(problems))
+    if operation == "update" and not body and not allow_nothing:
+        raise InvalidInput(f"Nothing to update: give at least one of {listed(writable, 20)}.")
+    return body
+
+
+def _why_not(field: Field) -> str:
+    if field.name in ("owner", "name"):
+        return "a source cannot be renamed or moved, and its full name is given beside."
+    return "the tenant sets it."

@@ -1,0 +1,99 @@
+"""Everything the toolkit raises on purpose, as one tree under `ReinferError`.
+
+A message says what happened and what to do next; it never holds a token.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reinfer_nb.models import Source
+
+
+class ReinferError(Exception):
+    """The root of the tree: catch this one to catch them all."""
+
+
+class ConfigurationError(ReinferError):
+    """There is no usable endpoint and token, or what there is contradicts itself."""
+
+
+class NotConfigured(ConfigurationError):
+    """Nothing at all says which tenant to talk to."""
+
+
+class InvalidInput(ReinferError, ValueError):
+    """A name or value that cannot be right; nothing was sent and nothing was written."""
+
+
+class FileProblem(ReinferError, OSError):
+    """A file that could not be read or written; what was there before is as it was."""
+
+
+class ConnectionFailed(ReinferError):
+    """The endpoint could not be reached, or the connection broke before the answer was whole."""
+
+
+class Timeout(ConnectionFailed):
+    """No connection, or no answer, within the time allowed."""
+
+
+class ProtocolError(ReinferError):
+    """An answer that no healthy tenant gives: not JSON, not the documented shape, a redirect."""
+
+
+class AnswerError(ReinferError):
+    """The tenant said no.
+
+    Attributes:
+        status: The HTTP status of the answer.
+        server_message: The `message` of the answer, as the tenant wrote it.
+    """
+
+    def __init__(self, message: str, status: int = 0, server_message: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.server_message = server_message
+
+
+class AuthenticationError(AnswerError):
+    """401: the tenant does not know the token."""
+
+
+class PermissionDenied(AnswerError):
+    """403: the token's user lacks a permission."""
+
+
+class NotFound(AnswerError):
+    """404: no such source or project, or none that the token may see."""
+
+
+class Conflict(AnswerError):
+    """409: the name is taken.
+
+    Attributes:
+        existing: The source that has the name, when it could be looked up.
+    """
+
+    existing: Source | None = None
+
+
+class ValidationFailed(AnswerError):
+    """400, 422 and other 4xx: the tenant understood the request and refuses its content."""
+
+
+class RateLimited(AnswerError):
+    """429: too many requests, and the wait asked for is longer than this client waits."""
+
+
+class ServerError(AnswerError):
+    """5xx: the tenant failed, and kept failing when asked again."""
+
+
+class UnreadableWarning(UserWarning):
+    """Something in an answer could not be understood and is shown as missing."""
+
+
+class InsecureWarning(UserWarning):
+    """The client was told not to verify the endpoint's certificate."""

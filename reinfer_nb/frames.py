@@ -1,0 +1,162 @@
+"""Listings as DataFrames: one row an element, always every column, contract dtypes.
+
+Two ways lead there with the same result. The fast one hands the elements to Arrow still encoded;
+the careful one looks at each value in Python, and takes what Arrow refuses, a thousand rows at a
+time. Knows nothing of HTTP.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate, chain
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from reinfer_nb import _arrow, _careful, wire
+from reinfer_nb._columns import Columns, typed
+from reinfer_nb.errors import UnreadableWarning
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source, column_of_unknown
+from reinfer_nb.text import listed
+
+# As much of a listing as goes the careful way for one odd row in it.
+_BLOCK_ROWS = 1000
+_WORKERS = min(4, os.cpu_count() or 1)
+
+
+def from_listing(
+    body: bytes, *, key: str = "sources", model: type = Source
+) -> tuple[dict[str, Any], pd.DataFrame | None]:
+    """Return the answer of a listing endpoint as its envelope and a DataFrame.
+
+    Args:
+        body: The JSON text, an object with the listing as its member `key`.
+        key: The member's name.
+        model: The definition of its elements; `Source`, `Project` or `Bucket`.
+
+    Returns:
+        The object without that member; and a frame as `from_elements` makes it, or None when
+        there is no such member.
+
+    Raises:
+        Malformed: It is not JSON, not an object, the member is not a list, or a name appears
+            twice in one object.
+
+    Warns:
+        UnreadableWarning: Something could not be understood and is missing; once, naming rows.
+    """
+    try:
+        envelope, slices = wire.sliced(body, key)
+        with ThreadPoolExecutor(_WORKERS, "reinfer_nb-listing") as pool:
+            parts = list(chain.from_iterable(pool.map(lambda text: _parts(text, model), slices)))
+    except wire.Irregular:
+        envelope, rows = wire.split(body, key)
+        if rows is None:
+            return envelope, None
+        parts = [_careful.columns(rows, model)]
+    _warn(parts)
+    return envelope, _assembled(parts, model)
+
+
+def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
+    """Return decoded elements of a listing as a DataFrame.
+
+    Args:
+        rows: The elements; objects, if all is well.
+        model: The definition of what they are.
+
+    Returns:
+        One row an element, in their order, over a `RangeIndex`; the columns of `model` with
+        their dtypes, then one for each unknown field, by name.
+
+    Warns:
+        UnreadableWarning: Something could not be understood and is missing; once, naming rows.
+    """
+    parts = [_careful.columns(rows, model)]
+    _warn(parts)
+    return _assembled(parts, model)
+
+
+def _parts(text: memoryview, model: type) -> list[Columns]:
+    """Return the columns of a slice, in as few parts as Arrow lets it fall into."""
+    try:
+        return [_arrow.columns(text, model)]
+    except _arrow.Refused:
+        rows = wire.elements(text)
+    parts = []
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS]
+        try:
+            parts.append(_arrow.columns(b",".join(block), model))
+        except _arrow.Refused:
+            parts.append(_careful.columns(block, model))
+    return parts
+
+
+def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:
+    parts = parts or [_careful.columns([], model)]
+    columns: dict[str, Any] = {}
+    for field in fields_of(model):
+        columns[field.name] = _column(field.type.dtype, [part.known[field.name] for part in parts])
+    for name in sorted({name for part in parts for name in part.unknown}):
+        column = name
+        while column in columns:
+            column = column_of_unknown(column, columns)
+        columns[column] = _unknown([part.unknown_column(name) for part in parts])
+    return pd.DataFrame(columns, copy=False)
+
+
+def _column(dtype: Any, pieces: list[Any]) -> Any:
+    if isinstance(dtype, np.dtype):
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+    return dtype.__from_arrow__(pa.chunked_array(pieces))
+
+
+_UNKNOWN_DTYPES = {
+    pa.string(): pd.StringDtype(na_value=np.nan),
+    pa.int64(): pd.Int64Dtype(),
+    pa.bool_(): pd.BooleanDtype(),
+    pa.float64(): pd.Float64Dtype(),
+}
+
+
+def _unknown(pieces: list[pa.Array | list[Any]]) -> Any:
+    """Return a column of an unknown field: of one plain dtype if it has one, else of objects."""
+    plain = [piece for piece in pieces if isinstance(piece, pa.Array)]
+    kinds = {piece.type for piece in plain} - {pa.null()}
+    if len(plain) == len(pieces) and len(kinds) == 1:
+        (kind,) = kinds
+        return _column(_UNKNOWN_DTYPES[kind], [piece.cast(kind) for piece in plain])
+    values = [
+        value
+        for piece in pieces
+        for value in (piece.to_pylist() if isinstance(piece, pa.Array) else piece)
+    ]
+    column = typed(values)
+    if isinstance(column, pa.Array) and column.type != pa.null():
+        return _column(_UNKNOWN_DTYPES[column.type], [column])
+    objects = np.empty(len(values), dtype=object)
+    objects[:] = values
+    return objects
+
+
+def _warn(parts: list[Columns]) -> None:
+    starts = accumulate((part.rows for part in parts), initial=0)
+    problems = [
+        f"row {start + row:,} {line}"
+        for part, start in zip(parts, starts, strict=False)
+        for row, line in part.problems
+    ]
+    if problems:
+        warnings.warn(
+            f"{len(problems):,} values in {sum(part.rows for part in parts):,} rows could not be "
+            f"understood and are missing: {listed(problems)}",
+            UnreadableWarning,
+            stacklevel=4,
+        )

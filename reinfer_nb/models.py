@@ -1,0 +1,297 @@
+"""What a tenant's answers are about: sources, and beside them projects, buckets and the user.
+
+`Source` is the one definition of a source. Its annotations are the table that frames, checks,
+forms and the sandbox are made from; a new field is one more line here. The facts are those of
+the product's reference page and of the vendor's command-line client `re` 0.39.1.
+"""
+
+from __future__ import annotations
+
+import html
+import types
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any, Self, TypedDict
+
+import pandas as pd
+
+from reinfer_nb.errors import ProtocolError, UnreadableWarning
+from reinfer_nb.fields import About, fields_of, read_record
+from reinfer_nb.text import listed, shown, visible
+
+LANGUAGES: Mapping[str, str] = types.MappingProxyType(
+    {"en": "English", "de": "German", "xlm": "Multilingual"}
+)
+KINDS: Mapping[str, str] = types.MappingProxyType(
+    {
+        "call": "calls",
+        "chat": "chats",
+        "unknown": "not said",
+        "ixp_design": "document extraction, at design time",
+        "ixp_runtime": "document extraction, at run time",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Record:
+    """An object of an answer: immutable, comparable, shown as text and as HTML.
+
+    Attributes:
+        extra: Fields of the answer that the definition does not know, by their JSON name.
+    """
+
+    extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "extra", types.MappingProxyType(dict(self.extra)))
+
+    @classmethod
+    def from_wire(cls, data: object) -> Self:
+        """Return the JSON object of an answer as an instance.
+
+        Args:
+            data: The decoded JSON object; absent and null fields become `None`.
+
+        Raises:
+            ProtocolError: It is not an object, or a field that every answer has is not there.
+
+        Warns:
+            UnreadableWarning: A field could not be understood and is `None`.
+        """
+        noun = cls.__name__.lower()
+        if not isinstance(data, dict):
+            raise ProtocolError(f"The answer holds {shown(data)} where a {noun} was due.")
+        values, problems = read_record(cls, data)
+        missing = [f.wire for f in fields_of(cls) if f.required and values[f.name] is None]
+        if missing:
+            raise ProtocolError(f"The answer's {noun} has no readable {listed(missing)}.")
+        if problems:
+            warnings.warn(
+                f"Of the {noun} {shown(next(iter(values.values())))}, shown as missing: "
+                + "; ".join(problems),
+                UnreadableWarning,
+                stacklevel=3,
+            )
+        return cls(**values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A mapping proxy cannot be pickled; the plain dictionary can.
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        for name, value in values.items():
+            if isinstance(value, types.MappingProxyType):
+                values[name] = dict(value)
+        return _rebuilt, (type(self), values)
+
+    def _shown(self) -> dict[str, str]:
+        rows = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "extra"}
+        rows |= {f"extra[{name!r}]": value for name, value in self.extra.items()}
+        return {name: _as_text(value) for name, value in rows.items() if value is not None}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self._shown().items())})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(visible(name))}</th>"
+            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
+            for name, value in self._shown().items()
+        )
+        return f"<table class='dataframe'><tbody>{rows}</tbody></table>"
+
+
+def _rebuilt(cls: type[Record], values: dict[str, Any]) -> Record:
+    return cls(**values)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, Mapping):
+        value = dict(value)
+    return visible(repr(value))
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Source(Record):
+    """A source of comments, as the tenant last told of it.
+
+    >>> client.source("claims/motor-inbox").language
+    'en'
+
+    Missing values are `None`; timestamps are aware, in UTC, exact to the microsecond.
+    """
+
+    id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
+    owner: Annotated[str, About("The project that owns the source.")]
+    name: Annotated[str, About("API name, unique in its project.")]
+    title: Annotated[
+        str | None,
+        About("One line, for people.", create=True, update=True, default=""),
+    ] = None
+    description: Annotated[
+        str | None,
+        About("Longer text, for people.", create=True, update=True, default="", multiline=True),
+    ] = None
+    language: Annotated[
+        str | None,
+        About(
+            "Language of the comments.", create=True, update=True, allowed=LANGUAGES, default="en"
+        ),
+    ] = None
+    kind: Annotated[
+        str | None,
+        About(
+            "What the comments are.",
+            wire="_kind",
+            create=True,
+            update=True,
+            allowed=KINDS,
+            open=True,
+            default="unknown",
+        ),
+    ] = None
+    bucket_id: Annotated[
+        str | None,
+        About(
+            "Bucket from which data is loaded; None detaches it.",
+            create=True,
+            update=True,
+            nullable=True,
+        ),
+    ] = None
+    email_transform_tag: Annotated[
+        str | None, About("How emails are cleaned on arrival.", create=True, update=True)
+    ] = None
+    should_translate: Annotated[
+        bool | None,
+        About("Whether comments are translated.", create=True, update=True, default=False),
+    ] = None
+    sensitive_properties: Annotated[
+        tuple[str, ...] | None,
+        About(
+            "Properties hidden from users who may not see sensitive ones.",
+            create=True,
+            update=True,
+            default=(),
+        ),
+    ] = ()
+    email_transform_version: Annotated[
+        int | None, About("Version of the email transform.", create=True, update=True)
+    ] = None
+    created_at: Annotated[datetime | None, About("When it was created.")] = None
+    updated_at: Annotated[datetime | None, About("When its settings last changed.")] = None
+    last_modified: Annotated[datetime | None, About("When it last changed.")] = None
+
+    @property
+    def full_name(self) -> str:
+        """The project and the name, as the API's paths and this toolkit take them."""
+        return f"{self.owner}/{self.name}"
+
+    def to_series(self) -> pd.Series:
+        """Return the source as a row of a listing, unknown fields included.
+
+        >>> client.source("claims/motor-inbox").to_series()["should_translate"]
+        False
+
+        Returns:
+            A Series of dtype `object` over the columns of `Client.sources`, with what those
+            columns hold for missing values.
+        """
+        row = {}
+        for column in fields_of(type(self)):
+            value = getattr(self, column.name)
+            if value is None:
+                value = column.type.absent
+            elif isinstance(value, datetime):
+                value = pd.Timestamp(value).as_unit("us")
+            row[column.name] = value
+        return pd.Series(row | unknown_columns(self.extra, row), dtype=object)
+
+
+def unknown_columns(extra: Mapping[str, Any], known: object) -> dict[str, Any]:
+    """Return unknown fields by the column each gets, clear of the known columns.
+
+    Args:
+        extra: Unknown fields by their JSON name.
+        known: The names of the known columns, as a container.
+    """
+    return {column_of_unknown(name, known): value for name, value in extra.items()}
+
+
+def column_of_unknown(name: str, known: Any) -> str:
+    """Return the column of an unknown field: its JSON name, unless a known column has that."""
+    return f"extra.{name}" if name in known else name
+
+
+class SourceSettings(TypedDict, total=False):
+    """What may be given to `Client.create_source` and `Client.update_source`.
+
+    For the editor's sake; `Source` is the definition, and a test holds the two together.
+    """
+
+    title: str
+    description: str
+    language: str
+    kind: str
+    bucket_id: str | None
+    email_transform_tag: str
+    should_translate: bool
+    sensitive_properties: list[str] | tuple[str, ...] | set[str]
+    email_transform_version: int
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Project(Record):
+    """A project: what owns sources and buckets, and what permissions are given on."""
+
+    id: Annotated[str | None, About("Identifier, in hexadecimal digits.")] = None
+    name: Annotated[str, About("API name.")]
+    title: Annotated[str | None, About("One line, for people.")] = None
+    description: Annotated[str | None, About("Longer text, for people.", multiline=True)] = None
+    created_at: Annotated[datetime | None, About("When it was created.")] = None
+    updated_at: Annotated[datetime | None, About("When it last changed.")] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Bucket(Record):
+    """A bucket: where data lies before it is loaded into sources."""
+
+    id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
+    name: Annotated[str, About("API name, unique in its project.")]
+    owner: Annotated[str, About("The project that owns the bucket.")]
+    created_at: Annotated[datetime | None, About("When it was created.")] = None
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class User(Record):
+    """The user a token belongs to, and what it may do."""
+
+    id: Annotated[str, About("Identifier, in hexadecimal digits.")]
+    username: Annotated[str, About("Name to log in with.")]
+    email: Annotated[str | None, About("Address.")] = None
+    created: Annotated[datetime | None, About("When the user was created.")] = None
+    global_permissions: Annotated[tuple[str, ...] | None, About("Held on the whole tenant.")] = ()
+    organisation_permissions: Annotated[
+        Mapping[str, tuple[str, ...]] | None, About("Held on single projects, by project.")
+    ] = field(default_factory=dict, hash=False)
+    sso_global_permissions: Annotated[
+        tuple[str, ...] | None, About("Held on the whole tenant by single sign-on.")
+    ] = ()
+    verified: Annotated[bool | None, About("Whether the address was confirmed.")] = None
+
+    def may(self, permission: str, project: str) -> bool:
+        """Return whether the user holds a permission on a project.
+
+        >>> client.me().may("sources-admin", "claims")
+        True
+
+        Args:
+            permission: Its name on the wire, such as "sources-read" or "sources-admin".
+            project: The project's name.
+        """
+        everywhere = (*(self.global_permissions or ()), *(self.sso_global_permissions or ()))
+        here = (self.organisation_permissions or {}).get(project, ())
+        return permission in everywhere or permission in here

@@ -1,0 +1,55 @@
+"""Text that came from a tenant or a user, made safe and short enough to show.
+
+Knows nothing of sources or HTTP; everything that prints a foreign text goes through here.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+# What can move the cursor, recolour a terminal, hide or reorder what is written: controls,
+# bidirectional marks and overrides, zero-width characters, line separators, lone surrogates.
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def visible(text: str, limit: int | None = None) -> str:
+    """Return `text` with every invisible or commanding character written as its escape.
+
+    >>> visible("red \\x1b[31malert")
+    'red \\\\x1b[31malert'
+
+    Args:
+        text: Any text.
+        limit: Longest result in characters of `text`; the rest becomes an ellipsis.
+    """
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    return _INVISIBLE.sub(_escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    return ascii(match.group())[1:-1]
+
+
+def shown(value: object, limit: int = 80) -> str:
+    """Return a short, safe `repr` of a value, for an error message."""
+    return visible(repr(value), limit)
+
+
+def nearest(word: str, words: Iterable[str]) -> str | None:
+    """Return the one of `words` that `word` was probably meant to be, if any is close."""
+    candidates = {candidate.lower(): candidate for candidate in words}
+    close = difflib.get_close_matches(word.lower().lstrip("_"), candidates, n=1, cutoff=0.7)
+    return candidates[close[0]] if close else None
+
+
+def listed(words: Iterable[object], limit: int = 10) -> str:
+    """Return `words` as one line, cut with "and N more" after `limit` of them."""
+    words = [str(word) for word in words]
+    line = ", ".join(words[:limit])
+    return line if len(words) <= limit else f"{line} and {len(words) - limit:,} more"
