@@ -1,1 +1,74 @@
-"""The sources of a UiPath Communications Mining tenant as pandas DataFrames, in Jupyter."""
+"""The sources of a UiPath Communications Mining (Re:infer) tenant as DataFrames, in Jupyter.
+
+    import reinfer_nb as rnb
+
+    client = rnb.connect()      # or rnb.sandbox().start(), to practise
+    df = client.sources()
+
+Everything public is named here.
+"""
+
+from importlib import metadata
+from typing import Any
+
+from reinfer_nb.client import Client, connect
+from reinfer_nb.config import contexts
+from reinfer_nb.errors import (
+    AnswerError,
+    AuthenticationError,
+    ConfigurationError,
+    Conflict,
+    ConnectionFailed,
+    FileProblem,
+    InsecureWarning,
+    InvalidInput,
+    NotFound,
+    PermissionDenied,
+    ProtocolError,
+    RateLimited,
+    ReinferError,
+    ServerError,
+    Timeout,
+    UnreadableWarning,
+    ValidationFailed,
+)
+from reinfer_nb.export import read_csv, to_csv
+from reinfer_nb.models import Bucket, Project, Source, User
+from reinfer_nb.sandbox import Sandbox, sandbox
+
+__all__ = [
+    "AnswerError",
+    "AuthenticationError",
+    "Bucket",
+    "Client",
+    "ConfigurationError",
+    "Conflict",
+    "ConnectionFailed",
+    "FileProblem",
+    "InsecureWarning",
+    "InvalidInput",
+    "NotFound",
+    "PermissionDenied",
+    "Project",
+    "ProtocolError",
+    "RateLimited",
+    "ReinferError",
+    "Sandbox",
+    "ServerError",
+    "Source",
+    "Timeout",
+    "UnreadableWarning",
+    "User",
+    "ValidationFailed",
+    "connect",
+    "contexts",
+    "read_csv",
+    "sandbox",
+    "to_csv",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return metadata.version("reinfer_nb")
+    raise AttributeError(f"module 'reinfer_nb' has no attribute {name!r}")

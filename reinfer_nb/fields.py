@@ -28,7 +28,8 @@ Operation = Literal["create", "update"]
 # What the listing endpoint is seen to send, and what Arrow reads too; nothing looser, so that a
 # text is either exactly one instant or no instant.
 _MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)", re.ASCII
+    r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
+    re.ASCII,
 )
 _INT64 = range(-(2**63), 2**63)
 
@@ -85,6 +86,11 @@ class ValueType:
     def check(cls, value: Any) -> Any:
         """Return what a user wrote as the JSON to send; raise `ValueError` with the reason."""
         raise NotImplementedError
+
+    @classmethod
+    def write(cls, value: Any) -> Any:
+        """Return what a frame or a record holds, and is not missing, as JSON."""
+        return value.item() if isinstance(value, np.generic) else value
 
     @classmethod
     def refuse(cls, value: object) -> ValueError:
@@ -184,6 +190,10 @@ class Names(ValueType):
                 raise cls.refuse(value)
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
 
+    @classmethod
+    def write(cls, value: Any) -> list[str]:
+        return list(value)
+
 
 class Moment(ValueType):
     """An instant, to the microsecond, in UTC. A finer fraction is cut to the microsecond."""
@@ -205,6 +215,10 @@ class Moment(ValueType):
     @classmethod
     def check(cls, value: Any) -> str:
         raise ValueError("is set by the tenant")
+
+    @classmethod
+    def write(cls, value: datetime) -> str:
+        return value.isoformat(timespec="microseconds")
 
 
 class NamesByProject(ValueType):
@@ -296,7 +310,12 @@ def fields_of(model: type) -> tuple[Field, ...]:
         arms = typing.get_args(inner) if isinstance(inner, types.UnionType) else (inner,)
         (plain,) = (arm for arm in arms if arm is not types.NoneType)
         table.append(
-            Field(attribute.name, _VALUE_TYPES[plain], about, required=types.NoneType not in arms)
+            Field(
+                attribute.name,
+                _VALUE_TYPES[plain],
+                about,
+                required=types.NoneType not in arms,
+            )
         )
     return tuple(table)
 

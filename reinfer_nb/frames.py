@@ -7,6 +7,7 @@ time. Knows nothing of HTTP.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ import pyarrow as pa
 from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
 from reinfer_nb.errors import UnreadableWarning
-from reinfer_nb.fields import fields_of
+from reinfer_nb.fields import ValueType, fields_of
 from reinfer_nb.models import Source, column_of_unknown
 from reinfer_nb.text import listed
 
@@ -81,6 +82,35 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     parts = [_careful.columns(rows, model)]
     _warn(parts)
     return _assembled(parts, model)
+
+
+def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any]]:
+    """Return a listing as the JSON objects it came from, what is missing left out.
+
+    Args:
+        df: A listing, or part of one; columns that are not of `model` are taken as they are.
+        model: The definition of what its rows are.
+    """
+    types = {field.name: field for field in fields_of(model)}
+    rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
+    for column in df.columns:
+        field = types.get(column)
+        name = field.wire if field else column.removeprefix("extra.")
+        write = field.type.write if field else ValueType.write
+        for row, value in zip(rows, df[column], strict=True):
+            if not is_missing(value):
+                row[name] = write(value)
+    return rows
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
+    )
 
 
 def _parts(text: memoryview, model: type) -> list[Columns]:

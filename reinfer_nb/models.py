@@ -133,12 +133,22 @@ class Source(Record):
     ] = None
     description: Annotated[
         str | None,
-        About("Longer text, for people.", create=True, update=True, default="", multiline=True),
+        About(
+            "Longer text, for people.",
+            create=True,
+            update=True,
+            default="",
+            multiline=True,
+        ),
     ] = None
     language: Annotated[
         str | None,
         About(
-            "Language of the comments.", create=True, update=True, allowed=LANGUAGES, default="en"
+            "Language of the comments.",
+            create=True,
+            update=True,
+            allowed=LANGUAGES,
+            default="en",
         ),
     ] = None
     kind: Annotated[
@@ -163,7 +173,8 @@ class Source(Record):
         ),
     ] = None
     email_transform_tag: Annotated[
-        str | None, About("How emails are cleaned on arrival.", create=True, update=True)
+        str | None,
+        About("How emails are cleaned on arrival.", create=True, update=True),
     ] = None
     should_translate: Annotated[
         bool | None,
@@ -275,7 +286,8 @@ class User(Record):
     created: Annotated[datetime | None, About("When the user was created.")] = None
     global_permissions: Annotated[tuple[str, ...] | None, About("Held on the whole tenant.")] = ()
     organisation_permissions: Annotated[
-        Mapping[str, tuple[str, ...]] | None, About("Held on single projects, by project.")
+        Mapping[str, tuple[str, ...]] | None,
+        About("Held on single projects, by project."),
     ] = field(default_factory=dict, hash=False)
     sso_global_permissions: Annotated[
         tuple[str, ...] | None, About("Held on the whole tenant by single sign-on.")
@@ -292,6 +304,9 @@ class User(Record):
             permission: Its name on the wire, such as "sources-read" or "sources-admin".
             project: The project's name.
         """
-        everywhere = (*(self.global_permissions or ()), *(self.sso_global_permissions or ()))
+        everywhere = (
+            *(self.global_permissions or ()),
+            *(self.sso_global_permissions or ()),
+        )
         here = (self.organisation_permissions or {}).get(project, ())
         return permission in everywhere or permission in here

@@ -84,8 +84,17 @@ def test_no_sources_member_is_no_frame() -> None:
 
 def test_what_cannot_be_understood_is_missing_and_named_once() -> None:
     rows = [
-        {"id": "a" * 16, "title": 5, "should_translate": "true", "created_at": "yesterday"},
-        {"id": "b" * 16, "sensitive_properties": "email", "email_transform_version": 1.5},
+        {
+            "id": "a" * 16,
+            "title": 5,
+            "should_translate": "true",
+            "created_at": "yesterday",
+        },
+        {
+            "id": "b" * 16,
+            "sensitive_properties": "email",
+            "email_transform_version": 1.5,
+        },
         "no object",
         {"id": "c" * 16, "title": "fine"},
     ]
@@ -94,7 +103,13 @@ def test_what_cannot_be_understood_is_missing_and_named_once() -> None:
     assert len(caught) == 1
     said = str(caught[0].message)
     assert said.startswith("6 values in 4 rows")
-    for part in ("row 0", "row 1", "row 2", "'aaaaaaaaaaaaaaaa'", "title is not a text: 5"):
+    for part in (
+        "row 0",
+        "row 1",
+        "row 2",
+        "'aaaaaaaaaaaaaaaa'",
+        "title is not a text: 5",
+    ):
         assert part in said
     assert df["id"].tolist()[:2] == ["a" * 16, "b" * 16]
     assert df["title"].isna().tolist() == [True, True, True, False]
@@ -133,7 +148,9 @@ def test_timestamps_are_exact_or_missing(text: str, instant: str | None) -> None
         assert value == pd.Timestamp(instant).as_unit("us")
 
 
-def test_the_machine_s_time_zone_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_machine_s_time_zone_does_not_matter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     import time
 
     monkeypatch.setenv("TZ", "Asia/Kolkata")
@@ -148,7 +165,13 @@ def test_the_machine_s_time_zone_does_not_matter(monkeypatch: pytest.MonkeyPatch
 
 def test_unknown_fields_are_kept_behind_the_known_ones() -> None:
     df = frame(
-        {"zeta": "x", "alpha": 1, "kind": "theirs", "nested": {"a": [1]}, "day": "2016-02-10"},
+        {
+            "zeta": "x",
+            "alpha": 1,
+            "kind": "theirs",
+            "nested": {"a": [1]},
+            "day": "2016-02-10",
+        },
         {"zeta": None, "alpha": 2, "nested": {"b": 2}, "ratio": 1.5},
     )
     assert list(df.columns[len(CONTRACT) :]) == [
@@ -203,7 +226,9 @@ def test_what_is_not_json_is_refused(body: bytes) -> None:
 
 def test_a_text_that_looks_like_the_end_of_a_source_is_a_text() -> None:
     title = '"},{"id":"evil"},null,{"x":"' + "}, {" * 5 + "]} null"
-    rows = [{"id": f"{number:016x}", "title": title, "description": "d" * 400} for number in range(5000)]
+    rows = [
+        {"id": f"{number:016x}", "title": title, "description": "d" * 400} for number in range(5000)
+    ]
     df = frame(*rows)
     assert len(df) == 5000
     assert set(df["title"]) == {title}
@@ -211,7 +236,10 @@ def test_a_text_that_looks_like_the_end_of_a_source_is_a_text() -> None:
 
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"separators": (",", ":")}, {}])
 def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
-    rows = [{"id": f"{number:016x}", "title": "x\ny", "sensitive_properties": ["a"]} for number in range(30_000)]
+    rows = [
+        {"id": f"{number:016x}", "title": "x\ny", "sensitive_properties": ["a"]}
+        for number in range(30_000)
+    ]
     body = json.dumps({"status": "ok", "sources": rows}, **layout).encode()
     envelope, df = frames.from_listing(body)
     assert envelope == {"status": "ok"}
@@ -221,7 +249,12 @@ def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
 @pytest.mark.parametrize("odd", [0, 17_000, 39_999])
 def test_one_odd_row_among_many(odd: int) -> None:
     rows: list[Any] = [
-        {"id": f"{number:016x}", "name": f"n{number}", "description": "x" * 60, "should_translate": number % 2 == 0}
+        {
+            "id": f"{number:016x}",
+            "name": f"n{number}",
+            "description": "x" * 60,
+            "should_translate": number % 2 == 0,
+        }
         for number in range(40_000)
     ]
     rows[odd]["should_translate"] = "yes"
@@ -239,7 +272,9 @@ JSON_VALUES = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(max_size=8)
     | st.sampled_from(["2016-02-10", "2016-02-10 00:00:00", "5", "true", "\x1f", ""]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 MOMENTS = st.datetimes().map(lambda moment: moment.isoformat()) | st.builds(
@@ -271,7 +306,11 @@ UNKNOWN = st.dictionaries(
     st.sampled_from(["a", "b"]) | st.integers(-9, 9) | st.booleans() | JSON_VALUES,
     max_size=2,
 )
-WELL = st.builds(lambda known, unknown: known | unknown, st.fixed_dictionaries({}, optional=KNOWN), UNKNOWN)
+WELL = st.builds(
+    lambda known, unknown: known | unknown,
+    st.fixed_dictionaries({}, optional=KNOWN),
+    UNKNOWN,
+)
 ODD = st.builds(
     lambda row, name, value: row | {name: value},
     WELL,
@@ -315,11 +354,29 @@ def test_well_formed_rows_go_the_fast_way_or_are_refused_whole(rows: list[Any]) 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
-    body = bytearray(listing({"id": "a", "title": "x, {} ]"}, {"id": "b", "sensitive_properties": ["c"]}))
+    body = bytearray(
+        listing({"id": "a", "title": "x, {} ]"}, {"id": "b", "sensitive_properties": ["c"]})
+    )
     for _ in range(data.draw(st.integers(1, 3))):
         place = data.draw(st.integers(0, len(body) - 1))
         body[place : place + data.draw(st.integers(0, 2))] = data.draw(
-            st.sampled_from([b"", b",", b"}", b"{", b"]", b"[", b'"', b"null", b" ", b"\\", b":", b"\xff", b"\n"])
+            st.sampled_from(
+                [
+                    b"",
+                    b",",
+                    b"}",
+                    b"{",
+                    b"]",
+                    b"[",
+                    b'"',
+                    b"null",
+                    b" ",
+                    b"\\",
+                    b":",
+                    b"\xff",
+                    b"\n",
+                ]
+            )
         )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
@@ -349,7 +406,12 @@ class Wider(Source):
 
 
 def test_a_field_added_to_the_definition_arrives_everywhere() -> None:
-    row = {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "support", "retention_days": 30}
+    row = {
+        "id": "18ba5ce699f8da1f",
+        "owner": "acme",
+        "name": "support",
+        "retention_days": 30,
+    }
     _, df = frames.from_listing(listing(row, {}), model=Wider)
     assert df is not None
     assert str(df["retention_days"].dtype) == "Int64"

@@ -1,0 +1,499 @@
+"""The client: the operations of the API, in the API's words, over frames and sources."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
+
+import pandas as pd
+
+from reinfer_nb import checks, config, errors, frames, operations, wire
+from reinfer_nb.answers import Answer
+from reinfer_nb.cache import Cache
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
+from reinfer_nb.operations import Call
+from reinfer_nb.text import listed, shown
+from reinfer_nb.transport import CONNECTIONS, Transport
+
+if TYPE_CHECKING:
+    from reinfer_nb.sandbox import Sandbox
+
+DEFAULT_TTL = 300.0
+_Record = TypeVar("_Record", bound=Record)
+# Seconds by which a tenant's clock may differ from the clock its answers are dated with.
+_CLOCK_SLACK = 60.0
+
+
+def connect(
+    *,
+    endpoint: str | None = None,
+    token: str | None = None,
+    context: str | None = None,
+    cache_ttl: float = DEFAULT_TTL,
+    timeout: float | tuple[float, float] = (10.0, 60.0),
+    verify: bool | str | None = None,
+    proxy: str | None = None,
+) -> Client:
+    """Return a client of the tenant that is configured. Nothing is sent yet.
+
+    In this order: the arguments; the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or
+    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token is never sent to
+    another endpoint than its own.
+
+    >>> connect(endpoint=client.endpoint, token="abc")
+    <Client of http://127.0.0.1:..., token from argument>
+
+    Args:
+        endpoint: Base URL, such as "https://cloud.uipath.com/<org>/<tenant>/reinfer_".
+        token: API token.
+        context: Name of a context of the vendor's client; `contexts` lists them.
+        cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
+        timeout: Seconds to wait for a connection, and for the next part of an answer; one number
+            for both, or two.
+        verify: Whether to verify certificates, or the path of a CA bundle.
+        proxy: URL of a proxy; by default what the environment says.
+
+    Raises:
+        ConfigurationError: No tenant is configured, or not unmistakably; the message says how.
+        InvalidInput: An argument cannot be what it should be.
+
+    Warns:
+        InsecureWarning: Certificates will not be verified.
+    """
+    tenant = config.resolve(
+        endpoint=endpoint, token=token, context=context, verify=verify, proxy=proxy
+    )
+    if tenant.verify is False:
+        warnings.warn(
+            f"The certificate of {tenant.endpoint} will not be verified: whoever is on the way "
+            "there can read the token. Better give a CA bundle: verify='ca.pem'.",
+            errors.InsecureWarning,
+            stacklevel=2,
+        )
+    return Client(Transport(tenant, timeout=_seconds(timeout)), cache_ttl=cache_ttl)
+
+
+def _seconds(timeout: object) -> tuple[float, float]:
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    numbers = [
+        part for part in pair if isinstance(part, int | float) and not isinstance(part, bool)
+    ]
+    if len(pair) != 2 or len(numbers) != 2 or not all(0 < part < 86_400 for part in numbers):
+        raise errors.InvalidInput(
+            f"timeout is seconds, as 30 or (10, 60) for connecting and reading, not {shown(timeout)}."
+        )
+    return float(numbers[0]), float(numbers[1])
+
+
+class Client:
+    """A tenant, as far as its token sees it. Made by `connect`; safe in several threads.
+
+    >>> client.sources("claims").shape[0]
+    34
+
+    Args:
+        transport: The way to the tenant.
+        cache_ttl: Seconds that a listing is good for.
+
+    Attributes:
+        sandbox: The sandbox this is a client of, when it was made by `rnb.sandbox`; else None.
+    """
+
+    sandbox: Sandbox | None = None
+
+    def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
+        if isinstance(cache_ttl, bool) or not isinstance(cache_ttl, int | float) or cache_ttl < 0:
+            raise errors.InvalidInput(
+                f"cache_ttl is seconds, 0 for no cache, not {shown(cache_ttl)}."
+            )
+        self._transport = transport
+        self._cache = Cache(cache_ttl)
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL of the tenant."""
+        return self._transport.tenant.endpoint
+
+    def __repr__(self) -> str:
+        return f"<Client of {self.endpoint}, token from {self._transport.tenant.token_from}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a client holds a token and is not pickled; connect again in the other process"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        self._transport.close()
+
+    # Reading
+
+    def sources(self, project: str | None = None, *, refresh: bool = False) -> pd.DataFrame:
+        """Return the sources that the token may see, of all projects or of one.
+
+        >>> client.sources("claims")[["name", "language"]].head(2)
+                     name language
+        0     motor-inbox       en
+        1  property-inbox       en
+
+        Args:
+            project: A project's name; all projects when left out.
+            refresh: Ask the tenant even when the last listing is still good.
+
+        Returns:
+            One row a source in the order of the API, over a `RangeIndex`. Columns: `id`,
+            `owner`, `name`, `title`, `description`, `language`, `kind`, `bucket_id`,
+            `email_transform_tag` (`str`); `should_translate` (`boolean`);
+            `sensitive_properties` (`object`, a tuple of `str` a row); `email_transform_version`
+            (`Int64`); `created_at`, `updated_at`, `last_modified` (`datetime64[us, UTC]`); then
+            fields that this version does not know. `attrs` holds endpoint, project and
+            `fetched_at`.
+
+        Raises:
+            InvalidInput: `project` cannot be a project's name.
+            ReinferError: The tenant could not be reached or did not answer with a listing.
+
+        Warns:
+            UnreadableWarning: Something could not be understood and is missing.
+        """
+        if project is None:
+            return self._listing(operations.LIST, "sources", Source, refresh=refresh)
+        project = checks.project_name(project)
+        return self._listing(
+            operations.LIST_PROJECT, "sources", Source, refresh=refresh, project=project
+        )
+
+    def projects(self, *, refresh: bool = False) -> pd.DataFrame:
+        """Return the projects that the token may see.
+
+        Returns:
+            One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
+            `updated_at` (`datetime64[us, UTC]`), then what else the tenant tells.
+        """
+        return self._listing(operations.PROJECTS, "projects", Project, refresh=refresh)
+
+    def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
+        """Return the buckets that the token may see; `sources` names them by `bucket_id`.
+
+        Returns:
+            One row a bucket: `id`, `name`, `owner` (`str`), `created_at`
+            (`datetime64[us, UTC]`), then what else the tenant tells.
+
+        Raises:
+            PermissionDenied: The token may see sources and no buckets; that is common.
+        """
+        return self._listing(operations.BUCKETS, "buckets", Bucket, refresh=refresh)
+
+    def me(self) -> User:
+        """Return the user the token belongs to, with its permissions.
+
+        >>> client.me().username
+        'admin'
+        """
+        answer = self._transport.send(operations.ME)
+        return self._record(answer, "user", User)
+
+    def source(self, which: str | Source) -> Source:
+        """Return one source, by its full name or its id.
+
+        >>> client.source("claims/motor-inbox").title
+        'Motor claims inbox'
+
+        Args:
+            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
+
+        Raises:
+            InvalidInput: `which` is neither.
+            NotFound: There is none, or none that the token may see.
+        """
+        if isinstance(which, Source):
+            which = which.full_name
+        if checks.is_id(which):
+            answer = self._transport.send(operations.GET_BY_ID, which, id=which)
+        else:
+            project, name = _full_name(which)
+            answer = self._transport.send(operations.GET, which, project=project, name=name)
+        return self._record(answer, "source", Source)
+
+    def statistics(
+        self, df: pd.DataFrame, *, workers: int = 16, progress: bool = True
+    ) -> pd.DataFrame:
+        """Return a listing with the number of comments of each source, asked side by side.
+
+        >>> client.statistics(client.sources("claims").head(1), progress=False)["num_comments"]
+        0    18443
+        Name: num_comments, dtype: Int64
+
+        Args:
+            df: A listing, or any part of one; its columns `owner` and `name` are used.
+            workers: Requests under way at once, up to 32.
+            progress: Show a progress bar.
+
+        Returns:
+            A copy of `df` with a column `num_comments` (`Int64`), missing where the tenant says
+            that there is no such source or that the token may not see it.
+
+        Raises:
+            InvalidInput: `df` is no listing, or `workers` is out of range.
+            ReinferError: The tenant could not be reached, or failed.
+
+        Warns:
+            UnreadableWarning: Some sources could not be counted; the message names them.
+        """
+        names = _full_names(df)
+        if (
+            isinstance(workers, bool)
+            or not isinstance(workers, int)
+            or not 1 <= workers <= CONNECTIONS
+        ):
+            raise errors.InvalidInput(
+                f"workers is a number from 1 to {CONNECTIONS}, not {shown(workers)}."
+            )
+        counts: dict[str, int | None] = {}
+        uncounted = []
+        for name, count in self._counted(sorted(set(names)), workers, progress):
+            counts[name] = count if isinstance(count, int) else None
+            if not isinstance(count, int):
+                uncounted.append(f"{name} ({count})")
+        if uncounted:
+            warnings.warn(
+                f"{len(uncounted):,} sources could not be counted: {listed(uncounted)}",
+                errors.UnreadableWarning,
+                stacklevel=2,
+            )
+        column = pd.array([counts[name] for name in names], dtype="Int64")
+        return df.assign(num_comments=column)
+
+    def _counted(
+        self, names: list[str], workers: int, progress: bool
+    ) -> Iterator[tuple[str, int | str]]:
+        if not names:
+            return
+        from tqdm.auto import tqdm
+
+        pool = ThreadPoolExecutor(workers, "reinfer_nb-statistics")
+        try:
+            futures = {pool.submit(self._count, name): name for name in names}
+            bar = tqdm(
+                as_completed(futures),
+                total=len(futures),
+                desc="statistics",
+                unit="source",
+                disable=not progress,
+            )
+            for future in bar:
+                yield futures[future], future.result()
+        finally:
+            # On an error or Ctrl-C those not begun are dropped, and nobody waits for the others.
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    def _count(self, which: str) -> int | str:
+        """Return the comments of a source, or why that cannot be told of this one."""
+        try:
+            project, name = checks.full_name(which)
+        except errors.InvalidInput:
+            return "not a name this toolkit can ask for"
+        answer = self._transport.send(
+            operations.STATISTICS, which, body={"comment_filter": {}}, project=project, name=name
+        )
+        try:
+            content = answer.envelope()
+        except (errors.NotFound, errors.PermissionDenied) as error:
+            return f"{error.status}"
+        statistics = content.get("statistics")
+        count = statistics.get("num_comments") if isinstance(statistics, dict) else None
+        if not isinstance(count, int) or isinstance(count, bool):
+            raise answer.broken("without a number of comments")
+        return count
+
+    # Writing
+
+    def create_source(self, full_name: str, /, **settings: Unpack[SourceSettings]) -> Source:
+        """Create a source, and return it as the tenant made it.
+
+        >>> client.create_source("claims/travel", title="Travel claims", language="xlm").language
+        'xlm'
+
+        Args:
+            full_name: "project/name"; neither can be changed later.
+            **settings: `title`, `description`, `language`, `kind`, `bucket_id`,
+                `email_transform_tag`, `should_translate`, `sensitive_properties`,
+                `email_transform_version`; what is left out is as the tenant has it by default.
+
+        Raises:
+            InvalidInput: The name or a value cannot be; nothing was sent.
+            Conflict: There is a source of that name; `existing` holds it.
+            PermissionDenied: The token is not a sources admin of that project.
+        """
+        project, name = checks.full_name(full_name)
+        body = checks.settings("create", settings)
+        begin = time.monotonic()
+        with self._writing():
+            answer = self._transport.send(
+                operations.CREATE, full_name, body={"source": body}, project=project, name=name
+            )
+        try:
+            return self._record(answer, "source", Source)
+        except errors.Conflict as conflict:
+            there = self._looked_up(full_name)
+            if there is not None and answer.attempts > 1 and _is_ours(there, body, answer, begin):
+                # The first attempt was carried out, and only its reply was lost.
+                return there
+            conflict.existing = there
+            raise
+
+    def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
+        """Change settings of a source, only those given, and return it as it is then.
+
+        >>> client.update_source("claims/motor-inbox", title="Motor").title
+        'Motor'
+
+        Args:
+            which: "project/name", an id, or a `Source`.
+            **settings: As for `create_source`; `bucket_id=None` detaches the bucket.
+
+        Raises:
+            InvalidInput: A name or value cannot be, or nothing is given; nothing was sent.
+            NotFound: There is no such source, or none that the token may see.
+            PermissionDenied: The token is not a sources admin of that project.
+        """
+        body = checks.settings("update", settings)
+        if checks.is_id(which):
+            which = self.source(which)
+        full_name = which.full_name if isinstance(which, Source) else which
+        project, name = _full_name(full_name)
+        with self._writing():
+            answer = self._transport.send(
+                operations.UPDATE, full_name, body={"source": body}, project=project, name=name
+            )
+        return self._record(answer, "source", Source)
+
+    def delete_source(self, which: str | Source, /) -> Source:
+        """Delete a source with all its comments, for good, and return it as it last was.
+
+        >>> client.delete_source("claims/motor-inbox").title
+        'Motor claims inbox'
+
+        Nothing brings the comments back. The settings are in what is returned.
+
+        Args:
+            which: "project/name", an id, or a `Source`; a `Source` is deleted by its id, so
+                never another one that has its name by now.
+
+        Raises:
+            InvalidInput: `which` is none of those; nothing was sent.
+            NotFound: There is no such source, or none that the token may see.
+            PermissionDenied: The token is not a sources admin of that project.
+        """
+        source = self.source(which.id if isinstance(which, Source) else which)
+        with self._writing():
+            answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
+        try:
+            answer.envelope()
+        except errors.NotFound:
+            # An earlier attempt deleted it, and only its reply was lost.
+            if answer.attempts == 1:
+                raise
+        return source
+
+    # Inside
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Forget listings before and after: nobody is to read one that a write has outdated."""
+        self._cache.clear()
+        try:
+            yield
+        finally:
+            self._cache.clear()
+
+    def _listing(
+        self, call: Call, key: str, model: type, *, refresh: bool, **parts: str
+    ) -> pd.DataFrame:
+        def fetch() -> pd.DataFrame:
+            answer = self._transport.send(call, parts.get("project", ""), **parts)
+            frame = self._frame(answer, key, model)
+            frame.attrs = {
+                "endpoint": self.endpoint,
+                "project": parts.get("project"),
+                "fetched_at": pd.Timestamp.now("UTC"),
+            }
+            return frame
+
+        return self._cache.get((call.path, *parts.values()), fetch, refresh=refresh)
+
+    def _frame(self, answer: Answer, key: str, model: type) -> pd.DataFrame:
+        answer.check_status()
+        try:
+            envelope, frame = frames.from_listing(answer.body, key=key, model=model)
+        except wire.Malformed as error:
+            raise answer.broken(str(error)) from None
+        answer.check(envelope)
+        if frame is None:
+            raise answer.broken(f"without {key}")
+        return frame
+
+    def _record(self, answer: Answer, key: str, model: type[_Record]) -> _Record:
+        content = answer.envelope()
+        try:
+            return model.from_wire(content.get(key))
+        except errors.ProtocolError as error:
+            raise answer.broken(f"not as documented: {error}") from None
+
+    def _looked_up(self, full_name: str) -> Source | None:
+        try:
+            return self.source(full_name)
+        except (errors.NotFound, errors.PermissionDenied):
+            return None
+
+
+def _full_name(which: object) -> tuple[str, str]:
+    if isinstance(which, str) and "/" not in which:
+        raise errors.InvalidInput(
+            f'A source is named as "project/name" or by its id, {checks.ID_RULE}; '
+            f"{shown(which)} is neither."
+        )
+    return checks.full_name(which)
+
+
+def _full_names(df: object) -> list[str]:
+    if not isinstance(df, pd.DataFrame) or not {"owner", "name"} <= set(df.columns):
+        raise errors.InvalidInput(
+            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
+            "client.sources() returns."
+        )
+    return [f"{owner}/{name}" for owner, name in zip(df["owner"], df["name"], strict=True)]
+
+
+def _is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: float) -> bool:
+    """Whether a source is what a create of ours made whose reply was lost.
+
+    It is when it has what was sent, and is not older than the create by the tenant's clock.
+    """
+    shown_by = {field.wire: field for field in fields_of(Source)}
+    for wire_name, sent in body.items():
+        field = shown_by[wire_name]
+        found = getattr(there, field.name)
+        if found != (sent if sent is None else field.type.read(sent)):
+            return False
+    date = conflict.headers.get("date")
+    if date is None or there.created_at is None:
+        return True
+    try:
+        now = parsedate_to_datetime(date)
+    except ValueError:
+        return True
+    age = (now - there.created_at).total_seconds()
+    return age <= time.monotonic() - begin + _CLOCK_SLACK

@@ -1,0 +1,359 @@
+"""Requests to one tenant: a session, its time-outs, and what may be tried again.
+
+The one module that touches `requests`. The token goes to the tenant's own endpoint and nowhere
+else; no error leaves here with a request inside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.util import Retry
+
+from reinfer_nb import errors
+from reinfer_nb.answers import Answer
+from reinfer_nb.config import Tenant
+from reinfer_nb.operations import Call
+from reinfer_nb.text import shown, visible
+
+logger = logging.getLogger("reinfer_nb")
+
+# As many requests as may be under way at once; more threads wait for a free connection.
+CONNECTIONS = 32
+_PIECE = 16 << 20
+_REDIRECTS = 5
+
+
+class _QuietConnection(HTTPConnection):
+    # http.client prints every header, the token's too, where its own debuglevel is switched on.
+    debuglevel = 0
+
+
+class _QuietHTTPSConnection(HTTPSConnection):
+    debuglevel = 0
+
+
+class _QuietPool(HTTPConnectionPool):
+    ConnectionCls = _QuietConnection
+
+
+class _QuietHTTPSPool(HTTPSConnectionPool):
+    ConnectionCls = _QuietHTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    """Pooled keep-alive connections that never print what they send."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _QuietPool, "https": _QuietHTTPSPool}
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _QuietPool, "https": _QuietHTTPSPool}
+        return manager
+
+
+class _Bearer(AuthBase):
+    """Puts the token into each request; being there, it keeps `~/.netrc` out."""
+
+    def __init__(self, tenant: Tenant) -> None:
+        self._token = tenant.token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._token.bearer()
+        return request
+
+
+class Patience:
+    """How often and how long a call is tried again.
+
+    Every call of this API may be repeated: reads change nothing, an update sets the same values
+    again, and for a create and a delete the client knows what a second answer means. So what
+    decides is the failure: 429, 502, 503, 504, time-outs and broken connections pass.
+
+    Args:
+        attempts: How often at most.
+        longest: Seconds after which nothing is tried again.
+        backoff: Seconds of the first wait; each next one is twice as long.
+    """
+
+    passing = frozenset({429, 502, 503, 504})
+
+    def __init__(self, attempts: int = 5, longest: float = 120.0, backoff: float = 0.5) -> None:
+        self.longest = longest
+        self._retry = Retry(
+            total=attempts - 1,
+            status_forcelist=self.passing,
+            allowed_methods=None,
+            backoff_factor=backoff,
+            backoff_max=longest,
+            backoff_jitter=backoff / 2,
+        )
+
+    def start(self) -> Retry:
+        """Return the state of a call that was not tried yet."""
+        return self._retry.new()
+
+    def pause(self, retry: Retry, retry_after: str | None) -> float:
+        """Return the seconds to wait before the next attempt."""
+        try:
+            asked = retry.parse_retry_after(retry_after) if retry_after else 0.0
+        except InvalidHeader:
+            asked = 0.0
+        return max(asked, retry.get_backoff_time())
+
+
+class _Failure:
+    """Why there was no answer, without the request that a library's exception carries."""
+
+    def __init__(self, kind: type[errors.ConnectionFailed], reason: str, error: Exception) -> None:
+        self.kind = kind
+        self.reason = reason
+        self.passing = not isinstance(error, requests.exceptions.SSLError)
+
+
+class Transport:
+    """The way to one tenant; safe to use from several threads.
+
+    Args:
+        tenant: Which, and with which token.
+        timeout: Seconds to wait for a connection, and for the next part of an answer.
+        patience: What is tried again.
+        limit: Bytes that a body may have, decompressed.
+        sleep: How to wait.
+    """
+
+    def __init__(
+        self,
+        tenant: Tenant,
+        *,
+        timeout: tuple[float, float] = (10.0, 60.0),
+        patience: Patience | None = None,
+        limit: int = 2 << 30,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self.tenant = tenant
+        self.timeout = timeout
+        self.limit = limit
+        self.patience = patience or Patience()
+        self._sleep = sleep
+        self._auth = _Bearer(tenant)
+        self._lock = threading.Lock()
+        self._session = requests.Session()
+        self._session.headers["User-Agent"] = "reinfer_nb"
+        self._session.headers["Accept"] = "application/json"
+        self._session.headers["Accept-Encoding"] = "gzip, deflate"
+        adapter = _Adapter(
+            pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0, pool_block=True
+        )
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def close(self) -> None:
+        """Close the connections; the next request would open new ones."""
+        self._session.close()
+
+    def send(self, call: Call, what: str = "", *, body: Any = None, **parts: str) -> Answer:
+        """Return the answer to a call, tried again as far as that may help.
+
+        Args:
+            call: Which.
+            what: What it is about, for messages.
+            body: JSON to send.
+            **parts: What fills the call's path.
+
+        Raises:
+            ConnectionFailed: No whole answer came back.
+            ProtocolError: A redirect that is not followed, or a body beyond the limit.
+            RateLimited: The tenant asks for a longer wait than there is patience for.
+        """
+        url = call.url(self.tenant.endpoint, **parts)
+        begin = time.monotonic()
+        retry = self.patience.start()
+        attempts = 0
+        while True:
+            attempts += 1
+            outcome = self._attempt(call, what, url, body)
+            waited = time.monotonic() - begin
+            if isinstance(outcome, Answer):
+                answer = replace(outcome, attempts=attempts, waited=waited)
+                if answer.status not in self.patience.passing:
+                    return answer
+                reason, after = f"status {answer.status}", answer.headers.get("retry-after")
+            else:
+                reason, after = outcome.reason, None
+            next_try = self._spent(retry)
+            pause = self.patience.pause(next_try, after) if next_try else 0.0
+            passing = isinstance(outcome, Answer) or outcome.passing
+            if next_try is None or not passing or waited + pause > self.patience.longest:
+                return self._give_up(call, what, outcome, attempts, waited, pause)
+            retry = next_try
+            level = logging.WARNING if pause >= 1 else logging.INFO
+            logger.log(
+                level, "%s: %s; trying again in %.1f s (attempt %d)",
+                self.tenant.endpoint, visible(reason), pause, attempts + 1,
+            )  # fmt: skip
+            self._sleep(pause)
+
+    def _spent(self, retry: Retry) -> Retry | None:
+        try:
+            return retry.increment(error=HTTPError("no usable answer"))
+        except HTTPError:
+            return None
+
+    def _give_up(
+        self,
+        call: Call,
+        what: str,
+        outcome: Answer | _Failure,
+        attempts: int,
+        waited: float,
+        pause: float,
+    ) -> Answer:
+        tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
+        if isinstance(outcome, Answer):
+            if outcome.status == 429 and waited + pause > self.patience.longest:
+                raise errors.RateLimited(
+                    f"{outcome.could_not()}{tries}: the tenant asks to wait {pause:.0f} s, and "
+                    f"this client waits {self.patience.longest:.0f} s at most. Ask again later.",
+                    429,
+                )
+            return replace(outcome, attempts=attempts, waited=waited)
+        about = f" {what}" if what else ""
+        raise outcome.kind(
+            f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
+        )
+
+    def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | _Failure:
+        # Errors are made outside of `except`, so that none has a library's exception, and in it
+        # the request with its token, as its context.
+        try:
+            return self._exchange(call, what, url, body)
+        except (requests.RequestException, HTTPError, OSError) as error:
+            return self._failure(error)
+
+    def _exchange(self, call: Call, what: str, url: str, body: Any) -> Answer:
+        for _ in range(_REDIRECTS + 1):
+            request = requests.Request(call.method, url, json=body, auth=self._auth)
+            with self._lock:
+                # Cookies are read here, and requests does not promise that this is safe.
+                prepared = self._session.prepare_request(request)
+            proxies = {"all": self.tenant.proxy} if self.tenant.proxy else {}
+            options = self._session.merge_environment_settings(
+                url, proxies, stream=True, verify=self.tenant.verify, cert=None
+            )
+            if self.tenant.verify is not True:
+                # A CA bundle of the environment is for those who gave none.
+                options["verify"] = self.tenant.verify
+            with self._session.send(
+                prepared, timeout=self.timeout, allow_redirects=False, **options
+            ) as response:
+                answer = Answer(
+                    call=call,
+                    what=what,
+                    endpoint=self.tenant.endpoint,
+                    token_from=self.tenant.token_from,
+                    status=response.status_code,
+                    headers=response.headers,
+                    body=self._body(response),
+                )
+            if not 300 <= answer.status < 400:
+                return answer
+            url = self._followed(answer, url)
+        raise answer.broken("one redirect too many")
+
+    def _body(self, response: requests.Response) -> bytes:
+        pieces = []
+        size = 0
+        while piece := response.raw.read(_PIECE, decode_content=True):
+            size += len(piece)
+            if size > self.limit:
+                raise errors.ProtocolError(
+                    f"The answer from {self.tenant.endpoint} is larger than {self.limit:,} bytes "
+                    "once decompressed, and was not read further."
+                )
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _followed(self, answer: Answer, url: str) -> str:
+        """Return where a redirect leads, if the token may go there."""
+        location = answer.headers.get("location", "")
+        target = urljoin(url, location)
+        if answer.call.method != "GET":
+            reason = "is not followed, since it would silently become a read"
+        elif urlsplit(target)[:2] != urlsplit(url)[:2]:
+            reason = "leads to another host, port or scheme, where the token does not go"
+        elif not location:
+            reason = "leads nowhere"
+        else:
+            return target
+        raise errors.ProtocolError(
+            f"{answer.could_not()}: the redirect (status {answer.status}) to {shown(target, 200)} "
+            f"{reason}. Check the endpoint; if the tenant has moved, connect to where it is now."
+        )
+
+    def _failure(self, error: Exception) -> _Failure:
+        host = urlsplit(self.tenant.endpoint).netloc
+        connect, read = self.timeout
+        if isinstance(
+            error, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError
+        ):
+            return _Failure(
+                errors.Timeout,
+                f"no connection to {host} within {connect:g} s. Check the network; a longer wait "
+                "is timeout=(connect, read) of rnb.connect.",
+                error,
+            )
+        if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) or (
+            "timed out" in str(error)
+        ):
+            return _Failure(
+                errors.Timeout,
+                f"no answer from {host} within {read:g} s. A longer wait is "
+                "timeout=(connect, read) of rnb.connect.",
+                error,
+            )
+        if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
+            return _Failure(
+                errors.ConnectionFailed,
+                f"the certificate of {host} does not verify. If your organisation has a CA of its "
+                "own, give the path of its bundle: rnb.connect(verify='ca.pem').",
+                error,
+            )
+        if isinstance(error, requests.exceptions.ProxyError):
+            return _Failure(
+                errors.ConnectionFailed, "the proxy does not lead there. Check proxy= or the "
+                "environment variables HTTPS_PROXY and NO_PROXY.", error,
+            )  # fmt: skip
+        detail = visible(self.tenant.token.hide_in(_innermost(error)), 200)
+        return _Failure(
+            errors.ConnectionFailed,
+            f"the connection to {host} failed or broke ({detail}). Check the endpoint and the "
+            "network.",
+            error,
+        )
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what the deepest of the nested exceptions says."""
+    while True:
+        inner = getattr(error, "reason", None) or next(
+            (arg for arg in error.args if isinstance(arg, BaseException)), None
+        )
+        if not isinstance(inner, BaseException):
+            return str(error) or type(error).__name__
+        error = inner

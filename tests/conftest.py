@@ -1,0 +1,58 @@
+"""Fixtures for all tests: a practice tenant, and an environment that knows no other one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reinfer_nb as rnb
+
+
+@pytest.fixture(autouse=True)
+def _no_tenant_of_whoever_runs_the_tests(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.fixture
+def client() -> Iterator[rnb.Client]:
+    """A client of a sandbox of its own, with the admin's token."""
+    with rnb.sandbox() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[rnb.Client]:
+    """A client of a sandbox that a module's tests share; for tests that only read."""
+    with rnb.sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+def viewer(client: rnb.Client) -> Iterator[rnb.Client]:
+    """A client of the same sandbox as `client`, with the viewer's token."""
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["viewer"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as made:
+        yield made
+
+
+@pytest.fixture(autouse=True)
+def _examples(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Give the examples in docstrings a client and a folder, each its own."""
+    if type(request.node).__name__ != "DoctestItem":
+        yield
+        return
+    names: dict[str, Any] = request.getfixturevalue("doctest_namespace")
+    monkeypatch.chdir(tmp_path)
+    with rnb.sandbox() as made:
+        names["client"] = made
+        yield
