@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -41,18 +40,3 @@ def viewer(client: rnb.Client) -> Iterator[rnb.Client]:
     token = client.sandbox.tokens["viewer"]
     with rnb.connect(endpoint=client.endpoint, token=token) as made:
         yield made
-
-
-@pytest.fixture(autouse=True)
-def _examples(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Give the examples in docstrings a client and a folder, each its own."""
-    if type(request.node).__name__ != "DoctestItem":
-        yield
-        return
-    names: dict[str, Any] = request.getfixturevalue("doctest_namespace")
-    monkeypatch.chdir(tmp_path)
-    with rnb.sandbox() as made:
-        names["client"] = made
-        yield

@@ -1,0 +1,38 @@
+"""The examples in docstrings are true, each against a practice tenant of its own."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import reinfer_nb as rnb
+
+
+def examples() -> Iterator[doctest.DocTest]:
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for module in pkgutil.walk_packages(rnb.__path__, "reinfer_nb."):
+        for found in finder.find(importlib.import_module(module.name)):
+            if found.examples:
+                yield found
+
+
+@pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
+def test_example(
+    example: doctest.DocTest,
+    client: rnb.Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example.globs["client"] = client
+    runner = doctest.DocTestRunner(
+        verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    )
+    runner.run(example)
+    assert not runner.failures, capsys.readouterr().out
