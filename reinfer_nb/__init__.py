@@ -11,8 +11,9 @@ Everything public is named here.
 from importlib import metadata
 from typing import Any
 
-from reinfer_nb.client import Client, connect
+from reinfer_nb.client import Client
 from reinfer_nb.config import contexts
+from reinfer_nb.connection import connect
 from reinfer_nb.errors import (
     AnswerError,
     AuthenticationError,

@@ -6,6 +6,7 @@ takes the same rows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -123,18 +124,19 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
         return result
     encoded = items.dictionary_encode()
     texts = np.array(encoded.dictionary.to_pylist(), dtype=object)
-    ends = np.cumsum(_lengths(lists))
-    starts = ends - _lengths(lists)
-    filled = np.flatnonzero(ends > starts)
+    lengths = _lengths(lists)
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    filled = np.flatnonzero(lengths)
     codes = encoded.indices.to_numpy().astype(np.int64)
-    base, longest = len(texts) + 1, int((ends - starts).max())
+    base, longest = len(texts) + 1, int(lengths.max())
     if base**longest >= 2**63:
         for row in filled:
             result[row] = tuple(texts[codes[starts[row] : ends[row]]])
         return result
     # Each list as one number, its items the digits.
     digits = codes + 1
-    place = np.arange(len(codes)) - np.repeat(starts[filled], (ends - starts)[filled])
+    place = np.arange(len(codes)) - np.repeat(starts[filled], lengths[filled])
     numbers = np.add.reduceat(digits * base**place, starts[filled])
     _, firsts, inverse = np.unique(numbers, return_index=True, return_inverse=True)
     distinct = np.empty(len(firsts), dtype=object)
@@ -146,7 +148,8 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
 def _lengths(lists: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int64]]:
     from pyarrow import compute
 
-    return compute.fill_null(compute.list_value_length(lists), 0).to_numpy().astype(np.int64)
+    lengths = compute.fill_null(compute.list_value_length(lists), 0)
+    return np.asarray(lengths, dtype=np.int64)
 
 
 def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[], list[Any]]]:
@@ -157,7 +160,11 @@ def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[
         elements = _DECODER.decode(b"".join((b"[", text, b"]")))
     except (msgspec.DecodeError, RecursionError) as error:
         raise Refused(str(error)) from None
-    return {name: lambda name=name: [element.get(name) for element in elements] for name in names}
+    return {name: functools.partial(_member, elements, name) for name in names}
+
+
+def _member(elements: list[dict[str, Any]], name: str) -> list[Any]:
+    return [element.get(name) for element in elements]
 
 
 _DECODER = msgspec.json.Decoder(list[dict[str, Any]])

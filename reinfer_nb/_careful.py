@@ -44,7 +44,7 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
             cells.extend([None] * (number + 1 - len(cells)))
         for text in values.values():
             if isinstance(text, str) and whole_text(text) != text:
-                said.append(f"half a character is shown as \N{REPLACEMENT CHARACTER}")
+                said.append("half a character is shown as \N{REPLACEMENT CHARACTER}")
         name = shown(values.get("id"), 24)
         problems.extend((number, f"({name}): {line}") for line in said)
     return Columns(

@@ -118,22 +118,21 @@ class Answer:
         )
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
-        if kind is errors.AuthenticationError:
-            return (
-                f"The tenant does not know the token ({self.token_from}). Only the newest token "
-                "of a user is valid; make one on the tenant's page and connect again."
-            )
-        if kind is errors.PermissionDenied:
-            return (
-                f'The token ({self.token_from}) lacks the permission "{self.call.permission}" '
-                "there; client.me() shows those it has."
-            )
-        if kind is errors.NotFound:
-            return "Check the name; what the token may not see is not found either."
-        if kind is errors.Conflict:
-            return "The name is taken; update what is there, or choose another name."
-        if kind is errors.RateLimited:
-            return "Wait a while before asking again, or ask for less at once."
-        if kind is errors.ServerError:
-            return "The fault is at the tenant; try again later."
-        return "The tenant refuses what was asked; change it and try again."
+        advice = _ADVICE.get(kind, "The tenant refuses what was asked; change it and try again.")
+        return advice.format(token_from=self.token_from, permission=self.call.permission)
+
+
+_ADVICE: Mapping[type[errors.AnswerError], str] = {
+    errors.AuthenticationError: (
+        "The tenant does not know the token ({token_from}). Only the newest token of a user is "
+        "valid; make one on the tenant's page and connect again."
+    ),
+    errors.PermissionDenied: (
+        'The token ({token_from}) lacks the permission "{permission}" there; client.me() shows '
+        "those it has."
+    ),
+    errors.NotFound: "Check the name; what the token may not see is not found either.",
+    errors.Conflict: "The name is taken; update what is there, or choose another name.",
+    errors.RateLimited: "Wait a while before asking again, or ask for less at once.",
+    errors.ServerError: "The fault is at the tenant; try again later.",
+}

@@ -8,6 +8,16 @@ from collections.abc import Callable, Hashable
 
 import pandas as pd
 
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.text import shown
+
+
+def checked_ttl(ttl: object) -> float:
+    """Return a time to live in seconds, or raise `InvalidInput`."""
+    if isinstance(ttl, int | float) and not isinstance(ttl, bool) and ttl >= 0:
+        return float(ttl)
+    raise InvalidInput(f"cache_ttl is seconds, 0 for no cache, not {shown(ttl)}.")
+
 
 class Cache:
     """Frames by what they list. A hit is a shallow copy: pandas copies what is written to.

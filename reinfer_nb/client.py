@@ -5,21 +5,21 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
-from reinfer_nb import checks, config, errors, frames, operations, wire
+from reinfer_nb import checks, errors, frames, operations, wire
 from reinfer_nb.answers import Answer
-from reinfer_nb.cache import Cache
+from reinfer_nb.cache import Cache, checked_ttl
+from reinfer_nb.concurrency import checked_workers, side_by_side
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
 from reinfer_nb.operations import Call
 from reinfer_nb.text import listed, shown
-from reinfer_nb.transport import CONNECTIONS, Transport
+from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
     from reinfer_nb.sandbox import Sandbox
@@ -30,72 +30,11 @@ _Record = TypeVar("_Record", bound=Record)
 _CLOCK_SLACK = 60.0
 
 
-def connect(
-    *,
-    endpoint: str | None = None,
-    token: str | None = None,
-    context: str | None = None,
-    cache_ttl: float = DEFAULT_TTL,
-    timeout: float | tuple[float, float] = (10.0, 60.0),
-    verify: bool | str | None = None,
-    proxy: str | None = None,
-) -> Client:
-    """Return a client of the tenant that is configured. Nothing is sent yet.
-
-    In this order: the arguments; the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or
-    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token is never sent to
-    another endpoint than its own.
-
-    >>> connect(endpoint=client.endpoint, token="abc")
-    <Client of http://127.0.0.1:..., token from argument>
-
-    Args:
-        endpoint: Base URL, such as "https://cloud.uipath.com/<org>/<tenant>/reinfer_".
-        token: API token.
-        context: Name of a context of the vendor's client; `contexts` lists them.
-        cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
-        timeout: Seconds to wait for a connection, and for the next part of an answer; one number
-            for both, or two.
-        verify: Whether to verify certificates, or the path of a CA bundle.
-        proxy: URL of a proxy; by default what the environment says.
-
-    Raises:
-        ConfigurationError: No tenant is configured, or not unmistakably; the message says how.
-        InvalidInput: An argument cannot be what it should be.
-
-    Warns:
-        InsecureWarning: Certificates will not be verified.
-    """
-    tenant = config.resolve(
-        endpoint=endpoint, token=token, context=context, verify=verify, proxy=proxy
-    )
-    if tenant.verify is False:
-        warnings.warn(
-            f"The certificate of {tenant.endpoint} will not be verified: whoever is on the way "
-            "there can read the token. Better give a CA bundle: verify='ca.pem'.",
-            errors.InsecureWarning,
-            stacklevel=2,
-        )
-    return Client(Transport(tenant, timeout=_seconds(timeout)), cache_ttl=cache_ttl)
-
-
-def _seconds(timeout: object) -> tuple[float, float]:
-    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
-    numbers = [
-        part for part in pair if isinstance(part, int | float) and not isinstance(part, bool)
-    ]
-    if len(pair) != 2 or len(numbers) != 2 or not all(0 < part < 86_400 for part in numbers):
-        raise errors.InvalidInput(
-            f"timeout is seconds, as 30 or (10, 60) for connecting and reading, not {shown(timeout)}."
-        )
-    return float(numbers[0]), float(numbers[1])
-
-
 class Client:
     """A tenant, as far as its token sees it. Made by `connect`; safe in several threads.
 
     >>> client.sources("claims").shape[0]
-    34
+    39
 
     Args:
         transport: The way to the tenant.
@@ -108,12 +47,8 @@ class Client:
     sandbox: Sandbox | None = None
 
     def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
-        if isinstance(cache_ttl, bool) or not isinstance(cache_ttl, int | float) or cache_ttl < 0:
-            raise errors.InvalidInput(
-                f"cache_ttl is seconds, 0 for no cache, not {shown(cache_ttl)}."
-            )
         self._transport = transport
-        self._cache = Cache(cache_ttl)
+        self._cache = Cache(checked_ttl(cache_ttl))
 
     @property
     def endpoint(self) -> str:
@@ -233,7 +168,7 @@ class Client:
         """Return a listing with the number of comments of each source, asked side by side.
 
         >>> client.statistics(client.sources("claims").head(1), progress=False)["num_comments"]
-        0    18443
+        0    19640
         Name: num_comments, dtype: Int64
 
         Args:
@@ -253,17 +188,18 @@ class Client:
             UnreadableWarning: Some sources could not be counted; the message names them.
         """
         names = _full_names(df)
-        if (
-            isinstance(workers, bool)
-            or not isinstance(workers, int)
-            or not 1 <= workers <= CONNECTIONS
-        ):
-            raise errors.InvalidInput(
-                f"workers is a number from 1 to {CONNECTIONS}, not {shown(workers)}."
-            )
+        workers = checked_workers(workers)
         counts: dict[str, int | None] = {}
         uncounted = []
-        for name, count in self._counted(sorted(set(names)), workers, progress):
+        counted = side_by_side(
+            self._count,
+            sorted(set(names)),
+            workers=workers,
+            label="statistics",
+            unit="source",
+            progress=progress,
+        )
+        for name, count in counted:
             counts[name] = count if isinstance(count, int) else None
             if not isinstance(count, int):
                 uncounted.append(f"{name} ({count})")
@@ -275,29 +211,6 @@ class Client:
             )
         column = pd.array([counts[name] for name in names], dtype="Int64")
         return df.assign(num_comments=column)
-
-    def _counted(
-        self, names: list[str], workers: int, progress: bool
-    ) -> Iterator[tuple[str, int | str]]:
-        if not names:
-            return
-        from tqdm.auto import tqdm
-
-        pool = ThreadPoolExecutor(workers, "reinfer_nb-statistics")
-        try:
-            futures = {pool.submit(self._count, name): name for name in names}
-            bar = tqdm(
-                as_completed(futures),
-                total=len(futures),
-                desc="statistics",
-                unit="source",
-                disable=not progress,
-            )
-            for future in bar:
-                yield futures[future], future.result()
-        finally:
-            # On an error or Ctrl-C those not begun are dropped, and nobody waits for the others.
-            pool.shutdown(wait=False, cancel_futures=True)
 
     def _count(self, which: str) -> int | str:
         """Return the comments of a source, or why that cannot be told of this one."""

@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,7 +21,8 @@ from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.text import listed, nearest, shown, visible
 
-ENDPOINT, TOKEN, CONTEXT = "REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"  # noqa: S105
+ENDPOINT, TOKEN, CONTEXT = "REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"
+_ARGUMENT, _VARIABLE = "argument", f"environment variable {TOKEN}"
 
 WAYS = f"""\
 Say which tenant to use, in one of these ways:
@@ -69,9 +70,9 @@ class _Given:
 
     endpoint: str | None
     token: Token | None
-    token_from: str
+    token_from: str = ""
     verify: bool | str = True
-    proxy: Hidden | None = field(default=None)
+    proxy: Hidden | None = None
 
 
 def resolve(
@@ -115,47 +116,46 @@ def resolve(
 def _chosen(
     endpoint: str | None, token: str | None, context: str | None, environ: Mapping[str, str]
 ) -> _Given:
-    own = checked_token(token, "the token given") if token is not None else None
+    own = checked_token(token, "The token given") if token is not None else None
     if context is not None and endpoint is not None:
         raise ConfigurationError("Give an endpoint or a context, not both.")
     if context is not None:
         return _of_context(_named(context, environ), own)
     there = environ.get(ENDPOINT) or None
-    secret = environ.get(TOKEN) or None
+    secret = environ.get(TOKEN)
     theirs = checked_token(secret, f"{TOKEN} of the environment") if secret else None
-    variable = f"environment variable {TOKEN}"
-    if endpoint is not None:
-        if own is not None:
-            return _Given(endpoint=endpoint, token=own, token_from="argument")
-        if theirs is not None and (there is None or _same(there, endpoint)):
-            return _Given(endpoint=endpoint, token=theirs, token_from=variable)
-        for known in read_contexts(environ):
-            if known.token is not None and _same(known.endpoint, endpoint):
-                return _of_context(known, None)
-        if theirs is not None:
-            raise ConfigurationError(
-                f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to "
-                f"{shown(endpoint)}. Give token= too."
-            )
-        return _Given(endpoint=endpoint, token=None, token_from="")
-    if there is not None and (own is not None or theirs is not None):
-        token_from = "argument" if own is not None else variable
-        return _Given(endpoint=there, token=own or theirs, token_from=token_from)
-    if environ.get(CONTEXT):
-        return _of_context(_named(environ[CONTEXT], environ), own)
-    if there is not None:
-        for known in read_contexts(environ):
-            if known.token is not None and _same(known.endpoint, there):
-                return _of_context(known, None)
-        return _Given(endpoint=there, token=None, token_from="")
+    place = endpoint or there
+    if place is None:
+        return _without_endpoint(own, theirs, environ)
+    if own is not None:
+        return _Given(endpoint=place, token=own, token_from=_ARGUMENT)
+    if theirs is not None and (there is None or _same(there, place)):
+        return _Given(endpoint=place, token=theirs, token_from=_VARIABLE)
+    for known in read_contexts(environ):
+        if known.token is not None and _same(known.endpoint, place):
+            return _of_context(known, None)
+    if theirs is not None:
+        raise ConfigurationError(
+            f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to "
+            f"{shown(endpoint)}. Give token= too."
+        )
+    return _Given(endpoint=place, token=None)
+
+
+def _without_endpoint(
+    own: Token | None, theirs: Token | None, environ: Mapping[str, str]
+) -> _Given:
+    name = environ.get(CONTEXT)
+    if name:
+        return _of_context(_named(name, environ), own)
     if theirs is not None and own is None:
         # Whose token it is nobody knows; the current context's tenant is not to be told it.
-        return _Given(endpoint=None, token=theirs, token_from=variable)
-    current = next((known for known in read_contexts(environ) if known.current), None)
-    if current is not None:
-        return _of_context(current, own)
+        return _Given(endpoint=None, token=theirs, token_from=_VARIABLE)
+    for known in read_contexts(environ):
+        if known.current:
+            return _of_context(known, own)
     if own is not None:
-        return _Given(endpoint=None, token=own, token_from="argument")
+        return _Given(endpoint=None, token=own, token_from=_ARGUMENT)
     raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_file(environ)))
 
 
@@ -163,7 +163,7 @@ def _of_context(context: Context, own: Token | None) -> _Given:
     return _Given(
         endpoint=context.endpoint,
         token=own or context.token,
-        token_from="argument" if own else f'context "{visible(context.name)}"',
+        token_from=_ARGUMENT if own else f'context "{visible(context.name)}"',
         verify=context.verify,
         proxy=context.proxy,
     )

@@ -133,14 +133,14 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
 
 
 def _types() -> dict[str, type[ValueType]]:
-    return {field.name: field.type for field in fields_of(Source)} | _ADDED
+    return {**{field.name: field.type for field in fields_of(Source)}, **_ADDED}
 
 
 # Writing
 
 
 def _check_shape(df: pd.DataFrame) -> None:
-    odd = [name for name in df.columns if not isinstance(name, str) or not name]
+    odd = [name for name in list[Any](df.columns) if not isinstance(name, str) or not name]
     if odd:
         raise InvalidInput(f"A column's name is a text; {listed(map(shown, odd))} is not.")
     if not df.columns.is_unique:
@@ -159,7 +159,7 @@ def _written(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: b
     # A column of objects that is not known has each cell as JSON, a text too; what is text and
     # what is not could not be told otherwise.
     as_json = known is None and column.dtype == object
-    cells = []
+    cells: list[str | None] = []
     for row, value in enumerate(column.tolist()):
         if is_missing(value):
             cells.append(None)
@@ -188,8 +188,7 @@ def _check_known(value: Any, known: type[ValueType]) -> None:
     fits = {
         Text: isinstance(value, str),
         Flag: isinstance(value, bool | np.bool_),
-        Whole: isinstance(value, int | np.integer)
-        and not isinstance(value, bool)
+        Whole: (isinstance(value, int | np.integer) and not isinstance(value, bool))
         or (isinstance(value, float) and value.is_integer()),
         Names: isinstance(value, list | tuple) and all(isinstance(item, str) for item in value),
         Moment: isinstance(value, pd.Timestamp),

@@ -78,17 +78,17 @@ class ValueType:
     empty: ClassVar[Any] = None
 
     @classmethod
-    def read(cls, value: Any) -> Any:
+    def read(cls, value: Any, /) -> Any:
         """Return a JSON value as its Python value; raise `ValueError` where it is not one."""
         raise NotImplementedError
 
     @classmethod
-    def check(cls, value: Any) -> Any:
+    def check(cls, value: Any, /) -> Any:
         """Return what a user wrote as the JSON to send; raise `ValueError` with the reason."""
         raise NotImplementedError
 
     @classmethod
-    def write(cls, value: Any) -> Any:
+    def write(cls, value: Any, /) -> Any:
         """Return what a frame or a record holds, and is not missing, as JSON."""
         return value.item() if isinstance(value, np.generic) else value
 
@@ -107,13 +107,13 @@ class Text(ValueType):
     absent = math.nan
 
     @classmethod
-    def read(cls, value: Any) -> str:
+    def read(cls, value: Any, /) -> str:
         if not isinstance(value, str):
             raise ValueError("not a text")
         return value
 
     @classmethod
-    def check(cls, value: Any) -> str:
+    def check(cls, value: Any, /) -> str:
         if not isinstance(value, str):
             raise cls.refuse(value)
         return str(value)
@@ -128,13 +128,13 @@ class Flag(ValueType):
     absent = pd.NA
 
     @classmethod
-    def read(cls, value: Any) -> bool:
+    def read(cls, value: Any, /) -> bool:
         if not isinstance(value, bool):
             raise ValueError("not true or false")
         return value
 
     @classmethod
-    def check(cls, value: Any) -> bool:
+    def check(cls, value: Any, /) -> bool:
         if not isinstance(value, bool | np.bool_):
             raise cls.refuse(value)
         return bool(value)
@@ -149,7 +149,7 @@ class Whole(ValueType):
     absent = pd.NA
 
     @classmethod
-    def read(cls, value: Any) -> int:
+    def read(cls, value: Any, /) -> int:
         # 3.0 is a whole number in JSON, which does not tell the two apart.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -158,7 +158,7 @@ class Whole(ValueType):
         return value
 
     @classmethod
-    def check(cls, value: Any) -> int:
+    def check(cls, value: Any, /) -> int:
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
             raise cls.refuse(value)
         if int(value) not in _INT64:
@@ -176,13 +176,13 @@ class Names(ValueType):
     empty = ()
 
     @classmethod
-    def read(cls, value: Any) -> tuple[str, ...]:
+    def read(cls, value: Any, /) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise ValueError("not a list of texts")
         return tuple(value)
 
     @classmethod
-    def check(cls, value: Any) -> list[str]:
+    def check(cls, value: Any, /) -> list[str]:
         if not isinstance(value, list | tuple | set | frozenset):
             raise cls.refuse(value)
         for item in value:
@@ -191,7 +191,7 @@ class Names(ValueType):
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
 
     @classmethod
-    def write(cls, value: Any) -> list[str]:
+    def write(cls, value: Any, /) -> list[str]:
         return list(value)
 
 
@@ -204,7 +204,7 @@ class Moment(ValueType):
     absent = pd.NaT
 
     @classmethod
-    def read(cls, value: Any) -> datetime:
+    def read(cls, value: Any, /) -> datetime:
         if not isinstance(value, str) or not _MOMENT.fullmatch(value):
             raise ValueError("not an ISO 8601 timestamp with an offset")
         try:
@@ -213,11 +213,11 @@ class Moment(ValueType):
             raise ValueError("outside the years 1 to 9999 in UTC") from None
 
     @classmethod
-    def check(cls, value: Any) -> str:
+    def check(cls, _: Any, /) -> str:
         raise ValueError("is set by the tenant")
 
     @classmethod
-    def write(cls, value: datetime) -> str:
+    def write(cls, value: datetime, /) -> str:
         return value.isoformat(timespec="microseconds")
 
 
@@ -231,13 +231,13 @@ class NamesByProject(ValueType):
     empty: ClassVar[Mapping[str, tuple[str, ...]]] = types.MappingProxyType({})
 
     @classmethod
-    def read(cls, value: Any) -> Mapping[str, tuple[str, ...]]:
+    def read(cls, value: Any, /) -> Mapping[str, tuple[str, ...]]:
         if not isinstance(value, dict):
             raise ValueError("not an object of lists")
         return types.MappingProxyType({key: Names.read(item) for key, item in value.items()})
 
     @classmethod
-    def check(cls, value: Any) -> Any:
+    def check(cls, _: Any, /) -> Any:
         raise ValueError("is set by the tenant")
 
 
@@ -292,13 +292,17 @@ class Field:
         raise ValueError(f"must be one of {choices}, not {shown(value)}")
 
 
-@functools.cache
 def fields_of(model: type) -> tuple[Field, ...]:
     """Return the table of fields of a dataclass, in the order of its annotations.
 
     Args:
         model: A dataclass whose fields are `Annotated[type, About(...)]`; others are passed over.
     """
+    return _table(model)
+
+
+@functools.cache
+def _table(model: Any) -> tuple[Field, ...]:
     hints = typing.get_type_hints(model, include_extras=True)
     table = []
     for attribute in dataclasses.fields(model):

@@ -204,8 +204,8 @@ class Source(Record):
     def to_series(self) -> pd.Series:
         """Return the source as a row of a listing, unknown fields included.
 
-        >>> client.source("claims/motor-inbox").to_series()["should_translate"]
-        False
+        >>> client.source("claims/motor-inbox").to_series()["language"]
+        'en'
 
         Returns:
             A Series of dtype `object` over the columns of `Client.sources`, with what those

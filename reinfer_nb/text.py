@@ -18,10 +18,10 @@ _INVISIBLE = re.compile(
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    """Return `text` with every invisible or commanding character written as its escape.
+    r"""Return `text` with every invisible or commanding character written as its escape.
 
-    >>> visible("red \\x1b[31malert")
-    'red \\\\x1b[31malert'
+    >>> visible("red \x1b[31malert")
+    'red \\x1b[31malert'
 
     Args:
         text: Any text.
@@ -50,6 +50,6 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 def listed(words: Iterable[object], limit: int = 10) -> str:
     """Return `words` as one line, cut with "and N more" after `limit` of them."""
-    words = [str(word) for word in words]
-    line = ", ".join(words[:limit])
-    return line if len(words) <= limit else f"{line} and {len(words) - limit:,} more"
+    texts = [str(word) for word in words]
+    line = ", ".join(texts[:limit])
+    return line if len(texts) <= limit else f"{line} and {len(texts) - limit:,} more"

@@ -25,16 +25,28 @@ from urllib3.util import Retry
 
 from reinfer_nb import errors
 from reinfer_nb.answers import Answer
+from reinfer_nb.concurrency import MOST
 from reinfer_nb.config import Tenant
 from reinfer_nb.operations import Call
 from reinfer_nb.text import shown, visible
 
 logger = logging.getLogger("reinfer_nb")
 
-# As many requests as may be under way at once; more threads wait for a free connection.
-CONNECTIONS = 32
 _PIECE = 16 << 20
 _REDIRECTS = 5
+_DAY = 86_400
+
+
+def checked_timeout(timeout: object) -> tuple[float, float]:
+    """Return seconds for connecting and for reading, or raise `InvalidInput`."""
+    pair = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+    seconds = [float(part) for part in pair if type(part) in (int, float) and 0 < part < _DAY]
+    if len(pair) == len(seconds) == 2:
+        return seconds[0], seconds[1]
+    raise errors.InvalidInput(
+        "timeout is seconds, as 30, or as (10, 60) for connecting and reading, not "
+        f"{shown(timeout)}."
+    )
 
 
 class _QuietConnection(HTTPConnection):
@@ -157,9 +169,7 @@ class Transport:
         self._session.headers["User-Agent"] = "reinfer_nb"
         self._session.headers["Accept"] = "application/json"
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
-        adapter = _Adapter(
-            pool_connections=4, pool_maxsize=CONNECTIONS, max_retries=0, pool_block=True
-        )
+        adapter = _Adapter(pool_connections=4, pool_maxsize=MOST, max_retries=0, pool_block=True)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
 
@@ -200,7 +210,9 @@ class Transport:
             pause = self.patience.pause(next_try, after) if next_try else 0.0
             passing = isinstance(outcome, Answer) or outcome.passing
             if next_try is None or not passing or waited + pause > self.patience.longest:
-                return self._give_up(call, what, outcome, attempts, waited, pause)
+                return self._give_up(
+                    call, what, outcome, attempts=attempts, waited=waited, pause=pause
+                )
             retry = next_try
             level = logging.WARNING if pause >= 1 else logging.INFO
             logger.log(
@@ -220,6 +232,7 @@ class Transport:
         call: Call,
         what: str,
         outcome: Answer | _Failure,
+        *,
         attempts: int,
         waited: float,
         pause: float,
@@ -252,7 +265,7 @@ class Transport:
             with self._lock:
                 # Cookies are read here, and requests does not promise that this is safe.
                 prepared = self._session.prepare_request(request)
-            proxies = {"all": self.tenant.proxy} if self.tenant.proxy else {}
+            proxies: dict[str, str] = {"all": self.tenant.proxy} if self.tenant.proxy else {}
             options = self._session.merge_environment_settings(
                 url, proxies, stream=True, verify=self.tenant.verify, cert=None
             )

@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import msgspec
 
-
 # How writers of JSON begin a listing; and where one may be cut, which a text may look like too.
 _BEGIN = (
     rb'[ \t\r\n]*\{[ \t\r\n]*(?:"status"[ \t\r\n]*:[ \t\r\n]*"ok"[ \t\r\n]*,[ \t\r\n]*)?'

@@ -11,9 +11,7 @@ import reinfer_nb as rnb
 
 
 @pytest.fixture(autouse=True)
-def _no_tenant_of_whoever_runs_the_tests(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))

@@ -21,7 +21,7 @@ def examples() -> Iterator[doctest.DocTest]:
                 yield found
 
 
-@pytest.mark.parametrize("example", examples(), ids=lambda example: example.name)
+@pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
 def test_example(
     example: doctest.DocTest,
     client: rnb.Client,

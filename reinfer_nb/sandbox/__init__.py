@@ -10,11 +10,12 @@ import atexit
 import os
 import secrets
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb.client import DEFAULT_TTL, Client, connect
+from reinfer_nb.client import DEFAULT_TTL, Client
+from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
 from reinfer_nb.text import shown
 
@@ -73,7 +74,7 @@ class Sandbox:
         port: int = 0,
         cache_ttl: float = DEFAULT_TTL,
     ) -> None:
-        if isinstance(port, bool) or not isinstance(port, int) or not 0 <= port < 2**16:
+        if type(port) is not int or not 0 <= port < 2**16:
             raise InvalidInput(f"port is a number from 0 to 65535, not {shown(port)}.")
         self._data = data
         self._database = None if database is None else Path(database)
@@ -128,14 +129,13 @@ class Sandbox:
 
     def sources(self) -> pd.DataFrame:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
-        from reinfer_nb.frames import from_listing
+        from reinfer_nb.frames import from_elements, from_listing
 
         store = self._running().store
         names = [project["name"] for project, _ in store.projects()]
         body = '{"sources": [' + ", ".join(store.sources(names)) + "]}"
         _, frame = from_listing(body.encode())
-        assert frame is not None
-        return frame
+        return from_elements([]) if frame is None else frame
 
     def _running(self) -> Server:
         if self._server is None:
@@ -150,7 +150,8 @@ class Sandbox:
             from reinfer_nb.sandbox.store import Refused, Store
         except ImportError as error:
             raise ConfigurationError(
-                f"The sandbox needs {error.name}. Install it with: pip install 'reinfer_nb[sandbox]'"
+                f"The sandbox needs {error.name}, which is not installed. Install it with: "
+                "pip install 'reinfer_nb[sandbox]'"
             ) from None
         try:
             store = Store(self._database, self._rows())

@@ -131,7 +131,7 @@ class Door:
         else:
             base = operations.TENANT_PATH.match(scope["path"])
             if base:
-                scope = scope | {"path": scope["path"][base.end() :]}
+                scope = {**scope, "path": scope["path"][base.end() :]}
             scope["user"] = user
             app = self._app
         await app(scope, receive, told)
@@ -185,24 +185,39 @@ def build(
     return Door(app, users, tokens, hosts, asked)
 
 
-_Endpoint = Callable[[User, Mapping[str, str], Any], Response]
+class Query(NamedTuple):
+    """What an operation is to do.
+
+    Attributes:
+        user: Who asks.
+        parts: What the path names.
+        content: The JSON object sent; empty where there is none.
+    """
+
+    user: User
+    parts: Mapping[str, str]
+    content: Mapping[str, Any]
+
+
+_Endpoint = Callable[[Query], Response]
 
 
 def _serving(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        content: Any = None
+        content: Mapping[str, Any] | Response = {}
         if request.method in ("PUT", "POST"):
             content = await _content(request)
-            if isinstance(content, Response):
-                return content
-        return await run_in_threadpool(_carried_out, endpoint, request, content)
+        if isinstance(content, Response):
+            return content
+        query = Query(request.scope["user"], request.path_params, content)
+        return await run_in_threadpool(_carried_out, endpoint, query)
 
     return serve
 
 
-def _carried_out(endpoint: _Endpoint, request: Request, content: Any) -> Response:
+def _carried_out(endpoint: _Endpoint, query: Query) -> Response:
     try:
-        return endpoint(request.scope["user"], request.path_params, content)
+        return endpoint(query)
     except Missing:
         return error(404, _NOT_FOUND)
     except Taken:
@@ -211,7 +226,7 @@ def _carried_out(endpoint: _Endpoint, request: Request, content: Any) -> Respons
         return error(422, str(refused))
 
 
-async def _content(request: Request) -> Any:
+async def _content(request: Request) -> Mapping[str, Any] | Response:
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
     if kind.lower() != "application/json":
         return error(415, "415 Unsupported Media Type: send application/json.")
@@ -230,70 +245,72 @@ async def _content(request: Request) -> Any:
 
 
 class _Api:
-    """The operations; each gets who asks, the parts of the path, and the content sent."""
+    """The operations."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def me(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        return _ok("user", user.told())
+    def me(self, query: Query) -> Response:
+        return _ok("user", query.user.told())
 
-    def projects(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        seen = user.permissions()
+    def projects(self, query: Query) -> Response:
+        seen = query.user.permissions()
         told = [project for project, _ in self._store.projects() if project["name"] in seen]
         return _ok("projects", told)
 
-    def buckets(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        seen = {project for project, held in user.permissions().items() if READ_BUCKETS in held}
+    def buckets(self, query: Query) -> Response:
+        seen = {
+            project for project, held in query.user.permissions().items() if READ_BUCKETS in held
+        }
         if not seen:
             return error(403, "403 Forbidden")
         return _ok("buckets", [b for b in self._store.buckets() if b["owner"] in seen])
 
-    def sources(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        return _listing(self._store.sources(user.permissions()))
+    def sources(self, query: Query) -> Response:
+        return _listing(self._store.sources(query.user.permissions()))
 
-    def sources_of_project(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        project = parts["project"]
-        _allowed(user, project)
+    def sources_of_project(self, query: Query) -> Response:
+        project = query.parts["project"]
+        _allowed(query.user, project)
         return _listing(self._store.sources([project]))
 
-    def source(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        _allowed(user, parts["project"])
-        return _ok("source", self._store.source(parts["project"], parts["name"]))
+    def source(self, query: Query) -> Response:
+        _allowed(query.user, query.parts["project"])
+        return _ok("source", self._store.source(query.parts["project"], query.parts["name"]))
 
-    def source_by_id(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        source = self._store.source_by_id(parts["id"])
-        _allowed(user, source["owner"])
+    def source_by_id(self, query: Query) -> Response:
+        source = self._store.source_by_id(query.parts["id"])
+        _allowed(query.user, source["owner"])
         return _ok("source", source)
 
-    def create(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        project, name = parts["project"], parts["name"]
-        if not _allowed(user, project, ADMIN):
+    def create(self, query: Query) -> Response:
+        project, name = query.parts["project"], query.parts["name"]
+        if not _allowed(query.user, project, ADMIN):
             return error(403, "403 Forbidden")
         checks.full_name(f"{project}/{name}")
-        settings = checks.wire_settings("create", content.get("source"))
+        settings = checks.wire_settings("create", query.content.get("source"))
         return _ok("source", self._store.create(project, name, settings))
 
-    def update(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        project, name = parts["project"], parts["name"]
-        if not _allowed(user, project, ADMIN):
+    def update(self, query: Query) -> Response:
+        project, name = query.parts["project"], query.parts["name"]
+        if not _allowed(query.user, project, ADMIN):
             return error(403, "403 Forbidden")
         self._store.source(project, name)
-        settings = checks.wire_settings("update", content.get("source"))
+        settings = checks.wire_settings("update", query.content.get("source"))
         return _ok("source", self._store.update(project, name, settings))
 
-    def delete(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        source = self._store.source_by_id(parts["id"])
-        if not _allowed(user, source["owner"], ADMIN):
+    def delete(self, query: Query) -> Response:
+        source = self._store.source_by_id(query.parts["id"])
+        if not _allowed(query.user, source["owner"], ADMIN):
             return error(403, "403 Forbidden")
         self._store.delete(source["id"])
         return JSONResponse({"status": "ok"})
 
-    def statistics(self, user: User, parts: Mapping[str, str], content: Any) -> Response:
-        _allowed(user, parts["project"])
-        if not isinstance(content.get("comment_filter"), dict):
+    def statistics(self, query: Query) -> Response:
+        _allowed(query.user, query.parts["project"])
+        if not isinstance(query.content.get("comment_filter"), dict):
             raise InvalidInput("comment_filter must be an object.")
-        count = self._store.comments(parts["project"], parts["name"])
+        count = self._store.comments(query.parts["project"], query.parts["name"])
         told = {"num_comments": count, "label_counts": {}, "label_timeseries": []}
         return _ok("statistics", told)
 
@@ -315,10 +332,10 @@ def _listing(bodies: list[str]) -> Response:
     return Response(body, media_type="application/json")
 
 
-async def _http_error(request: Request, failure: Exception) -> Response:
+async def _http_error(_: Request, failure: Exception) -> Response:
     status = failure.status_code if isinstance(failure, HTTPException) else 500
     return error(status, f"{status} {HTTPStatus(status).phrase}")
 
 
-async def _server_error(request: Request, failure: Exception) -> Response:
+async def _server_error(_: Request, __: Exception) -> Response:
     return error(500, "500 Internal Server Error")

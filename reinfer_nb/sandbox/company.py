@@ -177,7 +177,7 @@ def sources() -> list[tuple[dict[str, Any], int]]:
             "owner": project,
             "name": name,
             "title": "" if dice.hits(0.06) else title,
-            "description": _description(dice, title, leftover),
+            "description": _description(dice, title, leftover=leftover),
             "language": language,
             "should_translate": language != "en" or dice.hits(0.04),
             "sensitive_properties": _sensitive(dice, project),
@@ -209,7 +209,7 @@ def _planned() -> Iterator[tuple[str, str, str, str, bool, str | None]]:
                 yield project, name, title, "unknown", False, None
 
 
-def _description(dice: _Dice, title: str, leftover: bool) -> str:
+def _description(dice: _Dice, title: str, *, leftover: bool) -> str:
     if leftover or dice.hits(0.2):
         return ""
     owner = ("Team lead", "Shared services", "Regional office", "Data team")[dice.below(4)]

@@ -1,0 +1,60 @@
+"""Many small pieces of work side by side, with a progress bar, and stoppable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.text import shown
+
+# No more than the connections that a client keeps.
+MOST = 32
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+
+
+def checked_workers(workers: object) -> int:
+    """Return a number of workers, or raise `InvalidInput`."""
+    if isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= MOST:
+        return workers
+    raise InvalidInput(f"workers is a number from 1 to {MOST}, not {shown(workers)}.")
+
+
+def side_by_side(
+    work: Callable[[_Item], _Result],
+    items: Collection[_Item],
+    *,
+    workers: int,
+    label: str,
+    unit: str,
+    progress: bool,
+) -> Iterator[tuple[_Item, _Result]]:
+    """Yield each item with what work made of it, as they are done.
+
+    Args:
+        work: What to do with an item, in a thread.
+        items: The items.
+        workers: How many at once.
+        label: What the progress bar calls the work.
+        unit: What it calls an item.
+        progress: Whether to show it.
+
+    Raises:
+        Exception: What `work` raised first. As with Ctrl-C, items not begun are dropped then,
+            and nobody waits for those under way.
+    """
+    if not items:
+        return
+    from tqdm.auto import tqdm
+
+    pool = ThreadPoolExecutor(workers, f"reinfer_nb-{label}")
+    try:
+        futures = {pool.submit(work, item): item for item in items}
+        done = as_completed(futures)
+        for future in tqdm(done, total=len(futures), desc=label, unit=unit, disable=not progress):
+            yield futures[future], future.result()
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

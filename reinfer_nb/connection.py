@@ -1,0 +1,59 @@
+"""From what is configured to a client."""
+
+from __future__ import annotations
+
+import warnings
+
+from reinfer_nb import config
+from reinfer_nb.client import DEFAULT_TTL, Client
+from reinfer_nb.errors import InsecureWarning
+from reinfer_nb.transport import Transport, checked_timeout
+
+
+def connect(
+    *,
+    endpoint: str | None = None,
+    token: str | None = None,
+    context: str | None = None,
+    cache_ttl: float = DEFAULT_TTL,
+    timeout: float | tuple[float, float] = (10.0, 60.0),
+    verify: bool | str | None = None,
+    proxy: str | None = None,
+) -> Client:
+    """Return a client of the tenant that is configured. Nothing is sent yet.
+
+    In this order: the arguments; the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or
+    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token is never sent to
+    another endpoint than its own.
+
+    >>> connect(endpoint=client.endpoint, token="abc")
+    <Client of http://127.0.0.1:..., token from argument>
+
+    Args:
+        endpoint: Base URL, such as "https://cloud.uipath.com/<org>/<tenant>/reinfer_".
+        token: API token.
+        context: Name of a context of the vendor's client; `contexts` lists them.
+        cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
+        timeout: Seconds to wait for a connection, and for the next part of an answer; one number
+            for both, or two.
+        verify: Whether to verify certificates, or the path of a CA bundle.
+        proxy: URL of a proxy; by default what the environment says.
+
+    Raises:
+        ConfigurationError: No tenant is configured, or not unmistakably; the message says how.
+        InvalidInput: An argument cannot be what it should be.
+
+    Warns:
+        InsecureWarning: Certificates will not be verified.
+    """
+    tenant = config.resolve(
+        endpoint=endpoint, token=token, context=context, verify=verify, proxy=proxy
+    )
+    if tenant.verify is False:
+        warnings.warn(
+            f"The certificate of {tenant.endpoint} will not be verified: whoever is on the way "
+            "there can read the token. Better give a CA bundle: verify='ca.pem'.",
+            InsecureWarning,
+            stacklevel=2,
+        )
+    return Client(Transport(tenant, timeout=checked_timeout(timeout)), cache_ttl=cache_ttl)
