@@ -176,3 +176,7 @@ def _lab(options: argparse.Namespace) -> int:
         browser=not options.no_browser,
         arguments=options.jupyter,
     )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""A server on loopback that answers by a script, however wrong that is, and keeps what it got."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import ssl
+import struct
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as it arrived; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = b""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens to one request.
+
+    Attributes:
+        answer: Bytes to send, or what makes them of the request.
+        read: Whether the request is read; the connection is reset when it is not.
+        wait: Seconds before the answer.
+        close: Whether the connection is closed afterwards, without a word.
+    """
+
+    answer: bytes | Callable[[Asked], bytes] = b""
+    read: bool = True
+    wait: float = 0.0
+    close: bool = False
+
+
+RESET = Step(read=False)
+DROPPED = Step(close=True)
+
+
+def reply(
+    content: Any, status: int = 200, headers: Mapping[str, str | None] | None = None
+) -> bytes:
+    """Return a whole answer; content that is not bytes becomes JSON, a header of None none."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    default = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    lines = [f"{name}: {text}" for name, text in (default | dict(headers or {})).items() if text]
+    return "\r\n".join([f"HTTP/1.1 {status} x", *lines, "", ""]).encode("latin-1") + body
+
+
+def relay(endpoint: str) -> Callable[[Asked], bytes]:
+    """Return what asks another server the same and returns its answer."""
+
+    def carried(asked: Asked) -> bytes:
+        connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=10)
+        try:
+            connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers))
+            response = connection.getresponse()
+            return reply(response.read(), response.status, {"Date": response.getheader("date")})
+        finally:
+            connection.close()
+
+    return carried
+
+
+def lost(onward: Callable[[Asked], bytes]) -> Step:
+    """Return the step of a request that is carried out and whose answer never arrives."""
+    return Step(lambda asked: onward(asked)[:0], close=True)
+
+
+class Scripted:
+    """A server that plays its steps, one a request, over all connections.
+
+    Args:
+        *steps: The script; bytes are an answer. After its end every answer is a 418.
+        repeat: Play the last step again and again instead.
+        tls: Serve https with this.
+    """
+
+    def __init__(
+        self, *steps: Step | bytes, repeat: bool = False, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self.asked: list[Asked] = []
+        self.connections = 0
+        self._script = deque(s if isinstance(s, Step) else Step(s) for s in steps)
+        self._repeat = repeat
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        scheme = "https" if tls else "http"
+        self.endpoint = f"{scheme}://127.0.0.1:{self._listening.getsockname()[1]}"
+        if tls:
+            self._listening = tls.wrap_socket(self._listening, server_side=True)
+        self._door = threading.Thread(target=self._accept, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._door.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        for sock in (self._listening, *self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._door.join(5)
+        self._listening.close()
+        self.settle()
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods asked for, in order."""
+        return [asked.method for asked in self.asked]
+
+    def settle(self) -> None:
+        """Wait until all connections are closed."""
+        for thread in self._threads:
+            thread.join(5)
+
+    def _accept(self) -> None:
+        while not self._stopped.is_set():
+            with suppress(OSError):
+                connection, _ = self._listening.accept()
+                self.connections += 1
+                thread = threading.Thread(target=self._serve, args=(connection,), daemon=True)
+                self._threads.append(thread)
+                self._open.add(connection)
+                thread.start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with suppress(OSError), connection, connection.makefile("rb") as file:
+            while not self._stopped.is_set() and file.peek(1):
+                with self._lock:
+                    step = self._script[0] if self._script else Step(reply({}, 418))
+                    if self._script and not (self._repeat and len(self._script) == 1):
+                        self._script.popleft()
+                if not step.read:
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+                    return
+                method, path, _ = file.readline().decode().split(" ", 2)
+                headers = {n.lower(): text for n, text in http.client.parse_headers(file).items()}
+                asked = Asked(
+                    method, path, headers, file.read(int(headers.get("content-length", 0)))
+                )
+                self.asked.append(asked)
+                self._stopped.wait(step.wait)
+                connection.sendall(
+                    step.answer if isinstance(step.answer, bytes) else step.answer(asked)
+                )
+                if step.close:
+                    return
+        self._open.discard(connection)

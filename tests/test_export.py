@@ -1,0 +1,769 @@
+"""A listing as CSV comes back exactly, runs no formula, and what is no such file is refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb import frames
+from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.fields import Flag, Moment, Names, Text, Whole, fields_of
+from reinfer_nb.models import Source
+
+BOM = b"\xef\xbb\xbf"
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+NASTY = [
+    *(f"{sign}cmd|' /C calc'!A0" for sign in FORMULA),
+    *(f"{sign}" for sign in FORMULA),
+    *("  =1+1", "'", "''", "'=", "''=1", "'''", "'x", "=", "' =", "'5", "'true", "'[1]", "'null"),
+    *("NA", "N/A", "null", "None", "True", "true", "FALSE", "nan", "NaN", "inf", "-inf", "NaT"),
+    *("", " ", "  ", "007", "0", "1", "-1", "+1", "1.0", ".5", "5.", "1e5", " 5", "5 ", "1_000"),
+    *("1234567890123456", "123456789012345", "1e10000000000000", "9" * 40, "1" * 5000, "0x1F"),
+    *("a,b", "a;b", "a\tb", ",", ";", ",,,", '"', '""', '"quoted"', 'say "hi"', '",="', "';=1;"),
+    *("two\nlines", "two\r\nlines", "two\rlines", "end\n", "end\r", "\u2028", "\x85", "\x0b\x0c"),
+    *("\ufeff", "\ufeff=1", "🦀", "שלום =1+1", "\u202egnp.exe", "e\u0301", "\x1b[31m", "\x7f", "\x01"),
+    *("2016-02-10", "2016-02-10T23:13:28Z", "2016-02-30T00:00:00Z", "1/2", "1.234,5", "50%"),
+    *("[1]", "[", "{}", "{", '["email"]', '{"a": 1}', "[" * 3000, "\N{SUPERSCRIPT TWO}"),
+]  # fmt: skip
+UNKNOWN = ["extra.kind", "=cmd()", "'=cmd()", "+1", "007", 'say "hi"', " ", "Größe", "\ufeffx"]
+
+
+def plain_text() -> st.SearchStrategy[str]:
+    characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
+    return st.one_of(
+        st.sampled_from(NASTY),
+        st.tuples(st.sampled_from(NASTY), st.text(characters, max_size=5)).map("".join),
+        st.text(characters, max_size=8),
+    )
+
+
+def maybe(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.none() | values
+
+
+TEXTS = plain_text()
+WHOLES = st.integers(-(2**63), 2**63 - 1)
+MOMENTS = st.one_of(
+    st.datetimes(timezones=st.just(UTC)),
+    st.just(datetime(1, 1, 1, tzinfo=UTC)),
+    st.just(datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)),
+)
+NUMBERS = st.floats(allow_nan=False)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=4,
+)
+OF_TYPE: dict[Any, st.SearchStrategy[Any]] = {
+    Text: maybe(TEXTS),
+    Flag: maybe(st.booleans()),
+    Whole: maybe(WHOLES),
+    Moment: maybe(MOMENTS),
+    Names: maybe(st.lists(TEXTS, max_size=3).map(tuple)),
+}
+KNOWN: dict[str, Any] = {field.name: field.type for field in fields_of(Source)}
+DTYPES: dict[str, Any] = {name: type_.dtype for name, type_ in KNOWN.items()}
+PLAIN: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (Text.dtype, TEXTS),
+    (Whole.dtype, WHOLES),
+    (pd.Float64Dtype(), NUMBERS),
+    (Flag.dtype, st.booleans()),
+    (Moment.dtype, MOMENTS),
+]
+
+
+def column(values: list[Any], dtype: Any) -> Any:
+    if dtype == np.dtype(object):
+        cells = np.empty(len(values), dtype=object)
+        cells[:] = values
+        return cells
+    return pd.array(values, dtype=dtype)
+
+
+@st.composite
+def listings(draw: st.DrawFn) -> pd.DataFrame:
+    """Listings with every column of the contract and unknown ones of every dtype."""
+    rows = draw(st.integers(0, 4))
+
+    def cells(values: st.SearchStrategy[Any], size: int = rows) -> list[Any]:
+        return draw(st.lists(values, min_size=size, max_size=size))
+
+    columns = {name: column(cells(OF_TYPE[KNOWN[name]]), DTYPES[name]) for name in KNOWN}
+    columns["num_comments"] = column(cells(OF_TYPE[Whole]), Whole.dtype)
+    names = iter(draw(st.permutations(UNKNOWN)))
+    if rows:
+        # A CSV cannot say what a column is that has no value at all.
+        for dtype, values in PLAIN:
+            columns[next(names)] = column([draw(values), *cells(maybe(values), rows - 1)], dtype)
+        first = draw(st.lists(JSON, max_size=2) | st.dictionaries(TEXTS, JSON, max_size=2))
+        columns[next(names)] = column([first, *cells(JSON_CELLS, rows - 1)], np.dtype(object))
+    return pd.DataFrame(columns, index=pd.RangeIndex(rows))
+
+
+# Infinity by itself is for a test of its own.
+JSON_CELLS = JSON.filter(lambda value: value not in (float("inf"), float("-inf")))
+
+
+@pytest.fixture(scope="module")
+def path() -> Iterator[Path]:
+    """A path for property tests, which share it; each overwrites it."""
+    with TemporaryDirectory() as folder:
+        yield Path(folder) / "listing.csv"
+
+
+def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
+    pd.testing.assert_frame_equal(left, right, check_exact=True, check_index_type=True)
+    for name in left.columns[left.dtypes == object]:
+        # To pandas, [1] and (True,) are the same.
+        assert repr(left[name].tolist()) == repr(right[name].tolist())
+
+
+def there_and_back(df: pd.DataFrame, path: Path, **how: Any) -> pd.DataFrame:
+    return rnb.read_csv(rnb.to_csv(df, path, overwrite=True, **how))
+
+
+def cells_of(path: Path, sep: str = ",") -> list[list[str]]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return list(csv.reader(file, delimiter=sep, strict=True))
+
+
+def saved_again(content: bytes, sep: str = ",", into: str = ";") -> bytes:
+    """What a spreadsheet makes of a file: quotes where needed, TRUE and FALSE, CRLF."""
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=sep)
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, delimiter=into, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow([cell.upper() if cell in ("true", "false") else cell for cell in row])
+    return BOM + file.getvalue().encode()
+
+
+def frame_of(**columns: Any) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            name: column(values, DTYPES.get(name, Text.dtype)) if isinstance(values, list) else values
+            for name, values in columns.items()
+        }
+    )  # fmt: skip
+
+
+def sample() -> pd.DataFrame:
+    """A small listing in which every column has something, and something missing."""
+    return frames.from_elements(
+        [
+            {
+                "id": "18ba5ce699f8da1f",
+                "owner": "acme",
+                "name": "support",
+                "title": '=HYPERLINK("x")',
+                "description": "two\nlines, with a comma",
+                "should_translate": True,
+                "sensitive_properties": ["email", "=cmd()"],
+                "email_transform_version": 7,
+                "created_at": "2016-02-10T23:13:28.340295+00:00",
+                "score": 1.5,
+                "nested": {"a": [1, None]},
+            },
+            {"id": "1234567890123456", "should_translate": False, "title": "007", "last": "x"},
+        ]
+    )
+
+
+# There and back
+
+
+@given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_there_and_back_is_exact(
+    path: Path, df: pd.DataFrame, sep: str, *, spreadsheet: bool
+) -> None:
+    same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
+
+
+@given(values=st.lists(maybe(TEXTS), max_size=6), data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_a_column_of_texts_alone(path: Path, values: list[str | None], data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from(["title", "note"]))
+    if name == "note" and not any(value is not None for value in values):
+        values = [*values, ""]
+    df = pd.DataFrame({name: pd.array(values, dtype=Text.dtype)})
+    for sep in ",;\t":
+        for spreadsheet in (True, False):
+            same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
+
+
+@pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
+def test_a_nasty_text_anywhere(path: Path, text: str) -> None:
+    df = frame_of(id=[text, None], title=["x", text], sensitive_properties=[(text,), ()])
+    df["note"] = pd.array([None, text], dtype=Text.dtype)
+    df["any"] = column([[text], {text: text}], np.dtype(object))
+    for spreadsheet in (True, False):
+        same(there_and_back(df, path, spreadsheet=spreadsheet), df)
+
+
+@given(df=listings(), data=st.data())
+@settings(max_examples=50, deadline=None)
+def test_of_a_filtered_frame_the_rows(path: Path, df: pd.DataFrame, data: st.DataObject) -> None:
+    kept = data.draw(st.lists(st.booleans(), min_size=len(df), max_size=len(df)))
+    part = df[np.array(kept, dtype=bool)].iloc[::-1]
+    known = [*KNOWN, "num_comments"]
+    same(there_and_back(part[known], path), part[known].reset_index(drop=True))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_every_column_by_itself(path: Path, rows: int) -> None:
+    df = sample()[list(KNOWN)].iloc[::-1].head(rows)
+    for name in KNOWN:
+        same(there_and_back(df[[name]], path), df[[name]].reset_index(drop=True))
+
+
+def test_no_rows_keep_the_dtypes(path: Path) -> None:
+    df = frames.from_elements([])
+    same(there_and_back(df, path), df)
+
+
+def test_the_sandbox_s_listing(shared: rnb.Client, path: Path) -> None:
+    df = shared.sources()
+    assert len(df) > 10
+    same(there_and_back(df, path), df)
+
+
+def test_missing_and_empty_are_two_things(path: Path) -> None:
+    df = frame_of(title=["", None], sensitive_properties=[(), None], note=[None, ""])
+    back = there_and_back(df, path)
+    assert back["title"].isna().tolist() == [False, True]
+    assert back["note"].isna().tolist() == [True, False]
+    assert back["sensitive_properties"].tolist() == [(), None]
+
+
+def test_another_time_zone_is_the_same_instant_in_utc(path: Path) -> None:
+    df = pd.DataFrame({"created_at": sample()["created_at"].dt.tz_convert("Asia/Kolkata")})
+    same(there_and_back(df, path), sample()[["created_at"]])
+
+
+def test_numpy_s_own_dtypes_come_back_nullable(path: Path) -> None:
+    df = pd.DataFrame({"n": [1, -2], "x": [0.1, float("inf")], "b": [True, False]})
+    expected = df.astype({"n": "Int64", "x": "Float64", "b": "boolean"})
+    same(there_and_back(df, path), expected)
+
+
+def test_a_count_that_became_a_float_is_whole_again(path: Path) -> None:
+    # As after a merge that found no partner for a row.
+    df = frame_of(id=["a", "b"]).assign(email_transform_version=[3.0, np.nan])
+    back = there_and_back(df, path)
+    assert back["email_transform_version"].dtype == "Int64"
+    assert back["email_transform_version"].tolist() == [3, pd.NA]
+
+
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "names",
+    [["a,b,c", "d"], ["a;b;c", "d"], ["a\tb\tc", "d"], ["a\nb", "d"], ["a,b"], ["a;b"], ['",', "d"]],
+)  # fmt: skip
+def test_a_name_may_hold_a_separator(path: Path, names: list[str], sep: str) -> None:
+    df = frame_of(**{name: ["x", "y"] for name in names})
+    same(there_and_back(df, path, sep=sep), df)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param([True, 1], id="a flag and a number"),
+        pytest.param([False, 0.5, None], id="a flag and a fraction"),
+        pytest.param([2**70, 1], id="a huge number"),
+        pytest.param([2**60, 0.5], id="numbers no float tells apart"),
+        pytest.param([float("inf"), "a"], id="infinity and a text"),
+        pytest.param([1, "a"], id="a number and a text"),
+        pytest.param([True, [1]], id="a flag and a list"),
+        pytest.param([None, {"a": None}], id="an object"),
+        pytest.param(["x", {"=a": [float("inf"), 2**70]}], id="nested"),
+    ],
+)
+def test_what_an_unknown_field_holds_comes_back(path: Path, values: list[Any]) -> None:
+    df = frames.from_elements([{"id": "a", "field": value} for value in values])
+    same(there_and_back(df, path), df)
+
+
+def test_an_unknown_field_that_is_always_null_comes_back(path: Path) -> None:
+    df = frames.from_elements([{"id": "a", "field": None}, {"id": "b"}])
+    same(there_and_back(df, path), df)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(pd.array([2**64 - 1, 1], dtype="UInt64"), id="beyond 64 bits"),
+        pytest.param(column([("a",), ("b",)], np.dtype(object)), id="tuples"),
+        pytest.param(column([{1: 2}, {"a": 1}], np.dtype(object)), id="keys that are no texts"),
+        pytest.param(column([["a"], [("b",)]], np.dtype(object)), id="a tuple in a list"),
+        pytest.param(column([{"a"}, {"b"}], np.dtype(object)), id="sets"),
+        pytest.param(column([b"a", b"b"], np.dtype(object)), id="bytes"),
+        pytest.param(column([1j, 2j], np.dtype(complex)), id="complex numbers"),
+        pytest.param(pd.array([1, 2], dtype="timedelta64[s]"), id="durations"),
+        pytest.param(pd.period_range("2020", periods=2, freq="D"), id="periods"),
+        pytest.param(pd.array(["a\0b", "c"], dtype=Text.dtype), id="NUL"),
+    ],
+)
+def test_what_has_no_exact_form_is_refused(path: Path, values: Any) -> None:
+    df = pd.DataFrame({"field": values})
+    with pytest.raises(InvalidInput, match="field"):
+        rnb.to_csv(df, path, overwrite=True)
+
+
+@pytest.mark.parametrize("name", ["title", "note"])
+def test_nul_is_written_so_that_it_can_be_read_or_not_at_all(tmp_path: Path, name: str) -> None:
+    df = frame_of(**{name: ["a\0b"]})
+    try:
+        written = rnb.to_csv(df, tmp_path / "x.csv")
+    except InvalidInput:
+        assert not (tmp_path / "x.csv").exists()
+    else:
+        same(rnb.read_csv(written), df)
+
+
+# In a spreadsheet
+
+
+@given(df=listings(), sep=st.sampled_from([",", ";", "\t"]))
+@settings(max_examples=100, deadline=None)
+def test_no_cell_is_a_formula(path: Path, df: pd.DataFrame, sep: str) -> None:
+    rnb.to_csv(df, path, sep=sep, overwrite=True)
+    header, *rows = cells_of(path, sep)
+    texts = [number for number, dtype in enumerate(df.dtypes) if dtype in (Text.dtype, object)]
+    assert len(rows) == len(df)
+    for cell in [*header, *(row[number] for row in rows for number in texts)]:
+        # A number of a column of objects is one, with its sign.
+        assert not cell.lstrip(" ").startswith(FORMULA) or is_number(cell)
+
+
+def is_number(cell: str) -> bool:
+    try:
+        json.loads(cell)
+    except ValueError:
+        return False
+    return cell == cell.strip()
+
+
+@pytest.mark.parametrize("sign", FORMULA)
+@pytest.mark.parametrize("before", ["", " ", "   ", "'", "''"])
+def test_every_sign_of_a_formula_gets_an_apostrophe(path: Path, sign: str, before: str) -> None:
+    text = f"{before}{sign}1+1"
+    rnb.to_csv(frame_of(title=[text], note=[text]), path, overwrite=True)
+    assert cells_of(path)[1] == ["'" + text] * 2
+
+
+@pytest.mark.parametrize(
+    "text", ["1234567890123456", "1e10000000000000", "007", "1.50", "+5", "inf", " 5", "5 "]
+)
+def test_what_a_spreadsheet_would_round_gets_an_apostrophe(path: Path, text: str) -> None:
+    rnb.to_csv(frame_of(id=[text], title=[text]), path, overwrite=True)
+    assert cells_of(path)[1] == ["'" + text] * 2
+
+
+@pytest.mark.parametrize("text", ["plain", "it's", "'quoted'", "a=b", "12345", "0", "x-1", "a@b.c"])
+def test_other_texts_are_as_they_are(path: Path, text: str) -> None:
+    rnb.to_csv(frame_of(id=[text], title=[text]), path, overwrite=True)
+    assert cells_of(path)[1] == [text] * 2
+
+
+def test_for_programs_there_are_no_apostrophes(path: Path) -> None:
+    df = frame_of(id=["1234567890123456"], title=["=1+1"], note=["-x"])
+    rnb.to_csv(df, path, spreadsheet=False, overwrite=True)
+    assert cells_of(path) == [["id", "title", "note"], ["1234567890123456", "=1+1", "-x"]]
+
+
+def test_the_file_begins_with_one_byte_order_mark(path: Path) -> None:
+    content = rnb.to_csv(sample(), path, overwrite=True).read_bytes()
+    assert content.startswith(BOM)
+    assert content.count(BOM) == 1
+    content.decode("utf-8")
+
+
+def test_pandas_opens_it(path: Path) -> None:
+    df = sample()
+    plain = pd.read_csv(rnb.to_csv(df, path, overwrite=True))
+    assert plain.columns.tolist() == df.columns.tolist()
+    assert plain["id"].tolist() == ["18ba5ce699f8da1f", "'1234567890123456"]
+    assert plain["description"].tolist()[0] == "two\nlines, with a comma"
+    assert plain["should_translate"].tolist() == [True, False]
+    assert (pd.to_datetime(plain["created_at"])[0]) == df.loc[0, "created_at"]
+
+
+def test_a_file_that_a_spreadsheet_saved(path: Path) -> None:
+    path.write_bytes(
+        BOM + "id;title;should_translate;sensitive_properties;email_transform_version;created_at;"
+        "n;x;b;note\r\n"
+        "18ba5ce699f8da1f;'=1+1;TRUE;[\"email\", \"phone\"];7;2016-02-10T23:13:28.340295+00:00;"
+        "5;1.5;FALSE;Grüße\r\n"
+        "'1234567890123456;;FALSE;[];;;;;;\r\n"
+        ';"a;b ""c""";;;;;-1;2;TRUE;"two\nlines"\r\n'.encode()
+    )  # fmt: skip
+    moment = pd.Timestamp("2016-02-10T23:13:28.340295+00:00")
+    expected = frame_of(
+        id=["18ba5ce699f8da1f", "1234567890123456", None],
+        title=["=1+1", None, 'a;b "c"'],
+        should_translate=[True, False, None],
+        sensitive_properties=[("email", "phone"), (), None],
+        email_transform_version=[7, None, None],
+        created_at=[moment, None, None],
+        n=pd.array([5, None, -1], dtype="Int64"),
+        x=pd.array([1.5, None, 2], dtype="Float64"),
+        b=pd.array([False, None, True], dtype="boolean"),
+        note=["Grüße", None, "two\nlines"],
+    )
+    same(rnb.read_csv(path), expected)
+
+
+@given(df=listings(), into=st.sampled_from([",", ";", "\t"]))
+@settings(max_examples=100, deadline=None)
+def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, into: str) -> None:
+    # With an object in each row, so that nothing is left to the guess at a column's dtype.
+    objects = [name for name in df if name not in KNOWN and df[name].dtype == object]
+    df = df.drop(columns=objects)
+    for name in df.columns[df.dtypes == Text.dtype]:
+        df[name] = df[name].mask(df[name] == "")
+    df = df[[name for name in df if name in KNOWN or df[name].notna().any()]]
+    content = rnb.to_csv(df, path, overwrite=True).read_bytes()
+    path.write_bytes(saved_again(content, into=into))
+    same(rnb.read_csv(path), df)
+
+
+def test_saved_again_a_flag_among_objects_is_read(path: Path) -> None:
+    df = frames.from_elements([{"id": "a", "field": True}, {"id": "b", "field": [1]}])
+    path.write_bytes(saved_again(rnb.to_csv(df, path, overwrite=True).read_bytes()))
+    assert rnb.read_csv(path)["id"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("other", ["+5", "007", "1.", ".5", "TRUE", "inf", "2016-02-10T23:13:28Z"])
+def test_what_looks_like_json_in_a_foreign_column_is_text(path: Path, other: str) -> None:
+    path.write_bytes(f"id,note\na,[1]\nb,{other}\n".encode())
+    assert rnb.read_csv(path)["id"].tolist() == ["a", "b"]
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("sep", [",", ";", "\t"])
+@pytest.mark.parametrize("bom", [BOM, b""])
+def test_any_line_ending_and_separator(path: Path, ending: str, sep: str, bom: bytes) -> None:
+    rows = [["id", "title", "n"], ["a", "x", "5"], ["b", "", ""]]
+    path.write_bytes(bom + "".join(sep.join(row) + ending for row in rows).encode())
+    n = pd.array([5, None], dtype="Int64")
+    same(rnb.read_csv(path), frame_of(id=["a", "b"], title=["x", None], n=n))
+
+
+# What cannot be written
+
+
+def test_the_path_is_returned(tmp_path: Path) -> None:
+    assert rnb.to_csv(sample(), str(tmp_path / "x.csv")) == tmp_path / "x.csv"
+
+
+def test_an_older_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(b"old")
+    with pytest.raises(FileProblem, match="exists.*overwrite=True"):  # noqa: RUF043
+        rnb.to_csv(sample(), path)
+    assert path.read_bytes() == b"old"
+    same(there_and_back(sample(), path), sample())
+    assert [file.name for file in tmp_path.iterdir()] == ["x.csv"]
+
+
+@pytest.mark.parametrize("where", [".", "missing/x.csv", "file/x.csv"])
+def test_where_no_file_can_be_is_said(tmp_path: Path, where: str) -> None:
+    (tmp_path / "file").write_bytes(b"old")
+    with pytest.raises(FileProblem):
+        rnb.to_csv(sample(), tmp_path / where, overwrite=True)
+    assert [file.name for file in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_takes_no_files_is_said() -> None:
+    with pytest.raises(FileProblem, match=r"/proc/x\.csv could not be written"):
+        rnb.to_csv(sample(), "/proc/x.csv")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    try:
+        with pytest.raises(FileProblem, match="Permission denied"):
+            rnb.to_csv(sample(), tmp_path / "x.csv")
+    finally:
+        tmp_path.chmod(0o755)
+
+
+def shape(columns: list[Any]) -> pd.DataFrame:
+    return pd.DataFrame([["x"] * len(columns)], columns=columns)
+
+
+@pytest.mark.parametrize(
+    ("df", "said"),
+    [
+        (shape(["a", "b", "a"]), "'a' twice"),
+        (shape(["a", 5]), "5 is not"),
+        (shape([("a", "b")]), "name is a text"),
+        (shape([""]), "name is a text"),
+        (shape([]), "no columns"),
+        (pd.DataFrame(), "no columns"),
+        (shape(["a"]).rename_axis(index="id"), r"reset_index\(\)"),
+        (shape(["a", "b", "c"]).set_index(["a", "b"]), r"reset_index\(\)"),
+        (shape(["a"])["a"], "takes a DataFrame"),
+        ([{"a": 1}], "takes a DataFrame"),
+        (None, "takes a DataFrame"),
+    ],
+    ids=range(11),
+)
+def test_frames_that_no_csv_holds(tmp_path: Path, df: Any, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        rnb.to_csv(df, tmp_path / "x.csv")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("sep", ["", "|", ",,", "\n", None, 5])
+def test_other_separators_are_refused(tmp_path: Path, sep: Any) -> None:
+    with pytest.raises(InvalidInput, match="sep is one of"):
+        rnb.to_csv(sample(), tmp_path / "x.csv", sep=sep)
+    assert not list(tmp_path.iterdir())
+
+
+NAIVE = pd.Timestamp("2020-01-01")
+FINE = pd.Timestamp(1, unit="ns", tz="UTC")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("title", 5, "5 is not text"),
+        ("title", ("a",), "is not text"),
+        ("title", b"a", "is not text"),
+        ("title", "a\ud800", "lone surrogate"),
+        ("should_translate", "true", "is not True or False"),
+        ("should_translate", 1, "is not True or False"),
+        ("sensitive_properties", "email", "is not a list of texts"),
+        ("sensitive_properties", ("email", 5), "is not a list of texts"),
+        ("sensitive_properties", ("a\ud800",), "lone surrogate"),
+        ("email_transform_version", "7", "is not a whole number"),
+        ("email_transform_version", 1.5, "is not a whole number"),
+        ("email_transform_version", float("inf"), "is not a whole number"),
+        ("email_transform_version", True, "is not a whole number"),
+        ("email_transform_version", 2**64 - 1, "whole number"),
+        ("num_comments", "many", "is not a whole number"),
+        ("created_at", "2016-02-10T23:13:28Z", "is not a timestamp"),
+        ("created_at", 1455146008, "is not a timestamp"),
+        ("created_at", NAIVE, "no time zone"),
+        ("created_at", FINE, "finer than a microsecond"),
+        ("unknown", NAIVE, ""),
+        ("unknown", {"a": NAIVE}, "no form in CSV"),
+        ("unknown", "a\ud800", "lone surrogate"),
+        ("unknown", object(), "no form in CSV"),
+    ],
+)
+def test_values_that_do_not_fit_name_the_column(
+    tmp_path: Path, name: str, value: Any, said: str
+) -> None:
+    values = column([None, value], np.dtype(object))
+    df = frame_of(id=["a", "b"]).assign(**{name: values})
+    with pytest.raises(InvalidInput, match=said) as caught:
+        rnb.to_csv(df, tmp_path / "x.csv")
+    assert repr(name) in str(caught.value)
+    assert "row 1" in str(caught.value) or "surrogate" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("unit", ["s", "us", "ns"])
+def test_a_column_without_time_zone_says_how_to_give_one(tmp_path: Path, unit: str) -> None:
+    df = pd.DataFrame({"when": pd.array(["2020-01-01"], dtype=f"datetime64[{unit}]")})
+    with pytest.raises(InvalidInput, match=r"'when', row 0.*tz_localize\('UTC'\)"):
+        rnb.to_csv(df, tmp_path / "x.csv")
+
+
+@pytest.mark.parametrize("name", ["half \ud800", "NUL \0"])
+def test_a_name_that_no_file_holds_is_refused(tmp_path: Path, name: str) -> None:
+    df = pd.DataFrame([["x"]], columns=pd.Index([name], dtype=object))
+    with pytest.raises(InvalidInput):
+        rnb.to_csv(df, tmp_path / "x.csv")
+    assert not list(tmp_path.iterdir())
+
+
+# What cannot be read
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileProblem, match=r"x\.csv could not be read: No such file"):
+        rnb.read_csv(tmp_path / "x.csv")
+    with pytest.raises(FileProblem, match="could not be read: Is a directory"):
+        rnb.read_csv(tmp_path)
+
+
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
+HEAD = b"id,title,should_translate,sensitive_properties,email_transform_version,created_at\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "is empty", id="empty"),
+        pytest.param(BOM, "is empty", id="only a BOM"),
+        pytest.param(b" \r\n\n", "is empty", id="blank"),
+        pytest.param(PNG, "", id="PNG"),
+        pytest.param(b"PK\x03\x04\x14\0\x06\0", "binary", id="a workbook"),
+        pytest.param("id,title\n".encode("utf-16"), "CSV UTF-8", id="UTF-16"),
+        pytest.param("id,title\na,b\nc,Gr\xfc\xdfe\n".encode("cp1252"), "line 3", id="cp1252"),
+        pytest.param(BOM + b"id\n\xe9\n", "line 2", id="cp1252 after a BOM"),
+        pytest.param(b"id,title\na,b\nc,d,e\n", r"[Rr]ow #?3", id="too many cells"),
+        pytest.param(b"id,title\na,b\nc\n", r"[Rr]ow #?3", id="too few cells"),
+        pytest.param(b'id,title\n"a\nb\nc",d\ne\n', r"[Rr]ow #?3", id="after line breaks"),
+        pytest.param(b'id,title\na,"b\nc,d\n', "never closed", id="an open quote"),
+        pytest.param(b'id,title\na,"b', "never closed", id="cut off"),
+        pytest.param(b"id,title,id\na,b,c\n", "'id' twice", id="a column twice"),
+        pytest.param(b"=x,'=x\na,b\n", "'=x' twice", id="twice but for an apostrophe"),
+        pytest.param(b"x" * 200_000 + b",b\na,b\n", None, id="a very long name"),
+        pytest.param(b'{"sources": [{"id": "a", "title": "b"}]}', "", id="JSON"),
+    ],
+)
+def test_what_is_no_listing_is_refused(tmp_path: Path, content: bytes, said: str | None) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(content)
+    if said is None:
+        assert readable_or_refused(path)
+        return
+    with pytest.raises(FileProblem, match=said) as caught:
+        rnb.read_csv(path)
+    assert "x.csv" in str(caught.value)
+
+
+def readable_or_refused(path: Path) -> bool:
+    try:
+        rnb.read_csv(path)
+    except FileProblem as error:
+        return path.name in str(error)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("created_at", "yesterday", "not an ISO 8601 timestamp"),
+        ("created_at", "2016-02-10", "not an ISO 8601 timestamp"),
+        ("created_at", "2016-02-30T00:00:00Z", "day is out of range"),
+        ("created_at", "0001-01-01T00:00:00+01:00", "outside the years"),
+        ("created_at", "10.02.2016 23:13", "not an ISO 8601 timestamp"),
+        ("created_at", '""', "not an ISO 8601 timestamp"),
+        ("should_translate", "yes", "neither true nor false"),
+        ("should_translate", "1", "neither true nor false"),
+        ("should_translate", "WAHR", "neither true nor false"),
+        ("email_transform_version", "1.5", "no whole number"),
+        ("email_transform_version", "many", "no whole number"),
+        ("email_transform_version", str(2**63), "no whole number"),
+        ("email_transform_version", "1" * 5000, ""),
+        ("sensitive_properties", "email", "no list of texts"),
+        ("sensitive_properties", '"[1]"', "no list of texts"),
+        ("sensitive_properties", '"{""a"": 1}"', "no list of texts"),
+        ("sensitive_properties", "null", "no list of texts"),
+        ("sensitive_properties", "[" * 100_000, "no list of texts"),
+    ],
+    ids=range(18),
+)
+def test_a_cell_that_does_not_fit_is_named(path: Path, name: str, cell: str, said: str) -> None:
+    path.write_bytes(f'id,{name},title\n"a\nb",,\nc,{cell},"x"\n'.encode())
+    with pytest.raises(FileProblem, match=said) as caught:
+        rnb.read_csv(path)
+    assert f"row 3, column '{name}'" in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize(
+    "cell", ["1" * 5000, "1e999999", "[" * 100_000, "[" + "1" * 5000 + "]", "9" * 30]
+)
+def test_an_odd_cell_of_a_foreign_column_is_kept_to_the_letter(path: Path, cell: str) -> None:
+    path.write_bytes(f"id,field\na,{cell}\n".encode())
+    back = rnb.read_csv(path)["field"].tolist()
+    assert [str(value) for value in back] == [cell]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"id,title\n\x1b[31mred,b,c\n",
+        b"id,title\n\xe2\x80\xaegnp,b,c\n",
+        b"id,\x1b[31mred,\x1b[31mred\na,b,c\n",
+        b"id,created_at\na,\x1b[31mred\n",
+    ],
+)
+def test_an_error_shows_nothing_that_commands_a_terminal(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(FileProblem) as caught:
+        rnb.read_csv(path)
+    assert "\x1b" not in str(caught.value)
+    assert "\u202e" not in str(caught.value)
+
+
+def cut_columns() -> list[list[str]]:
+    return [
+        ["id", "title", "should_translate", "created_at"],
+        ["id", "should_translate", "title"],
+        ["title", "sensitive_properties"],
+    ]
+
+
+@pytest.mark.parametrize("columns", cut_columns(), ids=lambda names: names[-1])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
+    path: Path, columns: list[str], *, again: bool
+) -> None:
+    df = (
+        sample()[columns]
+        .assign(title=['say "=1"', 'ü "x" '])
+        .fillna({"created_at": FINE.floor("s")})
+    )
+    df.loc[1, "sensitive_properties" if "sensitive_properties" in df else "title"] = None
+    content = rnb.to_csv(df, path, overwrite=True).read_bytes()
+    if again:
+        content = saved_again(content)
+    wrong = []
+    for size in range(len(content)):
+        path.write_bytes(content[:size])
+        try:
+            back = rnb.read_csv(path)
+        except FileProblem:
+            continue
+        if not back.equals(df.head(len(back))):
+            wrong.append(content[:size][-40:])
+    assert wrong == []
+
+
+@given(
+    content=st.binary(max_size=60)
+    | st.text(max_size=60).map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_are_read_or_refused(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    assert readable_or_refused(path)
+
+
+@given(
+    content=st.text(
+        st.sampled_from(
+            [*"ab,;\t\n\r\"'=15.-+eT[]{}: ", "true", "id", "created_at", "null", "inf"]
+        ),
+        max_size=40,
+    )
+)
+@settings(max_examples=500, deadline=None)
+def test_anything_like_a_csv_is_read_or_refused(path: Path, content: str) -> None:
+    path.write_bytes(content.encode())
+    assert readable_or_refused(path)

@@ -1,0 +1,1030 @@
+"""Reaching the tenant: what fails on the way, over real sockets, and what becomes of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import tracemalloc
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import requests
+from urllib3.exceptions import InsecureRequestWarning
+
+import reinfer_nb as rnb
+from reinfer_nb import config, errors, operations, transport
+from reinfer_nb.client import Client
+from reinfer_nb.concurrency import MOST
+from reinfer_nb.transport import Patience, Transport
+from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
+
+TOKEN = "token-of-these-tests"
+SOURCE = {
+    "id": "18ba5ce699f8da1f",
+    "owner": "acme",
+    "name": "support",
+    "title": "Support",
+    "language": "en",
+    "created_at": "2016-02-10T23:13:28.340295+00:00",
+    "updated_at": "2016-02-10T23:13:28.340295+00:00",
+}
+ONE = reply({"status": "ok", "source": SOURCE})
+DONE = reply({"status": "ok"})
+LISTING = reply({"status": "ok", "sources": [SOURCE]})
+CUT = Step(reply({"status": "ok", "source": SOURCE}, 200, {"Content-Length": "5000"}), close=True)
+
+Reach = Callable[..., Client]
+
+
+def no(status: int, message: str = "no such luck", **headers: str) -> bytes:
+    named = {name.replace("_", "-"): text for name, text in headers.items()}
+    return reply({"status": "error", "message": message}, status, named)
+
+
+def later(**duration: float) -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(**duration), usegmt=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+
+@pytest.fixture
+def naps() -> list[float]:
+    """The seconds that clients of `reach` would have slept."""
+    return []
+
+
+@pytest.fixture
+def reach(naps: list[float]) -> Iterator[Reach]:
+    """Make a client of an endpoint, one that tries three times and does not really sleep."""
+    with ExitStack() as stack:
+
+        def make(
+            endpoint: str,
+            *,
+            token: str = TOKEN,
+            attempts: int = 3,
+            verify: Any = None,
+            **options: Any,
+        ) -> Client:
+            tenant = config.resolve(endpoint=endpoint, token=token, verify=verify, environ={})
+            options = {"patience": Patience(attempts), "sleep": naps.append} | options
+            return stack.enter_context(Client(Transport(tenant, **options), cache_ttl=0))
+
+        yield make
+
+
+def within(seconds: float, function: Callable[[], Any]) -> Any:
+    """Return what a function returns, or fail if that takes too long."""
+    done: list[Any] = []
+    thread = threading.Thread(target=lambda: done.append(function()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    assert done, f"no answer within {seconds} s"
+    return done[0]
+
+
+# 1: no answer
+
+
+def test_by_default_ten_seconds_to_connect_and_sixty_to_read() -> None:
+    for options, expected in (
+        ({}, (10.0, 60.0)),
+        ({"timeout": 5}, (5.0, 5.0)),
+        ({"timeout": (1, 2.5)}, (1.0, 2.5)),
+    ):
+        with rnb.connect(endpoint="https://tenant.example", token=TOKEN, **options) as client:
+            assert client._transport.timeout == expected
+
+
+def test_no_connection_names_the_endpoint_and_the_setting(reach: Reach) -> None:
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(0)
+            waiting.connect_ex(full.getsockname())
+        endpoint = f"http://127.0.0.1:{full.getsockname()[1]}"
+        client = reach(endpoint, attempts=2, timeout=(0.1, 30))
+        with pytest.raises(rnb.Timeout) as caught:
+            client.sources()
+    for part in (endpoint, "within 0.1 s", "timeout=(connect, read)", "after 2 attempts"):
+        assert part in str(caught.value)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_no_answer_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bool) -> None:
+    step = Step(CUT.answer) if begun else Step(wait=30)
+    with Scripted(step, repeat=True) as server:
+        client = reach(server.endpoint, attempts=2, timeout=(30, 0.1))
+        with pytest.raises(rnb.Timeout) as caught:
+            client.source("acme/support")
+        assert server.methods == ["GET", "GET"]
+    for part in (server.endpoint, "acme/support", "within 0.1 s", "timeout=(connect, read)"):
+        assert part in str(caught.value)
+
+
+# 2: 429
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_retry_after_is_waited_for_and_shown(
+    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, *, as_date: bool
+) -> None:
+    retry_after = later(seconds=20) if as_date else "20"
+    with Scripted(no(429, retry_after=retry_after), ONE) as server:
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+    assert len(naps) == 1
+    assert 15 < naps[0] < 22
+    shown = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert len(shown) == 1
+    assert "429" in shown[0]
+    assert f"{naps[0]:.1f} s" in shown[0]
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_an_hour_is_an_error_that_says_so(
+    reach: Reach, naps: list[float], *, as_date: bool
+) -> None:
+    retry_after = later(hours=1) if as_date else "3600"
+    with Scripted(no(429, retry_after=retry_after), ONE) as server:
+        with pytest.raises(
+            rnb.RateLimited, match=r"asks to wait (3600|359\d) s.* waits 120 s"
+        ) as caught:
+            reach(server.endpoint).source("acme/support")
+        assert server.methods == ["GET"]
+    assert caught.value.status == 429
+    assert naps == []
+
+
+@pytest.mark.parametrize(
+    "retry_after",
+    ["soon", "-5", "1.5", "NaN", "9" * 400, "9" * 5000, "Mon, 01 Jan 99999 00:00:00 GMT"],
+    ids=lambda text: text[:30],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_that_says_nothing_is_no_crash(
+    reach: Reach, naps: list[float], status: int, retry_after: str
+) -> None:
+    with Scripted(no(status, retry_after=retry_after), ONE) as server:
+        try:
+            assert reach(server.endpoint).source("acme/support").title == "Support"
+        except (rnb.RateLimited, rnb.ServerError):
+            assert retry_after.startswith("9")
+    assert all(0 <= nap <= 120 for nap in naps)
+
+
+@pytest.mark.parametrize("body", [no(429), reply(b"<html>", 429, {"Content-Type": "text/html"})])
+def test_429_to_the_end_is_rate_limited(reach: Reach, body: bytes) -> None:
+    with Scripted(body, repeat=True) as server:
+        with pytest.raises(rnb.RateLimited, match=r"after 3 attempts in \d+ s"):
+            reach(server.endpoint).source("acme/support")
+        assert len(server.asked) == 3
+
+
+# 3: failures that pass
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        no(502),
+        no(503),
+        no(504),
+        reply(b"<html>", 502),
+        DROPPED,
+        RESET,
+        CUT,
+        Step(b"SSH-2.0\r\n", close=True),
+    ],
+    ids=["502", "503", "504", "html", "dropped", "reset", "cut", "not HTTP"],
+)
+def test_a_read_is_tried_again(reach: Reach, failure: Step | bytes) -> None:
+    with Scripted(failure, failure, LISTING) as server:
+        assert reach(server.endpoint).sources()["name"].tolist() == ["support"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (no(503, "down"), rnb.ServerError),
+        (reply(b"<html>", 502, {"Content-Type": "text/html"}), rnb.ProtocolError),
+        (DROPPED, rnb.ConnectionFailed),
+        (CUT, rnb.ConnectionFailed),
+    ],
+    ids=["503", "html", "dropped", "cut"],
+)
+def test_the_last_error_tells_how_often_and_how_long(
+    reach: Reach, failure: Step | bytes, kind: type[Exception]
+) -> None:
+    with Scripted(failure, repeat=True) as server:
+        with pytest.raises(kind, match=r"after 3 attempts in \d+ s") as caught:
+            reach(server.endpoint).sources()
+        assert len(server.asked) == 3
+    assert server.endpoint in str(caught.value)
+
+
+def test_an_exhausted_503_is_the_tenant_s_own_error(reach: Reach) -> None:
+    with (
+        Scripted(no(503, "down for maintenance"), repeat=True) as server,
+        pytest.raises(rnb.ServerError, match="503: down for maintenance") as caught,
+    ):
+        reach(server.endpoint).sources()
+    assert caught.value.status == 503
+    assert caught.value.server_message == "down for maintenance"
+
+
+def test_nobody_listening_is_a_failed_connection(reach: Reach) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as closed:
+        endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    with pytest.raises(rnb.ConnectionFailed, match="after 3 attempts") as caught:
+        reach(endpoint).sources()
+    assert endpoint in str(caught.value)
+    assert not isinstance(caught.value, rnb.Timeout)
+
+
+def test_waits_begin_with_the_backoff_and_double_with_jitter(
+    reach: Reach, naps: list[float]
+) -> None:
+    with Scripted(no(503), repeat=True) as server, pytest.raises(rnb.ServerError):
+        reach(server.endpoint, patience=Patience(5, 120, 1.0)).sources()
+    assert len(naps) == 4
+    for nap, least in zip(naps, (1, 2, 4, 8), strict=True):
+        assert least <= nap <= least * 1.5
+    assert naps != [1, 2, 4, 8]
+
+
+@pytest.mark.parametrize("failure", [no(503), DROPPED, no(429, retry_after="9")])
+def test_the_total_of_the_waits_is_bounded(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, failure: Step | bytes
+) -> None:
+    slept = [0.0]
+
+    def sleep(seconds: float) -> None:
+        slept[0] += seconds
+
+    monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=lambda: slept[0]))
+    with Scripted(failure, repeat=True) as server:
+        client = reach(server.endpoint, patience=Patience(1000, 30, 1.0), sleep=sleep)
+        with pytest.raises(errors.ReinferError, match=r"after \d+ attempts in \d+ s"):
+            client.sources()
+    assert 10 < slept[0] <= 30
+
+
+def test_a_500_is_not_asked_again(reach: Reach) -> None:
+    with Scripted(no(500), LISTING) as server:
+        with pytest.raises(rnb.ServerError):
+            reach(server.endpoint).sources()
+        assert len(server.asked) == 1
+
+
+# 4: idle connections
+
+VERBS = [operations.GET, operations.CREATE, operations.UPDATE, operations.DELETE]
+
+
+@pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
+def test_an_idle_connection_that_was_closed_goes_unnoticed(
+    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, call: operations.Call
+) -> None:
+    with Scripted(Step(ONE, close=True), ONE, ONE) as server:
+        client = reach(server.endpoint)
+        client.source("acme/support")
+        server.settle()
+        body = {"source": {}} if call.method in ("PUT", "POST") else None
+        parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
+        assert client._transport.send(call, body=body, **parts).attempts == 1
+        client.source("acme/support")
+        assert server.methods == ["GET", call.method, "GET"]
+        assert server.connections == 2
+    assert naps == []
+    assert not [r for r in caplog.records if r.name == "reinfer_nb"]
+
+
+@pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
+def test_a_connection_that_closes_under_a_request_is_replaced(
+    reach: Reach, caplog: pytest.LogCaptureFixture, call: operations.Call
+) -> None:
+    with Scripted(ONE, RESET, ONE) as server:
+        client = reach(server.endpoint)
+        client.source("acme/support")
+        body = {"source": {}} if call.method in ("PUT", "POST") else None
+        parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
+        assert client._transport.send(call, body=body, **parts).ok
+        assert server.methods == ["GET", call.method]
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+# 5: create
+
+
+def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
+    assert client.sandbox is not None
+    onward = relay(client.endpoint)
+    before = len(client.sandbox.sources())
+    settings = {"title": "New", "sensitive_properties": ["b", "a"], "should_translate": True}
+    with Scripted(lost(onward), Step(onward), Step(onward)) as server:
+        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
+        made = through.create_source("claims/new", **settings)
+        assert server.methods == ["PUT", "PUT", "GET"]
+    assert made == client.source("claims/new")
+    assert made.sensitive_properties == ("b", "a")
+    assert len(client.sandbox.sources()) == before + 1
+
+
+@pytest.mark.parametrize("title", ["Another", "Motor claims inbox"])
+def test_a_create_that_meets_another_source_is_a_conflict(
+    client: rnb.Client, reach: Reach, title: str
+) -> None:
+    assert client.sandbox is not None
+    onward = relay(client.endpoint)
+    there = client.source("claims/motor-inbox")
+    assert there.title == "Motor claims inbox"
+    with Scripted(DROPPED, Step(onward), Step(onward)) as server:
+        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
+        with pytest.raises(rnb.Conflict, match=r"claims/motor-inbox.*409") as caught:
+            through.create_source("claims/motor-inbox", title=title)
+    assert caught.value.existing == there == client.source("claims/motor-inbox")
+
+
+def test_a_first_conflict_is_one_and_has_what_is_there(reach: Reach) -> None:
+    with Scripted(no(409), ONE) as server:
+        with pytest.raises(rnb.Conflict) as caught:
+            reach(server.endpoint).create_source("acme/support", title="Support")
+        assert server.methods == ["PUT", "GET"]
+    assert caught.value.existing is not None
+    assert caught.value.existing.id == "18ba5ce699f8da1f"
+
+
+def test_a_conflict_with_what_may_not_be_seen_is_a_conflict(reach: Reach) -> None:
+    with Scripted(DROPPED, no(409), no(404)) as server, pytest.raises(rnb.Conflict) as caught:
+        reach(server.endpoint).create_source("acme/support", title="Support")
+    assert caught.value.existing is None
+
+
+@pytest.mark.parametrize(
+    ("age", "ours"),
+    [
+        (timedelta(), True),
+        (timedelta(seconds=20), True),
+        (timedelta(seconds=-20), True),
+        (timedelta(minutes=5), False),
+        (timedelta(days=365), False),
+    ],
+    ids=str,
+)
+# The tenant's clock decides, not this machine's.
+@pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=30), timedelta(days=-30)], ids=str)
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+def test_what_is_there_is_ours_by_its_age(
+    reach: Reach, zone: str, ahead: timedelta, age: timedelta, *, ours: bool
+) -> None:
+    now = datetime.now(UTC) + ahead
+    there = SOURCE | {"created_at": (now - age).isoformat()}
+    refused = no(409, date=format_datetime(now, usegmt=True).replace("GMT", zone))
+    with Scripted(DROPPED, refused, reply({"status": "ok", "source": there})) as server:
+        client = reach(server.endpoint)
+        if ours:
+            assert client.create_source("acme/support", title="Support").id == SOURCE["id"]
+        else:
+            with pytest.raises(rnb.Conflict) as caught:
+                client.create_source("acme/support", title="Support")
+            assert caught.value.existing is not None
+            assert caught.value.existing.id == SOURCE["id"]
+
+
+@pytest.mark.parametrize("date", [None, "no date", "Mon, 01 Jan 99999 00:00:00 GMT"])
+def test_without_a_readable_date_the_settings_decide(reach: Reach, date: str | None) -> None:
+    refused = reply({"status": "error"}, 409, {"Date": date})
+    with Scripted(DROPPED, refused, ONE, DROPPED, refused, ONE) as server:
+        client = reach(server.endpoint)
+        assert client.create_source("acme/support", title="Support").id == SOURCE["id"]
+        with pytest.raises(rnb.Conflict):
+            client.create_source("acme/support", title="Another")
+
+
+def test_an_attempt_that_was_refused_has_made_nothing(reach: Reach) -> None:
+    # Nothing was lost here: 429 says that the first attempt was not carried out.
+    there = SOURCE | {"created_at": datetime.now(UTC).isoformat()}
+    found = reply({"status": "ok", "source": there})
+    with Scripted(no(429), no(409, date=later()), found) as server, pytest.raises(rnb.Conflict):
+        reach(server.endpoint).create_source("acme/support", title="Support")
+
+
+# 6 and 7: delete and update
+
+
+def test_a_delete_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
+    assert client.sandbox is not None
+    onward = relay(client.endpoint)
+    source = client.source("claims/test")
+    with Scripted(Step(onward), lost(onward), Step(onward)) as server:
+        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
+        assert through.delete_source(source) == source
+        assert server.methods == ["GET", "DELETE", "DELETE"]
+    assert client.sandbox.requests[-1].status == 404
+    assert source.id not in set(client.sandbox.sources()["id"])
+
+
+def test_a_first_404_is_not_found(client: rnb.Client, reach: Reach) -> None:
+    source = client.delete_source("claims/test")
+    for which in ("claims/test", source.id, source):
+        with pytest.raises(rnb.NotFound):
+            client.delete_source(which)
+    with Scripted(ONE, no(404)) as server, pytest.raises(rnb.NotFound, match="acme/support"):
+        reach(server.endpoint).delete_source("acme/support")
+
+
+def test_an_update_is_repeated_and_tells_the_state_after(client: rnb.Client, reach: Reach) -> None:
+    assert client.sandbox is not None
+    onward = relay(client.endpoint)
+    with Scripted(lost(onward), RESET, Step(onward)) as server:
+        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
+        after = through.update_source("claims/motor-inbox", title="Motor", bucket_id=None)
+        assert server.methods == ["POST", "POST"]
+        assert server.asked[0].body == server.asked[1].body
+        assert json.loads(server.asked[0].body) == {"source": {"title": "Motor", "bucket_id": None}}
+    assert after.title == "Motor"
+    assert after == client.source("claims/motor-inbox")
+
+
+# 8: the tenant says no
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, rnb.ValidationFailed),
+        (401, rnb.AuthenticationError),
+        (403, rnb.PermissionDenied),
+        (404, rnb.NotFound),
+        (409, rnb.Conflict),
+        (415, rnb.ValidationFailed),
+        (422, rnb.ValidationFailed),
+        (500, rnb.ServerError),
+        (501, rnb.ServerError),
+    ],
+)
+def test_each_status_has_its_class_and_the_tenant_s_message(
+    reach: Reach, status: int, kind: type[rnb.AnswerError]
+) -> None:
+    message = "The value 'x\x1b[31m' is not\u202e valid."
+    with Scripted(no(status, message), repeat=True) as server:
+        client = reach(server.endpoint)
+        for ask in (
+            lambda: client.update_source("acme/support", title="x"),
+            lambda: client.source("acme/support"),
+            client.sources,
+        ):
+            with pytest.raises(rnb.AnswerError) as caught:
+                ask()
+            assert type(caught.value) is kind
+            assert caught.value.status == status
+            assert caught.value.server_message == message
+            assert f"{status}: The value 'x\\x1b[31m' is not\\u202e valid." in str(caught.value)
+            assert server.endpoint in str(caught.value)
+        assert len(server.asked) == 3
+
+
+def test_the_sandbox_says_no_in_the_same_words(client: rnb.Client, viewer: rnb.Client) -> None:
+    with pytest.raises(rnb.PermissionDenied, match='"sources admin"'):
+        viewer.create_source("claims/new", title="x")
+    with pytest.raises(rnb.PermissionDenied, match='"view buckets"'):
+        viewer.buckets()
+    with pytest.raises(rnb.NotFound):
+        viewer.source("people/payroll-inbox")
+    with pytest.raises(rnb.Conflict) as caught:
+        client.create_source("claims/motor-inbox", title="x")
+    assert caught.value.existing == client.source("claims/motor-inbox")
+
+
+def test_403_names_the_permission(reach: Reach) -> None:
+    with Scripted(no(403), repeat=True) as server:
+        client = reach(server.endpoint)
+        for ask, permission in (
+            (client.sources, "view sources"),
+            (client.buckets, "view buckets"),
+            (lambda: client.update_source("acme/support", title="x"), "sources admin"),
+        ):
+            with pytest.raises(rnb.PermissionDenied, match=f'"{permission}"'):
+                ask()
+
+
+@pytest.mark.parametrize(
+    "way", ["argument", "environment variable REINFER_TOKEN", 'context "prod"']
+)
+def test_401_says_where_the_token_came_from(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+) -> None:
+    with Scripted(no(401), repeat=True) as server:
+        options = {}
+        if way == "argument":
+            options = {"endpoint": server.endpoint, "token": TOKEN}
+        elif way.startswith("environment"):
+            monkeypatch.setenv("REINFER_ENDPOINT", server.endpoint)
+            monkeypatch.setenv("REINFER_TOKEN", TOKEN)
+        else:
+            options = {"context": "prod"}
+            file = tmp_path / "config" / "reinfer" / "contexts.json"
+            file.parent.mkdir(parents=True)
+            known = {"name": "prod", "endpoint": server.endpoint, "token": TOKEN}
+            file.write_text(json.dumps({"contexts": [known], "current_context": "other"}))
+        with rnb.connect(**options) as client, pytest.raises(rnb.AuthenticationError) as caught:
+            client.sources()
+        assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
+    assert way in str(caught.value)
+    assert TOKEN not in str(caught.value)
+
+
+# 9 and 10: answers that are none
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+GARBLED = {
+    "html with 404": reply(b"<html>", 404, HTML),
+    "html with 500": reply(b"<html>", 500, HTML),
+    "html with 200": reply(b"<html>", 200, HTML),
+    "empty": reply(b""),
+    "empty with 404": reply(b"", 404),
+    "cut": reply(b'{"status": "ok", "source": {"id": "18ba5'),
+    "cut listing": reply(b'{"sources": [{"id": "18ba5ce699f8da1f"}, {"id'),
+    "array": reply(b"[]"),
+    "null": reply(b"null"),
+    "text": reply(b'"ok"'),
+    "twice": reply(b'{"status": "error", "status": "ok", "source": {}, "sources": []}'),
+    "BOM": reply(b'\xef\xbb\xbf{"status": "ok", "source": {}, "sources": []}'),
+    "NaN": reply(b'{"status": "ok", "source": {"x": NaN}, "sources": [{"x": NaN}]}'),
+    "not UTF-8": reply(b'{"status": "ok", "source": {"x": "\xff"}, "sources": [{"x": "\xff"}]}'),
+    "wrong type": reply({"status": "ok", "source": SOURCE, "sources": []}, 200, HTML),
+    "nothing in it": reply({"status": "ok"}),
+    "wrong kind": reply({"status": "ok", "source": [], "sources": {}}),
+    "200 and error": reply({"status": "error", "source": SOURCE, "sources": []}),
+    "200 and no status": reply({"source": SOURCE, "sources": []}),
+    "500 and ok": reply({"status": "ok", "source": SOURCE, "sources": []}, 500),
+    "404 and ok": reply({"status": "ok", "source": SOURCE, "sources": []}, 404),
+    "204": reply(b"", 204, {"Content-Length": None}),
+}
+
+
+@pytest.mark.parametrize("answer", GARBLED.values(), ids=GARBLED)
+def test_what_is_no_answer_is_a_protocol_error(reach: Reach, answer: bytes) -> None:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status = head.split()[1].decode()
+    with Scripted(answer, repeat=True) as server:
+        client = reach(server.endpoint)
+        for ask in (client.sources, lambda: client.source("acme/support")):
+            with pytest.raises(rnb.ProtocolError) as caught:
+                ask()
+            message = str(caught.value)
+            assert f"status {status}" in message
+            assert ("text/html" if b"text/html" in head else "application/json") in message
+            assert body.decode("utf-8", "replace").lstrip("\ufeff")[:190] in message
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("answer", [GARBLED["500 and ok"], GARBLED["200 and error"]])
+def test_no_write_succeeds_by_a_self_contradiction(reach: Reach, answer: bytes) -> None:
+    with Scripted(answer, answer, ONE, answer) as server:
+        client = reach(server.endpoint)
+        with pytest.raises(rnb.ProtocolError):
+            client.create_source("acme/support", title="Support")
+        with pytest.raises(rnb.ProtocolError):
+            client.update_source("acme/support", title="Support")
+        with pytest.raises(rnb.ProtocolError):
+            client.delete_source("acme/support")
+
+
+@pytest.mark.parametrize("status", [200, 502])
+def test_the_first_200_characters_are_shown_and_command_nothing(reach: Reach, status: int) -> None:
+    page = "<b>\x1b[31m\x00\x07\u202e\u200b\r\n" + "é" * 170 + "y" * 300
+    with (
+        Scripted(reply(page.encode(), status, HTML), repeat=True) as server,
+        pytest.raises(rnb.ProtocolError) as caught,
+    ):
+        reach(server.endpoint).sources()
+    message = str(caught.value)
+    assert message.isprintable()
+    assert r"<b>\x1b[31m\x00\x07\u202e\u200b\r\n" + "é" * 170 + "y" * 10 in message
+    assert "y" * 50 not in message
+
+
+def test_a_content_type_commands_nothing(reach: Reach) -> None:
+    answer = reply(b"x", 200, {"Content-Type": "text/\x1b[31mhtml\x07"})
+    with (
+        Scripted(answer) as server,
+        pytest.raises(rnb.ProtocolError, match="content type") as caught,
+    ):
+        reach(server.endpoint).sources()
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        reply(b"x", 200, {"Content-Type": "x" * 5000}),
+        reply({"status": "x" * 5000, "source": {}}),
+        reply(b'{"%s": 1, "%s": 2}' % (b"x" * 5000, b"x" * 5000)),
+        reply({"status": "ok", "source": {"id": "x" * 5000}}),
+    ],
+    ids=["content type", "status", "twice", "field"],
+)
+def test_a_message_stays_short(reach: Reach, answer: bytes) -> None:
+    with Scripted(answer) as server, pytest.raises(rnb.ProtocolError) as caught:
+        reach(server.endpoint).source("acme/support")
+    assert len(str(caught.value)) < 1500
+
+
+def test_an_answer_longer_than_it_says_does_not_spoil_the_next(reach: Reach) -> None:
+    with Scripted(ONE + LISTING, ONE) as server:
+        client = reach(server.endpoint)
+        assert client.source("acme/support").title == "Support"
+        assert client.source("acme/support").title == "Support"
+
+
+# 11: redirects
+
+
+def moved(location: str, status: int = 302) -> bytes:
+    return reply(b"", status, {"Location": location})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("absolute", [False, True])
+def test_a_read_follows_within_its_host(reach: Reach, status: int, *, absolute: bool) -> None:
+    with Scripted() as server:
+        base = server.endpoint if absolute else ""
+        server._script.extend([Step(moved(f"{base}/elsewhere?x=1", status)), Step(ONE)])
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+        assert [asked.path for asked in server.asked][1:] == ["/elsewhere?x=1"]
+        assert server.asked[1].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://127.0.0.1:{other}/steal",
+        "//127.0.0.1:{other}/steal",
+        "http://localhost:{other}/steal",
+        "http://localhost:{own}/steal",
+        "https://127.0.0.1:{own}/steal",
+        "http://127.0.0.1:{own}@127.0.0.1:{other}/steal",
+        "http://me@127.0.0.1:{own}/steal",
+        "http://127.0.0.1:{own}\\@127.0.0.1:{other}/steal",
+        "http://tenant.example/steal",
+        "ftp://127.0.0.1:{own}/steal",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+    ],
+)
+def test_a_read_follows_nowhere_else(reach: Reach, location: str) -> None:
+    with Scripted(ONE, repeat=True) as other, Scripted() as server:
+        ports = {"own": server.endpoint.split(":")[2], "other": other.endpoint.split(":")[2]}
+        target = location.format(**ports)
+        server._script.append(Step(moved(target)))
+        with pytest.raises(rnb.ProtocolError, match="redirect") as caught:
+            reach(server.endpoint).source("acme/support")
+        assert len(server.asked) == 1
+        assert other.connections == 0
+    assert target.removeprefix("//").replace("\\", "\\\\") in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["", "http://[", "http://127.0.0.1:port/", "http://127.0.0.1:99999/", "/\xff\xfe", "\x1b[31m"],
+    ids=repr,
+)
+def test_a_redirect_to_nowhere_is_an_error_of_ours(reach: Reach, location: str) -> None:
+    answer = moved(location) if location else reply(b"", 302)
+    with Scripted(answer, ONE) as server, ExitStack() as stack:
+        # The last two may be followed: they stay within the host.
+        if not location.startswith(("/", "\x1b")):
+            stack.enter_context(pytest.raises(rnb.ProtocolError))
+        reach(server.endpoint).source("acme/support")
+
+
+def test_redirects_in_a_circle_end(reach: Reach) -> None:
+    with Scripted(moved("/again"), repeat=True) as server:
+        with pytest.raises(rnb.ProtocolError, match="redirect"):
+            reach(server.endpoint).sources()
+        assert len(server.asked) < 20
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("far", [False, True])
+def test_a_write_is_not_redirected(reach: Reach, status: int, *, far: bool) -> None:
+    with Scripted(ONE, repeat=True) as other, Scripted() as server:
+        target = f"{other.endpoint if far else server.endpoint}/elsewhere"
+        client = reach(server.endpoint)
+        for call in VERBS[1:]:
+            server._script.append(Step(moved(target, status)))
+            with pytest.raises(rnb.ProtocolError) as caught:
+                client._transport.send(
+                    call, body={}, project="acme", name="support", id="18ba5ce699f8da1f"
+                )
+            assert target in str(caught.value)
+        assert server.methods == ["PUT", "POST", "DELETE"]
+        assert other.connections == 0
+
+
+# 12: netrc and proxies
+
+
+def test_netrc_does_not_replace_the_token(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "netrc"
+    file.write_text("machine 127.0.0.1 login somebody password else\n")
+    file.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(file))
+    assert requests.utils.get_netrc_auth("http://127.0.0.1:1/") == ("somebody", "else")
+    with Scripted(moved("/elsewhere"), ONE) as server:
+        reach(server.endpoint).source("acme/support")
+        sent = {asked.headers["authorization"] for asked in server.asked}
+    assert sent == {f"Bearer {TOKEN}"}
+
+
+def test_a_proxy_of_the_environment_is_used_and_not_told_the_token(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Scripted(reply(b"", 403), repeat=True) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.endpoint)
+        with pytest.raises(rnb.ConnectionFailed, match="proxy"):
+            reach("https://tenant.example", attempts=1).sources()
+        assert [(a.method, a.path) for a in proxy.asked] == [("CONNECT", "tenant.example:443")]
+        assert "authorization" not in proxy.asked[0].headers
+
+
+def test_a_proxy_given_goes_before_that_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Scripted(reply(b"", 403), repeat=True) as given, Scripted(repeat=True) as other:
+        monkeypatch.setenv("HTTPS_PROXY", other.endpoint)
+        tenant = config.resolve(
+            endpoint="https://tenant.example", token=TOKEN, proxy=given.endpoint, environ={}
+        )
+        client = Client(Transport(tenant, patience=Patience(1)))
+        with client, pytest.raises(rnb.ConnectionFailed, match="proxy"):
+            client.sources()
+        assert (given.connections, other.connections) == (1, 0)
+
+
+def test_this_machine_is_not_asked_through_a_proxy(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A proxy would be sent the token over plain http, and cannot reach this machine's sandbox.
+    with Scripted(no(418), repeat=True) as proxy, Scripted(ONE) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+        assert proxy.asked == []
+
+
+# 13: plain http and certificates
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "tenant.example",
+        "10.0.0.1",
+        "0.0.0.0",
+        "127.0.0.1.example.com",
+        "localhost.example.com",
+        "[2001:db8::1]",
+        "2130706433",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "HTTP"])
+def test_plain_http_is_for_this_machine_only(scheme: str, host: str) -> None:
+    with pytest.raises(rnb.InvalidInput, match="plain http") as caught:
+        rnb.connect(endpoint=f"{scheme}://{host}", token=TOKEN)
+    assert TOKEN not in str(caught.value)
+    for mine in ("127.0.0.1:5000", "localhost", "[::1]:5000"):
+        rnb.connect(endpoint=f"http://{mine}", token=TOKEN).close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
+    """A certificate of 127.0.0.1 that nobody trusts, and how to serve with it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("needs openssl to make a certificate")
+    folder = tmp_path_factory.mktemp("certificate")
+    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=test", "-addext"]
+    command += ["subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "ca.pem"]
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
+    return folder / "ca.pem", context
+
+
+def test_a_certificate_that_does_not_verify_is_refused(
+    reach: Reach, naps: list[float], certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    with Scripted(ONE, repeat=True, tls=certificate[1]) as server:
+        with pytest.raises(rnb.ConnectionFailed, match=r"certificate of .*verify='ca.pem'"):
+            reach(server.endpoint).source("acme/support")
+        assert server.asked == []
+    assert naps == []
+
+
+def test_a_ca_bundle_makes_it_verify(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    bundle = str(certificate[0])
+    with Scripted(ONE, repeat=True, tls=certificate[1]) as server:
+        assert reach(server.endpoint, verify=bundle).source("acme/support").title == "Support"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", bundle)
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+        assert reach(server.endpoint, verify=bundle).source("acme/support").title == "Support"
+
+
+def test_verification_is_switched_off_for_one_client_with_a_warning(
+    reach: Reach, certificate: tuple[Path, ssl.SSLContext]
+) -> None:
+    with Scripted(ONE, repeat=True, tls=certificate[1]) as server:
+        with pytest.warns(rnb.InsecureWarning, match="will not be verified"):
+            client = rnb.connect(endpoint=server.endpoint, token=TOKEN, verify=False)
+        with client, warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            assert client.source("acme/support").title == "Support"
+        with pytest.raises(rnb.ConnectionFailed, match="certificate"):
+            reach(server.endpoint).source("acme/support")
+
+
+# 14: threads
+
+
+def test_eight_threads_get_each_its_own_answers(
+    shared: rnb.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    names = [f"{owner}/{name}" for owner, name in shared.sources()[["owner", "name"]].values]
+
+    def ask(which: str) -> str:
+        return shared.source(which).full_name
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(ask, names * 3)) == names * 3
+    assert "pool is full" not in caplog.text
+
+
+FAILURES = {
+    "cut": CUT,
+    "dropped": DROPPED,
+    "garbled": reply(b"<html>"),
+    "redirect": moved("http://tenant.example/"),
+    "too large": reply(b"x" * 5000),
+    "422": no(422),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
+def test_failures_do_not_use_up_the_connections(reach: Reach, failure: Step | bytes) -> None:
+    steps = [failure] * (MOST + 2)
+    with Scripted(*steps, ONE) as server:
+        client = reach(server.endpoint, attempts=1, limit=4000)
+
+        def ask() -> str | None:
+            for _ in steps:
+                with pytest.raises(rnb.ReinferError):
+                    client.source("acme/support")
+            return client.source("acme/support").title
+
+        assert within(10, ask) == "Support"
+
+
+# 15: bodies without end
+
+
+@cache
+def bomb() -> bytes:
+    return gzip.compress(bytes(96 << 20), 1)
+
+
+@contextmanager
+def frugal(limit: int) -> Iterator[None]:
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < limit
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_body_that_inflates_without_end_is_refused(reach: Reach) -> None:
+    answer = reply(bomb(), 200, {"Content-Encoding": "gzip"})
+    with Scripted(answer, repeat=True) as server:
+        client = reach(server.endpoint, limit=1 << 20)
+        with frugal(60 << 20), pytest.raises(rnb.ProtocolError, match="1,048,576 bytes"):
+            client.sources()
+        assert len(server.asked) == 1
+
+
+def test_the_default_bound_is_two_gibibytes() -> None:
+    tenant = config.resolve(endpoint="https://tenant.example", token=TOKEN, environ={})
+    assert Transport(tenant).limit == 2 << 30
+
+
+@pytest.mark.parametrize("location", ["/elsewhere", "http://tenant.example/"])
+def test_a_redirect_that_inflates_without_end_is_not_read(reach: Reach, location: str) -> None:
+    answer = reply(bomb(), 302, {"Content-Encoding": "gzip", "Location": location})
+    with Scripted(answer, ONE) as server:
+        client = reach(server.endpoint, limit=1 << 20)
+        with frugal(60 << 20), suppress(rnb.ProtocolError):
+            client.source("acme/support")
+
+
+def test_compressed_answers_are_read(reach: Reach) -> None:
+    body = gzip.compress(json.dumps({"status": "ok", "source": SOURCE}).encode())
+    with Scripted(reply(body, 200, {"Content-Encoding": "gzip"})) as server:
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+        assert "gzip" in server.asked[0].headers["accept-encoding"]
+
+
+# 16: Ctrl-C
+
+
+@contextmanager
+def interrupted(after: float) -> Iterator[None]:
+    """Press Ctrl-C after some seconds, and see that all is over within one more."""
+    main = threading.main_thread()
+    if threading.current_thread() is not main:
+        pytest.skip("Ctrl-C reaches the main thread only")
+    timer = threading.Timer(after, signal.pthread_kill, (main.ident, signal.SIGINT))
+    begin = time.monotonic()
+    timer.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            yield
+    finally:
+        timer.cancel()
+    assert time.monotonic() - begin < after + 1
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_ctrl_c_while_an_answer_is_due(reach: Reach, *, begun: bool) -> None:
+    hanging = Step(CUT.answer) if begun else Step(wait=30)
+    with Scripted(hanging, ONE) as server:
+        client = reach(server.endpoint)
+        with interrupted(0.2):
+            client.source("acme/support")
+        assert within(5, lambda: client.source("acme/support")).title == "Support"
+
+
+def test_ctrl_c_while_waiting_to_try_again(reach: Reach) -> None:
+    with Scripted(no(429, retry_after="60"), ONE) as server:
+        client = reach(server.endpoint, sleep=time.sleep)
+        with interrupted(0.2):
+            client.source("acme/support")
+        assert within(5, lambda: client.source("acme/support")).title == "Support"
+
+
+def test_ctrl_c_while_counting(reach: Reach) -> None:
+    rows = [SOURCE | {"name": f"n{number}", "id": f"{number:016x}"} for number in range(40)]
+    with Scripted(reply({"status": "ok", "sources": rows}), Step(wait=30), repeat=True) as server:
+        client = reach(server.endpoint, attempts=1)
+        df = client.sources()
+        with interrupted(0.3):
+            client.statistics(df, workers=4, progress=False)
+        assert len(server.asked) <= 6
+        server._script.clear()
+        server._script.append(Step(ONE))
+        assert within(5, lambda: client.source("acme/support")).title == "Support"
+
+
+def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reach) -> None:
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    steps = [no(503)] * (MOST + 2)
+    with Scripted(*steps, ONE) as server:
+        client = reach(server.endpoint, sleep=interrupt)
+        for _ in steps:
+            with pytest.raises(KeyboardInterrupt):
+                client.source("acme/support")
+        assert within(5, lambda: client.source("acme/support")).title == "Support"
