@@ -1,0 +1,142 @@
+"""The command line, as a shell sees it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import cli
+
+COMMANDS = ("lab", "sandbox", "list")
+
+
+@pytest.fixture
+def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Client:
+    """The sandbox is the tenant that the environment names."""
+    assert client.sandbox is not None
+    monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
+    monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
+    return client
+
+
+def test_list_prints_a_line_a_source(
+    configured: rnb.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["list", "claims"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == len(configured.sources("claims")) + 1
+    assert lines[0].split() == ["id", "owner", "name", "title", "language", "kind", "updated_at"]
+    assert lines[1].startswith("10d43f7d7a2ad8ba  claims  motor-inbox")
+
+
+def test_list_as_json_holds_every_field(
+    configured: rnb.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["id"] for row in rows] == configured.sources()["id"].tolist()
+    assert rows[0]["_kind"] == "unknown"
+    assert rows[0]["created_at"] == "2020-02-26T14:42:38.667256+00:00"
+
+
+def test_list_to_csv_never_over_a_file_unless_asked(
+    configured: rnb.Client, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "sources.csv"
+    assert cli.main(["list", "--csv", str(file)]) == 0
+    pd.testing.assert_frame_equal(rnb.read_csv(file), configured.sources())
+    file.write_text("mine")
+    assert cli.main(["list", "--csv", str(file)]) == 1
+    assert "exists" in capsys.readouterr().err
+    assert file.read_text() == "mine"
+    assert cli.main(["list", "--csv", str(file), "--overwrite"]) == 0
+
+
+def test_text_of_the_tenant_cannot_command_the_terminal(
+    configured: rnb.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configured.update_source("claims/motor-inbox", title="\x1b[2J\u202egnp.exe\nsecond line")
+    assert cli.main(["list", "claims"]) == 0
+    out = capsys.readouterr().out
+    assert r"\x1b[2J\u202egnp.exe\nsecond line" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+
+
+def test_a_project_without_sources_says_so(
+    configured: rnb.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in configured.sources("people")["name"]:
+        configured.delete_source(f"people/{name}")
+    assert cli.main(["list", "people"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "No sources" in captured.err
+
+
+def test_what_goes_wrong_is_a_line_on_stderr_and_not_a_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["list"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("reinfer-nb: No tenant is configured.")
+    assert "rnb.connect" in captured.err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"reinfer-nb {rnb.__version__}\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+    assert ended.value.code == 0
+    assert f"Example: reinfer-nb {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reinfer_nb.cli", "sandbox"],
+        cwd=tmp_path,
+        env=os.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+        endpoint = re.search(r"tenant is at (\S+)", said)
+        token = re.search(r"viewer token:\s+(\S+)", said)
+        assert endpoint is not None
+        assert token is not None
+        with rnb.connect(endpoint=endpoint[1], token=token[1]) as viewer:
+            assert len(viewer.sources()) == 109
+        process.send_signal(how)
+        rest, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert errors == ""
+    assert "gone" in rest
+
+
+def test_a_port_that_is_taken(client: rnb.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    port = client.endpoint.rpartition(":")[2]
+    assert cli.main(["sandbox", "--port", port]) == 1
+    assert f"port {port}" in capsys.readouterr().err

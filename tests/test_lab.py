@@ -1,0 +1,85 @@
+"""`reinfer-nb lab`: JupyterLab on the notebooks, on the right tenant, and nothing overwritten."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+import reinfer_nb as rnb
+from reinfer_nb import config, errors, lab
+from tests import browser
+
+needs_chromium = pytest.mark.skipif(
+    browser.chromium() is None, reason="no Chromium on the PATH (Debian: apt install chromium)"
+)
+
+
+def test_notebooks_are_copied_and_the_user_s_own_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "01-quickstart.ipynb").write_text("mine")
+    copied = lab.copy_notebooks(tmp_path)
+    assert [path.name for path in copied] == [path.name for path in lab.shipped_notebooks()]
+    assert (tmp_path / "01-quickstart.ipynb").read_text() == "mine"
+    assert "is yours and stays" in capsys.readouterr().out
+
+    copied = lab.copy_notebooks(tmp_path / "new" / "folder")
+    assert copied[0].read_bytes() == lab.shipped_notebooks()[0].read_bytes()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.FileProblem, match="could not be put"):
+        lab.copy_notebooks(tmp_path / "file" / "folder")
+
+
+def test_a_broken_configuration_is_not_taken_for_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(config.TOKEN, "abc")
+    with pytest.raises(errors.ConfigurationError, match="no endpoint"):
+        lab.run(tmp_path, browser=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> None:
+    with browser.jupyterlab(tmp_path) as (address, process):
+        said = (tmp_path / "lab.log").read_text()
+        box = re.search(r"Practice tenant at (\S+) \(no tenant is configured\)", said)
+        assert box is not None
+        answer = requests.get(f"{box[1]}/api/v1/sources", timeout=5)
+        assert answer.status_code == 401
+        files = requests.get(f"{address}/api/contents/{lab.FOLDER}", timeout=5).json()["content"]
+        assert "01-quickstart.ipynb" in [file["name"] for file in files]
+        process.terminate()
+        process.wait(30)
+    for gone in (address, box[1]):
+        with pytest.raises(requests.ConnectionError):
+            requests.get(gone, timeout=5)
+
+
+def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) -> None:
+    assert client.sandbox is not None
+    environment = {
+        config.ENDPOINT: client.endpoint,
+        config.TOKEN: client.sandbox.tokens["viewer"],
+    }
+    with browser.jupyterlab(tmp_path, environment=environment):
+        said = (tmp_path / "lab.log").read_text()
+    assert f"Tenant {client.endpoint} (token from environment variable" in said
+    assert "Practice tenant" not in said
+    assert client.sandbox.tokens["viewer"] not in said
+
+
+@needs_chromium
+def test_the_quickstart_runs_in_a_browser(tmp_path: Path) -> None:
+    with browser.jupyterlab(tmp_path) as (address, _), browser.page() as tab:
+        tab.goto(f"{address}/lab/tree/{lab.FOLDER}/01-quickstart.ipynb")
+        tab.get_by_text("Quickstart").first.wait_for(timeout=60_000)
+        browser.run_all_cells(tab, cells=19)
+        tab.get_by_text("130 rows").first.wait_for(state="attached")
+        assert (tmp_path / lab.FOLDER / "stale-sources.csv").is_file()

@@ -1,0 +1,199 @@
+"""What the project promises of itself: its surface, its layers, its README, its package."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_type_hints
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import cli, fields
+from reinfer_nb.models import Source, SourceSettings
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "reinfer_nb"
+
+# Imports go down this list, never up; modules on one line may know each other.
+LAYERS = [
+    {"text"},
+    {"errors", "secret"},
+    {"fields", "wire", "operations", "concurrency", "cache", "files"},
+    {"models"},
+    {"checks"},
+    {"config"},
+    {"answers", "transport"},
+    {"_columns", "_careful", "_arrow", "frames"},
+    {"client", "connection"},
+    {"export"},
+    {"sandbox.company", "sandbox.store", "sandbox.app", "sandbox.server", "sandbox"},
+    {"cli", "lab"},
+]
+# The parts of the sandbox stand on the lowest layers; only its front knows a client.
+BELOW_THE_SANDBOX = {"text", "errors", "fields", "wire", "operations", "models", "checks"}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(part for part in parts if part != "__init__")
+        if name and not name.startswith("_notebooks"):
+            yield name, ast.parse(path.read_text())
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Yield the modules of the package that a module imports when it runs."""
+    ignored = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node in ignored or not isinstance(node, ast.ImportFrom) or not node.module:
+            continue
+        names = [alias.name for alias in node.names]
+        if node.module == "reinfer_nb":
+            yield from names
+        elif node.module == "reinfer_nb.sandbox":
+            yield from (
+                f"sandbox.{name}" if (PACKAGE / "sandbox" / f"{name}.py").exists() else "sandbox"
+                for name in names
+            )
+        elif node.module.startswith("reinfer_nb."):
+            yield node.module.removeprefix("reinfer_nb.")
+
+
+def test_imports_go_down_the_layers() -> None:
+    level = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    found = dict(modules())
+    assert set(found) == set(level)
+    for name, tree in found.items():
+        for other in imported(tree):
+            assert level[other] <= level[name], f"{name} imports {other}"
+            if name.startswith("sandbox."):
+                assert other in BELOW_THE_SANDBOX or other.startswith("sandbox."), (name, other)
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_no_module_is_too_long_to_hold_in_the_head(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 420
+
+
+def test_the_public_surface_is_what_it_says() -> None:
+    assert rnb.__all__ == sorted(rnb.__all__)
+    for name in rnb.__all__:
+        thing = getattr(rnb, name)
+        assert inspect.getdoc(thing), name
+        assert callable(thing), name
+    # A function of the same name as its module stays one, whatever was imported.
+    import reinfer_nb.sandbox.server  # noqa: F401
+
+    assert inspect.isfunction(rnb.sandbox)
+
+
+def public_functions() -> Iterator[tuple[str, object]]:
+    for name in rnb.__all__:
+        thing = getattr(rnb, name)
+        if inspect.isfunction(thing):
+            yield name, thing
+        elif thing in (rnb.Client, rnb.Sandbox):
+            for attribute, method in vars(thing).items():
+                if inspect.isfunction(method) and not attribute.startswith("_"):
+                    yield f"{name}.{attribute}", method
+
+
+@pytest.mark.parametrize(("name", "function"), list(public_functions()))
+def test_public_functions_document_every_parameter(name: str, function: object) -> None:
+    assert callable(function)
+    documentation = inspect.getdoc(function) or ""
+    assert len(documentation.splitlines()[0]) > 10, name
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.name not in ("self", "refresh", "progress") or "Args:" in documentation:
+            stars = "*" * (2 if parameter.kind is parameter.VAR_KEYWORD else 0)
+            if parameter.name != "self":
+                assert f"{stars}{parameter.name}: " in documentation, (name, parameter.name)
+
+
+def test_the_settings_an_editor_completes_are_those_of_the_definition() -> None:
+    table = fields.fields_of(Source)
+    assert set(get_type_hints(SourceSettings)) == {f.name for f in table if f.may("update")}
+    assert {f.name for f in table if f.may("create")} == {f.name for f in table if f.may("update")}
+
+
+def test_the_readme_names_every_public_function_and_command() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for name, _ in public_functions():
+        if name not in ("Sandbox.start", "Sandbox.stop", "Client.close"):
+            assert name.rpartition(".")[2] in readme, name
+    for command in cli._parser()._subparsers._group_actions[0].choices:  # type: ignore[union-attr]
+        assert f"reinfer-nb {command}" in readme
+
+
+def test_the_readme_shows_the_contract() -> None:
+    readme = (ROOT / "README.md").read_text()
+    rows = re.findall(r"^\| (`.*`) \| `([^`]*)`", readme, re.MULTILINE)
+    told = {column: dtype for columns, dtype in rows for column in re.findall(r"`(\w+)`", columns)}
+    for field in fields.fields_of(Source):
+        assert told[field.name] == str(field.type.dtype)
+
+
+def test_python_in_the_readme_is_python() -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) > 4
+    for block in blocks:
+        ast.parse(block)
+
+
+def test_ci_runs_the_readme_s_second_command() -> None:
+    blocks = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert "reinfer-nb lab" in blocks[0]
+    assert "pytest" in blocks[1]
+    script = (ROOT / ".ci" / "run").read_text()
+    awk = re.search(r"\$\((awk .*README\.md)\)", script)
+    assert awk is not None
+    taken = subprocess.run(
+        ["bash", "-c", awk[1]], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    assert taken.strip() == blocks[1]
+
+
+def test_the_changelog_has_its_form() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    headings = re.findall(r"^## (.*)$", changelog, re.MULTILINE)
+    assert headings[0] == "[Unreleased]"
+    for heading in headings[1:]:
+        assert re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", heading)
+    kinds = set(re.findall(r"^### (.*)$", changelog, re.MULTILINE))
+    assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_the_wheel_holds_notebooks_types_and_licence(tmp_path: Path) -> None:
+    pytest.importorskip("build", reason="the extra dev is not installed")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    for wanted in ("reinfer_nb/_notebooks/01-quickstart.ipynb", "reinfer_nb/py.typed"):
+        assert wanted in names
+    assert any(name.endswith("LICENSE") for name in names)
+    assert not any(name.startswith("tests") for name in names)
+
+
+def test_importing_loads_nothing_that_is_not_needed_yet() -> None:
+    code = "import sys, reinfer_nb; print(' '.join(sorted(sys.modules)))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    ).stdout.split()
+    for heavy in ("starlette", "uvicorn", "ipywidgets", "IPython", "matplotlib", "tqdm", "sqlite3"):
+        assert heavy not in loaded
