@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -19,6 +21,31 @@ def checked_ttl(ttl: object) -> float:
     raise InvalidInput(f"cache_ttl is seconds, 0 for no cache, not {shown(ttl)}.")
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """A frame, and which of its columns hold objects that could be changed in place."""
+
+    frame: pd.DataFrame
+    fetched_at: float
+    fragile: tuple[str, ...]
+
+    @classmethod
+    def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Kept:
+        objects = [name for name in frame.columns if frame[name].dtype == object]
+        fragile = (
+            name for name in objects if any(isinstance(value, list | dict) for value in frame[name])
+        )
+        return cls(frame, fetched_at, tuple(fragile))
+
+    def copied(self) -> pd.DataFrame:
+        """Return a copy that shares its data with the frame until it is written to."""
+        copied = self.frame.copy(deep=False)
+        for name in self.fragile:
+            values = copy.deepcopy(self.frame[name].tolist())
+            copied[name] = pd.Series(values, self.frame.index, dtype=object)
+        return copied
+
+
 class Cache:
     """Frames by what they list. A hit is a shallow copy: pandas copies what is written to.
 
@@ -31,7 +58,7 @@ class Cache:
         self.ttl = ttl
         self._clock = clock
         self._lock = threading.Lock()
-        self._frames: dict[Hashable, tuple[float, pd.DataFrame]] = {}
+        self._kept: dict[Hashable, _Kept] = {}
         self._writes = 0
 
     def get(
@@ -45,19 +72,19 @@ class Cache:
             refresh: Fetch in any case.
         """
         with self._lock:
-            fetched_at, frame = self._frames.get(scope, (0.0, None))
+            kept = self._kept.get(scope)
             writes = self._writes
-        if frame is None or refresh or self._clock() - fetched_at >= self.ttl:
+        if kept is None or refresh or self._clock() - kept.fetched_at >= self.ttl:
             fetched_at = self._clock()
-            frame = fetch()
+            kept = _Kept.of(fetch(), fetched_at)
             with self._lock:
                 # What was on its way while something was written may be from before that.
                 if self.ttl > 0 and writes == self._writes:
-                    self._frames[scope] = (fetched_at, frame)
-        return frame.copy(deep=False)
+                    self._kept[scope] = kept
+        return kept.copied()
 
     def clear(self) -> None:
         """Forget all, and what is being fetched too: something was or is being written."""
         with self._lock:
-            self._frames.clear()
+            self._kept.clear()
             self._writes += 1

@@ -16,6 +16,7 @@ from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.concurrency import checked_workers, side_by_side
 from reinfer_nb.fields import fields_of
+from reinfer_nb.frames import is_missing
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
 from reinfer_nb.operations import Call
 from reinfer_nb.text import listed, shown
@@ -202,7 +203,7 @@ class Client:
         for name, count in counted:
             counts[name] = count if isinstance(count, int) else None
             if not isinstance(count, int):
-                uncounted.append(f"{name} ({count})")
+                uncounted.append(f"{name or 'one without a name'} ({count})")
         if uncounted:
             warnings.warn(
                 f"{len(uncounted):,} sources could not be counted: {listed(uncounted)}",
@@ -387,7 +388,10 @@ def _full_names(df: object) -> list[str]:
             "statistics takes a listing: a DataFrame with the columns owner and name, such as "
             "client.sources() returns."
         )
-    return [f"{owner}/{name}" for owner, name in zip(df["owner"], df["name"], strict=True)]
+    return [
+        "" if is_missing(owner) or is_missing(name) else f"{owner}/{name}"
+        for owner, name in zip(df["owner"], df["name"], strict=True)
+    ]
 
 
 def _is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: float) -> bool:

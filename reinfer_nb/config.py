@@ -78,11 +78,10 @@ class _Given:
 def resolve(
     *,
     endpoint: str | None = None,
-    token: str | None = None,
+    token: Token | str | None = None,
     context: str | None = None,
     verify: bool | str | None = None,
-    proxy: str | None = None,
-    environ: Mapping[str, str] = os.environ,
+    proxy: Hidden | None = None,
 ) -> Tenant:
     """Return the tenant that the arguments, the environment or the contexts file name.
 
@@ -92,14 +91,15 @@ def resolve(
         context: Name of a context of the vendor's client.
         verify: Whether to verify certificates, or the path of a CA bundle.
         proxy: URL of a proxy.
-        environ: The environment.
 
     Raises:
         NotConfigured: Nothing names a tenant; the message lists the ways.
         ConfigurationError: What there is is incomplete or contradicts itself.
         InvalidInput: The endpoint or the token cannot be one.
     """
-    chosen = _chosen(endpoint, token, context, environ)
+    own = token if token is None or isinstance(token, Token) else Token(token)
+    del token
+    chosen = _chosen(endpoint, own, context)
     if chosen.endpoint is None or chosen.token is None:
         raise ConfigurationError(_incomplete(chosen))
     if verify is None:
@@ -109,54 +109,57 @@ def resolve(
         token=chosen.token,
         token_from=chosen.token_from,
         verify=verify,
-        proxy=Hidden(proxy) if proxy else chosen.proxy,
+        proxy=proxy or chosen.proxy,
     )
 
 
-def _chosen(
-    endpoint: str | None, token: str | None, context: str | None, environ: Mapping[str, str]
-) -> _Given:
-    own = checked_token(token, "The token given") if token is not None else None
+def _chosen(endpoint: str | None, own: Token | None, context: str | None) -> _Given:
+    if own is not None:
+        checked_token(own, "The token given")
     if context is not None and endpoint is not None:
         raise ConfigurationError("Give an endpoint or a context, not both.")
     if context is not None:
-        return _of_context(_named(context, environ), own)
-    there = environ.get(ENDPOINT) or None
-    secret = environ.get(TOKEN)
-    theirs = checked_token(secret, f"{TOKEN} of the environment") if secret else None
-    place = endpoint or there
+        return _of_context(_named(context), own)
+    there = os.environ.get(ENDPOINT) or None
+    theirs = Token(os.environ[TOKEN]) if os.environ.get(TOKEN) else None
+    if theirs is not None:
+        checked_token(theirs, f"{TOKEN} of the environment")
+    place = endpoint if endpoint is not None else there
     if place is None:
-        return _without_endpoint(own, theirs, environ)
+        return _without_endpoint(own, theirs)
     if own is not None:
         return _Given(endpoint=place, token=own, token_from=_ARGUMENT)
+    return _at(place, there, theirs)
+
+
+def _at(place: str, there: str | None, theirs: Token | None) -> _Given:
+    """Return the token that belongs to an endpoint: of the environment, or of a context."""
     if theirs is not None and (there is None or _same(there, place)):
         return _Given(endpoint=place, token=theirs, token_from=_VARIABLE)
-    for known in read_contexts(environ):
+    for known in read_contexts():
         if known.token is not None and _same(known.endpoint, place):
             return _of_context(known, None)
     if theirs is not None:
         raise ConfigurationError(
-            f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to "
-            f"{shown(endpoint)}. Give token= too."
+            f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to {shown(place)}. "
+            "Give token= too."
         )
     return _Given(endpoint=place, token=None)
 
 
-def _without_endpoint(
-    own: Token | None, theirs: Token | None, environ: Mapping[str, str]
-) -> _Given:
-    name = environ.get(CONTEXT)
+def _without_endpoint(own: Token | None, theirs: Token | None) -> _Given:
+    name = os.environ.get(CONTEXT)
     if name:
-        return _of_context(_named(name, environ), own)
+        return _of_context(_named(name), own)
     if theirs is not None and own is None:
         # Whose token it is nobody knows; the current context's tenant is not to be told it.
         return _Given(endpoint=None, token=theirs, token_from=_VARIABLE)
-    for known in read_contexts(environ):
+    for known in read_contexts():
         if known.current:
             return _of_context(known, own)
     if own is not None:
         return _Given(endpoint=None, token=own, token_from=_ARGUMENT)
-    raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_file(environ)))
+    raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_file()))
 
 
 def _of_context(context: Context, own: Token | None) -> _Given:
@@ -193,7 +196,7 @@ def checked_endpoint(endpoint: object) -> str:
             to anywhere but this machine.
     """
     example = "such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
-    if not isinstance(endpoint, str) or not re.fullmatch(r"[!-~]+", endpoint):
+    if not isinstance(endpoint, str) or not re.fullmatch(r"[!-[\]-~]+", endpoint):
         raise InvalidInput(f"An endpoint is a URL, {example}, not {shown(endpoint)}.")
     try:
         parts = urlsplit(endpoint)
@@ -208,7 +211,7 @@ def checked_endpoint(endpoint: object) -> str:
         )
     if parts.query or parts.fragment:
         raise InvalidInput(f"The endpoint {shown(endpoint)} holds a ? or #; end it before that.")
-    if re.search(r"(^|/)\.\.?(/|$)|%|\\", parts.path) or "/api/v1" in parts.path:
+    if re.search(r"(^|/)\.\.?(/|$)|%", parts.path) or "/api/v1" in parts.path:
         raise InvalidInput(
             f"The endpoint {shown(endpoint)} is not a base: end it before /api/v1, {example}."
         )
@@ -230,81 +233,91 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_token(token: object, what: str) -> Token:
+def checked_token(token: Token, what: str) -> Token:
     """Return a token.
 
     Raises:
         InvalidInput: It cannot go into a header as it is. The message does not show it.
     """
-    if not isinstance(token, str) or not token:
-        raise InvalidInput(f"{what} is no text; a token is one word of printable characters.")
-    if not re.fullmatch(r"[!-~]{1,8192}", token):
-        raise InvalidInput(
-            f"{what} holds a space, a line break or a character that no token has. Copy it again, "
-            "without what stands around it (text.strip() takes away line breaks at the ends)."
-        )
-    return Token(token)
+    flaw = token.flaw()
+    if flaw:
+        raise InvalidInput(f"{what} {flaw}")
+    return token
 
 
-def contexts_file(environ: Mapping[str, str] = os.environ) -> Path:
+def contexts_file() -> Path:
     """Return where the vendor's client keeps its contexts on this machine."""
-    if environ is not os.environ and environ.get("XDG_CONFIG_HOME"):
-        return Path(environ["XDG_CONFIG_HOME"]) / "reinfer" / "contexts.json"
     import platformdirs
 
     folder = platformdirs.user_config_path("reinfer", appauthor=False, roaming=True)
     return folder / "contexts.json"
 
 
-def read_contexts(environ: Mapping[str, str] = os.environ) -> list[Context]:
+def read_contexts() -> list[Context]:
     """Return the contexts of the vendor's client; none where it has no file.
 
     Raises:
         ConfigurationError: The file is there and cannot be read.
     """
-    file = contexts_file(environ)
+    file = contexts_file()
+    # The error is made outside of `except`: a decoder's own holds the file, and so a token.
     try:
-        content = json.loads(file.read_text("utf-8"))
-        current = content.get("current_context")
-        return [_context(entry, current) for entry in content.get("contexts", [])]
+        return _parsed(file)
     except FileNotFoundError:
         return []
-    except InvalidInput as error:
-        raise ConfigurationError(f"The contexts file {file}: {error}") from None
     except OSError as error:
-        raise ConfigurationError(
-            f"The contexts file {file} cannot be read: {error.strerror}."
-        ) from None
-    except (ValueError, TypeError, AttributeError, KeyError):
-        # Without the cause, whose message may quote the file and with it a token.
-        raise ConfigurationError(
-            f"The contexts file {file} is not what the vendor's client writes. Mend it with "
-            "`re config`, or give endpoint= and token=."
-        ) from None
+        reason = f"cannot be read: {error.strerror}"
+    except InvalidInput as error:
+        reason = str(error)
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        reason = (
+            "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
+            "and token="
+        )
+    raise ConfigurationError(f"The contexts file {file} {reason.rstrip('.')}.")
+
+
+def _parsed(file: Path) -> list[Context]:
+    content = json.loads(file.read_text("utf-8"), object_hook=_hidden)
+    current = content.get("current_context")
+    return [_context(entry, current) for entry in content.get("contexts", [])]
+
+
+def _hidden(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of the file with its secrets out of sight."""
+    if entry.get("token") is not None:
+        entry["token"] = Token(entry["token"])
+    if entry.get("proxy") is not None:
+        entry["proxy"] = Hidden(entry["proxy"])
+    return entry
 
 
 def _context(entry: Mapping[str, Any], current: str | None) -> Context:
     name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
     if not isinstance(name, str) or not isinstance(endpoint, str):
         raise TypeError
+    if token is not None:
+        checked_token(token, f"is not usable: the token of context {shown(name)}")
     return Context(
         name=name,
         endpoint=endpoint,
-        token=checked_token(token, f"the token of context {shown(name)}") if token else None,
+        token=token,
         verify=not entry.get("accept_invalid_certificates", False),
-        proxy=Hidden(entry["proxy"]) if entry.get("proxy") else None,
+        proxy=entry.get("proxy") or None,
         current=name == current,
     )
 
 
-def _named(name: str, environ: Mapping[str, str]) -> Context:
-    known = {context.name: context for context in read_contexts(environ)}
+def _named(name: object) -> Context:
+    if not isinstance(name, str):
+        raise InvalidInput(f"A context is named by a text, not {shown(name)}.")
+    known = {context.name: context for context in read_contexts()}
     if name in known:
         return known[name]
     guess = nearest(name, known)
     there = f"there are {listed(map(shown, known))}" if known else "there are none"
     raise ConfigurationError(
-        f"There is no context {shown(name)} in {contexts_file(environ)}"
+        f"There is no context {shown(name)} in {contexts_file()}"
         + (f"; did you mean {shown(guess)}?" if guess else f"; {there}.")
     )
 

@@ -7,6 +7,7 @@ import warnings
 from reinfer_nb import config
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.errors import InsecureWarning
+from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.transport import Transport, checked_timeout
 
 
@@ -46,8 +47,13 @@ def connect(
     Warns:
         InsecureWarning: Certificates will not be verified.
     """
+    # Out of sight of a traceback that shows variables.
+    secret = None if token is None else Token(token)
+    del token
+    hidden = None if proxy is None else Hidden(proxy)
+    del proxy
     tenant = config.resolve(
-        endpoint=endpoint, token=token, context=context, verify=verify, proxy=proxy
+        endpoint=endpoint, token=secret, context=context, verify=verify, proxy=hidden
     )
     if tenant.verify is False:
         warnings.warn(

@@ -89,8 +89,13 @@ class ValueType:
 
     @classmethod
     def write(cls, value: Any, /) -> Any:
-        """Return what a frame or a record holds, and is not missing, as JSON."""
-        return value.item() if isinstance(value, np.generic) else value
+        """Return what a frame holds as JSON; raise `ValueError` where that has no form for it."""
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if not isinstance(value, str | bool | int | float | list | tuple | dict):
+            raise ValueError(f"({type(value).__name__}) has no form in JSON")
+        return value
 
     @classmethod
     def refuse(cls, value: object) -> ValueError:
@@ -192,7 +197,7 @@ class Names(ValueType):
 
     @classmethod
     def write(cls, value: Any, /) -> list[str]:
-        return list(value)
+        return cls.check(value)
 
 
 class Moment(ValueType):
@@ -208,7 +213,11 @@ class Moment(ValueType):
         if not isinstance(value, str) or not _MOMENT.fullmatch(value):
             raise ValueError("not an ISO 8601 timestamp with an offset")
         try:
-            return datetime.fromisoformat(value).astimezone(UTC)
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("no date and time that exist") from None
+        try:
+            return moment.astimezone(UTC)
         except OverflowError:
             raise ValueError("outside the years 1 to 9999 in UTC") from None
 
@@ -217,8 +226,10 @@ class Moment(ValueType):
         raise ValueError("is set by the tenant")
 
     @classmethod
-    def write(cls, value: datetime, /) -> str:
-        return value.isoformat(timespec="microseconds")
+    def write(cls, value: Any, /) -> str:
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise ValueError("is no timestamp with a time zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class NamesByProject(ValueType):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from reinfer_nb.errors import FileProblem
+from reinfer_nb.text import visible
 
 
 @contextlib.contextmanager
@@ -25,30 +27,50 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     Raises:
         FileProblem: There is an older file and `overwrite` is false, or writing failed.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
-        raise FileProblem(f"{path} is a folder; give the name of a file in it.")
-    if not overwrite and target.exists():
-        raise _exists(path)
-    part = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.part")
+    try:
+        target = Path(os.path.realpath(path))
+        mode = _replaceable(path, target, overwrite=overwrite)
+    except (OSError, ValueError) as error:
+        raise _failed(path, error) from error
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         with part.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if mode is not None:
+            part.chmod(mode)
         _put(part, target, overwrite=overwrite)
     except FileExistsError:
         raise _exists(path) from None
-    except FileProblem:
-        raise
     except OSError as error:
-        raise FileProblem(
-            f"{path} could not be written: {error.strerror or error}. What was there before is "
-            "as it was."
-        ) from error
+        raise _failed(path, error) from error
     finally:
         with contextlib.suppress(OSError):
             part.unlink()
+
+
+def _replaceable(path: str | os.PathLike[str], target: Path, *, overwrite: bool) -> int | None:
+    """Return the mode of an older file that may be replaced; None where there is none."""
+    if not target.exists():
+        return None
+    if target.is_dir():
+        raise FileProblem(f"{path} is a folder; give the name of a file in it.")
+    if not target.is_file():
+        raise FileProblem(f"{path} is no ordinary file and is not replaced.")
+    if not overwrite:
+        raise _exists(path)
+    return stat.S_IMODE(target.stat().st_mode)
+
+
+def _failed(path: str | os.PathLike[str], error: Exception) -> Exception:
+    if isinstance(error, FileProblem):
+        return error
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return FileProblem(
+        f"{visible(os.fspath(path), 200)} could not be written: {reason}. What was there before is "
+        "as it was."
+    )
 
 
 def _exists(path: str | os.PathLike[str]) -> FileProblem:
@@ -67,10 +89,16 @@ def _put(part: Path, target: Path, *, overwrite: bool) -> None:
         except OSError:
             # A file system without hard links: the name is taken first, then replaced.
             target.open("xb").close()
-            part.replace(target)
+            try:
+                part.replace(target)
+            except OSError:
+                target.unlink()
+                raise
     if os.name == "posix":
-        folder = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        # The file is there; that its name is on the disk too cannot be had everywhere.
+        with contextlib.suppress(OSError):
+            folder = os.open(target.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)

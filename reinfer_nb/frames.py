@@ -21,10 +21,10 @@ import pyarrow as pa
 
 from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
-from reinfer_nb.errors import UnreadableWarning
+from reinfer_nb.errors import InvalidInput, UnreadableWarning
 from reinfer_nb.fields import ValueType, fields_of
 from reinfer_nb.models import Source, column_of_unknown
-from reinfer_nb.text import listed
+from reinfer_nb.text import listed, shown
 
 # As much of a listing as goes the careful way for one odd row in it.
 _BLOCK_ROWS = 1000
@@ -90,6 +90,9 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
     Args:
         df: A listing, or part of one; columns that are not of `model` are taken as they are.
         model: The definition of what its rows are.
+
+    Raises:
+        InvalidInput: A value is not of its column's type, or has no form in JSON.
     """
     types = {field.name: field for field in fields_of(model)}
     rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
@@ -97,9 +100,17 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
         field = types.get(column)
         name = field.wire if field else column.removeprefix("extra.")
         write = field.type.write if field else ValueType.write
-        for row, value in zip(rows, df[column], strict=True):
-            if not is_missing(value):
+        for number, (row, value) in enumerate(zip(rows, df[column], strict=True)):
+            if is_missing(value):
+                continue
+            try:
                 row[name] = write(value)
+                if field:
+                    field.type.read(row[name])
+            except ValueError as error:
+                raise InvalidInput(
+                    f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."
+                ) from None
     return rows
 
 

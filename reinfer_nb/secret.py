@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 class Hidden(str):
@@ -29,21 +30,33 @@ class Hidden(str):
 
 
 class Token:
-    """An API token.
+    """An API token. What was given is in here from the start, so that no error can show it.
 
     Args:
-        text: The token.
+        given: The token, or what was given for one.
     """
 
     __slots__ = ("_reveal",)
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, given: object) -> None:
         # In a closure, so that neither `vars` nor a walk over attributes meets it.
-        self._reveal: Callable[[], str] = lambda: text
+        self._reveal: Callable[[], Any] = lambda: given
+
+    def flaw(self) -> str | None:
+        """Return why it can be no token, without showing it; None if it can be one."""
+        given = self._reveal()
+        if not isinstance(given, str) or not given:
+            return "is no text; a token is one word of printable characters."
+        if not re.fullmatch(r"[!-~]{1,8192}", given):
+            return (
+                "holds a space, a line break or a character that no token has. Copy it again, "
+                "without what stands around it (text.strip() takes away line breaks at the ends)."
+            )
+        return None
 
     def bearer(self) -> Hidden:
         """Return the value of the `Authorization` header."""
-        return Hidden("Bearer " + self._reveal())
+        return Hidden(f"Bearer {self._reveal()}")
 
     def hide_in(self, text: str) -> str:
         """Return `text` with the token, should it be in there, replaced by asterisks."""

@@ -38,7 +38,10 @@ def _escape(match: re.Match[str]) -> str:
 
 def shown(value: object, limit: int = 80) -> str:
     """Return a short, safe `repr` of a value, for an error message."""
-    return visible(repr(value), limit)
+    try:
+        return visible(repr(value), limit)
+    except ValueError:
+        return "a number of very many digits"
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

@@ -47,6 +47,10 @@ def decode(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         reason = error.msg.split(" (")[0].lower()
         raise Malformed(f"no JSON: {reason} at character {error.pos:,}") from None
+    except Malformed:
+        raise
+    except ValueError:
+        raise Malformed("holding a number of more digits than can be read") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -111,11 +111,13 @@ class Scripted:
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
-        for sock in (self._listening, *self._open):
-            with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
+        with suppress(OSError):
+            self._listening.shutdown(socket.SHUT_RDWR)
         self._door.join(5)
         self._listening.close()
+        for connection in list(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self.settle()
 
     @property

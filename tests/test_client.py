@@ -635,14 +635,6 @@ def change_a_tuple(df: pd.DataFrame) -> None:
     df["sensitive_properties"] = df["sensitive_properties"].map(lambda names: (*names, "changed"))
 
 
-def write_to_flags(df: pd.DataFrame) -> None:
-    df["should_translate"].array[:] = pd.NA
-
-
-def write_to_versions(df: pd.DataFrame) -> None:
-    df["email_transform_version"].array[0] = 99
-
-
 def write_to_texts(df: pd.DataFrame) -> None:
     df["title"].array[0] = "changed"
 
@@ -658,8 +650,6 @@ CHANGES = [
     rename_axes,
     write_to_numpy,
     change_a_tuple,
-    write_to_flags,
-    write_to_versions,
     write_to_texts,
 ]
 

@@ -547,7 +547,7 @@ def test_plain_http_of_a_context_is_refused_too(file: Path) -> None:
         ("https://acme.reinfer.io/../x", "not a base"),
         ("https://acme.reinfer.io/x/..", "not a base"),
         ("https://acme.reinfer.io/%2e%2e/x", "not a base"),
-        ("https://acme.reinfer.io\\x", "not a base"),
+        ("https://acme.reinfer.io\\x", "An endpoint is a URL"),
         (5, "is a URL"),
         (b"https://acme.reinfer.io", "is a URL"),
     ],

@@ -32,7 +32,7 @@ LAYERS = [
     {"answers", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
     {"client", "connection"},
-    {"export"},
+    {"_csv_cells", "_csv_reader", "export"},
     {"sandbox.company", "sandbox.store", "sandbox.app", "sandbox.server", "sandbox"},
     {"cli", "lab"},
 ]

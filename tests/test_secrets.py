@@ -37,7 +37,7 @@ HTML = {"Content-Type": "text/html"}
 
 
 def made(endpoint: str) -> Client:
-    tenant = config.resolve(endpoint=endpoint, token=SENTINEL, environ={})
+    tenant = config.resolve(endpoint=endpoint, token=SENTINEL)
     patience = Patience(2)
     return Client(Transport(tenant, timeout=(5, 0.1), patience=patience, sleep=lambda _: None))
 
@@ -184,8 +184,8 @@ def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
         source = client.source("acme/support")
     file = rnb.to_csv(df, tmp_path / "sources.csv")
     for text in (
-        repr(df.attrs), df.to_html(), df._repr_html_(), df.to_json(), file.read_text(),
-        repr(source), str(vars(source)), source._repr_html_(), source.to_series().to_json(),
+        repr(df.attrs), df.to_html(), df._repr_html_(), df.astype(str).to_json(), file.read_text(),
+        repr(source), str(vars(source)), source._repr_html_(), source.to_series().to_string(),
     ):  # fmt: skip
         assert SENTINEL not in text
     assert SENTINEL.encode() not in pickle.dumps((df, source))
@@ -228,7 +228,7 @@ FAILURES = {
     "time-out": Step(wait=5),
     "time-out within": Step(reply({}, 200, {"Content-Length": "500"})),
     "not HTTP": Step(b"SSH-2.0\r\n", close=True),
-    "not gzip": reply(b"x", 200, {"Content-Encoding": "gzip"}),
+    "not gzip": reply(b"no gzip at all", 200, {"Content-Encoding": "gzip"}),
     "lengths": reply(b"x", 200, {"Content-Length": "1, 2"}),
     "redirect": reply(b"", 302, {"Location": "http://tenant.example/"}),
     "redirect to no port": reply(b"", 302, {"Location": "http://127.0.0.1:port/"}),
@@ -267,7 +267,7 @@ def test_no_error_carries_a_request(failure: str) -> None:
     ):
         client.source("acme/support")
     for error in chain(caught.value):
-        assert type(error).__module__ == "reinfer_nb.errors"
+        assert type(error).__module__.startswith("reinfer_nb.")
 
 
 def test_nobody_listening_tells_no_token() -> None:
@@ -283,7 +283,7 @@ def test_ctrl_c_tells_no_token() -> None:
     if threading.current_thread() is not main:
         pytest.skip("Ctrl-C reaches the main thread only")
     with Scripted(Step(wait=5)) as server:
-        tenant = config.resolve(endpoint=server.endpoint, token=SENTINEL, environ={})
+        tenant = config.resolve(endpoint=server.endpoint, token=SENTINEL)
         with Client(Transport(tenant)) as client:
             timer = threading.Timer(0.2, signal.pthread_kill, (main.ident, signal.SIGINT))
             timer.start()
@@ -323,36 +323,47 @@ def test_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
     assert SENTINEL not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "token"),
-    [
-        ("http://tenant.example", SENTINEL),
-        ("tenant.example", SENTINEL),
-        ("https://tenant.example/?x", SENTINEL),
-        (None, SENTINEL),
-        ("https://tenant.example", f"{SENTINEL}\n"),
-        ("https://tenant.example", f"{SENTINEL}\r\nX-Injected: yes"),
-        ("https://tenant.example", f"{SENTINEL} "),
-        ("https://tenant.example", f"{SENTINEL}é"),
-    ],
-    ids=["plain", "no URL", "query", "no endpoint", "line", "injection", "space", "not Latin"],
-)
-@pytest.mark.parametrize("way", ["argument", "environment"])
-def test_what_cannot_be_connected_to_tells_no_token(
-    monkeypatch: pytest.MonkeyPatch, way: str, endpoint: str | None, token: str
-) -> None:
-    given = {}
+REFUSED = {
+    "plain http": ("http://tenant.example", SENTINEL),
+    "no URL": ("tenant.example", SENTINEL),
+    "query": ("https://tenant.example/?x", SENTINEL),
+    "no endpoint": (None, SENTINEL),
+    "line": ("https://tenant.example", f"{SENTINEL}\n"),
+    "injection": ("https://tenant.example", f"{SENTINEL}\r\nX-Injected: yes"),
+    "space": ("https://tenant.example", f"{SENTINEL} "),
+    "not Latin": ("https://tenant.example", f"{SENTINEL}é"),
+}
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, way: str, case: str) -> rnb.ReinferError:
+    endpoint, token = REFUSED[case]
+    given = {"endpoint": endpoint, "token": token}
     if way == "environment":
         monkeypatch.setenv("REINFER_TOKEN", token)
         if endpoint is not None:
             monkeypatch.setenv("REINFER_ENDPOINT", endpoint)
-    else:
-        given = {"endpoint": endpoint, "token": token}
+        given = {}
     with pytest.raises(rnb.ReinferError) as caught:
         rnb.connect(**given)
-    for error in chain(caught.value):
-        assert SENTINEL not in repr(error)
-    assert SENTINEL not in told(caught.value)
+    return caught.value
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_no_refusal_to_connect_names_the_token(
+    monkeypatch: pytest.MonkeyPatch, way: str, case: str
+) -> None:
+    for error in chain(refusal(monkeypatch, way, case)):
+        assert SENTINEL not in str(error)
+        assert SENTINEL not in repr(vars(error))
+
+
+@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize("way", ["argument", "environment"])
+def test_no_refusal_to_connect_has_the_token_in_its_traceback(
+    monkeypatch: pytest.MonkeyPatch, way: str, case: str
+) -> None:
+    assert SENTINEL not in told(refusal(monkeypatch, way, case))
 
 
 def test_a_contexts_file_that_is_broken_tells_no_token(

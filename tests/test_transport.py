@@ -89,7 +89,7 @@ def reach(naps: list[float]) -> Iterator[Reach]:
             verify: Any = None,
             **options: Any,
         ) -> Client:
-            tenant = config.resolve(endpoint=endpoint, token=token, verify=verify, environ={})
+            tenant = config.resolve(endpoint=endpoint, token=token, verify=verify)
             options = {"patience": Patience(attempts), "sleep": naps.append} | options
             return stack.enter_context(Client(Transport(tenant, **options), cache_ttl=0))
 
@@ -184,7 +184,7 @@ def test_an_hour_is_an_error_that_says_so(
 @pytest.mark.parametrize(
     "retry_after",
     ["soon", "-5", "1.5", "NaN", "9" * 400, "9" * 5000, "Mon, 01 Jan 99999 00:00:00 GMT"],
-    ids=lambda text: text[:30],
+    ids=["word", "negative", "fraction", "NaN", "400 digits", "5000 digits", "year 99999"],
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_that_says_nothing_is_no_crash(
@@ -194,7 +194,7 @@ def test_a_retry_after_that_says_nothing_is_no_crash(
         try:
             assert reach(server.endpoint).source("acme/support").title == "Support"
         except (rnb.RateLimited, rnb.ServerError):
-            assert retry_after.startswith("9")
+            assert "9999" in retry_after
     assert all(0 <= nap <= 120 for nap in naps)
 
 
@@ -399,13 +399,12 @@ def test_a_conflict_with_what_may_not_be_seen_is_a_conflict(reach: Reach) -> Non
 )
 # The tenant's clock decides, not this machine's.
 @pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=30), timedelta(days=-30)], ids=str)
-@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
 def test_what_is_there_is_ours_by_its_age(
-    reach: Reach, zone: str, ahead: timedelta, age: timedelta, *, ours: bool
+    reach: Reach, ahead: timedelta, age: timedelta, *, ours: bool
 ) -> None:
     now = datetime.now(UTC) + ahead
     there = SOURCE | {"created_at": (now - age).isoformat()}
-    refused = no(409, date=format_datetime(now, usegmt=True).replace("GMT", zone))
+    refused = no(409, date=format_datetime(now, usegmt=True))
     with Scripted(DROPPED, refused, reply({"status": "ok", "source": there})) as server:
         client = reach(server.endpoint)
         if ours:
@@ -415,6 +414,18 @@ def test_what_is_there_is_ours_by_its_age(
                 client.create_source("acme/support", title="Support")
             assert caught.value.existing is not None
             assert caught.value.existing.id == SOURCE["id"]
+
+
+@pytest.mark.parametrize("zone", ["+0000", "-0000", ""])
+def test_a_date_is_read_whatever_its_zone_looks_like(reach: Reach, zone: str) -> None:
+    refused = no(409, date=later().replace("GMT", zone).strip())
+    new = SOURCE | {"created_at": datetime.now(UTC).isoformat()}
+    found = reply({"status": "ok", "source": new})
+    with Scripted(DROPPED, refused, found, DROPPED, refused, ONE) as server:
+        client = reach(server.endpoint)
+        assert client.create_source("acme/support", title="Support").id == SOURCE["id"]
+        with pytest.raises(rnb.Conflict):
+            client.create_source("acme/support", title="Support")
 
 
 @pytest.mark.parametrize("date", [None, "no date", "Mon, 01 Jan 99999 00:00:00 GMT"])
@@ -780,12 +791,10 @@ def test_a_proxy_of_the_environment_is_used_and_not_told_the_token(
 def test_a_proxy_given_goes_before_that_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    with Scripted(reply(b"", 403), repeat=True) as given, Scripted(repeat=True) as other:
+    with Scripted(reply(b"", 403), repeat=True) as given, Scripted() as other:
         monkeypatch.setenv("HTTPS_PROXY", other.endpoint)
-        tenant = config.resolve(
-            endpoint="https://tenant.example", token=TOKEN, proxy=given.endpoint, environ={}
-        )
-        client = Client(Transport(tenant, patience=Patience(1)))
+        client = rnb.connect(endpoint="https://tenant.example", token=TOKEN, proxy=given.endpoint)
+        monkeypatch.setattr(client._transport, "patience", Patience(1))
         with client, pytest.raises(rnb.ConnectionFailed, match="proxy"):
             client.sources()
         assert (given.connections, other.connections) == (1, 0)
@@ -946,7 +955,7 @@ def test_a_body_that_inflates_without_end_is_refused(reach: Reach) -> None:
 
 
 def test_the_default_bound_is_two_gibibytes() -> None:
-    tenant = config.resolve(endpoint="https://tenant.example", token=TOKEN, environ={})
+    tenant = config.resolve(endpoint="https://tenant.example", token=TOKEN)
     assert Transport(tenant).limit == 2 << 30
 
 

@@ -7,6 +7,7 @@ Every answer is JSON in the API's envelope, errors too. What is served, and wher
 from __future__ import annotations
 
 import hmac
+import json
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -241,6 +242,10 @@ async def _content(request: Request) -> Mapping[str, Any] | Response:
         return error(400, f"400 Bad Request: {malformed}.")
     if not isinstance(content, dict):
         return error(400, "400 Bad Request: an object was due.")
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return error(422, "A text holds half a character (a lone surrogate).")
     return content
 
 
@@ -334,7 +339,9 @@ def _listing(bodies: list[str]) -> Response:
 
 async def _http_error(_: Request, failure: Exception) -> Response:
     status = failure.status_code if isinstance(failure, HTTPException) else 500
-    return error(status, f"{status} {HTTPStatus(status).phrase}")
+    response = error(status, f"{status} {HTTPStatus(status).phrase}")
+    response.headers.update(getattr(failure, "headers", None) or {})
+    return response
 
 
 async def _server_error(_: Request, __: Exception) -> Response:

@@ -20,6 +20,7 @@ from reinfer_nb.errors import FileProblem
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.sandbox import company
+from reinfer_nb.text import shown
 
 # "RINB": tells a sandbox's file from all others.
 _APPLICATION = 0x52494E42
@@ -68,17 +69,21 @@ class Store:
         self._db = sqlite3.connect(
             database or ":memory:", isolation_level=None, check_same_thread=False
         )
-        if database is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-        if fresh:
-            try:
+        try:
+            if database is not None:
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+            if fresh:
                 with self._writing():
                     self._create()
                     self._fill(rows)
-            except Refused:
-                self._db.close()
-                raise
+        except BaseException:
+            self._db.close()
+            if fresh and database is not None:
+                # Not a file of a sandbox, and not to be taken for one of something else.
+                for file in _files(database):
+                    file.unlink(missing_ok=True)
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -137,9 +142,7 @@ class Store:
     def create(self, owner: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Make a source, and return it; or raise `Taken` or `Refused`."""
         now = _text(datetime.now(UTC))
-        defaults = {field.wire: field.about.default for field in fields_of(Source)}
-        source = {name: value for name, value in defaults.items() if value is not None}
-        source |= {"id": secrets.token_hex(8), "owner": owner, "name": name}
+        source = _defaults() | {"id": secrets.token_hex(8), "owner": owner, "name": name}
         source |= dict.fromkeys(("created_at", "updated_at", "last_modified"), now)
         source |= settings
         with self._writing():
@@ -204,26 +207,13 @@ class Store:
 
     def _fill(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
         if rows is None:
-            for source, comments in company.sources():
-                self._insert(source, comments)
-            for project in company.projects():
-                # One project that a viewer does not get to see.
-                self._add_project(project, confidential=project["name"] == "people")
-            for bucket in company.buckets():
-                self._add_bucket(bucket)
+            self._fill_with_company()
             return
         now = _text(datetime.now(UTC))
         projects: dict[str, None] = {}
         buckets: dict[str, str] = {}
         for row in rows:
-            if not isinstance(row.get("owner"), str) or not isinstance(row.get("name"), str):
-                raise Refused(f"a row has no owner or no name: {dict(row)}")
-            given = {name: value for name, value in row.items() if value is not None}
-            source = {"id": secrets.token_hex(8), "_kind": "unknown", "language": "en"}
-            source |= {"title": "", "description": "", "should_translate": False}
-            source |= {"sensitive_properties": [], "created_at": now, "updated_at": now}
-            source |= {"last_modified": given.get("updated_at", now)} | given
-            comments = source.pop("num_comments", 0)
+            source, comments = _completed(row, now)
             projects[source["owner"]] = None
             if "bucket_id" in source:
                 buckets.setdefault(source["bucket_id"], source["owner"])
@@ -234,6 +224,15 @@ class Store:
         for bucket_id, owner in buckets.items():
             about = {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": owner}
             self._add_bucket(about | {"created_at": now})
+
+    def _fill_with_company(self) -> None:
+        for source, comments in company.sources():
+            self._insert(source, comments)
+        for project in company.projects():
+            # One project that a viewer does not get to see.
+            self._add_project(project, confidential=project["name"] == "people")
+        for bucket in company.buckets():
+            self._add_bucket(bucket)
 
     def _insert(self, source: Mapping[str, Any], comments: int) -> None:
         told = _told(source)
@@ -259,6 +258,29 @@ class Store:
         )
 
 
+def _completed(row: Mapping[str, Any], now: str) -> tuple[dict[str, Any], int]:
+    """Return a row of a listing as a source that has all a source has, and its comments."""
+    if not isinstance(row.get("owner"), str) or not isinstance(row.get("name"), str):
+        raise Refused(f"a row has no owner or no name: {shown(dict(row))}")
+    given = {name: value for name, value in row.items() if value is not None}
+    source = _defaults() | {"id": secrets.token_hex(8), "created_at": now, "updated_at": now}
+    source |= {"last_modified": given.get("updated_at", now)} | given
+    comments = source.pop("num_comments", 0)
+    if type(comments) is not int:
+        raise Refused(f"num_comments of {source['owner']}/{source['name']} is no number")
+    return source, comments
+
+
+def _defaults() -> dict[str, Any]:
+    """Return the settings of a source of which nothing was said."""
+    defaults = {field.wire: field.about.default for field in fields_of(Source)}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in defaults.items()
+        if value is not None
+    }
+
+
 def _told(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source as the API tells of it: by name, without a bucket where there is none."""
     return {name: source[name] for name in sorted(source) if source[name] is not None}
@@ -268,28 +290,47 @@ def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+def _files(database: Path) -> list[Path]:
+    return [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
+
+
 def _is_fresh(database: Path) -> bool:
     """Whether there is nothing yet at a path; raise `FileProblem` where there is something else."""
     if not database.parent.is_dir():
         raise FileProblem(f"There is no folder {database.parent} to keep {database.name} in.")
-    if not database.exists() or not database.stat().st_size:
+    if not database.exists() or (database.is_file() and not database.stat().st_size):
         return True
+    there = [file for file in _files(database) if file.exists()]
     try:
-        db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
-        try:
-            (application,) = db.execute("PRAGMA application_id").fetchone()
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-        finally:
-            db.close()
+        problem = _problem(database)
     except sqlite3.Error as error:
-        raise FileProblem(
-            f"{database} is no database of a sandbox ({error}); it is left as it is."
-        ) from None
-    if application != _APPLICATION:
-        raise FileProblem(f"{database} is a database of something else; it is left as it is.")
-    if version != _VERSION:
-        raise FileProblem(
-            f"{database} is of version {version} and this sandbox of version {_VERSION}; it is "
-            "left as it is. Open it with the version of reinfer_nb that made it."
-        )
+        problem = f"is no sound database ({error})"
+    if problem:
+        for file in _files(database):
+            # Looking alone makes SQLite leave these two beside a database.
+            if file not in there:
+                file.unlink(missing_ok=True)
+        raise FileProblem(f"{database} {problem}; it is left as it is.")
     return False
+
+
+def _problem(database: Path) -> str | None:
+    """Return why a database is not one of this sandbox."""
+    db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True)
+    try:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if application != _APPLICATION:
+            return "is a database of something else"
+        if version != _VERSION:
+            return (
+                f"is of version {version} and this sandbox of version {_VERSION}, so open it with "
+                "the reinfer_nb that made it"
+            )
+        (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+        if sound != "ok" or not {"sources", "projects", "buckets"} <= tables:
+            return f"is damaged ({sound})" if sound != "ok" else "is damaged (a table is missing)"
+        return None
+    finally:
+        db.close()

@@ -1,6 +1,6 @@
 """Take the README's pictures anew.
 
-    python -m tests.pictures.take
+python -m tests.pictures.take
 """
 
 from __future__ import annotations

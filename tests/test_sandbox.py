@@ -1,0 +1,1090 @@
+"""The tenant in a box: what it serves, what it refuses, what it keeps."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import socket
+import sqlite3
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import pandas as pd
+import pytest
+import requests
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb.fields import fields_of
+from reinfer_nb.sandbox import app
+
+JSON = {"Content-Type": "application/json"}
+MOTOR = "/api/v1/sources/claims/motor-inbox"
+
+
+def box_of(client: rnb.Client) -> rnb.Sandbox:
+    assert client.sandbox is not None
+    return client.sandbox
+
+
+class Plain:
+    """Requests by hand, with the token of one of the sandbox's users."""
+
+    def __init__(self, client: rnb.Client, who: str = "admin") -> None:
+        self.endpoint = client.endpoint
+        self.session = requests.Session()
+        self.session.trust_env = False
+        self.session.headers["Authorization"] = f"Bearer {box_of(client).tokens[who]}"
+
+    def __call__(self, method: str, path: str, **more: Any) -> requests.Response:
+        return self.session.request(method, self.endpoint + path, timeout=10, **more)
+
+
+@pytest.fixture
+def plain(client: rnb.Client) -> Iterator[Plain]:
+    made = Plain(client)
+    with made.session:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[rnb.Client]:
+    """A client of a sandbox for tests that may write, and mind neither each other nor the order."""
+    with rnb.sandbox() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def asking(lasting: rnb.Client) -> Iterator[Plain]:
+    made = Plain(lasting)
+    with made.session:
+        yield made
+
+
+def is_error(answer: requests.Response, status: int | None = None) -> bool:
+    """Whether an answer is an error in the API's envelope."""
+    content = json.loads(answer.content)
+    return (
+        answer.status_code == (status or answer.status_code)
+        and 400 <= answer.status_code < 500
+        and answer.headers["Content-Type"] == "application/json"
+        and set(content) == {"status", "message"}
+        and content["status"] == "error"
+        and isinstance(content["message"], str)
+        and content["message"] != ""
+    )
+
+
+# Start and stop
+
+
+def test_it_starts_and_stops() -> None:
+    box = rnb.sandbox()
+    assert repr(box) == "<Sandbox, not running>"
+    for use in (lambda: box.endpoint, lambda: box.requests, box.sources):
+        with pytest.raises(rnb.ConfigurationError, match="not running"):
+            use()
+    client = box.start()
+    assert client.sandbox is box
+    assert box.start() is client
+    assert box.endpoint == client.endpoint
+    assert repr(box) == f"<Sandbox at {client.endpoint}>"
+    assert len(client.sources()) == 130
+    address = ("127.0.0.1", urlsplit(client.endpoint).port)
+    socket.create_connection(address, timeout=5).close()
+    box.stop()
+    box.stop()
+    assert repr(box) == "<Sandbox, not running>"
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, timeout=5)
+
+
+def test_it_starts_again_as_new() -> None:
+    box = rnb.sandbox()
+    for _ in range(2):
+        with box as client:
+            client.create_source("claims/travel")
+            assert len(client.sources()) == 131
+
+
+def test_nobody_needs_to_keep_the_handle() -> None:
+    client = rnb.sandbox().__enter__()
+    try:
+        assert len(client.sources()) == 130
+        assert client.me().username == "admin"
+    finally:
+        box_of(client).stop()
+
+
+def test_a_process_ends_that_did_not_stop_it() -> None:
+    code = "import reinfer_nb as rnb; print(len(rnb.sandbox().start().sources()))"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=30, check=True
+    )
+    assert (done.stdout.strip(), done.stderr) == (b"130", b"")
+
+
+def test_no_thread_is_left_behind() -> None:
+    before = set(threading.enumerate())
+    with rnb.sandbox() as client:
+        client.statistics(client.sources().head(9), progress=False)
+    left = [t for t in set(threading.enumerate()) - before if t.name == "reinfer_nb-sandbox"]
+    assert left == []
+
+
+def test_two_at_once_are_two_tenants() -> None:
+    with rnb.sandbox() as left, rnb.sandbox() as right:
+        assert left.endpoint != right.endpoint
+        assert not set(box_of(left).tokens.values()) & set(box_of(right).tokens.values())
+        left.delete_source("claims/test")
+        assert len(left.sources()) == 129
+        assert len(right.sources()) == 130
+        with (
+            rnb.connect(endpoint=left.endpoint, token=box_of(right).tokens["admin"]) as stranger,
+            pytest.raises(rnb.AuthenticationError),
+        ):
+            stranger.sources()
+
+
+def test_it_listens_on_loopback_only(shared: rnb.Client) -> None:
+    parts = urlsplit(shared.endpoint)
+    assert parts.hostname == "127.0.0.1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no other address")
+        own = probe.getsockname()[0]
+    with pytest.raises(OSError):
+        socket.create_connection((own, parts.port), timeout=2)
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(rnb.ConfigurationError, match=f"port {port}") as caught:
+            rnb.sandbox(port=port).start()
+    assert "0 for any that is free" in str(caught.value)
+    with rnb.sandbox(port=port) as client:
+        assert client.endpoint == f"http://127.0.0.1:{port}"
+        client.sources()
+    # The connections that linger do not keep it from starting there again.
+    with rnb.sandbox(port=port) as client:
+        client.sources()
+
+
+@pytest.mark.parametrize("port", [-1, 2**16, "80", 1.5, True, None])
+def test_a_port_that_is_none_is_refused(port: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="port is a number"):
+        rnb.sandbox(port=port)
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    code = """
+import sys
+import reinfer_nb as rnb
+
+for module in ("uvicorn", "starlette"):
+    sys.modules[module] = None
+    try:
+        rnb.sandbox().start()
+    except rnb.ConfigurationError as error:
+        print(error)
+    del sys.modules[module]
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    lines = done.stdout.decode().splitlines()
+    assert len(lines) == 2
+    for module, line in zip(("uvicorn", "starlette"), lines, strict=True):
+        assert f"needs {module}" in line
+        assert "pip install 'reinfer_nb[sandbox]'" in line
+
+
+# The sample data
+
+
+def test_the_sample_is_the_same_on_every_start(shared: rnb.Client) -> None:
+    with rnb.sandbox() as other:
+        pd.testing.assert_frame_equal(other.sources(), shared.sources())
+        pd.testing.assert_frame_equal(other.projects(), shared.projects())
+        pd.testing.assert_frame_equal(other.buckets(), shared.buckets())
+        left, right = (
+            client.statistics(client.sources().head(5), progress=False)["num_comments"]
+            for client in (other, shared)
+        )
+        pd.testing.assert_series_equal(left, right)
+
+
+def test_the_sample_has_the_flaws_of_real_tenants(shared: rnb.Client) -> None:
+    df = shared.sources()
+    assert len(df) == 130
+    assert df["owner"].nunique() == 4
+    assert df["id"].is_unique
+    assert df["id"].str.fullmatch("[0-9a-f]{16}").all()
+    assert not df.duplicated(["owner", "name"]).any()
+    assert (df["name"] + "/" + df["owner"]).str.fullmatch("[A-Za-z0-9_/-]+").all()
+    assert (df["title"] == "").sum() >= 3
+    assert (df["description"] == "").sum() >= 10
+    assert df["bucket_id"].isna().sum() >= 10
+    end = df["updated_at"].max()
+    assert (df["updated_at"] < end - pd.Timedelta("1500D")).sum() >= 10
+    assert df["created_at"].max() - df["created_at"].min() > pd.Timedelta("2500D")
+    titled = df[df["title"] != ""]
+    assert titled.duplicated(["owner", "title"]).sum() >= 3
+    assert set(df["language"]) == {"en", "de", "xlm"}
+    postfach = df[df["name"].str.endswith("-postfach")]
+    assert (postfach["language"] != "de").any()
+    assert (df["created_at"] <= df["updated_at"]).all()
+    assert df["sensitive_properties"].map(len).gt(0).any()
+    assert df["should_translate"].nunique() == 2
+    assert df["kind"].nunique() >= 3
+
+
+def test_the_store_is_what_the_api_tells(client: rnb.Client) -> None:
+    client.create_source("people/travel", title="\N{AIRPLANE}", sensitive_properties=["a"])
+    client.delete_source("claims/test")
+    pd.testing.assert_frame_equal(box_of(client).sources(), client.sources(refresh=True))
+
+
+# What was asked
+
+
+def test_requests_are_logged_without_tokens(client: rnb.Client, viewer: rnb.Client) -> None:
+    box = box_of(client)
+    client.sources("claims")
+    with pytest.raises(rnb.PermissionDenied):
+        viewer.create_source("claims/travel")
+    with (
+        rnb.connect(endpoint=client.endpoint, token="stranger") as stranger,
+        pytest.raises(rnb.AuthenticationError),
+    ):
+        stranger.sources()
+    plain = Plain(client)
+    plain("GET", "/api/v1/sources/claims%2Fmotor-inbox?x=1")
+    plain.session.close()
+    assert box.requests == [
+        ("GET", "/api/v1/sources/claims", 200, "admin"),
+        ("PUT", "/api/v1/sources/claims/travel", 403, "viewer"),
+        ("GET", "/api/v1/sources", 401, ""),
+        ("GET", "/api/v1/sources/claims%2Fmotor-inbox?x=1", 200, "admin"),
+    ]
+    assert box.requests[0].method == "GET"
+    assert (box.requests[1].status, box.requests[1].who) == (403, "viewer")
+    for token in (*box.tokens.values(), "stranger"):
+        assert token not in repr(box.requests) + repr(box)
+    log = box.requests
+    log.clear()
+    assert len(box.requests) == 4
+
+
+# Names as one segment of the path
+
+
+def test_a_full_name_may_be_one_segment(plain: Plain) -> None:
+    one = "/api/v1/sources/claims%2F"
+    apart = plain("GET", MOTOR).json()
+    assert plain("GET", one + "motor-inbox").json() == apart
+    assert plain("GET", one.lower() + "motor-inbox").json() == apart
+    made = plain("PUT", one + "travel", json={"source": {"title": "Travel"}})
+    assert made.status_code == 200
+    assert made.json()["source"]["name"] == "travel"
+    assert made.json()["source"]["owner"] == "claims"
+    changed = plain("POST", one + "travel", json={"source": {"title": "Trips"}})
+    assert changed.json()["source"]["title"] == "Trips"
+    assert plain("GET", "/api/v1/sources/claims/travel").json() == changed.json()
+    count = {"comment_filter": {}}
+    expected = plain("POST", MOTOR + "/statistics", json=count).json()
+    assert plain("POST", one + "motor-inbox/statistics", json=count).json() == expected
+    assert expected["statistics"]["num_comments"] > 0
+    assert plain("DELETE", f"/api/v1/sources/id:{made.json()['source']['id']}").json() == {
+        "status": "ok"
+    }
+    assert is_error(plain("GET", one + "travel"), 404)
+
+
+def test_an_answer_holds_what_the_vendor_s_client_asks_for(asking: Plain) -> None:
+    needed = "id owner name title description language should_translate created_at updated_at _kind"
+    made = asking("PUT", "/api/v1/sources/claims/needed", json={"source": {}}).json()
+    rows = [*asking("GET", "/api/v1/sources").json()["sources"], made["source"]]
+    for row in rows:
+        assert set(needed.split()) <= set(row)
+        assert "bucket_id" not in row or isinstance(row["bucket_id"], str)
+    assert made["status"] == "ok"
+    user = asking("GET", "/auth/user").json()["user"]
+    asked = "id username email created global_permissions organisation_permissions verified"
+    assert {*asked.split(), "sso_global_permissions"} <= set(user)
+
+
+def test_an_update_of_nothing_is_fine(asking: Plain) -> None:
+    answer = asking("POST", MOTOR, json={"source": {}})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("base", ["/org/tenant/reinfer_", "/a-b/c.d/reinfer_"])
+def test_a_tenant_lives_below_a_path_too(lasting: rnb.Client, base: str) -> None:
+    asking = Plain(lasting)
+    for path in ("/api/v1/sources", MOTOR, "/api/v1/sources/claims%2Fmotor-inbox", "/auth/user"):
+        below, above = asking("GET", base + path), asking("GET", path)
+        assert below.status_code == 200
+        assert below.json() == above.json()
+    asking.session.close()
+    token = box_of(lasting).tokens["admin"]
+    with rnb.connect(endpoint=lasting.endpoint + base, token=token) as tenant:
+        pd.testing.assert_frame_equal(tenant.sources(), lasting.sources(refresh=True))
+        assert box_of(lasting).requests[-2].path == base + "/api/v1/sources"
+    assert box_of(lasting).requests[-1].path == "/api/v1/sources"
+
+
+@pytest.mark.parametrize("base", ["/reinfer_", "/org/reinfer_", "/a/b/c/reinfer_", "/a/b/x"])
+def test_another_path_is_no_tenant(asking: Plain, base: str) -> None:
+    assert is_error(asking("GET", base + "/api/v1/sources"), 404)
+
+
+# What is refused
+
+
+def test_an_answer_is_sent_at_once(asking: Plain) -> None:
+    # Not held back by Nagle's algorithm until the last piece is acknowledged, 40 ms later.
+    took = []
+    for _ in range(20):
+        begin = time.perf_counter()
+        asking("GET", MOTOR)
+        took.append(time.perf_counter() - begin)
+    assert statistics.median(took) < 0.03
+
+
+def test_every_answer_tells_how_long_it_took(asking: Plain) -> None:
+    for path in ("/api/v1/sources", "/nowhere"):
+        timing = asking("GET", path).headers["Server-Timing"]
+        assert re.fullmatch(r"total;dur=\d+(\.\d+)?", timing)
+    answer = requests.get(asking.endpoint + "/api/v1/sources", timeout=10)
+    assert answer.status_code == 401
+    assert answer.headers["Server-Timing"].startswith("total;dur=")
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer unknown",
+        "Bearer  {admin}",
+        "Bearer {admin}x",
+        "Bearer {viewer} {admin}",
+        "{admin}",
+        "Basic {admin}",
+        "Token {admin}",
+        "Bearer\t{admin}",
+        b"Bearer \xff\xfe",
+        "Bearer " + "x" * 8000,
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+@pytest.mark.parametrize("path", ["/api/v1/sources", "/nowhere", MOTOR])
+def test_no_token_no_answer(
+    lasting: rnb.Client, authorization: str | bytes | None, path: str
+) -> None:
+    box = box_of(lasting)
+    if isinstance(authorization, str):
+        authorization = authorization.format(**box.tokens)
+    headers = {"Authorization": authorization} if authorization is not None else {}
+    with requests.Session() as session:
+        session.trust_env = False
+        answer = session.get(lasting.endpoint + path, headers=headers, timeout=10)
+    assert is_error(answer, 401)
+    for token in box.tokens.values():
+        assert token not in answer.text
+    assert (box.requests[-1].status, box.requests[-1].who) == (401, "")
+
+
+def test_a_write_without_a_token_changes_nothing(lasting: rnb.Client) -> None:
+    before = lasting.source("claims/property-inbox")
+    for method, path in (
+        ("POST", "/api/v1/sources/claims/property-inbox"),
+        ("PUT", "/api/v1/sources/claims/stranger"),
+        ("DELETE", f"/api/v1/sources/id:{before.id}"),
+    ):
+        body = {"source": {"title": "x"}}
+        answer = requests.request(method, lasting.endpoint + path, json=body, timeout=10)
+        assert is_error(answer, 401)
+    assert lasting.source("claims/property-inbox") == before
+    with pytest.raises(rnb.NotFound):
+        lasting.source("claims/stranger")
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1.evil.example:{port}",
+        "localhost.evil.example:{port}",
+        "evil.example:80@127.0.0.1:{port}",
+        "10.0.0.1:{port}",
+        "0.0.0.0:{port}",
+        "",
+    ],
+)
+def test_a_foreign_host_is_refused(lasting: rnb.Client, asking: Plain, host: str) -> None:
+    port = urlsplit(lasting.endpoint).port
+    answer = asking("GET", "/api/v1/sources", headers={"Host": host.format(port=port)})
+    assert is_error(answer)
+    assert "sources" not in answer.json()
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "LOCALHOST:{port}", "127.0.0.1:{port}"])
+def test_its_own_names_are_answered_to(lasting: rnb.Client, asking: Plain, host: str) -> None:
+    port = urlsplit(lasting.endpoint).port
+    answer = asking("GET", "/api/v1/sources", headers={"Host": host.format(port=port)})
+    assert answer.status_code == 200
+
+
+def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
+    viewer = Plain(lasting, "viewer")
+    body = {"source": {}}
+    source_id = lasting.source("claims/glass-inbox").id
+    hidden_id = lasting.source("people/payroll-inbox").id
+    assert is_error(viewer("PUT", "/api/v1/sources/claims/x", json=body), 403)
+    assert is_error(viewer("POST", "/api/v1/sources/claims/glass-inbox", json=body), 403)
+    assert is_error(viewer("DELETE", f"/api/v1/sources/id:{source_id}"), 403)
+    assert is_error(viewer("GET", "/api/_private/buckets"), 403)
+    for method, path in (
+        ("GET", "/api/v1/sources/people"),
+        ("GET", "/api/v1/sources/people/payroll-inbox"),
+        ("GET", f"/api/v1/sources/id:{hidden_id}"),
+        ("DELETE", f"/api/v1/sources/id:{hidden_id}"),
+        ("PUT", "/api/v1/sources/people/x"),
+        ("POST", "/api/v1/sources/people/payroll-inbox"),
+    ):
+        answer = viewer(method, path, json=body if method in ("PUT", "POST") else None)
+        assert is_error(answer, 404), (method, path)
+    stats = "/api/v1/sources/people/payroll-inbox/statistics"
+    assert is_error(viewer("POST", stats, json={"comment_filter": {}}), 404)
+    # Wrong content does not tell a hidden project from one that is not there.
+    for project in ("people", "nowhere"):
+        answer = viewer("PUT", f"/api/v1/sources/{project}/x", json={"source": {"title": 5}})
+        assert is_error(answer, 404)
+    viewer.session.close()
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/api"),
+        ("GET", "/api/v1"),
+        ("GET", "/api/v2/sources"),
+        ("GET", "/api/v1/sources/"),
+        ("GET", "/api/v1/sources/nowhere"),
+        ("GET", "/api/v1/sources/claims/nothing"),
+        ("GET", "/api/v1/sources/claims/motor-inbox/"),
+        ("GET", "/api/v1/sources/claims/motor-inbox/x"),
+        ("GET", "/api/v1/sources/id:0000000000000000"),
+        ("GET", "/api/v1/sources/id:"),
+        ("GET", "/api/v1/sources/id:x%2Fy"),
+        ("GET", "/api/v1/sources/claims%252Fmotor-inbox"),
+        ("GET", "/api/v1/sources/claims/%00"),
+        ("GET", "/api/v1/sources/claims/%ff"),
+        ("GET", "/api/v1/sources/claims/%ED%A0%80"),
+        ("GET", "/api/v1/sources/claims/%22%3Cscript%3E"),
+        ("GET", "/api/v1/sources/claims/' OR '1'='1"),
+        ("GET", "/API/V1/SOURCES"),
+        ("GET", "//api/v1/sources"),
+        ("GET", "/docs"),
+        ("GET", "/favicon.ico"),
+        ("DELETE", "/api/v1/sources/id:0000000000000000"),
+        ("POST", "/api/v1/sources/claims/nothing"),
+        ("PUT", "/api/v1/sources/nowhere/x"),
+    ],
+)
+def test_what_is_not_there_is_404(asking: Plain, method: str, path: str) -> None:
+    body = {"source": {}} if method in ("PUT", "POST") else None
+    assert is_error(asking(method, path, json=body), 404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/sources"),
+        ("PUT", "/api/v1/sources"),
+        ("DELETE", "/api/v1/sources"),
+        ("PATCH", MOTOR),
+        ("DELETE", MOTOR),
+        ("OPTIONS", MOTOR),
+        ("TRACE", MOTOR),
+        ("BREW", MOTOR),
+        ("get", MOTOR),
+        ("PUT", MOTOR + "/statistics"),
+        ("DELETE", "/auth/user"),
+        ("POST", "/api/_private/projects"),
+    ],
+)
+def test_another_method_is_405(lasting: rnb.Client, method: str, path: str) -> None:
+    parts = urlsplit(lasting.endpoint)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    headers = {"Authorization": f"Bearer {box_of(lasting).tokens['admin']}"}
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    content = json.loads(answer.read())
+    connection.close()
+    assert answer.status == 405
+    assert answer.headers["Content-Type"] == "application/json"
+    assert content["status"] == "error"
+
+
+def test_a_405_tells_the_methods_there_are(asking: Plain) -> None:
+    # As RFC 9110 asks for.
+    assert "GET" in asking("DELETE", MOTOR).headers.get("Allow", "")
+
+
+def test_a_name_that_is_taken_is_409(asking: Plain) -> None:
+    assert is_error(asking("PUT", MOTOR, json={"source": {}}), 409)
+    assert is_error(asking("PUT", MOTOR.replace("s/m", "s%2Fm"), json={"source": {}}), 409)
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "x", ""])
+def test_another_content_type_is_415(asking: Plain, method: str, kind: str) -> None:
+    answer = asking(method, MOTOR, data=b'{"source": {}}', headers={"Content-Type": kind})
+    assert is_error(answer, 415)
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=utf-8", "Application/JSON"])
+def test_json_by_any_of_its_names_is_taken(asking: Plain, kind: str) -> None:
+    answer = asking("POST", MOTOR, data=b'{"source": {}}', headers={"Content-Type": kind})
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("extra", [1, 1 << 20])
+def test_too_large_a_body_is_413(asking: Plain, extra: int) -> None:
+    begin = b'{"source": {"title": "'
+    body = begin + b"x" * (app._BODY_BYTES + extra - len(begin) - 3) + b'"}}'
+    assert is_error(asking("POST", MOTOR, data=body, headers=JSON), 413)
+
+
+def test_a_large_body_is_taken(asking: Plain) -> None:
+    title = "x" * (7 << 20)
+    answer = asking("POST", "/api/v1/sources/claims/test", json={"source": {"title": title}})
+    assert answer.status_code == 200
+    assert answer.json()["source"]["title"] == title
+    asking("POST", "/api/v1/sources/claims/test", json={"source": {"title": ""}})
+
+
+NO_JSON = {
+    "nothing": b"",
+    "a space": b" ",
+    "cut": b'{"source": {"title": "x"',
+    "trailing": b'{"source": {}} x',
+    "a list": b'[{"source": {}}]',
+    "null": b"null",
+    "a text": b'"source"',
+    "twice": b'{"source": {"title": "a", "title": "b"}}',
+    "twice above": b'{"source": {}, "source": {}}',
+    "NaN": b'{"source": {"email_transform_version": NaN}}',
+    "a BOM": b'\xef\xbb\xbf{"source": {}}',
+    "no UTF-8": b'{"source": {"title": "\xff"}}',
+    "a raw surrogate": b'{"source": {"title": "\xed\xa0\x80"}}',
+    "a raw line break": b'{"source": {"title": "a\nb"}}',
+    "a form": b"title=x",
+    "deep": b'{"source": ' + b"[" * 100_000,
+    "a long number": b'{"source": {"email_transform_version": ' + b"9" * 5000 + b"}}",
+}
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("body", NO_JSON.values(), ids=NO_JSON)
+def test_what_is_no_json_object_is_400(asking: Plain, method: str, body: bytes) -> None:
+    assert is_error(asking(method, MOTOR, data=body, headers=JSON), 400)
+
+
+def test_an_answer_survives_a_body_that_is_cut_off(lasting: rnb.Client) -> None:
+    parts = urlsplit(lasting.endpoint)
+    token = box_of(lasting).tokens["admin"]
+    head = (
+        f"POST {MOTOR} HTTP/1.1\r\nHost: {parts.netloc}\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
+    )
+    before = lasting.source("claims/motor-inbox")
+    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+        connection.sendall(head.encode() + b'{"source": {"title": "half"}}')
+    assert lasting.source("claims/motor-inbox") == before
+
+
+WRONG: dict[str, Any] = {
+    "nothing": {},
+    "null": {"source": None},
+    "a list": {"source": []},
+    "a text": {"source": "x"},
+    "unknown": {"source": {"titel": "x"}},
+    "not the wire's name": {"source": {"kind": "chat"}},
+    "id": {"source": {"id": "0" * 16}},
+    "name": {"source": {"name": "x"}},
+    "created_at": {"source": {"created_at": "2016-02-10T23:13:28Z"}},
+    "title null": {"source": {"title": None}},
+    "title a number": {"source": {"title": 5}},
+    "language": {"source": {"language": "english"}},
+    "language null": {"source": {"language": None}},
+    "should_translate": {"source": {"should_translate": "false"}},
+    "sensitive_properties": {"source": {"sensitive_properties": "email"}},
+    "sensitive_properties in it": {"source": {"sensitive_properties": [1]}},
+    "version": {"source": {"email_transform_version": 1.5}},
+    "version too large": {"source": {"email_transform_version": 2**63}},
+    "bucket": {"source": {"bucket_id": "0" * 16}},
+    "bucket a text": {"source": {"bucket_id": "x\0y"}},
+    "tag": {"source": {"email_transform_tag": "not-a-valid-transform-tag.0.ABCDEFGH"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("PUT", "/api/v1/sources/claims/wrong"), ("POST", MOTOR)]
+)
+@pytest.mark.parametrize("body", WRONG.values(), ids=WRONG)
+def test_wrong_content_is_422_and_changes_nothing(
+    asking: Plain, method: str, path: str, body: Any
+) -> None:
+    before = asking("GET", path).json()
+    assert is_error(asking(method, path, json=body), 422)
+    assert asking("GET", path).json() == before
+
+
+def test_an_unknown_transform_tag_is_refused_in_the_vendor_s_words(asking: Plain) -> None:
+    answer = asking("POST", MOTOR, json=WRONG["tag"])
+    assert answer.json()["message"] == (
+        "The value 'not-a-valid-transform-tag.0.ABCDEFGH' is not a valid transform tag."
+    )
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "x" * 257, "%00", "id:x", ".", "a.b", quote("\N{AIRPLANE}"), "%ED%A0%80"]
+)
+def test_a_name_that_cannot_be_is_422(asking: Plain, name: str) -> None:
+    # "." must come in percent-encoded, else the client resolves it away.
+    path = "/api/v1/sources/claims/" + name.replace(".", "%2E")
+    connection_path = path if name != "." else "/api/v1/sources/claims%2F%2E"
+    assert is_error(asking("PUT", connection_path, json={"source": {}}), 422)
+
+
+@pytest.mark.parametrize("body", [{}, {"comment_filter": None}, {"comment_filter": []}])
+def test_statistics_need_a_filter(asking: Plain, body: Any) -> None:
+    assert is_error(asking("POST", MOTOR + "/statistics", json=body), 422)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        r'{"title": "\ud83d"}',
+        r'{"description": "\udc00\ud800"}',
+        r'{"sensitive_properties": ["\ud83d"]}',
+        r'{"_kind": "\ud83d"}',
+        r'{"bucket_id": "\ud83d"}',
+        r'{"email_transform_tag": "\ud83d"}',
+        r'{"\ud83d": "x"}',
+        r'{"language": "\ud83d"}',
+    ],
+)
+def test_half_a_character_is_no_reason_to_fail(plain: Plain, source: str) -> None:
+    before = plain("GET", MOTOR).json()
+    answer = plain("POST", MOTOR, data=f'{{"source": {source}}}'.encode(), headers=JSON)
+    assert is_error(answer)
+    assert plain("GET", MOTOR).json() == before
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**70), 2**70)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=8)
+    | st.sampled_from(["en", "xlm", "chat", "generic.0.CONVKER5", "0" * 16]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from([field.wire for field in fields_of(rnb.Source)])
+BODIES = (
+    st.binary(max_size=40)
+    | JSON_VALUES.map(lambda value: json.dumps(value).encode())
+    | st.builds(
+        lambda source, more: json.dumps({"source": source} | more).encode(),
+        st.dictionaries(FIELDS, JSON_VALUES, max_size=3) | JSON_VALUES,
+        st.dictionaries(st.text(max_size=6), JSON_VALUES, max_size=1),
+    )
+    | st.builds(
+        lambda value: json.dumps({"comment_filter": value}).encode(),
+        JSON_VALUES,
+    )
+)
+WORDS = """
+claims people motor-inbox fuzzed id:0000000000000000 id: statistics api v1 sources _private
+projects buckets auth user reinfer_ .. . %2F %2e%2e %00 %ff ; ?x=1 a%20b
+"""
+SEGMENTS = st.sampled_from(WORDS.split()) | st.text(max_size=6).map(
+    lambda text: quote(text.encode("utf-8", "replace"), safe="")
+)
+PATHS = (
+    st.just(MOTOR)
+    | st.just("/api/v1/sources/claims/fuzzed")
+    | st.just(MOTOR + "/statistics")
+    | st.lists(SEGMENTS, max_size=4).map(lambda parts: "/" + "/".join(parts))
+    | st.lists(SEGMENTS, max_size=3).map(lambda parts: "/api/v1/sources/" + "/".join(parts))
+)
+METHODS = st.sampled_from(["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(METHODS, PATHS, BODIES)
+@example("POST", MOTOR, json.dumps({"source": {"title": "<html>"}}).encode())
+@example("PUT", "/api/v1/sources/claims/fuzzed", b'{"source": {}}')
+def test_whatever_is_asked_the_answer_is_one(
+    asking: Plain, method: str, path: str, body: bytes
+) -> None:
+    request = requests.Request(method, asking.endpoint + "/", data=body, headers=JSON)
+    prepared = asking.session.prepare_request(request)
+    # As it is: requests would resolve dots and encode again.
+    prepared.url = asking.endpoint + path
+    answer = asking.session.send(prepared, timeout=10)
+    assert answer.status_code < 500
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Server-Timing"].startswith("total;dur=")
+    content = json.loads(answer.content)
+    if answer.status_code != 200:
+        assert is_error(answer)
+        return
+    assert content["status"] == "ok"
+    if method in {"PUT", "POST"}:
+        # What was stored can be told.
+        assert asking("GET", path.removesuffix("/statistics")).status_code == 200
+        assert asking("GET", "/api/v1/sources").status_code == 200
+
+
+# Data of one's own
+
+
+def test_data_of_one_s_own_is_kept_exactly(shared: rnb.Client, tmp_path: Path) -> None:
+    df = shared.sources()
+    file = rnb.to_csv(df, tmp_path / "sources.csv")
+    for data in (df, file, str(file)):
+        with rnb.sandbox(data) as client:
+            pd.testing.assert_frame_equal(client.sources(), df)
+            pd.testing.assert_frame_equal(box_of(client).sources(), df)
+            assert set(client.projects()["name"]) == set(df["owner"])
+            assert set(client.buckets()["id"]) == set(df["bucket_id"].dropna())
+            assert client.source(df.loc[7, "id"]).updated_at == df.loc[7, "updated_at"]
+
+
+def test_any_part_in_any_order_is_data(shared: rnb.Client) -> None:
+    part = shared.sources().sample(20, random_state=1)
+    with rnb.sandbox(part) as client:
+        pd.testing.assert_frame_equal(client.sources(), part.reset_index(drop=True))
+
+
+def test_numbers_of_comments_are_data_too(shared: rnb.Client) -> None:
+    df = shared.statistics(shared.sources().head(5), progress=False)
+    with rnb.sandbox(df) as client:
+        again = client.statistics(client.sources(), progress=False)
+        pd.testing.assert_frame_equal(again, df)
+
+
+def test_the_least_data_is_owner_and_name() -> None:
+    data = pd.DataFrame({"owner": ["acme", "acme"], "name": ["a", "b"]})
+    with rnb.sandbox(data) as client:
+        df = client.sources()
+        assert df["id"].str.fullmatch("[0-9a-f]{16}").all()
+        assert df["language"].tolist() == ["en", "en"]
+        assert df["created_at"].notna().all()
+        assert client.projects()["name"].tolist() == ["acme"]
+        assert client.create_source("acme/c").full_name == "acme/c"
+
+
+def test_no_rows_are_data(shared: rnb.Client) -> None:
+    with rnb.sandbox(shared.sources().head(0)) as client:
+        assert len(client.sources()) == 0
+        assert len(client.projects()) == 0
+
+
+def test_unknown_fields_of_data_are_told_again() -> None:
+    data = pd.DataFrame({"owner": ["acme"], "name": ["a"], "news": [1], "nested": [{"x": [None]}]})
+    with rnb.sandbox(data) as client:
+        df = client.sources()
+        assert df["news"].tolist() == [1]
+        assert df["nested"].tolist() == [{"x": [None]}]
+        assert client.update_source("acme/a", title="x").extra == {
+            "news": 1,
+            "nested": {"x": [None]},
+        }
+
+
+def doubled(df: pd.DataFrame) -> pd.DataFrame:
+    return pd.concat([df, df.head(1)])
+
+
+def same_id(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(id="0" * 16)
+
+
+def same_name(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(owner="acme", name="a")
+
+
+def no_owner(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(owner=pd.Series([None] * len(df), dtype="str"))
+
+
+def no_name(df: pd.DataFrame) -> pd.DataFrame:
+    return df.drop(columns="name")
+
+
+def no_json(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(age=pd.Timestamp("2026-01-01", tz="UTC") - df["created_at"])
+
+
+def no_count(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(num_comments="many")
+
+
+def no_moment(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(updated_at="yesterday")
+
+
+CANNOT = [doubled, same_id, same_name, no_owner, no_name, no_json, no_count, no_moment]
+
+
+@pytest.mark.parametrize("spoilt", CANNOT, ids=lambda spoilt: spoilt.__name__)
+@pytest.mark.parametrize("in_file", ["memory", "file"])
+def test_data_that_cannot_be_is_refused(
+    shared: rnb.Client, tmp_path: Path, spoilt: Any, in_file: str
+) -> None:
+    data = spoilt(shared.sources().head(3))
+    database = tmp_path / "box.db" if in_file == "file" else None
+    with pytest.raises(rnb.InvalidInput):
+        rnb.sandbox(data, database=database).start()
+    # Nothing half is left: the same file takes the data once they are mended.
+    with rnb.sandbox(shared.sources().head(3), database=database) as client:
+        assert len(client.sources()) == 3
+
+
+@pytest.mark.parametrize("data", [5, [1], {"owner": ["a"]}])
+def test_what_is_no_data_is_refused(data: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="data is a DataFrame or the path"):
+        rnb.sandbox(data).start()
+
+
+def test_a_csv_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(rnb.FileProblem, match=r"none\.csv"):
+        rnb.sandbox(tmp_path / "none.csv").start()
+
+
+# A database file
+
+
+def test_a_database_file_survives_a_restart(tmp_path: Path) -> None:
+    file = tmp_path / "box.db"
+    with rnb.sandbox(database=file) as client:
+        made = client.create_source("claims/travel", title="\N{AIRPLANE}")
+        client.update_source("claims/motor-inbox", title="Motor")
+        client.delete_source("claims/test")
+        before, tokens = client.sources(), box_of(client).tokens
+    for database in (file, str(file)):
+        # It is opened as it is, whatever data is given.
+        data = pd.DataFrame({"owner": ["acme"], "name": ["a"]})
+        with rnb.sandbox(data, database=database) as client:
+            pd.testing.assert_frame_equal(client.sources(), before)
+            assert client.source(made.id) == made
+            assert client.projects()["name"].tolist() == [
+                "broker-desk", "claims", "customer-service", "people"
+            ]  # fmt: skip
+            assert not set(box_of(client).tokens.values()) & set(tokens.values())
+    assert [path.name for path in tmp_path.iterdir()] == ["box.db"]
+
+
+def test_no_token_is_in_the_database_file(tmp_path: Path) -> None:
+    with rnb.sandbox(database=tmp_path / "box.db") as client:
+        client.sources()
+        tokens = box_of(client).tokens
+        content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert not [token for token in tokens.values() if token.encode() in content]
+
+
+def test_an_empty_file_is_filled(tmp_path: Path) -> None:
+    file = tmp_path / "box.db"
+    file.touch()
+    with rnb.sandbox(database=file) as client:
+        assert len(client.sources()) == 130
+
+
+def box_file(file: Path) -> None:
+    with rnb.sandbox(database=file) as client:
+        client.delete_source("claims/test")
+
+
+def text_file(file: Path) -> None:
+    file.write_text("id,owner,name\n" * 1000)
+
+
+def short_file(file: Path) -> None:
+    file.write_bytes(b"x")
+
+
+def foreign_database(file: Path) -> None:
+    db = sqlite3.connect(file)
+    db.execute("CREATE TABLE sources (id TEXT)")
+    db.commit()
+    db.close()
+
+
+def another_version(file: Path) -> None:
+    box_file(file)
+    db = sqlite3.connect(file)
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+
+
+def broken_head(file: Path) -> None:
+    box_file(file)
+    file.write_bytes(b"\0" * 64 + file.read_bytes()[64:])
+
+
+def broken_pages(file: Path) -> None:
+    box_file(file)
+    content = file.read_bytes()
+    file.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+
+
+def broken_schema(file: Path) -> None:
+    box_file(file)
+    content = file.read_bytes()
+    file.write_bytes(content[:100] + b"\xff" * 3996 + content[4096:])
+
+
+def cut_short(file: Path) -> None:
+    box_file(file)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+
+
+def missing_table(file: Path) -> None:
+    box_file(file)
+    db = sqlite3.connect(file)
+    db.execute("DROP TABLE sources")
+    db.commit()
+    db.close()
+
+
+OTHERS = [
+    text_file,
+    short_file,
+    foreign_database,
+    another_version,
+    broken_head,
+    broken_pages,
+    broken_schema,
+    cut_short,
+    missing_table,
+]
+
+
+@pytest.mark.parametrize("make", OTHERS, ids=lambda make: make.__name__)
+def test_a_file_that_is_no_sandbox_s_is_left_as_it_is(tmp_path: Path, make: Any) -> None:
+    file = tmp_path / "box.db"
+    make(file)
+    before = file.read_bytes()
+    with pytest.raises(rnb.FileProblem, match=r"box\.db"):
+        rnb.sandbox(database=file).start()
+    assert file.read_bytes() == before
+
+
+def test_nothing_is_left_beside_a_file_that_is_no_sandbox_s(tmp_path: Path) -> None:
+    another_version(tmp_path / "box.db")
+    with pytest.raises(rnb.FileProblem):
+        rnb.sandbox(database=tmp_path / "box.db").start()
+    assert [path.name for path in tmp_path.iterdir()] == ["box.db"]
+
+
+def test_another_version_is_told_with_both(tmp_path: Path) -> None:
+    another_version(tmp_path / "box.db")
+    with pytest.raises(rnb.FileProblem, match=r"version 99 .* version 1"):
+        rnb.sandbox(database=tmp_path / "box.db").start()
+
+
+def test_a_folder_is_no_database(tmp_path: Path) -> None:
+    with pytest.raises(rnb.FileProblem):
+        rnb.sandbox(database=tmp_path).start()
+    with pytest.raises(rnb.FileProblem, match="no folder"):
+        rnb.sandbox(database=tmp_path / "none" / "box.db").start()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
+    writers = 100
+    begin = threading.Barrier(writers)
+
+    with rnb.sandbox(database=tmp_path / "box.db") as client:
+        reader = client.sources()
+
+        def write(number: int) -> bool:
+            begin.wait(30)
+            client.create_source(f"claims/writer-{number}", title="new")
+            client.update_source(f"claims/writer-{number}", title=f"title {number}")
+            client.update_source("claims/motor-inbox", email_transform_version=number)
+            client.delete_source(reader.loc[number, "id"]) if number >= 90 else client.sources()
+            try:
+                client.create_source("claims/race", description=str(number))
+            except rnb.Conflict as conflict:
+                assert conflict.existing is not None  # noqa: PT017 - both ends are fine
+                return False
+            return True
+
+        with ThreadPoolExecutor(writers) as pool:
+            won = list(pool.map(write, range(writers)))
+        assert won.count(True) == 1
+        after = client.sources()
+        assert {one.status for one in box_of(client).requests} == {200, 409}
+    titles = after.set_index("name")["title"]
+    assert [titles[f"writer-{number}"] for number in range(writers)] == [
+        f"title {number}" for number in range(writers)
+    ]
+    assert len(after) == 130 + 100 + 1 - 10
+    assert after["id"].is_unique
+    race = after[after["name"] == "race"]
+    assert race["description"].tolist() == [str(won.index(True))]
+    with rnb.sandbox(database=tmp_path / "box.db") as client:
+        pd.testing.assert_frame_equal(client.sources(), after)
+
+
+def test_updates_of_different_fields_at_once_are_both_there(lasting: rnb.Client) -> None:
+    which = "claims/weather-inbox"
+    changes: list[dict[str, Any]] = [
+        {"title": "T"},
+        {"description": "D"},
+        {"language": "xlm"},
+        {"kind": "chat"},
+        {"should_translate": True},
+        {"sensitive_properties": ["a"]},
+        {"email_transform_version": 9},
+        {"bucket_id": None},
+    ]
+    with ThreadPoolExecutor(len(changes)) as pool:
+        list(pool.map(lambda change: lasting.update_source(which, **change), changes))
+    source = lasting.source(which)
+    assert (source.title, source.description, source.language, source.kind) == (
+        "T", "D", "xlm", "chat"
+    )  # fmt: skip
+    assert (source.should_translate, source.sensitive_properties) == (True, ("a",))
+    assert (source.email_transform_version, source.bucket_id) == (9, None)

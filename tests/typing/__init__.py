@@ -1,0 +1,1 @@
+"""What a user's type checker and editor see; checked by mypy, never run."""

@@ -1,0 +1,44 @@
+"""The public surface as a user's editor infers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, assert_type
+
+import pandas as pd
+
+import reinfer_nb as rnb
+
+client = rnb.connect(endpoint="https://example.com", token="t", timeout=(5, 30), verify="ca.pem")
+assert_type(client, rnb.Client)
+assert_type(client.sources(), pd.DataFrame)
+assert_type(client.sources("acme", refresh=True), pd.DataFrame)
+assert_type(client.statistics(client.sources(), workers=8), pd.DataFrame)
+assert_type(client.projects(), pd.DataFrame)
+assert_type(client.buckets(), pd.DataFrame)
+assert_type(client.me().organisation_permissions, Mapping[str, tuple[str, ...]] | None)
+
+source = client.source("acme/support")
+assert_type(source, rnb.Source)
+assert_type(source.id, str)
+assert_type(source.title, str | None)
+assert_type(source.updated_at, datetime | None)
+assert_type(source.sensitive_properties, tuple[str, ...] | None)
+assert_type(source.extra, Mapping[str, Any])
+assert_type(client.create_source("acme/x", title="X", sensitive_properties=["a"]), rnb.Source)
+assert_type(client.update_source(source, bucket_id=None), rnb.Source)
+assert_type(client.delete_source(source), rnb.Source)
+
+client.create_source("acme/x", titel="X")  # type: ignore[call-arg]
+client.update_source("acme/x", should_translate="yes")  # type: ignore[arg-type]
+client.update_source("acme/x", title=None)  # type: ignore[arg-type]
+
+with rnb.sandbox(client.sources(), database="tenant.db") as practice:
+    assert_type(practice, rnb.Client)
+    assert_type(practice.sandbox, rnb.Sandbox | None)
+
+assert_type(rnb.to_csv(client.sources(), "a.csv", overwrite=True, sep=";"), Path)
+assert_type(rnb.read_csv("a.csv"), pd.DataFrame)
+assert_type(rnb.contexts(), pd.DataFrame)
