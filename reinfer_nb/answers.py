@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from reinfer_nb import errors, wire
 from reinfer_nb.operations import Call
-from reinfer_nb.text import visible
+from reinfer_nb.text import shown, visible
 
 _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
     401: errors.AuthenticationError,
@@ -33,6 +33,8 @@ class Answer:
         body: The body, decompressed.
         attempts: How often it was asked, this time included.
         waited: Seconds from the first asking to this answer.
+        in_doubt: An earlier attempt may have been carried out, and only its reply been lost.
+        scrub: Takes the token out of a text, should the other side have echoed it.
     """
 
     call: Call
@@ -44,6 +46,8 @@ class Answer:
     body: bytes = field(repr=False)
     attempts: int = 1
     waited: float = 0.0
+    in_doubt: bool = False
+    scrub: Callable[[str], str] = field(default=str, repr=False)
 
     @property
     def ok(self) -> bool:
@@ -53,14 +57,16 @@ class Answer:
     def could_not(self) -> str:
         """Return the beginning of a message about this answer."""
         about = f" {self.what}" if self.what else ""
-        return f"Could not {self.call.does}{about} at {self.endpoint}"
+        tries = f" after {self.attempts} attempts in {self.waited:.0f} s" * (self.attempts > 1)
+        return f"Could not {self.call.does}{about} at {self.endpoint}{tries}"
 
     def broken(self, reason: str) -> errors.ProtocolError:
         """Return the error for an answer that is not what the API documents."""
-        begin = self.body[:800].decode("utf-8", "replace")
+        begin = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
+        kind = visible(self.scrub(self.headers.get("content-type", "none")), 80)
         return errors.ProtocolError(
-            f"{self.could_not()}: the answer (status {self.status}, content type "
-            f"{self.headers.get('content-type', 'none')}) is {reason}. Check that the endpoint is "
+            f"{self.could_not()}: the answer (status {self.status}, content type {kind}) is "
+            f"{self.scrub(reason)}. Check that the endpoint is "
             f"the tenant's and that no proxy answers in its place. It begins: "
             f"{visible(begin, 200) or '(nothing)'}"
         )
@@ -91,7 +97,7 @@ class Answer:
         if not isinstance(content, dict):
             raise self.broken("no object")
         if content.get("status") != "ok":
-            raise self.broken(f"a success that says status {content.get('status')!r}")
+            raise self.broken(f"a success that says status {shown(content.get('status'))}")
         return content
 
     def _error(self) -> errors.ReinferError:
@@ -106,13 +112,12 @@ class Answer:
                 return self.broken(reason)
             content = {}
         message = content.get("message")
-        said = message if isinstance(message, str) else ""
+        said = self.scrub(message) if isinstance(message, str) else ""
         default = errors.ServerError if self.status >= 500 else errors.ValidationFailed
         kind = _BY_STATUS.get(self.status, default)
-        tries = f" after {self.attempts} attempts in {self.waited:.0f} s" * (self.attempts > 1)
         heard = f": {visible(said, 1000).rstrip(chr(46))}" if said else ""
         return kind(
-            f"{self.could_not()}{tries}: {self.status}{heard}. {self._advice(kind)}",
+            f"{self.could_not()}: {self.status}{heard}. {self._advice(kind)}",
             self.status,
             said,
         )

@@ -6,6 +6,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
@@ -262,7 +263,7 @@ class Client:
             return self._record(answer, "source", Source)
         except errors.Conflict as conflict:
             there = self._looked_up(full_name)
-            if there is not None and answer.attempts > 1 and _is_ours(there, body, answer, begin):
+            if there is not None and answer.in_doubt and _is_ours(there, body, answer, begin):
                 # The first attempt was carried out, and only its reply was lost.
                 return there
             conflict.existing = there
@@ -318,7 +319,7 @@ class Client:
             answer.envelope()
         except errors.NotFound:
             # An earlier attempt deleted it, and only its reply was lost.
-            if answer.attempts == 1:
+            if not answer.in_doubt:
                 raise
         return source
 
@@ -412,5 +413,7 @@ def _is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: fl
         now = parsedate_to_datetime(date)
     except ValueError:
         return True
+    if now.tzinfo is None:
+        now = now.replace(tzinfo=UTC)
     age = (now - there.created_at).total_seconds()
     return age <= time.monotonic() - begin + _CLOCK_SLACK

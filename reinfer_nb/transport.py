@@ -7,6 +7,7 @@ else; no error leaves here with a request inside it.
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -26,7 +27,7 @@ from urllib3.util import Retry
 from reinfer_nb import errors
 from reinfer_nb.answers import Answer
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.config import Tenant
+from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.operations import Call
 from reinfer_nb.text import shown, visible
 
@@ -79,6 +80,13 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
+class _Session(requests.Session):
+    """A session that leaves redirects, and with them the body of one, to us."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Return no target: there is nothing to prepare or to read for it."""
+
+
 class _Bearer(AuthBase):
     """Puts the token into each request; being there, it keeps `~/.netrc` out."""
 
@@ -100,13 +108,14 @@ class Patience:
     Args:
         attempts: How often at most.
         longest: Seconds after which nothing is tried again.
-        backoff: Seconds of the first wait; each next one is twice as long.
+        backoff: Seconds of the first wait; each next one is about twice as long.
     """
 
     passing = frozenset({429, 502, 503, 504})
 
     def __init__(self, attempts: int = 5, longest: float = 120.0, backoff: float = 0.5) -> None:
         self.longest = longest
+        self.backoff = backoff
         self._retry = Retry(
             total=attempts - 1,
             status_forcelist=self.passing,
@@ -120,13 +129,20 @@ class Patience:
         """Return the state of a call that was not tried yet."""
         return self._retry.new()
 
-    def pause(self, retry: Retry, retry_after: str | None) -> float:
-        """Return the seconds to wait before the next attempt."""
+    def pause(self, retry: Retry, answer: Answer | None) -> float:
+        """Return the seconds to wait before the next attempt.
+
+        A connection that broke is tried anew at once, the first time: it may just have been idle
+        for too long. Who answered is given time.
+        """
+        retry_after = answer.headers.get("retry-after") if answer else None
+        jitter = random.uniform(0, self.backoff / 2)  # noqa: S311 - no secret
+        least = self.backoff + jitter if answer else 0.0
         try:
             asked = retry.parse_retry_after(retry_after) if retry_after else 0.0
-        except InvalidHeader:
+        except (InvalidHeader, ValueError, OverflowError):
             asked = 0.0
-        return max(asked, retry.get_backoff_time())
+        return max(asked, retry.get_backoff_time(), least)
 
 
 class _Failure:
@@ -165,7 +181,12 @@ class Transport:
         self._sleep = sleep
         self._auth = _Bearer(tenant)
         self._lock = threading.Lock()
-        self._session = requests.Session()
+        self._is_here = is_loopback(urlsplit(tenant.endpoint).hostname or "")
+        self._proxies: dict[str, str] = {}
+        if tenant.proxy:
+            # By scheme: for requests that goes before what the environment says.
+            self._proxies = {"http": tenant.proxy, "https": tenant.proxy}
+        self._session = _Session()
         self._session.headers["User-Agent"] = "reinfer_nb"
         self._session.headers["Accept"] = "application/json"
         self._session.headers["Accept-Encoding"] = "gzip, deflate"
@@ -195,25 +216,28 @@ class Transport:
         begin = time.monotonic()
         retry = self.patience.start()
         attempts = 0
+        in_doubt = False
         while True:
             attempts += 1
             outcome = self._attempt(call, what, url, body)
             waited = time.monotonic() - begin
+            answer = None
             if isinstance(outcome, Answer):
-                answer = replace(outcome, attempts=attempts, waited=waited)
+                answer = replace(outcome, attempts=attempts, waited=waited, in_doubt=in_doubt)
                 if answer.status not in self.patience.passing:
                     return answer
-                reason, after = f"status {answer.status}", answer.headers.get("retry-after")
-            else:
-                reason, after = outcome.reason, None
+                outcome = answer
             next_try = self._spent(retry)
-            pause = self.patience.pause(next_try, after) if next_try else 0.0
+            pause = self.patience.pause(next_try, answer) if next_try else 0.0
             passing = isinstance(outcome, Answer) or outcome.passing
             if next_try is None or not passing or waited + pause > self.patience.longest:
                 return self._give_up(
                     call, what, outcome, attempts=attempts, waited=waited, pause=pause
                 )
             retry = next_try
+            # Who was told to wait has changed nothing; all else may have been carried out.
+            in_doubt = in_doubt or answer is None or answer.status != 429
+            reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
             level = logging.WARNING if pause >= 1 else logging.INFO
             logger.log(
                 level, "%s: %s; trying again in %.1f s (attempt %d)",
@@ -237,15 +261,15 @@ class Transport:
         waited: float,
         pause: float,
     ) -> Answer:
-        tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
         if isinstance(outcome, Answer):
             if outcome.status == 429 and waited + pause > self.patience.longest:
                 raise errors.RateLimited(
-                    f"{outcome.could_not()}{tries}: the tenant asks to wait {pause:.0f} s, and "
+                    f"{outcome.could_not()}: the tenant asks to wait {pause:.0f} s, and "
                     f"this client waits {self.patience.longest:.0f} s at most. Ask again later.",
                     429,
                 )
-            return replace(outcome, attempts=attempts, waited=waited)
+            return outcome
+        tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
         about = f" {what}" if what else ""
         raise outcome.kind(
             f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
@@ -265,10 +289,12 @@ class Transport:
             with self._lock:
                 # Cookies are read here, and requests does not promise that this is safe.
                 prepared = self._session.prepare_request(request)
-            proxies: dict[str, str] = {"all": self.tenant.proxy} if self.tenant.proxy else {}
             options = self._session.merge_environment_settings(
-                url, proxies, stream=True, verify=self.tenant.verify, cert=None
+                url, self._proxies, stream=True, verify=self.tenant.verify, cert=None
             )
+            if self._is_here:
+                # The way to this machine leads over no proxy, whatever the environment says.
+                options["proxies"] = {}
             if self.tenant.verify is not True:
                 # A CA bundle of the environment is for those who gave none.
                 options["verify"] = self.tenant.verify
@@ -283,6 +309,7 @@ class Transport:
                     status=response.status_code,
                     headers=response.headers,
                     body=self._body(response),
+                    scrub=self.tenant.token.hide_in,
                 )
             if not 300 <= answer.status < 400:
                 return answer
@@ -305,17 +332,22 @@ class Transport:
     def _followed(self, answer: Answer, url: str) -> str:
         """Return where a redirect leads, if the token may go there."""
         location = answer.headers.get("location", "")
-        target = urljoin(url, location)
+        try:
+            target = urljoin(url, location)
+            same = urlsplit(target)[:2] == urlsplit(url)[:2]
+        except ValueError:
+            target, same = location, False
         if answer.call.method != "GET":
             reason = "is not followed, since it would silently become a read"
-        elif urlsplit(target)[:2] != urlsplit(url)[:2]:
+        elif not same:
             reason = "leads to another host, port or scheme, where the token does not go"
         elif not location:
             reason = "leads nowhere"
         else:
             return target
         raise errors.ProtocolError(
-            f"{answer.could_not()}: the redirect (status {answer.status}) to {shown(target, 200)} "
+            f"{answer.could_not()}: the redirect (status {answer.status}) to "
+            f"{shown(answer.scrub(target), 200)} "
             f"{reason}. Check the endpoint; if the tenant has moved, connect to where it is now."
         )
 

@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 import msgspec
 
+from reinfer_nb.text import shown
+
 # How writers of JSON begin a listing; and where one may be cut, which a text may look like too.
 _BEGIN = (
     rb'[ \t\r\n]*\{[ \t\r\n]*(?:"status"[ \t\r\n]*:[ \t\r\n]*"ok"[ \t\r\n]*,[ \t\r\n]*)?'
@@ -58,7 +60,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed(f"the name {twice!r} appears twice in one object")
+        raise Malformed(f"the name {shown(twice)} appears twice in one object")
     return result
 
 
