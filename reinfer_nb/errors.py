@@ -5,14 +5,33 @@ A message says what happened and what to do next; it never holds a token.
 
 from __future__ import annotations
 
+import os
+import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from reinfer_nb.models import Source
 
+_HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text
+
 
 class ReinferError(Exception):
     """The root of the tree: catch this one to catch them all."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: what happened and where in the user's own code it was.
+
+        The way through the toolkit's inside says nothing to them.
+        """
+        lines = [f"{type(self).__name__}: {self}"]
+        for frame in reversed(traceback.extract_tb(self.__traceback__)):
+            if not frame.filename.startswith(_HERE):
+                # Without the line itself, in which a token may stand.
+                cell = "ipykernel" in frame.filename or frame.filename.startswith("<ipython")
+                place = "the cell" if cell else frame.filename
+                lines.append(f"  in line {frame.lineno} of {place}")
+                break
+        return lines
 
 
 class ConfigurationError(ReinferError):
