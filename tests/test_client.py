@@ -100,7 +100,7 @@ def test_a_source_by_name_by_id_and_by_itself_is_the_same(shared: rnb.Client) ->
 def test_a_source_is_the_row_of_the_listing(shared: rnb.Client) -> None:
     df = shared.sources()
     for row in (0, 57, 129):
-        source = shared.source(df.loc[row, "id"])
+        source = shared.source(df["id"].loc[row])
         left, right = source.to_series(), df.iloc[row]
         pd.testing.assert_series_equal(left, right, check_names=False)
 
@@ -144,6 +144,7 @@ def test_me_is_the_user_of_the_token(scratch: rnb.Client, onlooker: rnb.Client) 
     assert looker.username == "viewer"
     assert looker.may("sources-read", "claims")
     assert not looker.may("sources-admin", "claims")
+    assert looker.organisation_permissions is not None
     assert "people" not in looker.organisation_permissions
 
 
@@ -159,7 +160,8 @@ def test_a_create_with_nothing_has_the_defaults(client: rnb.Client) -> None:
     )  # fmt: skip
     assert source.should_translate is False
     assert source.sensitive_properties == ()
-    assert source.bucket_id is source.email_transform_tag is source.email_transform_version is None
+    assert source.bucket_id is source.email_transform_tag is None
+    assert source.email_transform_version is None
     assert source.created_at is not None
     assert before <= source.created_at <= datetime.now(UTC)
     assert source.created_at == source.updated_at == source.last_modified
@@ -192,8 +194,8 @@ def test_a_create_with_everything_is_kept_as_it_is(client: rnb.Client) -> None:
 def test_values_of_numpy_and_sets_are_sent_as_what_they_mean(client: rnb.Client) -> None:
     source = client.create_source(
         "claims/travel",
-        should_translate=np.True_,
-        email_transform_version=np.int64(2),
+        should_translate=np.True_,  # type: ignore[arg-type]
+        email_transform_version=np.int64(2),  # type: ignore[arg-type]
         sensitive_properties={"b", "a"},
         title=np.str_("Travel"),
     )
@@ -601,7 +603,7 @@ def set_column(df: pd.DataFrame) -> None:
 def set_cells(df: pd.DataFrame) -> None:
     df.iloc[0, 0] = "changed"
     df.at[1, "description"] = "changed"  # noqa: PD008
-    df.iat[2, df.columns.get_loc("email_transform_version")] = 99  # noqa: PD009
+    df.iat[2, df.columns.tolist().index("email_transform_version")] = 99  # noqa: PD009
 
 
 def sort(df: pd.DataFrame) -> None:
@@ -682,13 +684,13 @@ def test_a_frame_changed_in_place_leaves_the_cache_alone(
 def test_a_list_of_an_unknown_field_changed_in_place_leaves_the_cache_alone() -> None:
     data = pd.DataFrame({"owner": ["acme"], "name": ["support"], "labels": [["a", "b"]]})
     with rnb.sandbox(data) as client:
-        client.sources().loc[0, "labels"].append("changed")
+        client.sources()["labels"].loc[0].append("changed")
         assert client.sources().loc[0, "labels"] == ["a", "b"]
 
 
 def test_a_listing_under_way_during_a_write_is_not_kept(client: rnb.Client) -> None:
     kept = cache.Cache(300.0)
-    fetched = []
+    fetched: list[pd.DataFrame] = []
 
     def fetch() -> pd.DataFrame:
         df = client.sources(refresh=True)
@@ -836,7 +838,7 @@ def test_the_reference_listings(base: str, project: str | None, path: str, name:
     assert df.loc[0, "sensitive_properties"] == ()
     for column in ("created_at", "updated_at", "last_modified"):
         assert df.loc[0, column] == pd.Timestamp(SENT_AT)
-        assert df.loc[0, column].isoformat() == "2016-02-10T23:13:28.340295+00:00"
+        assert df[column].loc[0].isoformat() == "2016-02-10T23:13:28.340295+00:00"
 
 
 def is_the_example(source: rnb.Source) -> bool:
@@ -874,7 +876,7 @@ def test_the_reference_source(
 @pytest.mark.parametrize("base", BASES)
 def test_the_reference_create(base: str) -> None:
     path = base + "/api/v1/sources/acme/example"
-    settings = {
+    settings: dict[str, Any] = {
         "title": "An Example Source",
         "description": "An optional long form description.",
         "language": "en",

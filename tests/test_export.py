@@ -326,7 +326,7 @@ def test_an_unknown_field_that_is_always_null_comes_back(path: Path) -> None:
         pytest.param(column([{"a"}, {"b"}], np.dtype(object)), id="sets"),
         pytest.param(column([b"a", b"b"], np.dtype(object)), id="bytes"),
         pytest.param(column([1j, 2j], np.dtype(complex)), id="complex numbers"),
-        pytest.param(pd.array([1, 2], dtype="timedelta64[s]"), id="durations"),
+        pytest.param(np.array([1, 2], dtype="timedelta64[s]"), id="durations"),
         pytest.param(pd.period_range("2020", periods=2, freq="D"), id="periods"),
     ],
 )
@@ -597,7 +597,7 @@ def test_values_that_do_not_fit_name_the_column(
 
 @pytest.mark.parametrize("unit", ["s", "us", "ns"])
 def test_a_column_without_time_zone_says_how_to_give_one(tmp_path: Path, unit: str) -> None:
-    df = pd.DataFrame({"when": pd.array(["2020-01-01"], dtype=f"datetime64[{unit}]")})
+    df = pd.DataFrame({"when": np.array(["2020-01-01"], dtype=f"datetime64[{unit}]")})
     with pytest.raises(InvalidInput, match=r"'when', row 0.*tz_localize\('UTC'\)"):
         rnb.to_csv(df, tmp_path / "x.csv")
 

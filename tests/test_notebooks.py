@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import reinfer_nb as rnb
 from reinfer_nb import lab
 
 NOTEBOOKS = lab.shipped_notebooks()
-read: Callable[..., Any] = nbformat.read  # which has no types
+untyped: Any = nbformat
 
 
 def test_there_are_notebooks() -> None:
@@ -31,7 +30,7 @@ def test_a_notebook_runs(
     monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
     monkeypatch.setenv("REINFER_TOKEN", token)
     before = client.sandbox.sources()
-    content = read(notebook, as_version=4)
+    content = untyped.read(notebook, as_version=4)
     NotebookClient(content, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
 
     assert any(asked.path == "/api/v1/sources" for asked in client.sandbox.requests)
@@ -42,19 +41,21 @@ def test_a_notebook_runs(
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_a_notebook_is_shipped_without_outputs(notebook: Path) -> None:
-    for cell in read(notebook, as_version=4).cells:
+    for cell in untyped.read(notebook, as_version=4).cells:
         assert not cell.get("outputs")
         assert not cell.get("execution_count")
 
 
-def test_an_error_shows_itself_and_the_line_of_the_cell(client: rnb.Client) -> None:
+def test_an_error_shows_itself_and_the_line_of_the_cell() -> None:
     code = "import reinfer_nb as rnb\n\nrnb.connect(endpoint='x', token='secret-token')"
-    content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    content = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(code)])
     NotebookClient(content, timeout=60, allow_errors=True).execute()
     (output,) = content.cells[0].outputs
     assert output.output_type == "error"
     assert output.traceback == [
-        "InvalidInput: The endpoint 'x' does not begin with https://, such as "
-        "https://cloud.uipath.com/<org>/<tenant>/reinfer_.",
+        (
+            "InvalidInput: The endpoint 'x' does not begin with https://, such as "
+            "https://cloud.uipath.com/<org>/<tenant>/reinfer_."
+        ),
         "  in line 3 of the cell",
     ]

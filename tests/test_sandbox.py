@@ -302,7 +302,7 @@ def test_a_full_name_may_be_one_segment(plain: Plain) -> None:
     changed = plain("POST", one + "travel", json={"source": {"title": "Trips"}})
     assert changed.json()["source"]["title"] == "Trips"
     assert plain("GET", "/api/v1/sources/claims/travel").json() == changed.json()
-    count = {"comment_filter": {}}
+    count: dict[str, Any] = {"comment_filter": {}}
     expected = plain("POST", MOTOR + "/statistics", json=count).json()
     assert plain("POST", one + "motor-inbox/statistics", json=count).json() == expected
     assert expected["statistics"]["num_comments"] > 0
@@ -453,7 +453,7 @@ def test_its_own_names_are_answered_to(lasting: rnb.Client, asking: Plain, host:
 
 def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
     viewer = Plain(lasting, "viewer")
-    body = {"source": {}}
+    body: dict[str, Any] = {"source": {}}
     source_id = lasting.source("claims/glass-inbox").id
     hidden_id = lasting.source("people/payroll-inbox").id
     assert is_error(viewer("PUT", "/api/v1/sources/claims/x", json=body), 403)
@@ -510,7 +510,7 @@ def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
     ],
 )
 def test_what_is_not_there_is_404(asking: Plain, method: str, path: str) -> None:
-    body = {"source": {}} if method in ("PUT", "POST") else None
+    body: dict[str, Any] | None = {"source": {}} if method in ("PUT", "POST") else None
     assert is_error(asking(method, path, json=body), 404)
 
 
@@ -786,7 +786,7 @@ def test_data_of_one_s_own_is_kept_exactly(shared: rnb.Client, tmp_path: Path) -
             pd.testing.assert_frame_equal(box_of(client).sources(), df)
             assert set(client.projects()["name"]) == set(df["owner"])
             assert set(client.buckets()["id"]) == set(df["bucket_id"].dropna())
-            assert client.source(df.loc[7, "id"]).updated_at == df.loc[7, "updated_at"]
+            assert client.source(df["id"].loc[7]).updated_at == df.loc[7, "updated_at"]
 
 
 def test_any_part_in_any_order_is_data(shared: rnb.Client) -> None:
@@ -1043,7 +1043,7 @@ def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
             client.create_source(f"claims/writer-{number}", title="new")
             client.update_source(f"claims/writer-{number}", title=f"title {number}")
             client.update_source("claims/motor-inbox", email_transform_version=number)
-            client.delete_source(reader.loc[number, "id"]) if number >= 90 else client.sources()
+            client.delete_source(reader["id"].loc[number]) if number >= 90 else client.sources()
             try:
                 client.create_source("claims/race", description=str(number))
             except rnb.Conflict as conflict:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -161,9 +162,9 @@ def test_a_client_is_not_copied(client: Client, copied: Callable[[object], objec
             copied(thing)
         assert SENTINEL not in told(caught.value)
     if copied is not copy.copy:
-        for thing in (client._transport, tenant, [client]):
+        for holder in (client._transport, tenant, [client]):
             with pytest.raises(TypeError):
-                copied(thing)
+                copied(holder)
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -183,9 +184,11 @@ def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
         df = client.sources()
         source = client.source("acme/support")
     file = rnb.to_csv(df, tmp_path / "sources.csv")
+    html: Any = df  # pandas-stubs know nothing of `_repr_html_`
     for text in (
-        repr(df.attrs), df.to_html(), df._repr_html_(), df.astype(str).to_json(), file.read_text(),
-        repr(source), str(vars(source)), source._repr_html_(), source.to_series().to_string(),
+        repr(df.attrs), df.to_html(), html._repr_html_(), df.astype(str).to_json(),
+        file.read_text(), repr(source), str(vars(source)), source._repr_html_(),
+        source.to_series().to_string(),
     ):  # fmt: skip
         assert SENTINEL not in text
     assert SENTINEL.encode() not in pickle.dumps((df, source))
@@ -212,7 +215,7 @@ def test_the_sandbox_keeps_no_token() -> None:
 
 # What goes wrong
 
-FAILURES = {
+FAILURES: dict[str, Step | bytes] = {
     "401": reply({"status": "error", "message": "401 Unauthorized"}, 401),
     "403": reply({"status": "error"}, 403),
     "409": reply({"status": "error"}, 409),
@@ -337,7 +340,7 @@ REFUSED = {
 
 def refusal(monkeypatch: pytest.MonkeyPatch, way: str, case: str) -> rnb.ReinferError:
     endpoint, token = REFUSED[case]
-    given = {"endpoint": endpoint, "token": token}
+    given: dict[str, Any] = {"endpoint": endpoint, "token": token}
     if way == "environment":
         monkeypatch.setenv("REINFER_TOKEN", token)
         if endpoint is not None:

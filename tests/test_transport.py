@@ -90,8 +90,9 @@ def reach(naps: list[float]) -> Iterator[Reach]:
             **options: Any,
         ) -> Client:
             tenant = config.resolve(endpoint=endpoint, token=token, verify=verify)
-            options = {"patience": Patience(attempts), "sleep": naps.append} | options
-            return stack.enter_context(Client(Transport(tenant, **options), cache_ttl=0))
+            given: dict[str, Any] = {"patience": Patience(attempts), "sleep": naps.append}
+            given |= options
+            return stack.enter_context(Client(Transport(tenant, **given), cache_ttl=0))
 
         yield make
 
@@ -126,7 +127,7 @@ def test_no_connection_names_the_endpoint_and_the_setting(reach: Reach) -> None:
         full.listen(0)
         for _ in range(4):
             waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(0)
+            waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
         endpoint = f"http://127.0.0.1:{full.getsockname()[1]}"
         client = reach(endpoint, attempts=2, timeout=(0.1, 30))
@@ -315,7 +316,7 @@ def test_an_idle_connection_that_was_closed_goes_unnoticed(
         client = reach(server.endpoint)
         client.source("acme/support")
         server.settle()
-        body = {"source": {}} if call.method in ("PUT", "POST") else None
+        body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
         parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
         assert client._transport.send(call, body=body, **parts).attempts == 1
         client.source("acme/support")
@@ -332,7 +333,7 @@ def test_a_connection_that_closes_under_a_request_is_replaced(
     with Scripted(ONE, RESET, ONE) as server:
         client = reach(server.endpoint)
         client.source("acme/support")
-        body = {"source": {}} if call.method in ("PUT", "POST") else None
+        body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
         parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
         assert client._transport.send(call, body=body, **parts).ok
         assert server.methods == ["GET", call.method]
@@ -346,7 +347,11 @@ def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: 
     assert client.sandbox is not None
     onward = relay(client.endpoint)
     before = len(client.sandbox.sources())
-    settings = {"title": "New", "sensitive_properties": ["b", "a"], "should_translate": True}
+    settings: dict[str, Any] = {
+        "title": "New",
+        "sensitive_properties": ["b", "a"],
+        "should_translate": True,
+    }
     with Scripted(lost(onward), Step(onward), Step(onward)) as server:
         through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
         made = through.create_source("claims/new", **settings)
@@ -552,7 +557,7 @@ def test_401_says_where_the_token_came_from(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
     with Scripted(no(401), repeat=True) as server:
-        options = {}
+        options: dict[str, Any] = {}
         if way == "argument":
             options = {"endpoint": server.endpoint, "token": TOKEN}
         elif way.startswith("environment"):
