@@ -31,9 +31,9 @@ class _Kept:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Kept:
-        objects = [name for name in frame.columns if frame[name].dtype == object]
+        objects = (name for name in frame.columns if frame[name].dtype == object)
         fragile = (
-            name for name in objects if any(isinstance(value, list | dict) for value in frame[name])
+            name for name in objects if not {list, dict}.isdisjoint(map(type, frame[name].tolist()))
         )
         return cls(frame, fetched_at, tuple(fragile))
 

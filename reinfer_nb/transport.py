@@ -317,17 +317,26 @@ class Transport:
         raise answer.broken("one redirect too many")
 
     def _body(self, response: requests.Response) -> bytes:
+        announced = response.raw.length_remaining
+        if announced is not None and "content-encoding" not in response.headers:
+            self._bounded(announced)
+            # In one piece, without the copies that reading in pieces makes.
+            body: bytes = response.raw.read()
+            return body
         pieces = []
         size = 0
         while piece := response.raw.read(_PIECE, decode_content=True):
             size += len(piece)
-            if size > self.limit:
-                raise errors.ProtocolError(
-                    f"The answer from {self.tenant.endpoint} is larger than {self.limit:,} bytes "
-                    "once decompressed, and was not read further."
-                )
+            self._bounded(size)
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _bounded(self, size: int) -> None:
+        if size > self.limit:
+            raise errors.ProtocolError(
+                f"The answer from {self.tenant.endpoint} is larger than {self.limit:,} bytes "
+                "once decompressed, and was not read further."
+            )
 
     def _followed(self, answer: Answer, url: str) -> str:
         """Return where a redirect leads, if the token may go there."""
