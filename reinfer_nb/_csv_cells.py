@@ -32,6 +32,12 @@ _FORMULA = re.compile(" *[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf", re.ASCII | re.IGNORECASE)
 # Numbers that a spreadsheet gives back digit for digit.
 _KEPT_NUMBER = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
+# What a spreadsheet takes for a date, a time, a share, or a number with a comma.
+_REWRITTEN = re.compile(
+    r"\d{1,4}[-/.]\d{1,4}([-/.]\d{1,4})?|\d{1,2}:\d{2}(:\d{2})?|[\d.,]+ ?%|\d+(,\d+)+"
+    r"|(\d{1,2}[ -]?)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]?\d{1,4}",
+    re.ASCII | re.IGNORECASE,
+)
 # Columns that the toolkit itself adds to a listing.
 _ADDED: Mapping[str, type[ValueType]] = {"num_comments": Whole}
 
@@ -85,6 +91,7 @@ def __is_guarded(text: str, *, free: bool) -> bool:
     return bool(
         _FORMULA.match(bare)
         or bare.lower() in FLAGS
+        or _REWRITTEN.fullmatch(bare.strip())
         or (_NUMBER.fullmatch(bare.strip()) and not _KEPT_NUMBER.fullmatch(bare))
         or (free and reads_as(bare) != "text")
     )

@@ -49,6 +49,9 @@ class _Kept:
 class Cache:
     """Frames by what they list. A hit is a shallow copy: pandas copies what is written to.
 
+    Only columns of unknown fields that hold lists or objects are copied on each hit. What pandas
+    itself cannot guard is writing through `.array`, and `.values` of a nullable column.
+
     Args:
         ttl: Seconds that a frame is good for; 0 keeps none.
         clock: What tells the seconds.
@@ -79,7 +82,8 @@ class Cache:
             kept = _Kept.of(fetch(), fetched_at)
             with self._lock:
                 # What was on its way while something was written may be from before that.
-                if self.ttl > 0 and writes == self._writes:
+                newest = self._kept.get(scope, kept)
+                if self.ttl > 0 and writes == self._writes and newest.fetched_at <= fetched_at:
                     self._kept[scope] = kept
         return kept.copied()
 

@@ -64,6 +64,16 @@ def full_name(text: object) -> tuple[str, str]:
     return owner, name
 
 
+def source_name(which: object) -> tuple[str, str]:
+    """Return what `full_name` returns, for a text that could have been an id as well."""
+    if isinstance(which, str) and "/" not in which:
+        raise InvalidInput(
+            f'A source is named as "project/name" or by its id, {ID_RULE}; '
+            f"{shown(which)} is neither."
+        )
+    return full_name(which)
+
+
 def settings(
     operation: Operation, given: Mapping[str, Any], *, model: type = Source
 ) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
+import os
 import signal
 import sys
 import threading
@@ -17,7 +19,7 @@ from reinfer_nb import errors, frames
 from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.connection import connect
 from reinfer_nb.export import to_csv
-from reinfer_nb.text import visible
+from reinfer_nb.text import counted, shown, visible
 
 _SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
 
@@ -32,14 +34,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when it did what was asked, 1 when it could not (the reason is on stderr), 130 when it
         was stopped with Ctrl-C.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding does not have is shown as its escape.
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        sys.stdout.flush()
     except errors.ReinferError as error:
         print(f"reinfer-nb: {visible_lines(str(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Who reads has seen enough; nothing more is to be written at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"reinfer-nb: the output could not be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return code
 
 
@@ -104,11 +119,13 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list(options: argparse.Namespace) -> int:
+    if options.overwrite and not options.csv:
+        raise errors.InvalidInput("--overwrite goes with --csv FILE.")
     with connect(context=options.context) as client:
         df = client.sources(options.project)
     if options.csv:
         path = to_csv(df, options.csv, overwrite=options.overwrite)
-        print(f"{len(df):,} sources written to {path}", file=sys.stderr)
+        print(f"{counted(len(df), 'source')} written to {path}", file=sys.stderr)
     elif options.json:
         print(json.dumps(frames.to_elements(df), indent=2))
     elif df.empty:
@@ -170,6 +187,10 @@ def _wait_for_the_end() -> None:
 def _lab(options: argparse.Namespace) -> int:
     from reinfer_nb import lab
 
+    if options.jupyter and not options.jupyter[0].startswith("-"):
+        raise errors.InvalidInput(
+            f"{shown(options.jupyter[0])} is no option; a folder is given as --folder."
+        )
     return lab.run(
         options.folder,
         always_sandbox=options.sandbox,

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
@@ -16,11 +14,11 @@ from reinfer_nb import checks, errors, frames, operations, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.concurrency import checked_workers, side_by_side
-from reinfer_nb.fields import fields_of
 from reinfer_nb.frames import is_missing
+from reinfer_nb.identity import is_ours, is_what_was_asked
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
 from reinfer_nb.operations import Call
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import counted, listed, shown
 from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
 
 DEFAULT_TTL = 300.0
 _Record = TypeVar("_Record", bound=Record)
-# Seconds by which a tenant's clock may differ from the clock its answers are dated with.
-_CLOCK_SLACK = 60.0
 
 
 class Client:
@@ -160,7 +156,7 @@ class Client:
         if checks.is_id(which):
             answer = self._transport.send(operations.GET_BY_ID, which, id=which)
         else:
-            project, name = _full_name(which)
+            project, name = checks.source_name(which)
             answer = self._transport.send(operations.GET, which, project=project, name=name)
         return self._record(answer, "source", Source)
 
@@ -193,7 +189,7 @@ class Client:
         workers = checked_workers(workers)
         counts: dict[str, int | None] = {}
         uncounted = []
-        counted = side_by_side(
+        results = side_by_side(
             self._count,
             sorted(set(names)),
             workers=workers,
@@ -201,27 +197,31 @@ class Client:
             unit="source",
             progress=progress,
         )
-        for name, count in counted:
+        for name, count in results:
             counts[name] = count if isinstance(count, int) else None
             if not isinstance(count, int):
                 uncounted.append(f"{name or 'one without a name'} ({count})")
         if uncounted:
-            warnings.warn(
-                f"{len(uncounted):,} sources could not be counted: {listed(uncounted)}",
+            errors.warn(
+                f"{counted(len(uncounted), 'source')} could not be counted: {listed(uncounted)}",
                 errors.UnreadableWarning,
-                stacklevel=2,
             )
         column = pd.array([counts[name] for name in names], dtype="Int64")
         return df.assign(num_comments=column)
 
-    def _count(self, which: str) -> int | str:
+    def _count(self, which: str, stop: threading.Event) -> int | str:
         """Return the comments of a source, or why that cannot be told of this one."""
         try:
             project, name = checks.full_name(which)
         except errors.InvalidInput:
             return "not a name this toolkit can ask for"
         answer = self._transport.send(
-            operations.STATISTICS, which, body={"comment_filter": {}}, project=project, name=name
+            operations.STATISTICS,
+            which,
+            body={"comment_filter": {}},
+            stop=stop,
+            project=project,
+            name=name,
         )
         try:
             content = answer.envelope()
@@ -229,7 +229,7 @@ class Client:
             return f"{error.status}"
         statistics = content.get("statistics")
         count = statistics.get("num_comments") if isinstance(statistics, dict) else None
-        if not isinstance(count, int) or isinstance(count, bool):
+        if type(count) is not int or not 0 <= count < 2**63:
             raise answer.broken("without a number of comments")
         return count
 
@@ -262,11 +262,10 @@ class Client:
         try:
             return self._record(answer, "source", Source)
         except errors.Conflict as conflict:
-            there = self._looked_up(full_name)
-            if there is not None and answer.in_doubt and _is_ours(there, body, answer, begin):
+            conflict.existing = there = self._looked_up(full_name)
+            if there is not None and answer.in_doubt and is_ours(there, body, answer, begin):
                 # The first attempt was carried out, and only its reply was lost.
                 return there
-            conflict.existing = there
             raise
 
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
@@ -276,7 +275,7 @@ class Client:
         'Motor'
 
         Args:
-            which: "project/name", an id, or a `Source`.
+            which: "project/name", an id, or a `Source`; a `Source` is updated by its full name.
             **settings: As for `create_source`; `bucket_id=None` detaches the bucket.
 
         Raises:
@@ -288,7 +287,7 @@ class Client:
         if checks.is_id(which):
             which = self.source(which)
         full_name = which.full_name if isinstance(which, Source) else which
-        project, name = _full_name(full_name)
+        project, name = checks.source_name(full_name)
         with self._writing():
             answer = self._transport.send(
                 operations.UPDATE, full_name, body={"source": body}, project=project, name=name
@@ -312,7 +311,14 @@ class Client:
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
         """
-        source = self.source(which.id if isinstance(which, Source) else which)
+        asked = which.id if isinstance(which, Source) else which
+        source = self.source(asked)
+        if not checks.is_id(source.id) or not is_what_was_asked(source, asked):
+            # What a delete takes nothing brings back.
+            raise errors.ProtocolError(
+                f"Nothing was deleted: asked for {asked}, {self.endpoint} told of "
+                f"{shown(source.full_name)} with the id {shown(source.id)}."
+            )
         with self._writing():
             answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
         try:
@@ -335,19 +341,28 @@ class Client:
             self._cache.clear()
 
     def _listing(
-        self, call: Call, key: str, model: type, *, refresh: bool, **parts: str
+        self,
+        call: Call,
+        key: str,
+        model: type,
+        *,
+        refresh: bool,
+        project: str | None = None,
     ) -> pd.DataFrame:
         def fetch() -> pd.DataFrame:
-            answer = self._transport.send(call, parts.get("project", ""), **parts)
+            if project is None:
+                answer = self._transport.send(call)
+            else:
+                answer = self._transport.send(call, project, project=project)
             frame = self._frame(answer, key, model)
             frame.attrs = {
                 "endpoint": self.endpoint,
-                "project": parts.get("project"),
+                "project": project,
                 "fetched_at": pd.Timestamp.now("UTC"),
             }
             return frame
 
-        return self._cache.get((call.path, *parts.values()), fetch, refresh=refresh)
+        return self._cache.get((call.path, project), fetch, refresh=refresh)
 
     def _frame(self, answer: Answer, key: str, model: type) -> pd.DataFrame:
         answer.check_status()
@@ -370,21 +385,17 @@ class Client:
     def _looked_up(self, full_name: str) -> Source | None:
         try:
             return self.source(full_name)
-        except (errors.NotFound, errors.PermissionDenied):
+        except errors.ReinferError:
+            # That the name is taken is the news; who has it could not be found out.
             return None
 
 
-def _full_name(which: object) -> tuple[str, str]:
-    if isinstance(which, str) and "/" not in which:
-        raise errors.InvalidInput(
-            f'A source is named as "project/name" or by its id, {checks.ID_RULE}; '
-            f"{shown(which)} is neither."
-        )
-    return checks.full_name(which)
-
-
 def _full_names(df: object) -> list[str]:
-    if not isinstance(df, pd.DataFrame) or not {"owner", "name"} <= set(df.columns):
+    if (
+        not isinstance(df, pd.DataFrame)
+        or list(df.columns).count("owner") != 1
+        or list(df.columns).count("name") != 1
+    ):
         raise errors.InvalidInput(
             "statistics takes a listing: a DataFrame with the columns owner and name, such as "
             "client.sources() returns."
@@ -393,27 +404,3 @@ def _full_names(df: object) -> list[str]:
         "" if is_missing(owner) or is_missing(name) else f"{owner}/{name}"
         for owner, name in zip(df["owner"], df["name"], strict=True)
     ]
-
-
-def _is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: float) -> bool:
-    """Whether a source is what a create of ours made whose reply was lost.
-
-    It is when it has what was sent, and is not older than the create by the tenant's clock.
-    """
-    shown_by = {field.wire: field for field in fields_of(Source)}
-    for wire_name, sent in body.items():
-        field = shown_by[wire_name]
-        found = getattr(there, field.name)
-        if found != (sent if sent is None else field.type.read(sent)):
-            return False
-    date = conflict.headers.get("date")
-    if date is None or there.created_at is None:
-        return True
-    try:
-        now = parsedate_to_datetime(date)
-    except ValueError:
-        return True
-    if now.tzinfo is None:
-        now = now.replace(tzinfo=UTC)
-    age = (now - there.created_at).total_seconds()
-    return age <= time.monotonic() - begin + _CLOCK_SLACK

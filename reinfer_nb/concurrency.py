@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -24,7 +25,7 @@ def checked_workers(workers: object) -> int:
 
 
 def side_by_side(
-    work: Callable[[_Item], _Result],
+    work: Callable[[_Item, threading.Event], _Result],
     items: Collection[_Item],
     *,
     workers: int,
@@ -35,7 +36,7 @@ def side_by_side(
     """Yield each item with what work made of it, as they are done.
 
     Args:
-        work: What to do with an item, in a thread.
+        work: What to do with an item, in a thread; it is to end early once the event is set.
         items: The items.
         workers: How many at once.
         label: What the progress bar calls the work.
@@ -44,17 +45,19 @@ def side_by_side(
 
     Raises:
         Exception: What `work` raised first. As with Ctrl-C, items not begun are dropped then,
-            and nobody waits for those under way.
+            and nobody waits for those under way, which are told to stop.
     """
     if not items:
         return
     from tqdm.auto import tqdm
 
+    stop = threading.Event()
     pool = ThreadPoolExecutor(workers, f"reinfer_nb-{label}")
     try:
-        futures = {pool.submit(work, item): item for item in items}
+        futures = {pool.submit(work, item, stop): item for item in items}
         done = as_completed(futures)
         for future in tqdm(done, total=len(futures), desc=label, unit=unit, disable=not progress):
             yield futures[future], future.result()
     finally:
+        stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -102,28 +102,22 @@ def resolve(
     chosen = _chosen(endpoint, own, context)
     if chosen.endpoint is None or chosen.token is None:
         raise ConfigurationError(_incomplete(chosen))
-    if verify is None:
-        verify = chosen.verify
     return Tenant(
         endpoint=checked_endpoint(chosen.endpoint),
-        token=chosen.token,
+        token=_checked_token(chosen.token, chosen.token_from),
         token_from=chosen.token_from,
-        verify=verify,
-        proxy=proxy or chosen.proxy,
+        verify=_checked_verify(chosen.verify if verify is None else verify),
+        proxy=_checked_proxy(proxy or chosen.proxy),
     )
 
 
 def _chosen(endpoint: str | None, own: Token | None, context: str | None) -> _Given:
-    if own is not None:
-        checked_token(own, "The token given")
     if context is not None and endpoint is not None:
         raise ConfigurationError("Give an endpoint or a context, not both.")
     if context is not None:
         return _of_context(_named(context), own)
     there = os.environ.get(ENDPOINT) or None
     theirs = Token(os.environ[TOKEN]) if os.environ.get(TOKEN) else None
-    if theirs is not None:
-        checked_token(theirs, f"{TOKEN} of the environment")
     place = endpoint if endpoint is not None else there
     if place is None:
         return _without_endpoint(own, theirs)
@@ -136,9 +130,22 @@ def _at(place: str, there: str | None, theirs: Token | None) -> _Given:
     """Return the token that belongs to an endpoint: of the environment, or of a context."""
     if theirs is not None and (there is None or _same(there, place)):
         return _Given(endpoint=place, token=theirs, token_from=_VARIABLE)
-    for known in read_contexts():
-        if known.token is not None and _same(known.endpoint, place):
-            return _of_context(known, None)
+    matching = [
+        known
+        for known in read_contexts()
+        if known.token is not None and _same(known.endpoint, place)
+    ]
+    wanted = os.environ.get(CONTEXT)
+    preferred = [known for known in matching if known.name == wanted] or [
+        known for known in matching if known.current
+    ]
+    if preferred or len(matching) == 1:
+        return _of_context((preferred or matching)[0], None)
+    if matching:
+        names = listed(shown(known.name) for known in matching)
+        raise ConfigurationError(
+            f"Several contexts have a token for {shown(place)}: {names}. Say which with context=."
+        )
     if theirs is not None:
         raise ConfigurationError(
             f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to {shown(place)}. "
@@ -223,6 +230,30 @@ def checked_endpoint(endpoint: object) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
+def _checked_verify(verify: object) -> bool | str:
+    """Return whether to verify, or the path of a CA bundle that is there."""
+    if verify is True or verify is False:
+        return verify
+    path = os.fspath(verify) if isinstance(verify, str | os.PathLike) else None
+    if not isinstance(path, str) or not path or not os.path.exists(path):  # noqa: PTH110
+        raise InvalidInput(
+            f"verify is True, False, or the path of a CA bundle that exists, not {shown(verify)}."
+        )
+    return path
+
+
+def _checked_proxy(proxy: Hidden | None) -> Hidden | None:
+    """Return the URL of a proxy, of which only the scheme is ever shown."""
+    if proxy is None:
+        return None
+    scheme = str.__getitem__(proxy, slice(0, proxy.find("://"))) if "://" in proxy else ""
+    if scheme.lower() not in ("http", "https"):
+        raise InvalidInput(
+            "proxy is a URL that begins with http:// or https://, such as http://proxy:8080."
+        )
+    return proxy
+
+
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine, without asking anyone."""
     if host.lower() == "localhost":
@@ -233,16 +264,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def checked_token(token: Token, what: str) -> Token:
-    """Return a token.
-
-    Raises:
-        InvalidInput: It cannot go into a header as it is. The message does not show it.
-    """
+def _checked_token(token: Token, token_from: str) -> Token:
+    """Return a token that can go into a header as it is; the error does not show it."""
     flaw = token.flaw()
-    if flaw:
-        raise InvalidInput(f"{what} {flaw}")
-    return token
+    if flaw is None:
+        return token
+    if token_from == _ARGUMENT:
+        raise InvalidInput(f"The token given {flaw}")
+    if token_from == _VARIABLE:
+        raise InvalidInput(f"{TOKEN} of the environment {flaw}")
+    raise ConfigurationError(f"The token of {token_from} in {contexts_file()} {flaw}")
 
 
 def contexts_file() -> Path:
@@ -267,8 +298,6 @@ def read_contexts() -> list[Context]:
         return []
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
-    except InvalidInput as error:
-        reason = str(error)
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         reason = (
             "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
@@ -296,8 +325,6 @@ def _context(entry: Mapping[str, Any], current: str | None) -> Context:
     name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
     if not isinstance(name, str) or not isinstance(endpoint, str):
         raise TypeError
-    if token is not None:
-        checked_token(token, f"is not usable: the token of context {shown(name)}")
     return Context(
         name=name,
         endpoint=endpoint,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
-
 from reinfer_nb import config
 from reinfer_nb.client import DEFAULT_TTL, Client
-from reinfer_nb.errors import InsecureWarning
+from reinfer_nb.errors import InsecureWarning, warn
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.transport import Transport, checked_timeout
 
@@ -24,8 +22,8 @@ def connect(
     """Return a client of the tenant that is configured. Nothing is sent yet.
 
     In this order: the arguments; the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or
-    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token is never sent to
-    another endpoint than its own.
+    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token of the environment
+    or of a context is never sent to another endpoint than its own.
 
     >>> connect(endpoint=client.endpoint, token="abc")
     <Client of http://127.0.0.1:..., token from argument>
@@ -56,10 +54,9 @@ def connect(
         endpoint=endpoint, token=secret, context=context, verify=verify, proxy=hidden
     )
     if tenant.verify is False:
-        warnings.warn(
+        warn(
             f"The certificate of {tenant.endpoint} will not be verified: whoever is on the way "
             "there can read the token. Better give a CA bundle: verify='ca.pem'.",
             InsecureWarning,
-            stacklevel=2,
         )
     return Client(Transport(tenant, timeout=checked_timeout(timeout)), cache_ttl=cache_ttl)

@@ -6,7 +6,9 @@ A message says what happened and what to do next; it never holds a token.
 from __future__ import annotations
 
 import os
+import sys
 import traceback
+import warnings
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -108,6 +110,16 @@ class RateLimited(AnswerError):
 
 class ServerError(AnswerError):
     """5xx: the tenant failed, and kept failing when asked again."""
+
+
+def warn(message: str, category: type[Warning]) -> None:
+    """Warn, and let the warning point at the line outside the toolkit that led here."""
+    level = 1
+    frame = sys._getframe()  # noqa: SLF001 - what `warnings` itself counts with
+    while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(message, category, stacklevel=level)
 
 
 class UnreadableWarning(UserWarning):

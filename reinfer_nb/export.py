@@ -4,9 +4,9 @@ The file is UTF-8 with a byte order mark, which makes Excel read it as such. In 
 
 - a missing value is an empty cell, an empty text is a pair of quotes;
 - a timestamp is ISO 8601 in UTC to the microsecond, a truth value `true` or `false`, a list JSON;
-- a text that a spreadsheet would run as a formula or change as a number has an apostrophe before
-  it. So has, in a column that is not of the definition of a source, a text that reads like
-  something else. `read_csv` takes these apostrophes away, and no others;
+- a text that a spreadsheet would run as a formula, or rewrite as a number or a date, has an
+  apostrophe before it. So has, in a column that is not of the definition of a source, a text that
+  reads like something else. `read_csv` takes these apostrophes away, and no others;
 - a column that is not of the definition and whose cells do not tell its dtype says it in its
   name: "labels (JSON)" for objects, "retention (Int64)" where all are missing.
 """
@@ -41,6 +41,8 @@ def to_csv(
 ) -> Path:
     """Write a listing, or a frame made from one, as CSV; `read_csv` gives it back exactly.
 
+    Other dtypes than those of a listing come back as the nullable one of their kind.
+
     >>> to_csv(client.sources(), "sources.csv").name
     'sources.csv'
 
@@ -49,8 +51,8 @@ def to_csv(
         path: Where to; "sources.csv", say.
         overwrite: Replace an older file of that name.
         spreadsheet: Put an apostrophe before texts that a spreadsheet would run as a formula or
-            change as a number. Switched off, the file is for programs only; `read_csv` still
-            gives back what was written.
+            rewrite as a number or a date. Switched off, the file is for programs only; `read_csv`
+            still gives back what was written.
         sep: What stands between cells. A spreadsheet set to German or French expects ";".
 
     Returns:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, chain
@@ -21,10 +20,10 @@ import pyarrow as pa
 
 from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
-from reinfer_nb.errors import InvalidInput, UnreadableWarning
+from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
 from reinfer_nb.fields import ValueType, fields_of
 from reinfer_nb.models import Source, column_of_unknown
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import counted, listed, shown
 
 # As much of a listing as goes the careful way for one odd row in it.
 _BLOCK_ROWS = 1000
@@ -94,6 +93,8 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
     Raises:
         InvalidInput: A value is not of its column's type, or has no form in JSON.
     """
+    if not df.columns.is_unique or not all(isinstance(name, str) for name in df.columns):
+        raise InvalidInput("The frame has a column twice, or one whose name is no text.")
     types = {field.name: field for field in fields_of(model)}
     rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
     for column in df.columns:
@@ -195,9 +196,9 @@ def _warn(parts: list[Columns]) -> None:
         for row, line in part.problems
     ]
     if problems:
-        warnings.warn(
-            f"{len(problems):,} values in {sum(part.rows for part in parts):,} rows could not be "
-            f"understood and are missing: {listed(problems)}",
+        rows = counted(sum(part.rows for part in parts), "row")
+        warn(
+            f"{counted(len(problems), 'value')} in {rows} could not be understood and shown as "
+            f"missing: {listed(problems)}",
             UnreadableWarning,
-            stacklevel=4,
         )

@@ -114,7 +114,9 @@ def _until_closed(command: list[str], environment: dict[str, str]) -> int:
     def end(_: int, __: FrameType | None) -> None:
         process.terminate()
 
-    before = signal.signal(signal.SIGTERM, end)
+    # A closed terminal too; not every system has a signal for that.
+    kinds = [signal.SIGTERM, *filter(None, [getattr(signal, "SIGHUP", None)])]
+    before = {kind: signal.signal(kind, end) for kind in kinds}
     try:
         while True:
             try:
@@ -123,7 +125,8 @@ def _until_closed(command: list[str], environment: dict[str, str]) -> int:
                 # JupyterLab got it too, and asks whether to end; we end when it does.
                 continue
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
         if process.poll() is None:
             process.terminate()
             process.wait()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 import types
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +16,7 @@ from typing import Annotated, Any, Self, TypedDict
 
 import pandas as pd
 
-from reinfer_nb.errors import ProtocolError, UnreadableWarning
+from reinfer_nb.errors import ProtocolError, UnreadableWarning, warn
 from reinfer_nb.fields import About, fields_of, read_record
 from reinfer_nb.text import listed, shown, visible
 
@@ -69,11 +68,10 @@ class Record:
         if missing:
             raise ProtocolError(f"The answer's {noun} has no readable {listed(missing)}.")
         if problems:
-            warnings.warn(
+            warn(
                 f"Of the {noun} {shown(next(iter(values.values())))}, shown as missing: "
                 + "; ".join(problems),
                 UnreadableWarning,
-                stacklevel=3,
             )
         return cls(**values)
 
@@ -99,7 +97,9 @@ class Record:
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
             for name, value in self._shown().items()
         )
-        return f"<table class='dataframe'><tbody>{rows}</tbody></table>"
+        # Two dollars in a title are no formula.
+        classes = "dataframe tex2jax_ignore mathjax_ignore"
+        return f"<table class='{classes}'><tbody>{rows}</tbody></table>"
 
 
 def _rebuilt(cls: type[Record], values: dict[str, Any]) -> Record:

@@ -51,6 +51,11 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return candidates[close[0]] if close else None
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 source" and "1,200 sources"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def listed(words: Iterable[object], limit: int = 10) -> str:
     """Return `words` as one line, cut with "and N more" after `limit` of them."""
     texts = [str(word) for word in words]

@@ -7,7 +7,7 @@ else; no error leaves here with a request inside it.
 from __future__ import annotations
 
 import logging
-import random
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -17,18 +17,14 @@ from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
-from requests.auth import AuthBase
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, InvalidHeader
-from urllib3.util import Retry
+from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors
 from reinfer_nb.answers import Answer
-from reinfer_nb.concurrency import MOST
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.operations import Call
+from reinfer_nb.patience import Patience
+from reinfer_nb.session import Bearer, Session
 from reinfer_nb.text import shown, visible
 
 logger = logging.getLogger("reinfer_nb")
@@ -50,108 +46,18 @@ def checked_timeout(timeout: object) -> tuple[float, float]:
     )
 
 
-class _QuietConnection(HTTPConnection):
-    # http.client prints every header, the token's too, where its own debuglevel is switched on.
-    debuglevel = 0
-
-
-class _QuietHTTPSConnection(HTTPSConnection):
-    debuglevel = 0
-
-
-class _QuietPool(HTTPConnectionPool):
-    ConnectionCls = _QuietConnection
-
-
-class _QuietHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _QuietHTTPSConnection
-
-
-class _Adapter(HTTPAdapter):
-    """Pooled keep-alive connections that never print what they send."""
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _QuietPool, "https": _QuietHTTPSPool}
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _QuietPool, "https": _QuietHTTPSPool}
-        return manager
-
-
-class _Session(requests.Session):
-    """A session that leaves redirects, and with them the body of one, to us."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target: there is nothing to prepare or to read for it."""
-
-
-class _Bearer(AuthBase):
-    """Puts the token into each request; being there, it keeps `~/.netrc` out."""
-
-    def __init__(self, tenant: Tenant) -> None:
-        self._token = tenant.token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = self._token.bearer()
-        return request
-
-
-class Patience:
-    """How often and how long a call is tried again.
-
-    Every call of this API may be repeated: reads change nothing, an update sets the same values
-    again, and for a create and a delete the client knows what a second answer means. So what
-    decides is the failure: 429, 502, 503, 504, time-outs and broken connections pass.
-
-    Args:
-        attempts: How often at most.
-        longest: Seconds after which nothing is tried again.
-        backoff: Seconds of the first wait; each next one is about twice as long.
-    """
-
-    passing = frozenset({429, 502, 503, 504})
-
-    def __init__(self, attempts: int = 5, longest: float = 120.0, backoff: float = 0.5) -> None:
-        self.longest = longest
-        self.backoff = backoff
-        self._retry = Retry(
-            total=attempts - 1,
-            status_forcelist=self.passing,
-            allowed_methods=None,
-            backoff_factor=backoff,
-            backoff_max=longest,
-            backoff_jitter=backoff / 2,
-        )
-
-    def start(self) -> Retry:
-        """Return the state of a call that was not tried yet."""
-        return self._retry.new()
-
-    def pause(self, retry: Retry, answer: Answer | None) -> float:
-        """Return the seconds to wait before the next attempt.
-
-        A connection that broke is tried anew at once, the first time: it may just have been idle
-        for too long. Who answered is given time.
-        """
-        retry_after = answer.headers.get("retry-after") if answer else None
-        jitter = random.uniform(0, self.backoff / 2)  # noqa: S311 - no secret
-        least = self.backoff + jitter if answer else 0.0
-        try:
-            asked = retry.parse_retry_after(retry_after) if retry_after else 0.0
-        except (InvalidHeader, ValueError, OverflowError):
-            asked = 0.0
-        return max(asked, retry.get_backoff_time(), least)
-
-
 class _Failure:
     """Why there was no answer, without the request that a library's exception carries."""
 
     def __init__(self, kind: type[errors.ConnectionFailed], reason: str, error: Exception) -> None:
         self.kind = kind
         self.reason = reason
-        self.passing = not isinstance(error, requests.exceptions.SSLError)
+        # What a library refuses by itself, an odd proxy or a missing file, it refuses again.
+        self.passing = not isinstance(error, requests.exceptions.SSLError | ValueError) and (
+            isinstance(
+                error, requests.RequestException | HTTPError | ConnectionError | TimeoutError
+            )
+        )
 
 
 class Transport:
@@ -179,32 +85,35 @@ class Transport:
         self.limit = limit
         self.patience = patience or Patience()
         self._sleep = sleep
-        self._auth = _Bearer(tenant)
+        self._auth = Bearer(tenant.token)
         self._lock = threading.Lock()
         self._is_here = is_loopback(urlsplit(tenant.endpoint).hostname or "")
         self._proxies: dict[str, str] = {}
         if tenant.proxy:
             # By scheme: for requests that goes before what the environment says.
             self._proxies = {"http": tenant.proxy, "https": tenant.proxy}
-        self._session = _Session()
-        self._session.headers["User-Agent"] = "reinfer_nb"
-        self._session.headers["Accept"] = "application/json"
-        self._session.headers["Accept-Encoding"] = "gzip, deflate"
-        adapter = _Adapter(pool_connections=4, pool_maxsize=MOST, max_retries=0, pool_block=True)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._session = Session()
 
     def close(self) -> None:
         """Close the connections; the next request would open new ones."""
         self._session.close()
 
-    def send(self, call: Call, what: str = "", *, body: Any = None, **parts: str) -> Answer:
+    def send(
+        self,
+        call: Call,
+        what: str = "",
+        *,
+        body: Any = None,
+        stop: threading.Event | None = None,
+        **parts: str,
+    ) -> Answer:
         """Return the answer to a call, tried again as far as that may help.
 
         Args:
             call: Which.
             what: What it is about, for messages.
             body: JSON to send.
+            stop: Once set, nothing is tried again.
             **parts: What fills the call's path.
 
         Raises:
@@ -227,7 +136,7 @@ class Transport:
                 if answer.status not in self.patience.passing:
                     return answer
                 outcome = answer
-            next_try = self._spent(retry)
+            next_try = self.patience.spent(retry)
             pause = self.patience.pause(next_try, answer) if next_try else 0.0
             passing = isinstance(outcome, Answer) or outcome.passing
             if next_try is None or not passing or waited + pause > self.patience.longest:
@@ -243,13 +152,10 @@ class Transport:
                 level, "%s: %s; trying again in %.1f s (attempt %d)",
                 self.tenant.endpoint, visible(reason), pause, attempts + 1,
             )  # fmt: skip
-            self._sleep(pause)
-
-    def _spent(self, retry: Retry) -> Retry | None:
-        try:
-            return retry.increment(error=HTTPError("no usable answer"))
-        except HTTPError:
-            return None
+            if stop is None:
+                self._sleep(pause)
+            elif stop.wait(pause):
+                return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
 
     def _give_up(
         self,
@@ -403,11 +309,12 @@ class Transport:
 
 
 def _innermost(error: BaseException) -> str:
-    """Return what the deepest of the nested exceptions says."""
+    """Return what the deepest of the nested exceptions says, less the object that says it."""
     while True:
         inner = getattr(error, "reason", None) or next(
             (arg for arg in error.args if isinstance(arg, BaseException)), None
         )
         if not isinstance(inner, BaseException):
-            return str(error) or type(error).__name__
+            said = re.sub(r"^\w+\(host=.*?\): ", "", str(error))
+            return said or type(error).__name__
         error = inner

@@ -140,3 +140,51 @@ def test_a_port_that_is_taken(client: rnb.Client, capsys: pytest.CaptureFixture[
     port = client.endpoint.rpartition(":")[2]
     assert cli.main(["sandbox", "--port", port]) == 1
     assert f"port {port}" in capsys.readouterr().err
+
+
+def listed(environment: dict[str, str], command: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell command in which `$LIST` lists the sources."""
+    own = {"LIST": f"{sys.executable} -m reinfer_nb.cli list"}
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        env={**os.environ, **own, **environment},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("how", ["", "--json"])
+def test_who_has_seen_enough_ends_it_without_a_word(how: str) -> None:
+    many = pd.DataFrame({"owner": "acme", "name": [f"source-{n}" for n in range(3000)]})
+    with rnb.sandbox(many) as client:
+        assert client.sandbox is not None
+        environment = {
+            "REINFER_ENDPOINT": client.endpoint,
+            "REINFER_TOKEN": client.sandbox.tokens["admin"],
+        }
+        done = listed(environment, f"$LIST {how} | head -1")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert len(done.stdout.splitlines()) == 1
+
+
+def test_a_full_disk_is_a_line(configured: rnb.Client) -> None:
+    assert configured.sandbox is not None
+    done = listed({}, "$LIST > /dev/full")
+    assert done.returncode == 1
+    assert done.stderr == b"reinfer-nb: the output could not be written: No space left on device\n"
+
+
+def test_a_terminal_that_has_not_every_character(configured: rnb.Client) -> None:
+    configured.update_source("claims/motor-inbox", title="\u65e5\u672c")
+    done = listed({"PYTHONIOENCODING": "ascii"}, "$LIST claims")
+    assert done.returncode == 0
+    assert rb"\u65e5\u672c" in done.stdout
+
+
+@pytest.mark.parametrize("wrong", [["list", "--overwrite"], ["lab", "audits"]])
+def test_what_would_be_ignored_is_refused(
+    wrong: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(wrong) == 1
+    assert "--csv" in (said := capsys.readouterr().err) or "--folder" in said

@@ -937,3 +937,43 @@ def test_a_detached_bucket_is_null_on_the_wire() -> None:
     with tenant({("POST", path): reference("update")}) as (client, seen):
         client.update_source("acme/example", bucket_id=None)
     assert seen[0].body == {"source": {"bucket_id": None}}
+
+
+def test_a_late_answer_does_not_replace_a_newer_one() -> None:
+    kept = cache.Cache(300)
+    begun, done = threading.Event(), threading.Event()
+
+    def slow() -> pd.DataFrame:
+        begun.set()
+        done.wait(10)
+        return pd.DataFrame({"title": ["old"]})
+
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(kept.get, "all", slow)
+        begun.wait(10)
+        kept.get("all", lambda: pd.DataFrame({"title": ["new"]}), refresh=True)
+        done.set()
+        assert late.result()["title"].tolist() == ["old"]
+    assert kept.get("all", slow)["title"].tolist() == ["new"]
+
+
+@pytest.mark.parametrize("column", ["owner", "name"])
+def test_a_frame_with_a_column_twice_is_no_listing(shared: rnb.Client, column: str) -> None:
+    df = shared.sources()
+    twice = pd.concat([df, df[[column]]], axis=1)
+    with pytest.raises(rnb.InvalidInput, match="statistics takes a listing"):
+        shared.statistics(twice)
+
+
+def test_a_warning_points_at_the_line_that_asked(client: rnb.Client) -> None:
+    df = pd.DataFrame({"owner": ["claims"], "name": ["nowhere"]})
+    for ask in (client.statistics, lambda listing: client.statistics(listing, workers=2)):
+        with pytest.warns(rnb.UnreadableWarning) as caught:
+            ask(df)
+        assert caught[0].filename == __file__
+
+
+def test_dollars_in_a_title_are_no_formula(client: rnb.Client) -> None:
+    shown = client.update_source("claims/motor-inbox", title="From $5 to $10 <b>")._repr_html_()
+    assert "tex2jax_ignore mathjax_ignore" in shown
+    assert "From $5 to $10 &lt;b&gt;" in shown

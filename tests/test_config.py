@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -280,10 +281,14 @@ BROKEN: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_a_broken_file_is_named_and_its_tokens_are_not(file: Path, content: bytes) -> None:
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_named_and_its_tokens_are_not(file: Path, name: str) -> None:
+    content = BROKEN[name]
     file.write_bytes(content)
-    for action in (rnb.connect, rnb.contexts, lambda: rnb.connect(context="dev")):
+    actions: list[Callable[[], object]] = [rnb.connect, lambda: rnb.connect(context="dev")]
+    # A token that is none matters to who is to use it.
+    actions += [rnb.contexts] * (not name.startswith("token"))
+    for action in actions:
         with pytest.raises(rnb.ConfigurationError) as caught:
             action()
         assert str(file) in str(caught.value)
@@ -411,7 +416,9 @@ def test_certificates_that_are_not_verified_are_warned_of(file: Path) -> None:
     assert client._transport.tenant.verify is False
     # Who says so gets them verified, without a warning.
     assert rnb.connect(verify=True)._transport.tenant.verify is True
-    assert rnb.connect(verify="ca.pem")._transport.tenant.verify == "ca.pem"
+    bundle = str(file.with_name("ca.pem"))
+    Path(bundle).write_text("")
+    assert rnb.connect(verify=bundle)._transport.tenant.verify == bundle
 
 
 def test_certificates_are_verified_unless_told_not_to() -> None:
@@ -597,7 +604,7 @@ def test_a_bad_token_of_the_environment_is_named_and_not_shown(
 def test_a_bad_token_of_a_context_is_named_and_not_shown(file: Path, token: str) -> None:
     content = {"current_context": "dev", "contexts": [context("dev", DEV, token)]}
     file.write_text(json.dumps(content))
-    with pytest.raises(rnb.ConfigurationError, match="context 'dev'") as caught:
+    with pytest.raises(rnb.ConfigurationError, match='context "dev"') as caught:
         rnb.connect()
     assert "s3cr3t" not in str(caught.value)
 
@@ -612,3 +619,60 @@ def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
 def test_a_time_to_live_that_is_none_is_refused(cache_ttl: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match="cache_ttl is seconds"):
         rnb.connect(endpoint=DEV, token="own", cache_ttl=cache_ttl)
+
+
+@pytest.mark.parametrize("verify", ["", 0, 1, "nowhere.pem", b"ca.pem", []])
+def test_what_is_no_word_on_certificates_is_not_taken_for_no(verify: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="verify is True, False"):
+        rnb.connect(endpoint=DEV, token="own", verify=verify)
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:s3cr3t@proxy", "proxy:8080", 5, ""])
+def test_a_proxy_that_is_none_is_refused_and_not_shown(proxy: Any) -> None:
+    if proxy == "":
+        assert rnb.connect(endpoint=DEV, token="own", proxy=proxy)._transport.tenant.proxy is None
+        return
+    with pytest.raises(rnb.InvalidInput, match="proxy is a URL") as caught:
+        rnb.connect(endpoint=DEV, token="own", proxy=proxy)
+    assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.fixture
+def two_of_one(file: Path) -> dict[str, Any]:
+    """Two contexts for one endpoint, of users with other rights."""
+    two = [context("admin", DEV, "admin-token"), context("viewer", DEV, "viewer-token")]
+    content: dict[str, Any] = {"current_context": "viewer", "contexts": two}
+    file.write_text(json.dumps(content))
+    return content
+
+
+@pytest.mark.usefixtures("two_of_one")
+def test_of_two_contexts_for_an_endpoint_the_current_one_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert 'context "viewer"' in repr(rnb.connect(endpoint=DEV))
+    monkeypatch.setenv(config.CONTEXT, "admin")
+    assert 'context "admin"' in repr(rnb.connect(endpoint=DEV))
+    monkeypatch.setenv(config.ENDPOINT, DEV)
+    assert 'context "admin"' in repr(rnb.connect())
+
+
+def test_of_two_contexts_for_an_endpoint_none_is_guessed(
+    two_of_one: dict[str, Any], file: Path
+) -> None:
+    file.write_text(json.dumps(two_of_one | {"current_context": None}))
+    with pytest.raises(rnb.ConfigurationError, match=r"'admin', 'viewer'\. Say which"):
+        rnb.connect(endpoint=DEV)
+
+
+def test_a_bad_token_does_not_matter_to_who_does_not_need_it(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    two = [context("good", DEV, "own"), context("bad", PROD, "s3cr3t x")]
+    file.write_text(json.dumps({"current_context": "good", "contexts": two}))
+    assert 'context "good"' in repr(rnb.connect())
+    assert rnb.contexts()["has_token"].tolist() == [True, True]
+    monkeypatch.setenv(config.TOKEN, "bad token")
+    assert "argument" in repr(rnb.connect(endpoint=DEV, token="own"))
+    with rnb.sandbox() as client:
+        assert len(client.projects()) == 4

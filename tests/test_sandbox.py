@@ -901,10 +901,11 @@ def test_a_database_file_survives_a_restart(tmp_path: Path) -> None:
         client.update_source("claims/motor-inbox", title="Motor")
         client.delete_source("claims/test")
         before, tokens = client.sources(), box_of(client).tokens
+    data = pd.DataFrame({"owner": ["acme"], "name": ["a"]})
+    with pytest.raises(rnb.InvalidInput, match="holds a sandbox already"):
+        rnb.sandbox(data, database=file).start()
     for database in (file, str(file)):
-        # It is opened as it is, whatever data is given.
-        data = pd.DataFrame({"owner": ["acme"], "name": ["a"]})
-        with rnb.sandbox(data, database=database) as client:
+        with rnb.sandbox(database=database) as client:
             pd.testing.assert_frame_equal(client.sources(), before)
             assert client.source(made.id) == made
             assert client.projects()["name"].tolist() == [
@@ -1088,3 +1089,40 @@ def test_updates_of_different_fields_at_once_are_both_there(lasting: rnb.Client)
     )  # fmt: skip
     assert (source.should_translate, source.sensitive_properties) == (True, ("a",))
     assert (source.email_transform_version, source.bucket_id) == (9, None)
+
+
+def test_a_start_that_fails_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: object) -> rnb.Client:
+        raise rnb.ConfigurationError
+
+    # The module, in whose place the package has its function.
+    monkeypatch.setattr(sys.modules["reinfer_nb.sandbox"], "connect", refuse)
+    box = rnb.sandbox()
+    before = set(threading.enumerate())
+    with pytest.raises(rnb.ConfigurationError):
+        box.start()
+    assert repr(box) == "<Sandbox, not running>"
+    assert not [t for t in set(threading.enumerate()) - before if "sandbox" in t.name]
+    with pytest.raises(rnb.InvalidInput, match="cache_ttl"):
+        rnb.sandbox(cache_ttl=-1)
+
+
+def test_a_host_without_a_port_is_this_one(client: rnb.Client) -> None:
+    token = {"Authorization": f"Bearer {box_of(client).tokens['admin']}"}
+    answer = requests.get(
+        f"{client.endpoint}/auth/user", headers=token | {"Host": "localhost"}, timeout=5
+    )
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("database", ["/proc/x.db", "/"])
+def test_a_place_for_no_file_is_said(database: str) -> None:
+    with pytest.raises(rnb.FileProblem, match="database"):
+        rnb.sandbox(database=database).start()
+
+
+def test_data_of_a_frame_with_a_column_twice_is_refused(shared: rnb.Client) -> None:
+    df = shared.sources()
+    for odd in (pd.concat([df, df[["title"]]], axis=1), df.rename(columns={"title": 0})):
+        with pytest.raises(rnb.InvalidInput, match="a column twice, or one whose name is no text"):
+            rnb.sandbox(odd).start()

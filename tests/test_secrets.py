@@ -20,8 +20,9 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import config
 from reinfer_nb.client import Client
+from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Hidden, Token
-from reinfer_nb.transport import Patience, Transport
+from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
 
 SENTINEL = "sentinel-c0ffee-token"

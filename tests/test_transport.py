@@ -24,6 +24,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
@@ -32,7 +33,8 @@ import reinfer_nb as rnb
 from reinfer_nb import config, errors, operations, transport
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.transport import Patience, Transport
+from reinfer_nb.patience import Patience
+from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
 
 TOKEN = "token-of-these-tests"
@@ -317,7 +319,7 @@ def test_an_idle_connection_that_was_closed_goes_unnoticed(
         client.source("acme/support")
         server.settle()
         body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
-        parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
+        parts: dict[str, Any] = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
         assert client._transport.send(call, body=body, **parts).attempts == 1
         client.source("acme/support")
         assert server.methods == ["GET", call.method, "GET"]
@@ -334,7 +336,7 @@ def test_a_connection_that_closes_under_a_request_is_replaced(
         client = reach(server.endpoint)
         client.source("acme/support")
         body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
-        parts = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
+        parts: dict[str, Any] = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
         assert client._transport.send(call, body=body, **parts).ok
         assert server.methods == ["GET", call.method]
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
@@ -897,7 +899,10 @@ def test_eight_threads_get_each_its_own_answers(
     shared: rnb.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    names = [f"{owner}/{name}" for owner, name in shared.sources()[["owner", "name"]].values]
+    names = [
+        f"{owner}/{name}"
+        for owner, name in shared.sources()[["owner", "name"]].itertuples(index=False)
+    ]
 
     def ask(which: str) -> str:
         return shared.source(which).full_name
@@ -1042,3 +1047,51 @@ def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reac
             with pytest.raises(KeyboardInterrupt):
                 client.source("acme/support")
         assert within(5, lambda: client.source("acme/support")).title == "Support"
+
+
+def test_a_conflict_stays_one_when_nobody_can_say_with_what(reach: Reach) -> None:
+    with Scripted(no(409), no(500)) as server, pytest.raises(rnb.Conflict) as caught:
+        reach(server.endpoint).create_source("acme/support", title="Support")
+    assert caught.value.existing is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "other"},
+        {"id": "18ba5ce699f8da1f", "owner": "other", "name": "support"},
+        {"id": "", "owner": "acme", "name": "support"},
+        {"id": "../evil", "owner": "acme", "name": "support"},
+    ],
+    ids=str,
+)
+def test_a_delete_takes_only_what_was_asked_for(reach: Reach, told: dict[str, str]) -> None:
+    with Scripted(reply({"source": told, "status": "ok"})) as server:
+        with pytest.raises(rnb.ProtocolError, match="Nothing was deleted"):
+            reach(server.endpoint).delete_source("acme/support")
+        assert server.methods == ["GET"]
+
+
+def test_counting_that_failed_leaves_nobody_waiting(reach: Reach) -> None:
+    limited = Step(no(429, Retry_After="60"))
+    with Scripted(limited, limited, limited, no(500), repeat=True) as server:
+        waiting = reach(server.endpoint, attempts=9, sleep=time.sleep)
+        df = pd.DataFrame({"owner": "acme", "name": [f"s{number}" for number in range(4)]})
+        with pytest.raises(rnb.ServerError):
+            waiting.statistics(df, workers=4, progress=False)
+        ended = time.monotonic() + 5
+        while any("statistics" in thread.name for thread in threading.enumerate()):
+            assert time.monotonic() < ended
+            time.sleep(0.01)
+
+
+def test_what_a_library_refuses_by_itself_is_not_tried_again(
+    reach: Reach, naps: list[float], tmp_path: Path
+) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("")
+    client = reach("https://127.0.0.1:9", verify=str(bundle))
+    bundle.unlink()
+    with pytest.raises(rnb.ConnectionFailed):
+        client.me()
+    assert naps == []

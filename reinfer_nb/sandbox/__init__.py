@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
@@ -50,10 +51,11 @@ def sandbox(
         cache_ttl: As for `connect`, of the client that `with` gives.
 
     Raises:
-        InvalidInput: An argument cannot be what it should be, or `data` has the same id or name
-            twice.
-        ConfigurationError: The extra "sandbox" is not installed, or the port is taken.
-        FileProblem: The database is not a sandbox's; it is left as it is.
+        InvalidInput: An argument cannot be what it should be. When it is started: `data` has the
+            same id or name twice, or the database has sources of its own.
+        ConfigurationError: When it is started: the extra "sandbox" is not installed, or the port
+            is taken.
+        FileProblem: When it is started: the database is not a sandbox's; it is left as it is.
     """
     return Sandbox(data, database=database, port=port, cache_ttl=cache_ttl)
 
@@ -63,7 +65,7 @@ class Sandbox:
 
     Attributes:
         tokens: A token of a user who may do everything, under "admin", and of one who may only
-            look, and not at everything, under "viewer". New ones at each start.
+            look, and not at everything, under "viewer". New ones for each sandbox.
     """
 
     def __init__(
@@ -76,6 +78,7 @@ class Sandbox:
     ) -> None:
         if type(port) is not int or not 0 <= port < 2**16:
             raise InvalidInput(f"port is a number from 0 to 65535, not {shown(port)}.")
+        checked_ttl(cache_ttl)
         self._data = data
         self._database = None if database is None else Path(database)
         self._port = port
@@ -93,9 +96,13 @@ class Sandbox:
         self._server = self._served()
         # Not left running when the process ends without `stop`.
         atexit.register(self.stop)
-        self._client = connect(
-            endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self._cache_ttl
-        )
+        try:
+            self._client = connect(
+                endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self._cache_ttl
+            )
+        except BaseException:
+            self.stop()
+            raise
         self._client.sandbox = self
         return self._client
 

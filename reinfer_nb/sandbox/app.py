@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
@@ -123,7 +124,8 @@ class Door:
                 ]  # fmt: skip
             await send(message)
 
-        host = headers.get(b"host", b"").decode("latin-1").rpartition(":")[0]
+        # Less the port, if one is given.
+        host = re.sub(r":\d*$", "", headers.get(b"host", b"").decode("latin-1"))
         app: ASGIApp
         if host.lower() not in self._hosts:
             app = error(400, "This server does not go by that name.")

@@ -14,7 +14,7 @@ from reinfer_nb.sandbox.app import Asked, build
 from reinfer_nb.sandbox.store import Store
 
 HOST = "127.0.0.1"
-HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]"})
+HOSTS = frozenset({"127.0.0.1", "localhost"})
 # Requests that are remembered.
 _LOGGED = 200_000
 

@@ -65,10 +65,10 @@ class Store:
         self, database: Path | None = None, rows: Iterable[Mapping[str, Any]] | None = None
     ) -> None:
         fresh = database is None or _is_fresh(database)
+        if rows is not None and not fresh:
+            raise Refused(f"{database} holds a sandbox already, which keeps what it has")
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(
-            database or ":memory:", isolation_level=None, check_same_thread=False
-        )
+        self._db = _opened(database)
         try:
             if database is not None:
                 self._db.execute("PRAGMA journal_mode = WAL")
@@ -266,7 +266,9 @@ def _completed(row: Mapping[str, Any], now: str) -> tuple[dict[str, Any], int]:
     source = _defaults() | {"id": secrets.token_hex(8), "created_at": now, "updated_at": now}
     source |= {"last_modified": given.get("updated_at", now)} | given
     comments = source.pop("num_comments", 0)
-    if type(comments) is not int:
+    if isinstance(comments, float) and comments.is_integer():
+        comments = int(comments)
+    if type(comments) is not int or comments < 0:
         raise Refused(f"num_comments of {source['owner']}/{source['name']} is no number")
     return source, comments
 
@@ -290,12 +292,23 @@ def _text(moment: datetime) -> str:
     return moment.isoformat(timespec="microseconds")
 
 
+def _opened(database: Path | None) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(database or ":memory:", isolation_level=None, check_same_thread=False)
+        db.execute("PRAGMA schema_version")
+    except sqlite3.Error as error:
+        raise FileProblem(f"{database} cannot be a database: {error}.") from None
+    return db
+
+
 def _files(database: Path) -> list[Path]:
     return [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
 
 
 def _is_fresh(database: Path) -> bool:
     """Whether there is nothing yet at a path; raise `FileProblem` where there is something else."""
+    if database.is_dir():
+        raise FileProblem(f"{database} is a folder; give the name of a database file in it.")
     if not database.parent.is_dir():
         raise FileProblem(f"There is no folder {database.parent} to keep {database.name} in.")
     if not database.exists() or (database.is_file() and not database.stat().st_size):
