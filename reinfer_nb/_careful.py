@@ -70,4 +70,6 @@ def _column(value_type: type[ValueType], values: list[Any]) -> Any:
 
 def _plain(values: list[Any]) -> Any:
     column = typed(values)
-    return column if isinstance(column, pa.Array) else lambda: values
+    # Of whole numbers beside fractions only the whole listing tells whether all are numbers.
+    plain = isinstance(column, pa.Array) and column.type != pa.float64()
+    return column if plain else lambda: values

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reinfer_nb import _arrow, _careful, checks, frames, wire
@@ -329,6 +329,8 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(WELL | ODD | JSON_VALUES, max_size=6), st.sampled_from([1, 2, 1000]))
+@example([{"x": 0, "_kind": None}, None, {"x": 0.0}, {"x": "a"}], 1000)
+@example([{"x": 0}, {"x": 0.5}, {"x": "a"}], 2)
 def test_both_ways_agree(rows: list[Any], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
