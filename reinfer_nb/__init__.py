@@ -8,8 +8,8 @@
 Everything public is named here.
 """
 
-from importlib import metadata
-from typing import Any
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.client import Client
 from reinfer_nb.config import contexts
@@ -33,9 +33,11 @@ from reinfer_nb.errors import (
     UnreadableWarning,
     ValidationFailed,
 )
-from reinfer_nb.export import read_csv, to_csv
 from reinfer_nb.models import Bucket, Project, Source, User
 from reinfer_nb.sandbox import Sandbox, sandbox
+
+if TYPE_CHECKING:
+    from reinfer_nb.export import read_csv, to_csv
 
 __all__ = [
     "AnswerError",
@@ -69,7 +71,17 @@ __all__ = [
 ]
 
 
+# Imported when first used.
+_LATER = {"read_csv": "reinfer_nb.export", "to_csv": "reinfer_nb.export"}
+
+
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return metadata.version("reinfer_nb")
+    if name in _LATER:
+        return globals().setdefault(name, getattr(import_module(_LATER[name]), name))
     raise AttributeError(f"module 'reinfer_nb' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

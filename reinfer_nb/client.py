@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
-from reinfer_nb import checks, errors, frames, operations, wire
+from reinfer_nb import checks, errors, operations, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.concurrency import checked_workers, side_by_side
-from reinfer_nb.frames import is_missing
+from reinfer_nb.fields import is_missing
 from reinfer_nb.identity import is_ours, is_what_was_asked
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
 from reinfer_nb.operations import Call
@@ -365,6 +365,8 @@ class Client:
         return self._cache.get((call.path, project), fetch, refresh=refresh)
 
     def _frame(self, answer: Answer, key: str, model: type) -> pd.DataFrame:
+        from reinfer_nb import frames
+
         answer.check_status()
         try:
             envelope, frame = frames.from_listing(answer.body, key=key, model=model)

@@ -25,9 +25,8 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_reader
 from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.fields import Moment, Names, ValueType
+from reinfer_nb.fields import Moment, Names, ValueType, is_missing
 from reinfer_nb.files import written_whole
-from reinfer_nb.frames import is_missing
 from reinfer_nb.text import listed, shown, visible
 
 

@@ -363,3 +363,13 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
             problems.append(f"{field.wire} is {error}: {shown(value)}")
     values["extra"] = {name: value for name, value in data.items() if name not in known}
     return values, problems
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
+    )

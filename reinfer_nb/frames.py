@@ -7,7 +7,6 @@ time. Knows nothing of HTTP.
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +20,7 @@ import pyarrow as pa
 from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
-from reinfer_nb.fields import ValueType, fields_of
+from reinfer_nb.fields import ValueType, fields_of, is_missing
 from reinfer_nb.models import Source, column_of_unknown
 from reinfer_nb.text import counted, listed, shown
 
@@ -113,16 +112,6 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
                     f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."
                 ) from None
     return rows
-
-
-def is_missing(value: object) -> bool:
-    """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
-    return (
-        value is None
-        or value is pd.NA
-        or value is pd.NaT
-        or (isinstance(value, float) and math.isnan(value))
-    )
 
 
 def _parts(text: memoryview, model: type) -> list[Columns]:

@@ -7,7 +7,6 @@ the product's reference page and of the vendor's command-line client `re` 0.39.1
 
 from __future__ import annotations
 
-import html
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -92,6 +91,8 @@ class Record:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self._shown().items())})"
 
     def _repr_html_(self) -> str:
+        import html
+
         rows = "".join(
             f"<tr><th style='text-align:left'>{html.escape(visible(name))}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"

@@ -5,7 +5,6 @@ Knows nothing of sources or HTTP; everything that prints a foreign text goes thr
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 
@@ -46,6 +45,8 @@ def shown(value: object, limit: int = 80) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
     """Return the one of `words` that `word` was probably meant to be, if any is close."""
+    import difflib
+
     candidates = {candidate.lower(): candidate for candidate in words}
     close = difflib.get_close_matches(word.lower().lstrip("_"), candidates, n=1, cutoff=0.7)
     return candidates[close[0]] if close else None

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NoReturn
-
-import msgspec
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from reinfer_nb.text import shown
+
+if TYPE_CHECKING:
+    import msgspec
 
 # How writers of JSON begin a listing; and where one may be cut, which a text may look like too.
 _BEGIN = (
@@ -109,8 +110,11 @@ def elements(text: bytes | memoryview) -> list[msgspec.Raw]:
     Raises:
         Irregular: It is no list once it stands in brackets.
     """
+    # Only listings need it, and only odd ones: not worth the time of every import.
+    import msgspec
+
     try:
-        return _ELEMENTS.decode(b"".join((b"[", text, b"]")))
+        return msgspec.json.decode(b"".join((b"[", text, b"]")), type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError):
         raise Irregular from None
 
@@ -130,6 +134,3 @@ def split(body: bytes, key: str) -> tuple[dict[str, Any], list[Any] | None]:
     if rows is not None and not isinstance(rows, list):
         raise Malformed(f"{key} is a {type(rows).__name__} where a list was due")
     return whole, rows
-
-
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])

@@ -195,5 +195,14 @@ def test_importing_loads_nothing_that_is_not_needed_yet() -> None:
     loaded = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     ).stdout.split()
-    for heavy in ("starlette", "uvicorn", "ipywidgets", "IPython", "matplotlib", "tqdm", "sqlite3"):
+    for heavy in (
+        "starlette",
+        "uvicorn",
+        "ipywidgets",
+        "IPython",
+        "matplotlib",
+        "tqdm",
+        "sqlite3",
+        "msgspec",
+    ):
         assert heavy not in loaded
