@@ -104,9 +104,16 @@ def page(width: int = 1280, height: int = 900) -> Iterator[Page]:
             browser.close()
 
 
+def open_notebook(tab: Page, address: str, path: str) -> None:
+    """Open a notebook, and wait until it is there and its kernel is ready."""
+    tab.goto(f"{address}/lab/tree/{path}")
+    # By its role: some of JupyterLab's texts are there and hidden.
+    tab.get_by_role("button", name="Run this cell and advance").wait_for(timeout=60_000)
+    tab.get_by_text("| Idle").wait_for(timeout=60_000)
+
+
 def run_all_cells(tab: Page, cells: int) -> None:
     """Run the open notebook, which has so many cells of code, from top to bottom."""
-    tab.get_by_text("| Idle").wait_for(timeout=60_000)
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     tab.get_by_text(f"[{cells}]:").first.wait_for(timeout=120_000)

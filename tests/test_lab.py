@@ -78,8 +78,7 @@ def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) ->
 @needs_chromium
 def test_the_quickstart_runs_in_a_browser(tmp_path: Path) -> None:
     with browser.jupyterlab(tmp_path) as (address, _), browser.page() as tab:
-        tab.goto(f"{address}/lab/tree/{lab.FOLDER}/01-quickstart.ipynb")
-        tab.get_by_text("Quickstart").first.wait_for(timeout=60_000)
+        browser.open_notebook(tab, address, f"{lab.FOLDER}/01-quickstart.ipynb")
         browser.run_all_cells(tab, cells=19)
         tab.get_by_text("130 rows").first.wait_for(state="attached")
         assert (tmp_path / lab.FOLDER / "stale-sources.csv").is_file()

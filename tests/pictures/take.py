@@ -20,8 +20,7 @@ def quickstart() -> None:
         browser.jupyterlab(Path(folder), "--sandbox") as (address, _),
         browser.page() as tab,
     ):
-        tab.goto(f"{address}/lab/tree/reinfer-notebooks/01-quickstart.ipynb")
-        tab.get_by_text("Quickstart").first.wait_for(timeout=60_000)
+        browser.open_notebook(tab, address, "reinfer-notebooks/01-quickstart.ipynb")
         browser.run_all_cells(tab, cells=19)
         # The listing in the middle, the files at the side out of the way.
         tab.keyboard.press("Control+b")
