@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-# Beyond it a double no longer tells neighbouring whole numbers apart.
-_EXACT = 2**53
+from reinfer_nb.fields import EXACT, INT64
 
 
 @dataclass
@@ -49,9 +48,9 @@ def typed(values: list[Any]) -> pa.Array | list[Any]:
     if kinds == {bool}:
         return pa.array(values, pa.bool_())
     numbers = [value for value in values if type(value) is int]
-    if kinds == {int} and all(-(2**63) <= number < 2**63 for number in numbers):
+    if kinds == {int} and all(number in INT64 for number in numbers):
         return pa.array(values, pa.int64())
-    if kinds <= {int, float} and all(-_EXACT <= number <= _EXACT for number in numbers):
+    if kinds <= {int, float} and all(number in EXACT for number in numbers):
         return pa.array(values, pa.float64())
     return values
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.fields import Flag, Moment, Text, ValueType, Whole, fields_of
+from reinfer_nb.fields import INT64, Flag, Moment, Text, ValueType, Whole, fields_of
 from reinfer_nb.models import Source
 
 BOM = b"\xef\xbb\xbf"
@@ -117,4 +117,4 @@ def reads_as(text: str) -> str:
 
 def fits(text: str) -> bool:
     """Whether digits are a whole number of 64 bits."""
-    return len(text) <= 20 and -(2**63) <= int(text) < 2**63
+    return len(text) <= 20 and int(text) in INT64

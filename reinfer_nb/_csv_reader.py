@@ -13,15 +13,13 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb._csv_cells import BOM, FLAGS, NUMBERS, SEPARATORS, WHOLE, fits, reads_as, unguarded
-from reinfer_nb.fields import Flag, Moment, Names, Text, ValueType, Whole
+from reinfer_nb.fields import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown, visible
 
 # The first record of a CSV, and what in it stands between quotes.
 _RECORD = re.compile(r'(?:[^"\r\n]|"(?:[^"]|"")*")*')
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 _WORKBOOK = b"PK\x03\x04"
-# Beyond it a double no longer tells neighbouring whole numbers apart.
-_EXACT = 2**53
 
 
 class NoCSV(ValueError):
@@ -141,7 +139,7 @@ def _dtype_by(kinds: set[str], texts: list[str | None]) -> Any:
         return Moment.dtype
     if kinds and kinds <= {"whole", "number"}:
         wholes = [int(text) for text in texts if text is not None and WHOLE.fullmatch(text)]
-        if all(-_EXACT <= whole <= _EXACT for whole in wholes):
+        if all(whole in EXACT for whole in wholes):
             return NUMBERS
     return Text.dtype
 

@@ -31,7 +31,9 @@ _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
-_INT64 = range(-(2**63), 2**63)
+INT64 = range(-(2**63), 2**63)
+# Whole numbers that a double tells from their neighbours.
+EXACT = range(-(2**53), 2**53 + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Whole(ValueType):
         # 3.0 is a whole number in JSON, which does not tell the two apart.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool) or value not in _INT64:
+        if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
             raise ValueError("not a whole number of 64 bits")
         return value
 
@@ -166,7 +168,7 @@ class Whole(ValueType):
     def check(cls, value: Any, /) -> int:
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
             raise cls.refuse(value)
-        if int(value) not in _INT64:
+        if int(value) not in INT64:
             raise ValueError(f"must fit into 64 bits, which {shown(value)} does not")
         return int(value)
 
