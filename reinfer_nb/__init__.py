@@ -23,11 +23,13 @@ from reinfer_nb.errors import (
     FileProblem,
     InsecureWarning,
     InvalidInput,
+    Moved,
     NotFound,
     PermissionDenied,
     ProtocolError,
     RateLimited,
     ReinferError,
+    RestoredWarning,
     ServerError,
     Timeout,
     UnreadableWarning,
@@ -38,6 +40,8 @@ from reinfer_nb.sandbox import Sandbox, sandbox
 
 if TYPE_CHECKING:
     from reinfer_nb.export import read_csv, to_csv
+    from reinfer_nb.restoring import restore
+    from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
     "AnswerError",
@@ -50,12 +54,14 @@ __all__ = [
     "FileProblem",
     "InsecureWarning",
     "InvalidInput",
+    "Moved",
     "NotFound",
     "PermissionDenied",
     "Project",
     "ProtocolError",
     "RateLimited",
     "ReinferError",
+    "RestoredWarning",
     "Sandbox",
     "ServerError",
     "Source",
@@ -65,14 +71,29 @@ __all__ = [
     "ValidationFailed",
     "connect",
     "contexts",
+    "create_form",
+    "delete_form",
+    "explore",
+    "login",
     "read_csv",
+    "restore",
     "sandbox",
     "to_csv",
+    "update_form",
 ]
 
 
 # Imported when first used.
-_LATER = {"read_csv": "reinfer_nb.export", "to_csv": "reinfer_nb.export"}
+_LATER = {
+    "create_form": "reinfer_nb.widgets",
+    "delete_form": "reinfer_nb.widgets",
+    "explore": "reinfer_nb.widgets",
+    "login": "reinfer_nb.widgets",
+    "read_csv": "reinfer_nb.export",
+    "restore": "reinfer_nb.restoring",
+    "to_csv": "reinfer_nb.export",
+    "update_form": "reinfer_nb.widgets",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
 from reinfer_nb import checks, errors, operations, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
-from reinfer_nb.concurrency import checked_workers, side_by_side
-from reinfer_nb.fields import is_missing
+from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_ours, is_what_was_asked
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
 from reinfer_nb.operations import Call
-from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
@@ -101,12 +101,9 @@ class Client:
         Warns:
             UnreadableWarning: Something could not be understood and is missing.
         """
-        if project is None:
-            return self._listing(operations.LIST, "sources", Source, refresh=refresh)
-        project = checks.project_name(project)
-        return self._listing(
-            operations.LIST_PROJECT, "sources", Source, refresh=refresh, project=project
-        )
+        call = operations.LIST if project is None else operations.LIST_PROJECT
+        name = None if project is None else checks.project_name(project)
+        return self._listing(call, "sources", Source, refresh=refresh, project=name)
 
     def projects(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the projects that the token may see.
@@ -161,7 +158,11 @@ class Client:
         return self._record(answer, "source", Source)
 
     def statistics(
-        self, df: pd.DataFrame, *, workers: int = 16, progress: bool = True
+        self,
+        df: pd.DataFrame,
+        *,
+        workers: int = 16,
+        progress: bool | Callable[[int, int], object] = True,
     ) -> pd.DataFrame:
         """Return a listing with the number of comments of each source, asked side by side.
 
@@ -172,7 +173,8 @@ class Client:
         Args:
             df: A listing, or any part of one; its columns `owner` and `name` are used.
             workers: Requests under way at once, up to 32.
-            progress: Show a progress bar.
+            progress: Show a progress bar; or a function to call with how many are done, and of how
+                many. What it raises ends the counting.
 
         Returns:
             A copy of `df` with a column `num_comments` (`Int64`), missing where the tenant says
@@ -185,49 +187,35 @@ class Client:
         Warns:
             UnreadableWarning: Some sources could not be counted; the message names them.
         """
-        names = _full_names(df)
-        workers = checked_workers(workers)
-        counts: dict[str, int | None] = {}
-        uncounted = []
-        results = side_by_side(
-            self._count,
-            sorted(set(names)),
-            workers=workers,
-            label="statistics",
-            unit="source",
-            progress=progress,
-        )
-        for name, count in results:
-            counts[name] = count if isinstance(count, int) else None
-            if not isinstance(count, int):
-                uncounted.append(f"{name or 'one without a name'} ({count})")
-        if uncounted:
-            errors.warn(
-                f"{counted(len(uncounted), 'source')} could not be counted: {listed(uncounted)}",
-                errors.UnreadableWarning,
-            )
-        column = pd.array([counts[name] for name in names], dtype="Int64")
-        return df.assign(num_comments=column)
+        from reinfer_nb import counting
 
-    def _count(self, which: str, stop: threading.Event) -> int | str:
-        """Return the comments of a source, or why that cannot be told of this one."""
-        try:
-            project, name = checks.full_name(which)
-        except errors.InvalidInput:
-            return "not a name this toolkit can ask for"
+        return counting.with_comments(self, df, workers=workers, progress=progress)
+
+    def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
+        """Return how many comments a source has.
+
+        >>> client.count_comments("claims/motor-inbox")
+        19640
+
+        Args:
+            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
+            stop: Once set, a request that failed is not tried again.
+
+        Raises:
+            InvalidInput: `which` is neither.
+            NotFound: There is no such source, or none that the token may see.
+        """
+        full_name = self._full_name(which)
+        project, name = checks.source_name(full_name)
         answer = self._transport.send(
             operations.STATISTICS,
-            which,
+            full_name,
             body={"comment_filter": {}},
             stop=stop,
             project=project,
             name=name,
         )
-        try:
-            content = answer.envelope()
-        except (errors.NotFound, errors.PermissionDenied) as error:
-            return f"{error.status}"
-        statistics = content.get("statistics")
+        statistics = answer.envelope().get("statistics")
         count = statistics.get("num_comments") if isinstance(statistics, dict) else None
         if type(count) is not int or not 0 <= count < 2**63:
             raise answer.broken("without a number of comments")
@@ -252,8 +240,34 @@ class Client:
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
         """
+        return self._created(full_name, checks.settings("create", settings))
+
+    def recreate_source(self, source: Source, /) -> Source:
+        """Create a source again with the settings it had, and return it as the tenant made it.
+
+        >>> gone = client.delete_source("claims/motor-inbox")
+        >>> client.recreate_source(gone).title
+        'Motor claims inbox'
+
+        It gets a new id, and has no comments: nothing brings those back.
+
+        Args:
+            source: What `delete_source` returned. Its settings are sent as the tenant had them,
+                also where `create_source` would refuse them.
+
+        Raises:
+            InvalidInput: Its name cannot be one; nothing was sent.
+            Conflict: There is a source of that name; `existing` holds it.
+            PermissionDenied: The token is not a sources admin of that project.
+        """
+        body = source.to_wire()
+        settings = {f.wire for f in fields_of(Source) if f.may("create")}
+        return self._created(
+            source.full_name, {name: value for name, value in body.items() if name in settings}
+        )
+
+    def _created(self, full_name: str, body: Mapping[str, Any]) -> Source:
         project, name = checks.full_name(full_name)
-        body = checks.settings("create", settings)
         begin = time.monotonic()
         with self._writing():
             answer = self._transport.send(
@@ -284,9 +298,7 @@ class Client:
             PermissionDenied: The token is not a sources admin of that project.
         """
         body = checks.settings("update", settings)
-        if checks.is_id(which):
-            which = self.source(which)
-        full_name = which.full_name if isinstance(which, Source) else which
+        full_name = self._full_name(which)
         project, name = checks.source_name(full_name)
         with self._writing():
             answer = self._transport.send(
@@ -294,20 +306,26 @@ class Client:
             )
         return self._record(answer, "source", Source)
 
-    def delete_source(self, which: str | Source, /) -> Source:
+    def delete_source(
+        self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
+    ) -> Source:
         """Delete a source with all its comments, for good, and return it as it last was.
 
         >>> client.delete_source("claims/motor-inbox").title
         'Motor claims inbox'
 
-        Nothing brings the comments back. The settings are in what is returned.
+        Nothing brings the comments back. The settings are in what is returned, for
+        `recreate_source`.
 
         Args:
             which: "project/name", an id, or a `Source`; a `Source` is deleted by its id, so
                 never another one that has its name by now.
+            restore_file: A new file to write the settings to before anything is deleted, from
+                which `restore` makes the source again.
 
         Raises:
             InvalidInput: `which` is none of those; nothing was sent.
+            FileProblem: The file exists or could not be written; nothing was deleted.
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
         """
@@ -319,6 +337,10 @@ class Client:
                 f"Nothing was deleted: asked for {asked}, {self.endpoint} told of "
                 f"{shown(source.full_name)} with the id {shown(source.id)}."
             )
+        if restore_file is not None:
+            from reinfer_nb import restoring
+
+            restoring.keep(source, self.endpoint, restore_file)
         with self._writing():
             answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
         try:
@@ -330,6 +352,11 @@ class Client:
         return source
 
     # Inside
+
+    def _full_name(self, which: str | Source) -> str:
+        if checks.is_id(which):
+            which = self.source(which)
+        return which.full_name if isinstance(which, Source) else which
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -350,10 +377,8 @@ class Client:
         project: str | None = None,
     ) -> pd.DataFrame:
         def fetch() -> pd.DataFrame:
-            if project is None:
-                answer = self._transport.send(call)
-            else:
-                answer = self._transport.send(call, project, project=project)
+            parts: dict[str, Any] = {} if project is None else {"project": project}
+            answer = self._transport.send(call, project or "", **parts)
             frame = self._frame(answer, key, model)
             frame.attrs = {
                 "endpoint": self.endpoint,
@@ -390,19 +415,3 @@ class Client:
         except errors.ReinferError:
             # That the name is taken is the news; who has it could not be found out.
             return None
-
-
-def _full_names(df: object) -> list[str]:
-    if (
-        not isinstance(df, pd.DataFrame)
-        or list(df.columns).count("owner") != 1
-        or list(df.columns).count("name") != 1
-    ):
-        raise errors.InvalidInput(
-            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
-            "client.sources() returns."
-        )
-    return [
-        "" if is_missing(owner) or is_missing(name) else f"{owner}/{name}"
-        for owner, name in zip(df["owner"], df["name"], strict=True)
-    ]

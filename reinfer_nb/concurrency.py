@@ -31,7 +31,7 @@ def side_by_side(
     workers: int,
     label: str,
     unit: str,
-    progress: bool,
+    progress: bool | Callable[[int, int], object],
 ) -> Iterator[tuple[_Item, _Result]]:
     """Yield each item with what work made of it, as they are done.
 
@@ -41,11 +41,11 @@ def side_by_side(
         workers: How many at once.
         label: What the progress bar calls the work.
         unit: What it calls an item.
-        progress: Whether to show it.
+        progress: Whether to show it; or what to call with how many are done, and of how many.
 
     Raises:
-        Exception: What `work` raised first. As with Ctrl-C, items not begun are dropped then,
-            and nobody waits for those under way, which are told to stop.
+        Exception: What `work` raised first, or `progress`. As with Ctrl-C, items not begun are
+            dropped then, and nobody waits for those under way, which are told to stop.
     """
     if not items:
         return
@@ -55,9 +55,17 @@ def side_by_side(
     pool = ThreadPoolExecutor(workers, f"reinfer_nb-{label}")
     try:
         futures = {pool.submit(work, item, stop): item for item in items}
-        done = as_completed(futures)
-        for future in tqdm(done, total=len(futures), desc=label, unit=unit, disable=not progress):
+        bar = tqdm(
+            as_completed(futures),
+            total=len(futures),
+            desc=label,
+            unit=unit,
+            disable=progress is not True,
+        )
+        for done, future in enumerate(bar, 1):
             yield futures[future], future.result()
+            if callable(progress):
+                progress(done, len(futures))
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Which tenant, and as whom: endpoint and token from arguments, environment or contexts file.
+"""Which tenant, and as whom: from arguments, a login, the environment, contexts or the keyring.
 
 A token is only ever taken together with the endpoint it belongs to. Knows nothing of requests.
 """
@@ -6,31 +6,48 @@ A token is only ever taken together with the endpoint it belongs to. Knows nothi
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
-import pandas as pd
-
+from reinfer_nb import keyring_store
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
+from reinfer_nb.re_contexts import Context, contexts, contexts_file, read_contexts
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.text import listed, nearest, shown, visible
 
+__all__ = [
+    "CONTEXT",
+    "ENDPOINT",
+    "LOGIN",
+    "TOKEN",
+    "Context",
+    "Tenant",
+    "checked_endpoint",
+    "contexts",
+    "contexts_file",
+    "forget_login",
+    "is_loopback",
+    "logged_in",
+    "read_contexts",
+    "remember_login",
+    "resolve",
+    "tenant_at",
+]
+
 ENDPOINT, TOKEN, CONTEXT = "REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"
+LOGIN = "login"
 _ARGUMENT, _VARIABLE = "argument", f"environment variable {TOKEN}"
 
 WAYS = f"""\
 Say which tenant to use, in one of these ways:
   1. rnb.connect(endpoint="https://cloud.uipath.com/<org>/<tenant>/reinfer_", token=...)
-  2. the environment variables {ENDPOINT} and {TOKEN}
-  3. a context of the vendor's client `re` (re config add ...), by rnb.connect(context=...),
+  2. rnb.login(), a form for the notebook
+  3. the environment variables {ENDPOINT} and {TOKEN}
+  4. a context of the vendor's client `re` (re config add ...), by rnb.connect(context=...),
      by {CONTEXT}, or as its current context; the file is {{contexts}}
-  4. nothing of your own: `with rnb.sandbox() as client:` is a practice tenant"""
+  5. nothing of your own: `with rnb.sandbox() as client:` is a practice tenant"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,16 +69,25 @@ class Tenant:
     proxy: Hidden | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """An entry of the contexts file of the vendor's client."""
+# The tenant logged in to: by nobody but a form, and for this process only.
+_session: dict[str, Tenant] = {}
 
-    name: str
-    endpoint: str
-    token: Token | None
-    verify: bool = True
-    proxy: Hidden | None = None
-    current: bool = False
+
+def logged_in() -> Tenant | None:
+    """Return the tenant that was logged in to in this session, if any."""
+    return _session.get(LOGIN)
+
+
+def remember_login(tenant: Tenant) -> Tenant:
+    """Use a tenant wherever none is named, from now on in this process, and return it."""
+    _session[LOGIN] = replace(tenant, token_from=LOGIN)
+    return _session[LOGIN]
+
+
+def forget_login(tenant: Tenant | None = None) -> None:
+    """Forget who is logged in; where a tenant is given, only if it is that one."""
+    if tenant is None or tenant is logged_in():
+        _session.pop(LOGIN, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +109,7 @@ def resolve(
     verify: bool | str | None = None,
     proxy: Hidden | None = None,
 ) -> Tenant:
-    """Return the tenant that the arguments, the environment or the contexts file name.
+    """Return the tenant that the arguments, a login, the environment or a context name.
 
     Args:
         endpoint: Base URL; more explicit than everything else.
@@ -100,14 +126,41 @@ def resolve(
     own = token if token is None or isinstance(token, Token) else Token(token)
     del token
     chosen = _chosen(endpoint, own, context)
+    return _tenant(
+        replace(
+            chosen,
+            verify=chosen.verify if verify is None else verify,
+            proxy=proxy or chosen.proxy,
+        )
+    )
+
+
+def tenant_at(endpoint: str, token: Token | None = None) -> Tenant | None:
+    """Return the tenant at an endpoint, as a form asks for it; None where no token is known.
+
+    Args:
+        endpoint: Base URL.
+        token: The token that was typed. A context of the endpoint then still says whether
+            certificates are verified, and through which proxy.
+
+    Raises:
+        ConfigurationError: Which token it would be is not unmistakable, or cannot be found out.
+        InvalidInput: The endpoint or the token cannot be one.
+    """
+    place = checked_endpoint(endpoint)
+    chosen = _at(place) if token is None else _reached(place, token, LOGIN)
+    return None if chosen.token is None else _tenant(chosen)
+
+
+def _tenant(chosen: _Given) -> Tenant:
     if chosen.endpoint is None or chosen.token is None:
         raise ConfigurationError(_incomplete(chosen))
     return Tenant(
         endpoint=checked_endpoint(chosen.endpoint),
         token=_checked_token(chosen.token, chosen.token_from),
         token_from=chosen.token_from,
-        verify=_checked_verify(chosen.verify if verify is None else verify),
-        proxy=_checked_proxy(proxy or chosen.proxy),
+        verify=_checked_verify(chosen.verify),
+        proxy=_checked_proxy(chosen.proxy),
     )
 
 
@@ -116,45 +169,81 @@ def _chosen(endpoint: str | None, own: Token | None, context: str | None) -> _Gi
         raise ConfigurationError("Give an endpoint or a context, not both.")
     if context is not None:
         return _of_context(_named(context), own)
-    there = os.environ.get(ENDPOINT) or None
-    theirs = Token(os.environ[TOKEN]) if os.environ.get(TOKEN) else None
-    place = endpoint if endpoint is not None else there
+    login = logged_in()
+    if endpoint is None and login is not None:
+        return _of_login(login, own)
+    place = endpoint if endpoint is not None else os.environ.get(ENDPOINT) or None
     if place is None:
-        return _without_endpoint(own, theirs)
+        return _without_endpoint(own)
     if own is not None:
         return _Given(endpoint=place, token=own, token_from=_ARGUMENT)
-    return _at(place, there, theirs)
+    found = _at(place)
+    if found.token is None and _token_of_the_environment() is not None:
+        raise ConfigurationError(
+            f"{TOKEN} belongs to {ENDPOINT} ({shown(os.environ[ENDPOINT])}) and is not sent to "
+            f"{shown(place)}. Give token= too."
+        )
+    return found
 
 
-def _at(place: str, there: str | None, theirs: Token | None) -> _Given:
-    """Return the token that belongs to an endpoint: of the environment, or of a context."""
+def _at(place: str) -> _Given:
+    """Return an endpoint with the token that belongs to it, if there is one.
+
+    Of the login, the environment, a context, or at last the system's keyring.
+    """
+    login = logged_in()
+    if login is not None and _same(login.endpoint, place):
+        return _of_login(login, None)
+    there, theirs = os.environ.get(ENDPOINT) or None, _token_of_the_environment()
     if theirs is not None and (there is None or _same(there, place)):
         return _Given(endpoint=place, token=theirs, token_from=_VARIABLE)
+    matching = _contexts_at(place, with_token=True)
+    if len(matching) == 1:
+        return _of_context(matching[0], None)
+    if matching:
+        names = listed(shown(known.name) for known in matching)
+        raise ConfigurationError(
+            f"Several contexts have a token for {shown(place)}: {names}. Say which with context=, "
+            "or give the token."
+        )
+    kept = keyring_store.kept(checked_endpoint(place))
+    if kept is not None:
+        return _reached(place, kept, keyring_store.NAME)
+    return _Given(endpoint=place, token=None)
+
+
+def _contexts_at(place: str, *, with_token: bool) -> list[Context]:
+    """Return the contexts of an endpoint; only one if it is the one asked for, or current."""
     matching = [
         known
         for known in read_contexts()
-        if known.token is not None and _same(known.endpoint, place)
+        if _same(known.endpoint, place) and not (with_token and known.token is None)
     ]
     wanted = os.environ.get(CONTEXT)
     preferred = [known for known in matching if known.name == wanted] or [
         known for known in matching if known.current
     ]
-    if preferred or len(matching) == 1:
-        return _of_context((preferred or matching)[0], None)
-    if matching:
-        names = listed(shown(known.name) for known in matching)
-        raise ConfigurationError(
-            f"Several contexts have a token for {shown(place)}: {names}. Say which with context=."
-        )
-    if theirs is not None:
-        raise ConfigurationError(
-            f"{TOKEN} belongs to {ENDPOINT} ({shown(there)}) and is not sent to {shown(place)}. "
-            "Give token= too."
-        )
-    return _Given(endpoint=place, token=None)
+    return preferred[:1] or matching
 
 
-def _without_endpoint(own: Token | None, theirs: Token | None) -> _Given:
+def _reached(place: str, token: Token, token_from: str) -> _Given:
+    """Return an endpoint with a token of no context, reached as its contexts say, if they agree."""
+    try:
+        known = _contexts_at(place, with_token=False)
+    except ConfigurationError:
+        # The file matters to none who has a token.
+        known = []
+    ways = {(context.verify, context.proxy) for context in known}
+    verify, proxy = ways.pop() if len(ways) == 1 else (True, None)
+    return _Given(endpoint=place, token=token, token_from=token_from, verify=verify, proxy=proxy)
+
+
+def _token_of_the_environment() -> Token | None:
+    return Token(os.environ[TOKEN]) if os.environ.get(TOKEN) else None
+
+
+def _without_endpoint(own: Token | None) -> _Given:
+    theirs = _token_of_the_environment()
     name = os.environ.get(CONTEXT)
     if name:
         return _of_context(_named(name), own)
@@ -179,6 +268,16 @@ def _of_context(context: Context, own: Token | None) -> _Given:
     )
 
 
+def _of_login(login: Tenant, own: Token | None) -> _Given:
+    return _Given(
+        endpoint=login.endpoint,
+        token=own or login.token,
+        token_from=_ARGUMENT if own else LOGIN,
+        verify=login.verify,
+        proxy=login.proxy,
+    )
+
+
 def _incomplete(chosen: _Given) -> str:
     if chosen.endpoint is None:
         return (
@@ -186,13 +285,13 @@ def _incomplete(chosen: _Given) -> str:
             f"{ENDPOINT}, such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
         )
     return (
-        f"There is no token for {shown(chosen.endpoint)}. Give token= or set {TOKEN}; a token is "
-        "made on the tenant's page under 'My account'."
+        f"There is no token for {shown(chosen.endpoint)}. Give token=, set {TOKEN}, or type it "
+        "into rnb.login(); a token is made on the tenant's page under 'My account'."
     )
 
 
-def _same(left: str, right: str) -> bool:
-    return left.rstrip("/") == right.rstrip("/")
+def _same(left: str, right: object) -> bool:
+    return isinstance(right, str) and left.rstrip("/") == right.rstrip("/")
 
 
 def checked_endpoint(endpoint: object) -> str:
@@ -269,70 +368,12 @@ def _checked_token(token: Token, token_from: str) -> Token:
     flaw = token.flaw()
     if flaw is None:
         return token
-    if token_from == _ARGUMENT:
+    if token_from in (_ARGUMENT, LOGIN):
         raise InvalidInput(f"The token given {flaw}")
     if token_from == _VARIABLE:
         raise InvalidInput(f"{TOKEN} of the environment {flaw}")
-    raise ConfigurationError(f"The token of {token_from} in {contexts_file()} {flaw}")
-
-
-def contexts_file() -> Path:
-    """Return where the vendor's client keeps its contexts on this machine."""
-    import platformdirs
-
-    folder = platformdirs.user_config_path("reinfer", appauthor=False, roaming=True)
-    return folder / "contexts.json"
-
-
-def read_contexts() -> list[Context]:
-    """Return the contexts of the vendor's client; none where it has no file.
-
-    Raises:
-        ConfigurationError: The file is there and cannot be read.
-    """
-    file = contexts_file()
-    # The error is made outside of `except`: a decoder's own holds the file, and so a token.
-    try:
-        return _parsed(file)
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
-        reason = (
-            "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
-            "and token="
-        )
-    raise ConfigurationError(f"The contexts file {file} {reason.rstrip('.')}.")
-
-
-def _parsed(file: Path) -> list[Context]:
-    content = json.loads(file.read_text("utf-8"), object_hook=_hidden)
-    current = content.get("current_context")
-    return [_context(entry, current) for entry in content.get("contexts", [])]
-
-
-def _hidden(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of the file with its secrets out of sight."""
-    if entry.get("token") is not None:
-        entry["token"] = Token(entry["token"])
-    if entry.get("proxy") is not None:
-        entry["proxy"] = Hidden(entry["proxy"])
-    return entry
-
-
-def _context(entry: Mapping[str, Any], current: str | None) -> Context:
-    name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
-    if not isinstance(name, str) or not isinstance(endpoint, str):
-        raise TypeError
-    return Context(
-        name=name,
-        endpoint=endpoint,
-        token=token,
-        verify=not entry.get("accept_invalid_certificates", False),
-        proxy=entry.get("proxy") or None,
-        current=name == current,
-    )
+    place = "" if token_from == keyring_store.NAME else f" in {contexts_file()}"
+    raise ConfigurationError(f"The token of {token_from}{place} {flaw}")
 
 
 def _named(name: object) -> Context:
@@ -346,30 +387,4 @@ def _named(name: object) -> Context:
     raise ConfigurationError(
         f"There is no context {shown(name)} in {contexts_file()}"
         + (f"; did you mean {shown(guess)}?" if guess else f"; {there}.")
-    )
-
-
-def contexts() -> pd.DataFrame:
-    """Return what the vendor's client has stored on this machine, without the tokens.
-
-    >>> list(contexts().columns)
-    ['name', 'endpoint', 'current', 'has_token', 'verify', 'proxy']
-
-    Returns:
-        One row a context: `name` and `endpoint` (`str`), and whether it is the current one, has
-        a token, verifies certificates, and goes through a proxy (`bool`).
-
-    Raises:
-        ConfigurationError: The contexts file is there and cannot be read.
-    """
-    found = read_contexts()
-    return pd.DataFrame(
-        {
-            "name": pd.Series([context.name for context in found], dtype="str"),
-            "endpoint": pd.Series([context.endpoint for context in found], dtype="str"),
-            "current": pd.Series([context.current for context in found], dtype="bool"),
-            "has_token": pd.Series([context.token is not None for context in found], dtype="bool"),
-            "verify": pd.Series([context.verify for context in found], dtype="bool"),
-            "proxy": pd.Series([context.proxy is not None for context in found], dtype="bool"),
-        }
     )

@@ -21,9 +21,11 @@ def connect(
 ) -> Client:
     """Return a client of the tenant that is configured. Nothing is sent yet.
 
-    In this order: the arguments; the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or
-    `REINFER_CONTEXT`); the current context of the vendor's client `re`. A token of the environment
-    or of a context is never sent to another endpoint than its own.
+    In this order: the arguments; what was logged in to by `login` in this session; the environment
+    (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or `REINFER_CONTEXT`); the current context of the
+    vendor's client `re`. An endpoint without a token gets the one that was logged in with, or that
+    the environment, a context or at last the system's keyring has for it. A token of any of these
+    is never sent to another endpoint than its own.
 
     >>> connect(endpoint=client.endpoint, token="abc")
     <Client of http://127.0.0.1:..., token from argument>

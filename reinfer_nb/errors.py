@@ -52,6 +52,20 @@ class FileProblem(ReinferError, OSError):
     """A file that could not be read or written; what was there before is as it was."""
 
 
+class Moved(ReinferError):
+    """A source is no longer what a change was made from; nothing was written.
+
+    Attributes:
+        base: The source as the change was made from it.
+        theirs: The source as it is now.
+    """
+
+    def __init__(self, message: str, base: Source, theirs: Source) -> None:
+        super().__init__(message)
+        self.base = base
+        self.theirs = theirs
+
+
 class ConnectionFailed(ReinferError):
     """The endpoint could not be reached, or the connection broke before the answer was whole."""
 
@@ -124,6 +138,10 @@ def warn(message: str, category: type[Warning]) -> None:
 
 class UnreadableWarning(UserWarning):
     """Something in an answer could not be understood and is shown as missing."""
+
+
+class RestoredWarning(UserWarning):
+    """A source is there again with its settings, and not with its id and its comments."""
 
 
 class InsecureWarning(UserWarning):

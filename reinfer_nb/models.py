@@ -167,7 +167,7 @@ class Source(Record):
     bucket_id: Annotated[
         str | None,
         About(
-            "Bucket from which data is loaded; None detaches it.",
+            "Bucket from which data is loaded.",
             create=True,
             update=True,
             nullable=True,
@@ -201,6 +201,15 @@ class Source(Record):
     def full_name(self) -> str:
         """The project and the name, as the API's paths and this toolkit take them."""
         return f"{self.owner}/{self.name}"
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return it as the JSON object it came from; what is missing is left out."""
+        body = {}
+        for known in fields_of(type(self)):
+            value = getattr(self, known.name)
+            if value is not None:
+                body[known.wire] = known.type.write(value)
+        return body | dict(self.extra)
 
     def to_series(self) -> pd.Series:
         """Return the source as a row of a listing, unknown fields included.

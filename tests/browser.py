@@ -1,19 +1,36 @@
-"""JupyterLab as `reinfer-nb lab` opens it, and a real browser to look at it with."""
+"""JupyterLab as `reinfer-nb lab` opens it, Voilà, and a real browser to look at them with.
+
+A module of tests marks itself with `pytestmark = browser.needed()`, opens one `host` for all its
+tests, and each test runs its cells in a page of their own:
+
+    with browser.host("voila", folder) as host, host.run("import reinfer_nb as rnb", ...) as tab:
+        tab.get_by_label("Search").fill("motor")
+"""
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
+import pytest
 import requests
-from playwright.sync_api import Page, sync_playwright
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
+
+Kind = Literal["lab", "voila"]
+Theme = Literal["light", "dark"]
 
 # Debian's Chromium as root, and without calls home.
 _FLAGS = [
@@ -27,10 +44,28 @@ _FLAGS = [
 ]
 
 
+_NONE = (
+    "no Chromium: neither on the PATH (Debian: apt install chromium) nor Playwright's own "
+    "(playwright install chromium)"
+)
+
+
+@functools.cache
 def chromium() -> str | None:
     """Return the path of a Chromium of this machine, if it has one."""
     names = ("chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        with sync_playwright() as playwright:
+            own = playwright.chromium.executable_path
+        found = own if Path(own).exists() else None
+    return found
+
+
+def needed() -> pytest.MarkDecorator:
+    """Return a mark that skips tests where there is no Chromium; in CI they fail instead."""
+    excused = chromium() is None and os.environ.get("CI") != "true"
+    return pytest.mark.skipif(excused, reason=_NONE)
 
 
 def free_port() -> int:
@@ -51,30 +86,65 @@ def jupyterlab(
         *(sys.executable, "-m", "reinfer_nb.cli", "lab", "--no-browser", *arguments, "--"),
         *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
     ]
-    settings = folder / ".settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
     # No question whether to fetch news.
-    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    _set(folder, "notification", fetchNews="false")
     own = {
-        "PYTHONUNBUFFERED": "1",
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / ".workspaces"),
     }
-    log = folder / "lab.log"
+    address = f"http://127.0.0.1:{port}"
+    with _served(command, folder, {**own, **(environment or {})}, f"{address}/api/status") as lab:
+        yield address, lab
+
+
+@contextmanager
+def voila(
+    notebook: Path, *arguments: str, environment: dict[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run Voilà on a notebook, and give its address and the process.
+
+    The page at the address is the app itself, with a kernel of its own each time it is opened.
+    On a folder of notebooks each is at `/voila/render/` and its name.
+    """
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}"),
+        *("--Voila.ip=127.0.0.1", "--show_tracebacks=True", *arguments),
+    ]
+    folder = notebook if notebook.is_dir() else notebook.parent
+    own = {"JUPYTER_CONFIG_DIR": str(folder / ".config"), **(environment or {})}
+    address = f"http://127.0.0.1:{port}"
+    # A file of its own: asking for the page would start a kernel.
+    with _served(command, folder, own, f"{address}/voila/static/voila.js") as process:
+        yield address, process
+
+
+def _set(folder: Path, name: str, **settings: str) -> None:
+    """Set something of JupyterLab's; it is looked at whenever a page is opened."""
+    place = folder / ".settings" / "@jupyterlab" / "apputils-extension"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
+
+
+@contextmanager
+def _served(
+    command: list[str], folder: Path, environment: dict[str, str], url: str
+) -> Iterator[subprocess.Popen[str]]:
+    """Run a server, with what it says in `lab.log` or `voila.log`, until it is not needed."""
+    log = folder / f"{'voila' if 'voila' in command else 'lab'}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, **own, **(environment or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
             stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
         )
         try:
-            address = f"http://127.0.0.1:{port}"
-            _wait_for(f"{address}/api/status", process, log)
-            yield address, process
+            _wait_for(url, process, log)
+            yield process
         finally:
             process.terminate()
             process.wait(30)
@@ -90,23 +160,117 @@ def _wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
         except requests.ConnectionError:
             pass
         time.sleep(0.1)
-    raise AssertionError(f"JupyterLab did not come up:\n{log.read_text()}")
+    raise AssertionError(f"The server did not come up:\n{log.read_text()}")
+
+
+@contextmanager
+def _browser() -> Iterator[Browser]:
+    assert chromium() is not None, _NONE
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
 
 
 @contextmanager
 def page(width: int = 1280, height: int = 900) -> Iterator[Page]:
     """Give a page of a real browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+    with _browser() as browser:
+        yield browser.new_page(viewport={"width": width, "height": height})
+
+
+def written(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
+    """Write a notebook of cells of code, and return where it is."""
+    rest: dict[str, Any] = {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+    }
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "cells": [{"id": f"cell-{i}", "source": cell, **rest} for i, cell in enumerate(cells)],
+    }
+    path = folder / name
+    path.write_text(json.dumps(notebook))
+    return path
+
+
+@dataclass
+class Host:
+    """A running JupyterLab or Voilà, and a browser for it.
+
+    Attributes:
+        kind: Which of the two.
+        address: Where it is served.
+        folder: Where its notebooks are.
+        browser: The browser.
+    """
+
+    kind: Kind
+    address: str
+    folder: Path
+    browser: Browser
+
+    @contextmanager
+    def run(
+        self,
+        *cells: str,
+        width: int = 1280,
+        height: int = 900,
+        theme: Theme = "light",
+        before: Callable[[Page], object] = lambda _: None,
+    ) -> Iterator[Page]:
+        """Give a page in which a new notebook of these cells has been run.
+
+        Args:
+            *cells: The cells' code.
+            width: How wide the page is.
+            height: How high it is.
+            theme: JupyterLab's or Voilà's.
+            before: What to do with the page before it is opened, such as listening.
+        """
+        path = written(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
+        tab = self.browser.new_page(viewport={"width": width, "height": height})
+        before(tab)
         try:
-            yield browser.new_page(viewport={"width": width, "height": height})
+            if self.kind == "voila":
+                tab.goto(f"{self.address}/voila/render/{path.name}?theme={theme}")
+                # Shown when the last cell was run.
+                tab.locator("#rendered_cells").wait_for(timeout=60_000)
+            else:
+                _set(self.folder, "themes", theme=f"JupyterLab {theme.title()}")
+                open_notebook(tab, self.address, path.name, workspace=path.stem)
+                # The files at the side out of the way.
+                tab.keyboard.press("Control+b")
+                run_all_cells(tab, len(cells))
+            yield tab
         finally:
-            browser.close()
+            tab.close()
 
 
-def open_notebook(tab: Page, address: str, path: str) -> None:
+@contextmanager
+def host(kind: Kind, folder: Path, *, environment: dict[str, str] | None = None) -> Iterator[Host]:
+    """Run JupyterLab or Voilà, with a browser, for as many notebooks as are wanted."""
+    served = jupyterlab if kind == "lab" else voila
+    with served(folder, environment=environment) as (address, _), _browser() as browser:
+        yield Host(kind, address, folder, browser)
+
+
+def axe(tab: Page, selector: str) -> list[dict[str, Any]]:
+    """Return what axe finds wrong within the selector, as far as it is serious or critical."""
+    found = Axe().run(tab, context={"include": [[selector]]}).response["violations"]
+    return [violation for violation in found if violation["impact"] in {"serious", "critical"}]
+
+
+def open_notebook(tab: Page, address: str, path: str, workspace: str | None = None) -> None:
     """Open a notebook, and wait until it is there and its kernel is ready."""
-    tab.goto(f"{address}/lab/tree/{path}")
+    inside = f"lab/workspaces/{workspace}" if workspace else "lab"
+    tab.goto(f"{address}/{inside}/tree/{path}")
     # By its role: some of JupyterLab's texts are there and hidden.
     tab.get_by_role("button", name="Run this cell and advance").wait_for(timeout=60_000)
     tab.get_by_text("| Idle").wait_for(timeout=60_000)

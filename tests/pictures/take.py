@@ -1,23 +1,56 @@
 """Take the README's pictures anew.
 
-python -m tests.pictures.take
+python -m tests.pictures.take [FOLDER]
+
+Those of the explorer and the forms are taken in light and in dark; the README shows the light.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import get_args
 
+from playwright.sync_api import Locator, Page
+
+import reinfer_nb as rnb
 from tests import browser
 
 HERE = Path(__file__).parent
+_CONNECT = "import reinfer_nb as rnb\n\nclient = rnb.connect()"
 
 
-def quickstart() -> None:
+def main(folder: Path) -> None:
+    """Take all of them."""
+    quickstart(folder)
+    for theme in get_args(browser.Theme):
+        with (
+            rnb.sandbox() as client,
+            tempfile.TemporaryDirectory() as work,
+            browser.host("lab", Path(work), environment=_environment(client, work)) as lab,
+        ):
+            pictures = _Pictures(lab, client, theme, folder)
+            pictures.explorer()
+            pictures.create()
+            pictures.update()
+            pictures.conflict()
+            pictures.delete()
+            pictures.login()
+
+
+def _environment(client: rnb.Client, home: str) -> dict[str, str]:
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    return {"REINFER_ENDPOINT": client.endpoint, "REINFER_TOKEN": token, "XDG_STATE_HOME": home}
+
+
+def quickstart(folder: Path) -> None:
     """Take the picture of the quickstart, run from top to bottom."""
     with (
-        tempfile.TemporaryDirectory() as folder,
-        browser.jupyterlab(Path(folder), "--sandbox") as (address, _),
+        tempfile.TemporaryDirectory() as work,
+        browser.jupyterlab(Path(work), "--sandbox") as (address, _),
         browser.page() as tab,
     ):
         browser.open_notebook(tab, address, "reinfer-notebooks/01-quickstart.ipynb")
@@ -28,8 +61,89 @@ def quickstart() -> None:
         tab.wait_for_timeout(500)
         tab.get_by_role("heading", name="List").evaluate("node => node.scrollIntoView()")
         tab.wait_for_timeout(1000)
-        tab.screenshot(path=HERE / "quickstart.png")
+        tab.screenshot(path=folder / "quickstart.png")
+
+
+class _Pictures:
+    """Pictures of widgets, each in a notebook of its own."""
+
+    def __init__(
+        self, lab: browser.Host, client: rnb.Client, theme: browser.Theme, folder: Path
+    ) -> None:
+        self.lab = lab
+        self.client = client
+        self.theme = theme
+        self.suffix = "" if theme == "light" else "-dark"
+        self.folder = folder
+
+    def _save(self, tab: Page, name: str) -> None:
+        # The last answers are there, and nothing has the pointer on it.
+        tab.mouse.move(2, 2)
+        tab.wait_for_timeout(1000)
+        _output(tab).screenshot(path=self.folder / f"{name}{self.suffix}.png")
+
+    def explorer(self) -> None:
+        """Narrowed, a source selected, its fields beneath."""
+        with self.lab.run(
+            _CONNECT, "rnb.explore(client)", width=1200, height=1500, theme=self.theme
+        ) as tab:
+            tab.get_by_label("Search", exact=True).fill("motor")
+            tab.get_by_role("gridcell", name="motor-inbox", exact=True).first.click()
+            tab.get_by_role("tab", name="JSON").wait_for()
+            self._save(tab, "explorer")
+
+    def create(self) -> None:
+        """Filled in, with something wrong."""
+        with self._form("rnb.create_form(client, 'claims')") as tab:
+            tab.get_by_label("Name", exact=True).fill("travel inbox")
+            tab.get_by_label("Title", exact=True).fill("Travel claims")
+            self._save(tab, "create")
+
+    def update(self) -> None:
+        """Something changed, and the code for it."""
+        with self._form("rnb.update_form(client, 'claims/motor-inbox')") as tab:
+            self._retitle(tab)
+            tab.get_by_role("button", name="Show code").click()
+            self._save(tab, "update")
+
+    def conflict(self) -> None:
+        """Somebody else was faster."""
+        with self._form("rnb.update_form(client, 'claims/motor-chat')") as tab:
+            self._retitle(tab)
+            self.client.update_source("claims/motor-chat", title="Motor chat", language="de")
+            tab.get_by_role("button", name="Update", exact=True).click()
+            tab.get_by_text("Take theirs").first.wait_for()
+            self._save(tab, "conflict")
+
+    def delete(self) -> None:
+        """Counted, and the name half typed."""
+        form = "rnb.delete_form(client, 'claims/motor-inbox', restore_folder='kept')"
+        with self._form(form) as tab:
+            tab.get_by_text("comments would go with it").wait_for()
+            tab.get_by_label("Full name", exact=True).fill("claims/motor-in")
+            self._save(tab, "delete")
+
+    def login(self) -> None:
+        """Logged in, with what the token may do."""
+        assert self.client.sandbox is not None
+        with self._form("rnb.login()") as tab:
+            tab.get_by_label("Endpoint", exact=True).fill(self.client.endpoint)
+            tab.get_by_label("Token", exact=True).fill(self.client.sandbox.tokens["viewer"])
+            tab.get_by_role("button", name="Log in", exact=True).click()
+            tab.get_by_role("button", name="Log out", exact=True).wait_for()
+            self._save(tab, "login")
+
+    def _form(self, code: str) -> AbstractContextManager[Page]:
+        return self.lab.run(_CONNECT, code, width=1000, height=1300, theme=self.theme)
+
+    @staticmethod
+    def _retitle(tab: Page) -> None:
+        tab.get_by_label("Title", exact=True).fill("Motor claims, all channels")
+
+
+def _output(tab: Page) -> Locator:
+    return tab.locator(".jp-OutputArea-output").last
 
 
 if __name__ == "__main__":
-    quickstart()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else HERE)

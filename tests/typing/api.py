@@ -42,3 +42,13 @@ with rnb.sandbox(client.sources(), database="tenant.db") as practice:
 assert_type(rnb.to_csv(client.sources(), "a.csv", overwrite=True, sep=";"), Path)
 assert_type(rnb.read_csv("a.csv"), pd.DataFrame)
 assert_type(rnb.contexts(), pd.DataFrame)
+
+assert_type(client.count_comments(source), int)
+assert_type(client.recreate_source(source), rnb.Source)
+assert_type(client.delete_source(source, restore_file=Path("kept.json")), rnb.Source)
+assert_type(rnb.restore(client, "kept.json", another_tenant=True), rnb.Source)
+assert_type(rnb.explore(client).frame, pd.DataFrame)
+assert_type(rnb.explore().selected, pd.DataFrame)
+assert_type(rnb.create_form(client, "acme").code, str)
+assert_type(rnb.update_form(client, source).dirty, bool)
+assert_type(rnb.delete_form(client, "acme/x", restore_folder="kept").comments, int | None)

@@ -1,0 +1,86 @@
+"""How many comments sources have: one request each, many side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reinfer_nb import errors
+from reinfer_nb.concurrency import checked_workers, side_by_side
+from reinfer_nb.fields import is_missing
+from reinfer_nb.text import counted, listed
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+
+Progress = bool | Callable[[int, int], object]
+
+
+def each(
+    client: Client, names: Iterable[str], *, workers: int = 16, progress: Progress = False
+) -> Iterator[tuple[str, int | str]]:
+    """Yield each full name with the comments of that source, or why they cannot be told.
+
+    Args:
+        client: The tenant.
+        names: Full names; each is asked for once.
+        workers: Requests under way at once, up to 32.
+        progress: As for `side_by_side`.
+    """
+
+    def count(which: str, stop: threading.Event) -> int | str:
+        try:
+            return client.count_comments(which, stop=stop)
+        except errors.InvalidInput:
+            return "not a name this toolkit can ask for"
+        except (errors.NotFound, errors.PermissionDenied) as error:
+            return f"{error.status}"
+
+    return side_by_side(
+        count,
+        sorted(set(names)),
+        workers=checked_workers(workers),
+        label="statistics",
+        unit="source",
+        progress=progress,
+    )
+
+
+def with_comments(
+    client: Client, df: pd.DataFrame, *, workers: int, progress: Progress
+) -> pd.DataFrame:
+    """Return a listing with a column `num_comments`, as `Client.statistics` documents it."""
+    names = full_names(df)
+    counts: dict[str, int | None] = {}
+    uncounted = []
+    for name, number in each(client, names, workers=workers, progress=progress):
+        counts[name] = number if isinstance(number, int) else None
+        if not isinstance(number, int):
+            uncounted.append(f"{name or 'one without a name'} ({number})")
+    if uncounted:
+        errors.warn(
+            f"{counted(len(uncounted), 'source')} could not be counted: {listed(uncounted)}",
+            errors.UnreadableWarning,
+        )
+    column = pd.array([counts[name] for name in names], dtype="Int64")
+    return df.assign(num_comments=column)
+
+
+def full_names(df: object) -> list[str]:
+    """Return the full name of each row of a listing; empty where it has none."""
+    if (
+        not isinstance(df, pd.DataFrame)
+        or list(df.columns).count("owner") != 1
+        or list(df.columns).count("name") != 1
+    ):
+        raise errors.InvalidInput(
+            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
+            "client.sources() returns."
+        )
+    return [
+        "" if is_missing(owner) or is_missing(name) else f"{owner}/{name}"
+        for owner, name in zip(df["owner"], df["name"], strict=True)
+    ]

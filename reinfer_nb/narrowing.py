@@ -1,0 +1,420 @@
+"""A listing narrowed by search and facets, and sorted: what a table on a screen stands on.
+
+Everything that does not depend on what is asked is worked out once, when a `Narrowing` is made;
+a key stroke then costs one pass over the texts and some counting. Knows nothing of widgets.
+
+Values of choices are texts that cannot be taken for each other: a project, language, kind or
+property is its name behind "=", so "=en" is English and "=with" a property that is called "with";
+"" is what is missing; every other value is one of ours, such as "without" or "within 7 days".
+"""
+
+from __future__ import annotations
+
+import re
+import types
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
+
+from reinfer_nb._columns import whole_text
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.fields import is_missing
+from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.text import listed, nearest, shown, visible
+
+_WITHIN = (7, 30, 90, 365)
+_NOT_WITHIN = (30, 90, 365, 730)
+_AGES = sorted({*_WITHIN, *_NOT_WITHIN}, reverse=True)
+
+# A phrase in quotes, which may still lack its end while it is typed, or a word.
+_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
+_SPECIAL = re.compile(r"[\x00-/:-@\[-^`{-\x7f]")
+# All characters that are not in composed texts, or only behind some others; and more.
+_LOOSE = (
+    r"[\p{M}\x{374}-\x{387}\x{958}-\x{b5d}\x{f43}-\x{f69}\x{1100}-\x{11ff}\x{1f00}-\x{2001}"
+    r"\x{2126}-\x{212b}\x{2329}\x{232a}\x{2adc}\x{f900}-\x{fb4e}\x{11000}-\x{11fff}"
+    r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
+)
+_TEXT = pa.large_string()
+
+_Mask = np.ndarray[Any, np.dtype[np.bool_]]
+_Numbers = np.ndarray[Any, np.dtype[np.int64]]
+# The group of each row; of each choice its value, its label and the groups that it shows.
+_Groups = tuple[_Numbers, list[tuple[str, str, list[int]]]]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A choice of a facet: the value that `Narrowing.narrow` takes, and a label safe to show."""
+
+    value: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Facet:
+    """What a listing can be narrowed by: its key for `narrow`, its label, its choices in order."""
+
+    key: str
+    label: str
+    choices: tuple[Choice, ...]
+
+
+class Narrowing:
+    """A listing, and which of its rows are shown in what order.
+
+    >>> narrowing = Narrowing(client.sources())
+    >>> narrowing.narrow("motor", {"language": "en"})
+    >>> narrowing.frame["name"].iloc[narrowing.positions].iloc[0]
+    'motor-inbox'
+
+    The search is for words, all of which occur in the id, full name, title or description, in
+    any case; a text in double quotes is one phrase. A line break counts as a space.
+
+    Args:
+        df: A listing, or part of one; a facet whose column is not there does not appear.
+        now: What the facet "Updated" counts from; the time it is made, if not given.
+
+    Attributes:
+        frame: The listing. What is done to `df` later does not reach it.
+        facets: What it can be narrowed by.
+    """
+
+    def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
+        self.frame: pd.DataFrame = df.copy(deep=False)
+        columns = {key: _column(df, name) for key, (_, name, _) in _FACETS.items()}
+        self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
+        self.facets: tuple[Facet, ...] = tuple(each.facet for each in self._groupings.values())
+        self._haystack = _haystack(df)
+        self._search, self._chosen = "", types.MappingProxyType[str, str]({})
+        self._misses: dict[str, _Mask] = {}
+        self._sort: tuple[str, bool] | None = None
+        self._orders: dict[tuple[str, bool] | None, _Numbers] = {None: np.arange(len(df))}
+        # What follows from the state above; None until asked for.
+        self._found: _Mask | None = None
+        self._positions: _Numbers | None = None
+        self._counts: dict[str, dict[str, int]] | None = None
+
+    @property
+    def search(self) -> str:
+        """What is searched for, as typed."""
+        return self._search
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """The value chosen of each facet by its key; facets that are not in it are open."""
+        return self._chosen
+
+    @property
+    def sort(self) -> tuple[str, bool] | None:
+        """The column that is sorted by and whether downwards; None for the listing's order."""
+        return self._sort
+
+    def narrow(self, search: str | None = None, chosen: Mapping[str, str] | None = None) -> None:
+        """Search for something else, choose something else, or both.
+
+        Args:
+            search: What to search for; "" for everything, None to leave it as it is.
+            chosen: Facets by key, each with a choice's value, or with a plain name such as "en"
+                where no choice has that value. All others are opened. None leaves all as it is.
+
+        Raises:
+            InvalidInput: There is no such facet or choice; everything is as it was.
+        """
+        if chosen is not None:
+            values = {key: self._value(key, value) for key, value in chosen.items()}
+            self._chosen = types.MappingProxyType(values)
+            self._misses = {key: self._groupings[key].misses(values[key]) for key in values}
+        if search is not None and search != self._search:
+            self._search, self._found = search, None
+        self._positions = self._counts = None
+
+    def sort_by(self, column: str | None, *, descending: bool = False) -> None:
+        """Sort what is shown: texts in any case alike, what is missing always last.
+
+        Args:
+            column: A column of the listing, or None for the listing's own order.
+            descending: From the largest down; rows that are equal keep the listing's order.
+
+        Raises:
+            InvalidInput: There is no such column.
+        """
+        sort = None if column is None else (column, bool(descending))
+        if column is not None and sort not in self._orders:
+            cells = _column(self.frame, column)
+            if cells is None:
+                hint = _hint(column, map(str, self.frame.columns))
+                raise InvalidInput(f"{shown(column)} is no column of the listing{hint}")
+            self._orders[sort] = _order(cells, descending=descending)
+        self._sort, self._positions = sort, None
+
+    @property
+    def positions(self) -> _Numbers:
+        """The positions in `frame` of the rows that are shown, in the order shown; read-only."""
+        if self._positions is None:
+            order = self._orders[self._sort]
+            self._positions = order[self._without(None)[order]]
+            self._positions.setflags(write=False)
+        return self._positions
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Return by facet key and value how many rows that choice would show, all else as it is."""
+        if self._counts is None:
+            rows = dict.fromkeys(self._groupings, self.positions)
+            rows |= {key: np.flatnonzero(self._without(key)) for key in self._chosen}
+            self._counts = {key: each.counts(rows[key]) for key, each in self._groupings.items()}
+        return {key: dict(counts) for key, counts in self._counts.items()}
+
+    def rank(self, position: int) -> int | None:
+        """Return where in `positions` a row of the frame is; None when it is not shown.
+
+        Args:
+            position: The row's position in `frame`.
+        """
+        places = np.flatnonzero(self.positions == position)
+        return int(places[0]) if len(places) else None
+
+    def _value(self, key: str, asked: str) -> str:
+        """Return the value of the choice that is asked for."""
+        if key not in self._groupings:
+            raise InvalidInput(f"{shown(key)} is no facet here{_hint(key, self._groupings)}")
+        values = [choice.value for choice in self._groupings[key].facet.choices]
+        for candidate in (asked, f"={asked}"):
+            if candidate in values:
+                return candidate
+        plain = [value.removeprefix("=") or '""' for value in values]
+        raise InvalidInput(f"{shown(asked)} is no choice of {key!r} here{_hint(asked, plain)}")
+
+    def _without(self, key: str | None) -> _Mask:
+        """Return which rows the search and the chosen facets show, one facet left aside."""
+        if self._found is None:
+            self._found = _found(self._haystack, self._search)
+        misses = [misses for facet, misses in self._misses.items() if facet != key]
+        return np.logical_and(self._found, ~np.logical_or.reduce(misses)) if misses else self._found
+
+
+@dataclass(frozen=True)
+class _Grouping:
+    """The rows of a listing in groups, and which groups each of a facet's choices shows."""
+
+    facet: Facet
+    codes: _Numbers  # the group of each row
+    groups: _Numbers  # a group, each at least once, and at the same place in `places`
+    places: _Numbers  # a choice that shows it
+
+    def counts(self, rows: _Numbers) -> dict[str, int]:
+        inside = np.bincount(self.codes[rows], minlength=self.groups.max(initial=-1) + 1)
+        count = len(self.facet.choices)
+        totals = np.bincount(self.places, weights=inside[self.groups], minlength=count)
+        values = (choice.value for choice in self.facet.choices)
+        return dict(zip(values, totals.astype(np.int64).tolist(), strict=True))
+
+    def misses(self, value: str) -> _Mask:
+        place = [choice.value for choice in self.facet.choices].index(value)
+        outside = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
+        outside[self.groups[self.places == place]] = False
+        return outside[self.codes]
+
+
+def _grouping(key: str, column: pd.Series, now: pd.Timestamp | None) -> _Grouping:
+    """Return the rows in groups by a column, as its facet has it."""
+    label, _, way = _FACETS[key]
+    codes, choices = _updated(column, now) if key == "updated" else way(column)
+    facet = Facet(key, label, tuple(Choice(value, text) for value, text, _ in choices))
+    pairs = [(group, place) for place, (*_, groups) in enumerate(choices) for group in groups]
+    groups, places = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return _Grouping(facet, codes, groups, places)
+
+
+def _named(column: pd.Series, meanings: Mapping[str, str] | None = None) -> _Groups:
+    encoded = _texts(column).dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    codes = np.asarray(encoded.indices.fill_null(len(names)), dtype=np.int64)
+    choices = []
+    for group, name in enumerate(names):
+        meaning = (meanings or {}).get(name)
+        label = visible(f"{meaning} ({name})" if meaning else name)
+        choices.append((f"={name}", label or "(empty)", [group]))
+    choices.sort(key=lambda choice: (choice[1].lower(), choice[0]))
+    missing = [("", "(none)", [len(names)])] if encoded.indices.null_count else []
+    return codes, choices + missing
+
+
+def _bucket(column: pd.Series) -> _Groups:
+    return np.asarray(column.isna(), np.int64), [("with", "with", [0]), ("without", "without", [1])]
+
+
+def _translated(column: pd.Series) -> _Groups:
+    cells = column.to_numpy(dtype=object).tolist()
+    said = [1 - bool(cell) if type(cell) in (bool, np.bool_) else 2 for cell in cells]
+    choices = [("yes", "yes", [0]), ("no", "no", [1]), ("", "not said", [2])]
+    return np.array(said, dtype=np.int64), choices if 2 in said else choices[:2]
+
+
+def _properties(column: pd.Series) -> _Groups:
+    cells = column.to_numpy(dtype=object).tolist()
+    # A listing has few distinct tuples, each of them one object in many rows.
+    objects = {id(cell): cell for cell in cells}
+    groups: dict[tuple[str, ...], int] = {}
+    codes = {at: groups.setdefault(_items(cell), len(groups)) for at, cell in objects.items()}
+    rows = np.fromiter(map(codes.__getitem__, map(id, cells)), np.int64, len(cells))
+    holders: dict[str, list[int]] = {}
+    for items, group in groups.items():
+        for item in dict.fromkeys(items):
+            holders.setdefault(item, []).append(group)
+    choices = [
+        ("with", "with any", [group for items, group in groups.items() if items]),
+        ("without", "without any", [group for items, group in groups.items() if not items]),
+        *((f"={item}", visible(item) or "(empty)", holders[item]) for item in sorted(holders)),
+    ]
+    return rows, [choice for choice in choices if choice[2]]
+
+
+def _updated(column: pd.Series, now: pd.Timestamp | None) -> _Groups:
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        column = pd.Series(_texts(column).to_pylist(), dtype=object)
+    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    instants = moments.to_numpy(dtype="datetime64[us]")
+    now = pd.to_datetime(pd.Timestamp.now("UTC") if now is None else now, utc=True)
+    # The oldest come first: a group lies between one of these moments and the next.
+    ages = np.datetime64(now.tz_localize(None), "us") - np.array(_AGES, dtype="timedelta64[D]")
+    missing, unknown = np.isnat(instants), len(_AGES) + 1
+    codes = np.where(missing, unknown, np.searchsorted(ages, instants, side="right"))
+    groups = list(range(unknown))
+    choices = {f"within {days} days": groups[_AGES.index(days) + 1 :] for days in _WITHIN}
+    choices |= {f"not within {days} days": groups[: _AGES.index(days) + 1] for days in _NOT_WITHIN}
+    not_said = [("", "not said", [unknown])] if missing.any() else []
+    return codes, [(text, text, shows) for text, shows in choices.items()] + not_said
+
+
+_FACETS: dict[str, tuple[str, str, Callable[..., _Groups]]] = {
+    "owner": ("Project", "owner", _named),
+    "language": ("Language", "language", partial(_named, meanings=LANGUAGES)),
+    "kind": ("Kind", "kind", partial(_named, meanings=KINDS)),
+    "bucket": ("Bucket", "bucket_id", _bucket),
+    "should_translate": ("Translated", "should_translate", _translated),
+    "sensitive_properties": ("Sensitive properties", "sensitive_properties", _properties),
+    "updated": ("Updated", "updated_at", _updated),
+}
+
+
+def _column(df: pd.DataFrame, name: str) -> pd.Series | None:
+    """Return a column, the first one where there are several of that name."""
+    places = [place for place, other in enumerate(df.columns) if str(other) == name]
+    return df.iloc[:, places[0]] if places else None
+
+
+def _items(cell: Any) -> tuple[str, ...]:
+    """Return what is in a cell as texts."""
+    several = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
+    items = cell if several else [] if is_missing(cell) else [cell]
+    return tuple(whole_text(str(item)) or "" for item in items)
+
+
+def _arrow(column: pd.Series) -> Any:
+    """Return a column as an Arrow array, or None if it has no one type there."""
+    try:
+        values = pa.array(column, from_pandas=True)
+    except (ValueError, TypeError, NotImplementedError, OverflowError):
+        return None
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = values.cast(_TEXT)
+    if pa.types.is_float16(values.type):  # has no order in Arrow
+        values = values.cast(pa.float32())
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _texts(column: pd.Series) -> Any:
+    """Return a column as an Arrow array of texts, whatever it holds."""
+    values = _arrow(column)
+    if values is not None and values.type == _TEXT:
+        return values
+    return pa.array([None if is_missing(x) else ", ".join(_items(x)) for x in column], _TEXT)
+
+
+def _order(column: pd.Series, *, descending: bool) -> _Numbers:
+    """Return the rows in the order of a column, equal ones as they are, missing ones last."""
+    values = _arrow(column)
+    kind = pa.null() if values is None else values.type
+    if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
+        values = _folded(_texts(column))
+    ranks = np.asarray(compute.rank(values, "ascending", tiebreaker="dense"), dtype=np.int64)
+    missing = np.asarray(compute.is_null(values, nan_is_null=True), dtype=np.bool_)
+    keys = np.where(missing, len(ranks) + 1, -ranks if descending else ranks)
+    return np.argsort(keys, kind="stable")
+
+
+def _haystack(df: pd.DataFrame) -> Any:
+    """Return what is searched: a row's texts, one a line."""
+    texts = {name: _column(df, name) for name in ("id", "owner", "name", "title", "description")}
+    lines = {name: _texts(column) for name, column in texts.items() if column is not None}
+    for name, values in lines.items():
+        if _has(values, 10, 10):
+            lines[name] = compute.replace_substring(values, "\n", " ")
+    join = partial(compute.binary_join_element_wise, null_handling="replace")
+    if {"owner", "name"} <= set(lines):
+        # What is in one of the two is in this as well.
+        lines["name"] = join(lines.pop("owner"), lines["name"], pa.scalar("/", _TEXT))
+    first = pa.array([""] * len(df), _TEXT)  # there may be no columns
+    return _folded(join(first, *lines.values(), pa.scalar("\n", _TEXT)))
+
+
+def _has(texts: Any, first: int, last: int) -> bool:
+    """Whether a byte in a range is in the UTF-8 of any of the texts."""
+    found = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    return bool(((found >= first) & (found <= last)).any())
+
+
+def _folded(texts: Any) -> Any:
+    """Return texts in lower case and composed, each character whatever stands around it."""
+    composed = _composed(texts)
+    lowered = compute.utf8_lower(composed)
+    if _has(lowered, 0xCF, 0xCF):  # the sigma at the end of a word is a sigma
+        lowered = compute.replace_substring(lowered, "\u03c2", "\u03c3")
+    return lowered if composed is texts else _composed(lowered)
+
+
+def _composed(texts: Any) -> Any:
+    # Below U+0300, whose UTF-8 begins with 0xCC, everything is composed.
+    if not _has(texts, 0xCC, 0xFF):
+        return texts
+    loose = compute.fill_null(compute.match_substring_regex(texts, _LOOSE), fill_value=False)
+    tight = [unicodedata.normalize("NFC", text) for text in texts.filter(loose).to_pylist()]
+    return compute.replace_with_mask(texts, loose, pa.array(tight, _TEXT)) if tight else texts
+
+
+def _found(haystack: Any, search: str) -> _Mask:
+    """Return which rows hold everything that is searched for."""
+    mask = np.ones(len(haystack), dtype=np.bool_)
+    texts = [whole_text(phrase or word) or "" for phrase, word in _TERM.findall(search)]
+    terms = set(_folded(pa.array([text.replace("\n", " ") for text in texts], _TEXT)).to_pylist())
+    # The longest first: it leaves fewest rows to look at.
+    for term in sorted(terms - {""}, key=len, reverse=True):
+        rows = np.flatnonzero(mask)
+        if len(rows) * 4 > len(mask):
+            mask &= _matches(haystack, term)
+        else:
+            mask[rows] = _matches(haystack.take(pa.array(rows)), term)
+    return mask
+
+
+def _matches(texts: Any, term: str) -> _Mask:
+    # RE2 finds a literal faster than Arrow's own search does, but refuses very long ones.
+    if len(term) > 200:
+        return np.asarray(compute.match_substring(texts, term), dtype=np.bool_)
+    pattern = _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", term)
+    return np.asarray(compute.match_substring_regex(texts, pattern), dtype=np.bool_)
+
+
+def _hint(asked: object, known: Iterable[str]) -> str:
+    """Return how a message goes on that something is not known."""
+    words = [visible(word) for word in known]
+    close = nearest(asked, words) if isinstance(asked, str) else None
+    return f"; did you mean {close}?" if close else f". There is: {listed(words) or 'none'}."

@@ -1,0 +1,111 @@
+"""The contexts file of the vendor's client `re`: the tenants it knows, and its tokens for them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reinfer_nb.errors import ConfigurationError
+from reinfer_nb.secret import Hidden, Token
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """An entry of the contexts file of the vendor's client."""
+
+    name: str
+    endpoint: str
+    token: Token | None
+    verify: bool = True
+    proxy: Hidden | None = None
+    current: bool = False
+
+
+def contexts_file() -> Path:
+    """Return where the vendor's client keeps its contexts on this machine."""
+    import platformdirs
+
+    folder = platformdirs.user_config_path("reinfer", appauthor=False, roaming=True)
+    return folder / "contexts.json"
+
+
+def read_contexts() -> list[Context]:
+    """Return the contexts of the vendor's client; none where it has no file.
+
+    Raises:
+        ConfigurationError: The file is there and cannot be read.
+    """
+    file = contexts_file()
+    # The error is made outside of `except`: a decoder's own holds the file, and so a token.
+    try:
+        return _parsed(file)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
+        reason = (
+            "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
+            "and token="
+        )
+    raise ConfigurationError(f"The contexts file {file} {reason.rstrip('.')}.")
+
+
+def _parsed(file: Path) -> list[Context]:
+    content = json.loads(file.read_text("utf-8"), object_hook=_hidden)
+    current = content.get("current_context")
+    return [_context(entry, current) for entry in content.get("contexts", [])]
+
+
+def _hidden(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return an object of the file with its secrets out of sight."""
+    if entry.get("token") is not None:
+        entry["token"] = Token(entry["token"])
+    if entry.get("proxy") is not None:
+        entry["proxy"] = Hidden(entry["proxy"])
+    return entry
+
+
+def _context(entry: Mapping[str, Any], current: str | None) -> Context:
+    name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
+    if not isinstance(name, str) or not isinstance(endpoint, str):
+        raise TypeError
+    return Context(
+        name=name,
+        endpoint=endpoint,
+        token=token,
+        verify=not entry.get("accept_invalid_certificates", False),
+        proxy=entry.get("proxy") or None,
+        current=name == current,
+    )
+
+
+def contexts() -> pd.DataFrame:
+    """Return what the vendor's client has stored on this machine, without the tokens.
+
+    >>> list(contexts().columns)
+    ['name', 'endpoint', 'current', 'has_token', 'verify', 'proxy']
+
+    Returns:
+        One row a context: `name` and `endpoint` (`str`), and whether it is the current one, has
+        a token, verifies certificates, and goes through a proxy (`bool`).
+
+    Raises:
+        ConfigurationError: The contexts file is there and cannot be read.
+    """
+    found = read_contexts()
+    return pd.DataFrame(
+        {
+            "name": pd.Series([context.name for context in found], dtype="str"),
+            "endpoint": pd.Series([context.endpoint for context in found], dtype="str"),
+            "current": pd.Series([context.current for context in found], dtype="bool"),
+            "has_token": pd.Series([context.token is not None for context in found], dtype="bool"),
+            "verify": pd.Series([context.verify for context in found], dtype="bool"),
+            "proxy": pd.Series([context.proxy is not None for context in found], dtype="bool"),
+        }
+    )

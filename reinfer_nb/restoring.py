@@ -1,0 +1,172 @@
+"""What is kept of a source that is deleted, and how it is made again from that.
+
+A restore file is JSON that a person can read. It holds the settings, never the comments: those
+nothing brings back.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinfer_nb import wire
+from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
+from reinfer_nb.fields import read_record
+from reinfer_nb.files import written_whole
+from reinfer_nb.models import Source
+from reinfer_nb.text import shown, visible
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+
+_FORMAT = "reinfer_nb restore file, version 1"
+_ABOUT = (
+    "The settings of a source just before it was deleted. rnb.restore(client, path) makes a new "
+    "source with them: a new id, and none of the comments."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What a restore file holds.
+
+    Attributes:
+        source: The source as it was.
+        endpoint: The tenant it was on.
+    """
+
+    source: Source
+    endpoint: str
+
+
+def default_folder() -> Path:
+    """Return the folder of this user in which restore files are kept unless told otherwise."""
+    import platformdirs
+
+    return platformdirs.user_state_path("reinfer_nb", appauthor=False) / "restore"
+
+
+def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Path:
+    """Return a path for a restore file that nothing has yet.
+
+    Args:
+        source: What is to be kept.
+        folder: Where; by default `default_folder()`.
+    """
+    place = default_folder() if folder is None else Path(folder)
+    # What a tenant calls its sources must not lead out of the folder, or beyond a name's length.
+    parts = (source.owner[:60], source.name[:100], source.id[:16])
+    plain = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+    return place.resolve() / f"{plain}-{stamp}.json"
+
+
+def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
+    """Write a restore file, whole and on the disk before this returns.
+
+    Args:
+        source: The source as it is.
+        endpoint: The tenant it is on.
+        path: A new file; its folder is made where there is none.
+
+    Raises:
+        FileProblem: There is such a file already, or it could not be written.
+    """
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileProblem(
+            f"The folder of {visible(os.fspath(path), 200)} cannot be made: {reason}."
+        ) from None
+    content = {
+        "format": _FORMAT,
+        "about": _ABOUT,
+        "endpoint": endpoint,
+        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "source": source.to_wire(),
+    }
+    with written_whole(path, overwrite=False) as file:
+        # Escaped, so that also a lone surrogate has its form.
+        file.write(json.dumps(content, indent=2).encode() + b"\n")
+
+
+def read(path: str | os.PathLike[str]) -> Kept:
+    """Return what a restore file holds.
+
+    Raises:
+        FileProblem: It cannot be read, or is no restore file.
+    """
+    name = visible(os.fspath(path), 200)
+    try:
+        content: Any = wire.decode(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileProblem(f"{name} cannot be read: {reason}.") from None
+    if not isinstance(content, dict) or content.get("format") != _FORMAT:
+        raise FileProblem(f"{name} is no restore file of this toolkit, or one of a later version.")
+    endpoint, source = content.get("endpoint"), content.get("source")
+    if not isinstance(endpoint, str) or not isinstance(source, dict):
+        raise FileProblem(f"{name} holds no source, or not the tenant it was on.")
+    # A setting that cannot be read would silently not be restored.
+    problems = read_record(Source, source)[1]
+    if problems:
+        raise FileProblem(f"{name} holds no source that can be made: {'; '.join(problems)}.")
+    try:
+        return Kept(source=Source.from_wire(source), endpoint=endpoint)
+    except ProtocolError as error:
+        raise FileProblem(f"{name} holds no source that can be made: {error}") from None
+
+
+def restored(
+    client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
+) -> tuple[Source, str]:
+    """Return what `restore` returns, and what there is to say of it."""
+    kept = read(path)
+    if kept.endpoint != client.endpoint and not another_tenant:
+        raise InvalidInput(
+            f"{visible(os.fspath(path), 200)} is of a source of {shown(kept.endpoint, 200)}, and "
+            f"this client is of {client.endpoint}. To make the source there, say "
+            "another_tenant=True."
+        )
+    made = client.recreate_source(kept.source)
+    return made, (
+        f"{made.full_name} is there again with the settings it had, under the new id {made.id} "
+        f"(it was {visible(kept.source.id)}). Its comments are not: nothing brings those back."
+    )
+
+
+def restore(
+    client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
+) -> Source:
+    """Make a deleted source again from its restore file: its settings, a new id, no comments.
+
+    >>> gone = client.delete_source("claims/motor-inbox", restore_file="gone.json")
+    >>> restore(client, "gone.json").title
+    'Motor claims inbox'
+
+    Args:
+        client: The tenant to make it on.
+        path: The restore file; a delete form shows where it wrote it.
+        another_tenant: Make it also on another tenant than the one it was deleted from.
+
+    Returns:
+        The source as the tenant made it.
+
+    Raises:
+        FileProblem: The file cannot be read, or is no restore file.
+        InvalidInput: It is of another tenant.
+        Conflict: There is a source of that name; `existing` holds it.
+        PermissionDenied: The token is not a sources admin of that project.
+
+    Warns:
+        RestoredWarning: Always, once it is done: the id is new and the comments are gone.
+    """
+    made, said = restored(client, path, another_tenant=another_tenant)
+    warn(said, RestoredWarning)
+    return made

@@ -1,0 +1,114 @@
+"""Somebody else was faster: mine, theirs and what it was, field by field, and a choice for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as ui
+
+from reinfer_nb import guarded
+from reinfer_nb.errors import Moved
+from reinfer_nb.guarded import Difference
+from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.controls import Control, as_text, control_for, label_of
+
+MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
+
+
+class Choice:
+    """The choice for one field that both have changed.
+
+    Args:
+        difference: The three values.
+        changed: Called when something is chosen or typed.
+    """
+
+    def __init__(self, difference: Difference, changed: Callable[[], object]) -> None:
+        self.difference = difference
+        self.options = ui.RadioButtons(
+            options=[MINE, THEIRS, EDIT],
+            value=None,
+            description=label_of(difference.field),
+            style={"description_width": "13em"},
+            layout=ui.Layout(width="auto"),
+        )
+        self.control: Control = control_for(difference.field)
+        self.control.show(difference.theirs)
+        self.control.fill(difference.mine)
+        self.control.box.layout.display = "none"
+        self.control.observe(changed)
+        self.box = ui.VBox([self.options, self.control.box])
+
+        def chosen(_: object) -> None:
+            editing = self.options.value == EDIT
+            self.control.box.layout.display = None if editing else "none"
+            changed()
+
+        self.options.observe(chosen, "value")
+
+    @property
+    def made(self) -> bool:
+        """Whether there is a choice, and one that can be sent."""
+        return self.options.value is not None and (
+            self.options.value != EDIT or self.control.flaw() is None
+        )
+
+    def value(self) -> Any:
+        """Return the value chosen."""
+        if self.options.value == EDIT:
+            return self.control.value() if self.control.changed else self.difference.theirs
+        mine = self.options.value == MINE
+        return self.difference.mine if mine else self.difference.theirs
+
+
+class Conflict(ui.VBox):
+    """Shown in place of a form's fields, until it is decided how to go on.
+
+    Args:
+        moved: What was found.
+        mine: My settings by field name, as they were to be sent.
+        decided: Called with my settings as they are to be, on top of theirs.
+    """
+
+    def __init__(
+        self,
+        moved: Moved,
+        mine: Mapping[str, Any],
+        decided: Callable[[dict[str, Any]], object],
+    ) -> None:
+        found = guarded.differences(moved.base, mine, moved.theirs)
+        self._mine = {d.field.name: d.mine for d in found if d.side == "mine"}
+        self.choices = [Choice(d, self._changed) for d in found if d.side == "both"]
+        self._decided = decided
+        self.button = ui.Button(
+            description="Go on with this", button_style="primary", layout=ui.Layout(width="auto")
+        )
+        self.button.on_click(lambda _: self._go_on())
+        notes = {"mine": "mine stays", "theirs": "theirs is taken", "both": "choose below"}
+        rows = [
+            [label_of(d.field), *map(as_text, (d.was, d.mine, d.theirs)), notes[d.side]]
+            for d in found
+        ]
+        heads = ("Field", "It was", "Mine", "Theirs", "")
+        same = "None of its settings differ from what they were."
+        parts = [
+            ui.HTML(markup.error(str(moved))),
+            ui.HTML(markup.table(heads, rows) if rows else markup.muted(same)),
+            *(choice.box for choice in self.choices),
+            ui.HTML(markup.muted("Nothing is sent yet: the form shows what would change then.")),
+            ui.HBox([self.button]),
+        ]
+        super().__init__(parts, layout=ui.Layout(min_width="0"))
+        self._changed()
+
+    def __repr__(self) -> str:
+        return "Somebody else has changed the source meanwhile"
+
+    def _changed(self) -> None:
+        self.button.disabled = not all(choice.made for choice in self.choices)
+
+    def _go_on(self) -> None:
+        if not self.button.disabled:
+            chosen = {c.difference.field.name: c.value() for c in self.choices}
+            self._decided(self._mine | chosen)

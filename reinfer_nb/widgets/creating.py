@@ -1,0 +1,133 @@
+"""The form that makes a new source."""
+
+from __future__ import annotations
+
+import ipywidgets as ui
+
+from reinfer_nb import checks, errors
+from reinfer_nb.client import Client
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.text import visible
+from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
+from reinfer_nb.widgets.form import Form, call_text, refused_field
+
+_FEW = 500
+
+
+class CreateForm(Form):
+    """The form that makes a new source; `create_form` shows one.
+
+    Attributes:
+        result: The last source made.
+        controls: The settings to fill in, by field name.
+    """
+
+    _noun = "Form to create a source"
+
+    def __init__(self, client: Client, project: str = "") -> None:
+        super().__init__(client, "Create")
+        self.project = ui.Combobox(
+            value=project,
+            description="Project",
+            options=_projects(client),
+            placeholder="choose or type",
+            style=LABELS,
+            layout=FULL,
+        )
+        self.name = ui.Text(description="Name", style=LABELS, layout=FULL)
+        self._note = ui.HTML(layout=BENEATH)
+        self._taken: str | None = None
+        self._refused: str | None = None
+        self.controls = controls_for(fields_of(self.definition), "create", self.refresh)
+        for part in (self.project, self.name):
+            part.observe(lambda _: self._on_name(), "value")
+        boxes = [control.box for control in self.controls.values()]
+        self.children = [self.project, self.name, self._note, *boxes, *self._actions()]
+        self.refresh()
+
+    @property
+    def full_name(self) -> str:
+        """The full name as it is filled in."""
+        return f"{self.project.value}/{self.name.value}"
+
+    def _flaw(self) -> str | None:
+        """Return what is wrong with the name, once there is one."""
+        if not self.project.value or not self.name.value:
+            return None
+        try:
+            checks.full_name(self.full_name)
+        except errors.InvalidInput as error:
+            return str(error)
+        if self.full_name == self._taken:
+            return f"There is a source {self.full_name} already; choose another name."
+        return None
+
+    def _on_name(self) -> None:
+        # What was found out is about the name before.
+        self._taken = self._refused = None
+        self.refresh()
+
+    def _settings(self) -> dict[str, object]:
+        return {n: c.value() for n, c in self.controls.items() if c.changed}
+
+    def _ready(self) -> bool:
+        named = bool(self.project.value and self.name.value)
+        flaws = (control.flaw() for control in self.controls.values())
+        return named and self._flaw() is None and not any(flaws)
+
+    def _pending(self) -> str:
+        if not self._ready():
+            return ""
+        return call_text("create_source", self.full_name, settings=self._settings())
+
+    def refresh(self) -> None:
+        """Bring the messages, the button and the code up to date."""
+        flaw = self._flaw() or self._refused
+        rule = f"Neither can be changed later. Each is {checks.NAME_RULE}."
+        self._note.value = markup.error(flaw) if flaw else markup.muted(rule)
+        super().refresh()
+
+    def _on_button(self) -> None:
+        if not self._ready():
+            return
+        full_name, settings, code = self.full_name, self._settings(), self._pending()
+
+        def done(source: Source) -> None:
+            self._done = code
+            self._settle(full_name)
+            self.say(f"{full_name} is created, with the id {visible(source.id)}.")
+            self.result = source
+
+        self._run(
+            f"Creating {full_name}",
+            lambda _: self.client.create_source(full_name, **settings),  # type: ignore[arg-type]
+            done,
+            failed=lambda error: self._explain(error, full_name),
+        )
+
+    def _settle(self, full_name: str) -> None:
+        """Take note that a name is taken, unless another one is filled in by now."""
+        if full_name == self.full_name:
+            self._taken = full_name
+
+    def _explain(self, error: Exception, full_name: str) -> None:
+        if isinstance(error, errors.Conflict):
+            self._settle(full_name)
+        elif isinstance(error, errors.NotFound | errors.PermissionDenied):
+            self._refused = str(error) if full_name == self.full_name else None
+        elif control := refused_field(error, self.controls):
+            control.refuse(str(error))
+
+
+def _projects(client: Client) -> list[str]:
+    """Return the projects to choose from; none where the tenant does not tell."""
+    try:
+        names = client.projects()["name"]
+    except errors.ReinferError:
+        try:
+            names = client.sources()["owner"].drop_duplicates()
+        except errors.ReinferError:
+            return []
+    return [name for name in names.dropna().head(_FEW) if checks.is_name(name)]

@@ -1,0 +1,277 @@
+"""The whole of it as one widget: find a source among many, understand it, change it safely."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import ipywidgets as ui
+import pandas as pd
+import traitlets
+
+from reinfer_nb import counting, errors, frames
+from reinfer_nb.client import Client
+from reinfer_nb.export import to_csv
+from reinfer_nb.models import Source, User
+from reinfer_nb.text import counted, visible
+from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.creating import CreateForm
+from reinfer_nb.widgets.details import Details
+from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.saved import Saved
+
+COMMENTS = "num_comments"
+_Result = TypeVar("_Result")
+
+
+class Explorer(ui.VBox):
+    """A tenant's sources to look through and to change; `explore` shows one.
+
+    Attributes:
+        client: The tenant.
+        source: The source looked at, or None; to observe.
+        finder: The search, the facets and the table.
+    """
+
+    source = traitlets.Instance(Source, allow_none=True)
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self._listing = client.sources()
+        self._counts: dict[str, int] = {}
+        self._who = _who(client)
+        self._head = ui.HTML()
+        self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
+        self._files = ui.VBox()
+        self.finder = Finder(self._listing)
+        self.details = Details(client, self._after_writing)
+        self.jobs = Jobs(lambda _: self._refresh_buttons(), self._show_progress)
+        self._doing = ""
+        self._outdated = False
+        self._creating: CreateForm | None = None
+        self._new_pane = ui.VBox(layout=ui.Layout(min_width="0"))
+        self.new = _button("New source", self._on_new)
+        self.export = _button("Export CSV", self._on_export)
+        self.statistics = _button("Count comments", self._on_statistics)
+        self.reload = _button("Refresh", self._on_reload)
+        self.stop = _button("Stop", self.jobs.stop)
+        self._buttons = [self.new, self.export, self.statistics, self.reload]
+        super().__init__(
+            [
+                self._head,
+                self.finder,
+                ui.HBox([*self._buttons, self.stop], layout=WRAP),
+                self._said,
+                self._files,
+                self._new_pane,
+                self.details,
+            ],
+            layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
+        )
+        self.finder.observe(lambda _: self._look(), "current")
+        self._show_head()
+        self._refresh_buttons()
+
+    def __repr__(self) -> str:
+        # What a saved notebook shows of it: nothing that the tenant told.
+        shown, total = len(self.finder.frame), counted(len(self._listing), "source")
+        return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; run the cell to use it"
+
+    # From Python
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What is filtered, in the order shown: a listing, with `num_comments` once counted."""
+        return self.finder.frame
+
+    @property
+    def selected(self) -> pd.DataFrame:
+        """The selected sources, in the order of the listing."""
+        return self._listing.iloc[list(self.finder.selected)]
+
+    @property
+    def search(self) -> str:
+        """What is searched for."""
+        return self.finder.search
+
+    @search.setter
+    def search(self, text: str) -> None:
+        self.finder.search = text
+
+    @property
+    def chosen(self) -> Mapping[str, str]:
+        """The choices that narrow the table, by facet, such as {"owner": "claims"}."""
+        return self.finder.chosen
+
+    @chosen.setter
+    def chosen(self, chosen: Mapping[str, str]) -> None:
+        self.finder.chosen = chosen
+
+    # What is looked at
+
+    def _look(self) -> None:
+        position = self.finder.current
+        if position is None:
+            source = None
+        else:
+            try:
+                (row,) = frames.to_elements(self._listing.iloc[[position]])
+                source = Source.from_wire(row)
+            except errors.ReinferError as error:
+                self._say(markup.error(f"This row cannot be looked at: {error}"))
+                source = None
+        if source != self.source or source is None:
+            self.details.show(source)
+        self.source = source
+
+    def _show_head(self) -> None:
+        when = self._listing.attrs.get("fetched_at", datetime.now(UTC))
+        self._head.value = markup.block(
+            [
+                self._who,
+                " on ",
+                markup.tag("strong", self.client.endpoint),
+                f", listed on {when:%Y-%m-%d} at {when:%H:%M:%S} UTC",
+            ],
+            style="overflow-wrap:anywhere",
+        )
+
+    def _say(self, content: markup.Content) -> None:
+        self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
+
+    def _refresh_buttons(self) -> None:
+        for button in self._buttons:
+            button.disabled = self.jobs.running
+        self.stop.layout.display = None if self.jobs.running else "none"
+
+    def _show_progress(self, done: int, total: int) -> None:
+        self._say(markup.progress(self._doing, done, total))
+
+    def _on_failure(self, error: Exception | None) -> None:
+        self._say("Stopped." if error is None else markup.error(words_of(error)))
+
+    # The listing anew
+
+    def _after_writing(self) -> None:
+        self._outdated = True
+        self._catch_up()
+
+    def _catch_up(self) -> None:
+        """List anew what a form has changed, as soon as nothing else is being done."""
+        if self._outdated and not self.jobs.running:
+            self._outdated = False
+            self._start("Listing the sources", self._list, self._take, clicked=False)
+
+    def _on_reload(self) -> None:
+        def done(listing: pd.DataFrame) -> None:
+            self._take(listing)
+            self._say(f"{counted(len(listing), 'source')} listed.")
+
+        self._start("Listing the sources", self._list, done)
+
+    def _list(self, _: Job) -> pd.DataFrame:
+        return self.client.sources(refresh=True)
+
+    def _take(self, listing: pd.DataFrame) -> None:
+        """Show a listing, with what is known of its comments."""
+        if self._counts:
+            names = counting.full_names(listing)
+            column = pd.array([self._counts.get(name) for name in names], dtype="Int64")
+            attrs = listing.attrs
+            listing = listing.assign(**{COMMENTS: column})
+            listing.attrs = attrs
+        self._listing = listing
+        self.finder.show(listing)
+        self._show_head()
+        self._look()
+
+    # The buttons
+
+    def _on_new(self) -> None:
+        if self._new_pane.children:
+            self._new_pane.children = []
+            self.new.description = "New source"
+            return
+        if self._creating is None:
+            self._creating = CreateForm(self.client)
+            self._creating.observe(lambda _: self._after_writing(), "result")
+        self._new_pane.children = [self._creating]
+        self.new.description = "Hide new source"
+
+    def _on_export(self) -> None:
+        listing = self.frame
+        # Never over an older file.
+        path = Path.cwd() / f"sources-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+
+        def done(written: Path) -> None:
+            self._say(f"{counted(len(listing), 'source')} written to {written}")
+            self._files.children = [Saved(written)]
+
+        self._start("Writing the CSV", lambda _: to_csv(listing, path), done)
+
+    def _on_statistics(self) -> None:
+        names = [name for name in counting.full_names(self.frame) if name]
+        unknown: list[str] = []
+
+        def work(job: Job) -> None:
+            for name, count in counting.each(self.client, names, progress=job.progress):
+                if isinstance(count, int):
+                    self._counts[name] = count
+                else:
+                    unknown.append(name)
+
+        def done(_: object) -> None:
+            self._take(self._listing)
+            total = sum(self._counts.get(name, 0) for name in names)
+            said = f"{counted(total, 'comment')} in {counted(len(names), 'source')}."
+            if unknown:
+                said += f" {counted(len(unknown), 'source')} could not be counted."
+            self._say(said)
+
+        def failed(error: Exception | None) -> None:
+            # What was counted until then stays.
+            self._take(self._listing)
+            self._on_failure(error)
+
+        self._start("Counting comments", work, done, failed)
+
+    def _start(
+        self,
+        doing: str,
+        work: Callable[[Job], _Result],
+        done: Callable[[_Result], object],
+        failed: Callable[[Exception | None], object] | None = None,
+        *,
+        clicked: bool = True,
+    ) -> None:
+        def finished(result: _Result) -> None:
+            self._say("")
+            done(result)
+            self._catch_up()
+
+        def ended(error: Exception | None) -> None:
+            (failed or self._on_failure)(error)
+            self._catch_up()
+
+        self._doing = doing
+        if self.jobs.start(work, finished, ended, clicked=clicked):
+            self._say(markup.progress(doing))
+
+
+def _button(name: str, clicked: Callable[[], object]) -> ui.Button:
+    button = ui.Button(description=name, layout=ui.Layout(width="auto"))
+    button.on_click(lambda _: clicked())
+    return button
+
+
+def _who(client: Client) -> str:
+    """Return who the token belongs to, as far as the tenant tells."""
+    try:
+        user: User = client.me()
+    except errors.ReinferError:
+        return "Unknown user"
+    return visible(user.email or user.username)

@@ -1,0 +1,92 @@
+"""Choosing a source by its name, with suggestions from the listing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as ui
+import pandas as pd
+
+from reinfer_nb import checks, errors
+from reinfer_nb.client import Client
+from reinfer_nb.models import Source
+from reinfer_nb.narrowing import Narrowing
+from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.controls import FULL, LABELS
+from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.jobs import Jobs
+
+_SUGGESTED = 20
+
+
+class Picker:
+    """A line to type the name of a source in, and a button that opens it.
+
+    Args:
+        client: The tenant.
+        picked: Called with the source, as the tenant tells of it then.
+
+    Attributes:
+        box: The widget to show.
+    """
+
+    def __init__(self, client: Client, picked: Callable[[Source], object]) -> None:
+        self._client = client
+        self._picked = picked
+        self._listing: Narrowing | None = None
+        self.input = ui.Combobox(
+            description="Source",
+            placeholder="project/name, or an id",
+            style=LABELS,
+            layout=FULL,
+        )
+        self.button = ui.Button(description="Open", disabled=True, layout=ui.Layout(width="auto"))
+        self.note = ui.HTML()
+        self._jobs = Jobs(lambda _: self._refresh())
+        self._loading = Jobs()
+        self.input.observe(self._on_input, "value")
+        self.button.on_click(lambda _: self._open())
+        self.box = ui.VBox([self.input, ui.HBox([self.button, self.note], layout=WRAP)])
+
+    def _on_input(self, _: object) -> None:
+        if self._listing is None:
+            # Without suggestions a name can still be typed.
+            self._loading.start(
+                lambda _: Narrowing(self._client.sources()),
+                self._on_listing,
+                lambda _: self._on_listing(Narrowing(pd.DataFrame({"owner": [], "name": []}))),
+                clicked=False,
+            )
+        else:
+            self._suggest(self._listing)
+        self._refresh()
+
+    def _on_listing(self, listing: Narrowing) -> None:
+        self._listing = listing
+        self._suggest(listing)
+
+    def _suggest(self, listing: Narrowing) -> None:
+        listing.narrow(search=self.input.value)
+        found = listing.frame.iloc[listing.positions[:_SUGGESTED]]
+        self.input.options = [
+            f"{owner}/{name}" for owner, name in zip(found["owner"], found["name"], strict=True)
+        ]
+
+    def _refresh(self) -> None:
+        flaw = None
+        typed = self.input.value
+        if typed and not checks.is_id(typed):
+            try:
+                checks.source_name(typed)
+            except errors.InvalidInput as error:
+                flaw = str(error)
+        self.button.disabled = self._jobs.running or not typed or flaw is not None
+        self.note.value = markup.muted(flaw or "")
+
+    def _open(self) -> None:
+        def failed(error: Exception | None) -> None:
+            self.note.value = markup.error(words_of(error) if error else "Stopped.")
+
+        if not self.button.disabled:
+            which = self.input.value
+            self._jobs.start(lambda _: self._client.source(which), self._picked, failed)

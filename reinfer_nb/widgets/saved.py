@@ -1,0 +1,53 @@
+"""A file that was written, with a link that brings it into the browser's downloads.
+
+The file lies where the kernel runs, which need not be where the browser runs, and a link to it
+would work in some hosts only. So the browser asks the kernel for it, piece by piece.
+"""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+_HERE = Path(__file__).parent
+
+
+class Saved(anywidget.AnyWidget):
+    """The link to one file.
+
+    Args:
+        path: The file.
+    """
+
+    _esm = _HERE / "saved.js"
+    name = traitlets.Unicode().tag(sync=True)
+    # Jupyter's server drops what comes faster than a million bytes a second.
+    _piece = 300_000
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(name=path.name)
+        self._path = path
+        self._packed = b""
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        return f"Saved as {self._path}"
+
+    def _on_message(self, _: object, content: Any, __: object) -> None:
+        """Send the piece that is asked for; the first one with how many there are."""
+        number = content.get("piece") if isinstance(content, dict) else None
+        if type(number) is not int or number < 0:
+            return
+        if number == 0:
+            try:
+                self._packed = gzip.compress(self._path.read_bytes(), 3)
+            except OSError as error:
+                self.send({"failed": f"{self._path} cannot be read: {error.strerror}"})
+                return
+        begin = number * self._piece
+        pieces = -(-len(self._packed) // self._piece)
+        self.send({"piece": number, "pieces": pieces}, [self._packed[begin : begin + self._piece]])

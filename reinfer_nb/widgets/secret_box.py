@@ -1,0 +1,98 @@
+"""A password box whose content is in no widget's state, and reaches the kernel when asked for.
+
+`ipywidgets.Password` keeps what is typed in its state, and a notebook that is saved with widget
+state would hold it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from reinfer_nb.secret import Token
+
+
+class SecretBox(anywidget.AnyWidget):
+    """A box for a token.
+
+    Args:
+        given: Called with the token, once `ask` was called and the page has answered.
+        entered: Called when the key Enter is pressed in the box.
+        label_width: CSS width of its label.
+
+    Attributes:
+        filled: Whether something is typed; all that is known of it before `ask`.
+        busy: Whether it may not be changed for now.
+        invalid: Whether what was typed turned out to be wrong.
+    """
+
+    _esm = Path(__file__).with_name("secret_box.js")
+
+    label = traitlets.Unicode("Token").tag(sync=True)
+    label_width = traitlets.Unicode("6em").tag(sync=True)
+    filled = traitlets.Bool(default_value=False).tag(sync=True)
+    busy = traitlets.Bool(default_value=False).tag(sync=True)
+    invalid = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(
+        self,
+        given: Callable[[Token], object],
+        entered: Callable[[], object],
+        label_width: str = "6em",
+    ) -> None:
+        super().__init__(label_width=label_width)
+        self._given = given
+        self._entered = entered
+        self._asked = 0
+        self._open = False
+        self.on_msg(self._on_message)
+
+    def __repr__(self) -> str:
+        return "<SecretBox, filled>" if self.filled else "<SecretBox, empty>"
+
+    def ask(self) -> int:
+        """Ask the page for the token, and return the number of the question."""
+        self._asked += 1
+        self._open = True
+        self.send({"type": "give", "asked": self._asked})
+        return self._asked
+
+    def waiting_for(self, asked: int) -> bool:
+        """Whether the question of that number has not been answered."""
+        return self._open and asked == self._asked
+
+    def give_up(self) -> None:
+        """Wait no longer; an answer that still comes is ignored."""
+        self._open = False
+
+    def clear(self) -> None:
+        """Empty the box, in all its views."""
+        self.send({"type": "empty"})
+        self.filled = False
+
+    def _on_message(self, _: object, content: Any, buffers: Sequence[Any] | None) -> None:
+        kind = content.get("type") if isinstance(content, dict) else None
+        if kind == "enter" and not self.busy:
+            self._entered()
+        elif kind == "token" and type(content.get("asked")) is int:
+            if not self.waiting_for(content["asked"]):
+                # Of another page on the same kernel, or of nobody who was asked.
+                return
+            token = _wrapped(buffers)
+            if token is not None:
+                self._open = False
+                self._given(token)
+
+
+def _wrapped(buffers: Sequence[Any] | None) -> Token | None:
+    """Return the one buffer's text as a token, out of sight at once; None where it is no text."""
+    try:
+        (buffer,) = buffers or ()
+        # A blank at the ends comes from copying, and belongs to no token.
+        return Token(bytes(memoryview(buffer)).decode("utf-8").strip())
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,163 @@
+"""The form that changes the settings of a source, and sends only those that changed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ipywidgets as ui
+
+from reinfer_nb import errors, guarded
+from reinfer_nb.client import Client
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.text import visible
+from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.conflict import Conflict
+from reinfer_nb.widgets.controls import as_text, controls_for, label_of
+from reinfer_nb.widgets.form import Form, call_text, refused_field
+from reinfer_nb.widgets.picker import Picker
+
+
+class UpdateForm(Form):
+    """The form that changes a source; `update_form` shows one.
+
+    Attributes:
+        result: The source as the last update left it.
+        source: The source that the form was opened on, or None.
+        controls: The settings to fill in, by field name.
+    """
+
+    _noun = "Form to update a source"
+
+    def __init__(
+        self, client: Client, source: Source | None = None, *, picker: bool = True
+    ) -> None:
+        super().__init__(client, "Update")
+        self.source: Source | None = None
+        self.controls = controls_for(fields_of(self.definition), "update", self.refresh)
+        self.picker = Picker(client, self._on_picked) if picker else None
+        self._title = ui.HTML()
+        self._preview = ui.HTML()
+        self.reset = ui.Button(description="Reset", layout=ui.Layout(width="auto"))
+        self.reset.on_click(lambda _: self._on_reset())
+        self._fields = [control.box for control in self.controls.values()]
+        self._head = [self.picker.box] if self.picker else []
+        self.look_at(source)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something is filled in that is not sent."""
+        return any(control.changed for control in self.controls.values())
+
+    def look_at(self, source: Source | None) -> None:
+        """Open the form on a source, or on none; what was filled in is gone.
+
+        While a request is on its way the form stays with what it is at.
+        """
+        if self.writing:
+            return
+        self.source = source
+        self._done = ""
+        for name, control in self.controls.items():
+            control.show(None if source is None else getattr(source, name))
+        self.say("")
+        self._show_fields()
+
+    def _on_picked(self, source: Source) -> None:
+        if self.source is not None and (self.dirty or self.writing):
+            self.say(
+                markup.error(
+                    f"There are changes to {self.source.full_name} that were not sent. Update or "
+                    "Reset first."
+                )
+            )
+            return
+        self.look_at(source)
+
+    def _show_fields(self) -> None:
+        fields = [self._title, *self._fields, self._preview] if self.source else []
+        self.children = [*self._head, *fields, *self._actions(self.reset)]
+        self.refresh()
+
+    def _on_reset(self) -> None:
+        for control in self.controls.values():
+            control.show(control.base)
+        self.refresh()
+
+    def _settings(self) -> dict[str, Any]:
+        return {n: c.value() for n, c in self.controls.items() if c.changed}
+
+    def _ready(self) -> bool:
+        flaws = [control.flaw() for control in self.controls.values()]
+        return self.source is not None and self.dirty and not any(flaws)
+
+    def _pending(self) -> str:
+        if self.source is None or not self._ready():
+            return ""
+        return call_text("update_source", self.source.full_name, settings=self._settings())
+
+    def refresh(self) -> None:
+        """Bring what would change, the buttons and the code up to date."""
+        if self.source is not None:
+            self._title.value = tag_line(self.source)
+        changes = [
+            [label_of(c.field), as_text(c.base), as_text(c.value())]
+            for c in self.controls.values()
+            if c.changed and c.flaw() is None
+        ]
+        self._preview.value = (
+            markup.table(("Would change", "Is", "Will be"), changes)
+            if changes
+            else markup.muted("Nothing is changed yet.")
+        )
+        self.reset.disabled = self.jobs.running or not self.dirty
+        super().refresh()
+
+    def _on_button(self) -> None:
+        if self.source is None or not self._ready():
+            return
+        base, settings, code = self.source, self._settings(), self._pending()
+
+        def done(source: Source) -> None:
+            self._done = code
+            self._rebase(source)
+            names = ", ".join(settings)
+            self.say(f"{visible(source.full_name)} is updated: {names}.")
+            self.result = source
+
+        self._run(
+            f"Updating {visible(base.full_name)}",
+            lambda _: guarded.update(self.client, base, settings),
+            done,
+            failed=lambda error: self._explain(error, settings),
+        )
+
+    def _rebase(self, source: Source) -> None:
+        self.source = source
+        for name, control in self.controls.items():
+            control.rebase(getattr(source, name))
+
+    def _explain(self, error: Exception, settings: dict[str, Any]) -> None:
+        if isinstance(error, errors.Moved):
+            self.say("")
+            conflict = Conflict(error, settings, self._decide(error.theirs))
+            self.children = [*self._head, conflict, self.said]
+        elif control := refused_field(error, self.controls):
+            control.refuse(str(error))
+
+    def _decide(self, theirs: Source) -> Any:
+        def decided(mine: dict[str, Any]) -> None:
+            self.source = theirs
+            for name, control in self.controls.items():
+                control.show(getattr(theirs, name))
+                if name in mine:
+                    control.fill(mine[name])
+            self._show_fields()
+
+        return decided
+
+
+def tag_line(source: Source) -> markup.Markup:
+    """Return what a form says of the source it is about."""
+    title = [f" {source.title}"] if source.title else []
+    return markup.block([markup.tag("strong", source.full_name), *title])

@@ -1,0 +1,93 @@
+"""What the explorer costs with many sources: bytes to the browser, and a key stroke.
+
+    python -m tests.benchmarks.explorer [SOURCES]
+
+The bytes are those of every message that leaves the kernel until the table is there, styles and
+scripts included. A key stroke is all that the kernel does for one: search, counts, and the
+answer with the first rows; it takes turns with the search of one column by pandas.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import comm
+import pandas as pd
+from comm.base_comm import BaseComm
+
+import reinfer_nb as rnb
+from reinfer_nb import frames
+from tests.benchmarks.listing import _row
+
+_ROUNDS = 15
+_TYPED = ("number 99", "source", "zzz", "e", "data team project-7")
+
+
+class Counted(BaseComm):
+    """A way to a browser that counts what goes along it."""
+
+    sent = 0
+
+    def publish_msg(
+        self,
+        msg_type: str,
+        data: Any = None,
+        metadata: Any = None,
+        buffers: Any = None,
+        **keys: Any,
+    ) -> None:
+        """Count a message as it would be sent."""
+        text = json.dumps([msg_type, data, metadata, keys], ensure_ascii=False)
+        Counted.sent += len(text.encode()) + sum(len(part) for part in buffers or ())
+
+
+def _took(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def main(count: int) -> None:
+    """Print the bytes and the ratios for `count` sources in 5,000 projects."""
+    comm.create_comm = Counted
+    dice = Random(1)
+    rows = [_row(number, dice) | {"owner": f"project-{number % 5000}"} for number in range(count)]
+    listing = frames.from_elements(rows)
+    with rnb.sandbox(listing) as client:
+        df = client.sources()
+        explorer = rnb.explore(client)
+        explorer.finder.comm.handle_msg(_message({"kind": "open"}))
+        print(f"{count:,} sources: opening the explorer sends {Counted.sent / 1e3:.0f} KB")
+        for typed in _TYPED:
+            _strokes(explorer, df, typed)
+
+
+def _strokes(explorer: Any, df: pd.DataFrame, typed: str) -> None:
+    ours, pandas = [], []
+    for _ in range(_ROUNDS):
+        explorer.search = ""
+        stroke = _message({"kind": "search", "text": typed})
+        before = Counted.sent
+        ours.append(_took(lambda: explorer.finder.comm.handle_msg(stroke)))  # noqa: B023
+        sent = Counted.sent - before
+        pandas.append(_took(lambda: df[df.title.str.contains(typed)]))
+    own, base = statistics.median(ours), statistics.median(pandas)
+    print(
+        f"  typing {typed!r}: kernel {own * 1e3:.1f} ms, df[df.title.str.contains(q)] "
+        f"{base * 1e3:.1f} ms: {own / base:.1f} times that; {sent / 1e3:.0f} KB sent, "
+        f"{len(explorer.frame):,} found"
+    )
+
+
+def _message(content: dict[str, Any]) -> dict[str, Any]:
+    return {"content": {"data": {"method": "custom", "content": content}}, "buffers": []}
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

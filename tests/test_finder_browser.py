@@ -1,0 +1,414 @@
+"""The finder in a real JupyterLab, in Voilà, and in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, WebSocket, expect
+
+import reinfer_nb as rnb
+from tests import browser
+
+pytestmark = browser.needed()
+
+# Two views of one finder, and what Python sees of it.
+FINDER = """
+import ipywidgets as ui
+import reinfer_nb as rnb
+from IPython.display import display
+from reinfer_nb.widgets.finder import Finder
+
+client = rnb.sandbox().start()
+df = client.sources()
+df.loc[2, "title"] = "<img src=x onerror=document.body.remove()> $x$ and $y$"
+finder = Finder(df)
+told = ui.Label()
+
+def tell(_=None):
+    names = finder.frame["name"].tolist()
+    told.value = (
+        f"rows {len(names)}, first {names[:1]}, last {names[-1:]}, "
+        f"selected {list(finder.selected)}, current {finder.current}"
+    )
+
+resets = ui.Label("0")
+
+def reset(_):
+    finder.select([])
+    finder.search, finder.chosen, finder.sort = "", {}, None
+    resets.value = str(int(resets.value) + 1)
+
+def narrow(_):
+    finder.search, finder.chosen, finder.sort = "inbox", {"owner": "claims"}, ("name", True)
+
+finder.observe(tell)
+tell()
+buttons = [ui.Button(description="Reset"), ui.Button(description="Narrow from Python")]
+buttons[0].on_click(reset)
+buttons[1].on_click(narrow)
+display(ui.HBox([told, resets, *buttons]), finder)
+"""
+AGAIN = "display(finder)"
+
+MANY = """
+import numpy as np
+import reinfer_nb as rnb
+from reinfer_nb.widgets.finder import Finder
+
+df = rnb.sandbox().start().sources()
+df = df.iloc[np.arange(100_000) % len(df)].reset_index(drop=True)
+df["owner"] = [f"project-number-{row % 5000}" for row in range(100_000)]
+df["name"] = [f"source-{row}" for row in range(100_000)]
+df["id"] = [f"{row:016x}" for row in range(100_000)]
+Finder(df)
+"""
+
+# More rows than a browser can be high.
+MILLION = """
+import pandas as pd
+from reinfer_nb.widgets.finder import Finder
+
+names = pd.Series(range(1_000_000)).map("source-{}".format).astype("str")
+finder = Finder(pd.DataFrame({"owner": "claims", "name": names}))
+finder
+"""
+
+
+@pytest.fixture(scope="module")
+def listing(shared: rnb.Client) -> pd.DataFrame:
+    """The same sources as in the notebooks."""
+    return shared.sources()
+
+
+@pytest.fixture(scope="module", params=["voila", "lab"])
+def host(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[browser.Host]:
+    with browser.host(request.param, tmp_path_factory.mktemp(request.param)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def opened(host: browser.Host) -> Iterator[Page]:
+    """A page with a finder in two views, which the tests share."""
+    with host.run(FINDER, AGAIN, height=1500) as tab:
+        rows(tab).first.wait_for()
+        yield tab
+
+
+@pytest.fixture
+def tab(opened: Page) -> Page:
+    """The same page with nothing searched, chosen, sorted or selected."""
+    count = opened.locator(".widget-label").nth(1)
+    before = int(count.inner_text())
+    opened.get_by_role("button", name="Reset").click()
+    expect(count).to_have_text(f"{before + 1}")
+    expect(status(opened)).to_have_text("130 of 130 sources")
+    told(opened, "rows 130, first ['motor-inbox']", "selected []")
+    return opened
+
+
+def view(tab: Page, number: int = 0) -> Locator:
+    return tab.locator(".rnb-finder").nth(number)
+
+
+def grid(tab: Page, number: int = 0) -> Locator:
+    return view(tab, number).get_by_role("grid", name="Sources")
+
+
+def rows(tab: Page, number: int = 0) -> Locator:
+    return grid(tab, number).locator(".rnb-body").get_by_role("row")
+
+
+def row(tab: Page, place: int, number: int = 0) -> Locator:
+    return grid(tab, number).locator(f"[role=row][aria-rowindex='{place + 2}']")
+
+
+def status(tab: Page, number: int = 0) -> Locator:
+    return view(tab, number).get_by_role("status")
+
+
+def header(tab: Page, name: str) -> Locator:
+    return grid(tab).get_by_role("columnheader", name=name, exact=True)
+
+
+def search(tab: Page) -> Locator:
+    return view(tab).get_by_label("Search", exact=True)
+
+
+def told(tab: Page, *texts: str) -> None:
+    """Expect what Python says that it sees."""
+    for text in texts:
+        expect(tab.locator(".widget-label").first).to_contain_text(text)
+
+
+def chosen(select: Locator) -> Locator:
+    return select.locator("option:checked")
+
+
+# Narrowing and sorting
+
+
+def test_search_and_facets_narrow_the_table(tab: Page, listing: pd.DataFrame) -> None:
+    texts = listing[["name", "title", "description"]].fillna("").agg(" ".join, axis=1)
+    found = listing[texts.str.lower().str.contains("inbox")]
+    claims = (found["owner"] == "claims").sum()
+    assert 1 < claims < len(found) < 130
+    search(tab).press_sequentially("inbox")
+    expect(status(tab)).to_have_text(f"{len(found)} of 130 sources")
+    expect(grid(tab)).to_have_attribute("aria-rowcount", f"{len(found) + 1}")
+    project = view(tab).get_by_label("Project", exact=True)
+    project.focus()
+    project.select_option(label=f"claims ({claims})")
+    expect(status(tab)).to_have_text(f"{claims} of 130 sources")
+    expect(chosen(project)).to_have_text(f"claims ({claims})")
+    expect(project).to_be_focused()
+    kind = view(tab).get_by_label("Kind", exact=True)
+    expect(kind.locator("option", has_text="(0)")).not_to_have_count(0)
+    told(tab, f"rows {claims},")
+    # The other view shows the same.
+    expect(status(tab, 1)).to_have_text(f"{claims} of 130 sources")
+    expect(view(tab, 1).get_by_label("Search", exact=True)).to_have_value("inbox")
+    # What is there no more can be chosen, and cleared.
+    kind.select_option(index=1)
+    expect(status(tab)).to_have_text("0 of 130 sources")
+    expect(view(tab).get_by_text("No source matches.")).to_be_visible()
+    assert browser.axe(tab, ".rnb-finder") == []
+    clear = view(tab).get_by_role("button", name="Clear")
+    clear.click()
+    expect(status(tab)).to_have_text("130 of 130 sources")
+    expect(clear).to_be_disabled()
+    expect(search(tab)).to_have_value("")
+    expect(chosen(project)).to_have_text("any")
+
+
+def test_python_narrows_and_sorts_what_the_browser_shows(tab: Page) -> None:
+    tab.get_by_role("button", name="Narrow from Python").click()
+    expect(status(tab)).not_to_have_text("130 of 130 sources")
+    expect(search(tab)).to_have_value("inbox")
+    expect(chosen(view(tab).get_by_label("Project", exact=True))).to_contain_text("claims (")
+    expect(header(tab, "name")).to_have_attribute("aria-sort", "descending")
+    expect(rows(tab).first).to_contain_text("weather-inbox")
+
+
+def test_what_is_being_typed_is_not_overwritten(tab: Page) -> None:
+    text = 'motor  "inbox" and more '
+    search(tab).press_sequentially(text, delay=5)
+    expect(status(tab)).to_have_text("0 of 130 sources")
+    expect(search(tab)).to_have_value(text)
+    expect(view(tab, 1).get_by_label("Search", exact=True)).to_have_value(text)
+
+
+def test_a_header_sorts_the_whole_listing_both_ways(tab: Page, listing: pd.DataFrame) -> None:
+    names = sorted(listing["name"], key=str.lower)
+    name = header(tab, "name")
+    name.click()
+    expect(name).to_have_attribute("aria-sort", "ascending")
+    told(tab, f"first {names[:1]}, last {names[-1:]}")
+    expect(rows(tab).first).to_contain_text(names[0])
+    name.click()
+    expect(name).to_have_attribute("aria-sort", "descending")
+    told(tab, f"first {names[-1:]}, last {names[:1]}")
+    expect(rows(tab).first).to_contain_text(names[-1])
+    name.click()
+    expect(name).to_have_attribute("aria-sort", "none")
+    told(tab, "first ['motor-inbox']")
+    # Two clicks before the answer to the first are two steps.
+    name.dblclick()
+    expect(name).to_have_attribute("aria-sort", "descending")
+    told(tab, f"first {names[-1:]}, last {names[:1]}")
+
+
+# Selection
+
+
+def test_selecting_with_the_mouse(tab: Page) -> None:
+    row(tab, 2).click()
+    told(tab, "selected [2], current 2")
+    row(tab, 4).click(modifiers=["Shift"])
+    told(tab, "selected [2, 3, 4], current 4")
+    row(tab, 3).click(modifiers=["ControlOrMeta"])
+    told(tab, "selected [2, 4], current 3")
+    expect(status(tab)).to_have_text("130 of 130 sources, 2 selected")
+    for number in (0, 1):
+        expect(row(tab, 2, number)).to_have_attribute("aria-selected", "true")
+        expect(row(tab, 3, number)).to_have_attribute("aria-selected", "false")
+        expect(row(tab, 4, number)).to_have_attribute("aria-selected", "true")
+    assert tab.evaluate("getSelection().toString()") == ""
+
+
+def test_keyboard_only(tab: Page) -> None:
+    search(tab).focus()
+    tab.keyboard.type("claims")
+    expect(status(tab)).not_to_have_text("130 of 130 sources")
+    tab.keyboard.press("Control+a")
+    tab.keyboard.press("Delete")
+    expect(status(tab)).to_have_text("130 of 130 sources")
+    for _ in range(8):
+        tab.keyboard.press("Tab")
+    # The button to clear is disabled, so after seven facets comes the table.
+    expect(grid(tab)).to_be_focused()
+    keys = tab.keyboard
+    keys.press("Home")
+    told(tab, "selected [0], current 0")
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    told(tab, "selected [2], current 2")
+    active = grid(tab).get_attribute("aria-activedescendant")
+    expect(row(tab, 2)).to_have_attribute("id", str(active))
+    keys.press("Shift+ArrowDown")
+    keys.press("Shift+ArrowDown")
+    told(tab, "selected [2, 3, 4], current 4")
+    keys.press("Control+Space")
+    told(tab, "selected [2, 3], current 4")
+    keys.press("Control+ArrowDown")
+    keys.press("Control+Space")
+    told(tab, "selected [2, 3, 5], current 5")
+    keys.press("End")
+    told(tab, "selected [129], current 129")
+    expect(row(tab, 129)).to_be_in_viewport()
+    keys.press("PageUp")
+    told(tab, "selected [117], current 117")
+    keys.press("Control+a")
+    expect(status(tab)).to_have_text("130 of 130 sources, 130 selected")
+    keys.press("Home")
+    keys.press("Shift+End")
+    expect(status(tab)).to_have_text("130 of 130 sources, 130 selected")
+    # On to the headings, one stop for them all.
+    keys.press("Tab")
+    keys.press("Home")
+    expect(header(tab, "project")).to_be_focused()
+    keys.press("ArrowRight")
+    keys.press("Enter")
+    expect(header(tab, "name")).to_have_attribute("aria-sort", "ascending")
+    keys.press("Space")
+    expect(header(tab, "name")).to_have_attribute("aria-sort", "descending")
+    expect(header(tab, "name")).to_be_focused()
+    keys.press("Tab")
+    expect(header(tab, "title")).not_to_be_focused()
+
+
+def test_held_keys_arrive(tab: Page) -> None:
+    row(tab, 0).click()
+    for _ in range(40):
+        tab.keyboard.press("ArrowDown", delay=0)
+    told(tab, "selected [40], current 40")
+    expect(row(tab, 40)).to_be_in_viewport()
+    expect(row(tab, 40)).to_have_attribute("aria-selected", "true")
+    expect(grid(tab).locator("[aria-selected=true]")).to_have_count(1)
+
+
+def test_left_and_right_scroll_sideways(tab: Page) -> None:
+    row(tab, 0).click()
+    for _ in range(30):
+        tab.keyboard.press("ArrowRight")
+    expect(header(tab, "id")).to_be_in_viewport()
+    for _ in range(30):
+        tab.keyboard.press("ArrowLeft")
+    expect(header(tab, "project")).to_be_in_viewport()
+
+
+# The notebook around it
+
+
+# Only JupyterLab has letters for commands.
+@pytest.mark.parametrize("host", ["lab"], indirect=True)
+def test_a_notebook_takes_no_keys_from_it(tab: Page) -> None:
+    cells = tab.locator(".jp-Notebook .jp-Cell")
+    project = view(tab).get_by_label("Project", exact=True)
+    row(tab, 3).click()
+    row(tab, 5).click(modifiers=["Shift"])
+    for place in (search(tab), project, header(tab, "name"), grid(tab)):
+        place.focus()
+        for key in ["a", "b", "d", "d", "m", "x", "Enter", "Escape"]:
+            tab.keyboard.press(key)
+        tab.keyboard.press("ArrowUp")
+        expect(place).to_be_focused()
+    tab.keyboard.press("Control+a")
+    tab.wait_for_timeout(200)
+    expect(cells).to_have_count(2)
+    expect(tab.locator(".jp-Notebook .jp-Cell.jp-mod-selected")).to_have_count(1)
+    expect(tab.locator(".jp-Notebook .jp-MarkdownCell")).to_have_count(0)
+
+
+# Safety
+
+
+def test_html_in_a_title_is_text(tab: Page) -> None:
+    expect(row(tab, 2)).to_contain_text("<img src=x onerror=document.body.remove()> $x$ and $y$")
+    expect(view(tab).locator("img, mjx-container, .MathJax")).to_have_count(0)
+    expect(row(tab, 2).get_by_role("gridcell").nth(2)).to_have_attribute(
+        "title", re.compile("<img")
+    )
+
+
+def test_what_is_missing_says_so(tab: Page) -> None:
+    cell = row(tab, 2).get_by_role("gridcell", name="missing").first
+    expect(cell).to_have_text("\N{EN DASH}")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing_serious(host: browser.Host, theme: browser.Theme) -> None:
+    with host.run(FINDER, width=800, theme=theme) as tab:
+        row(tab, 2).click()
+        row(tab, 4).click(modifiers=["Shift"])
+        header(tab, "title").click()
+        told(tab, "selected [2, 3, 4]")
+        assert browser.axe(tab, ".rnb-finder") == []
+        # It can be seen that axe looked, and at the right theme.
+        assert tab.evaluate("document.body.dataset.jpThemeLight") == str(theme == "light").lower()
+
+
+# Size
+
+
+def test_only_a_window_travels(host: browser.Host) -> None:
+    received: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: received.append(len(frame)))
+
+    with host.run(MANY, before=lambda tab: tab.on("websocket", listen)) as tab:
+        expect(status(tab)).to_have_text("100,000 of 100,000 sources", timeout=30_000)
+        rows(tab).first.wait_for()
+        opening = sum(received)
+        assert 10_000 < opening < 300_000
+        options = view(tab).get_by_label("Project", exact=True).locator("option")
+        expect(options).to_have_count(202)
+        expect(options.last).to_have_text("4,800 more: search for them")
+        expect(options.last).to_be_disabled()
+        # To the end, by the scroll bar.
+        grid(tab).evaluate("node => { node.scrollTop = node.scrollHeight }")
+        expect(row(tab, 99_999)).to_contain_text("source-99999")
+        expect(row(tab, 99_999)).to_be_in_viewport()
+        assert rows(tab).count() < 60
+        row(tab, 99_999).click()
+        tab.keyboard.press("Shift+Home")
+        expect(status(tab)).to_have_text("100,000 of 100,000 sources, 100,000 selected")
+        expect(row(tab, 0)).to_have_attribute("aria-selected", "true")
+        search(tab).fill("source-4321")
+        expect(status(tab)).to_contain_text("11 of 100,000 sources, 100,000 selected")
+        assert sum(received) - opening < 300_000
+
+
+# The browser is the same in both.
+@pytest.mark.parametrize("host", ["voila"], indirect=True)
+def test_the_last_of_a_million_can_be_reached(host: browser.Host) -> None:
+    with host.run(MILLION) as tab:
+        expect(status(tab)).to_have_text("1,000,000 of 1,000,000 sources", timeout=60_000)
+        grid(tab).evaluate("node => { node.scrollTop = node.scrollHeight }")
+        expect(row(tab, 999_999)).to_contain_text("source-999999")
+        row(tab, 999_999).click()
+        # Keys go row by row, whatever the scroll bar can tell apart.
+        for place in range(999_998, 999_970, -1):
+            tab.keyboard.press("ArrowUp")
+            expect(row(tab, place)).to_be_in_viewport(ratio=1)
+            expect(row(tab, place)).to_have_attribute("aria-selected", "true")
+        tab.keyboard.press("Home")
+        expect(row(tab, 0)).to_contain_text("source-0")
+        expect(row(tab, 0)).to_be_in_viewport(ratio=1)
+        grid(tab).evaluate("node => { node.scrollTop = node.scrollHeight / 2 }")
+        expect(rows(tab).first).to_contain_text(re.compile(r"source-(49|50)\d{4}"))

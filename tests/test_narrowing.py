@@ -1,0 +1,419 @@
+"""A listing is narrowed and sorted as plain Python would do it, whatever it and the query hold."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb import frames
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.narrowing import Choice, Facet, Narrowing
+
+NOW = pd.Timestamp("2025-06-15T12:00:00Z")
+SEARCHED = ("id", "owner", "name", "title", "description")
+
+
+def listing(*rows: dict[str, Any]) -> pd.DataFrame:
+    return frames.from_elements(
+        [{"id": f"{number:016x}", **row} for number, row in enumerate(rows)]
+    )
+
+
+def records(df: pd.DataFrame) -> list[dict[str, Any]]:
+    return [dict(zip(df.columns, row, strict=True)) for row in df.itertuples(index=False)]
+
+
+def names(narrowing: Narrowing) -> list[Any]:
+    return narrowing.frame["name"].iloc[narrowing.positions].tolist()
+
+
+def facet(narrowing: Narrowing, key: str) -> Facet:
+    (found,) = (each for each in narrowing.facets if each.key == key)
+    return found
+
+
+def missing(value: Any) -> bool:
+    return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124
+
+
+# What is expected, in plain Python.
+
+
+def whole(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def folded(text: str) -> str:
+    composed = unicodedata.normalize("NFC", whole(text))
+    lowered = "".join("i" if character == "İ" else character.lower() for character in composed)
+    return unicodedata.normalize("NFC", lowered.replace("ς", "\u03c3"))
+
+
+def terms(search: str) -> list[str]:
+    """Return the words and phrases of a search, read one character at a time."""
+    found, word, quoted = [], "", False
+    for character in search:
+        if character == '"' or (character.isspace() and not quoted):
+            found.append(word)
+            word, quoted = "", quoted ^ (character == '"')
+        else:
+            word += " " if character == "\n" else character
+    return [folded(term) for term in (*found, word) if term]
+
+
+def holds(row: dict[str, Any], search: str) -> bool:
+    texts = {name: "" if missing(row.get(name)) else row[name] for name in SEARCHED}
+    texts["full name"] = f"{texts['owner']}/{texts['name']}"
+    fields = [folded(text.replace("\n", " ")) for text in texts.values()]
+    return all(any(term in field for field in fields) for term in terms(search))
+
+
+def in_choice(row: dict[str, Any], key: str, value: str) -> bool:
+    if key in ("owner", "language", "kind"):
+        return missing(row[key]) if value == "" else f"={row[key]}" == value
+    if key == "bucket":
+        return missing(row["bucket_id"]) == (value == "without")
+    if key == "should_translate":
+        said = row["should_translate"]
+        return value == "" if missing(said) else value == ("yes" if said else "no")
+    if key == "sensitive_properties":
+        held = row["sensitive_properties"]
+        return value == ("with" if held else "without") or value.removeprefix("=") in held
+    moment = row["updated_at"]
+    if missing(moment) or value == "":
+        return missing(moment) and value == ""
+    how, days = re.fullmatch(r"(within|not within) (\d+) days", value).groups()  # type: ignore[union-attr]
+    return bool(moment >= NOW - pd.Timedelta(days=int(days))) == (how == "within")
+
+
+def shows(row: dict[str, Any], search: str, chosen: dict[str, str]) -> bool:
+    return holds(row, search) and all(in_choice(row, *choice) for choice in chosen.items())
+
+
+# Texts that have something to do with each other, and others that have not.
+BITS = [*"aAÉßİΣ\u212a\u01f0\u2013\0\\.*([_/\n \xa0\ud800\U0001f600", "e\u0301", "J\u030c"]
+BITS += ["ΟΣ", "ος", "\\E", "-1"]
+ANY = st.characters(exclude_categories=["Cn"])  # not all of which everyone knows yet
+TEXTS = st.lists(st.sampled_from(BITS) | ANY, max_size=6).map("".join)
+WHOLE = TEXTS.map(whole)
+QUERIES = st.lists(st.sampled_from([*BITS, '"']) | ANY, max_size=8).map("".join)
+MOMENTS = st.sampled_from([0, 6.9, 7, 7.1, 30, 90, 364, 365, 366, 730, 800, -3]) | st.floats(0, 900)
+ROWS = st.fixed_dictionaries(
+    {},
+    optional={
+        "owner": st.sampled_from(["a", "A", "=a", "", "with"]),
+        "name": WHOLE,
+        "title": WHOLE,
+        "description": WHOLE,
+        "language": st.sampled_from(["en", "de", "=en", "none"]),
+        "_kind": st.sampled_from(["chat", "x"]),
+        "bucket_id": st.sampled_from(["b", ""]),
+        "should_translate": st.booleans(),
+        "sensitive_properties": st.lists(st.sampled_from(["a", "with", "=a", ""]), max_size=3),
+        "updated_at": MOMENTS.map(lambda days: (NOW - pd.Timedelta(days=days)).isoformat()),
+    },
+)
+LISTINGS = st.lists(ROWS, max_size=8).map(lambda rows: listing(*rows))
+
+
+@settings(max_examples=300)
+@given(texts=st.lists(WHOLE, max_size=6), query=QUERIES)
+@example(texts=["motor"], query='"')
+@example(texts=["a\nb", "a b", "ab"], query='"a\nb"')
+@example(texts=["x", "y"], query="x\ny")
+@example(texts=["a" * 5000, "a"], query="a" * 5000)
+@example(texts=["\0", "0"], query="\0")
+@example(texts=["ΜΕΣΗ", "οδός"], query="ΜΕΣ")
+@example(texts=["οδός", "οδό"], query="ΟΔΌΣ")
+@example(texts=["J\u030c", "j"], query="\u01f0")
+@example(texts=["long a", *"bcdefghi"], query="long b")
+def test_a_search_finds_what_plain_python_finds(texts: list[str], query: str) -> None:
+    column = pd.Series(texts, dtype="str")
+    df = pd.DataFrame({"title": column, "owner": "n", "name": column[::-1].array})
+    narrowing = Narrowing(df)
+    narrowing.narrow(query)
+    rows = records(df)
+    expected = [place for place, row in enumerate(rows) if holds(row, query)]
+    assert narrowing.positions.tolist() == expected
+    assert narrowing.search == query
+
+
+@settings(max_examples=200)
+@given(df=LISTINGS, query=QUERIES | st.just(""), data=st.data())
+def test_what_is_shown_and_counted_is_what_plain_python_says(
+    df: pd.DataFrame, query: str, data: st.DataObject
+) -> None:
+    narrowing = Narrowing(df, now=NOW)
+    rows = records(df)
+    values = {each.key: [choice.value for choice in each.choices] for each in narrowing.facets}
+    chosen = {
+        key: data.draw(st.sampled_from(values[key]))
+        for key in data.draw(st.sets(st.sampled_from([key for key in values if values[key]])))
+    }
+    narrowing.narrow(query, chosen)
+    shown = [place for place, row in enumerate(rows) if shows(row, query, chosen)]
+    assert narrowing.positions.tolist() == shown
+    assert narrowing.positions.dtype == np.int64
+    assert [narrowing.rank(place) for place in shown] == list(range(len(shown)))
+    hidden = [place for place in range(len(rows)) if narrowing.rank(place) is None]
+    assert sorted(shown + hidden) == list(range(len(rows)))
+    counts = narrowing.counts()
+    assert list(counts) == list(values)
+    for key, of in counts.items():
+        others = {other: value for other, value in chosen.items() if other != key}
+        assert of == {
+            value: sum(shows(row, query, others | {key: value}) for row in rows)
+            for value in values[key]
+        }
+
+
+@settings(max_examples=200)
+@given(
+    cells=st.lists(WHOLE | st.none(), max_size=9)
+    | st.lists(st.sampled_from([2**63 - 1, 2**63 - 2, -5, 0, None]), max_size=9)
+    | st.lists(st.booleans() | st.none(), max_size=9)
+    | st.lists(st.floats(allow_nan=True), max_size=9)
+    | st.lists(st.lists(st.sampled_from("abc"), max_size=2).map(tuple) | st.none(), max_size=9)
+    | st.lists(st.datetimes(timezones=st.just(UTC)) | st.none(), max_size=9),
+    descending=st.booleans(),
+)
+def test_rows_are_sorted_as_plain_python_sorts_them(cells: list[Any], *, descending: bool) -> None:
+    kind = next((type(cell) for cell in cells if cell is not None), str)
+    dtype = {str: "str", int: "Int64", bool: "boolean", float: "float64", tuple: "object"}
+    column = pd.Series(cells, dtype=dtype.get(kind, "datetime64[us, UTC]"))
+    narrowing = Narrowing(pd.DataFrame({"x": column}))
+    narrowing.sort_by("x", descending=descending)
+    assert narrowing.sort == ("x", descending)
+
+    def key(place: int) -> Any:
+        cell = cells[place]
+        return folded(", ".join(cell) if kind is tuple else cell) if kind in (str, tuple) else cell
+
+    held = [place for place, cell in enumerate(cells) if not missing(cell)]
+    # `sorted` turned round keeps equal ones as they were.
+    expected = sorted(held, key=key, reverse=descending)
+    last = [place for place, cell in enumerate(cells) if missing(cell)]
+    assert narrowing.positions.tolist() == expected + last
+
+
+COMPANY = listing(
+    {"owner": "claims", "name": "motor", "title": "Car Damage", "language": "en", "_kind": "chat"},
+    {"owner": "claims", "name": "travel", "title": "Lost\nbags", "language": "de"},
+    {"owner": "sales", "name": "motor-leads", "title": "car sales", "language": "xlm"},
+    {"owner": "sales", "name": "old", "sensitive_properties": ["email", "email"]},
+    {"owner": "\u202esales", "name": "odd", "language": "fr", "_kind": "unknown"},
+)
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("", "motor travel motor-leads old odd"),
+        ("  \t\n", "motor travel motor-leads old odd"),
+        ("CAR", "motor motor-leads"),
+        ("car motor sales", "motor-leads"),
+        ('"car damage"', "motor"),
+        ('"damage car"', ""),
+        ('"car d', "motor"),
+        ("claims/mot", "motor"),
+        ('"lost bags"', "travel"),
+        ("lostbags", ""),
+        (".*", ""),
+        ("0000000000000002", "motor-leads"),
+        ("chat", ""),
+        ('"motor car"', ""),
+    ],
+)
+def test_words_and_phrases(search: str, expected: str) -> None:
+    narrowing = Narrowing(COMPANY)
+    narrowing.narrow(search)
+    assert names(narrowing) == expected.split()
+
+
+def test_the_practice_tenant(shared: rnb.Client) -> None:
+    df = shared.statistics(shared.sources())
+    narrowing = Narrowing(df)
+    assert len(narrowing.positions) == len(df)
+    narrowing.sort_by("num_comments", descending=True)
+    narrowing.narrow(chosen={"owner": "claims", "language": "en"})
+    mine = df[(df["owner"] == "claims") & (df["language"] == "en")]
+    expected = mine.sort_values("num_comments", ascending=False, kind="stable")["num_comments"]
+    assert len(mine) > 1
+    assert df["num_comments"].iloc[narrowing.positions].tolist() == expected.tolist()
+    assert narrowing.counts()["language"]["=en"] == len(mine)
+    assert narrowing.counts()["owner"]["=claims"] == len(mine)
+
+
+def test_facets_have_their_order_and_labels_for_people() -> None:
+    narrowing = Narrowing(COMPANY, now=NOW)
+    assert [each.key for each in narrowing.facets] == [
+        *("owner", "language", "kind", "bucket", "should_translate"),
+        *("sensitive_properties", "updated"),
+    ]
+    assert [each.label for each in narrowing.facets] == [
+        *("Project", "Language", "Kind", "Bucket", "Translated"),
+        *("Sensitive properties", "Updated"),
+    ]
+    assert facet(narrowing, "language").choices == (
+        Choice("=en", "English (en)"),
+        Choice("=fr", "fr"),
+        Choice("=de", "German (de)"),
+        Choice("=xlm", "Multilingual (xlm)"),
+        Choice("", "(none)"),
+    )
+    assert Choice("=\u202esales", "\\u202esales") in facet(narrowing, "owner").choices
+    assert Choice("=unknown", "not said (unknown)") in facet(narrowing, "kind").choices
+    assert facet(narrowing, "sensitive_properties").choices == (
+        Choice("with", "with any"),
+        Choice("without", "without any"),
+        Choice("=email", "email"),
+    )
+    translated = [choice.label for choice in facet(narrowing, "should_translate").choices]
+    assert translated == ["yes", "no", "not said"]
+
+
+def test_choices_are_named_plainly_where_that_is_clear() -> None:
+    rows = [{"sensitive_properties": names} for names in (["with"], ["x"], [])]
+    narrowing = Narrowing(listing(*rows))
+    key = "sensitive_properties"
+    for asked, value, shown in (("with", "with", 2), ("=with", "=with", 1), ("x", "=x", 1)):
+        narrowing.narrow(chosen={key: asked})
+        assert dict(narrowing.chosen) == {key: value}
+        assert len(narrowing.positions) == shown
+    narrowing = Narrowing(listing({"owner": "en"}, {"owner": "=en"}, {}))
+    for asked, position in (("=en", 0), ("en", 0), ("==en", 1), ("", 2)):
+        narrowing.narrow(chosen={"owner": asked})
+        assert narrowing.positions.tolist() == [position]
+
+
+def test_each_part_stays_until_it_is_given_anew() -> None:
+    narrowing = Narrowing(COMPANY)
+    narrowing.narrow("motor", {"owner": "sales"})
+    narrowing.sort_by("title")
+    narrowing.narrow()
+    assert names(narrowing) == ["motor-leads"]
+    narrowing.narrow(chosen={})
+    assert names(narrowing) == ["motor", "motor-leads"]
+    narrowing.narrow("")
+    assert names(narrowing) == ["motor", "motor-leads", "travel", "old", "odd"]
+    narrowing.sort_by("title", descending=True)
+    assert names(narrowing) == ["travel", "motor-leads", "motor", "old", "odd"]
+    narrowing.sort_by(None)
+    assert narrowing.sort is None
+    assert narrowing.positions.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_what_is_not_there_is_refused_and_nothing_changes() -> None:
+    narrowing = Narrowing(COMPANY)
+    narrowing.narrow("motor", {"owner": "sales"})
+    for chosen, message in (
+        ({"langauge": "en"}, "'langauge' is no facet here; did you mean language?"),
+        ({"owner": "salse"}, "'salse' is no choice of 'owner' here; did you mean sales?"),
+        ({"language": "it"}, "There is: en, fr, de, xlm"),
+        ({"owner": "claims", "kind": "\x1b"}, r"'\x1b' is no choice"),
+        ({"owner": None}, "None is no choice of 'owner'"),
+    ):
+        with pytest.raises(InvalidInput, match=re.escape(message)):
+            narrowing.narrow("travel", chosen)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInput, match="'titel' is no column of the listing; did you mean ti"):
+        narrowing.sort_by("titel")
+    assert (narrowing.search, dict(narrowing.chosen)) == ("motor", {"owner": "=sales"})
+    assert narrowing.sort is None
+    assert names(narrowing) == ["motor-leads"]
+
+
+def test_what_is_handed_out_can_be_kept_and_does_not_change_the_rest() -> None:
+    df = COMPANY.copy()
+    narrowing = Narrowing(df)
+    narrowing.counts()["owner"].clear()
+    assert narrowing.counts()["owner"]["=claims"] == 2
+    with pytest.raises(ValueError, match="read-only"):
+        narrowing.positions[0] = 3
+    narrowing.sort_by("name", descending=True)
+    narrowing.narrow("motor")
+    pd.testing.assert_frame_equal(df, COMPANY)
+    df.loc[0, "name"] = "other"
+    df["new"] = 1
+    pd.testing.assert_frame_equal(narrowing.frame, COMPANY)
+
+
+@pytest.mark.parametrize(
+    "df",
+    [
+        pd.DataFrame(),
+        pd.DataFrame(index=range(3)),
+        pd.DataFrame({"owner": ["a"], "kind": [None]}),
+        listing(),
+        listing({"title": "x"}).drop(columns=["id", "owner", "name"]),
+        pd.concat([COMPANY, COMPANY]).drop(columns="description"),
+        pd.concat([COMPANY, COMPANY["owner"]], axis=1),
+        COMPANY.iloc[1:3],
+        COMPANY.astype(object),
+        COMPANY.astype({"owner": "category", "updated_at": "datetime64[ns, UTC]"}),
+        pd.DataFrame(
+            {0: 1, "title": "\ud800", "updated_at": "never", "owner": 5}, [0], dtype=object
+        ),
+    ],
+)
+def test_any_piece_of_a_listing_will_do(df: pd.DataFrame) -> None:
+    narrowing = Narrowing(df)
+    assert narrowing.positions.tolist() == list(range(len(df)))
+    first = narrowing.counts()
+    for key, counts in first.items():
+        assert sum(counts.values()) >= len(df), key
+    narrowing.narrow("nowhere")
+    assert narrowing.positions.tolist() == []
+    assert narrowing.rank(0) is None
+    assert not any(any(counts.values()) for counts in narrowing.counts().values())
+    narrowing.narrow("")
+    for column in df.columns:
+        narrowing.sort_by(str(column))
+        assert sorted(narrowing.positions.tolist()) == list(range(len(df)))
+    assert narrowing.counts() == first
+
+
+def test_columns_of_objects_are_sorted_too() -> None:
+    df = pd.DataFrame(
+        {
+            "numbers": pd.Series([10, 9, None, 2.5], dtype=object),
+            "mixed": pd.Series(["b", 10, math.nan, {"a": 1}], dtype=object),
+            "lists": pd.Series([["b"], ["A", "z"], None, []], dtype=object),
+        }
+    )
+    narrowing = Narrowing(df)
+    expected = {"numbers": [3, 1, 0, 2], "mixed": [1, 0, 3, 2], "lists": [3, 1, 0, 2]}
+    for column, order in expected.items():
+        narrowing.sort_by(column)
+        assert narrowing.positions.tolist() == order
+
+
+def test_ages_are_counted_from_now_in_utc() -> None:
+    moments = pd.Series(["2025-06-08T12:00", "2025-06-08T11:59", None], dtype="datetime64[us]")
+    df = pd.DataFrame({"updated_at": moments})
+    for now in (NOW, NOW.tz_convert("Asia/Tokyo"), NOW.tz_localize(None)):
+        counts = Narrowing(df, now=now).counts()["updated"]
+        assert (counts["within 7 days"], counts["within 30 days"], counts[""]) == (1, 2, 1)
+    recent = pd.DataFrame({"updated_at": [datetime.now(UTC)]})
+    assert Narrowing(recent).counts()["updated"]["within 7 days"] == 1
+    assert "" not in Narrowing(recent).counts()["updated"]
+
+
+def test_many_projects_and_flags_of_objects() -> None:
+    count = 6000
+    owners = [f"p{number % 5000}" for number in range(count)]
+    flags = pd.Series([True, None, "yes"] * (count // 3), dtype=object)
+    narrowing = Narrowing(pd.DataFrame({"owner": owners, "should_translate": flags}))
+    assert len(facet(narrowing, "owner").choices) == 5000
+    narrowing.narrow(chosen={"should_translate": "yes"})
+    assert sum(narrowing.counts()["owner"].values()) == count // 3
+    assert narrowing.counts()["should_translate"] == {"yes": 2000, "no": 0, "": 4000}
