@@ -10,9 +10,7 @@ property is its name behind "=", so "=en" is English and "=with" a property that
 
 from __future__ import annotations
 
-import re
 import types
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,28 +21,23 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.fields import is_missing
 from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.searching import (
+    Haystack,
+    Mask,
+    as_arrow,
+    column_of,
+    folded,
+    items_of,
+    texts_of,
+)
 from reinfer_nb.text import listed, nearest, shown, visible
 
 _WITHIN = (7, 30, 90, 365)
 _NOT_WITHIN = (30, 90, 365, 730)
 _AGES = sorted({*_WITHIN, *_NOT_WITHIN}, reverse=True)
 
-# A phrase in quotes, which may still lack its end while it is typed, or a word.
-_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
-_SPECIAL = re.compile(r"[\x00-/:-@\[-^`{-\x7f]")
-# All characters that are not in composed texts, or only behind some others; and more.
-_LOOSE = (
-    r"[\p{M}\x{374}-\x{387}\x{958}-\x{b5d}\x{f43}-\x{f69}\x{1100}-\x{11ff}\x{1f00}-\x{2001}"
-    r"\x{2126}-\x{212b}\x{2329}\x{232a}\x{2adc}\x{f900}-\x{fb4e}\x{11000}-\x{11fff}"
-    r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
-)
-_TEXT = pa.large_string()
-
-_Mask = np.ndarray[Any, np.dtype[np.bool_]]
 _Numbers = np.ndarray[Any, np.dtype[np.int64]]
 # The group of each row; of each choice its value, its label and the groups that it shows.
 _Groups = tuple[_Numbers, list[tuple[str, str, list[int]]]]
@@ -89,18 +82,18 @@ class Narrowing:
 
     def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
         self.frame: pd.DataFrame = df.copy(deep=False)
-        columns = {key: _column(df, name) for key, (_, name, _) in _FACETS.items()}
+        columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
         self.facets: tuple[Facet, ...] = tuple(each.facet for each in self._groupings.values())
-        self._haystack = _haystack(df)
+        self._haystack = Haystack(df)
         self._search, self._chosen = "", types.MappingProxyType[str, str]({})
-        self._misses: dict[str, _Mask] = {}
+        self._misses: dict[str, Mask] = {}
         self._sort: tuple[str, bool] | None = None
         self._orders: dict[tuple[str, bool] | None, _Numbers] = {None: np.arange(len(df))}
         # What follows from the state above; None until asked for.
-        self._found: _Mask | None = None
+        self._found: Mask | None = None
         self._positions: _Numbers | None = None
-        self._counts: dict[str, dict[str, int]] | None = None
+        self._counts: dict[str, Mapping[str, int]] | None = None
 
     @property
     def search(self) -> str:
@@ -148,7 +141,7 @@ class Narrowing:
         """
         sort = None if column is None else (column, bool(descending))
         if column is not None and sort not in self._orders:
-            cells = _column(self.frame, column)
+            cells = column_of(self.frame, column)
             if cells is None:
                 hint = _hint(column, map(str, self.frame.columns))
                 raise InvalidInput(f"{shown(column)} is no column of the listing{hint}")
@@ -164,13 +157,16 @@ class Narrowing:
             self._positions.setflags(write=False)
         return self._positions
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """Return by facet key and value how many rows that choice would show, all else as it is."""
+    def counts(self) -> dict[str, Mapping[str, int]]:
+        """Return by facet key and value how many rows that choice would show, all else as it is.
+
+        The choices are in the order of the facet's.
+        """
         if self._counts is None:
             rows = dict.fromkeys(self._groupings, self.positions)
             rows |= {key: np.flatnonzero(self._without(key)) for key in self._chosen}
             self._counts = {key: each.counts(rows[key]) for key, each in self._groupings.items()}
-        return {key: dict(counts) for key, counts in self._counts.items()}
+        return dict(self._counts)
 
     def rank(self, position: int) -> int | None:
         """Return where in `positions` a row of the frame is; None when it is not shown.
@@ -192,10 +188,10 @@ class Narrowing:
         plain = [value.removeprefix("=") or '""' for value in values]
         raise InvalidInput(f"{shown(asked)} is no choice of {key!r} here{_hint(asked, plain)}")
 
-    def _without(self, key: str | None) -> _Mask:
+    def _without(self, key: str | None) -> Mask:
         """Return which rows the search and the chosen facets show, one facet left aside."""
         if self._found is None:
-            self._found = _found(self._haystack, self._search)
+            self._found = self._haystack.found(self._search)
         misses = [misses for facet, misses in self._misses.items() if facet != key]
         return np.logical_and(self._found, ~np.logical_or.reduce(misses)) if misses else self._found
 
@@ -209,14 +205,15 @@ class _Grouping:
     groups: _Numbers  # a group, each at least once, and at the same place in `places`
     places: _Numbers  # a choice that shows it
 
-    def counts(self, rows: _Numbers) -> dict[str, int]:
+    def counts(self, rows: _Numbers) -> Mapping[str, int]:
         inside = np.bincount(self.codes[rows], minlength=self.groups.max(initial=-1) + 1)
         count = len(self.facet.choices)
         totals = np.bincount(self.places, weights=inside[self.groups], minlength=count)
         values = (choice.value for choice in self.facet.choices)
-        return dict(zip(values, totals.astype(np.int64).tolist(), strict=True))
+        numbers = totals.astype(np.int64).tolist()
+        return types.MappingProxyType(dict(zip(values, numbers, strict=True)))
 
-    def misses(self, value: str) -> _Mask:
+    def misses(self, value: str) -> Mask:
         place = [choice.value for choice in self.facet.choices].index(value)
         outside = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
         outside[self.groups[self.places == place]] = False
@@ -234,7 +231,7 @@ def _grouping(key: str, column: pd.Series, now: pd.Timestamp | None) -> _Groupin
 
 
 def _named(column: pd.Series, meanings: Mapping[str, str] | None = None) -> _Groups:
-    encoded = _texts(column).dictionary_encode()
+    encoded = texts_of(column).dictionary_encode()
     names = encoded.dictionary.to_pylist()
     codes = np.asarray(encoded.indices.fill_null(len(names)), dtype=np.int64)
     choices = []
@@ -263,7 +260,7 @@ def _properties(column: pd.Series) -> _Groups:
     # A listing has few distinct tuples, each of them one object in many rows.
     objects = {id(cell): cell for cell in cells}
     groups: dict[tuple[str, ...], int] = {}
-    codes = {at: groups.setdefault(_items(cell), len(groups)) for at, cell in objects.items()}
+    codes = {at: groups.setdefault(items_of(cell), len(groups)) for at, cell in objects.items()}
     rows = np.fromiter(map(codes.__getitem__, map(id, cells)), np.int64, len(cells))
     holders: dict[str, list[int]] = {}
     for items, group in groups.items():
@@ -279,7 +276,7 @@ def _properties(column: pd.Series) -> _Groups:
 
 def _updated(column: pd.Series, now: pd.Timestamp | None) -> _Groups:
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        column = pd.Series(_texts(column).to_pylist(), dtype=object)
+        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
     moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
     instants = moments.to_numpy(dtype="datetime64[us]")
     now = pd.to_datetime(pd.Timestamp.now("UTC") if now is None else now, utc=True)
@@ -305,112 +302,16 @@ _FACETS: dict[str, tuple[str, str, Callable[..., _Groups]]] = {
 }
 
 
-def _column(df: pd.DataFrame, name: str) -> pd.Series | None:
-    """Return a column, the first one where there are several of that name."""
-    places = [place for place, other in enumerate(df.columns) if str(other) == name]
-    return df.iloc[:, places[0]] if places else None
-
-
-def _items(cell: Any) -> tuple[str, ...]:
-    """Return what is in a cell as texts."""
-    several = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
-    items = cell if several else [] if is_missing(cell) else [cell]
-    return tuple(whole_text(str(item)) or "" for item in items)
-
-
-def _arrow(column: pd.Series) -> Any:
-    """Return a column as an Arrow array, or None if it has no one type there."""
-    try:
-        values = pa.array(column, from_pandas=True)
-    except (ValueError, TypeError, NotImplementedError, OverflowError):
-        return None
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        values = values.cast(_TEXT)
-    if pa.types.is_float16(values.type):  # has no order in Arrow
-        values = values.cast(pa.float32())
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def _texts(column: pd.Series) -> Any:
-    """Return a column as an Arrow array of texts, whatever it holds."""
-    values = _arrow(column)
-    if values is not None and values.type == _TEXT:
-        return values
-    return pa.array([None if is_missing(x) else ", ".join(_items(x)) for x in column], _TEXT)
-
-
 def _order(column: pd.Series, *, descending: bool) -> _Numbers:
     """Return the rows in the order of a column, equal ones as they are, missing ones last."""
-    values = _arrow(column)
+    values = as_arrow(column)
     kind = pa.null() if values is None else values.type
     if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
-        values = _folded(_texts(column))
+        values = folded(texts_of(column))
     ranks = np.asarray(compute.rank(values, "ascending", tiebreaker="dense"), dtype=np.int64)
     missing = np.asarray(compute.is_null(values, nan_is_null=True), dtype=np.bool_)
     keys = np.where(missing, len(ranks) + 1, -ranks if descending else ranks)
     return np.argsort(keys, kind="stable")
-
-
-def _haystack(df: pd.DataFrame) -> Any:
-    """Return what is searched: a row's texts, one a line."""
-    texts = {name: _column(df, name) for name in ("id", "owner", "name", "title", "description")}
-    lines = {name: _texts(column) for name, column in texts.items() if column is not None}
-    for name, values in lines.items():
-        if _has(values, 10, 10):
-            lines[name] = compute.replace_substring(values, "\n", " ")
-    join = partial(compute.binary_join_element_wise, null_handling="replace")
-    if {"owner", "name"} <= set(lines):
-        # What is in one of the two is in this as well.
-        lines["name"] = join(lines.pop("owner"), lines["name"], pa.scalar("/", _TEXT))
-    first = pa.array([""] * len(df), _TEXT)  # there may be no columns
-    return _folded(join(first, *lines.values(), pa.scalar("\n", _TEXT)))
-
-
-def _has(texts: Any, first: int, last: int) -> bool:
-    """Whether a byte in a range is in the UTF-8 of any of the texts."""
-    found = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    return bool(((found >= first) & (found <= last)).any())
-
-
-def _folded(texts: Any) -> Any:
-    """Return texts in lower case and composed, each character whatever stands around it."""
-    composed = _composed(texts)
-    lowered = compute.utf8_lower(composed)
-    if _has(lowered, 0xCF, 0xCF):  # the sigma at the end of a word is a sigma
-        lowered = compute.replace_substring(lowered, "\u03c2", "\u03c3")
-    return lowered if composed is texts else _composed(lowered)
-
-
-def _composed(texts: Any) -> Any:
-    # Below U+0300, whose UTF-8 begins with 0xCC, everything is composed.
-    if not _has(texts, 0xCC, 0xFF):
-        return texts
-    loose = compute.fill_null(compute.match_substring_regex(texts, _LOOSE), fill_value=False)
-    tight = [unicodedata.normalize("NFC", text) for text in texts.filter(loose).to_pylist()]
-    return compute.replace_with_mask(texts, loose, pa.array(tight, _TEXT)) if tight else texts
-
-
-def _found(haystack: Any, search: str) -> _Mask:
-    """Return which rows hold everything that is searched for."""
-    mask = np.ones(len(haystack), dtype=np.bool_)
-    texts = [whole_text(phrase or word) or "" for phrase, word in _TERM.findall(search)]
-    terms = set(_folded(pa.array([text.replace("\n", " ") for text in texts], _TEXT)).to_pylist())
-    # The longest first: it leaves fewest rows to look at.
-    for term in sorted(terms - {""}, key=len, reverse=True):
-        rows = np.flatnonzero(mask)
-        if len(rows) * 4 > len(mask):
-            mask &= _matches(haystack, term)
-        else:
-            mask[rows] = _matches(haystack.take(pa.array(rows)), term)
-    return mask
-
-
-def _matches(texts: Any, term: str) -> _Mask:
-    # RE2 finds a literal faster than Arrow's own search does, but refuses very long ones.
-    if len(term) > 200:
-        return np.asarray(compute.match_substring(texts, term), dtype=np.bool_)
-    pattern = _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", term)
-    return np.asarray(compute.match_substring_regex(texts, pattern), dtype=np.bool_)
 
 
 def _hint(asked: object, known: Iterable[str]) -> str:

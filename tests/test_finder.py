@@ -14,7 +14,7 @@ from ipywidgets import Widget
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.finder import _FIRST_ROWS, Finder
 
 
 class Browser:
@@ -221,7 +221,7 @@ def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) 
     assert (last["search"], last["sort"]) == ("inbox", ("name", True))
     assert last["facets"][0]["chosen"] != ""
     assert finder.frame["name"].str.lower().is_monotonic_decreasing
-    assert [row[2] for row in last["rows"]] == finder.frame["name"].tolist()[:50]
+    assert [row[2] for row in last["rows"]] == finder.frame["name"].tolist()[:_FIRST_ROWS]
     finder.sort = None
     assert browser.heard[-1]["sort"] is None
     with pytest.raises(InvalidInput):

@@ -417,3 +417,14 @@ def test_many_projects_and_flags_of_objects() -> None:
     narrowing.narrow(chosen={"should_translate": "yes"})
     assert sum(narrowing.counts()["owner"].values()) == count // 3
     assert narrowing.counts()["should_translate"] == {"yes": 2000, "no": 0, "": 4000}
+
+
+@given(st.lists(st.lists(st.sampled_from("ab c"), max_size=6).map("".join), min_size=2, max_size=8))
+def test_what_was_searched_before_does_not_matter(searches: list[str]) -> None:
+    df = listing(*({"name": name, "owner": "x"} for name in ("a", "ab", "abc", "b", "ca", "bc a")))
+    narrowing = Narrowing(pd.concat([df] * 5, ignore_index=True))
+    for search in searches:
+        narrowing.narrow(search)
+        fresh = Narrowing(narrowing.frame)
+        fresh.narrow(search)
+        assert narrowing.positions.tolist() == fresh.positions.tolist()

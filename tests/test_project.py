@@ -33,7 +33,7 @@ LAYERS = [
     {"answers", "patience", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
     {"identity", "restoring", "counting", "client", "connection"},
-    {"_csv_cells", "_csv_reader", "export", "narrowing", "guarded"},
+    {"_csv_cells", "_csv_reader", "export", "searching", "narrowing", "guarded"},
     {"sandbox.company", "sandbox.store", "sandbox.app", "sandbox.server", "sandbox"},
     {"widgets.markup", "widgets.jobs", "widgets._cells", "widgets._marks"},
     {"widgets.controls", "widgets.finder", "widgets.saved", "widgets.secret_box"},

@@ -50,6 +50,7 @@ class Details(ui.VBox):
         self.tabs = ui.Tab(children=self._panes, titles=_TITLES, layout=ui.Layout(min_width="0"))
         self.tabs.observe(lambda _: self._fill(), "selected_index")
         super().__init__(layout=ui.Layout(min_width="0"))
+        self.add_class("rnb-details")
         self.show(None)
 
     def __repr__(self) -> str:

@@ -407,7 +407,10 @@ function render({ model, el }) {
   const framed = make("div", { class: "rnb-table" }, table.grid, nothing);
   // What looks like a formula in a title is none.
   const looks = { class: "rnb-finder rnb-unready tex2jax_ignore mathjax_ignore" };
-  const root = make("div", looks, controls.node, framed, status);
+  // Beside the status and not in it: a screen reader need not say each minute that it has passed.
+  const age = make("div", { class: "rnb-age" });
+  const foot = make("div", { class: "rnb-foot" }, status, age);
+  const root = make("div", looks, controls.node, framed, foot);
 
   function receive(message) {
     if (message.kind !== "shown") return;
@@ -450,6 +453,15 @@ function render({ model, el }) {
     root.style.setProperty("--rnb-height", `${model.get("height")}px`);
   }
 
+  function grow() {
+    const seconds = Date.now() / 1000 - model.get("listed_at");
+    const units = { day: 86_400, hour: 3_600, minute: 60 };
+    const [unit, length] = Object.entries(units).find(([, length]) => seconds >= length) ?? [];
+    const count = Math.floor(seconds / length);
+    const ago = unit ? `${count} ${unit}${count === 1 ? "" : "s"} ago` : "less than a minute ago";
+    setText(age, model.get("listed_at") > 0 ? `Listed ${ago}` : "");
+  }
+
   // Keys typed here are no commands to the notebook around it, such as "dd" to delete a cell.
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
@@ -457,7 +469,10 @@ function render({ model, el }) {
 
   model.on("msg:custom", receive);
   model.on("change:height", resize);
+  model.on("change:listed_at", grow);
+  const growing = setInterval(grow, 10_000);
   resize();
+  grow();
   nothing.hidden = true;
   setText(status, "Waiting for the kernel. If it was restarted, run the cell again.");
   el.append(root);
@@ -466,6 +481,8 @@ function render({ model, el }) {
   return () => {
     model.off("msg:custom", receive);
     model.off("change:height", resize);
+    model.off("change:listed_at", grow);
+    clearInterval(growing);
     table.resized.disconnect();
     root.remove();
   };

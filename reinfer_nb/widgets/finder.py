@@ -8,9 +8,11 @@ that a notebook saved with its widgets holds nothing of the tenant.
 from __future__ import annotations
 
 import contextlib
+import heapq
 import operator
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ _HERE = Path(__file__).parent
 
 # As much as one message carries.
 _MOST_ROWS = 200
-_FIRST_ROWS = 50
+_FIRST_ROWS = 40
 _MOST_CHOICES = 200
 _LONGEST_LABEL = 60
 
@@ -51,12 +53,14 @@ class Finder(anywidget.AnyWidget):
         current: The position of the row last moved to, or None; to observe.
         shown: A number that grows whenever other rows are shown or in another order; to observe.
         height: How high the table is, in pixels.
+        listed_at: When the listing was fetched, in seconds since 1970; 0 when that is not known.
     """
 
     _esm = _HERE / "finder.js"
     _css = _HERE / "finder.css"
 
-    height = traitlets.Int(420, min=120).tag(sync=True)
+    height = traitlets.Int(360, min=120).tag(sync=True)
+    listed_at = traitlets.Float(0.0).tag(sync=True)
     selected = traitlets.Any((), read_only=True)
     current = traitlets.Int(None, allow_none=True, read_only=True)
     shown = traitlets.Int(0, read_only=True)
@@ -71,7 +75,7 @@ class Finder(anywidget.AnyWidget):
         self._version = 0
         self._marks = Marks(len(df))
         self._settled = (0, 0)
-        super().__init__()
+        super().__init__(listed_at=_listed_at(df))
         self.on_msg(self._hear)
 
     def __repr__(self) -> str:
@@ -158,6 +162,7 @@ class Finder(anywidget.AnyWidget):
             self._narrowing = new
             self._columns = columns_of(df)
             self._listing += 1
+            self.listed_at = _listed_at(df)
             self._changed()
 
     def _hear(self, _: object, content: object, __: object) -> None:
@@ -293,15 +298,24 @@ class Finder(anywidget.AnyWidget):
         ]
 
 
+def _listed_at(df: pd.DataFrame) -> float:
+    """Return when a listing was fetched, as the client notes it."""
+    when = df.attrs.get("fetched_at")
+    return when.timestamp() if isinstance(when, datetime) else 0.0
+
+
 def _wire_of(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dict[str, Any]:
     """Return a facet as it travels: options with their place as a text, their text, if empty."""
     choices = facet.choices
-    numbers = [counts[choice.value] for choice in choices]
+    numbers = list(counts.values())
     place = next((i for i, choice in enumerate(choices) if choice.value == chosen), None)
-    # The chosen one first, then those with most rows; the sort is stable.
-    ranked = sorted(range(len(choices)), key=lambda i: (i != place, -numbers[i]))
+    # Those with most rows, and the chosen one.
+    shown = set(heapq.nlargest(_MOST_CHOICES, range(len(choices)), numbers.__getitem__))
+    if place is not None and place not in shown:
+        shown.remove(min(shown, key=numbers.__getitem__))
+        shown.add(place)
     options: list[tuple[str | None, str, bool]] = [("", "any", False)]
-    for i in sorted(ranked[:_MOST_CHOICES]):
+    for i in sorted(shown):
         label = visible(choices[i].label, _LONGEST_LABEL)
         options.append((str(i), f"{label} ({numbers[i]:,})", not numbers[i]))
     if (more := len(choices) - _MOST_CHOICES) > 0:
