@@ -10,6 +10,15 @@ import pytest
 import reinfer_nb as rnb
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests of a module that share a server and a browser."""
+    for item in items:
+        if isinstance(item, pytest.Function) and item.module.__name__.endswith("_browser"):
+            parameters = item.callspec.params if hasattr(item, "callspec") else {}
+            kinds = [value for value in parameters.values() if value in ("lab", "voila")]
+            item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *kinds])))
+
+
 @pytest.fixture(autouse=True)
 def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):

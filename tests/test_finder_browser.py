@@ -271,7 +271,7 @@ def test_keyboard_only(tab: Page) -> None:
     told(tab, "selected [129], current 129")
     expect(row(tab, 129)).to_be_in_viewport()
     keys.press("PageUp")
-    told(tab, "selected [117], current 117")
+    told(tab, "selected [119], current 119")
     keys.press("Control+a")
     expect(status(tab)).to_have_text("130 of 130 sources, 130 selected")
     keys.press("Home")

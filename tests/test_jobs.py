@@ -160,8 +160,8 @@ def test_progress_is_told_now_and_then_and_the_last_one_always(
     told: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter(range(10**6))
-    # A hundredth of a second passes from one to the next.
-    clock = SimpleNamespace(monotonic=lambda: 1000 + next(now) / 100)
+    # Three hundredths of a second pass from one to the next.
+    clock = SimpleNamespace(monotonic=lambda: 1000 + next(now) * 0.03)
     monkeypatch.setattr(jobs, "time", clock)
 
     def work(job: Job) -> None:
@@ -172,7 +172,7 @@ def test_progress_is_told_now_and_then_and_the_last_one_always(
     told.jobs.wait()
     assert told.progress[0] == (1, 1000)
     assert told.progress[-1] == (1000, 1000)
-    assert 80 <= len(told.progress) <= 102
+    assert [done for done, _ in told.progress] == [*range(1, 1000, 4), 1000]
 
 
 def test_waiting_has_an_end(told: Told, gate: threading.Event) -> None:
@@ -203,6 +203,25 @@ def test_waiting_waits_for_a_job_that_the_first_ones_result_began(
     gate.set()
     made.wait()
     assert done == ["second"]
+
+
+@pytest.mark.usefixtures("_quick")
+def test_waiting_waits_until_all_is_told(gate: threading.Event) -> None:
+    made = Jobs()
+    ended = threading.Event()
+
+    def told(_: object) -> None:
+        # A job that is begun here, and ends first.
+        made.start(lambda _: None, lambda _: ended.set(), lambda _: None)
+        ended.wait(10)
+        gate.wait(10)
+
+    made.start(lambda _: None, told, lambda _: None)
+    assert ended.wait(10)
+    with pytest.raises(rnb.ReinferError):
+        made.wait(0.1)
+    gate.set()
+    made.wait()
 
 
 def test_inside_a_loop_all_is_told_on_the_loop(told: Told) -> None:
@@ -299,15 +318,41 @@ def test_another_source_picked_while_one_is_deleted_is_not_said_to_be_gone(
             held.wait(10)
 
     with through(client, answer) as way:
-        form = deleting(way, typed=NAME)
-        form.button.click()
-        form.look_at(way.source("claims/property-inbox"))
+        form = rnb.delete_form(way)
+        assert form.picker is not None
+        for which in (NAME, "claims/property-inbox"):
+            form.picker.input.value = which
+            form.picker._loading.wait()
+            form.picker.button.click()
+            form.picker._jobs.wait()
+            if which == NAME:
+                form.jobs.wait()
+                form.name.value = NAME
+                form.button.click()
         held.set()
         form.jobs.wait()
-        if form.source != client.source("claims/property-inbox"):
-            # Or the form stays with what it is at.
-            assert form.source is not None
-            assert form.source.full_name == NAME
-        else:
-            assert "It is deleted" not in texts(form)
-            assert form.restore_button.layout.display == "none"
+        # Either the form stays with what it is at, or it lets go of it.
+        assert form.source is not None
+        gone = form.source.full_name == NAME
+        assert ("It is deleted" in texts(form)) is gone
+        assert (form.restore_button.layout.display is None) is gone
+        assert form.restore_file is not None
+        assert form.restore_file.exists() is gone
+
+
+@pytest.mark.usefixtures("_quick")
+def test_work_that_is_done_at_once_is_said_to_be_done(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class AtOnce(threading.Thread):
+        def start(self) -> None:
+            self.run()
+
+    ex = rnb.explore(client)
+    monkeypatch.setattr(jobs, "threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event))
+    ex.reload.click()
+    assert "130 sources listed" in texts(ex._said)
+    form = opened(client, title="Motor")
+    form.button.click()
+    assert "is updated" in texts(form.said)
+    assert not form.writing

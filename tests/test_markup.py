@@ -6,7 +6,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reinfer_nb.text import visible
@@ -75,6 +75,7 @@ def kept(text: str) -> str:
 
 
 @given(TEXTS, TEXTS)
+@settings(deadline=None)
 def test_a_text_is_neither_element_nor_attribute(text: str, value: str) -> None:
     made = markup.tag("b", [text, markup.tag("i", text)], title=value, data_x=value)
     parsed = Parsed(made)
@@ -88,6 +89,7 @@ def test_a_text_is_neither_element_nor_attribute(text: str, value: str) -> None:
 
 
 @given(TEXTS)
+@settings(deadline=None)
 def test_nothing_invisible_is_left(text: str) -> None:
     made = markup.tag("b", text, title=text)
     assert re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e]", made) is None
@@ -112,6 +114,7 @@ def test_each_line_holds_text_only(function: object, text: str) -> None:
 
 
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=3), TEXTS, TEXTS)
+@settings(deadline=None)
 def test_a_table_holds_its_cells(rows: list[list[str]], head: str, caption: str) -> None:
     parsed = Parsed(markup.table((head, "x"), rows, caption))
     body = ["tr", "th", "td"] * len(rows)

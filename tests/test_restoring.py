@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from reinfer_nb.guarded import settings_of
 from reinfer_nb.models import Source
 from reinfer_nb.widgets import jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
-from tests.test_forms import deleting, no, press, texts, through
+from tests.test_forms import deleting, press, texts
 
 NAME = "claims/motor-inbox"
 PLAIN = Source(id="18ba5ce699f8da1f", owner="claims", name="motor")
@@ -61,7 +60,9 @@ def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
 
 
 @given(title=TEXTS, names=st.lists(TEXTS), extra=st.dictionaries(TEXTS, st.integers() | TEXTS))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
 def test_a_source_is_read_back_as_it_was(
     tmp_path: Path, title: str, names: list[str], extra: dict[str, Any]
 ) -> None:
@@ -108,9 +109,9 @@ def test_it_is_there_before_the_delete_is_asked(client: rnb.Client, file: Path) 
     token = client.sandbox.tokens["admin"]
     with (
         Scripted(*[Step(answer)] * 2) as server,
-        rnb.connect(endpoint=server.endpoint, token=token) as through,
+        rnb.connect(endpoint=server.endpoint, token=token) as way,
     ):
-        through.delete_source(NAME, restore_file=file)
+        way.delete_source(NAME, restore_file=file)
         assert server.methods == ["GET", "DELETE"]
     assert there == ["motor-inbox"]
 
@@ -140,6 +141,7 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
 
 
 @given(TEXTS, TEXTS, TEXTS)
+@settings(deadline=None)
 def test_a_name_is_one_for_every_system(owner: str, name: str, identifier: str) -> None:
     source = Source(id=identifier, owner=owner * 50, name=name * 50)
     path = restoring.new_file(source, "folder")

@@ -100,12 +100,17 @@ class Control:
         self.input.value = raw
         self.tell()
 
-    def rebase(self, base: Any) -> None:
-        """Take another value for the one that is there, and leave what was typed as it is."""
-        if not self.changed:
+    def rebase(self, base: Any, sent: Any) -> None:
+        """Take another value for the one that is there, and leave what was typed meanwhile.
+
+        Args:
+            base: What is there now.
+            sent: What the input held when that was asked for.
+        """
+        typed = self.input.value
+        if typed == sent:
             self.show(base)
             return
-        typed = self.input.value
         self.base = base
         self._prepare(base)
         self.input.value = typed

@@ -6,7 +6,7 @@ What is filled in and not sent stays with its source while others are looked at.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 import ipywidgets as ui
@@ -37,6 +37,7 @@ class Details(ui.VBox):
         self._written = written
         self.source: Source | None = None
         self._drafts: dict[str, UpdateForm] = {}
+        self._lost: list[str] = []
         self._title = ui.HTML()
         self._unsent = ui.HTML()
         self._panes = [ui.VBox(layout=ui.Layout(min_width="0")) for _ in _TITLES]
@@ -98,8 +99,26 @@ class Details(ui.VBox):
         self._drafts = {k: f for k, f in self._drafts.items() if f.dirty or f.writing}
         here = self.source.id if self.source else None
         names = [f.source.full_name for key, f in self._drafts.items() if key != here and f.source]
-        said = f"Changes that were not sent: {', '.join(names)}. Select one to go on with it."
-        self._unsent.value = markup.muted(said) if names else ""
+        said = list(self._lost)
+        if names:
+            listed = ", ".join(names)
+            said.append(f"Changes that were not sent: {listed}. Select one to go on with it.")
+        self._unsent.value = markup.muted("\n".join(said)) if said else ""
+
+    def keep_drafts(self, ids: Collection[str]) -> None:
+        """Give up what was not sent to sources that are gone, and say what it was.
+
+        Args:
+            ids: The sources that are there.
+        """
+        self._put_away()
+        for key, form in list(self._drafts.items()):
+            if key not in ids and not form.writing and form.source is not None:
+                del self._drafts[key]
+                self._lost.append(f"{form.source.full_name} is gone. Not sent to it: {form.code}")
+                if form is self.edit:
+                    self.edit = self._edit_form()
+        self._put_away()
 
     def _open_edit(self, source: Source) -> None:
         draft = self._drafts.get(source.id)

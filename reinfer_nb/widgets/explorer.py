@@ -179,14 +179,15 @@ class Explorer(ui.VBox):
     def _take(self, listing: pd.DataFrame) -> None:
         """Show a listing, with what is known of its comments."""
         if self._counts:
-            names = counting.full_names(listing)
-            column = pd.array([self._counts.get(name) for name in names], dtype="Int64")
+            # By id: a source that was made again has not the comments of the one before it.
+            column = pd.array([self._counts.get(key) for key in listing["id"]], dtype="Int64")
             attrs = listing.attrs
             listing = listing.assign(**{COMMENTS: column})
             listing.attrs = attrs
         self._listing = listing
         self.finder.show(listing)
         self._show_head()
+        self.details.keep_drafts(set(listing["id"]))
         self._look()
 
     # The buttons
@@ -214,19 +215,21 @@ class Explorer(ui.VBox):
         self._start("Writing the CSV", lambda _: to_csv(listing, path), done)
 
     def _on_statistics(self) -> None:
-        names = [name for name in counting.full_names(self.frame) if name]
+        frame = self.frame
+        ids = dict(zip(counting.full_names(frame), frame["id"], strict=True))
+        names = [name for name in ids if name]
         unknown: list[str] = []
 
         def work(job: Job) -> None:
             for name, count in counting.each(self.client, names, progress=job.progress):
                 if isinstance(count, int):
-                    self._counts[name] = count
+                    self._counts[ids[name]] = count
                 else:
                     unknown.append(name)
 
         def done(_: object) -> None:
             self._take(self._listing)
-            total = sum(self._counts.get(name, 0) for name in names)
+            total = sum(self._counts.get(ids[name], 0) for name in names)
             said = f"{counted(total, 'comment')} in {counted(len(names), 'source')}."
             if unknown:
                 said += f" {counted(len(unknown), 'source')} could not be counted."
@@ -257,9 +260,10 @@ class Explorer(ui.VBox):
             (failed or self._on_failure)(error)
             self._catch_up()
 
-        self._doing = doing
-        if self.jobs.start(work, finished, ended, clicked=clicked):
-            self._say(markup.progress(doing))
+        before, self._doing = (self._said.value, self._doing), doing
+        self._say(markup.progress(doing))
+        if not self.jobs.start(work, finished, ended, clicked=clicked):
+            self._said.value, self._doing = before
 
 
 def _button(name: str, clicked: Callable[[], object]) -> ui.Button:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -157,10 +158,11 @@ def refused_field(error: Exception, controls: Mapping[str, Control]) -> Control 
     """Return the control that a tenant's refusal is about, as far as its message tells."""
     if not isinstance(error, errors.ValidationFailed):
         return None
-    said = error.server_message
+    # A text of the user's that is quoted there names no field.
+    said = re.sub(r"'[^']*'|\"[^\"]*\"", "", error.server_message)
     named = [
         control
         for name, control in controls.items()
-        if name in said or (len(control.field.wire) > 3 and control.field.wire in said)
+        if re.search(rf"\b({re.escape(name)}|{re.escape(control.field.wire)})\b", said)
     ]
     return named[0] if len(named) == 1 else None

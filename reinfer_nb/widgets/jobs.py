@@ -65,6 +65,7 @@ class Jobs:
         self._current: Job | None = None
         self._failed: Callable[[Exception | None], object] = lambda _: None
         self._clicked = False
+        self._telling = 0
         self._ended = -_DOUBLE_CLICK
         self._idle = threading.Event()
         self._idle.set()
@@ -143,12 +144,14 @@ class Jobs:
         self._current = None
         if self._clicked:
             self._ended = time.monotonic()
+        self._telling += 1
         try:
             self._changed(False)  # noqa: FBT003 - whether it runs
             function(outcome)
         finally:
-            # Unless what was told has begun another.
-            if not self.running:
+            self._telling -= 1
+            # Unless what was told has begun another, or is itself still being told.
+            if not self.running and not self._telling:
                 self._idle.set()
 
 

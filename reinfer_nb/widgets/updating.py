@@ -117,10 +117,13 @@ class UpdateForm(Form):
         if self.source is None or not self._ready():
             return
         base, settings, code = self.source, self._settings(), self._pending()
+        sent = {name: control.input.value for name, control in self.controls.items()}
 
         def done(source: Source) -> None:
             self._done = code
-            self._rebase(source)
+            self.source = source
+            for name, control in self.controls.items():
+                control.rebase(getattr(source, name), sent[name])
             names = ", ".join(settings)
             self.say(f"{visible(source.full_name)} is updated: {names}.")
             self.result = source
@@ -131,11 +134,6 @@ class UpdateForm(Form):
             done,
             failed=lambda error: self._explain(error, settings),
         )
-
-    def _rebase(self, source: Source) -> None:
-        self.source = source
-        for name, control in self.controls.items():
-            control.rebase(getattr(source, name))
 
     def _explain(self, error: Exception, settings: dict[str, Any]) -> None:
         if isinstance(error, errors.Moved):
