@@ -335,7 +335,9 @@ def test_what_is_not_there_is_refused_and_nothing_changes() -> None:
 def test_what_is_handed_out_can_be_kept_and_does_not_change_the_rest() -> None:
     df = COMPANY.copy()
     narrowing = Narrowing(df)
-    narrowing.counts()["owner"].clear()
+    with pytest.raises(TypeError):
+        narrowing.counts()["owner"]["=claims"] = 3  # type: ignore[index]
+    narrowing.counts().clear()
     assert narrowing.counts()["owner"]["=claims"] == 2
     with pytest.raises(ValueError, match="read-only"):
         narrowing.positions[0] = 3
