@@ -1,0 +1,416 @@
+"""The explorer in a real JupyterLab, in Voilà, and in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+import reinfer_nb as rnb
+from reinfer_nb import frames
+from tests import browser
+from tests.widget_pages import (
+    BREATH,
+    HTML,
+    Setup,
+    Watch,
+    alert,
+    axe,
+    button,
+    expect_to_fit,
+    explorer,
+    field,
+    find,
+    grid,
+    holding,
+    pane,
+    refresh,
+    rows,
+    set_up,
+    shown,
+    tab_of,
+    tab_to,
+    told,
+)
+
+pytestmark = browser.needed()
+
+EXPLORE = "import reinfer_nb as rnb\nclient = rnb.connect()\nex = rnb.explore(client)\nex"
+# What Python sees of it, in a cell that is run again, and whenever another source is looked at.
+TELL = """
+import json, os, pathlib
+
+def tell(_=None):
+    seen = {
+        "frame": ex.frame["name"].tolist(),
+        "selected": ex.selected["name"].tolist(),
+        "source": ex.source and ex.source.full_name,
+        "title": ex.source and ex.source.title,
+    }
+    pathlib.Path("seen.new").write_text(json.dumps(seen))
+    os.replace("seen.new", "seen.json")
+"""
+OBSERVE = "ex.observe(tell, 'source')"
+
+HOSTILE = {
+    "id": "00000000deadbeef",
+    "owner": "hostile",
+    "name": "hostile",
+    "title": f"{HTML}title",
+    "description": f"{HTML}\n\ndescription",
+    "_kind": f"{HTML}kind",
+    "language": f"{HTML}language",
+    "bucket_id": f"{HTML}bucket",
+    "email_transform_tag": f"{HTML}tag",
+    "sensitive_properties": [f"{HTML}one", f"{HTML}two"],
+    f"{HTML}name": {"unknown": f"{HTML}value"},
+}
+
+
+@pytest.fixture(scope="module", params=["lab", "voila"])
+def setup(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Setup]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with rnb.sandbox() as sample:
+        rows = [*frames.to_elements(sample.sources()), HOSTILE]
+    data = frames.from_elements(rows).assign(num_comments=1_234)
+    with rnb.sandbox(data) as client, set_up(request.param, folder, client) as setup:
+        yield setup
+
+
+@pytest.fixture(scope="module")
+def opened(setup: Setup) -> Iterator[Page]:
+    """A page with an explorer that most tests share."""
+    with setup.host.run(EXPLORE, TELL, OBSERVE, "tell()") as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(opened: Page) -> Page:
+    """The same page with nothing searched for."""
+    opened.wait_for_timeout(BREATH)
+    clear = button(explorer(opened), "Clear")
+    expect(shown(opened)).to_contain_text(" of ")
+    if clear.is_enabled():
+        clear.click()
+    expect(shown(opened)).to_contain_text(re.compile(r"^(\d+) of \1 "))
+    return opened
+
+
+def seen(folder: Path) -> Any:
+    """Return what Python told last, once it has."""
+    path = folder / "seen.json"
+    for _ in range(200):
+        if path.exists():
+            break
+        time.sleep(0.1)
+    return json.loads(path.read_text())
+
+
+# Finding and changing
+
+
+def test_find_and_understand(setup: Setup, tab: Page) -> None:
+    folder = setup.host.folder
+    expect(explorer(tab)).to_contain_text(f"admin@example.com on {setup.client.endpoint}")
+    refresh(tab, setup.client)
+    total = len(setup.client.sources())
+    found = holding(setup.client, "inbox")
+    field(explorer(tab), "Search").fill("inbox")
+    expect(shown(tab)).to_contain_text(f"{len(found)} of {total} sources")
+    found = found[found["owner"] == "claims"]
+    field(explorer(tab), "Project").select_option(f"claims ({len(found)})")
+    expect(shown(tab)).to_contain_text(f"{len(found)} of {total} sources")
+    row = rows(tab).first
+    expect(row).to_contain_text("motor-inbox")
+    row.click()
+    expect(row).to_have_attribute("aria-selected", "true")
+    source = setup.client.source("claims/motor-inbox")
+    tab_of(tab, "Fields").click()
+    expect(pane(tab).get_by_role("table")).to_contain_text(source.id)
+    expect(pane(tab).get_by_role("table")).to_contain_text("Longer text, for people.")
+    tab_of(tab, "JSON").click()
+    text = pane(tab).locator("pre").inner_text()
+    assert json.loads(text) == source.to_wire()
+    assert seen(folder)["source"] == "claims/motor-inbox"
+    rows(tab).nth(3).click(modifiers=["Shift"])
+    expect(shown(tab)).to_contain_text("4 selected")
+    if setup.host.kind == "lab":
+        # A cell that is run after the clicks sees what they did.
+        (folder / "seen.json").unlink()
+        tab.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
+        tab.keyboard.press("Control+Enter")
+        now, names = seen(folder), found["name"].tolist()
+        assert now["frame"] == names
+        assert now["selected"] == names[:4]
+        assert now["source"] == f"claims/{names[3]}"
+
+
+def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
+    client, folder = setup.client, setup.host.folder
+    made = client.create_source("claims/to-change", title="Before")
+    refresh(tab, client)
+    row = find(tab, "to-change")
+    row.click()
+    tab_of(tab, "Edit").click()
+    expect(field(pane(tab), "Title")).to_have_value("Before")
+    field(pane(tab), "Title").fill("After")
+    button(explorer(tab), "Show code").click()
+    code = "client.update_source('claims/to-change', title='After')"
+    expect(pane(tab).locator("pre")).to_have_text(code)
+    button(explorer(tab), "Update").click()
+    told(tab, "claims/to-change is updated: title.")
+    assert client.source(made.id).title == "After"
+    expect(row).to_contain_text("After")
+    expect(row).to_have_attribute("aria-selected", "true")
+    expect(pane(tab).locator("pre")).to_have_text(code)
+    # A new one.
+    button(explorer(tab), "New source").click()
+    new = (
+        explorer(tab)
+        .locator(".widget-vbox")
+        .filter(has=tab.get_by_role("button", name="Create", exact=True))
+        .last
+    )
+    field(new, "Project").fill("claims")
+    field(new, "Name").fill("brand-new")
+    field(new, "Title").fill("Made here")
+    button(explorer(tab), "Create").click()
+    told(tab, "claims/brand-new is created")
+    assert client.source("claims/brand-new").title == "Made here"
+    expect(find(tab, "brand-new")).to_contain_text("Made here")
+    button(explorer(tab), "Hide new source").click()
+    expect(button(explorer(tab), "Create")).to_have_count(0)
+    # Deleted once its name is typed.
+    rows(tab).first.click()
+    new_id = client.source("claims/brand-new").id
+    tab_of(tab, "Delete").click()
+    name, delete = field(pane(tab), "Full name"), button(explorer(tab), "Delete")
+    expect(pane(tab)).to_contain_text("0 comments would go with it")
+    expect(delete).to_be_disabled()
+    name.fill("claims/brand-ne")
+    tab.wait_for_timeout(200)
+    expect(delete).to_be_disabled()
+    name.fill("claims/brand-new")
+    delete.click()
+    told(tab, "claims/brand-new is deleted")
+    with pytest.raises(rnb.NotFound):
+        client.source("claims/brand-new")
+    expect(shown(tab)).to_contain_text(re.compile("^0 of "))
+    assert len(list((folder / "state" / "reinfer_nb" / "restore").iterdir())) == 1
+    # And restored.
+    tab.wait_for_timeout(BREATH)
+    button(explorer(tab), "Restore").click()
+    told(tab, "under the new id")
+    expect(shown(tab)).to_contain_text(re.compile("^1 of "))
+    expect(rows(tab).first).to_contain_text("Made here")
+    back = client.source("claims/brand-new")
+    assert back.id != new_id
+    assert back.title == "Made here"
+    told(tab, back.id)
+    # What somebody else changes is seen after a refresh.
+    client.update_source("claims/brand-new", title="Theirs")
+    tab.wait_for_timeout(BREATH)
+    button(explorer(tab), "Refresh").click()
+    expect(rows(tab).first).to_contain_text("Theirs")
+
+
+def test_what_was_not_sent_stays_with_its_source(setup: Setup, tab: Page) -> None:
+    client = setup.client
+    for name in ("draft-one", "draft-two"):
+        client.create_source(f"claims/{name}", title=name)
+    refresh(tab, client)
+    find(tab, "draft-one").click()
+    tab_of(tab, "Edit").click()
+    expect(field(pane(tab), "Title")).to_have_value("draft-one")
+    field(pane(tab), "Title").fill("Unsent")
+    expect(button(explorer(tab), "Update")).to_be_enabled()
+    find(tab, "draft-two").click()
+    expect(field(pane(tab), "Title")).to_have_value("draft-two")
+    unsent = re.compile("Changes that were not sent: .*claims/draft-one")
+    expect(explorer(tab)).to_contain_text(unsent)
+    client.update_source("claims/draft-one", title="Theirs")
+    find(tab, "draft-one").click()
+    expect(field(pane(tab), "Title")).to_have_value("Unsent")
+    button(explorer(tab), "Update").click()
+    expect(alert(explorer(tab), "Nothing was written")).to_be_visible()
+    explorer(tab).get_by_label("Keep mine", exact=True).check()
+    button(explorer(tab), "Go on with this").click()
+    expect(field(pane(tab), "Title")).to_have_value("Unsent")
+    tab.wait_for_timeout(BREATH)
+    button(explorer(tab), "Update").click()
+    told(tab, "claims/draft-one is updated: title.")
+    expect(rows(tab).first).to_contain_text("Unsent")
+    assert client.source("claims/draft-one").title == "Unsent"
+
+
+# Keyboard
+
+
+def test_keyboard_only(setup: Setup, tab: Page) -> None:
+    setup.client.create_source("claims/by-keyboard", title="Before")
+    refresh(tab, setup.client)
+    expect(shown(tab)).to_contain_text(" of ")
+    keys = tab.keyboard
+    field(explorer(tab), "Search").focus()
+    keys.type("by-keyboard")
+    expect(shown(tab)).to_contain_text(re.compile("^1 of "))
+    expect(rows(tab)).to_have_count(1)
+    tab_to(tab, grid(tab))
+    keys.press("ArrowDown")
+    expect(rows(tab).first).to_have_attribute("aria-selected", "true")
+    expect(tab_of(tab, "Fields")).to_be_visible()
+    tab_to(tab, tab_of(tab, "Fields"))
+    keys.press("ArrowRight")
+    keys.press("ArrowRight")
+    expect(tab_of(tab, "Edit")).to_be_focused()
+    keys.press("Enter")
+    title = field(pane(tab), "Title")
+    expect(title).to_have_value("Before")
+    tab_to(tab, title)
+    keys.press("Control+a")
+    keys.type("After, by keyboard")
+    expect(button(explorer(tab), "Update")).to_be_enabled()
+    tab_to(tab, button(explorer(tab), "Update"))
+    keys.press("Enter")
+    told(tab, "claims/by-keyboard is updated: title.")
+    expect(rows(tab).first).to_contain_text("After, by keyboard")
+    assert setup.client.source("claims/by-keyboard").title == "After, by keyboard"
+
+
+# Safety
+
+
+def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
+    watch = Watch()
+    with setup.host.run(EXPLORE, before=watch) as tab:
+        expect(explorer(tab)).to_contain_text("Select a source in the table to see it here.")
+        row = find(tab, "hostile")
+        expect(row).to_contain_text(f"{HTML}title")
+        row.click()
+        facts = pane(tab).get_by_role("table")
+        for key, value in HOSTILE.items():
+            for text in value if isinstance(value, list) else [str(value)]:
+                if key in {"description", f"{HTML}name"}:
+                    expect(facts).to_contain_text(HTML.strip())
+                else:
+                    expect(facts).to_contain_text(text)
+        watch.expect_text_only(tab)
+        tab_of(tab, "JSON").click()
+        told_json = json.loads(pane(tab).locator("pre").inner_text())
+        assert HOSTILE.items() <= told_json.items()
+        watch.expect_text_only(tab)
+        tab_of(tab, "Edit").click()
+        edit = pane(tab)
+        expect(field(edit, "Title")).to_have_value(f"{HTML}title")
+        expect(field(edit, "Kind")).to_have_value(f"{HTML}kind")
+        expect(field(edit, "Description")).to_have_value(str(HOSTILE["description"]))
+        expect(field(edit, "Sensitive properties")).to_have_value(f"{HTML}one\n{HTML}two")
+        field(edit, "Title").fill(f"{HTML}mine")
+        expect(edit.get_by_role("table")).to_contain_text(f"{HTML}mine")
+        watch.expect_text_only(tab)
+        setup.client.update_source("hostile/hostile", title=f"{HTML}theirs")
+        button(explorer(tab), "Update").click()
+        expect(edit.get_by_role("table")).to_contain_text(f"{HTML}theirs")
+        watch.expect_text_only(tab)
+        tab_of(tab, "Delete").click()
+        expect(edit).to_contain_text("1,234 comments would go with it")
+        button(explorer(tab), "Count comments").click()
+        told(tab, "1,234 comments in 1 source.")
+        watch.expect_text_only(tab)
+
+
+# How it looks
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 600)])
+def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
+    long = "word " * 60 + "unbroken" * 60
+    name = f"long-{theme}"
+    setup.client.create_source(f"claims/{name}", title=long, description=long)
+    flaws: dict[str, Any] = {}
+    with setup.host.run(EXPLORE, width=width, height=2600, theme=theme) as tab:
+        field(explorer(tab), "Search").wait_for()
+        flaws["nothing"] = axe(tab)
+        find(tab, name).click()
+        for title, there in {
+            "Fields": pane(tab).get_by_role("table"),
+            "JSON": pane(tab).locator("pre"),
+            "Edit": field(pane(tab), "Title"),
+            "Delete": pane(tab).get_by_text("0 comments would go with it"),
+        }.items():
+            tab_of(tab, title).click()
+            expect(there).to_be_visible()
+            flaws[title] = axe(tab)
+            expect_to_fit(tab)
+        button(explorer(tab), "New source").click()
+        expect(button(explorer(tab), "Create")).to_be_visible()
+        tab_of(tab, "Edit").click()
+        field(pane(tab), "Title").fill("Mine")
+        setup.client.update_source(f"claims/{name}", title=f"{long} theirs")
+        button(explorer(tab), "Update").click()
+        expect(alert(explorer(tab), "Nothing was written")).to_be_visible()
+        button(explorer(tab), "Export CSV").click()
+        expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
+        flaws["conflict, new and download"] = axe(tab)
+        expect_to_fit(tab)
+    assert {where: found for where, found in flaws.items() if found} == {}
+
+
+# Files
+
+
+def test_export(setup: Setup, tab: Page) -> None:
+    found = holding(setup.client, "inbox")
+    field(explorer(tab), "Search").fill("inbox")
+    expect(shown(tab)).to_contain_text(f"{len(found)} of ")
+    button(explorer(tab), "Export CSV").click()
+    told(tab, f"{len(found)} sources written to ")
+    link = explorer(tab).get_by_text(re.compile("^Download sources-.*csv$"))
+    with tab.expect_download() as download:
+        link.click()
+    name = download.value.suggested_filename
+    assert re.fullmatch(r"sources-[0-9-]+\.csv", name)
+    content = download.value.path().read_bytes()
+    assert content == (setup.host.folder / name).read_bytes()
+    names = rnb.read_csv(setup.host.folder / name)["name"].tolist()
+    assert names == found["name"].tolist()
+
+
+def test_a_saved_notebook_holds_nothing_of_the_tenant(setup: Setup, tab: Page) -> None:
+    if setup.host.kind != "lab":
+        pytest.skip("only JupyterLab saves notebooks")
+    setup.client.create_source("claims/looked-at", title="Looked at")
+    refresh(tab, setup.client)
+    find(tab, "looked-at").click()
+    tab_of(tab, "Edit").click()
+    field(pane(tab), "Title").fill("Not to be kept")
+    expect(pane(tab).get_by_role("table")).to_contain_text("Not to be kept")
+    title = tab.locator(".lm-TabBar-tab.jp-mod-current .lm-TabBar-tabLabel")
+    path = next(setup.host.folder / text for text in title.all_inner_texts() if "tried" in text)
+    # A text field of ipywidgets keeps its keys to itself.
+    grid(tab).focus()
+    tab.keyboard.press("Control+s")
+    for _ in range(100):
+        saved = path.read_text()
+        if "Explorer of" in saved:
+            break
+        tab.wait_for_timeout(100)
+    assert f"Explorer of {setup.client.endpoint}: " in saved
+    assert setup.sandbox.tokens["admin"] not in saved
+    texts = (
+        setup.client.sources(refresh=True)[["title", "description", "id"]]
+        .to_numpy()
+        .ravel()
+        .tolist()
+    )
+    texts = [text for text in texts if isinstance(text, str) and len(text) > 5]
+    assert len(texts) > 200
+    assert [text for text in [*texts, "Not to be kept", "looked-at"] if text in saved] == []

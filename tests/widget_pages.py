@@ -1,0 +1,216 @@
+"""What the tests of the widgets share: a tenant beside a notebook's host, and what to expect."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from playwright.sync_api import Dialog, Locator, Page, expect
+
+import reinfer_nb as rnb
+from reinfer_nb.sandbox.app import Asked
+from tests import browser
+
+# Milliseconds: a click that follows an answer faster than that is taken for part of a double click.
+BREATH = 600
+HTML = (
+    "</textarea><img src=x onerror='window.__hit=1;alert(1)'><b>bold</b>"
+    "<script>window.__hit=2</script> $x$ [a](javascript:alert(2)) "
+)
+
+
+@dataclass
+class Setup:
+    """A tenant, seen past the forms, and a notebook's host that has the admin's token for it."""
+
+    client: rnb.Client
+    host: browser.Host
+
+    @property
+    def sandbox(self) -> rnb.Sandbox:
+        assert self.client.sandbox is not None
+        return self.client.sandbox
+
+    def writes(self, path: str) -> list[Asked]:
+        """Return what was asked of a path that is no mere look."""
+        return [
+            r
+            for r in self.sandbox.requests
+            if path in r.path and r.method != "GET" and "statistics" not in r.path
+        ]
+
+
+@contextmanager
+def set_up(kind: browser.Kind, folder: Path, client: rnb.Client) -> Iterator[Setup]:
+    """Run JupyterLab or Voilà in a folder, with a sandbox configured in its kernels."""
+    assert client.sandbox is not None
+    environment = {
+        "REINFER_ENDPOINT": client.endpoint,
+        "REINFER_TOKEN": client.sandbox.tokens["admin"],
+        "VIEWERS_TOKEN": client.sandbox.tokens["viewer"],
+        "HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
+    }
+    with browser.host(kind, folder, environment=environment) as host:
+        # Also on a machine that is busy with other things.
+        expect.set_options(timeout=20_000)
+        try:
+            yield Setup(client, host)
+        finally:
+            expect.set_options(timeout=5_000)
+
+
+def button(form: Locator, name: str) -> Locator:
+    return form.get_by_role("button", name=name, exact=True)
+
+
+def field(form: Locator, label: str) -> Locator:
+    return form.get_by_label(label, exact=True)
+
+
+def fill(form: Locator, values: Mapping[str, str]) -> None:
+    for label, value in values.items():
+        field(form, label).fill(value)
+
+
+def expect_held(form: Locator, values: Mapping[str, str]) -> None:
+    for label, value in values.items():
+        expect(field(form, label)).to_have_value(value)
+
+
+def expect_beneath(message: Locator, control: Locator) -> None:
+    """Expect that a message stands directly beneath what it is about."""
+    expect(message).to_be_visible()
+    said, about = message.bounding_box(), control.bounding_box()
+    assert said is not None
+    assert about is not None
+    assert 0 <= said["y"] - about["y"] - about["height"] < 25
+
+
+def alert(form: Locator, text: str) -> Locator:
+    return form.get_by_role("alert").filter(has_text=text)
+
+
+def axe(tab: Page) -> list[tuple[str, str]]:
+    """Return what axe finds wrong in the outputs, in short."""
+    found = browser.axe(tab, ".jp-OutputArea")
+    return [(flaw["id"], node["failureSummary"]) for flaw in found for node in flaw["nodes"]]
+
+
+def holding(client: rnb.Client, text: str) -> pd.DataFrame:
+    """Return the sources that a search for a text is to find."""
+    df = client.sources(refresh=True)
+    texts = df[["id", "owner", "name", "title", "description"]].fillna("")
+    return df[texts.agg("\n".join, axis=1).str.contains(text, case=False)]
+
+
+def tab_to(tab: Page, place: Locator, most: int = 40) -> None:
+    """Press Tab until something has the keyboard."""
+    for _ in range(most):
+        tab.keyboard.press("Tab")
+        if place.evaluate("node => node === document.activeElement"):
+            return
+    raise AssertionError(f"{place} was not reached with {most} times Tab")
+
+
+# The explorer
+
+
+def explorer(tab: Page) -> Locator:
+    return tab.locator(".jp-OutputArea-output").first
+
+
+def grid(tab: Page) -> Locator:
+    return explorer(tab).get_by_role("grid", name="Sources")
+
+
+def rows(tab: Page) -> Locator:
+    return grid(tab).locator(".rnb-body").get_by_role("row")
+
+
+def shown(tab: Page) -> Locator:
+    return explorer(tab).locator(".rnb-status")
+
+
+def tab_of(tab: Page, name: str) -> Locator:
+    return explorer(tab).get_by_role("tab", name=name, exact=True)
+
+
+def find(tab: Page, name: str) -> Locator:
+    """Search for the one source of a name, and return its row."""
+    field(explorer(tab), "Search").fill(name)
+    expect(shown(tab)).to_contain_text(re.compile(r"^1 of "))
+    expect(rows(tab)).to_have_count(1)
+    expect(rows(tab).first).to_contain_text(name)
+    return rows(tab).first
+
+
+def refresh(tab: Page, client: rnb.Client) -> None:
+    """List anew, after a source was made elsewhere."""
+    tab.wait_for_timeout(BREATH)
+    button(explorer(tab), "Refresh").click()
+    total = len(client.sources(refresh=True))
+    expect(shown(tab)).to_contain_text(f" of {total} sources")
+
+
+def pane(tab: Page) -> Locator:
+    """Return what is shown of the source that is looked at."""
+    return explorer(tab).locator(".jupyter-widget-tab > .widget-tab-contents > :visible")
+
+
+def told(tab: Page, text: str) -> None:
+    """Expect a line that says what happened."""
+    expect(explorer(tab).get_by_role("status").filter(has_text=text).first).to_be_visible()
+
+
+# What is expected of all
+
+
+class Watch:
+    """What must not happen in a page: that a text is run, or becomes an element or a formula."""
+
+    def __init__(self) -> None:
+        self.dialogs: list[str] = []
+
+    def __call__(self, tab: Page) -> None:
+        tab.on("dialog", self._on_dialog)
+
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def expect_text_only(self, tab: Page) -> None:
+        made = tab.locator(".jp-OutputArea").locator("img, script, b, a[href^=javascript]")
+        expect(made).to_have_count(0)
+        expect(tab.locator(".jp-OutputArea").locator("mjx-container, .MathJax")).to_have_count(0)
+        assert tab.evaluate("window.__hit") is None
+        assert self.dialogs == []
+
+
+def expect_to_fit(tab: Page) -> None:
+    """Expect every control within the page, and nothing to be scrolled sideways for it."""
+    outside = tab.evaluate(
+        """() => {
+          const wrong = [];
+          const controls = "input, select, textarea, button, [role=tab], a, pre, table";
+          for (const output of document.querySelectorAll(".jp-OutputArea-output")) {
+            const { left, right } = output.getBoundingClientRect();
+            for (const node of output.querySelectorAll(controls)) {
+              const box = node.getBoundingClientRect();
+              if (box.width && (box.left < left - 1 || box.right > right + 1))
+                wrong.push(`${node.tagName} ${node.textContent}: ${box.left} to ${box.right}`);
+            }
+            for (let node = output; node; node = node.parentElement) {
+              const scrolls = /auto|scroll/.test(getComputedStyle(node).overflowX);
+              if ((scrolls || !node.parentElement) && node.scrollWidth > node.clientWidth)
+                wrong.push(`${node.tagName} ${node.className}: ${node.scrollWidth}`);
+            }
+          }
+          return wrong;
+        }"""
+    )
+    assert outside == []
