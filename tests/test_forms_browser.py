@@ -384,7 +384,7 @@ def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
         field(update, "Language").select_option("German (de)")
         expect(update.get_by_role("table")).to_contain_text("Language")
         expect(alert(delete, "0 comments would go with it")).to_be_visible()
-        assert axe(tab) == []
+        flaws = axe(tab)
         expect_to_fit(tab)
         setup.client.update_source(name, title="theirs", description="theirs", language="xlm")
         button(update, "Update").click()
@@ -393,5 +393,6 @@ def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
         fill(delete, {"Full name": name})
         button(delete, "Delete").click()
         expect(alert(delete, "Nothing was written")).to_be_visible()
-        assert axe(tab) == []
+        flaws += axe(tab)
         expect_to_fit(tab)
+    assert flaws == []

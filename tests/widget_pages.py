@@ -192,8 +192,20 @@ class Watch:
 
 
 def expect_to_fit(tab: Page) -> None:
-    """Expect every control within the page, and nothing to be scrolled sideways for it."""
-    outside = tab.evaluate(
+    """Expect every control within the page, and nothing to be scrolled sideways for it.
+
+    As a page is once it has settled: a tab that was just opened takes a moment.
+    """
+    for _ in range(25):
+        outside = _outside(tab)
+        if not outside:
+            return
+        tab.wait_for_timeout(200)
+    raise AssertionError(outside)
+
+
+def _outside(tab: Page) -> list[str]:
+    found: list[str] = tab.evaluate(
         """() => {
           const wrong = [];
           const controls = "input, select, textarea, button, [role=tab], a, pre, table";
@@ -213,4 +225,4 @@ def expect_to_fit(tab: Page) -> None:
           return wrong;
         }"""
     )
-    assert outside == []
+    return found

@@ -94,7 +94,7 @@ class DeleteForm(Form):
             lambda _: self.client.count_comments(source),
             known,
             lambda error: known(None, "" if error is None else words_of(error)),
-            clicked=False,
+            clicked=None,
         )
 
     def _show_fields(self) -> None:

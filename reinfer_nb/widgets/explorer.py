@@ -262,7 +262,7 @@ class Explorer(ui.VBox):
 
         before, self._doing = (self._said.value, self._doing), doing
         self._say(markup.progress(doing))
-        if not self.jobs.start(work, finished, ended, clicked=clicked):
+        if not self.jobs.start(work, finished, ended, clicked=doing if clicked else None):
             self._said.value, self._doing = before
 
 

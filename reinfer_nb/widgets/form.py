@@ -138,7 +138,7 @@ class Form(ui.VBox):
 
         before = self.said.value
         self.say(markup.progress(doing))
-        if self.jobs.start(work, finished, ended):
+        if self.jobs.start(work, finished, ended, clicked=doing):
             self._writing = True
         else:
             self.said.value = before
@@ -158,11 +158,15 @@ def refused_field(error: Exception, controls: Mapping[str, Control]) -> Control 
     """Return the control that a tenant's refusal is about, as far as its message tells."""
     if not isinstance(error, errors.ValidationFailed):
         return None
-    # A text of the user's that is quoted there names no field.
+    quoted = re.findall(r"'[^']*'|\"[^\"]*\"", error.server_message)
+    # A name within quotes may be a text of the user's.
     said = re.sub(r"'[^']*'|\"[^\"]*\"", "", error.server_message)
     named = [
         control
         for name, control in controls.items()
         if re.search(rf"\b({re.escape(name)}|{re.escape(control.field.wire)})\b", said)
     ]
-    return named[0] if len(named) == 1 else None
+    values = {text[1:-1] for text in quoted} - {""}
+    holding = [control for control in controls.values() if control.input.value in values]
+    found = named or holding
+    return found[0] if len(found) == 1 else None

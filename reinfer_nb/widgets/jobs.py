@@ -64,7 +64,7 @@ class Jobs:
         self._progress = progress
         self._current: Job | None = None
         self._failed: Callable[[Exception | None], object] = lambda _: None
-        self._clicked = False
+        self._clicked: str | None = None
         self._telling = 0
         self._ended = -_DOUBLE_CLICK
         self._idle = threading.Event()
@@ -81,7 +81,7 @@ class Jobs:
         done: Callable[[_Result], object],
         failed: Callable[[Exception | None], object],
         *,
-        clicked: bool = True,
+        clicked: str | None = "",
     ) -> bool:
         """Begin a job, unless one is running or has just ended; return whether it was begun.
 
@@ -90,9 +90,11 @@ class Jobs:
             done: What to do with what it returns.
             failed: What to do with a `ReinferError`, or with None when it was stopped. Another
                 exception goes there too, and is a fault of the toolkit.
-            clicked: Whether a click asked for it, of which a second may follow by mistake.
+            clicked: What was clicked for it, of which a second click may follow by mistake; None
+                where nobody clicked.
         """
-        if self.running or (clicked and time.monotonic() - self._ended < _DOUBLE_CLICK):
+        second = clicked == self._clicked and time.monotonic() - self._ended < _DOUBLE_CLICK
+        if self.running or (second and clicked is not None):
             return False
         loop = _loop()
 
@@ -142,7 +144,7 @@ class Jobs:
         if job is not self._current:
             return
         self._current = None
-        if self._clicked:
+        if self._clicked is not None:
             self._ended = time.monotonic()
         self._telling += 1
         try:

@@ -166,7 +166,7 @@ class Login(ui.VBox):
         # In a thread: a keyring takes its time, and may ask its owner something.
         self._wanted = endpoint
         self.lookups.start(
-            lambda _: self._looked_up(), self._show_known, lambda _: None, clicked=False
+            lambda _: self._looked_up(), self._show_known, lambda _: None, clicked=None
         )
 
     def _looked_up(self) -> _Known:
@@ -271,7 +271,7 @@ class Login(ui.VBox):
             lambda _: keyring_store.forget(tenant.endpoint),
             lambda kept: self._left(tenant, "" if not kept else " It is out of the keyring, too."),
             lambda error: self._left(tenant, "", error),
-            clicked=False,
+            clicked=None,
         )
 
     def _left(self, tenant: Tenant, kept: str, error: Exception | None = None) -> None:

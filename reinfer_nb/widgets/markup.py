@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping
 from reinfer_nb.text import visible
 
 MUTED = "var(--jp-ui-font-color2, #616161)"
-ERROR = "var(--rnb-error, var(--jp-error-color1, #c62828))"
+# Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
+ERROR = "color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, var(--jp-ui-font-color1, #212121))"
 BORDER = "var(--jp-border-color2, #bdbdbd)"
 
 

@@ -55,7 +55,7 @@ class Picker:
                 lambda _: Narrowing(self._client.sources()),
                 self._on_listing,
                 lambda _: self._on_listing(Narrowing(pd.DataFrame({"owner": [], "name": []}))),
-                clicked=False,
+                clicked=None,
             )
         else:
             self._suggest(self._listing)
