@@ -11,7 +11,7 @@ from reinfer_nb import guarded
 from reinfer_nb.errors import Moved
 from reinfer_nb.guarded import Difference
 from reinfer_nb.widgets import markup
-from reinfer_nb.widgets.controls import Control, as_text, control_for, label_of
+from reinfer_nb.widgets.controls import LABELS, Control, as_text, control_for, label_of
 
 MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
 
@@ -30,7 +30,7 @@ class Choice:
             options=[MINE, THEIRS, EDIT],
             value=None,
             description=label_of(difference.field),
-            style={"description_width": "13em"},
+            style=LABELS,
             layout=ui.Layout(width="auto"),
         )
         self.control: Control = control_for(difference.field)

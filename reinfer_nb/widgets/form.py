@@ -18,6 +18,7 @@ from reinfer_nb.widgets.jobs import Job, Jobs
 
 _Result = TypeVar("_Result")
 
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 WRAP = ui.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px")
 
 
@@ -123,7 +124,10 @@ class Form(ui.VBox):
         *,
         failed: Callable[[Exception], object] | None = None,
     ) -> None:
-        """Send something beside the notebook, and show that it is being done."""
+        """Send something beside the notebook, and show that it is being done.
+
+        An error is shown at the end of the form; `failed` may put it where it belongs, too.
+        """
 
         def finished(result: _Result) -> None:
             self.say("")
@@ -132,8 +136,8 @@ class Form(ui.VBox):
 
         def ended(error: Exception | None) -> None:
             self.say(markup.status("Stopped.") if error is None else markup.error(words_of(error)))
-            if error is not None:
-                (failed or self._on_failure)(error)
+            if error is not None and failed is not None:
+                failed(error)
             self.refresh()
 
         before = self.said.value
@@ -142,9 +146,6 @@ class Form(ui.VBox):
             self._writing = True
         else:
             self.said.value = before
-
-    def _on_failure(self, error: Exception) -> None:
-        """Put the message of an error where it belongs; it is shown at the end in any case."""
 
 
 def words_of(error: Exception) -> str:
@@ -158,9 +159,9 @@ def refused_field(error: Exception, controls: Mapping[str, Control]) -> Control 
     """Return the control that a tenant's refusal is about, as far as its message tells."""
     if not isinstance(error, errors.ValidationFailed):
         return None
-    quoted = re.findall(r"'[^']*'|\"[^\"]*\"", error.server_message)
+    quoted = _QUOTED.findall(error.server_message)
     # A name within quotes may be a text of the user's.
-    said = re.sub(r"'[^']*'|\"[^\"]*\"", "", error.server_message)
+    said = _QUOTED.sub("", error.server_message)
     named = [
         control
         for name, control in controls.items()

@@ -96,7 +96,7 @@ class Jobs:
         second = clicked == self._clicked and time.monotonic() - self._ended < _DOUBLE_CLICK
         if self.running or (second and clicked is not None):
             return False
-        loop = _loop()
+        loop = running_loop()
 
         def tell(function: Callable[..., object], *arguments: Any) -> None:
             if loop is None or loop.is_closed():
@@ -157,7 +157,8 @@ class Jobs:
                 self._idle.set()
 
 
-def _loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop that this is called in, a kernel's for example; None outside of any."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

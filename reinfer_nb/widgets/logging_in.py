@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
 from reinfer_nb.widgets import markup
-from reinfer_nb.widgets.jobs import Jobs
+from reinfer_nb.widgets.jobs import Jobs, running_loop
 from reinfer_nb.widgets.secret_box import SecretBox
 
 _LABEL = "6em"
@@ -296,11 +295,9 @@ def _button(description: str, pressed: Callable[[], object], style: str = "") ->
 
 def _later(seconds: float, function: Callable[[], object]) -> None:
     """Call a function later, in the kernel's loop; never where there is none."""
-    try:
-        loop = asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    loop.call_later(seconds, function)
+    loop = running_loop()
+    if loop is not None:
+        loop.call_later(seconds, function)
 
 
 def _checked(text: str) -> tuple[str, str]:
