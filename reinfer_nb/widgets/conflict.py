@@ -11,7 +11,7 @@ from reinfer_nb import guarded
 from reinfer_nb.errors import Moved
 from reinfer_nb.guarded import Difference
 from reinfer_nb.widgets import markup
-from reinfer_nb.widgets.controls import LABELS, Control, as_text, control_for, label_of
+from reinfer_nb.widgets.controls import LABELS, Control, as_text, button_for, control_for, label_of
 
 MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
 
@@ -81,10 +81,7 @@ class Conflict(ui.VBox):
         self._mine = {d.field.name: d.mine for d in found if d.side == "mine"}
         self.choices = [Choice(d, self._changed) for d in found if d.side == "both"]
         self._decided = decided
-        self.button = ui.Button(
-            description="Go on with this", button_style="primary", layout=ui.Layout(width="auto")
-        )
-        self.button.on_click(lambda _: self._go_on())
+        self.button = button_for("Go on with this", self._go_on, "primary")
         notes = {"mine": "mine stays", "theirs": "theirs is taken", "both": "choose below"}
         rows = [
             [label_of(d.field), *map(as_text, (d.was, d.mine, d.theirs)), notes[d.side]]

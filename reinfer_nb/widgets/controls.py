@@ -35,6 +35,19 @@ def as_text(value: Any) -> str:
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
+def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any:
+    """Return a button as wide as its name.
+
+    Args:
+        name: What stands on it.
+        clicked: Called when it is clicked.
+        style: ipywidgets' own: "", "primary" or "danger".
+    """
+    button = ui.Button(description=name, button_style=style, layout=ui.Layout(width="auto"))
+    button.on_click(lambda _: clicked())
+    return button
+
+
 class Control:
     """A field as an input with a line beneath, which says what it is for or what is wrong.
 

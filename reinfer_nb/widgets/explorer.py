@@ -17,6 +17,7 @@ from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.details import Details
 from reinfer_nb.widgets.finder import Finder
@@ -54,11 +55,11 @@ class Explorer(ui.VBox):
         self._outdated = False
         self._creating: CreateForm | None = None
         self._new_pane = ui.VBox(layout=ui.Layout(min_width="0"))
-        self.new = _button("New source", self._on_new)
-        self.export = _button("Export CSV", self._on_export)
-        self.statistics = _button("Count comments", self._on_statistics)
-        self.reload = _button("Refresh", self._on_reload)
-        self.stop = _button("Stop", self.jobs.stop)
+        self.new = button_for("New source", self._on_new)
+        self.export = button_for("Export CSV", self._on_export)
+        self.statistics = button_for("Count comments", self._on_statistics)
+        self.reload = button_for("Refresh", self._on_reload)
+        self.stop = button_for("Stop", self.jobs.stop)
         self._buttons = [self.new, self.export, self.statistics, self.reload]
         super().__init__(
             [
@@ -264,12 +265,6 @@ class Explorer(ui.VBox):
         self._say(markup.progress(doing))
         if not self.jobs.start(work, finished, ended, clicked=doing if clicked else None):
             self._said.value, self._doing = before
-
-
-def _button(name: str, clicked: Callable[[], object]) -> ui.Button:
-    button = ui.Button(description=name, layout=ui.Layout(width="auto"))
-    button.on_click(lambda _: clicked())
-    return button
 
 
 def _who(client: Client) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import ipywidgets as ui
 import traitlets
@@ -19,6 +18,7 @@ from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
 from reinfer_nb.widgets import markup
+from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.jobs import Jobs, running_loop
 from reinfer_nb.widgets.secret_box import SecretBox
 
@@ -111,8 +111,8 @@ class Login(ui.VBox):
             disabled=True,
             layout=ui.Layout(width="auto", margin="0 0 0 6.5em"),
         )
-        self.button = _button("Log in", self._press, "primary")
-        self.leave = _button("Log out", self._log_out)
+        self.button = button_for("Log in", self._press, "primary")
+        self.leave = button_for("Log out", self._log_out)
         self._about_endpoint, self._about_token, self._about_keyring = (
             ui.HTML(layout=ui.Layout(margin=_BENEATH, **_WIDTH)) for _ in range(3)
         )
@@ -285,12 +285,6 @@ class Login(ui.VBox):
         self._about_keyring.value = markup.muted(self._no_keyring or "")
         if isinstance(error, errors.ReinferError):
             self._about_keyring.value = markup.error(str(error))
-
-
-def _button(description: str, pressed: Callable[[], object], style: str = "") -> Any:
-    button = ui.Button(description=description, button_style=style, layout=ui.Layout(width="auto"))
-    button.on_click(lambda _: pressed())
-    return button
 
 
 def _later(seconds: float, function: Callable[[], object]) -> None:

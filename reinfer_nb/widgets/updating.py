@@ -13,7 +13,7 @@ from reinfer_nb.models import Source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.conflict import Conflict
-from reinfer_nb.widgets.controls import as_text, controls_for, label_of
+from reinfer_nb.widgets.controls import as_text, button_for, controls_for, label_of
 from reinfer_nb.widgets.form import Form, call_text, refused_field
 from reinfer_nb.widgets.picker import Picker
 
@@ -38,8 +38,7 @@ class UpdateForm(Form):
         self.picker = Picker(client, self._on_picked) if picker else None
         self._title = ui.HTML()
         self._preview = ui.HTML()
-        self.reset = ui.Button(description="Reset", layout=ui.Layout(width="auto"))
-        self.reset.on_click(lambda _: self._on_reset())
+        self.reset = button_for("Reset", self._on_reset)
         self._fields = [control.box for control in self.controls.values()]
         self._head = [self.picker.box] if self.picker else []
         self.look_at(source)
