@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from reinfer_nb._columns import Columns
-from reinfer_nb.fields import Moment, Names, fields_of
+from reinfer_nb.fields import fields_of
+from reinfer_nb.value_types import Moment, Names
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 # Microseconds of the first and the last instant that Python's datetime has.

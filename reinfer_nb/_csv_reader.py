@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb._csv_cells import BOM, FLAGS, NUMBERS, SEPARATORS, WHOLE, fits, reads_as, unguarded
-from reinfer_nb.fields import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown, visible
+from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 
 # The first record of a CSV, and what in it stands between quotes.
 _RECORD = re.compile(r'(?:[^"\r\n]|"(?:[^"]|"")*")*')

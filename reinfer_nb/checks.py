@@ -6,7 +6,7 @@ The same checks serve the client, before it sends, and the sandbox, when it rece
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from reinfer_nb.errors import InvalidInput
@@ -88,29 +88,44 @@ def settings(
         InvalidInput: A field is unknown or may not be written, a value is of the wrong type or
             not allowed, or an update has nothing in it. All problems are listed at once.
     """
-    return _held_against({field.name: field for field in fields_of(model)}, operation, given)
+    table = {field.name: field for field in fields_of(model)}
+    body = _held_against(table, operation, given, Field.check, model)
+    if operation == "update" and not body:
+        writable = [name for name, field in table.items() if field.may("update")]
+        raise InvalidInput(f"Nothing to update: give at least one of {listed(writable, 20)}.")
+    return body
 
 
 def wire_settings(operation: Operation, body: Any, *, model: type = Source) -> dict[str, Any]:
-    """Return the `source` object of a request, with each value checked; names are the wire's.
+    """Return the object of settings in a request, with each value checked as a tenant does.
+
+    Args:
+        operation: Create or update.
+        body: The decoded JSON object; names are the wire's.
+        model: The definition it is held against.
 
     Raises:
         InvalidInput: As `settings`, but an update with nothing in it is fine.
     """
     if not isinstance(body, dict):
-        raise InvalidInput(f"source must be an object, not {shown(body)}.")
+        raise InvalidInput(f"{_noun(model)} must be an object, not {shown(body)}.")
     table = {field.wire: field for field in fields_of(model)}
-    return _held_against(table, operation, body, allow_nothing=True)
+    return _held_against(table, operation, body, Field.accept, model)
+
+
+def _noun(model: type) -> str:
+    return model.__name__.lower()
 
 
 def _held_against(
     table: Mapping[str, Field],
     operation: Operation,
     given: Mapping[str, Any],
-    *,
-    allow_nothing: bool = False,
+    check: Callable[[Field, Any], Any],
+    model: type,
 ) -> dict[str, Any]:
     writable = [name for name, field in table.items() if field.may(operation)]
+    noun = _noun(model)
     body = {}
     problems = []
     for name, value in given.items():
@@ -118,22 +133,20 @@ def _held_against(
         if field is None:
             guess = nearest(name, writable)
             hint = f"did you mean {guess}?" if guess else f"there are {listed(writable, 20)}."
-            problems.append(f"{shown(name)} is no field of a source; {hint}")
+            problems.append(f"{shown(name)} is no field of a {noun}; {hint}")
         elif not field.may(operation):
-            problems.append(f"{name} cannot be given in {operation}: {_why_not(field)}")
+            problems.append(f"{name} cannot be given in {operation}: {_why_not(field, noun)}")
         else:
             try:
-                body[field.wire] = field.check(value)
+                body[field.wire] = check(field, value)
             except ValueError as error:
                 problems.append(f"{name} {error}.")
     if problems:
         raise InvalidInput(" ".join(problems))
-    if operation == "update" and not body and not allow_nothing:
-        raise InvalidInput(f"Nothing to update: give at least one of {listed(writable, 20)}.")
     return body
 
 
-def _why_not(field: Field) -> str:
+def _why_not(field: Field, noun: str) -> str:
     if field.name in ("owner", "name"):
-        return "a source cannot be renamed or moved, and its full name is given beside."
+        return f"a {noun} cannot be renamed or moved, and its full name is given beside."
     return "the tenant sets it."

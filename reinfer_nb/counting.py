@@ -10,8 +10,8 @@ import pandas as pd
 
 from reinfer_nb import errors
 from reinfer_nb.concurrency import checked_workers, side_by_side
-from reinfer_nb.fields import is_missing
 from reinfer_nb.text import counted, listed
+from reinfer_nb.value_types import is_missing
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client

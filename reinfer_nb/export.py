@@ -25,9 +25,9 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_reader
 from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.fields import Moment, Names, ValueType, is_missing
 from reinfer_nb.files import written_whole
 from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.value_types import Moment, Names, ValueType, is_missing
 
 
 def to_csv(

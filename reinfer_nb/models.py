@@ -270,8 +270,13 @@ class Project(Record):
 
     id: Annotated[str | None, About("Identifier, in hexadecimal digits.")] = None
     name: Annotated[str, About("API name.")]
-    title: Annotated[str | None, About("One line, for people.")] = None
-    description: Annotated[str | None, About("Longer text, for people.", multiline=True)] = None
+    title: Annotated[
+        str | None, About("One line, for people.", create=True, update=True, default="")
+    ] = None
+    description: Annotated[
+        str | None,
+        About("Longer text, for people.", create=True, update=True, default="", multiline=True),
+    ] = None
     created_at: Annotated[datetime | None, About("When it was created.")] = None
     updated_at: Annotated[datetime | None, About("When it last changed.")] = None
 
@@ -294,10 +299,12 @@ class User(Record):
     username: Annotated[str, About("Name to log in with.")]
     email: Annotated[str | None, About("Address.")] = None
     created: Annotated[datetime | None, About("When the user was created.")] = None
-    global_permissions: Annotated[tuple[str, ...] | None, About("Held on the whole tenant.")] = ()
+    global_permissions: Annotated[
+        tuple[str, ...] | None, About("Held on the whole tenant.", update=True)
+    ] = ()
     organisation_permissions: Annotated[
         Mapping[str, tuple[str, ...]] | None,
-        About("Held on single projects, by project."),
+        About("Held on single projects, by project.", update=True),
     ] = field(default_factory=dict, hash=False)
     sso_global_permissions: Annotated[
         tuple[str, ...] | None, About("Held on the whole tenant by single sign-on.")

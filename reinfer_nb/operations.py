@@ -17,12 +17,14 @@ class Call:
     """One kind of request.
 
     Attributes:
+        id: Its name, by which faults and the sandbox's OpenAPI document know it.
         does: What it does, as a message says it: "could not" comes before it.
         method: The HTTP method.
         path: Its path, the parts to fill in given as `{name}`.
         permission: The permission it asks for, in the reference page's words.
     """
 
+    id: str
     does: str
     method: str
     path: str
@@ -37,27 +39,77 @@ class Call:
         return endpoint.rstrip("/") + self.at(**parts)
 
 
-LIST = Call("list the sources", "GET", "/api/v1/sources", "view sources")
-LIST_PROJECT = Call(
-    "list the sources of the project", "GET", "/api/v1/sources/{project}", "view sources"
-)
-GET = Call("get the source", "GET", "/api/v1/sources/{project}/{name}", "view sources")
-GET_BY_ID = Call("get the source", "GET", "/api/v1/sources/id:{id}", "view sources")
-CREATE = Call("create the source", "PUT", "/api/v1/sources/{project}/{name}", "sources admin")
-UPDATE = Call("update the source", "POST", "/api/v1/sources/{project}/{name}", "sources admin")
-DELETE = Call("delete the source", "DELETE", "/api/v1/sources/id:{id}", "sources admin")
-STATISTICS = Call(
-    "count the comments of the source",
-    "POST",
-    "/api/v1/sources/{project}/{name}/statistics",
-    "view sources",
-)
-PROJECTS = Call("list the projects", "GET", "/api/_private/projects", "view sources")
-BUCKETS = Call("list the buckets", "GET", "/api/_private/buckets", "view buckets")
-ME = Call("ask who the token belongs to", "GET", "/auth/user", "to log in")
+_SOURCES = "/api/v1/sources"
+_SOURCE = f"{_SOURCES}/{{project}}/{{name}}"
+_SOURCE_BY_ID = f"{_SOURCES}/id:{{id}}"
+_PROJECTS = "/api/_private/projects"
+_PROJECT = f"{_PROJECTS}/{{project}}"
+_BUCKETS = "/api/_private/buckets"
+_BUCKET = f"{_BUCKETS}/{{project}}/{{name}}"
+_BUCKET_BY_ID = f"{_BUCKETS}/id:{{id}}"
+_USERS = "/api/_private/users"
+_USER = f"{_USERS}/{{id}}"
 
-# The same permissions by the names they have on the wire.
-READ, ADMIN, READ_BUCKETS = "sources-read", "sources-admin", "buckets-read"
+# What the permissions are called on the product's reference page, and beyond it by ourselves.
+_VIEW, _ADMIN, _VIEW_BUCKETS = "view sources", "sources admin", "view buckets"
+_LOGIN, _TENANT, _USERS_READ = "to log in", "tenant admin", "view users"
+
+LIST = Call("list_sources", "list the sources", "GET", _SOURCES, _VIEW)
+LIST_PROJECT = Call(
+    "list_sources_of_project",
+    "list the sources of the project",
+    "GET",
+    f"{_SOURCES}/{{project}}",
+    _VIEW,
+)
+GET = Call("get_source", "get the source", "GET", _SOURCE, _VIEW)
+GET_BY_ID = Call("get_source_by_id", "get the source", "GET", _SOURCE_BY_ID, _VIEW)
+CREATE = Call("create_source", "create the source", "PUT", _SOURCE, _ADMIN)
+UPDATE = Call("update_source", "update the source", "POST", _SOURCE, _ADMIN)
+DELETE = Call("delete_source", "delete the source", "DELETE", _SOURCE_BY_ID, _ADMIN)
+STATISTICS = Call(
+    "get_statistics", "count the comments of the source", "POST", f"{_SOURCE}/statistics", _VIEW
+)
+
+PROJECTS = Call("list_projects", "list the projects", "GET", _PROJECTS, _VIEW)
+PROJECT = Call("get_project", "get the project", "GET", _PROJECT, _VIEW)
+CREATE_PROJECT = Call("create_project", "create the project", "PUT", _PROJECT, _TENANT)
+UPDATE_PROJECT = Call("update_project", "update the project", "POST", _PROJECT, _ADMIN)
+DELETE_PROJECT = Call("delete_project", "delete the project", "DELETE", _PROJECT, _ADMIN)
+
+BUCKETS = Call("list_buckets", "list the buckets", "GET", _BUCKETS, _VIEW_BUCKETS)
+BUCKET = Call("get_bucket", "get the bucket", "GET", _BUCKET, _VIEW_BUCKETS)
+BUCKET_BY_ID = Call("get_bucket_by_id", "get the bucket", "GET", _BUCKET_BY_ID, _VIEW_BUCKETS)
+CREATE_BUCKET = Call("create_bucket", "create the bucket", "PUT", _BUCKET, "write buckets")
+DELETE_BUCKET = Call("delete_bucket", "delete the bucket", "DELETE", _BUCKET_BY_ID, "write buckets")
+
+ME = Call("get_current_user", "ask who the token belongs to", "GET", "/auth/user", _LOGIN)
+REFRESH = Call(
+    "refresh_user_permissions",
+    "refresh the permissions of the token's user",
+    "POST",
+    "/auth/refresh-user-permissions",
+    _LOGIN,
+)
+USERS = Call("list_users", "list the users", "GET", _USERS, _USERS_READ)
+USER = Call("get_user", "get the user", "GET", _USER, _USERS_READ)
+UPDATE_USER = Call("update_user", "change the permissions of the user", "POST", _USER, _TENANT)
+
+# The permissions on a project by the names they have on the wire.
+READ, ADMIN = "sources-read", "sources-admin"
+READ_BUCKETS, WRITE_BUCKETS, READ_USERS = "buckets-read", "buckets-write", "users-read"
+# What whoever makes a project gets on it: the ones above and those that only the product needs.
+ALL_ON_A_PROJECT = (
+    READ,
+    ADMIN,
+    "sources-read-sensitive",
+    "sources-translate",
+    READ_BUCKETS,
+    WRITE_BUCKETS,
+    READ_USERS,
+)
+# The permission on the whole tenant that lets its holder make projects and change users.
+TENANT_ADMIN = "tenant-admin"
 
 # Tenants in the vendor's cloud live below a path: https://<host>/<org>/<tenant>/reinfer_
 TENANT_PATH = re.compile(r"/[^/]+/[^/]+/reinfer_(?=/)")

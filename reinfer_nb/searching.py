@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb._columns import whole_text
-from reinfer_nb.fields import is_missing
+from reinfer_nb.value_types import is_missing
 
 # A phrase in quotes, which may still lack its end while it is typed, or a word.
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')

@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import frames
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.fields import Flag, Moment, Names, Text, Whole, fields_of
+from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
+from reinfer_nb.value_types import Flag, Moment, Names, Text, Whole
 
 BOM = b"\xef\xbb\xbf"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

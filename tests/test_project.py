@@ -25,6 +25,7 @@ PACKAGE = ROOT / "reinfer_nb"
 LAYERS = [
     {"text"},
     {"errors", "secret"},
+    {"value_types"},
     {"fields", "wire", "operations", "concurrency", "cache", "files"},
     {"models"},
     {"checks"},
@@ -44,7 +45,16 @@ LAYERS = [
     {"cli", "lab"},
 ]
 # The parts of the sandbox stand on the lowest layers; only its front knows a client.
-BELOW_THE_SANDBOX = {"text", "errors", "fields", "wire", "operations", "models", "checks"}
+BELOW_THE_SANDBOX = {
+    "text",
+    "errors",
+    "value_types",
+    "fields",
+    "wire",
+    "operations",
+    "models",
+    "checks",
+}
 
 
 def modules() -> Iterator[tuple[str, ast.Module]]:

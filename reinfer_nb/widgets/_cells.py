@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.fields import is_missing
 from reinfer_nb.text import visible
+from reinfer_nb.value_types import is_missing
 
 _LONGEST_TEXT = 200
 _LONGEST_HEADING = 60

@@ -11,7 +11,7 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import fields
+from reinfer_nb import fields, value_types
 from reinfer_nb.fields import Field
 from reinfer_nb.text import visible
 from reinfer_nb.widgets import markup
@@ -347,11 +347,11 @@ def _travels(text: str) -> bool:
     return True
 
 
-_CONTROLS: dict[type[fields.ValueType], type[Control]] = {
-    fields.Text: TextControl,
-    fields.Flag: FlagControl,
-    fields.Whole: WholeControl,
-    fields.Names: NamesControl,
+_CONTROLS: dict[type[value_types.ValueType], type[Control]] = {
+    value_types.Text: TextControl,
+    value_types.Flag: FlagControl,
+    value_types.Whole: WholeControl,
+    value_types.Names: NamesControl,
 }
 
 

@@ -1,0 +1,267 @@
+"""The types of values: each in JSON, in Python, in Arrow and in a frame.
+
+Knows nothing of fields; `fields` says which of these a field's values are.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import types
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from reinfer_nb.text import shown
+
+# What the listing endpoint is seen to send, and what Arrow reads too; nothing looser, so that a
+# text is either exactly one instant or no instant.
+_MOMENT = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
+    re.ASCII,
+)
+INT64 = range(-(2**63), 2**63)
+# Whole numbers that a double tells from their neighbours.
+EXACT = range(-(2**53), 2**53 + 1)
+
+
+class ValueType:
+    """A type of value: in JSON, in Python, in Arrow and in a frame.
+
+    Attributes:
+        noun: What to call it in a message.
+        json: Its Arrow type as Arrow's JSON reader sees it.
+        dtype: Its dtype as a column.
+        absent: What a row of a frame holds where the answer has nothing.
+        schema: Its JSON Schema.
+    """
+
+    noun: ClassVar[str]
+    schema: ClassVar[Mapping[str, Any]]
+    json: ClassVar[pa.DataType]
+    dtype: ClassVar[Any]
+    absent: ClassVar[Any]
+    empty: ClassVar[Any] = None
+
+    @classmethod
+    def read(cls, value: Any, /) -> Any:
+        """Return a JSON value as its Python value; raise `ValueError` where it is not one."""
+        raise NotImplementedError
+
+    @classmethod
+    def check(cls, value: Any, /) -> Any:
+        """Return what a user wrote as the JSON to send; raise `ValueError` with the reason."""
+        raise NotImplementedError
+
+    @classmethod
+    def accept(cls, value: Any, /) -> Any:
+        """Return a JSON value as a tenant keeps it; raise `ValueError` where it is not one."""
+        try:
+            return cls.check(cls.read(value))
+        except ValueError:
+            raise cls.refuse(value) from None
+
+    @classmethod
+    def write(cls, value: Any, /) -> Any:
+        """Return what a frame holds as JSON; raise `ValueError` where that has no form for it."""
+        value = value.item() if isinstance(value, np.generic) else value
+        if isinstance(value, datetime):
+            return value.isoformat()
+        if not isinstance(value, str | bool | int | float | list | tuple | dict):
+            raise ValueError(f"({type(value).__name__}) has no form in JSON")
+        return value
+
+    @classmethod
+    def refuse(cls, value: object) -> ValueError:
+        """Return the error for a value of another type."""
+        return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
+
+
+class Text(ValueType):
+    """Text; a column of pandas' own `str`, in which missing is missing."""
+
+    noun = "text (str)"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
+    json = pa.string()
+    dtype = pd.StringDtype(na_value=np.nan)
+    absent = math.nan
+
+    @classmethod
+    def read(cls, value: Any, /) -> str:
+        if not isinstance(value, str):
+            raise ValueError("not a text")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> str:
+        if not isinstance(value, str):
+            raise cls.refuse(value)
+        return str(value)
+
+
+class Flag(ValueType):
+    """True or false; nullable, since absent is not false."""
+
+    noun = "True or False"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "boolean"}
+    json = pa.bool_()
+    dtype = pd.BooleanDtype()
+    absent = pd.NA
+
+    @classmethod
+    def read(cls, value: Any, /) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("not true or false")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise cls.refuse(value)
+        return bool(value)
+
+
+class Whole(ValueType):
+    """A whole number of 64 bits."""
+
+    noun = "a whole number (int)"
+    schema: ClassVar[Mapping[str, Any]] = {
+        "type": "integer",
+        "format": "int64",
+        "minimum": -(2**63),
+        "maximum": 2**63 - 1,
+    }
+    json = pa.int64()
+    dtype = pd.Int64Dtype()
+    absent = pd.NA
+
+    @classmethod
+    def read(cls, value: Any, /) -> int:
+        # 3.0 is a whole number in JSON, which does not tell the two apart.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
+            raise ValueError("not a whole number of 64 bits")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> int:
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise cls.refuse(value)
+        if int(value) not in INT64:
+            raise ValueError(f"must fit into 64 bits, which {shown(value)} does not")
+        return int(value)
+
+
+class Names(ValueType):
+    """A list of texts; a tuple a row, so that a cached frame cannot be damaged through it."""
+
+    noun = "a list of texts (list or tuple of str)"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
+    json = pa.list_(pa.string())
+    dtype = np.dtype(object)
+    absent = None
+    empty = ()
+
+    @classmethod
+    def read(cls, value: Any, /) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError("not a list of texts")
+        return tuple(value)
+
+    @classmethod
+    def check(cls, value: Any, /) -> list[str]:
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise cls.refuse(value)
+        for item in value:
+            if not isinstance(item, str):
+                raise cls.refuse(value)
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+
+    @classmethod
+    def write(cls, value: Any, /) -> list[str]:
+        return cls.check(value)
+
+
+class Moment(ValueType):
+    """An instant, to the microsecond, in UTC. A finer fraction is cut to the microsecond."""
+
+    noun = "a timestamp"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
+    json = pa.string()
+    dtype = pd.DatetimeTZDtype("us", "UTC")
+    absent = pd.NaT
+
+    @classmethod
+    def read(cls, value: Any, /) -> datetime:
+        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+            raise ValueError("not an ISO 8601 timestamp with an offset")
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("no date and time that exist") from None
+        try:
+            return moment.astimezone(UTC)
+        except OverflowError:
+            raise ValueError("outside the years 1 to 9999 in UTC") from None
+
+    @classmethod
+    def check(cls, _: Any, /) -> str:
+        raise ValueError("is set by the tenant")
+
+    @classmethod
+    def write(cls, value: Any, /) -> str:
+        if not isinstance(value, datetime) or value.tzinfo is None:
+            raise ValueError("is no timestamp with a time zone")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class NamesByProject(ValueType):
+    """Lists of texts by project, as permissions are given; never a column."""
+
+    noun = "lists of texts by project"
+    schema: ClassVar[Mapping[str, Any]] = {
+        "type": "object",
+        "additionalProperties": Names.schema,
+    }
+    json = pa.null()
+    dtype = np.dtype(object)
+    absent = None
+    empty: ClassVar[Mapping[str, tuple[str, ...]]] = types.MappingProxyType({})
+
+    @classmethod
+    def read(cls, value: Any, /) -> Mapping[str, tuple[str, ...]]:
+        if not isinstance(value, dict):
+            raise ValueError("not an object of lists")
+        return types.MappingProxyType({key: Names.read(item) for key, item in value.items()})
+
+    @classmethod
+    def check(cls, value: Any, /) -> dict[str, list[str]]:
+        if not isinstance(value, Mapping):
+            raise cls.refuse(value)
+        return {key: Names.check(item) for key, item in value.items()}
+
+
+# By the Python type that a definition says.
+VALUE_TYPES: Mapping[Any, type[ValueType]] = {
+    str: Text,
+    bool: Flag,
+    int: Whole,
+    tuple[str, ...]: Names,
+    datetime: Moment,
+    Mapping[str, tuple[str, ...]]: NamesByProject,
+}
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
+    )
