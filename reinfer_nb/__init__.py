@@ -36,7 +36,7 @@ from reinfer_nb.errors import (
     ValidationFailed,
 )
 from reinfer_nb.models import Bucket, Project, Source, User
-from reinfer_nb.sandbox import Sandbox, sandbox
+from reinfer_nb.sandbox import Fault, Sandbox, sandbox
 
 if TYPE_CHECKING:
     from reinfer_nb.export import read_csv, to_csv
@@ -51,6 +51,7 @@ __all__ = [
     "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
+    "Fault",
     "FileProblem",
     "InsecureWarning",
     "InvalidInput",

@@ -97,6 +97,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Serve a practice tenant on this machine until Ctrl-C.",
         epilog="Example: reinfer-nb sandbox --port 8008 --database tenant.db",
     )
+    sandbox.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; default: this machine only"
+    )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
     sandbox.add_argument("--database", type=Path, help="file to keep it in; default: memory")
     sandbox.add_argument("--data", type=Path, metavar="CSV", help="sources to fill it with")
@@ -154,7 +157,7 @@ def _table(df: pd.DataFrame) -> str:
 def _sandbox(options: argparse.Namespace) -> int:
     from reinfer_nb.sandbox import Sandbox
 
-    box = Sandbox(options.data, database=options.database, port=options.port)
+    box = Sandbox(options.data, database=options.database, host=options.host, port=options.port)
     with box:
         admin, viewer = box.tokens["admin"], box.tokens["viewer"]
         print(
@@ -166,6 +169,10 @@ def _sandbox(options: argparse.Namespace) -> int:
             f"                 export {ENDPOINT}={box.endpoint} {TOKEN}={admin}\n"
             f"  from curl:     curl -H 'Authorization: Bearer {admin}' "
             f"{box.endpoint}/api/v1/sources\n"
+            f"  from re:       re config add --name sandbox --endpoint {box.endpoint} "
+            f"--token {admin}\n"
+            "                 re --context sandbox get sources\n"
+            f"  in a browser:  {box.endpoint}/docs   tells what it serves\n"
             "Ctrl-C stops it.",
             flush=True,
         )

@@ -18,7 +18,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cache
-from reinfer_nb.sandbox.app import Asked
+from reinfer_nb.sandbox.door import Asked
 
 REFERENCE = Path(__file__).parent / "reference"
 SENT_AT = datetime(2016, 2, 10, 23, 13, 28, 340295, tzinfo=UTC)

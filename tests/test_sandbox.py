@@ -502,7 +502,7 @@ def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
         ("GET", "/api/v1/sources/claims/' OR '1'='1"),
         ("GET", "/API/V1/SOURCES"),
         ("GET", "//api/v1/sources"),
-        ("GET", "/docs"),
+        ("GET", "/docs/"),
         ("GET", "/favicon.ico"),
         ("DELETE", "/api/v1/sources/id:0000000000000000"),
         ("POST", "/api/v1/sources/claims/nothing"),
@@ -1020,7 +1020,7 @@ def test_nothing_is_left_beside_a_file_that_is_no_sandbox_s(tmp_path: Path) -> N
 
 def test_another_version_is_told_with_both(tmp_path: Path) -> None:
     another_version(tmp_path / "box.db")
-    with pytest.raises(rnb.FileProblem, match=r"version 99 .* version 1"):
+    with pytest.raises(rnb.FileProblem, match=r"version 99 .* version 2"):
         rnb.sandbox(database=tmp_path / "box.db").start()
 
 

@@ -9,28 +9,38 @@ from __future__ import annotations
 import atexit
 import os
 import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from reinfer_nb import checks
 from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
-from reinfer_nb.text import shown
+from reinfer_nb.sandbox.faults import Fault, Faults
+from reinfer_nb.sandbox.refusals import Refused, Taken
+from reinfer_nb.text import listed, shown
 
 if TYPE_CHECKING:
-    from reinfer_nb.sandbox.app import Asked
+    from reinfer_nb.sandbox.directory import Directory
+    from reinfer_nb.sandbox.door import Asked
     from reinfer_nb.sandbox.server import Server
 
-__all__ = ["Sandbox", "sandbox"]
+__all__ = ["Fault", "Faults", "Sandbox", "sandbox"]
+
+LOOPBACK = "127.0.0.1"
 
 
 def sandbox(
     data: pd.DataFrame | str | os.PathLike[str] | None = None,
     *,
     database: str | os.PathLike[str] | None = None,
+    faults: Fault | Iterable[Fault] = (),
+    host: str = LOOPBACK,
     port: int = 0,
     cache_ttl: float = DEFAULT_TTL,
 ) -> Sandbox:
@@ -40,32 +50,42 @@ def sandbox(
     ...     len(client.sources())
     130
 
-    It listens on this machine only, and is gone afterwards, unless it has a database file.
+    It listens on this machine only, unless told otherwise, and is gone afterwards, unless it has
+    a database file.
 
     Args:
         data: Sources to fill it with, ids and timestamps kept: a listing, or the path of a CSV
             that `to_csv` wrote. By default the sample company: four projects, 130 sources, eight
             years, with the flaws that real tenants have.
-        database: File to keep it in. One that holds a sandbox already is opened as it is.
+        database: File to keep it in. One that holds a sandbox already is opened as it is. What
+            was acknowledged is on the disk, whatever happens to the process.
+        faults: What goes wrong, see `Fault`; `Sandbox.faults` changes it while it runs.
+        host: Address to listen on. Others than loopback ones let other machines in, tokens and
+            all travelling in the clear.
         port: TCP port; 0 for any that is free.
         cache_ttl: As for `connect`, of the client that `with` gives.
 
     Raises:
         InvalidInput: An argument cannot be what it should be. When it is started: `data` has the
             same id or name twice, or the database has sources of its own.
-        ConfigurationError: When it is started: the extra "sandbox" is not installed, or the port
-            is taken.
-        FileProblem: When it is started: the database is not a sandbox's; it is left as it is.
+        ConfigurationError: When it is started: the extra "sandbox" is not installed, the host is
+            none of this machine's, or the port is taken.
+        FileProblem: When it is started: the database is not a sandbox's, or is open in another
+            one; it is left as it is.
     """
-    return Sandbox(data, database=database, port=port, cache_ttl=cache_ttl)
+    return Sandbox(
+        data, database=database, faults=faults, host=host, port=port, cache_ttl=cache_ttl
+    )
 
 
 class Sandbox:
     """A tenant in a box; `sandbox` makes one, and `client.sandbox` is the one of a client.
 
     Attributes:
-        tokens: A token of a user who may do everything, under "admin", and of one who may only
-            look, and not at everything, under "viewer". New ones for each sandbox.
+        tokens: Tokens by the name of their user: of "admin", who may do everything, of "viewer",
+            who may only look, and not at everything, and of who else there is. New ones for each
+            sandbox.
+        faults: What goes wrong; may be changed while it runs.
     """
 
     def __init__(
@@ -73,21 +93,25 @@ class Sandbox:
         data: pd.DataFrame | str | os.PathLike[str] | None = None,
         *,
         database: str | os.PathLike[str] | None = None,
+        faults: Fault | Iterable[Fault] = (),
+        host: str = LOOPBACK,
         port: int = 0,
         cache_ttl: float = DEFAULT_TTL,
     ) -> None:
         if type(port) is not int or not 0 <= port < 2**16:
             raise InvalidInput(f"port is a number from 0 to 65535, not {shown(port)}.")
+        if type(host) is not str or not host:
+            raise InvalidInput(f"host is an address such as {LOOPBACK}, not {shown(host)}.")
         checked_ttl(cache_ttl)
+        self.faults = Faults([faults] if isinstance(faults, Fault) else faults)
         self._data = data
         self._database = None if database is None else Path(database)
+        self._host = host
         self._port = port
         self._cache_ttl = cache_ttl
         self._server: Server | None = None
         self._client: Client | None = None
-        self.tokens = {
-            name: f"sandbox-{name}-{secrets.token_urlsafe(18)}" for name in ("admin", "viewer")
-        }
+        self.tokens = {name: _token_of(name) for name in ("admin", "viewer")}
 
     def start(self) -> Client:
         """Start serving, and return a client of it with the admin's token."""
@@ -127,7 +151,9 @@ class Sandbox:
     @property
     def endpoint(self) -> str:
         """The base URL it is served at."""
-        return f"http://127.0.0.1:{self._running().port}"
+        server = self._running()
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        return f"http://{host}:{server.port}"
 
     @property
     def requests(self) -> list[Asked]:
@@ -138,11 +164,78 @@ class Sandbox:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
         from reinfer_nb.frames import from_elements, from_listing
 
-        store = self._running().store
-        names = [project["name"] for project, _ in store.projects()]
-        body = '{"sources": [' + ", ".join(store.sources(names)) + "]}"
-        _, frame = from_listing(body.encode())
+        body = b'{"sources": ' + self._running().store.listing() + b"}"
+        _, frame = from_listing(body)
         return from_elements([]) if frame is None else frame
+
+    def add_user(
+        self,
+        name: str,
+        *,
+        organisation_permissions: Mapping[str, Iterable[str]] | None = None,
+        global_permissions: Iterable[str] = (),
+    ) -> str:
+        """Make a user, and return its token; it is in `tokens` too.
+
+        >>> box = client.sandbox
+        >>> token = box.add_user("auditor", organisation_permissions={"people": ["sources-read"]})
+        >>> len(connect(endpoint=box.endpoint, token=token).sources())
+        21
+
+        Args:
+            name: Its name: letters, digits, `_` and `-`.
+            organisation_permissions: What it may do on projects, by project: "sources-read",
+                "sources-admin", "buckets-read", "buckets-write", "users-read" and others.
+            global_permissions: What it may do everywhere: "tenant-admin" makes projects and
+                changes users; the permissions above count on every project.
+
+        Raises:
+            InvalidInput: The name is taken or cannot be one, or a project is not there.
+            ConfigurationError: The sandbox is not running.
+        """
+        if not checks.is_name(name):
+            raise InvalidInput(f"A user's name is {checks.NAME_RULE}; {shown(name)} is not.")
+        with _as_invalid():
+            self._directory().add_user(
+                name, list(global_permissions), _lists(organisation_permissions or {})
+            )
+        self.tokens[name] = _token_of(name)
+        return self.tokens[name]
+
+    def permit(
+        self,
+        name: str,
+        *,
+        organisation_permissions: Mapping[str, Iterable[str]] | None = None,
+        global_permissions: Iterable[str] | None = None,
+    ) -> None:
+        """Change what a user may do.
+
+        >>> client.sandbox.permit("viewer", organisation_permissions={"claims": ["sources-admin"]})
+
+        Args:
+            name: Its name.
+            organisation_permissions: What it may do on the projects named here, in place of what
+                it might so far; an empty list takes all away.
+            global_permissions: What it may do everywhere, in place of what it might so far.
+
+        Raises:
+            InvalidInput: There is no such user or project.
+            ConfigurationError: The sandbox is not running.
+        """
+        directory = self._directory()
+        if name not in self.tokens:
+            raise InvalidInput(f"There is no user {shown(name)}; there are {listed(self.tokens)}.")
+        changes: dict[str, Any] = {}
+        if organisation_permissions is not None:
+            changes["organisation_permissions"] = _lists(organisation_permissions)
+        if global_permissions is not None:
+            changes["global_permissions"] = list(global_permissions)
+        with _as_invalid():
+            directory.update_user(directory.user_named(name).told["id"], changes)
+
+    def _directory(self) -> Directory:
+        return self._running().store.directory
 
     def _running(self) -> Server:
         if self._server is None:
@@ -154,18 +247,22 @@ class Sandbox:
     def _served(self) -> Server:
         try:
             from reinfer_nb.sandbox.server import Server
-            from reinfer_nb.sandbox.store import Refused, Store
         except ImportError as error:
             raise ConfigurationError(
                 f"The sandbox needs {error.name}, which is not installed. Install it with: "
                 "pip install 'reinfer_nb[sandbox]'"
             ) from None
+        from reinfer_nb.sandbox.store import Store
+
+        rows = self._rows()
         try:
-            store = Store(self._database, self._rows())
+            store = Store(self._database, rows)
         except Refused as error:
             raise InvalidInput(f"The data cannot fill a sandbox: {error}.") from None
         try:
-            return Server(store, self.tokens, self._port)
+            for user in store.directory.users():
+                self.tokens.setdefault(user.name, _token_of(user.name))
+            return Server(store, self.tokens, self.faults, self._host, self._port)
         except BaseException:
             store.close()
             raise
@@ -182,3 +279,23 @@ class Sandbox:
         if not isinstance(data, pd.DataFrame):
             raise InvalidInput(f"data is a DataFrame or the path of a CSV, not {shown(data)}.")
         return to_elements(data)
+
+
+def _token_of(name: str) -> str:
+    return f"sandbox-{name}-{secrets.token_urlsafe(18)}"
+
+
+def _lists(permissions: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    for project, held in permissions.items():
+        if isinstance(held, str):
+            raise InvalidInput(f"The permissions on {project} are a list of texts, not a text.")
+    return {project: list(held) for project, held in permissions.items()}
+
+
+@contextmanager
+def _as_invalid() -> Iterator[None]:
+    try:
+        yield
+    except (Refused, Taken) as problem:
+        text = str(problem).removesuffix(".")
+        raise InvalidInput(f"{text[:1].upper()}{text[1:]}.") from None

@@ -12,6 +12,11 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
+from reinfer_nb.sandbox.moments import text
+
+# The one project that the user "viewer" does not get to see.
+HIDDEN = "people"
+ADMIN_ID, VIEWER_ID = "61646d696e000001", "7669657765720002"
 _BEGIN = datetime(2018, 3, 5, 8, 30, tzinfo=UTC)
 _END = datetime(2026, 6, 30, 17, 0, tzinfo=UTC)
 _STALE = datetime(2021, 1, 1, tzinfo=UTC)
@@ -136,8 +141,8 @@ def projects() -> list[dict[str, Any]]:
             "name": team.project,
             "title": team.title,
             "description": team.description,
-            "created_at": _text(_BEGIN + timedelta(days=20 * number)),
-            "updated_at": _text(_BEGIN + timedelta(days=20 * number + 400)),
+            "created_at": text(_BEGIN + timedelta(days=20 * number)),
+            "updated_at": text(_BEGIN + timedelta(days=20 * number + 400)),
         }
         for number, team in enumerate(_TEAMS)
     ]
@@ -151,7 +156,7 @@ def buckets() -> list[dict[str, Any]]:
             "id": dice.hex_id(),
             "name": topic,
             "owner": team.project,
-            "created_at": _text(dice.moment(_BEGIN, _BEGIN + timedelta(days=900))),
+            "created_at": text(dice.moment(_BEGIN, _BEGIN + timedelta(days=900))),
         }
         for team in _TEAMS
         for topic, _ in team.topics
@@ -182,9 +187,9 @@ def sources() -> list[tuple[dict[str, Any], int]]:
             "should_translate": language != "en" or dice.hits(0.04),
             "sensitive_properties": _sensitive(dice, project),
             "_kind": kind,
-            "created_at": _text(created),
-            "updated_at": _text(updated),
-            "last_modified": _text(updated),
+            "created_at": text(created),
+            "updated_at": text(updated),
+            "last_modified": text(updated),
         }
         if topic is not None and kind == "unknown" and not dice.hits(0.12):
             source["bucket_id"] = bucket_ids[project, topic]
@@ -221,7 +226,3 @@ def _sensitive(dice: _Dice, project: str) -> list[str]:
     if project == "people":
         return ["employee_number", "salary"] if dice.hits(0.9) else []
     return ["policy_number"] if dice.hits(0.25) else []
-
-
-def _text(moment: datetime) -> str:
-    return moment.isoformat(timespec="microseconds")

@@ -1,20 +1,27 @@
-"""The sandbox as a server: uvicorn in a thread of this process, on loopback."""
+"""The sandbox as a server: uvicorn in a thread of this process."""
 
 from __future__ import annotations
 
+import ipaddress
+import json
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable, Mapping
 
+import h11
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reinfer_nb.errors import ConfigurationError
-from reinfer_nb.sandbox.app import Asked, build
+from reinfer_nb.sandbox.app import build
+from reinfer_nb.sandbox.door import Asked, Hosts
+from reinfer_nb.sandbox.faults import Faults
+from reinfer_nb.sandbox.misbehaving import HANG_UP
 from reinfer_nb.sandbox.store import Store
 
-HOST = "127.0.0.1"
-HOSTS = frozenset({"127.0.0.1", "localhost"})
+LOOPBACK = "127.0.0.1"
 # Requests that are remembered.
 _LOGGED = 200_000
 
@@ -24,19 +31,30 @@ class Server:
 
     Args:
         store: What it serves; closed with it.
-        tokens: Tokens by the name of their user.
-        port: TCP port on loopback; 0 for any that is free.
+        tokens: Tokens by the name of their user; may change while it runs.
+        faults: What goes wrong; may change while it runs.
+        host: Address to listen on, or a name of one.
+        port: TCP port; 0 for any that is free.
+
+    Attributes:
+        asked: What was asked of it.
+        host: The address it can be reached at from this machine.
+        port: The port it listens on.
 
     Raises:
-        ConfigurationError: The port is taken or may not be used.
+        ConfigurationError: The address is none of this machine's, or the port is taken or may
+            not be used.
     """
 
-    def __init__(self, store: Store, tokens: dict[str, str], port: int) -> None:
+    def __init__(
+        self, store: Store, tokens: Mapping[str, str], faults: Faults, host: str, port: int
+    ) -> None:
         self.store = store
         self.asked: deque[Asked] = deque(maxlen=_LOGGED)
-        self._socket = _listening(port)
-        self.port: int = self._socket.getsockname()[1]
-        self._server = _Uvicorn(build(store, tokens, HOSTS, self.asked))
+        self._socket = _listening(host, port)
+        address, self.port = self._socket.getsockname()[:2]
+        self.host, hosts = _known_as(host, address)
+        self._server = _Uvicorn(build(store, tokens, hosts, faults, self.asked))
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="reinfer_nb-sandbox", daemon=True
         )
@@ -54,9 +72,13 @@ class Server:
 
 class _Uvicorn(uvicorn.Server):
     def __init__(self, app: ASGIApp) -> None:
+        async def with_hang_up(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, HANG_UP: self._hanging_up(scope)}, receive, send)
+
         super().__init__(
             uvicorn.Config(
-                app,
+                with_hang_up,
+                http=_Protocol,
                 lifespan="off",
                 ws="none",
                 access_log=False,
@@ -69,21 +91,63 @@ class _Uvicorn(uvicorn.Server):
         self.ready = threading.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say so."""
         await super().startup(sockets)
         self.ready.set()
 
+    def _hanging_up(self, scope: Scope) -> Callable[[], None]:
+        def hang_up() -> None:
+            for connection in list(self.server_state.connections):
+                if isinstance(connection, _Protocol) and connection.client == scope["client"]:
+                    connection.transport.abort()
 
-def _listening(port: int) -> socket.socket:
+        return hang_up
+
+
+class _Protocol(H11Protocol):
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is not HTTP, in the API's envelope too."""
+        content = {"status": "error", "message": f"400 Bad Request: {msg}"}
+        head = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        events = (
+            h11.Response(status_code=400, headers=head, reason=b"Bad Request"),
+            h11.Data(data=json.dumps(content).encode()),
+            h11.EndOfMessage(),
+        )
+        for event in events:
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
+    except (OSError, UnicodeError) as error:
+        raise ConfigurationError(f"The sandbox cannot listen on {host}: {error}.") from None
     # Named, so that asyncio sees TCP and sends at once what is small.
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening = socket.socket(family, kind, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listening.bind((HOST, port))
-        listening.listen(128)
+        listening.bind(address)
+        listening.listen(1024)
     except OSError as error:
         listening.close()
         raise ConfigurationError(
-            f"The sandbox cannot listen on port {port} of {HOST}: {error.strerror}. Choose "
+            f"The sandbox cannot listen on port {port} of {host}: {error.strerror}. Choose "
             "another one, or 0 for any that is free."
         ) from None
     return listening
+
+
+def _known_as(host: str, address: str) -> tuple[str, Hosts]:
+    """Return the address to reach a listening socket at, and the names it answers to."""
+    bound = ipaddress.ip_address(address)
+    names = {host, address, "localhost", LOOPBACK, "::1"}
+    if bound.is_loopback:
+        return address, Hosts(names)
+    names |= {socket.gethostname(), socket.getfqdn()}
+    if not bound.is_unspecified:
+        return address, Hosts(names)
+    # No page of another site has a number for its name, so all of them are this machine's.
+    return (LOOPBACK if bound.version == 4 else "::1"), Hosts(names, any_address=True)

@@ -1,0 +1,232 @@
+"""The operations of the sandbox: who may do what, and what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from starlette.responses import JSONResponse, Response
+
+from reinfer_nb import checks
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.operations import ADMIN, READ, READ_BUCKETS, READ_USERS, WRITE_BUCKETS
+from reinfer_nb.sandbox.directory import User
+from reinfer_nb.sandbox.refusals import Forbidden, Missing
+from reinfer_nb.sandbox.store import Store
+from reinfer_nb.text import shown
+
+
+class Query(NamedTuple):
+    """What an operation is to do.
+
+    Attributes:
+        user: Who asks.
+        parts: What the path names.
+        asked: What the URL asks beside the path.
+        content: The JSON object sent; empty where there is none.
+        settings: The settings in it, checked; empty where there are none.
+    """
+
+    user: User
+    parts: Mapping[str, str]
+    asked: Mapping[str, str]
+    content: Mapping[str, Any]
+    settings: Mapping[str, Any]
+
+
+class Api:
+    """The operations on a store, each by its name in `operations`.
+
+    All of them raise `Missing` for what the user does not see, and `Forbidden` for what it sees
+    and may not do; those that write raise what the store raises.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._directory = store.directory
+
+    def allow(self, operation: str, user: User, parts: Mapping[str, str]) -> None:
+        """Raise what a request is refused with, whatever it holds."""
+        project = parts.get("project")
+        match operation:
+            case "create_source" | "update_source":
+                _allowed(user, project or "", ADMIN)
+            case "get_statistics":
+                _allowed(user, project or "", READ)
+            case "update_project":
+                self._project(user, project or "")
+                _allowed(user, project or "", ADMIN)
+            case "create_bucket":
+                _allowed(user, project or "", WRITE_BUCKETS)
+            case "create_project":
+                if not user.is_tenant_admin:
+                    raise Forbidden
+            case "update_user":
+                self._user(user, parts["id"])
+                if not user.is_tenant_admin:
+                    raise Forbidden
+
+    # Sources
+
+    def list_sources(self, query: Query) -> Response:
+        return _listing(self._store.listing(query.user.where(READ)))
+
+    def list_sources_of_project(self, query: Query) -> Response:
+        project = query.parts["project"]
+        self._project(query.user, project)
+        _allowed(query.user, project, READ)
+        return _listing(self._store.listing([project]))
+
+    def get_source(self, query: Query) -> Response:
+        _allowed(query.user, query.parts["project"], READ)
+        return _ok("source", self._store.source(query.parts["project"], query.parts["name"]))
+
+    def get_source_by_id(self, query: Query) -> Response:
+        source = self._store.source_by_id(query.parts["id"])
+        _allowed(query.user, source["owner"], READ)
+        return _ok("source", source)
+
+    def create_source(self, query: Query) -> Response:
+        project, name = checks.full_name(f"{query.parts['project']}/{query.parts['name']}")
+        return _ok("source", self._store.create(project, name, query.settings))
+
+    def update_source(self, query: Query) -> Response:
+        project, name = query.parts["project"], query.parts["name"]
+        return _ok("source", self._store.update(project, name, query.settings))
+
+    def delete_source(self, query: Query) -> Response:
+        source = self._store.source_by_id(query.parts["id"])
+        _allowed(query.user, source["owner"], ADMIN)
+        self._store.delete(source["id"])
+        return _done()
+
+    def get_statistics(self, query: Query) -> Response:
+        count = self._store.comments(query.parts["project"], query.parts["name"])
+        if not isinstance(query.content.get("comment_filter"), dict):
+            raise InvalidInput("comment_filter must be an object.")
+        told = {"num_comments": count, "label_counts": {}, "label_timeseries": []}
+        return _ok("statistics", told)
+
+    # Projects
+
+    def list_projects(self, query: Query) -> Response:
+        seen = [p for p in self._directory.projects() if query.user.on(p["name"])]
+        return _ok("projects", seen)
+
+    def get_project(self, query: Query) -> Response:
+        return _ok("project", self._project(query.user, query.parts["project"]))
+
+    def create_project(self, query: Query) -> Response:
+        name = checks.project_name(query.parts["project"])
+        ids = query.content.get("user_ids", [])
+        if not isinstance(ids, list) or not all(isinstance(user_id, str) for user_id in ids):
+            raise InvalidInput(f"user_ids must be a list of texts, not {shown(ids)}.")
+        project = self._directory.create_project(name, query.settings, query.user, ids)
+        return _ok("project", project)
+
+    def update_project(self, query: Query) -> Response:
+        name = query.parts["project"]
+        return _ok("project", self._directory.update_project(name, query.settings))
+
+    def delete_project(self, query: Query) -> Response:
+        name = query.parts["project"]
+        self._project(query.user, name)
+        _allowed(query.user, name, ADMIN)
+        force = query.asked.get("force", "false")
+        if force not in ("true", "false"):
+            raise InvalidInput(f"force must be true or false, not {shown(force)}.")
+        self._directory.delete_project(name, force=force == "true")
+        return _done()
+
+    # Buckets
+
+    def list_buckets(self, query: Query) -> Response:
+        seen = query.user.where(READ_BUCKETS)
+        if seen is None:
+            return _ok("buckets", self._directory.buckets())
+        if not seen:
+            raise Forbidden
+        return _ok("buckets", [b for b in self._directory.buckets() if b["owner"] in seen])
+
+    def get_bucket(self, query: Query) -> Response:
+        _allowed(query.user, query.parts["project"], READ_BUCKETS)
+        return _ok("bucket", self._directory.bucket(query.parts["project"], query.parts["name"]))
+
+    def get_bucket_by_id(self, query: Query) -> Response:
+        bucket = self._directory.bucket_by_id(query.parts["id"])
+        _allowed(query.user, bucket["owner"], READ_BUCKETS)
+        return _ok("bucket", bucket)
+
+    def create_bucket(self, query: Query) -> Response:
+        project, name = query.parts["project"], query.parts["name"]
+        if not checks.is_name(name):
+            raise InvalidInput(f"A bucket's name is {checks.NAME_RULE}; {shown(name)} is not.")
+        return _ok("bucket", self._directory.create_bucket(project, name, query.settings))
+
+    def delete_bucket(self, query: Query) -> Response:
+        bucket = self._directory.bucket_by_id(query.parts["id"])
+        _allowed(query.user, bucket["owner"], WRITE_BUCKETS)
+        self._directory.delete_bucket(bucket["id"])
+        return _done()
+
+    # Users
+
+    def get_current_user(self, query: Query) -> Response:
+        return _ok("user", query.user.told)
+
+    def refresh_user_permissions(self, _: Query) -> Response:
+        # Permissions are never stale here: that there was nothing to refresh is said by null.
+        return _ok("permissions_refreshed", None)
+
+    def list_users(self, query: Query) -> Response:
+        if not query.user.is_tenant_admin and query.user.where(READ_USERS) == set():
+            raise Forbidden
+        users = self._directory.users()
+        return _ok("users", [user.told for user in users if _sees(query.user, user)])
+
+    def get_user(self, query: Query) -> Response:
+        return _ok("user", self._user(query.user, query.parts["id"]).told)
+
+    def update_user(self, query: Query) -> Response:
+        return _ok("user", self._directory.update_user(query.parts["id"], query.settings).told)
+
+    def _project(self, user: User, name: str) -> dict[str, Any]:
+        if not user.on(name):
+            raise Missing
+        return self._directory.project(name)
+
+    def _user(self, user: User, user_id: str) -> User:
+        found = self._directory.user(user_id)
+        if not _sees(user, found):
+            raise Missing
+        return found
+
+
+def _allowed(user: User, project: str, permission: str) -> None:
+    held = user.on(project)
+    if not held:
+        raise Missing
+    if permission not in held:
+        raise Forbidden
+
+
+def _sees(user: User, other: User) -> bool:
+    """Whether a user sees another one: itself, those of its projects, as tenant admin all."""
+    if user.is_tenant_admin or user.told["id"] == other.told["id"]:
+        return True
+    shared = user.where(READ_USERS)
+    theirs = set(other.told["organisation_permissions"])
+    return bool(theirs if shared is None else shared & theirs)
+
+
+def _ok(key: str, value: Any) -> Response:
+    return JSONResponse({key: value, "status": "ok"})
+
+
+def _done() -> Response:
+    return JSONResponse({"status": "ok"})
+
+
+def _listing(sources: bytes) -> Response:
+    body = b"".join((b'{"sources": ', sources, b', "status": "ok"}'))
+    return Response(body, media_type="application/json")

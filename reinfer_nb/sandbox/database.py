@@ -1,0 +1,197 @@
+"""The sandbox's SQLite database: in memory or in a file, and what may be opened as one.
+
+One connection behind one lock: a write is whole and on the disk before it returns, and no two
+of them meet. The file is locked against other processes; a process that is killed frees it.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reinfer_nb.errors import FileProblem
+from reinfer_nb.sandbox.refusals import Unwritable
+
+# "RINB": tells a sandbox's file from all others.
+_APPLICATION = 0x52494E42
+_VERSION = 2
+_TABLES = """
+CREATE TABLE projects (name TEXT PRIMARY KEY, body TEXT NOT NULL);
+CREATE TABLE sources (
+    position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE,
+    owner TEXT NOT NULL REFERENCES projects ON DELETE CASCADE, name TEXT NOT NULL,
+    body TEXT NOT NULL, comments INTEGER NOT NULL, UNIQUE (owner, name)
+);
+CREATE TABLE buckets (
+    id TEXT PRIMARY KEY, owner TEXT NOT NULL REFERENCES projects ON DELETE CASCADE,
+    name TEXT NOT NULL, body TEXT NOT NULL, settings TEXT NOT NULL, UNIQUE (owner, name)
+);
+CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
+"""
+_NAMES = {"projects", "sources", "buckets", "users"}
+
+
+class Database:
+    """A connection to the database of one sandbox.
+
+    Args:
+        file: The file to keep it in; None for memory.
+
+    Attributes:
+        fresh: Whether it holds nothing yet. What fills it calls `keep`.
+
+    Raises:
+        FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
+            left as it is.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self.fresh = file is None or _is_fresh(file)
+        self._file = file
+        self._lock = threading.RLock()
+        self._depth = 0
+        try:
+            self._db = sqlite3.connect(
+                file or ":memory:", isolation_level=None, check_same_thread=False, timeout=1
+            )
+            self._db.execute("PRAGMA foreign_keys = ON")
+            if file is not None:
+                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                # Takes the lock now, and not with the first write.
+                self._db.execute("BEGIN EXCLUSIVE")
+                self._db.execute("COMMIT")
+                # Shared memory is for several; whoever had it open before us has closed it.
+                _files(file)[2].unlink(missing_ok=True)
+        except sqlite3.Error as error:
+            raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+
+    def close(self) -> None:
+        """Close it; a fresh one that was never kept leaves no file."""
+        with self._lock:
+            self._db.close()
+            if self.fresh and self._file is not None:
+                for file in _files(self._file):
+                    file.unlink(missing_ok=True)
+
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """Make the tables of a fresh one; all that is written inside is kept, or nothing."""
+        with self.writing():
+            self.write(f"PRAGMA application_id = {_APPLICATION}")
+            self.write(f"PRAGMA user_version = {_VERSION}")
+            for statement in filter(str.strip, _TABLES.split(";")):
+                self.write(statement)
+            yield
+        self.fresh = False
+
+    def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a query, or raise `Unwritable`."""
+        with self._lock:
+            try:
+                return self._db.execute(query, values).fetchall()
+            except sqlite3.OperationalError as error:
+                raise Unwritable(str(error)) from None
+
+    def write(self, statement: str, *values: Any) -> int:
+        """Carry out a statement inside `writing`, and return how many rows it touched.
+
+        Raises:
+            Unwritable: The disk is full, for example.
+            sqlite3.IntegrityError: It breaks a rule of the tables.
+        """
+        try:
+            return self._db.execute(statement, values).rowcount
+        except sqlite3.OperationalError as error:
+            raise Unwritable(str(error)) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Read several times with no write in between."""
+        with self._lock:
+            yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Write whole or not at all; what is written inside another one is part of that."""
+        with self._lock:
+            if self._depth:
+                yield
+                return
+            self.write("BEGIN IMMEDIATE")
+            self._depth += 1
+            try:
+                yield
+                self.write("COMMIT")
+            except BaseException:
+                # A full disk may have rolled it back already.
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            finally:
+                self._depth -= 1
+
+
+def _files(database: Path) -> list[Path]:
+    return [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
+
+
+def _is_fresh(database: Path) -> bool:
+    """Whether there is nothing yet at a path; raise `FileProblem` where there is something else."""
+    if database.is_dir():
+        raise FileProblem(f"{database} is a folder; give the name of a database file in it.")
+    if not database.parent.is_dir():
+        raise FileProblem(f"There is no folder {database.parent} to keep {database.name} in.")
+    if not database.exists() or (database.is_file() and not database.stat().st_size):
+        return True
+    there = [file for file in _files(database) if file.exists()]
+    busy = False
+    try:
+        problem = _problem(database)
+    except sqlite3.Error as error:
+        problem, busy = _why_not(error), _is_busy(error)
+    if problem:
+        for file in _files(database):
+            # Looking alone makes SQLite leave these two beside a database that nobody has open.
+            if file not in there and not busy:
+                file.unlink(missing_ok=True)
+        raise FileProblem(f"{database} {problem}; it is left as it is.")
+    return False
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _why_not(error: sqlite3.Error) -> str:
+    if _is_busy(error):
+        return "is open in another sandbox or program"
+    return f"is no sound database ({error})"
+
+
+def _problem(database: Path) -> str | None:
+    """Return why a database is not one of this sandbox."""
+    db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)
+    try:
+        (application,) = db.execute("PRAGMA application_id").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if application != _APPLICATION:
+            return "is a database of something else"
+        if version != _VERSION:
+            return (
+                f"is of version {version} and this sandbox of version {_VERSION}, so open it with "
+                "the reinfer_nb that made it"
+            )
+        (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+        if sound != "ok" or not tables >= _NAMES:
+            return f"is damaged ({sound})" if sound != "ok" else "is damaged (a table is missing)"
+        return None
+    finally:
+        db.close()

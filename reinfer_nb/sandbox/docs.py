@@ -1,0 +1,140 @@
+"""The page that shows the OpenAPI document to a person: plain HTML that loads nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from html import escape
+from typing import Any
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8886; --soft: #8881; --get: #0a58ca; --put: #146c43;
+        --post: #8a5700; --delete: #b02a37; }
+@media (prefers-color-scheme: dark) {
+  :root { --get: #8bb9fe; --put: #75c79b; --post: #f3c06b; --delete: #f19aa3; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1rem; }
+h2 { border-bottom: 1px solid var(--line); margin-top: 2.5rem; text-transform: capitalize; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
+pre { background: var(--soft); padding: .6rem; white-space: pre-wrap; }
+details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
+summary { cursor: pointer; padding: .5rem .75rem; }
+details > div { padding: 0 .75rem .75rem; }
+.method { font-weight: 700; display: inline-block; min-width: 4.5em; }
+.get { color: var(--get); } .put { color: var(--put); }
+.post { color: var(--post); } .delete { color: var(--delete); }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0;
+         border-top: 1px solid var(--line); }
+"""
+
+
+def page(document: Mapping[str, Any]) -> str:
+    """Return an OpenAPI document as an HTML page.
+
+    Args:
+        document: The document, as `openapi.document` makes it.
+    """
+    info = document["info"]
+    sections = "".join(_section(document, tag["name"]) for tag in document["tags"])
+    schemas = "".join(
+        f"<details id='{escape(name)}'><summary><code>{escape(name)}</code></summary><div>"
+        f"<p>{escape(schema.get('description', ''))}</p>{_fields(schema)}</div></details>"
+        for name, schema in document["components"]["schemas"].items()
+    )
+    title = escape(info["title"])
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width, initial-scale=1'>"
+        f"<title>{title}</title><style>{_STYLE}</style></head><body><main>"
+        f"<h1>{title}</h1><p>{escape(info['description'])}</p>"
+        "<p>Every request carries <code>Authorization: Bearer &lt;token&gt;</code>. The same as "
+        "a document for programs: <a href='openapi.json'>openapi.json</a> "
+        f"(OpenAPI {escape(document['openapi'])}).</p>"
+        f"{sections}<h2>Objects</h2>{schemas}</main></body></html>"
+    )
+
+
+def _section(document: Mapping[str, Any], tag: str) -> str:
+    operations = "".join(
+        _operation(method, path, operation)
+        for path, methods in document["paths"].items()
+        for method, operation in methods.items()
+        if tag in operation["tags"]
+    )
+    return f"<h2>{escape(tag)}</h2>{operations}"
+
+
+def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
+    name = escape(operation["operationId"])
+    parts = [f"<p>{escape(operation['description'])} In faults: <code>{name}</code>.</p>"]
+    if operation["parameters"]:
+        rows = (
+            (one["name"], _type(one["schema"]), one["description"])
+            for one in operation["parameters"]
+        )
+        parts.append(_table(("parameter", "type", "what it is"), rows))
+    if "requestBody" in operation:
+        parts.append(f"<p>Send</p><pre>{_content(operation['requestBody'])}</pre>")
+    parts.append(f"<p>Answer</p><pre>{_content(operation['responses']['200'])}</pre>")
+    refusals = (
+        (status, "", answer["description"])
+        for status, answer in operation["responses"].items()
+        if status != "200"
+    )
+    parts.append(_table(("status", "", "when"), refusals))
+    return (
+        f"<details><summary><span class='method {escape(method)}'>{escape(method.upper())}</span> "
+        f"<code>{escape(path)}</code><br>{escape(operation['summary'])}</summary>"
+        f"<div>{''.join(parts)}</div></details>"
+    )
+
+
+def _content(holder: Mapping[str, Any]) -> str:
+    """Return the JSON of a body in outline, with links to the objects in it."""
+    schema = holder["content"]["application/json"]["schema"]
+    members = [
+        f"{escape(json.dumps(name))}: {_type(inner)}"
+        for name, inner in schema.get("properties", {}).items()
+    ]
+    return "{" + ", ".join(members) + "}"
+
+
+def _fields(schema: Mapping[str, Any]) -> str:
+    required = set(schema.get("required", ()))
+    rows = (
+        (name, _type(inner), _told(inner) + (" Always there." if name in required else ""))
+        for name, inner in schema["properties"].items()
+    )
+    return _table(("field", "type", "what it is"), rows)
+
+
+def _told(schema: Mapping[str, Any]) -> str:
+    told = str(schema.get("description", ""))
+    if "default" in schema:
+        told += f" By default {json.dumps(schema['default'])}."
+    return told
+
+
+def _type(schema: Mapping[str, Any]) -> str:
+    """Return the type of a value as HTML."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f"<a href='#{name}'>{name}</a>"
+    if "const" in schema:
+        return escape(json.dumps(schema["const"]))
+    if "enum" in schema:
+        return escape(" | ".join(json.dumps(value) for value in schema["enum"]))
+    names = schema.get("type", "anything")
+    if names == "array" and "items" in schema:
+        return f"[{_type(schema['items'])}, …]"
+    text = " or ".join([names] if isinstance(names, str) else names)
+    return escape(f"{text} ({schema['format']})" if "format" in schema else text)
+
+
+def _table(head: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:
+    heads = "".join(f"<th scope='col'>{escape(text)}</th>" for text in head)
+    body = "".join(
+        f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{escape(what)}</td></tr>"
+        for name, kind, what in rows
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

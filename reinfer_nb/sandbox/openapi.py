@@ -1,0 +1,186 @@
+"""The OpenAPI 3.1 document of what the sandbox serves, made from the definition of a source.
+
+Fields, their types, what they mean and what may be written come from the tables of `fields`;
+the operations from `served`. Nothing is said here a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib import metadata
+from typing import Any
+
+from reinfer_nb import models
+from reinfer_nb.fields import Field, fields_of
+from reinfer_nb.operations import TENANT_PATH
+from reinfer_nb.sandbox.served import SERVED, Sent, Served
+
+_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,256}$"}
+_ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+_PARTS: dict[str, tuple[dict[str, Any], str]] = {
+    "project": (_NAME, "API name of the project."),
+    "name": (_NAME, "API name in the project."),
+    "id": (_ID, "Identifier: 16 hexadecimal digits."),
+}
+_REASONS = {
+    400: "The body is no JSON object, or the host is not this one's.",
+    401: "No token, or an unknown one.",
+    403: "The user sees it and may not do that.",
+    404: "There is none, or none that the user sees.",
+    409: "There is one of that name.",
+    413: "The body is too large.",
+    415: "The body is not sent as application/json.",
+    422: "The content is not what it should be; the message says why.",
+    503: "The database cannot be read or written.",
+}
+_STATUS = {"type": "string", "const": "ok"}
+_STATISTICS = {
+    "type": "object",
+    "properties": {
+        "num_comments": {"type": "integer", "minimum": 0, "description": "How many comments."},
+        "label_counts": {"type": "object", "description": "Always empty here."},
+        "label_timeseries": {"type": "array", "description": "Always empty here."},
+    },
+    "required": ["num_comments", "label_counts", "label_timeseries"],
+}
+_FILTER = {
+    "type": "object",
+    "properties": {
+        "comment_filter": {"type": "object", "description": "Which comments; here all, always."}
+    },
+    "required": ["comment_filter"],
+}
+_FORCE = {
+    "name": "force",
+    "in": "query",
+    "schema": {"type": "boolean", "default": False},
+    "description": "Delete what is in it too.",
+}
+
+
+def document() -> dict[str, Any]:
+    """Return the document."""
+    paths: dict[str, dict[str, Any]] = {}
+    for served in SERVED:
+        paths.setdefault(served.call.path, {})[served.call.method.lower()] = _operation(served)
+    answered = (models.Source, models.Project, models.Bucket, models.User)
+    sent = {served.sent.schema_name: served.sent for served in SERVED if served.sent}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "A tenant in a box",
+            "version": metadata.version("reinfer_nb"),
+            "description": (
+                "The requests on sources, projects, buckets and users that the reinfer_nb sandbox "
+                "serves. Paths may stand below a tenant's path, as in "
+                "/organisation/tenant/reinfer_/api/v1/sources. A sandbox that was told to "
+                "misbehave answers with whatever it was told."
+            ),
+            "x-tenant-path": TENANT_PATH.pattern,
+        },
+        "security": [{"token": []}],
+        "tags": [{"name": name} for name in ("sources", "projects", "buckets", "users")],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                **{model.__name__: _answered(model) for model in answered},
+                **{name: _settings(one) for name, one in sent.items()},
+                "Statistics": _STATISTICS,
+                "Error": {
+                    "type": "object",
+                    "properties": {
+                        "status": {"type": "string", "const": "error"},
+                        "message": {"type": "string", "description": "What to tell a person."},
+                    },
+                    "required": ["status", "message"],
+                },
+            },
+        },
+    }
+
+
+def _operation(served: Served) -> dict[str, Any]:
+    call = served.call
+    operation: dict[str, Any] = {
+        "operationId": call.id,
+        "summary": call.does[0].upper() + call.does[1:],
+        "description": f"Permission: {call.permission}.",
+        "tags": [_tag(call.path)],
+        "parameters": [
+            {"name": part, "in": "path", "required": True, "schema": schema, "description": what}
+            for part in re.findall(r"\{(\w+)\}", call.path)
+            for schema, what in [_PARTS[part]]
+        ],
+        "responses": {
+            "200": {"description": "Done.", "content": _json(_envelope(served))},
+            **{
+                str(status): {"description": _REASONS[status], "content": _json(_ref("Error"))}
+                for status in sorted({400, 401, 503, *served.refusals})
+            },
+        },
+    }
+    if served.force:
+        operation["parameters"].append(_FORCE)
+    if call.method in ("PUT", "POST"):
+        body = _body(served.sent) if served.sent else _other_body(served)
+        operation["requestBody"] = {"required": True, "content": _json(body)}
+    return operation
+
+
+def _tag(path: str) -> str:
+    found = re.search("sources|projects|buckets", path)
+    return found[0] if found else "users"
+
+
+def _body(sent: Sent) -> dict[str, Any]:
+    properties = {sent.key: _ref(sent.schema_name), **sent.beside}
+    return {"type": "object", "properties": properties, "required": [sent.key]}
+
+
+def _other_body(served: Served) -> dict[str, Any]:
+    return _FILTER if served.key == "statistics" else {"type": "object"}
+
+
+def _envelope(served: Served) -> dict[str, Any]:
+    properties: dict[str, Any] = {"status": _STATUS}
+    if served.key == "permissions_refreshed":
+        properties[served.key] = {"type": "null", "description": "There was nothing to refresh."}
+    elif served.key is not None:
+        one = _ref(served.model.__name__ if served.model else "Statistics")
+        properties[served.key] = {"type": "array", "items": one} if served.many else one
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _answered(model: type) -> dict[str, Any]:
+    """Return the schema of an object in an answer; it may hold more than is known."""
+    table = fields_of(model)
+    return {
+        "type": "object",
+        "description": (model.__doc__ or "").splitlines()[0],
+        "properties": {field.wire: field.schema(answered=True) for field in table},
+        "required": [field.wire for field in table if _is_always_there(field)],
+    }
+
+
+def _is_always_there(field: Field) -> bool:
+    """Whether every answer has it: what the tenant sets, and what has a default."""
+    return field.required or field.about.default is not None or not field.may("create")
+
+
+def _settings(sent: Sent) -> dict[str, Any]:
+    """Return the schema of the settings in a request; what it does not know is refused."""
+    writable = [field for field in fields_of(sent.model) if field.may(sent.operation)]
+    properties = {field.wire: field.schema() for field in writable}
+    if sent.operation == "update":
+        for schema in properties.values():
+            schema.pop("default", None)
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
