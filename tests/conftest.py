@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -17,6 +19,53 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             parameters = item.callspec.params if hasattr(item, "callspec") else {}
             kinds = [value for value in parameters.values() if value in ("lab", "voila")]
             item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *kinds])))
+
+
+# What tests counted; workers of pytest-xdist hand theirs to the process that prints.
+TALLY = pytest.StashKey[Counter[str]]()
+
+
+class Tally(Protocol):
+    """Counts what a test ran, for the summary."""
+
+    def __call__(self, what: str, number: int) -> None:
+        """Add a number of something."""
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Tally:
+    """Count examples, kills and the like; the end of the run prints the sums."""
+    counts = request.config.stash.setdefault(TALLY, Counter())
+
+    def add(what: str, number: int) -> None:
+        counts[what] += number
+
+    return add
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker counted to the process that prints."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tally"] = dict(session.config.stash.setdefault(TALLY, Counter()))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker counted."""
+    counts = node.config.stash.setdefault(TALLY, Counter())
+    counts.update(getattr(node, "workeroutput", {}).get("tally", {}))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what was counted."""
+    counts = config.stash.setdefault(TALLY, Counter())
+    if counts:
+        terminalreporter.section("counted")
+        for what, number in sorted(counts.items()):
+            terminalreporter.write_line(f"{number:,} {what}")
 
 
 @pytest.fixture(autouse=True)
