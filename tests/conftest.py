@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 TALLY = pytest.StashKey[Counter[str]]()
 
 
+def counted(config: pytest.Config) -> Counter[str]:
+    """Return what was counted so far in this process."""
+    if TALLY not in config.stash:
+        config.stash[TALLY] = Counter()
+    return config.stash[TALLY]
+
+
 class Tally(Protocol):
     """Counts what a test ran, for the summary."""
 
@@ -35,7 +42,7 @@ class Tally(Protocol):
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Tally:
     """Count examples, kills and the like; the end of the run prints the sums."""
-    counts = request.config.stash.setdefault(TALLY, Counter())
+    counts = counted(request.config)
 
     def add(what: str, number: int) -> None:
         counts[what] += number
@@ -47,21 +54,20 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand what a worker counted to the process that prints."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["tally"] = dict(session.config.stash.setdefault(TALLY, Counter()))
+        output["tally"] = dict(counted(session.config))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
     """Take what a worker counted."""
-    counts = node.config.stash.setdefault(TALLY, Counter())
-    counts.update(getattr(node, "workeroutput", {}).get("tally", {}))
+    counted(node.config).update(getattr(node, "workeroutput", {}).get("tally", {}))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
     """Print what was counted."""
-    counts = config.stash.setdefault(TALLY, Counter())
+    counts = counted(config)
     if counts:
         terminalreporter.section("counted")
         for what, number in sorted(counts.items()):
