@@ -164,7 +164,7 @@ class Sandbox:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
         from reinfer_nb.frames import from_elements, from_listing
 
-        body = b'{"sources": ' + self._running().store.listing() + b"}"
+        body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
         _, frame = from_listing(body)
         return from_elements([]) if frame is None else frame
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from reinfer_nb import checks
 from reinfer_nb.errors import InvalidInput
@@ -69,13 +70,13 @@ class Api:
     # Sources
 
     def list_sources(self, query: Query) -> Response:
-        return _listing(self._store.listing(query.user.where(READ)))
+        return _Listing(self._store.listing(query.user.where(READ)))
 
     def list_sources_of_project(self, query: Query) -> Response:
         project = query.parts["project"]
         self._project(query.user, project)
         _allowed(query.user, project, READ)
-        return _listing(self._store.listing([project]))
+        return _Listing(self._store.listing({project}))
 
     def get_source(self, query: Query) -> Response:
         _allowed(query.user, query.parts["project"], READ)
@@ -135,7 +136,7 @@ class Api:
         force = query.asked.get("force", "false")
         if force not in ("true", "false"):
             raise InvalidInput(f"force must be true or false, not {shown(force)}.")
-        self._directory.delete_project(name, force=force == "true")
+        self._store.delete_project(name, force=force == "true")
         return _done()
 
     # Buckets
@@ -227,6 +228,21 @@ def _done() -> Response:
     return JSONResponse({"status": "ok"})
 
 
-def _listing(sources: bytes) -> Response:
-    body = b"".join((b'{"sources": ', sources, b', "status": "ok"}'))
-    return Response(body, media_type="application/json")
+class _Listing(Response):
+    """A listing, sent in pieces: it may be long."""
+
+    media_type = "application/json"
+
+    def __init__(self, sources: list[bytes | memoryview]) -> None:
+        super().__init__()
+        self._pieces = [b'{"sources": ', *sources, b', "status": "ok"}']
+        self.headers["content-length"] = str(sum(map(len, self._pieces)))
+        self.headers["content-type"] = "application/json"
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        """Send it."""
+        start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(start)
+        for piece in self._pieces:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})

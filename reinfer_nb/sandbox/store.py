@@ -9,6 +9,7 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,11 @@ from reinfer_nb.sandbox import company
 from reinfer_nb.sandbox.database import Database
 from reinfer_nb.sandbox.directory import Directory
 from reinfer_nb.sandbox.moments import later, now
+from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.text import shown
 
 KNOWN_TAG = "generic.0.CONVKER5"
-# SQLite puts the listing together, in pieces that stay below its limit of 1 GB; the plus keeps
-# it from an index by which it would have to sort afterwards.
-_LISTING = """
-SELECT max(position), CAST(group_concat(body, ', ') AS BLOB) FROM (
-    SELECT position, body FROM sources
-    WHERE position > ? AND (? IS NULL OR +owner IN (SELECT value FROM json_each(?)))
-    ORDER BY position LIMIT 1000
-)
-"""
 
 
 class Store:
@@ -55,15 +48,17 @@ class Store:
         self, database: Path | None = None, rows: Iterable[Mapping[str, Any]] | None = None
     ) -> None:
         self._db = Database(database)
+        self._pages = Pages(self._db)
         self.directory = Directory(self._db)
-        if not self._db.fresh:
-            if rows is not None:
-                self._db.close()
-                raise Refused(f"{database} holds a sandbox already, which keeps what it has")
-            return
+        if not self._db.fresh and rows is not None:
+            self._db.close()
+            raise Refused(f"{database} holds a sandbox already, which keeps what it has")
         try:
-            with self._db.making():
-                self._fill(rows)
+            if self._db.fresh:
+                with self._db.making():
+                    self._fill(rows)
+            # The first listing is to cost what the others cost.
+            self._pages.of(None)
         except BaseException:
             self._db.close()
             raise
@@ -74,18 +69,18 @@ class Store:
 
     # Reading
 
-    def listing(self, projects: Iterable[str] | None = None) -> bytes:
-        """Return the sources of some projects, or of all, as a JSON array, in the order made."""
-        only = None if projects is None else json.dumps(list(projects))
-        parts: list[bytes] = []
-        position = 0
-        with self._db.reading():
-            while True:
-                ((last, part),) = self._db.read(_LISTING, position, only, only)
-                if last is None:
-                    return b"[" + b", ".join(parts) + b"]"
-                parts.append(part)
-                position = last
+    def listing(self, projects: AbstractSet[str] | None = None) -> list[bytes | memoryview]:
+        """Return the sources of some projects, or of all, in the order they were made.
+
+        Args:
+            projects: The projects; None for all.
+
+        Returns:
+            Pieces of text that joined are a JSON array.
+        """
+        first, *more = self._pages.of(projects) or [b", "]
+        # Without its comma, and without a copy.
+        return [b"[", memoryview(first)[2:], *more, b"]"]
 
     def source(self, owner: str, name: str) -> dict[str, Any]:
         """Return a source by project and name, or raise `Missing`."""
@@ -126,6 +121,7 @@ class Store:
             except Missing:
                 self._check(settings)
                 self._insert(source, comments=0)
+                self._forget(source["id"])
             else:
                 raise Taken(f"there is a source {owner}/{name} already")
         return _told(source)
@@ -139,6 +135,7 @@ class Store:
             moment = later(source["updated_at"])
             source |= dict.fromkeys(("updated_at", "last_modified"), moment)
             told = _told(source)
+            self._forget(source["id"])
             statement = "UPDATE sources SET body = ? WHERE id = ?"
             self._db.write(statement, json.dumps(told), source["id"])
         return told
@@ -146,8 +143,20 @@ class Store:
     def delete(self, source_id: str) -> None:
         """Delete a source, or raise `Missing`."""
         with self._db.writing():
-            if not self._db.write("DELETE FROM sources WHERE id = ?", source_id):
-                raise Missing
+            self._forget(source_id)
+            self._db.write("DELETE FROM sources WHERE id = ?", source_id)
+
+    def delete_project(self, name: str, *, force: bool) -> None:
+        """Delete a project as `Directory.delete_project` does, its sources with it."""
+        with self._db.writing():
+            self._pages.forget_all()
+            self.directory.delete_project(name, force=force)
+
+    def _forget(self, source_id: str) -> None:
+        """Forget the page that a source is told in, or raise `Missing`."""
+        for (position,) in self._db.read("SELECT position FROM sources WHERE id = ?", source_id):
+            return self._pages.forget(position)
+        raise Missing
 
     def _check(self, settings: Mapping[str, Any]) -> None:
         bucket_id = settings.get("bucket_id")
