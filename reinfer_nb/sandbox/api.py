@@ -8,11 +8,19 @@ from typing import Any, NamedTuple
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from reinfer_nb import checks
+from reinfer_nb import checks, operations
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.operations import ADMIN, READ, READ_BUCKETS, READ_USERS, WRITE_BUCKETS
+from reinfer_nb.operations import (
+    ADMIN,
+    READ,
+    READ_BUCKETS,
+    READ_USERS,
+    TENANT_ADMIN,
+    WRITE_BUCKETS,
+)
 from reinfer_nb.sandbox.directory import User
 from reinfer_nb.sandbox.refusals import Forbidden, Missing
+from reinfer_nb.sandbox.served import Served
 from reinfer_nb.sandbox.store import Store
 from reinfer_nb.text import shown
 
@@ -46,26 +54,15 @@ class Api:
         self._store = store
         self._directory = store.directory
 
-    def allow(self, operation: str, user: User, parts: Mapping[str, str]) -> None:
+    def allow(self, served: Served, user: User, parts: Mapping[str, str]) -> None:
         """Raise what a request is refused with, whatever it holds."""
-        project = parts.get("project")
-        match operation:
-            case "create_source" | "update_source":
-                _allowed(user, project or "", ADMIN)
-            case "get_statistics":
-                _allowed(user, project or "", READ)
-            case "update_project":
-                self._project(user, project or "")
-                _allowed(user, project or "", ADMIN)
-            case "create_bucket":
-                _allowed(user, project or "", WRITE_BUCKETS)
-            case "create_project":
-                if not user.is_tenant_admin:
-                    raise Forbidden
-            case "update_user":
-                self._user(user, parts["id"])
-                if not user.is_tenant_admin:
-                    raise Forbidden
+        if served.call is operations.UPDATE_USER:
+            self._user(user, parts["id"])
+        if served.needs == TENANT_ADMIN:
+            if not user.is_tenant_admin:
+                raise Forbidden
+        elif served.needs:
+            _allowed(user, parts["project"], served.needs)
 
     # Sources
 
@@ -74,12 +71,10 @@ class Api:
 
     def list_sources_of_project(self, query: Query) -> Response:
         project = query.parts["project"]
-        self._project(query.user, project)
-        _allowed(query.user, project, READ)
+        self._directory.project(project)
         return _Listing(self._store.listing({project}))
 
     def get_source(self, query: Query) -> Response:
-        _allowed(query.user, query.parts["project"], READ)
         return _ok("source", self._store.source(query.parts["project"], query.parts["name"]))
 
     def get_source_by_id(self, query: Query) -> Response:
@@ -115,7 +110,9 @@ class Api:
         return _ok("projects", seen)
 
     def get_project(self, query: Query) -> Response:
-        return _ok("project", self._project(query.user, query.parts["project"]))
+        if not query.user.on(query.parts["project"]):
+            raise Missing
+        return _ok("project", self._directory.project(query.parts["project"]))
 
     def create_project(self, query: Query) -> Response:
         name = checks.project_name(query.parts["project"])
@@ -131,8 +128,6 @@ class Api:
 
     def delete_project(self, query: Query) -> Response:
         name = query.parts["project"]
-        self._project(query.user, name)
-        _allowed(query.user, name, ADMIN)
         force = query.asked.get("force", "false")
         if force not in ("true", "false"):
             raise InvalidInput(f"force must be true or false, not {shown(force)}.")
@@ -150,7 +145,6 @@ class Api:
         return _ok("buckets", [b for b in self._directory.buckets() if b["owner"] in seen])
 
     def get_bucket(self, query: Query) -> Response:
-        _allowed(query.user, query.parts["project"], READ_BUCKETS)
         return _ok("bucket", self._directory.bucket(query.parts["project"], query.parts["name"]))
 
     def get_bucket_by_id(self, query: Query) -> Response:
@@ -190,11 +184,6 @@ class Api:
 
     def update_user(self, query: Query) -> Response:
         return _ok("user", self._directory.update_user(query.parts["id"], query.settings).told)
-
-    def _project(self, user: User, name: str) -> dict[str, Any]:
-        if not user.on(name):
-            raise Missing
-        return self._directory.project(name)
 
     def _user(self, user: User, user_id: str) -> User:
         found = self._directory.user(user_id)

@@ -118,7 +118,7 @@ class Operation:
     def _carried_out(self, request: Request, content: Mapping[str, Any]) -> Response:
         try:
             user = self._directory.user_named(request.scope["user"])
-            self._api.allow(self._served.call.id, user, request.path_params)
+            self._api.allow(self._served, user, request.path_params)
             settings: Mapping[str, Any] = {}
             sent = self._served.sent
             if sent is not None:

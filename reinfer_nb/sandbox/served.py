@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from reinfer_nb import models, operations
 from reinfer_nb.fields import About, Operation
 from reinfer_nb.models import Project, Source, User
-from reinfer_nb.operations import Call
+from reinfer_nb.operations import ADMIN, READ, READ_BUCKETS, TENANT_ADMIN, WRITE_BUCKETS, Call
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,8 @@ class Served:
         model: What is held there.
         many: Whether it is a list of them.
         sent: The settings it takes.
+        needs: The permission on the project of its path, or on the tenant, that is looked at
+            before anything else is.
         refusals: The HTTP statuses it may answer beside 200 and those that all may answer.
         force: Whether it takes the query `force=true`.
     """
@@ -68,6 +70,7 @@ class Served:
     model: type | None
     many: bool = False
     sent: Sent | None = None
+    needs: str | None = None
     refusals: tuple[int, ...] = ()
     force: bool = False
 
@@ -93,14 +96,15 @@ SERVED = (
     Served(operations.LIST, "sources", Source, many=True),
     Served(operations.GET_BY_ID, "source", Source, refusals=_READ),
     Served(operations.DELETE, None, None, refusals=_READ),
-    Served(operations.LIST_PROJECT, "sources", Source, many=True, refusals=_READ),
-    Served(operations.STATISTICS, "statistics", None, refusals=(*_READ, *_BODY)),
-    Served(operations.GET, "source", Source, refusals=_READ),
+    Served(operations.LIST_PROJECT, "sources", Source, many=True, needs=READ, refusals=_READ),
+    Served(operations.STATISTICS, "statistics", None, needs=READ, refusals=(*_READ, *_BODY)),
+    Served(operations.GET, "source", Source, needs=READ, refusals=_READ),
     Served(
         operations.CREATE,
         "source",
         Source,
         sent=_sent("source", "create", Source),
+        needs=ADMIN,
         refusals=(*_READ, 409, *_BODY),
     ),
     Served(
@@ -108,6 +112,7 @@ SERVED = (
         "source",
         Source,
         sent=_sent("source", "update", Source),
+        needs=ADMIN,
         refusals=(*_READ, *_BODY),
     ),
     Served(operations.PROJECTS, "projects", Project, many=True),
@@ -117,6 +122,7 @@ SERVED = (
         "project",
         Project,
         sent=_sent("project", "create", Project, _USER_IDS),
+        needs=TENANT_ADMIN,
         refusals=(403, 409, *_BODY),
     ),
     Served(
@@ -124,18 +130,20 @@ SERVED = (
         "project",
         Project,
         sent=_sent("project", "update", Project),
+        needs=ADMIN,
         refusals=(*_READ, *_BODY),
     ),
-    Served(operations.DELETE_PROJECT, None, None, refusals=(*_READ, 422), force=True),
+    Served(operations.DELETE_PROJECT, None, None, needs=ADMIN, refusals=(*_READ, 422), force=True),
     Served(operations.BUCKETS, "buckets", models.Bucket, many=True, refusals=(403,)),
     Served(operations.BUCKET_BY_ID, "bucket", models.Bucket, refusals=_READ),
     Served(operations.DELETE_BUCKET, None, None, refusals=(*_READ, 422)),
-    Served(operations.BUCKET, "bucket", models.Bucket, refusals=_READ),
+    Served(operations.BUCKET, "bucket", models.Bucket, needs=READ_BUCKETS, refusals=_READ),
     Served(
         operations.CREATE_BUCKET,
         "bucket",
         models.Bucket,
         sent=_sent("bucket", "create", Bucket),
+        needs=WRITE_BUCKETS,
         refusals=(*_READ, 409, *_BODY),
     ),
     Served(operations.ME, "user", User),
@@ -147,6 +155,7 @@ SERVED = (
         "user",
         User,
         sent=_sent("user", "update", User),
+        needs=TENANT_ADMIN,
         refusals=(*_READ, *_BODY),
     ),
 )
