@@ -66,6 +66,7 @@ BELOW_THE_SANDBOX = {
     "value_types",
     "fields",
     "wire",
+    "files",
     "operations",
     "models",
     "checks",

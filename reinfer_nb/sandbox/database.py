@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reinfer_nb.errors import FileProblem
+from reinfer_nb.files import written_whole
 from reinfer_nb.sandbox.refusals import Unwritable
 
 # "RINB": tells a sandbox's file from all others.
@@ -42,7 +43,7 @@ class Database:
         file: The file to keep it in; None for memory.
 
     Attributes:
-        fresh: Whether it holds nothing yet. What fills it calls `keep`.
+        fresh: Whether it holds nothing yet, and `making` is to be used.
 
     Raises:
         FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
@@ -54,40 +55,32 @@ class Database:
         self._file = file
         self._lock = threading.RLock()
         self._depth = 0
-        try:
-            self._db = sqlite3.connect(
-                file or ":memory:", isolation_level=None, check_same_thread=False, timeout=1
-            )
-            self._db.execute("PRAGMA foreign_keys = ON")
-            if file is not None:
-                self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                self._db.execute("PRAGMA journal_mode = WAL")
-                self._db.execute("PRAGMA synchronous = FULL")
-                # Takes the lock now, and not with the first write.
-                self._db.execute("BEGIN EXCLUSIVE")
-                self._db.execute("COMMIT")
-                # Shared memory is for several; whoever had it open before us has closed it.
-                _files(file)[2].unlink(missing_ok=True)
-        except sqlite3.Error as error:
-            raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+        self._db = _connection(None if self.fresh else file)
 
     def close(self) -> None:
-        """Close it; a fresh one that was never kept leaves no file."""
+        """Close it."""
         with self._lock:
             self._db.close()
-            if self.fresh and self._file is not None:
-                for file in _files(self._file):
-                    file.unlink(missing_ok=True)
 
     @contextmanager
     def making(self) -> Iterator[None]:
-        """Make the tables of a fresh one; all that is written inside is kept, or nothing."""
+        """Make a fresh one: the tables are there inside, and the file once all is in them.
+
+        Raises:
+            FileProblem: The file cannot be written; there is none.
+        """
         with self.writing():
             self.write(f"PRAGMA application_id = {_APPLICATION}")
             self.write(f"PRAGMA user_version = {_VERSION}")
             for statement in filter(str.strip, _TABLES.split(";")):
                 self.write(statement)
             yield
+        if self._file is not None:
+            # Made in memory: whoever is killed on the way leaves no half of a database.
+            with written_whole(self._file, overwrite=self._file.exists()) as file:
+                file.write(self._db.serialize())
+            self._db.close()
+            self._db = _connection(self._file)
         self.fresh = False
 
     def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
@@ -135,6 +128,30 @@ class Database:
                 raise
             finally:
                 self._depth -= 1
+
+
+def _connection(file: Path | None) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(
+            file or ":memory:", isolation_level=None, check_same_thread=False, timeout=1
+        )
+    except sqlite3.Error as error:
+        raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+    try:
+        db.execute("PRAGMA foreign_keys = ON")
+        if file is not None:
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = FULL")
+            # Takes the lock now, and not with the first write.
+            db.execute("BEGIN EXCLUSIVE")
+            db.execute("COMMIT")
+            # Shared memory is for several; whoever had it open before us has closed it.
+            _files(file)[2].unlink(missing_ok=True)
+    except sqlite3.Error as error:
+        db.close()
+        raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+    return db
 
 
 def _files(database: Path) -> list[Path]:
