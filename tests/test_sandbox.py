@@ -1117,7 +1117,7 @@ def test_a_host_without_a_port_is_this_one(client: rnb.Client) -> None:
 
 @pytest.mark.parametrize("database", ["/proc/x.db", "/"])
 def test_a_place_for_no_file_is_said(database: str) -> None:
-    with pytest.raises(rnb.FileProblem, match="database|could not be written"):
+    with pytest.raises(rnb.FileProblem, match=r"database|could not be written"):
         rnb.sandbox(database=database).start()
 
 
