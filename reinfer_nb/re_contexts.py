@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,8 @@ def _context(entry: Mapping[str, Any], current: str | None) -> Context:
     name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
     if not isinstance(name, str) or not isinstance(endpoint, str):
         raise TypeError
+    # `re config parse-from-url` keeps the query of a browser's address; no request needs it.
+    endpoint = re.split("[?#]", endpoint, maxsplit=1)[0]
     return Context(
         name=name,
         endpoint=endpoint,

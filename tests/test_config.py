@@ -70,6 +70,14 @@ def test_a_context_by_argument() -> None:
     assert chosen(context="prod") == (PROD, "prod-token", 'context "prod"')
 
 
+@pytest.mark.parametrize("more", ["?x=1", "/?project=a#b", "#b"])
+def test_a_context_made_from_a_browser_s_address(file: Path, more: str) -> None:
+    # `re config parse-from-url` keeps the query of the address.
+    content = {"current_context": "dev", "contexts": [context("dev", PROD + more, "t")]}
+    file.write_text(json.dumps(content | {"context_is_required": True}))
+    assert chosen() == (PROD, "t", 'context "dev"')
+
+
 @pytest.mark.usefixtures("stored")
 def test_a_context_by_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REINFER_CONTEXT", "prod")
