@@ -40,10 +40,11 @@ LAYERS = [
     {
         "sandbox.directory",
         "sandbox.openapi",
-        "sandbox.misbehaving",
         "sandbox.door",
         "sandbox.pages",
+        "sandbox.striking",
     },
+    {"sandbox.misbehaving"},
     {"sandbox.store", "sandbox.docs"},
     {"sandbox.api"},
     {"sandbox.app"},

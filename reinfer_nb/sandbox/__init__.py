@@ -21,8 +21,9 @@ from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
-from reinfer_nb.sandbox.faults import Fault, Faults
+from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.refusals import Refused, Taken
+from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.text import listed, shown
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Sandbox:
         if type(host) is not str or not host:
             raise InvalidInput(f"host is an address such as {LOOPBACK}, not {shown(host)}.")
         checked_ttl(cache_ttl)
-        self.faults = Faults([faults] if isinstance(faults, Fault) else faults)
+        self.faults = Faults(faults)
         self._data = data
         self._database = None if database is None else Path(database)
         self._host = host

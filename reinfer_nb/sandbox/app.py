@@ -26,11 +26,11 @@ from reinfer_nb.sandbox import docs, openapi
 from reinfer_nb.sandbox.api import Api, Query
 from reinfer_nb.sandbox.directory import Directory
 from reinfer_nb.sandbox.door import Asked, Door, Hosts, error
-from reinfer_nb.sandbox.faults import Faults
 from reinfer_nb.sandbox.misbehaving import Misbehaving
 from reinfer_nb.sandbox.refusals import Forbidden, Missing, Refused, Taken, Unwritable
 from reinfer_nb.sandbox.served import SERVED, Served
 from reinfer_nb.sandbox.store import Store
+from reinfer_nb.sandbox.striking import Faults
 
 _BODY_BYTES = 8 << 20
 # Nothing in the page comes from elsewhere, and nothing may.

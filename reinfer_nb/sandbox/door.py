@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reinfer_nb import operations
 
+# Where the scope holds a function that closes the request's connection.
+HANG_UP = "reinfer_nb.hang_up"
 # Who asks for them in a browser has no token to send, and they tell nothing of the tenant.
 OPEN = frozenset({"/openapi.json", "/docs"})
 
@@ -105,6 +107,13 @@ class Door:
                 ]  # fmt: skip
             await send(message)
 
+        def hang_up() -> None:
+            nonlocal started
+            started = True
+            # Before the connection is closed, likewise.
+            self._log(scope, 0, who)
+            scope[HANG_UP]()
+
         base = operations.TENANT_PATH.match(scope["path"])
         path = scope["path"][base.end() :] if base else scope["path"]
         app: ASGIApp
@@ -113,11 +122,13 @@ class Door:
         elif who is None and path not in OPEN:
             app = error(401, "401 Unauthorized")
         else:
-            scope = {**scope, "path": path, "user": who}
             app = self._app
-        await app(scope, receive, told)
-        if not started:
-            self._log(scope, 0, who)
+        try:
+            inner = {**scope, "path": path, "user": who, HANG_UP: hang_up}
+            await app(inner, receive, told)
+        finally:
+            if not started:
+                self._log(scope, 0, who)
 
     def _user(self, authorization: bytes) -> str | None:
         scheme, _, token = authorization.partition(b" ")

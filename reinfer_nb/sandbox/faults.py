@@ -1,18 +1,16 @@
-"""Faults on demand: how the sandbox misbehaves when it is told to.
+"""Faults on demand: what goes wrong in a sandbox that is told to misbehave, where and how often.
 
-A `Fault` says what goes wrong, in which operations and how often; `Faults` are those of a
-running sandbox, which may change at any time. What is done to a request is `misbehaving`'s.
+Which requests are struck is `striking`'s, what is done to them is `misbehaving`'s.
 """
 
 from __future__ import annotations
 
 import random
-import threading
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
-from typing import Any, Literal, Self, TypedDict, Unpack
+from datetime import datetime, timedelta
+from typing import Any, Literal, Self, TypedDict, TypeGuard, Unpack, get_args
 
 from reinfer_nb import operations
 from reinfer_nb.errors import InvalidInput
@@ -60,7 +58,11 @@ class Fault:
     - `after`: True to strike when the operation was carried out; by default before it;
     - `times`: how often at most; by default without end;
     - `skip`: how many requests it lets pass first;
-    - `probability`: the share of requests it strikes, from 0 to 1, by dice of a `seed`.
+    - `probability`: the share of requests it strikes, from 0 to 1, by dice of a `seed`. Dice of
+      one seed roll the same, so give two faults two seeds.
+
+    A request may be struck by several faults, in the order they were given in, up to the first
+    that ends it (`answer`, `drop`, `cut`). What comes to no effect is not used up.
     """
 
     kind: Kind
@@ -79,29 +81,13 @@ class Fault:
     share: float = 0.5
 
     def __post_init__(self) -> None:
+        for name, is_right, rule in _RULES:
+            value = getattr(self, name)
+            if not is_right(value):
+                raise InvalidInput(f"{name} is {rule}, not {shown(value)}.")
         for name in self.on:
             if name not in OPERATIONS:
                 raise InvalidInput(f"{shown(name)} is no operation; {_hint(name, OPERATIONS)}")
-        for name, least in (("times", 1), ("skip", 0)):
-            value = getattr(self, name)
-            if value is not None and (type(value) is not int or value < least):
-                raise InvalidInput(f"{name} is a whole number from {least} on, not {shown(value)}.")
-        for name in ("probability", "share"):
-            value = getattr(self, name)
-            if not _is_number(value) or not 0 <= value <= 1:
-                raise InvalidInput(f"{name} is a number from 0 to 1, not {shown(value)}.")
-        if type(self.status) is not int or not 400 <= self.status <= 599:
-            raise InvalidInput(f"status is a number from 400 to 599, not {shown(self.status)}.")
-        if not _is_wait(self.seconds):
-            raise InvalidInput(
-                "A wait is a number of seconds, two of them (at least, at most), or a function "
-                f"from random.Random to seconds, not {shown(self.seconds)}."
-            )
-        if self.retry_after is not None and not _is_retry_after(self.retry_after):
-            raise InvalidInput(
-                "retry_after is a number of seconds, or for an HTTP date a timedelta or a datetime "
-                f"with a time zone, not {shown(self.retry_after)}."
-            )
 
     @staticmethod
     def operations() -> list[str]:
@@ -138,7 +124,7 @@ class Fault:
         Args:
             status: HTTP status, from 400 to 599.
             retry_after: Header `Retry-After`: a number for seconds; a `timedelta` (from the
-                answer on) or a `datetime` for an HTTP date.
+                answer on) or a `datetime` for an HTTP date. Whole seconds, rounded up.
             message: The message in the API's envelope; by default the status in words.
             body: What to send in place of the envelope: the page of a gateway, for example.
             content_type: Of `body`.
@@ -185,9 +171,20 @@ class Fault:
         return cls(kind="gzip", **_checked(when))
 
     @property
+    def comes_after(self) -> bool:
+        """Whether it strikes when the operation was carried out."""
+        return self.after or self.kind in ("cut", "gzip")
+
+    @property
     def ends_it(self) -> bool:
         """Whether no other fault strikes a request that this one has struck."""
         return self.kind in ("answer", "drop", "cut")
+
+    def is_undone_by(self, last: Fault) -> bool:
+        """Whether it comes to nothing, since another one ends the request before or without it."""
+        if last.ends_it and not last.comes_after:
+            return self.comes_after
+        return last.kind == "drop" and self.kind == "gzip"
 
 
 def _checked(when: When) -> dict[str, Any]:
@@ -196,8 +193,15 @@ def _checked(when: When) -> dict[str, Any]:
         if name not in When.__annotations__:
             hint = _hint(name, When.__annotations__)
             raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes; {hint}")
-    on = when.get("on", ())
-    return {**when, "on": (on,) if isinstance(on, str) else tuple(on)}
+    if "on" not in when:
+        return {**when}
+    on: object = when["on"]
+    names = (on,) if isinstance(on, str) else tuple(on) if isinstance(on, Iterable) else ()
+    if not names:
+        raise InvalidInput(
+            f"on is one operation or several, not {shown(on)}; leave it out for all."
+        )
+    return {**when, "on": names}
 
 
 def _hint(name: object, known: Iterable[str]) -> str:
@@ -205,8 +209,25 @@ def _hint(name: object, known: Iterable[str]) -> str:
     return f"did you mean {guess}?" if guess else f"there are {listed(known, 30)}."
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_whole(least: int) -> Callable[[Any], bool]:
+    return lambda value: type(value) is int and value >= least
+
+
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_text(value: Any) -> bool:
+    # Half a character (a lone surrogate) cannot be sent.
+    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+
+
+def _is_media_type(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch("[!-~][ -~]*", value) is not None
 
 
 def _is_wait(seconds: Any) -> bool:
@@ -217,154 +238,40 @@ def _is_wait(seconds: Any) -> bool:
 
 
 def _is_retry_after(after: Any) -> bool:
-    if isinstance(after, datetime):
-        return after.tzinfo is not None
-    return isinstance(after, timedelta) or (_is_number(after) and 0 <= float(after) < 1e9)
-
-
-class Struck:
-    """A fault that strikes a request, with what the dice gave.
-
-    Attributes:
-        fault: The fault.
-        seconds: How long to wait.
-    """
-
-    def __init__(self, fault: Fault, dice: random.Random) -> None:
-        self.fault = fault
-        seconds = fault.seconds
-        if isinstance(seconds, tuple):
-            self.seconds = dice.uniform(*seconds)
-        else:
-            self.seconds = max(0.0, seconds(dice) if callable(seconds) else seconds)
-
-    def retry_after(self) -> str | None:
-        """Return the header `Retry-After`."""
-        after = self.fault.retry_after
-        if after is None:
-            return None
-        if isinstance(after, timedelta):
-            # Dates know no fractions of a second: never earlier than was asked for.
-            after = datetime.now(UTC) + after + timedelta(microseconds=999_999)
-        if isinstance(after, datetime):
-            return format_datetime(after.astimezone(UTC), usegmt=True)
-        return f"{after:g}"
-
-
-class _Live:
-    def __init__(self, fault: Fault) -> None:
-        self.fault = fault
-        self.dice = random.Random(fault.seed)  # noqa: S311 - it decides nothing that is secret
-        self.passed = 0
-        self.struck = 0
-
-    def strikes(self, operation: str) -> bool:
-        fault = self.fault
-        if (fault.on and operation not in fault.on) or self.struck == fault.times:
-            return False
-        if self.passed < fault.skip:
-            self.passed += 1
-            return False
-        if self.dice.random() >= fault.probability:
-            return False
-        self.struck += 1
+    if after is None:
         return True
+    if isinstance(after, datetime):
+        return after.tzinfo is not None and 1970 <= after.year < 9999
+    if isinstance(after, timedelta):
+        return abs(after) < timedelta(days=3650)
+    return _is_number(after) and 0 <= after < 1e9
 
 
-class Faults:
-    """The faults of a sandbox, in the order in which they are asked; may change while it runs.
-
-    >>> with client.sandbox.faults.add(Fault.drop(on="create_source", after=True, times=1)):
-    ...     client.create_source("claims/travel").owner
-    'claims'
-
-    A request may be struck by several, as long as none of them ends it.
-    """
-
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
-        self._lock = threading.Lock()
-        self._live: list[_Live] = []
-        self._gone: list[_Live] = []
-        self.add(*faults)
-
-    def add(self, *faults: Fault) -> Added:
-        """Add faults; in a `with` statement, they are gone at its end.
-
-        Args:
-            *faults: Faults; one added a second time counts and rolls its dice by itself.
-
-        Raises:
-            InvalidInput: One of them is none.
-        """
-        for fault in faults:
-            if not isinstance(fault, Fault):
-                raise InvalidInput(
-                    f"A fault is made by Fault.wait, .answer, .drop, .cut or .gzip; {shown(fault)} "
-                    "is none."
-                )
-        added = [_Live(fault) for fault in faults]
-        with self._lock:
-            self._live += added
-        return Added(self, added)
-
-    def clear(self) -> None:
-        """Take all of them away."""
-        self._take_away(list(self._live))
-
-    def struck(self, fault: Fault) -> int:
-        """Return how often a fault has struck so far, whether it is still there or not.
-
-        Args:
-            fault: What was added.
-        """
-        with self._lock:
-            return sum(one.struck for one in self._live + self._gone if one.fault is fault)
-
-    def _take_away(self, added: list[_Live]) -> None:
-        with self._lock:
-            self._gone += [one for one in self._live if one in added]
-            self._live = [one for one in self._live if one not in added]
-
-    def __iter__(self) -> Iterator[Fault]:
-        with self._lock:
-            return iter([live.fault for live in self._live])
-
-    def __len__(self) -> int:
-        return len(self._live)
-
-    def __repr__(self) -> str:
-        return f"<Faults: {listed(fault.kind for fault in self) or 'none'}>"
-
-    def strike(self, operation: str) -> list[Struck]:
-        """Return what strikes a request, in order, up to the first fault that ends it.
-
-        Args:
-            operation: The name of the operation that is asked for.
-        """
-        struck = []
-        with self._lock:
-            for live in self._live:
-                if live.strikes(operation):
-                    struck.append(Struck(live.fault, live.dice))
-                    if live.fault.ends_it:
-                        break
-        return struck
-
-
-class Added:
-    """Faults that were added together; the end of a `with` statement takes them away."""
-
-    def __init__(self, faults: Faults, added: list[_Live]) -> None:
-        self._faults = faults
-        self._added = added
-
-    @property
-    def struck(self) -> int:
-        """How often they have struck so far, taken together."""
-        return sum(one.struck for one in self._added)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._faults._take_away(self._added)  # noqa: SLF001 - a part of it
+# Fields, what they may be, and that in words.
+_RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
+    ("kind", lambda value: value in get_args(Kind), f"one of {listed(get_args(Kind))}"),
+    ("after", lambda value: type(value) is bool, "True or False"),
+    ("times", lambda value: value is None or _is_whole(1)(value), "a whole number from 1 on"),
+    ("skip", _is_whole(0), "a whole number from 0 on"),
+    ("probability", _is_share, "a number from 0 to 1"),
+    ("seed", lambda value: type(value) is int, "a whole number"),
+    (
+        "seconds",
+        _is_wait,
+        "a number, two of them (at least, at most), or a function of a random.Random",
+    ),
+    (
+        "status",
+        lambda value: type(value) is int and 400 <= value <= 599,
+        "a number from 400 to 599",
+    ),
+    ("message", lambda value: value is None or _is_text(value), "a text"),
+    ("body", lambda value: value is None or _is_text(value), "a text"),
+    ("content_type", _is_media_type, "a media type such as text/html"),
+    (
+        "retry_after",
+        _is_retry_after,
+        "a number of seconds, or for an HTTP date a timedelta or a datetime with a time zone",
+    ),
+    ("share", _is_share, "a number from 0 to 1"),
+)

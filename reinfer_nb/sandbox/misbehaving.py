@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -11,10 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reinfer_nb.sandbox.faults import Fault, Faults, Struck
-
-# Where the server puts a function that closes the request's connection.
-HANG_UP = "reinfer_nb.hang_up"
+from reinfer_nb.sandbox.door import HANG_UP
+from reinfer_nb.sandbox.faults import Fault
+from reinfer_nb.sandbox.striking import Faults, Struck
 
 
 class Misbehaving:
@@ -33,22 +33,28 @@ class Misbehaving:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry out a request, or what is left of it."""
-        struck = self._faults.strike(self._operation)
+        accepted = Headers(scope=scope).get("accept-encoding", "")
+        struck = self._faults.strike(self._operation, gzip=_takes_gzip(accepted))
+        after = [one for one in struck if one.fault.comes_after]
+        if struck:
+            # Else what is asked would not be done where nobody waits for the answer any more.
+            receive = await _read(receive)
         for one in struck:
-            if not one.fault.after and await self._struck(one, scope, receive, send):
+            if not one.fault.comes_after and await self._struck(one, scope, receive, send):
                 return
-        if not any(one.fault.after or one.fault.kind in ("cut", "gzip") for one in struck):
+        if not after:
             await self._app(scope, receive, send)
             return
         response = await _answer(self._app, scope, receive)
-        for one in struck:
-            if one.fault.after and await self._struck(one, scope, receive, send):
+        for one in after:
+            if one.fault.kind == "answer":
+                response = _error(one)
+            elif await self._struck(one, scope, receive, send):
                 return
-        kinds = {one.fault.kind: one.fault for one in struck}
-        if "gzip" in kinds and "gzip" in Headers(scope=scope).get("accept-encoding", ""):
+        if any(one.fault.kind == "gzip" for one in after):
             response = _compressed(response)
-        if "cut" in kinds:
-            await _cut(response, kinds["cut"], send)
+        if after[-1].fault.kind == "cut":
+            await _cut(response, after[-1].fault, send)
         else:
             await response(scope, receive, send)
 
@@ -66,6 +72,19 @@ class Misbehaving:
                 return True
             case _:
                 return False
+
+
+async def _read(receive: Receive) -> Receive:
+    """Return a `receive` that gives what was sent, which is read now, and then what comes."""
+    messages = [await receive()]
+    while messages[-1].get("more_body"):
+        messages.append(await receive())
+    messages.reverse()
+
+    async def again() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return again
 
 
 def _error(one: Struck) -> Response:
@@ -95,6 +114,15 @@ async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     await app(scope, receive, collect)
     response.body = bytes(body)
     return response
+
+
+def _takes_gzip(accepted: str) -> bool:
+    """Whether a header `Accept-Encoding` names gzip, and not to rule it out."""
+    for entry in accepted.lower().split(","):
+        name, _, weight = entry.partition(";")
+        if name.strip() in ("gzip", "x-gzip", "*"):
+            return not re.fullmatch(r"\s*q\s*=\s*0(\.0*)?\s*", weight)
+    return False
 
 
 def _compressed(response: Response) -> Response:

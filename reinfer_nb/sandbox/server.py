@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import ipaddress
 import json
 import socket
@@ -16,10 +18,9 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reinfer_nb.errors import ConfigurationError
 from reinfer_nb.sandbox.app import build
-from reinfer_nb.sandbox.door import Asked, Hosts
-from reinfer_nb.sandbox.faults import Faults
-from reinfer_nb.sandbox.misbehaving import HANG_UP
+from reinfer_nb.sandbox.door import HANG_UP, Asked, Hosts
 from reinfer_nb.sandbox.store import Store
+from reinfer_nb.sandbox.striking import Faults
 
 LOOPBACK = "127.0.0.1"
 # Requests that are remembered.
@@ -63,8 +64,7 @@ class Server:
 
     def stop(self) -> None:
         """Stop serving, and close the store."""
-        self._server.should_exit = True
-        self._server.force_exit = True
+        self._server.end()
         self._thread.join(10)
         self._socket.close()
         self.store.close()
@@ -73,7 +73,13 @@ class Server:
 class _Uvicorn(uvicorn.Server):
     def __init__(self, app: ASGIApp) -> None:
         async def with_hang_up(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, HANG_UP: self._hanging_up(scope)}, receive, send)
+            hang_up = self._hanging_up(scope)
+            try:
+                await app({**scope, HANG_UP: hang_up}, receive, send)
+            except asyncio.CancelledError:
+                # The server ends: no answer is better than one that is none of the API's.
+                hang_up()
+                raise
 
         super().__init__(
             uvicorn.Config(
@@ -85,15 +91,42 @@ class _Uvicorn(uvicorn.Server):
                 log_config=None,
                 log_level="critical",
                 server_header=False,
+                proxy_headers=False,  # who asks is who is connected
                 timeout_keep_alive=60,
             )
         )
         self.ready = threading.Event()
+        self._ended = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, and say so."""
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """Do what is due from time to time, until `end`; its own loop would notice that late."""
+        counter = 0
+        while not self._ended.is_set():
+            await self.on_tick(counter)
+            counter += 1
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), 0.1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let what is under way come to its end for a moment, and close all connections."""
+        for server in self.servers:
+            server.close()
+        for listening in sockets or ():
+            listening.close()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=0.1)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    def end(self) -> None:
+        """End it, from another thread."""
+        self._loop.call_soon_threadsafe(self._ended.set)
 
     def _hanging_up(self, scope: Scope) -> Callable[[], None]:
         def hang_up() -> None:
