@@ -6,6 +6,7 @@ of them meet. The file is locked against other processes; a process that is kill
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -77,8 +78,11 @@ class Database:
             yield
         if self._file is not None:
             # Made in memory: whoever is killed on the way leaves no half of a database.
-            with written_whole(self._file, overwrite=self._file.exists()) as file:
-                file.write(self._db.serialize())
+            content = bytearray(self._db.serialize())
+            # A WAL database from the start: a kill while it is changed to one would leave a file
+            # that cannot be looked at without writing to it.
+            content[18:20] = b"\2\2"
+            _put(self._file, content)
             self._db.close()
             self._db = _connection(self._file)
         self.fresh = False
@@ -130,6 +134,23 @@ class Database:
                 self._depth -= 1
 
 
+def _put(file: Path, content: bytes | bytearray) -> None:
+    """Write a new file whole, never over one that somebody else has made meanwhile."""
+    target = Path(os.path.realpath(file))
+    try:
+        if not target.stat().st_size:
+            target.unlink()
+    except FileNotFoundError:
+        pass
+    try:
+        with written_whole(target, overwrite=False) as opened:
+            opened.write(content)
+    except FileProblem:
+        if target.exists():
+            raise FileProblem(f"{file} was made by another one meanwhile; start again.") from None
+        raise
+
+
 def _connection(file: Path | None) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(
@@ -173,28 +194,37 @@ def _is_fresh(database: Path) -> bool:
     except sqlite3.Error as error:
         problem, busy = _why_not(error), _is_busy(error)
     if problem:
-        for file in _files(database):
-            # Looking alone makes SQLite leave these two beside a database that nobody has open.
-            if file not in there and not busy:
-                file.unlink(missing_ok=True)
+        shared_memory = _files(database)[2]
+        # Looking alone makes SQLite leave it beside a database that nobody has open.
+        if shared_memory not in there and not busy:
+            shared_memory.unlink(missing_ok=True)
         raise FileProblem(f"{database} {problem}; it is left as it is.")
     return False
 
 
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
 def _is_busy(error: sqlite3.Error) -> bool:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _why_not(error: sqlite3.Error) -> str:
     if _is_busy(error):
         return "is open in another sandbox or program"
+    if _code(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
+        return f"cannot be read or written ({error})"
     return f"is no sound database ({error})"
 
 
 def _problem(database: Path) -> str | None:
     """Return why a database is not one of this sandbox."""
-    db = sqlite3.connect(f"{database.resolve().as_uri()}?mode=ro", uri=True, timeout=1)
+    real = database.resolve()
+    beside = any(real.with_name(real.name + ending).exists() for ending in ("-wal", "-journal"))
+    # With nothing beside it nobody writes to it, and SQLite is to make nothing there either.
+    way = "mode=ro" if beside else "immutable=1"
+    db = sqlite3.connect(f"{real.as_uri()}?{way}", uri=True, timeout=1)
     try:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
@@ -205,10 +235,22 @@ def _problem(database: Path) -> str | None:
                 f"is of version {version} and this sandbox of version {_VERSION}, so open it with "
                 "the reinfer_nb that made it"
             )
-        (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
-        if sound != "ok" or not tables >= _NAMES:
-            return f"is damaged ({sound})" if sound != "ok" else "is damaged (a table is missing)"
-        return None
+        damage = _damage(db)
+        if damage is None and not beside:
+            (size,) = db.execute("PRAGMA page_size").fetchone()
+            damage = "it is cut" if real.stat().st_size % size else None
+        return damage and f"is damaged ({damage})"
     finally:
         db.close()
+
+
+def _damage(db: sqlite3.Connection) -> str | None:
+    tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
+    if not tables >= _NAMES:
+        return "a table is missing"
+    (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if sound != "ok":
+        return str(sound)
+    # Where the end of a long text is lost, the check above sees nothing.
+    broken = db.execute("SELECT 1 FROM sources WHERE NOT json_valid(body) LIMIT 1").fetchone()
+    return "a text is broken" if broken else None
