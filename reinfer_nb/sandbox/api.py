@@ -62,6 +62,7 @@ class Api:
             if not user.is_tenant_admin:
                 raise Forbidden
         elif served.needs:
+            self._project(user, parts["project"])
             _allowed(user, parts["project"], served.needs)
 
     # Sources
@@ -70,9 +71,7 @@ class Api:
         return _Listing(self._store.listing(query.user.where(READ)))
 
     def list_sources_of_project(self, query: Query) -> Response:
-        project = query.parts["project"]
-        self._directory.project(project)
-        return _Listing(self._store.listing({project}))
+        return _Listing(self._store.listing({query.parts["project"]}))
 
     def get_source(self, query: Query) -> Response:
         return _ok("source", self._store.source(query.parts["project"], query.parts["name"]))
@@ -110,9 +109,7 @@ class Api:
         return _ok("projects", seen)
 
     def get_project(self, query: Query) -> Response:
-        if not query.user.on(query.parts["project"]):
-            raise Missing
-        return _ok("project", self._directory.project(query.parts["project"]))
+        return _ok("project", self._project(query.user, query.parts["project"]))
 
     def create_project(self, query: Query) -> Response:
         name = checks.project_name(query.parts["project"])
@@ -184,6 +181,11 @@ class Api:
 
     def update_user(self, query: Query) -> Response:
         return _ok("user", self._directory.update_user(query.parts["id"], query.settings).told)
+
+    def _project(self, user: User, name: str) -> dict[str, Any]:
+        if not user.on(name):
+            raise Missing
+        return self._directory.project(name)
 
     def _user(self, user: User, user_id: str) -> User:
         found = self._directory.user(user_id)

@@ -8,21 +8,25 @@ from html import escape
 from typing import Any
 
 _STYLE = """
-:root { color-scheme: light dark; --line: #8886; --soft: #8881; --get: #0a58ca; --put: #146c43;
+:root { color-scheme: light dark; background: Canvas;
+        --line: #8886; --soft: #8881; --get: #0a58ca; --put: #146c43;
         --post: #8a5700; --delete: #b02a37; }
 @media (prefers-color-scheme: dark) {
   :root { --get: #8bb9fe; --put: #75c79b; --post: #f3c06b; --delete: #f19aa3; } }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 0 auto; padding: 1rem;
+       overflow-wrap: anywhere; }
 h2 { border-bottom: 1px solid var(--line); margin-top: 2.5rem; text-transform: capitalize; }
-code, pre { font-family: ui-monospace, monospace; font-size: .9em; overflow-wrap: anywhere; }
+code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
 pre { background: var(--soft); padding: .6rem; white-space: pre-wrap; }
 details { border: 1px solid var(--line); border-radius: 6px; margin: .5rem 0; }
 summary { cursor: pointer; padding: .5rem .75rem; }
 details > div { padding: 0 .75rem .75rem; }
+summary span.what { display: block; padding-left: 1.1em; }
 .method { font-weight: 700; display: inline-block; min-width: 4.5em; }
 .get { color: var(--get); } .put { color: var(--put); }
 .post { color: var(--post); } .delete { color: var(--delete); }
 table { border-collapse: collapse; width: 100%; }
+@media (min-width: 40rem) { td:nth-child(-n+2), td:first-child code { white-space: nowrap; } }
 th, td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0;
          border-top: 1px solid var(--line); }
 """
@@ -37,7 +41,8 @@ def page(document: Mapping[str, Any]) -> str:
     info = document["info"]
     sections = "".join(_section(document, tag["name"]) for tag in document["tags"])
     schemas = "".join(
-        f"<details id='{escape(name)}'><summary><code>{escape(name)}</code></summary><div>"
+        # The id is within: a browser that follows a link to it opens what it is in.
+        f"<details><summary><code>{escape(name)}</code></summary><div id='{escape(name)}'>"
         f"<p>{escape(schema.get('description', ''))}</p>{_fields(schema)}</div></details>"
         for name, schema in document["components"]["schemas"].items()
     )
@@ -84,7 +89,8 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     parts.append(_table(("status", "", "when"), refusals))
     return (
         f"<details><summary><span class='method {escape(method)}'>{escape(method.upper())}</span> "
-        f"<code>{escape(path)}</code><br>{escape(operation['summary'])}</summary>"
+        f"<code>{escape(path)}</code> <span class='what'>{escape(operation['summary'])}</span>"
+        "</summary>"
         f"<div>{''.join(parts)}</div></details>"
     )
 

@@ -10,17 +10,17 @@ import re
 from importlib import metadata
 from typing import Any
 
-from reinfer_nb import models
+from reinfer_nb import checks, models
 from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.operations import TENANT_PATH
+from reinfer_nb.operations import TENANT_PATH, Call
 from reinfer_nb.sandbox.served import SERVED, Sent, Served
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,256}$"}
 _ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _PARTS: dict[str, tuple[dict[str, Any], str]] = {
-    "project": (_NAME, "API name of the project."),
-    "name": (_NAME, "API name in the project."),
-    "id": (_ID, "Identifier: 16 hexadecimal digits."),
+    "project": (_NAME, f"API name of the project: {checks.NAME_RULE}."),
+    "name": (_NAME, f"API name in the project: {checks.NAME_RULE}."),
+    "id": (_ID, f"Identifier: {checks.ID_RULE}."),
 }
 _REASONS = {
     400: "The body is no JSON object, or the host is not this one's.",
@@ -33,6 +33,7 @@ _REASONS = {
     422: "The content is not what it should be; the message says why.",
     503: "The database cannot be read or written.",
 }
+_NOT_EMPTY = "There is something in it, or it feeds something."
 _STATUS = {"type": "string", "const": "ok"}
 _STATISTICS = {
     "type": "object",
@@ -115,7 +116,7 @@ def _operation(served: Served) -> dict[str, Any]:
         "responses": {
             "200": {"description": "Done.", "content": _json(_envelope(served))},
             **{
-                str(status): {"description": _REASONS[status], "content": _json(_ref("Error"))}
+                str(status): {"description": _reason(call, status), "content": _json(_ref("Error"))}
                 for status in sorted({400, 401, 503, *served.refusals})
             },
         },
@@ -126,6 +127,10 @@ def _operation(served: Served) -> dict[str, Any]:
         body = _body(served.sent) if served.sent else _other_body(served)
         operation["requestBody"] = {"required": True, "content": _json(body)}
     return operation
+
+
+def _reason(call: Call, status: int) -> str:
+    return _NOT_EMPTY if (call.method, status) == ("DELETE", 422) else _REASONS[status]
 
 
 def _tag(path: str) -> str:
@@ -175,7 +180,13 @@ def _settings(sent: Sent) -> dict[str, Any]:
     if sent.operation == "update":
         for schema in properties.values():
             schema.pop("default", None)
-    return {"type": "object", "properties": properties, "additionalProperties": False}
+    noun = sent.model.__name__.lower()
+    return {
+        "type": "object",
+        "description": f"What may be given in the {sent.operation} of a {noun}.",
+        "properties": properties,
+        "additionalProperties": False,
+    }
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
