@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,12 @@ def tally(request: pytest.FixtureRequest) -> Tally:
         counts[what] += number
 
     return add
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C be Ctrl-C: what a shell starts in the background ignores it from birth."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

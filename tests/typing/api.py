@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, assert_type
 
@@ -52,3 +53,15 @@ assert_type(rnb.explore().selected, pd.DataFrame)
 assert_type(rnb.create_form(client, "acme").code, str)
 assert_type(rnb.update_form(client, source).dirty, bool)
 assert_type(rnb.delete_form(client, "acme/x", restore_folder="kept").comments, int | None)
+
+fault = rnb.Fault.answer(429, retry_after=timedelta(seconds=2), on=["list_sources"], times=1)
+assert_type(fault, rnb.Fault)
+rnb.Fault.drop(onn="create_source")  # type: ignore[call-arg]
+rnb.Fault.wait("long")  # type: ignore[arg-type]
+with rnb.sandbox(faults=[fault, rnb.Fault.wait((0.1, 0.2)), rnb.Fault.cut(0.1)]) as faulty:
+    box = faulty.sandbox
+    assert box is not None
+    assert_type(box.add_user("auditor", organisation_permissions={"acme": ["sources-read"]}), str)
+    with box.faults.add(rnb.Fault.gzip()) as added:
+        assert_type(added.struck, int)
+    assert_type(box.requests[-1].status, int)
