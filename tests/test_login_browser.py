@@ -56,8 +56,10 @@ def saved(tab: Page, host: browser.Host) -> str:
     before = path.stat().st_mtime_ns
     tab.keyboard.press("Control+s")
     for _ in range(200):
-        if path.stat().st_mtime_ns != before:
-            text = path.read_text()
+        is_new = path.stat().st_mtime_ns != before
+        text = path.read_text()
+        # The server writes it in place: for a moment there is a part of it.
+        if is_new and text.endswith("}\n"):
             state = json.loads(text)["metadata"].get("widgets")
             assert state is not None, "widget state was not saved"
             return text
