@@ -481,6 +481,19 @@ def test_enter_in_the_box_is_the_button(client: rnb.Client) -> None:
     assert form.client is not None
 
 
+@pytest.mark.parametrize("filled", [True, False])
+def test_enter_may_come_before_the_box_is_known_to_be_filled(
+    client: rnb.Client, *, filled: bool
+) -> None:
+    form = login()
+    form.endpoint.value = client.endpoint
+    form.token.filled = not filled
+    sent: list[Any] = []
+    form.token.send = sent.append
+    form.token._handle_custom_msg({"type": "enter", "filled": filled}, [])
+    assert sent == ([{"type": "give", "asked": 1}] if filled else [])
+
+
 def test_an_answer_that_nobody_asked_for_is_ignored(client: rnb.Client) -> None:
     form = login()
     form.endpoint.value = client.endpoint

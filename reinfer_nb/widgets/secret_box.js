@@ -67,7 +67,7 @@ export default () => {
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();
-      if (!model.get("busy")) model.send({ type: "enter" });
+      if (!model.get("busy")) model.send({ type: "enter", filled: typed !== "" });
     });
 
     const dress = () => {

@@ -77,6 +77,8 @@ class SecretBox(anywidget.AnyWidget):
     def _on_message(self, _: object, content: Any, buffers: Sequence[Any] | None) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "enter" and not self.busy:
+            # A message overtakes what is still to be synchronised.
+            self.filled = content.get("filled", self.filled) is True
             self._entered()
         elif kind == "token" and type(content.get("asked")) is int:
             if not self.waiting_for(content["asked"]):
