@@ -39,6 +39,7 @@ from reinfer_nb.models import Bucket, Project, Source, User
 from reinfer_nb.sandbox import Fault, Sandbox, sandbox
 
 if TYPE_CHECKING:
+    from reinfer_nb.comparing import Comparison, compare
     from reinfer_nb.export import read_csv, to_csv
     from reinfer_nb.restoring import restore
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
@@ -48,6 +49,7 @@ __all__ = [
     "AuthenticationError",
     "Bucket",
     "Client",
+    "Comparison",
     "ConfigurationError",
     "Conflict",
     "ConnectionFailed",
@@ -70,6 +72,7 @@ __all__ = [
     "UnreadableWarning",
     "User",
     "ValidationFailed",
+    "compare",
     "connect",
     "contexts",
     "create_form",
@@ -86,6 +89,8 @@ __all__ = [
 
 # Imported when first used.
 _LATER = {
+    "Comparison": "reinfer_nb.comparing",
+    "compare": "reinfer_nb.comparing",
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",
     "explore": "reinfer_nb.widgets",

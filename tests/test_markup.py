@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reinfer_nb import markup
 from reinfer_nb.text import visible
-from reinfer_nb.widgets import markup
 
 NASTY = [
     "<script>alert(1)</script>",

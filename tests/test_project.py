@@ -25,7 +25,7 @@ PACKAGE = ROOT / "reinfer_nb"
 LAYERS = [
     {"text"},
     {"errors", "secret"},
-    {"value_types"},
+    {"value_types", "markup"},
     {"fields", "wire", "operations", "concurrency", "cache", "files"},
     {"models"},
     {"checks"},
@@ -34,7 +34,8 @@ LAYERS = [
     {"answers", "patience", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
     {"identity", "restoring", "counting", "client", "connection"},
-    {"_csv_cells", "_csv_reader", "export", "searching", "narrowing", "guarded"},
+    {"_equality"},
+    {"_csv_cells", "_csv_reader", "export", "comparing", "searching", "narrowing", "guarded"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},
     {"sandbox.company", "sandbox.database", "sandbox.served"},
     {
@@ -51,7 +52,7 @@ LAYERS = [
     {"sandbox.server"},
     {"sandbox"},
     {"sandbox.pytest"},
-    {"widgets.markup", "widgets.jobs", "widgets._cells", "widgets._marks"},
+    {"widgets.jobs", "widgets._cells", "widgets._marks"},
     {"widgets.controls", "widgets.finder", "widgets.saved", "widgets.secret_box"},
     {"widgets.form", "widgets.picker", "widgets.conflict"},
     {"widgets.creating", "widgets.updating", "widgets.deleting", "widgets.logging_in"},

@@ -11,10 +11,9 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import fields, value_types
+from reinfer_nb import fields, markup, value_types
 from reinfer_nb.fields import Field
 from reinfer_nb.text import visible
-from reinfer_nb.widgets import markup
 
 LABELS = {"description_width": "13em"}
 FULL = ui.Layout(width="auto", max_width="60em", min_width="0")

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import ipywidgets as ui
 
-from reinfer_nb import checks, errors
+from reinfer_nb import checks, errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import visible
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
 from reinfer_nb.widgets.form import Form, call_text, refused_field
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import errors, guarded, restoring
+from reinfer_nb import errors, guarded, markup, restoring
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.conflict import MINE, THEIRS
 from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
 from reinfer_nb.widgets.form import WRAP, Form, call_text, words_of

@@ -11,11 +11,11 @@ from typing import Any
 
 import ipywidgets as ui
 
+from reinfer_nb import markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.guarded import has_moved
 from reinfer_nb.models import Source
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import as_text
 from reinfer_nb.widgets.deleting import DeleteForm
 from reinfer_nb.widgets.updating import UpdateForm, tag_line

@@ -11,12 +11,11 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import counting, errors, frames
+from reinfer_nb import counting, errors, frames, markup
 from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.details import Details

@@ -9,10 +9,9 @@ from typing import Any, TypeVar
 import ipywidgets as ui
 import traitlets
 
-from reinfer_nb import errors
+from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.jobs import Job, Jobs
 

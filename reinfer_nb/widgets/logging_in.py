@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import ipywidgets as ui
 import traitlets
 
-from reinfer_nb import config, errors, keyring_store
+from reinfer_nb import config, errors, keyring_store, markup
 from reinfer_nb.client import Client
 from reinfer_nb.config import Tenant
 from reinfer_nb.models import User
@@ -17,7 +17,6 @@ from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.jobs import Jobs, running_loop
 from reinfer_nb.widgets.secret_box import SecretBox

@@ -7,11 +7,10 @@ from collections.abc import Callable
 import ipywidgets as ui
 import pandas as pd
 
-from reinfer_nb import checks, errors
+from reinfer_nb import checks, errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
 from reinfer_nb.narrowing import Narrowing
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.controls import FULL, LABELS
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Jobs

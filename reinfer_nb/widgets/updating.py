@@ -6,12 +6,11 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import errors, guarded
+from reinfer_nb import errors, guarded, markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import visible
-from reinfer_nb.widgets import markup
 from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.controls import as_text, button_for, controls_for, label_of
 from reinfer_nb.widgets.form import Form, call_text, refused_field

@@ -64,3 +64,6 @@ with rnb.sandbox(faults=[fault, rnb.Fault.wait((0.1, 0.2)), rnb.Fault.cut(0.1)])
     with box.faults.add(rnb.Fault.gzip()) as added:
         assert_type(added.struck, int)
     assert_type(box.requests[-1].status, int)
+
+assert_type(rnb.compare(client.sources(), client.sources(), ["owner", "name"]), rnb.Comparison)
+assert_type(rnb.compare(client.sources(), client.sources()).changed, pd.DataFrame)

@@ -1,0 +1,119 @@
+"""Whether the cells of two columns are equal, whatever dtypes the columns have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
+
+from reinfer_nb.value_types import is_missing
+
+Flags = npt.NDArray[np.bool_]
+
+
+def unequal(left: pd.Series, right: pd.Series) -> Flags:
+    """Return where two columns of one length differ; missing equals missing.
+
+    Texts are equal to texts, numbers to numbers and instants to instants, at any precision; a
+    list is equal to a tuple; a text that says an instant is equal to that instant, since a file
+    read without dates holds such.
+    """
+    left, right = _plain(left), _plain(right)
+    if _is_instants(left) != _is_instants(right):
+        left, right = _instants(left), _instants(right)
+    for ways in (_texts, _dates, _numbers):
+        found = ways(left, right)
+        if found is not None:
+            return found
+    pairs = zip(left.array, right.array, strict=True)
+    return np.fromiter((not same(a, b) for a, b in pairs), dtype=bool, count=len(left))
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two cells are equal, as `unequal` has it."""
+    if is_missing(left) or is_missing(right):
+        return is_missing(left) and is_missing(right)
+    return bool(_comparable(left) == _comparable(right))
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, list | tuple | np.ndarray):
+        return tuple(None if is_missing(item) else _comparable(item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: None if is_missing(v) else _comparable(v) for key, v in value.items()}
+    if isinstance(value, bool):
+        # True is not 1 here.
+        return ("bool", value)
+    return value
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.astype(column.dtype.categories.dtype)
+    return column
+
+
+def _is_instants(column: pd.Series) -> bool:
+    return isinstance(column.dtype, pd.DatetimeTZDtype)
+
+
+def _instants(column: pd.Series) -> pd.Series:
+    """Return a column with each text that says an instant as that instant."""
+    if _is_instants(column):
+        return column
+    texts = column.map(lambda value: value if isinstance(value, str) else None)
+    read = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
+    unread = read.isna() & ~column.map(is_missing)
+    return read if not unread.any() else read.astype(object).where(~unread, column)
+
+
+def _texts(left: pd.Series, right: pd.Series) -> Flags | None:
+    arrays = [_text_array(left), _text_array(right)]
+    if arrays[0] is None or arrays[1] is None:
+        return None
+    return _differ(arrays[0], arrays[1])
+
+
+def _text_array(column: pd.Series) -> Any:
+    if column.dtype.kind not in "OUT" and not isinstance(column.dtype, pd.StringDtype):
+        return None
+    try:
+        values = pa.array(column, type=pa.large_string(), from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeError):
+        return None
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _dates(left: pd.Series, right: pd.Series) -> Flags | None:
+    if not (_is_instants(left) and _is_instants(right)):
+        return None
+    # pandas compares across units without loss.
+    differ = np.asarray(left.array != right.array)
+    return differ & ~(left.isna().to_numpy() & right.isna().to_numpy())
+
+
+def _numbers(left: pd.Series, right: pd.Series) -> Flags | None:
+    kinds = left.dtype.kind + right.dtype.kind
+    # Whole numbers beside fractions are compared one by one: a double cannot hold all of them.
+    if kinds not in ("bb", "ff") and not set(kinds) <= set("iu"):
+        return None
+    arrays = [pa.array(column, from_pandas=True) for column in (left, right)]
+    if kinds == "ff" or arrays[0].type == arrays[1].type:
+        return _differ(arrays[0], arrays[1])
+    try:
+        return _differ(*(values.cast(pa.int64()) for values in arrays))
+    except pa.ArrowInvalid:  # beyond 63 bits
+        return None
+
+
+def _differ(left: Any, right: Any) -> Flags:
+    differ = compute.fill_null(compute.not_equal(left, right), fill_value=True)
+    both_missing = compute.and_(compute.is_null(left), compute.is_null(right))
+    return np.asarray(compute.and_not(differ, both_missing), dtype=np.bool_)

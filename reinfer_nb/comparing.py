@@ -1,0 +1,381 @@
+"""Two listings held against each other: what was added, what was removed, what changed.
+
+Knows nothing of where they came from: a tenant, a CSV file, a snapshot, a filtered piece of one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reinfer_nb import _equality, markup
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.export import to_csv
+from reinfer_nb.text import counted, listed, nearest, shown, visible
+from reinfer_nb.value_types import is_missing
+
+_IDENTITY = ("id", "owner", "name")
+# What differs between two tenants though nobody changed anything.
+_OF_A_TENANT = ("bucket_id", "created_at", "updated_at", "last_modified")
+# Rows of each kind that are shown; all of them are in the frames.
+_SHOWN = 50
+_MISSING = "(missing)"
+_Positions = npt.NDArray[np.int64]
+
+
+def compare(
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    on: str | Sequence[str] = "id",
+    *,
+    ignore: Iterable[str] | None = None,
+) -> Comparison:
+    """Return what differs between two listings.
+
+    >>> before = client.sources()
+    >>> _ = client.update_source("claims/motor-inbox", title="Motor")
+    >>> compare(before, client.sources()).changed[["owner", "name", "field"]].head(1)
+        owner         name  field
+    0  claims  motor-inbox  title
+
+    Missing equals missing; the order of rows and columns, the index and dtypes do not matter.
+
+    Args:
+        before: A listing: of `Client.sources`, `read_csv`, or a piece of one.
+        after: Another one.
+        on: The column, or columns, by which a row here is a row there. Between two tenants, whose
+            ids differ: `["owner", "name"]`.
+        ignore: Columns that are not compared. By default none where `on` is `"id"`, and
+            otherwise what differs between tenants in any case: bucket ids and timestamps.
+
+    Raises:
+        InvalidInput: A key is missing or there twice, on either side, or a column of `on` is not
+            there. Nothing is compared then.
+    """
+    keys = [on] if isinstance(on, str) else list(on)
+    for side, df in (("before", before), ("after", after)):
+        _check(df, side, keys)
+    left, right = _codes(before, after, keys)
+    _check_unique(before, "before", keys, left)
+    _check_unique(after, "after", keys, right)
+    there = np.full(max(left.max(initial=-1), right.max(initial=-1)) + 1, -1, dtype=np.int64)
+    there[left] = np.arange(len(left))
+    matched = there[right] if len(right) else np.empty(0, np.int64)
+    both_after = np.flatnonzero(matched >= 0)
+    both_before = matched[both_after]
+    gone = np.ones(len(before), dtype=bool)
+    gone[both_before] = False
+    if ignore is None:
+        ignore = () if keys == ["id"] else _OF_A_TENANT
+    skipped = {*keys, *_IDENTITY, *ignore}
+    shared = [name for name in after.columns if name in set(before.columns)]
+    pairs = _Pairs(before, after, both_before, both_after)
+    return Comparison(
+        on=tuple(keys),
+        fields=tuple(name for name in shared if name not in skipped),
+        only_before=tuple(name for name in before.columns if name not in set(after.columns)),
+        only_after=tuple(name for name in after.columns if name not in set(before.columns)),
+        added=after.iloc[np.flatnonzero(matched < 0)].reset_index(drop=True),
+        removed=before.iloc[np.flatnonzero(gone)].reset_index(drop=True),
+        changed=pairs.changed([name for name in shared if name not in skipped], keys),
+        renamed=pairs.renamed([name for name in _IDENTITY if name in shared], keys),
+        rows=(len(before), len(after)),
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """What differs between two listings; `compare` makes one, and it shows itself.
+
+    Attributes:
+        added: The rows that only the second has, with its columns.
+        removed: The rows that only the first has, with its columns.
+        changed: One row a changed field: `id`, `owner`, `name` as the second has them, `field`,
+            `before`, `after` (dtype `object`, None for missing).
+        renamed: One row a source of another name: `id`, `owner_before`, `name_before`, `owner`,
+            `name`; compared on owner and name: of another id, `owner`, `name`, `id_before`, `id`.
+        on: The columns by which rows were matched.
+        fields: The columns that were compared.
+        only_before: Columns that only the first has; not compared.
+        only_after: Columns that only the second has; not compared.
+        rows: How many rows the two have.
+    """
+
+    added: pd.DataFrame
+    removed: pd.DataFrame
+    changed: pd.DataFrame
+    renamed: pd.DataFrame
+    on: tuple[str, ...]
+    fields: tuple[str, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+    rows: tuple[int, int]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was added, removed or changed, and, matched by id, nothing renamed."""
+        renamed = self.on == ("id",) and len(self.renamed)
+        return not (len(self.added) or len(self.removed) or len(self.changed) or renamed)
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """Counts by project: `owner` (`str`), `added`, `removed`, `changed`, `renamed` (`int64`).
+
+        Projects in which nothing differs are left out. A source that changed in several fields
+        counts once.
+        """
+        touched = self.changed.drop_duplicates(["id", "owner", "name"])
+        counts = {
+            "added": self.added, "removed": self.removed, "changed": touched,
+            "renamed": self.renamed,
+        }  # fmt: skip
+        columns = {
+            name: df["owner"].value_counts() if "owner" in df else pd.Series(dtype="int64")
+            for name, df in counts.items()
+        }
+        table = pd.DataFrame(columns).fillna(0).astype("int64").sort_index()
+        return table.rename_axis("owner").reset_index()
+
+    def frame(self) -> pd.DataFrame:
+        """Return all of it as one table, for a file: a row a source, or a changed field.
+
+        Returns:
+            Columns `what` ("changed", "renamed", "added", "removed"), `id`, `owner`, `name`,
+            `field`, `before`, `after`; all `str`, missing where there is nothing to say.
+        """
+        parts = {
+            "changed": self.changed,
+            "renamed": self._renames(),
+            "added": self.added,
+            "removed": self.removed,
+        }
+        columns = [*_IDENTITY, "field", "before", "after"]
+        texts = [
+            part.reindex(columns=columns).map(_text).astype("str").assign(what=what)
+            for what, part in parts.items()
+        ]
+        table = pd.concat(texts, ignore_index=True)[["what", *columns]]
+        return table.astype("str")
+
+    def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write `frame` to a CSV file that spreadsheets open as it is, and return its path.
+
+        Args:
+            path: The file.
+            overwrite: Whether an older file may be replaced.
+
+        Raises:
+            FileProblem: There is one already, or it cannot be written; nothing is half-written.
+        """
+        return to_csv(self.frame(), path, overwrite=overwrite)
+
+    def _renames(self) -> pd.DataFrame:
+        """Return the renamed ones as changed fields: the full name, or the id."""
+        told = self.renamed[[name for name in _IDENTITY if name in self.renamed]].copy()
+        news = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
+        told["field"] = "full name" if "name" in news else "/".join(news)
+        for side, columns in (("before", [f"{name}_before" for name in news]), ("after", news)):
+            rows = self.renamed[columns].itertuples(index=False)
+            told[side] = pd.Series(["/".join(map(str, row)) for row in rows], dtype=object)
+        return told
+
+    def _said(self) -> str:
+        counts = {
+            "added": self.added, "removed": self.removed,
+            "changed": self.changed.drop_duplicates(self._naming()), "renamed": self.renamed,
+        }  # fmt: skip
+        said = ", ".join(f"{len(df):,} {what}" for what, df in counts.items())
+        columns = "".join(
+            f" Not compared, since only the {which} has it: {listed(names)}."
+            for which, names in (("first", self.only_before), ("second", self.only_after))
+            if names
+        )
+        left, right = self.rows
+        return (
+            f"{said}; {counted(left, 'row')} before, {right:,} after, matched by "
+            f"{' and '.join(self.on)}.{columns}"
+        )
+
+    def _naming(self) -> list[str]:
+        return [str(name) for name in self.changed if name not in ("field", "before", "after")]
+
+    def _labels(self, df: pd.DataFrame) -> list[str]:
+        """Return what the first rows are called: by project and name, or by their keys."""
+        names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
+        rows = df.head(_SHOWN)[names].itertuples(index=False)
+        return ["/".join(_text(cell) or "" for cell in row) for row in rows]
+
+    def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
+        """Return of the first changes the source's name, the field, before and after."""
+        cells = df.head(_SHOWN)
+        told = [
+            [_MISSING if is_missing(cell) else _text(cell) for cell in cells[side]]
+            for side in ("before", "after")
+        ]
+        return list(zip(self._labels(df), cells["field"], *told, strict=True))
+
+    def __repr__(self) -> str:
+        """Return it as text: a line a source, a line a changed field."""
+        lines = [f"Comparison: {self._said()}"]
+        for sign, df in (("+", self.added), ("-", self.removed)):
+            lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df)]
+            lines += _more(df)
+        for df in (self.changed, self._renames()):
+            lines += [
+                f"~ {visible(name, 120)} {visible(field)}: {visible(old, 80)} -> {visible(new, 80)}"
+                for name, field, old, new in self._lines(df)
+            ]
+            lines += _more(df)
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        parts = [markup.block([markup.tag("b", "Comparison: "), self._said()])]
+        heads = ("Source", "Field", "Before", "After")
+        for title, df in (("Changed", self.changed), ("Renamed", self._renames())):
+            if len(df):
+                parts.append(markup.table(heads, self._lines(df), title))
+                parts += map(markup.muted, _more(df))
+        for title, df in (("Added", self.added), ("Removed", self.removed)):
+            if len(df):
+                told = df.head(_SHOWN).reindex(columns=["id", "title"]).map(_text)
+                rows = zip(self._labels(df), *(told[name].fillna("") for name in told), strict=True)
+                parts.append(markup.table(("Source", "Id", "Title"), rows, title))
+                parts += map(markup.muted, _more(df))
+        return markup.join(parts)
+
+
+def _more(df: pd.DataFrame) -> list[str]:
+    return [f"... and {len(df) - _SHOWN:,} more"] if len(df) > _SHOWN else []
+
+
+def _text(value: Any) -> str | None:
+    """Return a cell as a text for people; None where it is missing."""
+    if is_missing(value):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, tuple | list):
+        return json.dumps(list(map(str, value)), ensure_ascii=False)
+    return str(value)
+
+
+class _Pairs:
+    """Rows of two frames that belong together, by their positions."""
+
+    def __init__(
+        self, before: pd.DataFrame, after: pd.DataFrame, left: _Positions, right: _Positions
+    ) -> None:
+        self._before, self._after = before, after
+        self._left, self._right = left, right
+
+    def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+        """Return one row a changed field, in the order of the second frame's rows."""
+        found = [(number, self._differing(name)) for number, name in enumerate(fields)]
+        at = np.concatenate([np.empty(0, np.int64), *(places for _, places in found)])
+        number = np.repeat([n for n, _ in found], [len(places) for _, places in found])
+        order = np.lexsort((number, at))
+        at, number = at[order], number[order].astype(np.int64)
+        columns = {name: self._named(name, at) for name in self._naming(keys)}
+        columns["field"] = pd.Series(np.array(fields, dtype=object)[number], dtype="str")
+        sides = {"before": (self._before, self._left), "after": (self._after, self._right)}
+        for side, (df, rows) in sides.items():
+            cells = [_objects(df[fields[n]].take(rows[places])) for n, places in found]
+            values = np.concatenate([np.empty(0, object), *cells])
+            columns[side] = pd.Series(values[order], dtype=object)
+        return pd.DataFrame(columns)
+
+    def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
+        """Return one row a pair of which a part of the identity differs that is no key."""
+        others = [name for name in identity if name not in keys]
+        differs = [self._differing(name) for name in others]
+        at = np.unique(np.concatenate([np.empty(0, np.int64), *differs]))
+        columns = {name: self._named(name, at) for name in identity if name in keys}
+        for name in others:
+            old = self._before[name].take(self._left[at])
+            columns[f"{name}_before"] = old.reset_index(drop=True)
+        for name in others:
+            columns[name] = self._named(name, at)
+        return pd.DataFrame(columns)
+
+    def _differing(self, name: str) -> _Positions:
+        before, after = self._before[name].take(self._left), self._after[name].take(self._right)
+        return np.flatnonzero(_equality.unequal(before, after))
+
+    def _naming(self, keys: Sequence[str]) -> list[str]:
+        """Return the columns that say which source is meant."""
+        others = [key for key in keys if key not in _IDENTITY]
+        return [*others, *(name for name in _IDENTITY if name in self._after.columns)]
+
+    def _named(self, name: str, at: _Positions) -> pd.Series:
+        return self._after[name].take(self._right[at]).reset_index(drop=True)
+
+
+def _objects(column: pd.Series) -> npt.NDArray[np.object_]:
+    """Return cells as objects, what is missing as None."""
+    cells = np.empty(len(column), dtype=object)
+    for place, value in enumerate(column.array):
+        cells[place] = None if is_missing(value) else value
+    return cells
+
+
+# Keys
+
+
+def _check(df: object, side: str, keys: Sequence[str]) -> None:
+    if not isinstance(df, pd.DataFrame):
+        raise InvalidInput(f"{side} is a DataFrame, not {shown(df)}.")
+    if not df.columns.is_unique:
+        twice = df.columns[df.columns.duplicated()].unique()
+        raise InvalidInput(f"{side} has the column {listed(map(shown, twice))} twice.")
+    if not keys:
+        raise InvalidInput("on names at least one column.")
+    for key in keys:
+        if key not in df.columns:
+            guess = nearest(str(key), map(str, df.columns))
+            hint = f"did you mean {guess}?" if guess else f"there are {listed(df.columns, 20)}."
+            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by; {hint}")
+
+
+def _codes(
+    before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]
+) -> tuple[_Positions, _Positions]:
+    """Return a number for each row of both frames, the same where all keys are the same."""
+    numbers = np.zeros(len(before) + len(after), dtype=np.int64)
+    for key in keys:
+        columns = [_key_texts(df[key], side) for side, df in (("before", before), ("after", after))]
+        codes, _ = pd.factorize(pd.concat(columns, ignore_index=True))
+        # Numbered anew after each key, so that no product overflows.
+        numbers, _ = pd.factorize(numbers * (codes.max(initial=0) + 1) + codes)
+    return numbers[: len(before)], numbers[len(before) :]
+
+
+def _key_texts(column: pd.Series, side: str) -> pd.Series:
+    missing = np.flatnonzero(column.isna())
+    if len(missing):
+        raise InvalidInput(
+            f"{side} has no {column.name} in {counted(len(missing), 'row')} "
+            f"({listed(missing, 5)}), and rows are matched by it. Leave those rows out."
+        )
+    # A file read without dtypes has numbers where ids are digits alone.
+    return column.astype("str")
+
+
+def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], numbers: _Positions) -> None:
+    twice = pd.Series(numbers).duplicated(keep=False).to_numpy()
+    if twice.any():
+        rows = df.loc[:, list(keys)].iloc[np.flatnonzero(twice)].drop_duplicates()
+        told = ("/".join(map(str, row)) for row in rows.itertuples(index=False))
+        raise InvalidInput(
+            f"{side} has several rows of the same {' and '.join(keys)}: "
+            f"{visible(listed(told, 5), 300)}. Rows are matched by it: drop the others, or give "
+            "more columns as on=."
+        )

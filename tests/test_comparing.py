@@ -1,0 +1,352 @@
+"""Two listings held against each other, and what is found against a plain loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb.value_types import is_missing
+
+
+@pytest.fixture(scope="module")
+def listing(shared: rnb.Client) -> pd.DataFrame:
+    return shared.sources()
+
+
+def at(df: pd.DataFrame, name: str) -> int:
+    return int(np.flatnonzero(df["name"] == name)[0])
+
+
+def with_cell(df: pd.DataFrame, name: str, column: str, value: Any) -> pd.DataFrame:
+    changed = df.copy()
+    cells = list(changed[column])
+    cells[at(df, name)] = value
+    changed[column] = pd.Series(cells, index=df.index, dtype=object)
+    return changed
+
+
+# What is found
+
+
+def test_a_tenant_before_and_after(client: rnb.Client) -> None:
+    before = client.sources()
+    client.update_source("claims/motor-inbox", title="Motor", sensitive_properties=["plate"])
+    client.delete_source("claims/test")
+    made = client.create_source("people/travel")
+    found = rnb.compare(before, client.sources())
+    assert not found.ok
+    assert found.added["id"].tolist() == [made.id]
+    assert list(found.added.columns) == list(before.columns)
+    assert found.removed["name"].tolist() == ["test"]
+    changed: pd.DataFrame = found.changed.set_index("field")
+    assert changed.index.tolist() == [
+        "title",
+        "sensitive_properties",
+        "updated_at",
+        "last_modified",
+    ]
+    assert set(changed["name"]) == {"motor-inbox"}
+    assert changed.loc["title", "before"] == "Motor claims inbox"
+    assert changed.loc["title", "after"] == "Motor"
+    assert changed.loc["sensitive_properties", "after"] == ("plate",)
+    assert found.renamed.empty
+    assert found.summary.to_dict("records") == [
+        {"owner": "claims", "added": 0, "removed": 1, "changed": 1, "renamed": 0},
+        {"owner": "people", "added": 1, "removed": 0, "changed": 0, "renamed": 0},
+    ]
+    assert found.rows == (130, 130)
+
+
+def test_the_same_is_the_same(listing: pd.DataFrame) -> None:
+    found = rnb.compare(listing, listing)
+    assert found.ok
+    for frame in (found.added, found.removed, found.changed, found.renamed, found.summary):
+        assert frame.empty
+    assert list(found.changed.columns) == ["id", "owner", "name", "field", "before", "after"]
+    assert list(found.summary.columns) == ["owner", "added", "removed", "changed", "renamed"]
+    assert "title" in found.fields
+
+
+def test_nothing_against_something(listing: pd.DataFrame) -> None:
+    nothing = listing.head(0)
+    assert len(rnb.compare(nothing, listing).added) == 130
+    assert len(rnb.compare(listing, nothing).removed) == 130
+    assert rnb.compare(nothing, nothing).ok
+
+
+def test_order_index_and_dtypes_do_not_matter(listing: pd.DataFrame, tmp_path: Path) -> None:
+    rnb.to_csv(listing, tmp_path / "a.csv")
+    listing.to_csv(tmp_path / "b.csv", index=False)
+    strange = {
+        "sorted": listing.sample(frac=1, random_state=1),
+        "columns": listing[list(listing.columns)[::-1]],
+        "objects": listing.astype(object),
+        "categories": listing.astype({"owner": "category", "language": "category"}),
+        "lists": listing.assign(sensitive_properties=listing["sensitive_properties"].map(list)),
+        "nanoseconds": listing.astype({"created_at": "datetime64[ns, UTC]"}),
+        "elsewhere": listing.assign(updated_at=listing["updated_at"].dt.tz_convert("Asia/Tokyo")),
+        "texts": listing.assign(created_at=listing["created_at"].astype(str)),
+        "floats": listing.astype({"email_transform_version": "Float64"}),
+        "a file": rnb.read_csv(tmp_path / "a.csv"),
+        "a plain file": pd.read_csv(tmp_path / "b.csv", keep_default_na=True).assign(
+            sensitive_properties=listing["sensitive_properties"],
+            # pandas reads an empty text as missing, which is a difference.
+            title=listing["title"],
+            description=listing["description"],
+        ),
+    }
+    for what, other in strange.items():
+        assert rnb.compare(listing, other).ok, what
+        assert rnb.compare(other, listing).ok, what
+        assert rnb.compare(listing, other.set_axis(range(7, 137)[::-1])).ok, what
+
+
+def test_ids_that_were_read_as_numbers() -> None:
+    left = pd.DataFrame({"id": ["1234567890123456", "22"], "title": ["a", "b"]})
+    right = pd.DataFrame({"id": [22, 1234567890123456], "title": ["b", "A"]})
+    found = rnb.compare(left, right)
+    assert found.changed[["before", "after"]].to_numpy().tolist() == [["a", "A"]]
+    assert found.added.empty
+    assert found.removed.empty
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("title", None),
+        ("title", ""),
+        ("title", "Motor claims inbox "),
+        ("should_translate", None),
+        ("should_translate", 1),
+        ("sensitive_properties", ("b", "a")),
+        ("sensitive_properties", ()),
+        ("email_transform_version", 7),
+        ("email_transform_version", "2"),
+        ("email_transform_version", 2**53 + 1),
+        ("updated_at", pd.NaT),
+        ("updated_at", "soon"),
+        ("bucket_id", None),
+    ],
+)
+def test_what_differs_by_little_differs(listing: pd.DataFrame, column: str, value: Any) -> None:
+    base = with_cell(listing, "motor-inbox", "sensitive_properties", ("a", "b"))
+    base = with_cell(base, "motor-inbox", "should_translate", value=True)
+    base = with_cell(base, "motor-inbox", "email_transform_version", 2)
+    other = with_cell(base, "motor-inbox", column, value)
+    for left, right, side in ((base, other, "after"), (other, base, "before")):
+        found = rnb.compare(left, right)
+        assert found.changed["field"].tolist() == [column]
+        told = found.changed[side][0]
+        assert is_missing(told) if is_missing(value) else told == value
+
+
+def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
+    left = pd.DataFrame({"id": ["a"], "n": pd.array([2**53 + 1], dtype="Int64")})
+    right = pd.DataFrame({"id": ["a"], "n": [float(2**53)]})
+    assert len(rnb.compare(left, right).changed) == 1
+
+
+def test_renamed_by_id_and_by_name(listing: pd.DataFrame) -> None:
+    other = with_cell(listing, "motor-inbox", "name", "motor-mail")
+    found = rnb.compare(listing, other)
+    assert found.changed.empty
+    assert not found.ok
+    (row,) = found.renamed.to_dict("records")
+    assert (row["name_before"], row["name"], row["owner"]) == (
+        "motor-inbox", "motor-mail", "claims",
+    )  # fmt: skip
+    other = with_cell(listing, "motor-inbox", "id", "0" * 16)
+    found = rnb.compare(listing, other, on=["owner", "name"])
+    (row,) = found.renamed.to_dict("records")
+    assert (row["id"], row["owner"], row["name"]) == ("0" * 16, "claims", "motor-inbox")
+    assert row["id_before"] == listing["id"][at(listing, "motor-inbox")]
+    # Between tenants every id differs, and that is no difference.
+    assert found.ok
+
+
+def test_two_tenants(shared: rnb.Client) -> None:
+    with rnb.sandbox() as copy:
+        for name in ("motor-inbox", "motor-calls"):
+            source = copy.source(f"claims/{name}")
+            copy.delete_source(source)
+            copy.recreate_source(replace(source, title="Other"))
+        found = rnb.compare(shared.sources(), copy.sources(), on=["owner", "name"])
+    assert set(found.changed.loc[found.changed["field"] == "title", "after"]) == {"Other"}
+    assert not {"bucket_id", "created_at", "updated_at"} & set(found.changed["field"])
+    assert len(found.renamed) == 2
+
+
+def test_what_is_ignored_is_as_told(listing: pd.DataFrame) -> None:
+    other = with_cell(with_cell(listing, "test", "title", "x"), "test", "description", "y")
+    assert rnb.compare(listing, other, ignore=["title", "description"]).ok
+    assert rnb.compare(listing, other, ignore=["title"]).changed["field"].tolist() == [
+        "description"
+    ]
+
+
+def test_columns_of_one_side_are_said(listing: pd.DataFrame) -> None:
+    found = rnb.compare(listing.assign(team="a"), listing.drop(columns="title"))
+    assert found.ok
+    assert (found.only_before, found.only_after) == (("title", "team"), ())
+    assert "only the first has it: title, team" in repr(found)
+    assert "title, team" in found._repr_html_()
+
+
+# What is refused
+
+
+def test_keys_that_are_there_twice_are_named(listing: pd.DataFrame) -> None:
+    twice = pd.concat([listing, listing.iloc[[3]]])
+    for side, frames in (("before", (twice, listing)), ("after", (listing, twice))):
+        with pytest.raises(rnb.InvalidInput, match=f"{side} has several rows") as caught:
+            rnb.compare(*frames)
+        assert listing["id"][3] in str(caught.value)
+        with pytest.raises(rnb.InvalidInput, match=f"claims/{listing['name'][3]}"):
+            rnb.compare(*frames, on=["owner", "name"])
+
+
+def test_keys_that_are_missing_are_named(listing: pd.DataFrame) -> None:
+    broken = with_cell(listing, "motor-inbox", "id", None)
+    with pytest.raises(rnb.InvalidInput, match=r"after has no id in 1 row"):
+        rnb.compare(listing, broken)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "on", "said"),
+    [
+        ([1], None, "id", "before is a DataFrame"),
+        (None, "a.csv", "id", "after is a DataFrame"),
+        (None, None, "di", "no column 'di'"),
+        (None, None, ["owner", "nam"], "did you mean name"),
+        (None, None, [], "at least one column"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    listing: pd.DataFrame, left: Any, right: Any, on: Any, said: str
+) -> None:
+    with pytest.raises(rnb.InvalidInput, match=said):
+        rnb.compare(listing if left is None else left, listing if right is None else right, on)
+
+
+def test_a_column_that_is_there_twice_is_refused(listing: pd.DataFrame) -> None:
+    twice = listing.set_axis(["id", *listing.columns[1:-1], "title"], axis=1)
+    with pytest.raises(rnb.InvalidInput, match="'title' twice"):
+        rnb.compare(listing, twice)
+
+
+# How it is shown
+
+
+def test_it_is_text_on_a_terminal_and_in_html(listing: pd.DataFrame) -> None:
+    evil = "\x1b[2J\u202e<img src=x onerror=alert(1)>"
+    other = with_cell(listing, "motor-inbox", "title", evil)
+    other = with_cell(other, "glass-inbox", "name", evil)
+    other = pd.concat([other, other.tail(1).assign(id="0" * 16, name="n", title=evil)])
+    found = rnb.compare(listing, other)
+    for shown in (repr(found), found._repr_html_()):
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        assert "motor-inbox" in shown
+        assert "1 added, 0 removed, 1 changed, 1 renamed" in shown
+    assert "<img" not in found._repr_html_()
+    assert "(missing)" in repr(rnb.compare(listing, with_cell(listing, "test", "title", None)))
+
+
+def test_much_is_shown_in_part(listing: pd.DataFrame) -> None:
+    found = rnb.compare(listing, listing.assign(title="x"))
+    assert len(found.changed) == 130
+    assert "... and 80 more" in repr(found)
+    assert "... and 80 more" in found._repr_html_()
+    assert "... and 80 more" in repr(rnb.compare(listing.head(0), listing))
+
+
+def test_it_goes_to_a_file(listing: pd.DataFrame, tmp_path: Path) -> None:
+    other = with_cell(listing, "motor-inbox", "title", "=1+1")
+    other = with_cell(other, "glass-inbox", "name", "glass-mail").drop(index=at(listing, "test"))
+    other = pd.concat([other, listing.tail(1).assign(id="0" * 16, name="n")])
+    found = rnb.compare(listing, other)
+    path = found.to_csv(tmp_path / "diff.csv")
+    read = rnb.read_csv(path)
+    pd.testing.assert_frame_equal(read, found.frame())
+    assert read["what"].tolist() == ["changed", "renamed", "added", "removed"]
+    assert read["after"][:2].tolist() == ["=1+1", "claims/glass-mail"]
+    assert read["before"][:2].tolist() == ["Motor claims inbox", "claims/glass-inbox"]
+    with pytest.raises(rnb.FileProblem, match="exists"):
+        found.to_csv(path)
+
+
+# Against a loop
+
+CELLS = st.sampled_from([None, "", "a", "b", "\N{AIRPLANE}"])
+FLAGS = st.sampled_from([None, True, False])
+WHOLES = st.sampled_from([None, 0, 1, 2**60])
+TUPLES = st.sampled_from([(), ("a",), ("a", "b")])
+ROW = st.fixed_dictionaries(
+    {
+        "owner": st.sampled_from(["p", "q"]),
+        "name": st.sampled_from("abc"),
+        "title": CELLS,
+        "should_translate": FLAGS,
+        "email_transform_version": WHOLES,
+        "sensitive_properties": TUPLES,
+    }
+)
+LISTINGS = st.dictionaries(st.sampled_from("123456"), ROW, max_size=6)
+
+
+def as_frame(rows: dict[str, dict[str, Any]], *, objects: bool) -> pd.DataFrame:
+    names = [
+        "id",
+        "owner",
+        "name",
+        "title",
+        "should_translate",
+        "email_transform_version",
+        "sensitive_properties",
+    ]
+    df = pd.DataFrame([{"id": key, **row} for key, row in rows.items()], columns=names)
+    if objects:
+        return df.astype(object)
+    return df.astype(
+        {
+            "id": "str",
+            "owner": "str",
+            "name": "str",
+            "title": "str",
+            "should_translate": "boolean",
+            "email_transform_version": "Int64",
+        }
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(LISTINGS, LISTINGS, st.tuples(st.booleans(), st.booleans()))
+def test_it_agrees_with_a_loop(
+    left: dict[str, dict[str, Any]], right: dict[str, dict[str, Any]], objects: tuple[bool, bool]
+) -> None:
+    found = rnb.compare(as_frame(left, objects=objects[0]), as_frame(right, objects=objects[1]))
+    assert found.added["id"].tolist() == [key for key in right if key not in left]
+    assert found.removed["id"].tolist() == [key for key in left if key not in right]
+    fields = ["title", "should_translate", "email_transform_version", "sensitive_properties"]
+    both = [key for key in right if key in left]
+    expected = [
+        (key, right[key]["owner"], right[key]["name"], f, left[key][f], right[key][f])
+        for key in both
+        for f in fields
+        if left[key][f] != right[key][f]
+    ]
+    assert list(found.changed.itertuples(index=False, name=None)) == expected
+    renamed = [
+        key
+        for key in both
+        if any(left[key][part] != right[key][part] for part in ("owner", "name"))
+    ]
+    assert found.renamed["id"].tolist() == renamed
