@@ -12,7 +12,7 @@ from typing import Any
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import Field, Operation, fields_of
 from reinfer_nb.models import Source
-from reinfer_nb.text import listed, nearest, shown
+from reinfer_nb.text import hint, listed, shown
 
 # The rule of the sibling resource bucket, taken for sources and projects too.
 NAME_RULE = "1 to 256 of the characters A-Z, a-z, 0-9, _ and -"
@@ -131,9 +131,7 @@ def _held_against(
     for name, value in given.items():
         field = table.get(name)
         if field is None:
-            guess = nearest(name, writable)
-            hint = f"did you mean {guess}?" if guess else f"there are {listed(writable, 20)}."
-            problems.append(f"{shown(name)} is no field of a {noun}; {hint}")
+            problems.append(f"{shown(name)} is no field of a {noun}; {hint(name, writable)}")
         elif not field.may(operation):
             problems.append(f"{name} cannot be given in {operation}: {_why_not(field, noun)}")
         else:

@@ -20,7 +20,7 @@ import pandas as pd
 from reinfer_nb import _equality, markup
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
-from reinfer_nb.text import counted, listed, nearest, shown, visible
+from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.value_types import is_missing
 
 _IDENTITY = ("id", "owner", "name")
@@ -77,16 +77,17 @@ def compare(
     if ignore is None:
         ignore = () if keys == ["id"] else _OF_A_TENANT
     skipped = {*keys, *_IDENTITY, *ignore}
-    shared = [name for name in after.columns if name in set(before.columns)]
+    shared = [name for name in after.columns if name in before.columns]
+    fields = [name for name in shared if name not in skipped]
     pairs = _Pairs(before, after, both_before, both_after)
     return Comparison(
         on=tuple(keys),
-        fields=tuple(name for name in shared if name not in skipped),
-        only_before=tuple(name for name in before.columns if name not in set(after.columns)),
-        only_after=tuple(name for name in after.columns if name not in set(before.columns)),
+        fields=tuple(fields),
+        only_before=tuple(name for name in before.columns if name not in after.columns),
+        only_after=tuple(name for name in after.columns if name not in before.columns),
         added=after.iloc[np.flatnonzero(matched < 0)].reset_index(drop=True),
         removed=before.iloc[np.flatnonzero(gone)].reset_index(drop=True),
-        changed=pairs.changed([name for name in shared if name not in skipped], keys),
+        changed=pairs.changed(fields, keys),
         renamed=pairs.renamed([name for name in _IDENTITY if name in shared], keys),
         rows=(len(before), len(after)),
     )
@@ -133,14 +134,9 @@ class Comparison:
         Projects in which nothing differs are left out. A source that changed in several fields
         counts once.
         """
-        touched = self.changed.drop_duplicates(["id", "owner", "name"])
-        counts = {
-            "added": self.added, "removed": self.removed, "changed": touched,
-            "renamed": self.renamed,
-        }  # fmt: skip
         columns = {
-            name: df["owner"].value_counts() if "owner" in df else pd.Series(dtype="int64")
-            for name, df in counts.items()
+            what: df["owner"].value_counts() if "owner" in df else pd.Series(dtype="int64")
+            for what, df in self._sources().items()
         }
         table = pd.DataFrame(columns).fillna(0).astype("int64").sort_index()
         return table.rename_axis("owner").reset_index()
@@ -189,11 +185,7 @@ class Comparison:
         return told
 
     def _said(self) -> str:
-        counts = {
-            "added": self.added, "removed": self.removed,
-            "changed": self.changed.drop_duplicates(self._naming()), "renamed": self.renamed,
-        }  # fmt: skip
-        said = ", ".join(f"{len(df):,} {what}" for what, df in counts.items())
+        said = ", ".join(f"{len(df):,} {what}" for what, df in self._sources().items())
         columns = "".join(
             f" Not compared, since only the {which} has it: {listed(names)}."
             for which, names in (("first", self.only_before), ("second", self.only_after))
@@ -205,8 +197,15 @@ class Comparison:
             f"{' and '.join(self.on)}.{columns}"
         )
 
-    def _naming(self) -> list[str]:
-        return [str(name) for name in self.changed if name not in ("field", "before", "after")]
+    def _sources(self) -> dict[str, pd.DataFrame]:
+        """Return of each kind one row a source."""
+        naming = [name for name in self.changed if name not in ("field", "before", "after")]
+        return {
+            "added": self.added,
+            "removed": self.removed,
+            "changed": self.changed.drop_duplicates(naming),
+            "renamed": self.renamed,
+        }
 
     def _labels(self, df: pd.DataFrame) -> list[str]:
         """Return what the first rows are called: by project and name, or by their keys."""
@@ -340,9 +339,8 @@ def _check(df: object, side: str, keys: Sequence[str]) -> None:
         raise InvalidInput("on names at least one column.")
     for key in keys:
         if key not in df.columns:
-            guess = nearest(str(key), map(str, df.columns))
-            hint = f"did you mean {guess}?" if guess else f"there are {listed(df.columns, 20)}."
-            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by; {hint}")
+            near = hint(str(key), map(str, df.columns))
+            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by; {near}")
 
 
 def _codes(

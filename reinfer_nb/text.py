@@ -52,6 +52,13 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return candidates[close[0]] if close else None
 
 
+def hint(word: object, known: Iterable[str], limit: int = 20) -> str:
+    """Return how a message goes on that a word is not known: with the near one, or with all."""
+    words = list(known)
+    guess = nearest(word, words) if isinstance(word, str) else None
+    return f"did you mean {guess}?" if guess else f"there are {listed(words, limit)}."
+
+
 def counted(number: int, noun: str) -> str:
     """Return a number with its noun, such as "1 source" and "1,200 sources"."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

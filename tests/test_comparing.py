@@ -114,6 +114,7 @@ def test_ids_that_were_read_as_numbers() -> None:
     right = pd.DataFrame({"id": [22, 1234567890123456], "title": ["b", "A"]})
     found = rnb.compare(left, right)
     assert found.changed[["before", "after"]].to_numpy().tolist() == [["a", "A"]]
+    assert found.summary.empty  # there are no projects to count by
     assert found.added.empty
     assert found.removed.empty
 

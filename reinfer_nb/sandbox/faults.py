@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypedDict, TypeGuard, Unpack, get_args
 from reinfer_nb import operations
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.operations import Call
-from reinfer_nb.text import listed, nearest, shown
+from reinfer_nb.text import hint, listed, shown
 
 Kind = Literal["wait", "answer", "drop", "cut", "gzip"]
 Seconds = float | tuple[float, float] | Callable[[random.Random], float]
@@ -87,7 +87,7 @@ class Fault:
                 raise InvalidInput(f"{name} is {rule}, not {shown(value)}.")
         for name in self.on:
             if name not in OPERATIONS:
-                raise InvalidInput(f"{shown(name)} is no operation; {_hint(name, OPERATIONS)}")
+                raise InvalidInput(f"{shown(name)} is no operation; {hint(name, OPERATIONS, 30)}")
 
     @staticmethod
     def operations() -> list[str]:
@@ -191,8 +191,8 @@ def _checked(when: When) -> dict[str, Any]:
     """Return when a fault strikes as fields of it, `on` as a tuple."""
     for name in when:
         if name not in When.__annotations__:
-            hint = _hint(name, When.__annotations__)
-            raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes; {hint}")
+            near = hint(name, When.__annotations__)
+            raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes; {near}")
     if "on" not in when:
         return {**when}
     on: object = when["on"]
@@ -202,11 +202,6 @@ def _checked(when: When) -> dict[str, Any]:
             f"on is one operation or several, not {shown(on)}; leave it out for all."
         )
     return {**when, "on": names}
-
-
-def _hint(name: object, known: Iterable[str]) -> str:
-    guess = nearest(name, known) if isinstance(name, str) else None
-    return f"did you mean {guess}?" if guess else f"there are {listed(known, 30)}."
 
 
 def _is_number(value: object) -> TypeGuard[float]:
