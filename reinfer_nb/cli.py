@@ -19,6 +19,7 @@ from reinfer_nb import errors, frames
 from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.connection import connect
 from reinfer_nb.export import to_csv
+from reinfer_nb.sandbox import LOOPBACK
 from reinfer_nb.text import counted, shown, visible
 
 _SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
@@ -98,7 +99,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Example: reinfer-nb sandbox --port 8008 --database tenant.db",
     )
     sandbox.add_argument(
-        "--host", default="127.0.0.1", help="address to listen on; default: this machine only"
+        "--host", default=LOOPBACK, help="address to listen on; default: this machine only"
     )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
     sandbox.add_argument("--database", type=Path, help="file to keep it in; default: memory")

@@ -228,7 +228,6 @@ class _Listing(Response):
         super().__init__()
         self._pieces = [b'{"sources": ', *sources, b', "status": "ok"}']
         self.headers["content-length"] = str(sum(map(len, self._pieces)))
-        self.headers["content-type"] = "application/json"
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
         """Send it."""

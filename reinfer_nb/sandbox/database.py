@@ -55,7 +55,6 @@ class Database:
         self.fresh = file is None or _is_fresh(file)
         self._file = file
         self._lock = threading.RLock()
-        self._depth = 0
         self._db = _connection(None if self.fresh else file)
 
     def close(self) -> None:
@@ -117,21 +116,21 @@ class Database:
     def writing(self) -> Iterator[None]:
         """Write whole or not at all; what is written inside another one is part of that."""
         with self._lock:
-            if self._depth:
+            if self._is_writing():
                 yield
                 return
             self.write("BEGIN IMMEDIATE")
-            self._depth += 1
             try:
                 yield
                 self.write("COMMIT")
             except BaseException:
                 # A full disk may have rolled it back already.
-                if self._db.in_transaction:
+                if self._is_writing():
                     self._db.execute("ROLLBACK")
                 raise
-            finally:
-                self._depth -= 1
+
+    def _is_writing(self) -> bool:
+        return self._db.in_transaction
 
 
 def _put(file: Path, content: bytes | bytearray) -> None:

@@ -68,7 +68,7 @@ class Directory:
 
     def project(self, name: str) -> dict[str, Any]:
         """Return a project, or raise `Missing`."""
-        return _only(self._db.read("SELECT body FROM projects WHERE name = ?", name))
+        return only(self._db.read("SELECT body FROM projects WHERE name = ?", name))
 
     def create_project(
         self, name: str, settings: Mapping[str, Any], maker: User, members: Iterable[str]
@@ -143,11 +143,11 @@ class Directory:
     def bucket(self, owner: str, name: str) -> dict[str, Any]:
         """Return a bucket by project and name, or raise `Missing`."""
         query = "SELECT body FROM buckets WHERE owner = ? AND name = ?"
-        return _only(self._db.read(query, owner, name))
+        return only(self._db.read(query, owner, name))
 
     def bucket_by_id(self, bucket_id: str) -> dict[str, Any]:
         """Return a bucket by its id, or raise `Missing`."""
-        return _only(self._db.read("SELECT body FROM buckets WHERE id = ?", bucket_id))
+        return only(self._db.read("SELECT body FROM buckets WHERE id = ?", bucket_id))
 
     def create_bucket(self, owner: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Make a bucket, and return it; or raise `Taken`, or `Missing` for its project."""
@@ -290,7 +290,7 @@ _USERS = "SELECT body FROM users ORDER BY name"
 _FED = "SELECT id, body FROM sources WHERE json_extract(body, '$.bucket_id') = ?"
 
 
-def _only(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
+def only(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
     """Return the object in the one row there can be, or raise `Missing`."""
     for (body,) in rows:
         found: dict[str, Any] = json.loads(body)

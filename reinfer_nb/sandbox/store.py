@@ -18,7 +18,7 @@ from reinfer_nb.models import Source
 from reinfer_nb.operations import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
 from reinfer_nb.sandbox import company
 from reinfer_nb.sandbox.database import Database
-from reinfer_nb.sandbox.directory import Directory
+from reinfer_nb.sandbox.directory import Directory, only
 from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
@@ -85,11 +85,11 @@ class Store:
     def source(self, owner: str, name: str) -> dict[str, Any]:
         """Return a source by project and name, or raise `Missing`."""
         query = "SELECT body FROM sources WHERE owner = ? AND name = ?"
-        return self._one(self._db.read(query, owner, name))
+        return only(self._db.read(query, owner, name))
 
     def source_by_id(self, source_id: str) -> dict[str, Any]:
         """Return a source by its id, or raise `Missing`."""
-        return self._one(self._db.read("SELECT body FROM sources WHERE id = ?", source_id))
+        return only(self._db.read("SELECT body FROM sources WHERE id = ?", source_id))
 
     def comments(self, owner: str, name: str) -> int:
         """Return the number of comments of a source, or raise `Missing`."""
@@ -98,13 +98,6 @@ class Store:
         if not rows:
             raise Missing
         return int(rows[0][0])
-
-    @staticmethod
-    def _one(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-        for (body,) in rows:
-            source: dict[str, Any] = json.loads(body)
-            return source
-        raise Missing
 
     # Writing
 
@@ -211,7 +204,8 @@ def _company() -> _Content:
 def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
     """Return the projects and buckets that rows of a listing name, and the rows as sources."""
     moment = now()
-    sources = [_completed(row, moment) for row in rows]
+    defaults = _defaults() | {"created_at": moment, "updated_at": moment}
+    sources = [_completed(row, defaults) for row in rows]
     projects = {source["owner"]: source for source, _ in sources}
     fed = {source["bucket_id"]: source for source, _ in sources if "bucket_id" in source}
     made = [
@@ -227,13 +221,13 @@ def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
     return made, buckets, sources
 
 
-def _completed(row: Mapping[str, Any], now: str) -> tuple[dict[str, Any], int]:
+def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Return a row of a listing as a source that has all a source has, and its comments."""
     if not isinstance(row.get("owner"), str) or not isinstance(row.get("name"), str):
         raise Refused(f"a row has no owner or no name: {shown(dict(row))}")
     given = {name: value for name, value in row.items() if value is not None}
-    source = _defaults() | {"id": secrets.token_hex(8), "created_at": now, "updated_at": now}
-    source |= {"last_modified": given.get("updated_at", now)} | given
+    source = {**defaults, "id": secrets.token_hex(8), **given}
+    source.setdefault("last_modified", source["updated_at"])
     comments = source.pop("num_comments", 0)
     if isinstance(comments, float) and comments.is_integer():
         comments = int(comments)
