@@ -30,12 +30,23 @@ def unequal(left: pd.Series, right: pd.Series) -> Flags:
         found = ways(left, right)
         if found is not None:
             return found
-    pairs = zip(left.array, right.array, strict=True)
-    return np.fromiter((not same(a, b) for a, b in pairs), dtype=bool, count=len(left))
+    return _one_by_one(left.tolist(), right.tolist())
+
+
+def _one_by_one(left: list[Any], right: list[Any]) -> Flags:
+    # A listing holds each distinct tuple once, so that few pairs are to be looked at.
+    pairs = list(zip(map(id, left), map(id, right), strict=True))
+    differ = {
+        pair: not same(*cells)
+        for pair, cells in dict(zip(pairs, zip(left, right, strict=True), strict=True)).items()
+    }
+    return np.fromiter(map(differ.__getitem__, pairs), dtype=np.bool_, count=len(pairs))
 
 
 def same(left: Any, right: Any) -> bool:
     """Whether two cells are equal, as `unequal` has it."""
+    if type(left) is type(right) is tuple and all(type(item) is str for item in left):
+        return bool(left == right)
     if is_missing(left) or is_missing(right):
         return is_missing(left) and is_missing(right)
     return bool(_comparable(left) == _comparable(right))

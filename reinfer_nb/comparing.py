@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from reinfer_nb import _equality, markup
 from reinfer_nb.errors import InvalidInput
@@ -347,16 +348,28 @@ def _codes(
     before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]
 ) -> tuple[_Positions, _Positions]:
     """Return a number for each row of both frames, the same where all keys are the same."""
-    numbers = np.zeros(len(before) + len(after), dtype=np.int64)
-    for key in keys:
-        columns = [_key_texts(df[key], side) for side, df in (("before", before), ("after", after))]
-        codes, _ = pd.factorize(pd.concat(columns, ignore_index=True))
+    numbers, *others = (
+        _numbered(
+            pa.chunked_array([_key_texts(before[key], "before"), _key_texts(after[key], "after")])
+        )
+        for key in keys
+    )
+    for codes in others:
         # Numbered anew after each key, so that no product overflows.
-        numbers, _ = pd.factorize(numbers * (codes.max(initial=0) + 1) + codes)
+        numbers = _numbered(pa.array(numbers * (codes.max(initial=0) + 1) + codes))
     return numbers[: len(before)], numbers[len(before) :]
 
 
-def _key_texts(column: pd.Series, side: str) -> pd.Series:
+def _numbered(values: Any) -> _Positions:
+    """Return a number for each value of an Arrow array, from 0 in the order of appearance."""
+    encoded = values.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    return np.asarray(encoded.indices, dtype=np.int64)
+
+
+def _key_texts(column: pd.Series, side: str) -> Any:
+    """Return a column as Arrow texts."""
     missing = np.flatnonzero(column.isna())
     if len(missing):
         raise InvalidInput(
@@ -364,11 +377,12 @@ def _key_texts(column: pd.Series, side: str) -> pd.Series:
             f"({listed(missing, 5)}), and rows are matched by it. Leave those rows out."
         )
     # A file read without dtypes has numbers where ids are digits alone.
-    return column.astype("str")
+    texts = pa.array(column.astype("str"), pa.large_string())
+    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
 def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], numbers: _Positions) -> None:
-    twice = pd.Series(numbers).duplicated(keep=False).to_numpy()
+    twice = np.bincount(numbers)[numbers] > 1
     if twice.any():
         rows = df.loc[:, list(keys)].iloc[np.flatnonzero(twice)].drop_duplicates()
         told = ("/".join(map(str, row)) for row in rows.itertuples(index=False))

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from random import Random
 from typing import Any
 
 import comm
@@ -24,7 +23,7 @@ from comm.base_comm import BaseComm
 
 import reinfer_nb as rnb
 from reinfer_nb import frames
-from tests.benchmarks.listing import _row
+from tests.benchmarks.listing import rows_of
 
 _ROUNDS = 9
 _TYPED = ("number 99", "source", "zzz", "e", "data team project-7")
@@ -57,8 +56,9 @@ def _took(work: Callable[[], object]) -> float:
 def main(count: int) -> None:
     """Print the bytes and the ratios for `count` sources in 5,000 projects."""
     comm.create_comm = Counted
-    dice = Random(1)
-    rows = [_row(number, dice) | {"owner": f"project-{number % 5000}"} for number in range(count)]
+    rows = [
+        row | {"owner": f"project-{number % 5000}"} for number, row in enumerate(rows_of(count))
+    ]
     listing = frames.from_elements(rows)
     with rnb.sandbox(listing) as client:
         df = client.sources()

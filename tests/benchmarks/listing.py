@@ -40,6 +40,17 @@ def by_toolkit(body: bytes) -> pd.DataFrame:
     return df
 
 
+def rows_of(count: int) -> list[dict[str, Any]]:
+    """Return sources as an answer has them, the same for each `count`."""
+    dice = Random(1)
+    return [_row(number, dice) for number in range(count)]
+
+
+def listing_of(count: int) -> pd.DataFrame:
+    """Return a listing as a client makes it of an answer."""
+    return by_toolkit(json.dumps({"sources": rows_of(count), "status": "ok"}).encode())
+
+
 def _row(number: int, dice: Random) -> dict[str, Any]:
     begin = datetime(2018, 1, 1, tzinfo=UTC)
     made = begin + timedelta(microseconds=dice.randrange(8 * 365 * 86_400 * 10**6))
@@ -82,8 +93,7 @@ def _took(way: Callable[[bytes], pd.DataFrame], body: bytes) -> float:
 
 def main(count: int) -> None:
     """Print the ratios for `count` sources."""
-    dice = Random(1)
-    rows = [_row(number, dice) for number in range(count)]
+    rows = rows_of(count)
     shapes: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "all fields": dict,
         "fields of the reference page": _reference,

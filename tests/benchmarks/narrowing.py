@@ -9,19 +9,16 @@ order and counts them for every choice of every facet. The two take turns.
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from random import Random
 
 import pandas as pd
 
-from reinfer_nb import frames
 from reinfer_nb.narrowing import Narrowing
-from tests.benchmarks.listing import _row
+from tests.benchmarks.listing import listing_of
 
 _ROUNDS = 31
 _QUERIES = {
@@ -60,10 +57,7 @@ def _made(df: pd.DataFrame) -> float:
 
 def main(count: int) -> None:
     """Print the ratios for `count` sources."""
-    dice = Random(1)
-    content = {"sources": [_row(number, dice) for number in range(count)]}
-    _, df = frames.from_listing(json.dumps(content).encode())
-    assert df is not None
+    df = listing_of(count)
     made = statistics.median(_made(df) for _ in range(7))
     print(f"{count:,} sources, made ready once: {made * 1e3:.0f} ms")
     narrowing = Narrowing(df)

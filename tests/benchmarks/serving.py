@@ -13,7 +13,6 @@ connections, and each is on the disk before it is answered.
 from __future__ import annotations
 
 import gc
-import json
 import statistics
 import subprocess
 import sys
@@ -24,11 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from random import Random
 
 import reinfer_nb as rnb
 from reinfer_nb import frames, operations
-from tests.benchmarks.listing import _row, _took, by_toolkit
+from tests.benchmarks.listing import listing_of, _took, by_toolkit
 
 _ROUNDS = 7
 _CREATES = 1000
@@ -50,10 +48,7 @@ def serving(*arguments: str) -> Iterator[tuple[str, str]]:
 
 def listing(count: int, folder: Path) -> None:
     """Print what serving a listing takes, beside what making a frame of it takes."""
-    dice = Random(1)
-    content = {"sources": [_row(number, dice) for number in range(count)]}
-    _, df = frames.from_listing(json.dumps(content).encode())
-    assert df is not None
+    df = listing_of(count)
     file = rnb.to_csv(df, folder / "sources.csv")
     with serving("--data", str(file)) as (endpoint, token):
         client = rnb.connect(endpoint=endpoint, token=token)
