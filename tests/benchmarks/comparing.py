@@ -15,7 +15,6 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pandas as pd

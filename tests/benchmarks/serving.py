@@ -23,10 +23,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from random import Random
 
 import reinfer_nb as rnb
-from reinfer_nb import frames, operations
-from tests.benchmarks.listing import listing_of, _took, by_toolkit
+from reinfer_nb import operations
+from tests.benchmarks.listing import _took, by_toolkit, listing_of
 
 _ROUNDS = 7
 _CREATES = 1000
@@ -48,7 +49,7 @@ def serving(*arguments: str) -> Iterator[tuple[str, str]]:
 
 def listing(count: int, folder: Path) -> None:
     """Print what serving a listing takes, beside what making a frame of it takes."""
-    df = listing_of(count)
+    dice, df = Random(1), listing_of(count)
     file = rnb.to_csv(df, folder / "sources.csv")
     with serving("--data", str(file)) as (endpoint, token):
         client = rnb.connect(endpoint=endpoint, token=token)
