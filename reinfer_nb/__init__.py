@@ -39,13 +39,16 @@ from reinfer_nb.models import Bucket, Project, Source, User
 from reinfer_nb.sandbox import Fault, Sandbox, sandbox
 
 if TYPE_CHECKING:
+    from reinfer_nb.auditing import AuditReport, audit
     from reinfer_nb.comparing import Comparison, compare
     from reinfer_nb.export import read_csv, to_csv
     from reinfer_nb.restoring import restore
+    from reinfer_nb.rules import audit_rule, audit_rules
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
     "AnswerError",
+    "AuditReport",
     "AuthenticationError",
     "Bucket",
     "Client",
@@ -72,6 +75,9 @@ __all__ = [
     "UnreadableWarning",
     "User",
     "ValidationFailed",
+    "audit",
+    "audit_rule",
+    "audit_rules",
     "compare",
     "connect",
     "contexts",
@@ -89,7 +95,11 @@ __all__ = [
 
 # Imported when first used.
 _LATER = {
+    "AuditReport": "reinfer_nb.auditing",
     "Comparison": "reinfer_nb.comparing",
+    "audit": "reinfer_nb.auditing",
+    "audit_rule": "reinfer_nb.rules",
+    "audit_rules": "reinfer_nb.rules",
     "compare": "reinfer_nb.comparing",
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",

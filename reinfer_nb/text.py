@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 # What can move the cursor, recolour a terminal, hide or reorder what is written: controls,
 # bidirectional marks and overrides, zero-width characters, line separators, lone surrogates.
-_INVISIBLE = re.compile(
+INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u115f\u1160\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
     "\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
@@ -28,7 +28,7 @@ def visible(text: str, limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    return _INVISIBLE.sub(_escape, text)
+    return INVISIBLE.sub(_escape, text)
 
 
 def _escape(match: re.Match[str]) -> str:

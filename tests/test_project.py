@@ -36,6 +36,9 @@ LAYERS = [
     {"identity", "restoring", "counting", "client", "connection"},
     {"_equality"},
     {"_csv_cells", "_csv_reader", "export", "comparing", "searching", "narrowing", "guarded"},
+    {"_scripts", "_lookalikes", "rules"},
+    {"_rules_texts", "_rules_siblings", "_rules_settings"},
+    {"auditing"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},
     {"sandbox.company", "sandbox.database", "sandbox.served"},
     {
