@@ -39,9 +39,11 @@ from reinfer_nb.models import Bucket, Project, Source, User
 from reinfer_nb.sandbox import Fault, Sandbox, sandbox
 
 if TYPE_CHECKING:
+    from reinfer_nb import charts
     from reinfer_nb.auditing import AuditReport, audit
     from reinfer_nb.comparing import Comparison, compare
     from reinfer_nb.export import read_csv, to_csv
+    from reinfer_nb.history import History
     from reinfer_nb.restoring import restore
     from reinfer_nb.rules import audit_rule, audit_rules
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
@@ -58,6 +60,7 @@ __all__ = [
     "ConnectionFailed",
     "Fault",
     "FileProblem",
+    "History",
     "InsecureWarning",
     "InvalidInput",
     "Moved",
@@ -78,6 +81,7 @@ __all__ = [
     "audit",
     "audit_rule",
     "audit_rules",
+    "charts",
     "compare",
     "connect",
     "contexts",
@@ -97,6 +101,7 @@ __all__ = [
 _LATER = {
     "AuditReport": "reinfer_nb.auditing",
     "Comparison": "reinfer_nb.comparing",
+    "History": "reinfer_nb.history",
     "audit": "reinfer_nb.auditing",
     "audit_rule": "reinfer_nb.rules",
     "audit_rules": "reinfer_nb.rules",
@@ -117,6 +122,8 @@ def __getattr__(name: str) -> Any:
         return metadata.version("reinfer_nb")
     if name in _LATER:
         return globals().setdefault(name, getattr(import_module(_LATER[name]), name))
+    if name == "charts":
+        return import_module("reinfer_nb.charts")
     raise AttributeError(f"module 'reinfer_nb' has no attribute {name!r}")
 
 

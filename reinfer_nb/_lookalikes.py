@@ -1,12 +1,14 @@
 """Names that can be taken for one another: found among very many without comparing each pair.
 
 Two names are alike when they are the same but for case, hyphens, underscores and digits that look
-like letters; or when one letter in a longer word is put in, left out or another.
+like letters; or, case and the kind of hyphen aside, when one letter from a to z in a longer word is
+put in, left out or another.
 """
 
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,46 +27,64 @@ _BY_OWNER, _BY_LENGTH, _BY_PLACE = 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E
 
 
 def pairs(owners: _Rows, names: pa.Array, letters: int) -> Iterator[tuple[int, int]]:
-    """Yield rows whose names, in one project, are alike; each row beside its next of kin.
+    """Yield rows whose names, in one project, are alike; each that has kin in one pair at least.
 
-    Names that differ in a number are a series, and not alike.
+    Names that differ in a number are a series, and not alike; a name that is there twice is not
+    alike to itself.
 
     Args:
         owners: A number for the project of each row.
         names: The names, an Arrow array of texts without missing ones.
-        letters: How long a word is at least in which one letter counts as a slip: of codes such
-            as "uk" and "us" each letter tells.
+        letters: How long a word, of letters alone, is at least in which one letter counts as a
+            slip: of codes such as "uk" and "us" each letter tells.
     """
+    keys = _keys(owners, names)
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    if len(first) == len(keys):
+        yield from sorted(_pairs(owners, names, letters))
+        return
+    rows: defaultdict[int, list[int]] = defaultdict(list)
+    for row, name in enumerate(which.tolist()):
+        rows[name].append(row)
+    found = set()
+    for left, right in _pairs(owners[first], names.take(pa.array(first)), letters):
+        for one, other in ((left, right), (right, left)):
+            kin = int(first[other])
+            found |= {(min(row, kin), max(row, kin)) for row in rows[one]}
+    yield from sorted(found)
+
+
+def _pairs(owners: _Rows, names: pa.Array, letters: int) -> set[tuple[int, int]]:
+    """Return what `pairs` yields, of names of which each is there once."""
     lowered = compute.utf8_lower(names)
     bare = compute.replace_substring_regex(lowered, "[-_]+", "")
     for digit, letter in _DIGITS:
         bare = compute.replace_substring(bare, digit, letter)
     found = set(_same(owners, bare))
     spelled = compute.replace_substring(lowered, "_", "-")
-    found |= {pair for pair in _near(owners, spelled) if _is_slip(spelled, pair, letters)}
-    texts = names
-    for left, right in sorted(found):
-        if not texts[left].equals(texts[right]):
-            yield left, right
+    return found | {pair for pair in _near(owners, spelled) if _is_slip(spelled, pair, letters)}
 
 
-def _same(owners: _Rows, keys: pa.Array) -> Iterator[tuple[int, int]]:
-    codes = np.asarray(keys.dictionary_encode().indices, dtype=np.int64)
-    yield from _neighbours(codes * (owners.max(initial=0) + 1) + owners, np.arange(len(codes)))
+def _keys(owners: _Rows, texts: pa.Array) -> _Rows:
+    """Return numbers that are the same where text and project are."""
+    codes: _Rows = np.asarray(texts.dictionary_encode().indices, dtype=np.int64)
+    return codes * int(owners.max(initial=0) + 1) + owners
+
+
+def _same(owners: _Rows, texts: pa.Array) -> Iterator[tuple[int, int]]:
+    yield from _neighbours(_keys(owners, texts), np.arange(len(owners)))
 
 
 def _near(owners: _Rows, spelled: pa.Array) -> Iterator[tuple[int, int]]:
     """Yield pairs that may differ in one letter; none that does is left out.
 
-    A name with one character struck out has a number, made of the characters' numbers and their
-    places. Two names of one length differ in one place when they have the same number for it; of
-    two lengths, when the longer one without a character has the shorter one's number.
+    A name with one letter struck out has a number, made of its bytes and their places. Two names of
+    one length differ in one place when they have the same number for it; of two lengths, when the
+    longer one without a letter has the shorter one's number.
     """
-    ascii_only = np.asarray(compute.string_is_ascii(spelled), dtype=np.bool_)
-    rows = np.flatnonzero(ascii_only)
-    texts = spelled.filter(pa.array(ascii_only))
-    sizes = np.asarray(compute.binary_length(texts), dtype=np.int64)
-    rows, texts, sizes = rows[sizes > 0], texts.filter(pa.array(sizes > 0)), sizes[sizes > 0]
+    sizes = np.asarray(compute.binary_length(spelled), dtype=np.int64)
+    rows = np.flatnonzero(sizes)
+    texts, sizes = spelled.filter(pa.array(sizes > 0)), sizes[rows]
     if not len(rows):
         return
     flat = "".join(texts.to_pylist()).encode()
@@ -84,7 +104,7 @@ def _near(owners: _Rows, spelled: pa.Array) -> Iterator[tuple[int, int]]:
     struck = ahead + (whole[name] - ahead - terms) * np.uint64(pow(_BASE, -1, 2**64))
     kin = owners[rows].astype(np.uint64) * np.uint64(_BY_OWNER)
     kin_by_size = kin + sizes.astype(np.uint64) * np.uint64(_BY_LENGTH)
-    letter = (chars < ord("0")) | (chars > ord("9"))
+    letter = (chars >= ord("a")) & (chars <= ord("z"))
     struck, name, place = struck[letter], name[letter], place[letter]
     # Another letter.
     keys = (

@@ -63,14 +63,14 @@ def impossible_times(df: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
         if len(ahead):
             told = [f"Its {column}, {_day(when)}, is in the future." for when in df[column][ahead]]
             parts.append(findings(ahead, told, "Find out whose clock was wrong."))
-        early = df.index[df[column] < df["created_at"]]
+        early = df.index[df["created_at"] - df[column] > _SLACK]
         if len(early):
             told = [
                 f"Its {column}, {_day(when)}, is before its created_at, {_day(created)}."
                 for when, created in zip(df[column][early], df["created_at"][early], strict=True)
             ]
             parts.append(findings(early, told, "Find out whose clock was wrong."))
-    return pd.concat(parts) if parts else findings([], [])
+    return pd.concat(parts).sort_index(kind="stable") if parts else findings([], [])
 
 
 def _day(moment: pd.Timestamp) -> str:
@@ -101,7 +101,7 @@ def missing_translation(df: pd.DataFrame) -> pd.DataFrame:
     Models then read a mixture of languages. Switching it on sends texts to the translation from
     then on, so it is not done without a look.
     """
-    rows = df.index[(df["language"] == "xlm") & ~df["should_translate"].fillna(value=False)]
+    rows = df.index[(df["language"] == "xlm") & ~df["should_translate"].fillna(value=True)]
     return findings(
         rows,
         "It is not translated, and its language is multilingual.",
@@ -127,12 +127,13 @@ def unknown_kind(df: pd.DataFrame) -> pd.DataFrame:
         "": "Its kind is missing.",
         "unknown": 'Its kind is "unknown", and nothing else tells what its comments are.',
     }
+    codes, found = pd.factorize(kinds[rows])
+    told = [
+        messages.get(kind) or f"Its kind is {shown(kind)}, which is not known." for kind in found
+    ]
     return findings(
         rows,
-        [
-            messages.get(kind) or f"Its kind is {shown(kind)}, which is not known."
-            for kind in kinds[rows]
-        ],
+        pd.Series(told, dtype="str").take(codes),
         f"Say which it is: kind is one of {listed(kind for kind in KINDS if kind != 'unknown')}.",
     )
 
@@ -144,5 +145,6 @@ def no_comments(df: pd.DataFrame) -> pd.DataFrame:
     It was made and never filled, or filled under another name. Runs where comments were counted
     (`Client.statistics`).
     """
-    rows = df.index[df["num_comments"].eq(0).fillna(value=False)]
+    counts = pd.to_numeric(df["num_comments"], errors="coerce")
+    rows = df.index[counts.eq(0).fillna(value=False)]
     return findings(rows, "It has no comments.", "If nothing is to come, it may go.")

@@ -84,7 +84,7 @@ def odd_sensitive_properties(
     for owner, items in counts:
         others = sizes[owner] - 1
         if others >= siblings:
-            usual = sorted(p for p, count in hiding[owner].items() if count >= share * others)
+            usual = sorted(p for p, count in hiding[owner].items() if count / others >= share)
             lacking[owner, items] = tuple(p for p in usual if p not in items)
     rows: list[int] = []
     messages: list[str] = []
@@ -107,8 +107,8 @@ def transform_drift(df: pd.DataFrame) -> pd.DataFrame:
     """An email transform, or a version of it, unlike the project's usual one.
 
     Emails that are cleaned in two ways give two kinds of comments, and a model trained on one
-    does worse on the other. Meant are tags other than the most common one, and versions below
-    the highest of the same tag.
+    does worse on the other. Meant are tags other than the most common one, of several as common
+    the first by name, and versions below the highest of the same tag.
     """
     told = df[df["owner"].notna() & df["email_transform_tag"].notna()]
     tags = told.groupby(["owner", "email_transform_tag"], sort=True).size()
@@ -121,26 +121,25 @@ def transform_drift(df: pd.DataFrame) -> pd.DataFrame:
     groups = [told.loc[versions.index, name] for name in ("owner", "email_transform_tag")]
     highest = versions.groupby(groups, sort=False).transform("max")
     old = versions.index[versions < highest]
-    return pd.concat(
-        [
-            findings(
-                other,
-                [
-                    f"Its email transform is {shown(tag)}, the usual one of its project "
-                    f"{shown(common)}."
-                    for tag, common in zip(
-                        told.loc[other, "email_transform_tag"], usual[other], strict=True
-                    )
-                ],
-                "Emails cleaned in one way can be compared; choose one tag for the project.",
-            ),
-            findings(
-                old,
-                [
-                    f"Its email transform is version {own:,}, a sibling's {newest:,}."
-                    for own, newest in zip(versions[old], highest[old], strict=True)
-                ],
-                "Move to the newest version together, and look at some emails before.",
-            ),
-        ]
-    )
+    tables = [
+        findings(
+            other,
+            [
+                f"Its email transform is {shown(tag)}, the usual one of its project "
+                f"{shown(common)}."
+                for tag, common in zip(
+                    told.loc[other, "email_transform_tag"], usual[other], strict=True
+                )
+            ],
+            "Emails cleaned in one way can be compared; choose one tag for the project.",
+        ),
+        findings(
+            old,
+            [
+                f"Its email transform is version {own:,}, a sibling's {newest:,}."
+                for own, newest in zip(versions[old], highest[old], strict=True)
+            ],
+            "Move to the newest version together, and look at some emails before.",
+        ),
+    ]
+    return pd.concat(tables).sort_index(kind="stable")

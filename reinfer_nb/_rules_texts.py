@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb import _lookalikes, _scripts
@@ -15,8 +16,6 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.rules import findings, toolkit_rule
 from reinfer_nb.searching import folded, texts_of
 from reinfer_nb.text import listed, shown, visible
-
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])|[-_]+")
 
 
 @toolkit_rule("warning", "owner", "name", "title")
@@ -27,25 +26,57 @@ def missing_title(df: pd.DataFrame) -> pd.DataFrame:
     suggestion is made of the name, and safe where no other source of the project has that title.
     """
     titles = _folded(df["title"])
-    empty = df.index[titles == ""]
+    lacking = np.asarray(compute.equal(titles, ""), dtype=np.bool_)
+    empty = df.index[lacking]
     if empty.empty:
         return findings([], [])
-    names = df.loc[empty, "name"].map(_title_of, na_action="ignore").fillna("")
-    keys = list(zip(df.loc[empty, "owner"], _folded(names), strict=True))
-    taken = set(zip(df["owner"].tolist(), titles.tolist(), strict=True))
-    often = pd.Series(keys, index=empty, dtype=object).duplicated(keep=False)
-    free = [
-        title if title and not twice and key not in taken else None
-        for title, key, twice in zip(names, keys, often, strict=True)
+    owners = texts_of(df["owner"].fillna(""))
+    made = _titles_of(texts_of(df["name"].fillna("")[empty]))
+    keys = _joined(owners.filter(pa.array(lacking)), "\n", folded(made))
+    taken = compute.is_in(keys, value_set=_joined(owners, "\n", titles))
+    often = keys.to_pandas().duplicated(keep=False).to_numpy()
+    free = ~(np.asarray(taken, dtype=np.bool_) | often) & np.asarray(compute.not_equal(made, ""))
+    told = _joined("title = ", "", _all_shown(made))
+    return findings(
+        empty,
+        "It has no title.",
+        compute.if_else(pa.array(free), told, "Give it a title."),
+        field="title",
+        value=compute.if_else(pa.array(free), made, None).to_pylist(),
+    )
+
+
+def _titles_of(names: pa.Array) -> pa.Array:
+    """Return names as words: "motor-inbox" as "Motor inbox"."""
+    bare = [
+        _scripts.without_invisible(n) for n in names.filter(_scripts.suspects(names)).to_pylist()
     ]
-    suggestions = ["Give it a title." if new is None else f"title = {shown(new)}" for new in free]
-    return findings(empty, "It has no title.", suggestions, field="title", value=free)
+    if bare:
+        names = compute.replace_with_mask(
+            names, _scripts.suspects(names), pa.array(bare, names.type)
+        )
+    parted = compute.replace_substring_regex(names, "([a-z])([A-Z])", r"\1 \2")
+    spaced = compute.replace_substring_regex(parted, r"[-_\s]+", " ")
+    words = compute.utf8_trim_whitespace(spaced)
+    first = compute.utf8_upper(compute.utf8_slice_codeunits(words, 0, 1))
+    return _joined(first, "", compute.utf8_slice_codeunits(words, 1))
 
 
-def _title_of(name: str) -> str:
-    """Return a name as words: "motor-inbox" as "Motor inbox"."""
-    words = " ".join(word for word in _HUMP.split(name) if word)
-    return words[:1].upper() + words[1:]
+def _all_shown(texts: pa.Array) -> pa.Array:
+    """Return what `shown` returns of each, which is in quotes what is plain."""
+    odd = compute.invert(compute.match_substring_regex(texts, r"^[ -&(-\[\]-~]{0,78}$"))
+    quoted = _joined("'", "", _joined(texts, "", "'"))
+    told = [shown(text) for text in texts.filter(odd).to_pylist()]
+    return compute.replace_with_mask(quoted, odd, pa.array(told, texts.type)) if told else quoted
+
+
+def _joined(left: Any, between: str, right: Any) -> pa.Array:
+    left, right = (
+        pa.scalar(part, pa.large_string()) if isinstance(part, str) else part
+        for part in (left, right)
+    )
+    between_them = pa.scalar(between, pa.large_string())
+    return compute.binary_join_element_wise(left, right, between_them)
 
 
 @toolkit_rule("info", "description")
@@ -88,7 +119,7 @@ def twin_titles(df: pd.DataFrame) -> pd.DataFrame:
 
     In every list and chart they cannot be told apart. Case and spaces do not count.
     """
-    titles = pd.Series(_folded(df["title"]), index=df.index)
+    titles = pd.Series(_folded(df["title"]), index=df.index, dtype="str")
     told = titles[titles != ""]
     twice = told[told.duplicated(keep=False)]
     groups = twice.groupby([df.loc[twice.index, "owner"], twice], sort=False).ngroup()
@@ -140,7 +171,7 @@ def odd_characters(df: pd.DataFrame) -> pd.DataFrame:
     out of a title is safe.
     """
     parts = [_odd(df, column) for column in ("name", "title")]
-    return pd.concat(parts)
+    return pd.concat(parts).sort_index(kind="stable")
 
 
 def _odd(df: pd.DataFrame, column: str) -> pd.DataFrame:
@@ -155,7 +186,7 @@ def _odd(df: pd.DataFrame, column: str) -> pd.DataFrame:
         text = texts[row].as_py()
         bare = _scripts.without_invisible(text)
         if bare != text:
-            fix = bare if column == "title" else None
+            fix = bare if column == "title" and bare else None
             rows.append(row)
             messages.append(f"Its {column} has characters that nobody sees: {visible(text, 80)}.")
             suggestions.append(anew if fix is None else f"title = {shown(fix)}")
@@ -171,17 +202,20 @@ def _odd(df: pd.DataFrame, column: str) -> pd.DataFrame:
     return findings(df.index[rows], messages, suggestions, field=column, value=values)
 
 
-def _folded(column: pd.Series) -> npt.NDArray[np.object_]:
+def _folded(column: pd.Series) -> pa.Array:
     """Return texts as they are compared: in one case, spaces as one, missing ones empty."""
     texts = folded(texts_of(column.fillna("")))
-    texts = compute.replace_substring_regex(texts, r"\s+", " ")
-    return np.asarray(compute.utf8_trim_whitespace(texts), dtype=object)
+    texts = compute.replace_substring_regex(texts, r"[\s\x{a0}]+", " ")
+    return compute.utf8_trim_whitespace(texts)
 
 
 def full_names(df: pd.DataFrame) -> list[str]:
-    """Return what the sources are called, safe to show."""
-    pairs = zip(df["owner"].tolist(), df["name"].tolist(), strict=True)
-    return [visible(f"{owner}/{name}", 80) for owner, name in pairs]
+    """Return what sources are called, safe to show; only the name where the owner is missing."""
+    pairs = zip(df["owner"].fillna("").tolist(), df["name"].fillna("").tolist(), strict=True)
+    return [
+        visible(f"{owner}/{name}" if owner else name, 80) if name else "a source without a name"
+        for owner, name in pairs
+    ]
 
 
 def others_of(df: pd.DataFrame, groups: pd.Series) -> list[str]:
@@ -192,15 +226,13 @@ def others_of(df: pd.DataFrame, groups: pd.Series) -> list[str]:
         groups: The number of the group of each row that is in one, over its label.
     """
     named = {"owner", "name"} <= set(df.columns)
-    few: defaultdict[int, list[str]] = defaultdict(list)
-    sizes = groups.value_counts()
     told = full_names(df.loc[groups.index]) if named else [f"row {row:,}" for row in groups.index]
-    for group, name in zip(groups, told, strict=True):
-        if len(few[group]) < 4:
-            few[group].append(name)
+    places: defaultdict[int, list[int]] = defaultdict(list)
+    for place, group in enumerate(groups.tolist()):
+        places[group].append(place)
     lines = []
-    for group, name in zip(groups, told, strict=True):
-        others = [other for other in few[group] if other != name][:3]
-        more = int(sizes[group]) - 1 - len(others)
-        lines.append(", ".join(others) + (f" and {more:,} more" if more > 0 else ""))
+    for place, group in enumerate(groups.tolist()):
+        others = [told[other] for other in places[group][:4] if other != place][:3]
+        more = len(places[group]) - 1 - len(others)
+        lines.append(", ".join(others) + (f" and {more:,} more" if more else ""))
     return lines

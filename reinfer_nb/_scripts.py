@@ -27,12 +27,14 @@ def suspects(texts: pa.Array) -> pa.Array:
 def without_invisible(text: str) -> str:
     r"""Return a text without characters that nobody sees; where one parted two words, a space.
 
-    >>> without_invisible("Motor\u200b claims\tinbox")
+    >>> without_invisible("Motor\u200b claims\tinbox\r\n")
     'Motor claims inbox'
 
     Joiners within emoji and scripts that need them, and marks of direction in a text that runs
     from right to left, stay.
     """
+    if not INVISIBLE.search(text):
+        return text
     both_ways = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
     def put(match: re.Match[str]) -> str:
@@ -42,7 +44,8 @@ def without_invisible(text: str) -> str:
             return char
         return " " if char in "\t\n\r\x0b\x0c\x85\u2028\u2029" else ""
 
-    return INVISIBLE.sub(put, text)
+    bare = INVISIBLE.sub(put, text.replace("\r\n", "\n"))
+    return text if bare == text else bare.strip()
 
 
 def mixed_words(text: str) -> list[str]:

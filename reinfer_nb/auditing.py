@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import markup
+from reinfer_nb import _dtypes, markup
+from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
-from reinfer_nb.searching import items_of
 from reinfer_nb.text import counted, hint, listed, shown, visible
-from reinfer_nb.value_types import Moment, Names
+from reinfer_nb.value_types import is_missing
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
@@ -65,25 +63,26 @@ def audit(
         raise InvalidInput(f"audit takes a DataFrame, not {shown(df)}.")
     running = chosen(rules, ignore)
     _check_options(running, options)
-    prepared = _prepared(df)
-    moment = _moment(df.attrs.get("fetched_at") if now is None else now)
+    prepared = _dtypes.typed(df)
+    moment = _moment_of(df) if now is None else _moment(now, "now")
     tables = []
     skipped = {}
-    for rule in running:
+    # The gravest first, then as the rules are listed.
+    for rule in sorted(running, key=lambda rule: SEVERITIES.index(rule.severity)):
         lacking = [name for name in rule.needs if name not in prepared]
         if lacking:
-            skipped[rule.id] = f"needs the column {listed(lacking)}"
+            columns = "column" if len(lacking) == 1 else "columns"
+            skipped[rule.id] = f"needs the {columns} {listed(lacking)}"
             continue
         table = rule.find(prepared, moment, options)
         tables.append(table.assign(rule=rule.id, severity=rule.severity))
-    # The gravest first, then as the rules are listed.
-    tables.sort(key=lambda table: [*map(SEVERITIES.index, table["severity"].head(1)), 9][0])
     return AuditReport(
         *_findings(prepared, tables),
         rules={rule.id: rule for rule in running if rule.id not in skipped},
         skipped=skipped,
         now=moment,
-        audited=df,
+        # As it is now, whatever becomes of the caller's.
+        audited=df.copy(deep=False),
     )
 
 
@@ -123,9 +122,8 @@ class AuditReport:
         """
         ids = list(dict.fromkeys(self.findings["rule"]))
         table = pd.crosstab(self.findings["owner"].fillna(""), self.findings["rule"])
-        table = (
-            table.reindex(columns=ids).astype("int64").sort_index(key=lambda owners: owners == "")
-        )
+        table = table.reindex(columns=ids).astype("int64")
+        table = table.sort_index(key=lambda owners: owners == "", kind="stable")
         table = table.rename_axis(index="owner", columns=None).reset_index()
         owners = table["owner"].astype("str")
         return table.assign(owner=owners.mask(owners == ""))
@@ -175,7 +173,11 @@ class AuditReport:
         ['Theft chat', 'Motor postfach']
 
         Returns:
-            The listing, with its index, columns, dtypes and `attrs`.
+            The listing, with its index, columns, dtypes and `attrs`; a column of categories has
+            those that are put in as well.
+
+        Raises:
+            InvalidInput: A rule suggests a value that cannot be in the column.
         """
         fixed = self.audited.copy()
         fixed.attrs = self.audited.attrs
@@ -199,7 +201,9 @@ class AuditReport:
         """
         return to_csv(self.findings, path, overwrite=overwrite)
 
-    def _said(self) -> str:
+    @property
+    def headline(self) -> str:
+        """How many findings there are, in one line."""
         counts = self.findings["severity"].value_counts()
         grave = ", ".join(
             counted(int(counts[name]), name) if name != "info" else f"{counts[name]:,} info"
@@ -216,33 +220,37 @@ class AuditReport:
     def _not_run(self) -> str:
         return " ".join(f"{rule} did not run: it {why}." for rule, why in self.skipped.items())
 
-    def _by_rule(self) -> list[tuple[Rule, list[tuple[str, str, str]], int]]:
+    def _by_rule(self, limit: int | None) -> list[tuple[Rule, list[tuple[str, str, str]], int]]:
         """Return the rules that found something, with source, message and suggestion of some."""
         parts = []
         for key, part in self.findings.groupby("rule", sort=False):
-            few = part.head(_SHOWN)
-            columns = [few[name].fillna("") for name in ("owner", "name", "message", "suggestion")]
-            lines = [
-                (f"{owner}/{name}" if name else "a source without a name", message, suggestion)
-                for owner, name, message, suggestion in zip(*columns, strict=True)
-            ]
+            few = part if limit is None else part.head(limit)
+            texts = [few[name].fillna("").tolist() for name in ("message", "suggestion")]
+            lines = list(zip(full_names(few), *texts, strict=True))
             parts.append((self.rules[str(key)], lines, len(part)))
         return parts
 
-    def __repr__(self) -> str:
-        """Return it as text: each rule, and beneath it a line a finding."""
-        lines = [f"AuditReport: {self._said()}"]
-        for rule, findings, count in self._by_rule():
+    def to_text(self, limit: int | None = _SHOWN) -> str:
+        """Return it as lines: each rule that found something, and beneath it a line a finding.
+
+        Args:
+            limit: How many findings of a rule are told; None for all.
+        """
+        lines = [f"Audit: {self.headline}"]
+        for rule, findings, count in self._by_rule(limit):
             lines.append(f"{rule.severity}: {rule.id} ({count:,})")
-            lines += [
-                f"  {visible(name, 120)}: {visible(message, 300)}" for name, message, _ in findings
-            ]
-            lines += _more(count)
+            lines += [f"  {name}: {visible(message, 300)}" for name, message, _ in findings]
+            lines += _more(count, len(findings))
         return "\n".join(lines + list(filter(None, [self._not_run()])))
 
-    def _repr_html_(self) -> str:
-        parts = [markup.block([markup.tag("b", "Audit: "), self._said()])]
-        found = self._by_rule()
+    def to_html(self, limit: int | None = _SHOWN) -> str:
+        """Return it as a piece of HTML: a table of the rules, and each with its findings.
+
+        Args:
+            limit: How many findings of a rule are told; None for all.
+        """
+        parts = [markup.block([markup.tag("b", "Audit: "), self.headline])]
+        found = self._by_rule(limit)
         if found:
             rows = [(rule.id, rule.severity, f"{n:,}", rule.headline) for rule, _, n in found]
             parts.append(markup.table(("Rule", "Severity", "Findings", "What it finds"), rows))
@@ -251,18 +259,25 @@ class AuditReport:
                 "summary", [markup.tag("b", rule.id), f" ({count:,})"], style="cursor:pointer"
             )
             inner = [
-                markup.muted(rule.why),
+                markup.muted(rule.why.removeprefix(rule.headline).strip()),
                 markup.table(("Source", "Finding", "Suggestion"), findings),
-                *map(markup.muted, _more(count)),
+                *map(markup.muted, _more(count, len(findings))),
             ]
             parts.append(markup.tag("details", [title, *inner], style="padding-top:6px"))
         if self.skipped:
             parts.append(markup.muted(self._not_run()))
         return markup.join(parts)
 
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text()
 
-def _more(count: int) -> list[str]:
-    return [f"  ... and {count - _SHOWN:,} more"] if count > _SHOWN else []
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _more(count: int, told: int) -> list[str]:
+    return [f"  ... and {count - told:,} more"] if count > told else []
 
 
 def _findings(
@@ -277,7 +292,7 @@ def _findings(
     table = table.reset_index(drop=True)
     for name in _IDENTITY:
         told = df[name].take(positions) if name in df else pd.Series(None, index=table.index)
-        table[name] = told.astype("str").to_numpy()
+        table[name] = told.astype("str").array
     findings = table[list(_COLUMNS)].astype("str")
     return findings, positions, table[["field", "value"]]
 
@@ -287,64 +302,58 @@ def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[
     cells = column.tolist()
     for position, value in zip(positions, values, strict=True):
         cells[position] = value
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        new = [value for value in dict.fromkeys(values) if value not in dtype.categories]
+        dtype = column.cat.add_categories(new).dtype
+    elif dtype.kind == "f" and column.isna().all():
+        # What pandas reads a column of a file as in which nothing is.
+        dtype = None
     try:
-        return pd.Series(cells, index=column.index, dtype=column.dtype)
+        replaced: pd.Series = pd.Series(cells, index=column.index, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise InvalidInput(
-            f"A rule suggests a value that is none for the column {column.name}: {error}."
+            f"A rule suggests a value that cannot be in the column {shown(column.name)}: "
+            f"{visible(str(error), 200)}."
         ) from None
+    return replaced
 
 
 def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
-    known = {name: default for rule in rules for name, default in rule.options.items()}
+    known = [(name, default) for rule in rules for name, default in rule.options.items()]
     for name, value in options.items():
-        if name not in known:
-            raise InvalidInput(f"{shown(name)} is no option of these rules; {hint(name, known)}")
-        default = known[name]
-        kinds = (int, float) if type(default) is float else (type(default),)
-        if default is not None and type(value) not in kinds:
+        if name not in dict(known):
+            names = dict(known)
             raise InvalidInput(
-                f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
+                f"{shown(name)} is no option of these rules; "
+                + (hint(name, names) if names else "they have none.")
             )
+        for other, default in known:
+            kinds = (int, float) if type(default) is float else (type(default),)
+            if name == other and default is not None and type(value) not in kinds:
+                raise InvalidInput(
+                    f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
+                )
 
 
-def _moment(now: str | datetime | None) -> pd.Timestamp:
+def _moment_of(df: pd.DataFrame) -> pd.Timestamp:
+    """Return when a listing was fetched, or now where it does not say."""
+    fetched = df.attrs.get("fetched_at")
+    if is_missing(fetched):
+        return pd.Timestamp.now("UTC")
+    return _moment(fetched, 'df.attrs["fetched_at"]')
+
+
+def _moment(when: Any, name: str) -> pd.Timestamp:
+    refused = InvalidInput(
+        f"{name} is {shown(when)}, which is no moment, such as '2026-11-25' or a datetime."
+    )
+    if not isinstance(when, str | date | np.datetime64):
+        raise refused
     try:
-        moment = pd.Timestamp.now("UTC") if now is None else pd.Timestamp(now)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"now={shown(now)} is no moment, such as '2026-11-25' or a datetime: {error}."
-        ) from None
+        moment = pd.Timestamp(when).as_unit("us")
+    except (ValueError, TypeError):
+        raise refused from None
     if pd.isna(moment):
-        raise InvalidInput("now= is a missing timestamp.")
+        raise refused
     return moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
-
-
-def _prepared(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a listing with the dtypes of `Client.sources`, over an index from 0."""
-    if not df.columns.is_unique:
-        twice = df.columns[df.columns.duplicated()].unique()
-        raise InvalidInput(f"The listing has the column {listed(map(shown, twice))} twice.")
-    prepared = df.reset_index(drop=True)
-    for known in fields_of(Source):
-        if known.name not in prepared:
-            continue
-        column = prepared[known.name]
-        try:
-            if known.type is Names:
-                cells = np.empty(len(column), dtype=object)
-                cells[:] = [c if type(c) is tuple else items_of(c) for c in column.tolist()]
-                prepared[known.name] = cells
-            elif column.dtype == known.type.dtype:
-                continue
-            elif known.type is Moment:
-                instants = pd.to_datetime(column, utc=True, format="ISO8601")
-                prepared[known.name] = instants.astype(Moment.dtype)
-            else:
-                prepared[known.name] = column.astype(known.type.dtype)
-        except (ValueError, TypeError) as error:
-            raise InvalidInput(
-                f"The column {known.name} is not {known.type.noun} in each row: "
-                f"{visible(str(error), 200)}. A CSV file is read with rnb.read_csv."
-            ) from None
-    return prepared

@@ -209,52 +209,69 @@ class Comparison:
         }
 
     def _labels(self, df: pd.DataFrame) -> list[str]:
-        """Return what the first rows are called: by project and name, or by their keys."""
+        """Return what rows are called: by project and name, or by their keys."""
         names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
-        rows = df.head(_SHOWN)[names].itertuples(index=False)
+        rows = df[names].itertuples(index=False)
         return ["/".join(_text(cell) or "" for cell in row) for row in rows]
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-        """Return of the first changes the source's name, the field, before and after."""
-        cells = df.head(_SHOWN)
+        """Return of changes the source's name, the field, before and after."""
         told = [
-            [_MISSING if is_missing(cell) else _text(cell) for cell in cells[side]]
+            [_MISSING if is_missing(cell) else _text(cell) for cell in df[side]]
             for side in ("before", "after")
         ]
-        return list(zip(self._labels(df), cells["field"], *told, strict=True))
+        return list(zip(self._labels(df), df["field"], *told, strict=True))
 
-    def __repr__(self) -> str:
-        """Return it as text: a line a source, a line a changed field."""
+    def to_text(self, limit: int | None = _SHOWN) -> str:
+        """Return it as lines: one a source, one a changed field.
+
+        Args:
+            limit: How many of each kind are told; None for all.
+        """
         lines = [f"Comparison: {self._said()}"]
         for sign, df in (("+", self.added), ("-", self.removed)):
-            lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df)]
-            lines += _more(df)
+            lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df[:limit])]
+            lines += _more(df, limit)
         for df in (self.changed, self._renames()):
             lines += [
                 f"~ {visible(name, 120)} {visible(field)}: {visible(old, 80)} -> {visible(new, 80)}"
-                for name, field, old, new in self._lines(df)
+                for name, field, old, new in self._lines(df[:limit])
             ]
-            lines += _more(df)
+            lines += _more(df, limit)
         return "\n".join(lines)
 
-    def _repr_html_(self) -> str:
+    def to_html(self, limit: int | None = _SHOWN) -> str:
+        """Return it as a piece of HTML: a table of each kind of difference.
+
+        Args:
+            limit: How many of each kind are told; None for all.
+        """
         parts = [markup.block([markup.tag("b", "Comparison: "), self._said()])]
         heads = ("Source", "Field", "Before", "After")
         for title, df in (("Changed", self.changed), ("Renamed", self._renames())):
             if len(df):
-                parts.append(markup.table(heads, self._lines(df), title))
-                parts += map(markup.muted, _more(df))
+                parts.append(markup.table(heads, self._lines(df[:limit]), title))
+                parts += map(markup.muted, _more(df, limit))
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
-                told = df.head(_SHOWN).reindex(columns=["id", "title"]).map(_text)
-                rows = zip(self._labels(df), *(told[name].fillna("") for name in told), strict=True)
+                few = df[:limit]
+                told = few.reindex(columns=["id", "title"]).map(_text)
+                rows = zip(self._labels(few), *(told[name].fillna("") for name in told), strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
-                parts += map(markup.muted, _more(df))
+                parts += map(markup.muted, _more(df, limit))
         return markup.join(parts)
 
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text()
 
-def _more(df: pd.DataFrame) -> list[str]:
-    return [f"... and {len(df) - _SHOWN:,} more"] if len(df) > _SHOWN else []
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _more(df: pd.DataFrame, limit: int | None) -> list[str]:
+    left = 0 if limit is None else len(df) - limit
+    return [f"... and {left:,} more"] if left > 0 else []
 
 
 def _text(value: Any) -> str | None:

@@ -159,3 +159,31 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
 def facts(values: Mapping[str, str], caption: str = "") -> Markup:
     """Return names and values as a table of two columns."""
     return table((), values.items(), caption)
+
+
+def page(title: str, content: Content) -> Markup:
+    """Return a whole page for a browser, right in light and dark, which asks for nothing else.
+
+    Args:
+        title: What it is about.
+        content: What is on it.
+    """
+    return Markup(
+        f"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        '<meta name="viewport" content="width=device-width">\n'
+        f"{tag('title', title)}\n<style>{_PAGE}</style>\n</head>\n"
+        f"<body>\n{tag('h1', title)}\n{join(content)}\n</body>\n</html>\n"
+    )
+
+
+_PAGE = """
+:root { color-scheme: light dark; --jp-ui-font-color1: #212121; --jp-ui-font-color2: #616161;
+  --jp-border-color2: #bdbdbd; --jp-error-color1: #c62828; background: #ffffff; }
+@media (prefers-color-scheme: dark) {
+  :root { --jp-ui-font-color1: #e0e0e0; --jp-ui-font-color2: #a8a8a8; --jp-border-color2: #616161;
+    --jp-error-color1: #ef9a9a; background: #111111; }
+}
+body { margin: 2em auto; max-width: 75em; padding: 0 1em; font: 14px system-ui, sans-serif;
+  color: var(--jp-ui-font-color1); }
+h1 { font-size: 1.4em; }
+"""

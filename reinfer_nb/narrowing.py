@@ -88,6 +88,7 @@ class Narrowing:
         self._haystack = Haystack(df)
         self._search, self._chosen = "", types.MappingProxyType[str, str]({})
         self._misses: dict[str, Mask] = {}
+        self._only: Mask | None = None
         self._sort: tuple[str, bool] | None = None
         self._orders: dict[tuple[str, bool] | None, _Numbers] = {None: np.arange(len(df))}
         # What follows from the state above; None until asked for.
@@ -127,6 +128,18 @@ class Narrowing:
             self._misses = {key: self._groupings[key].misses(values[key]) for key in values}
         if search is not None and search != self._search:
             self._search, self._found = search, None
+        self._positions = self._counts = None
+
+    def restrict(self, positions: Iterable[int] | None) -> None:
+        """Show only some rows, whatever else is searched and chosen.
+
+        Args:
+            positions: Those rows' positions in `frame`; None for all.
+        """
+        self._only = None
+        if positions is not None:
+            self._only = np.zeros(len(self.frame), dtype=np.bool_)
+            self._only[np.asarray(list(positions), dtype=np.int64)] = True
         self._positions = self._counts = None
 
     def sort_by(self, column: str | None, *, descending: bool = False) -> None:
@@ -189,11 +202,12 @@ class Narrowing:
         raise InvalidInput(f"{shown(asked)} is no choice of {key!r} here{_hint(asked, plain)}")
 
     def _without(self, key: str | None) -> Mask:
-        """Return which rows the search and the chosen facets show, one facet left aside."""
+        """Return which rows search, restriction and facets show, one facet left aside."""
         if self._found is None:
             self._found = self._haystack.found(self._search)
+        found = self._found if self._only is None else self._found & self._only
         misses = [misses for facet, misses in self._misses.items() if facet != key]
-        return np.logical_and(self._found, ~np.logical_or.reduce(misses)) if misses else self._found
+        return np.logical_and(found, ~np.logical_or.reduce(misses)) if misses else found
 
 
 @dataclass(frozen=True)

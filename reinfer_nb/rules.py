@@ -31,8 +31,9 @@ Find = Callable[..., Found]
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-
 _MODULES = ("_rules_texts", "_rules_siblings", "_rules_settings")
+# What `audit` takes besides options.
+_TAKEN = ("df", "rules", "ignore")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,26 +86,29 @@ class Rule:
         given = {name: value for name, value in options.items() if name in self.options}
         if "now" in inspect.signature(self._find).parameters:
             given["now"] = now
-        return self._table(self._find(df, **given), df)
+        # What a rule puts into the listing is not there for the next one.
+        return self._table(self._find(df.copy(deep=False), **given), df)
 
     def _table(self, found: object, df: pd.DataFrame) -> pd.DataFrame:
         if isinstance(found, pd.DataFrame):
-            table = found.reindex(columns=["message", "suggestion", "field", "value"])
-            fields = table["field"].dropna()
-            if "message" not in found or not table.index.isin(df.index).all():
+            if "message" not in found or not found.columns.is_unique:
                 raise self._wrong()
-            if not fields.isin(df.columns).all():
+            table = found.reindex(columns=["message", "suggestion", "field", "value"])
+            if not (_all_texts(table["message"]) and table.index.isin(df.index).all()):
+                raise self._wrong()
+            if not table["field"].dropna().isin(df.columns).all():
                 raise self._wrong()
             return table
         if isinstance(found, np.ndarray) and found.shape == (len(df),):
             found = pd.Series(found, index=df.index)
         if not isinstance(found, pd.Series) or not found.index.equals(df.index):
             raise self._wrong()
-        if isinstance(found.dtype, pd.BooleanDtype) or found.dtype == np.bool_:
-            rows = found.index[found.fillna(value=False).astype(bool)]
+        # Also those with missing ones among them, which pandas keeps as objects.
+        if pd.api.types.infer_dtype(found, skipna=True) == "boolean":
+            rows = found.index[found.astype("boolean").fillna(value=False).to_numpy(dtype=bool)]
             return findings(rows, self.headline.rstrip("."))
         messages = found.dropna()
-        if not messages.map(lambda message: isinstance(message, str)).all():
+        if not _all_texts(messages):
             raise self._wrong()
         return findings(messages.index, messages)
 
@@ -114,6 +118,11 @@ class Rule:
             "messages over the listing's index, or a DataFrame with a column message over the "
             "labels of the rows that are meant; see help(rnb.audit_rule)."
         )
+
+
+def _all_texts(column: pd.Series) -> bool:
+    kind = pd.api.types.infer_dtype(column)
+    return column.empty or (kind == "string" and bool(column.notna().all()))
 
 
 def findings(
@@ -232,26 +241,48 @@ def _made(find: Find, name: str | None, severity: Severity, needs: Iterable[str]
         raise InvalidInput(f"A rule is made of a function, not of {shown(find)}.")
     if name is None:
         name = str(getattr(find, "__name__", "")).strip("_").replace("_", "-")
-    if not _ID.fullmatch(name):
+    if not _ID.fullmatch(str(name)):
         raise InvalidInput(
             f"{shown(name)} cannot be the id of a rule: lower case words with hyphens, such as "
             '"long-title"; give one as id=.'
         )
+    if name == "owner":
+        raise InvalidInput("owner is a column of AuditReport.summary; give the rule another id=.")
     if severity not in SEVERITIES:
         raise InvalidInput(f"severity is one of {', '.join(SEVERITIES)}, not {shown(severity)}.")
-    why = inspect.getdoc(find)
+    # Lines as the reader's window breaks them, not as the source code does.
+    paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(find) or "").split("\n\n")]
+    why = "\n\n".join(filter(None, paragraphs))
     if not why:
         raise InvalidInput(f"The rule {name} needs a docstring that says what it finds and why.")
+    columns = (needs,) if isinstance(needs, str) else tuple(needs)
+    return Rule(name, severity, why, columns, types.MappingProxyType(_options(find, name)), find)
+
+
+def _options(find: Find, name: str) -> dict[str, Any]:
+    """Return what can be set of a rule, with defaults."""
+    signature = inspect.signature(find)
     options = {
         parameter.name: parameter.default
-        for parameter in inspect.signature(find).parameters.values()
+        for parameter in signature.parameters.values()
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.name != "now"
     }
     for option, default in options.items():
         if default is inspect.Parameter.empty:
             raise InvalidInput(f"The option {option} of the rule {name} needs a default.")
-    columns = (needs,) if isinstance(needs, str) else tuple(needs)
-    return Rule(name, severity, why, columns, types.MappingProxyType(options), find)
+        if option in _TAKEN:
+            raise InvalidInput(
+                f"The rule {name} cannot have an option {option}, which audit takes itself."
+            )
+    now = {"now": None} if "now" in signature.parameters else {}
+    try:
+        signature.bind(None, **now)
+    except TypeError:
+        raise InvalidInput(
+            f"The rule {name} is to take the listing, perhaps now, and options by keyword alone, "
+            f"such as def {name.replace('-', '_')}(df, now, *, days=30); it takes {signature}."
+        ) from None
+    return options
 
 
 def known() -> Mapping[str, Rule]:
@@ -298,7 +329,8 @@ def chosen(rules: Iterable[str | Rule] | None, ignore: Iterable[str | Rule] = ()
     """
     out = {_one(rule).id for rule in _several(ignore, "ignore")}
     wanted = known().values() if rules is None else map(_one, _several(rules, "rules"))
-    return [rule for rule in dict.fromkeys(wanted) if rule.id not in out]
+    # Of two of one id the later one: a cell was run again.
+    return [rule for rule in {rule.id: rule for rule in wanted}.values() if rule.id not in out]
 
 
 def _several(rules: Iterable[str | Rule], name: str) -> list[str | Rule]:
@@ -310,9 +342,9 @@ def _several(rules: Iterable[str | Rule], name: str) -> list[str | Rule]:
         raise InvalidInput(f"{name} is a list of ids or rules, not {shown(rules)}.") from None
 
 
-def _one(rule: str | Rule) -> Rule:
+def _one(rule: object) -> Rule:
     if isinstance(rule, Rule):
         return rule
-    if rule not in known():
+    if not isinstance(rule, str) or rule not in known():
         raise InvalidInput(f"{shown(rule)} is no rule; {hint(rule, known(), 40)}")
     return known()[rule]

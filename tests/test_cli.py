@@ -16,7 +16,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli
 
-COMMANDS = ("lab", "sandbox", "list")
+COMMANDS = ("lab", "sandbox", "list", "audit", "compare", "record")
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_list_to_csv_never_over_a_file_unless_asked(
     assert cli.main(["list", "--csv", str(file)]) == 0
     pd.testing.assert_frame_equal(rnb.read_csv(file), configured.sources())
     file.write_text("mine")
-    assert cli.main(["list", "--csv", str(file)]) == 1
+    assert cli.main(["list", "--csv", str(file)]) == 2
     assert "exists" in capsys.readouterr().err
     assert file.read_text() == "mine"
     assert cli.main(["list", "--csv", str(file), "--overwrite"]) == 0
@@ -86,7 +86,7 @@ def test_a_project_without_sources_says_so(
 def test_what_goes_wrong_is_a_line_on_stderr_and_not_a_traceback(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert cli.main(["list"]) == 1
+    assert cli.main(["list"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("reinfer-nb: No tenant is configured.")
@@ -138,7 +138,7 @@ def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path)
 
 def test_a_port_that_is_taken(client: rnb.Client, capsys: pytest.CaptureFixture[str]) -> None:
     port = client.endpoint.rpartition(":")[2]
-    assert cli.main(["sandbox", "--port", port]) == 1
+    assert cli.main(["sandbox", "--port", port]) == 2
     assert f"port {port}" in capsys.readouterr().err
 
 
@@ -171,7 +171,7 @@ def test_who_has_seen_enough_ends_it_without_a_word(how: str) -> None:
 def test_a_full_disk_is_a_line(configured: rnb.Client) -> None:
     assert configured.sandbox is not None
     done = listed({}, "$LIST > /dev/full")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert done.stderr == b"reinfer-nb: the output could not be written: No space left on device\n"
 
 
@@ -186,5 +186,5 @@ def test_a_terminal_that_has_not_every_character(configured: rnb.Client) -> None
 def test_what_would_be_ignored_is_refused(
     wrong: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(wrong) == 1
+    assert cli.main(wrong) == 2
     assert "--csv" in (said := capsys.readouterr().err) or "--folder" in said

@@ -159,7 +159,9 @@ def refresh(tab: Page, client: rnb.Client) -> None:
 
 def pane(tab: Page) -> Locator:
     """Return what is shown of the source that is looked at."""
-    return explorer(tab).locator(".jupyter-widget-tab > .widget-tab-contents > :visible")
+    return explorer(tab).locator(
+        ".rnb-details .jupyter-widget-tab > .widget-tab-contents > :visible"
+    )
 
 
 def told(tab: Page, text: str) -> None:

@@ -16,6 +16,9 @@ from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
 from reinfer_nb.text import counted, visible
+from reinfer_nb.widgets.auditing import AuditPane
+from reinfer_nb.widgets.charting import ChartPane
+from reinfer_nb.widgets.comparing import ComparePane
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.details import Details
@@ -25,6 +28,7 @@ from reinfer_nb.widgets.jobs import Job, Jobs
 from reinfer_nb.widgets.saved import Saved
 
 COMMENTS = "num_comments"
+_TABS = ("Source", "Audit", "Compare", "Charts")
 _Result = TypeVar("_Result")
 
 
@@ -35,6 +39,9 @@ class Explorer(ui.VBox):
         client: The tenant.
         source: The source looked at, or None; to observe.
         finder: The search, the facets and the table.
+        audit: The tab that audits.
+        compare: The tab that compares with a file or a snapshot.
+        charts: The tab that draws what is filtered.
     """
 
     source = traitlets.Instance(Source, allow_none=True)
@@ -49,6 +56,11 @@ class Explorer(ui.VBox):
         self._files = ui.VBox()
         self.finder = Finder(self._listing)
         self.details = Details(client, self._after_writing)
+        self.audit = AuditPane(self.finder, lambda: self._listing)
+        self.compare = ComparePane(self.finder, lambda: self._listing)
+        self.charts = ChartPane(lambda: self.frame)
+        panes = [self.details, self.audit, self.compare, self.charts]
+        self.tabs = ui.Tab(children=panes, titles=_TABS, layout=ui.Layout(min_width="0"))
         self.jobs = Jobs(lambda _: self._refresh_buttons(), self._show_progress)
         self._doing = ""
         self._outdated = False
@@ -68,11 +80,13 @@ class Explorer(ui.VBox):
                 self._said,
                 self._files,
                 self._new_pane,
-                self.details,
+                self.tabs,
             ],
             layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
         )
         self.finder.observe(lambda _: self._look(), "current")
+        self.finder.observe(lambda _: self._show_analysis(), "shown")
+        self.tabs.observe(lambda _: self._show_analysis(), "selected_index")
         self._show_head()
         self._refresh_buttons()
 
@@ -189,6 +203,18 @@ class Explorer(ui.VBox):
         self._show_head()
         self.details.keep_drafts(set(listing["id"]))
         self._look()
+
+    def _show_analysis(self) -> None:
+        """Bring the tab that is looked at up to date; the others wait until they are."""
+        tab = self.tabs.children[self.tabs.selected_index or 0]
+        if tab is self.audit or self.audit.rule.value:
+            self.audit.refresh()
+        if tab is self.audit:
+            self.audit.show()
+        elif tab is self.compare:
+            self.compare.refresh()
+        elif tab is self.charts:
+            self.charts.refresh()
 
     # The buttons
 

@@ -441,7 +441,7 @@ function render({ model, el }) {
       table.current = message.current;
       table.hoped = null;
     }
-    controls.clear.disabled = !controls.narrowed && message.search === "";
+    controls.clear.disabled = !controls.narrowed && message.search === "" && !message.only;
     nothing.hidden = message.count > 0;
     setText(status, message.status);
     root.classList.remove("rnb-unready");

@@ -70,6 +70,7 @@ class Finder(anywidget.AnyWidget):
         self._lock = threading.RLock()
         self._narrowing = Narrowing(df)
         self._columns = columns_of(df)
+        self._only = ""
         # Each grows when the listing, or what is shown of it, is another.
         self._listing = 0
         self._version = 0
@@ -88,6 +89,12 @@ class Finder(anywidget.AnyWidget):
         """The rows that are shown, in the order shown, under their labels of the listing."""
         with self._lock:
             return self._narrowing.frame.iloc[self._narrowing.positions]
+
+    @property
+    def positions(self) -> Positions:
+        """The positions in the listing of the rows that are shown, in the order shown."""
+        with self._lock:
+            return self._narrowing.positions
 
     @property
     def search(self) -> str:
@@ -123,6 +130,28 @@ class Finder(anywidget.AnyWidget):
             self._narrowing.sort_by(column, descending=descending)
             self._changed()
 
+    @property
+    def listings(self) -> int:
+        """How many listings were shown before this one."""
+        return self._listing
+
+    @property
+    def only(self) -> str:
+        """What `restrict` was told of the rows that it leaves; "" where it leaves all."""
+        return self._only
+
+    def restrict(self, positions: Iterable[int] | None, why: str = "") -> None:
+        """Show only some rows, whatever else is searched and chosen, until it is cleared.
+
+        Args:
+            positions: Those rows' positions in the listing; None for all.
+            why: What they have in common, such as "with missing-title"; shown with their number.
+        """
+        with self._lock:
+            self._narrowing.restrict(positions)
+            self._only = "" if positions is None else why or "some"
+            self._changed()
+
     def select(self, positions: Iterable[int]) -> None:
         """Select these rows and no others.
 
@@ -148,8 +177,9 @@ class Finder(anywidget.AnyWidget):
     def show(self, df: pd.DataFrame) -> None:
         """Show another listing in place of this one, after a refresh for example.
 
-        Search, facets and sort stay where they still apply. What is selected stays selected, and
-        the current row the current one: the source with that id or else with that full name.
+        Search, facets and sort stay where they still apply; a restriction does not. What is
+        selected stays selected, and the current row the current one: the source with that id or
+        else with that full name.
 
         Args:
             df: The listing.
@@ -159,7 +189,7 @@ class Finder(anywidget.AnyWidget):
             old = self._narrowing
             _carry_over(old, new)
             self._marks = self._marks.moved(old.frame, new.frame)
-            self._narrowing = new
+            self._narrowing, self._only = new, ""
             self._columns = columns_of(df)
             self._listing += 1
             self.listed_at = _listed_at(df)
@@ -197,6 +227,8 @@ class Finder(anywidget.AnyWidget):
                     self._choose(key, rest.get("choice"))
             case {"kind": "clear"}:
                 self._narrowing.narrow(search="", chosen={})
+                self._narrowing.restrict(None)
+                self._only = ""
             case {"kind": "sort", "column": str() | None as column, **rest}:
                 with contextlib.suppress(InvalidInput):
                     self._narrowing.sort_by(column, descending=rest.get("descending") is True)
@@ -265,6 +297,7 @@ class Finder(anywidget.AnyWidget):
             "count": len(positions),
             "current": None if marks.current is None else narrowing.rank(marks.current),
             "search": narrowing.search,
+            "only": self._only,
             "sort": narrowing.sort,
             "start": start,
             "rows": self._rows(window),
@@ -277,6 +310,8 @@ class Finder(anywidget.AnyWidget):
     def _status(self) -> str:
         shown, marks = self._narrowing.positions, self._marks.mask
         words = [f"{len(shown):,} of {counted(len(marks), 'source')}"]
+        if self._only:
+            words.append(f"only those {visible(self._only, _LONGEST_LABEL)}")
         if selected := int(np.count_nonzero(marks)):
             words.append(f"{selected:,} selected")
         if hidden := selected - int(np.count_nonzero(marks[shown])):

@@ -67,3 +67,26 @@ with rnb.sandbox(faults=[fault, rnb.Fault.wait((0.1, 0.2)), rnb.Fault.cut(0.1)])
 
 assert_type(rnb.compare(client.sources(), client.sources(), ["owner", "name"]), rnb.Comparison)
 assert_type(rnb.compare(client.sources(), client.sources()).changed, pd.DataFrame)
+
+report = rnb.audit(client.sources(), ["missing-title"], ignore=["stale"], days=180)
+assert_type(report, rnb.AuditReport)
+assert_type(report.findings, pd.DataFrame)
+assert_type(report.fixes(), pd.DataFrame)
+assert_type(report.only(severity="warning"), rnb.AuditReport)
+assert_type(rnb.audit_rules(), pd.DataFrame)
+
+
+@rnb.audit_rule(severity="info", needs=["title"])
+def long_title(df: pd.DataFrame, *, longest: int = 60) -> pd.Series:
+    """The title is too long."""
+    return df["title"].str.len() > longest
+
+
+rnb.audit(client.sources(), rules=[long_title], longest=80)
+report.only(severity="grave")  # type: ignore[arg-type]
+
+history = rnb.History("audits", storage_options={"anon": True})
+assert_type(history.load("2026-03-01", project="acme"), pd.DataFrame)
+assert_type(history.compare("2026-03-01"), rnb.Comparison)
+assert_type(history.timeline("acme/support"), pd.DataFrame)
+assert_type(history.changes(since=datetime(2026, 3, 1)), pd.DataFrame)  # noqa: DTZ001 - is UTC

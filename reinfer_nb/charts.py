@@ -1,0 +1,309 @@
+"""What a listing, an audit and a history look like: charts for a notebook or a report.
+
+Knows nothing of where the frames came from. Every function takes the axes to draw on, or makes a
+figure of its own, and returns the axes; colours and fonts are those of the style that is set.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from reinfer_nb import _chart_axes as axes
+from reinfer_nb import _chart_counts as count
+from reinfer_nb import _chart_marks as marks
+from reinfer_nb._chart_axes import check_installed
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.text import counted, listed, shown
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["changes", "check_installed", "findings", "freshness", "projects", "timeline"]
+
+_STEPS = 400  # as many as can be seen, of a line that climbs
+_AGES = {
+    "within 7 days": 7,
+    "8 to 30 days": 30,
+    "31 to 90 days": 90,
+    "91 to 365 days": 365,
+    "1 to 2 years": 730,
+    "over 2 years": None,
+}
+# How much of the width the names of projects, and of rules, may take.
+_NAMES, _RULE_NAMES = 0.3, 0.45
+_SEVERITIES = ("error", "warning", "info")
+# The most rules that are shown one by one.
+_RULES = 40
+_WHAT = {"changed": "#0072B2", "renamed": "#DDCC77", "added": "#44AA99", "removed": "#882255"}
+
+
+def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
+    """Draw how many sources there were over time, and in which projects.
+
+    >>> ax = timeline(client.sources(), top=2)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['2 other projects (53)', 'customer-service (38)', 'claims (39)']
+
+    The areas add up to all sources that are there now, by when they were created; sources that
+    were deleted since are in no listing, and so not in here.
+
+    Args:
+        df: A listing, with the columns `owner` and `created_at`.
+        top: How many projects have an area of their own, from 1 to 9, those with most sources;
+            fewer where the axes are too low to name them.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Raises:
+        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        ConfigurationError: matplotlib is not installed.
+    """
+    owner, created = count.columns_of(df, ("owner", "created_at"))
+    top = count.checked_top(top, len(marks.PALETTE))
+    ax = axes.axes_for(ax, rows=top + 1)
+    moments = count.moments_of(created)
+    dated = count.drawable(moments)
+    undated = int((~dated).sum())
+    title = "Sources over time, by project"
+    if undated and dated.any():
+        title += f"\n{undated:,} of {counted(len(df), 'source')} without a date left out"
+    axes.head(ax, title, "Created", "Sources")
+    if not dated.any():
+        axes.nothing(ax, "No source says when it was created" if len(df) else "No sources")
+        return ax
+    groups = count.grouped(owner[dated]).first(
+        min(top, axes.names_in_legend(ax) - 1), "other project"
+    )
+    colors, names = _colors(ax, groups), _with_sizes(groups, _names(groups))
+    beside, _ = axes.legend(ax, marks.patches(ax, colors[::-1]), names[::-1])
+    at, heights = count.cumulated(moments[dated], groups, _STEPS)
+    marks.areas(ax, at, heights, colors, taken=beside)
+    return ax
+
+
+def freshness(
+    df: pd.DataFrame, *, now: str | datetime | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw how long ago the settings of the sources last changed.
+
+    >>> ax = freshness(client.sources(), now="2026-07-01")
+    >>> [label.get_text() for label in ax.texts][:3]
+    ['2 (2%)', '4 (3%)', '5 (4%)']
+
+    Args:
+        df: A listing, with the column `updated_at`.
+        now: The moment that ages are counted to; by default when the listing was fetched, and
+            where it does not say, the time of the call. Without a zone it is UTC.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Raises:
+        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        ConfigurationError: matplotlib is not installed.
+    """
+    (updated,) = count.columns_of(df, ("updated_at",))
+    fetched = df.attrs.get("fetched_at")
+    until = count.moment_of(
+        next(x for x in (now, fetched, pd.Timestamp.now("UTC")) if x is not None)
+    )
+    moments = count.moments_of(updated)
+    numbers = count.ages(moments, until, [days for days in _AGES.values() if days])
+    labels = ["in the future", *_AGES, "not said"]
+    # What is out of the ordinary has a row only where there is some of it.
+    kept = [row for row in range(len(labels)) if numbers[row] or 0 < row < len(labels) - 1]
+    ax = axes.axes_for(ax, rows=len(labels))
+    axes.head(ax, f"Age of the last update, as of {str(until)[:10]}", "Sources", "Last updated")
+    if np.isnat(moments).all():
+        axes.nothing(ax, "No source says when it was updated" if len(df) else "No sources")
+        return ax
+    lengths = numbers[kept]
+    names = axes.name_rows(ax, [labels[row] for row in kept], _NAMES)
+    said = np.array([labels[row] != "not said" for row in kept])
+    table = np.stack([lengths * said, lengths * ~said], axis=1)
+    ends = [_with_share(int(number), len(df)) for number in lengths]
+    marks.lying_bars(ax, table, [marks.PALETTE[0], marks.others(ax)], ends, names=names)
+    return ax
+
+
+def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | None = None) -> Axes:
+    """Draw how large the projects are, and what their sources are.
+
+    >>> ax = projects(client.sources(), by="language")
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['English (en) (96)', 'Multilingual (xlm) (19)', 'German (de) (15)']
+
+    Where all other projects together would dwarf those shown, they are a number and no bar.
+
+    Args:
+        df: A listing, with the column `owner`.
+        by: What the bars are made up of: "bucket" for with and without, or any column; of one
+            with many values the eight most frequent, and the others together.
+        top: How many projects have a bar, from 1 to 200, those with most sources; fewer where
+            the axes are too low to name them.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Raises:
+        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        ConfigurationError: matplotlib is not installed.
+    """
+    if not isinstance(by, str):
+        raise InvalidInput(f"by= is the name of a column, or 'bucket', not {shown(by)}.")
+    owner, column = count.columns_of(df, ("owner", "bucket_id" if by == "bucket" else by))
+    top = count.checked_top(top, 200)
+    if by == "bucket":
+        column = column.notna().map({True: "with", False: "without"})
+    sizes, values = count.grouped(owner), count.grouped(column)
+    ax = axes.axes_for(ax, rows=min(top, len(sizes.names)) + 1)
+    axes.head(ax, "Sources by project", "Sources", "Project")
+    if df.empty:
+        axes.nothing(ax, "No sources")
+        return ax
+    values = values.first(min(8, axes.names_in_legend(ax) - 1), "other value")
+    colors = _colors(ax, values)
+    labels = _with_sizes(values, _values(by, values))
+    beside, inside = axes.legend(
+        ax, marks.patches(ax, colors), labels, _TITLES.get(by, by), "lower right"
+    )
+    groups = sizes.first(min(top, axes.rows_in(ax, inside) - 1), "other project")
+    table = count.crossed(groups, values)
+    if groups.others and groups.sizes[-1] > 2 * groups.sizes[0]:
+        table[-1] = 0
+    names = axes.name_rows(ax, _names(groups), _NAMES, inside)
+    ends = [f"{number:,}" for number in groups.sizes]
+    marks.lying_bars(ax, table, colors, ends, names=names, beside=beside)
+    return ax
+
+
+def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
+    """Draw how often each rule of an audit found something, by project.
+
+    >>> from reinfer_nb.auditing import audit
+    >>> ax = findings(audit(client.sources(), rules=["missing-title", "no-bucket"]))
+    >>> [label.get_text() for label in ax.get_yticklabels()]
+    ['warning: missing-title (15)', 'info: no-bucket (69)']
+
+    Errors are at the top, infos at the bottom; within a severity the rule that found most comes
+    first. The colours follow the logarithm of the counts, which are written into the cells.
+
+    Args:
+        report: An `AuditReport`, or its findings: a frame with the columns `rule`, `severity`
+            and `owner`, one row a finding.
+        top: How many projects have a column, from 1 to 50, those with most findings; fewer
+            where the axes are too narrow for them.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Raises:
+        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        ConfigurationError: matplotlib is not installed.
+    """
+    df = report if isinstance(report, pd.DataFrame) else getattr(report, "findings", report)
+    columns = count.columns_of(df, ("rule", "severity", "owner"), "What was found")
+    top = count.checked_top(top, 50)
+    rule, severity, owner = map(count.grouped, columns)
+    rules = count.paired(severity, rule, _SEVERITIES)
+    letters = len(f"{rule.sizes.max(initial=0):,}")
+    wanted = min(len(rules.names), _RULES), min(top, len(owner.names)) + 1
+    ax = axes.axes_for(ax, rows=wanted[0] + _UPRIGHT, columns=wanted[1], letters=letters)
+    axes.head(ax, "Findings by rule and project", "Project", "Rule")
+    if not len(owner.codes):
+        axes.nothing(ax, "No findings")
+        return ax
+    rules = rules.first(min(_RULES, axes.rows_in(ax) - 1), "other rule")
+    names = axes.name_rows(ax, _with_sizes(rules, _names(rules)), _RULE_NAMES)
+    fitting = axes.columns_in(ax, letters, names) - 1
+    owners = owner.first(min(top, fitting), "other project")
+    marks.cells(ax, count.crossed(rules, owners), names=names)
+    axes.name_columns(ax, _names(owners), names)
+    return ax
+
+
+def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
+    """Draw how many sources were added, renamed, changed and removed, snapshot by snapshot.
+
+    >>> moves = pd.DataFrame({"snapshot_at": ["2026-11-01", "2026-12-01", "2026-12-01"],
+    ...                       "what": ["added", "changed", "changed"],
+    ...                       "id": ["f0", "f0", "f0"], "field": [None, "title", "language"]})
+    >>> ax = changes(moves)
+    >>> [text.get_text() for text in ax.get_legend().get_texts()]
+    ['added (1)', 'renamed (0)', 'changed (1)', 'removed (0)']
+
+    What was removed hangs below zero. A source that changed in several fields counts once. Where
+    snapshots are too many or too close for a bar each, a bar is of a day, a week, or whatever
+    reads well, and counts a source once.
+
+    Args:
+        changes: A `History`, or what its `changes()` returns: a frame with the columns
+            `snapshot_at`, `what` ("added", "renamed", "changed", "removed") and `id`, one row a
+            change.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Raises:
+        InvalidInput: A column is missing, or an argument is of the wrong kind, or a row does not
+            say when or what.
+        ConfigurationError: matplotlib is not installed.
+    """
+    told = getattr(changes, "changes", None)
+    df = told() if callable(told) and not isinstance(changes, pd.DataFrame) else changes
+    at, what, source = count.columns_of(df, ("snapshot_at", "what", "id"), "The changes")
+    moments, kinds = count.moments_of(at), count.grouped(what)
+    unknown = [name for name in kinds.names if name not in _WHAT]
+    if unknown:
+        raise InvalidInput(f"what is one of {listed(_WHAT)}, not {shown(unknown[0])}.")
+    if not count.drawable(moments).all():
+        raise InvalidInput("snapshot_at is missing, or no moment, in some of the changes.")
+    ax = axes.axes_for(ax)
+    if not len(moments):
+        axes.head(ax, "Changes by snapshot", "Snapshot", "Sources")
+        axes.nothing(ax, "No changes")
+        return ax
+    bars = count.barred(moments)
+    axes.head(ax, f"Changes by {bars.period}", bars.period.capitalize(), "Sources")
+    numbers = count.once(bars, kinds, count.grouped(source), list(_WHAT))
+    names = [f"{name} ({n:,})" for name, n in zip(_WHAT, numbers.sum(axis=1), strict=True)]
+    order = [2, 1, 0, 3]  # as they are stacked, from the top
+    colors = list(_WHAT.values())
+    patches = marks.patches(ax, [colors[at] for at in order])
+    beside, inside = axes.legend(ax, patches, [names[at] for at in order])
+    marks.standing_bars(ax, bars, numbers[:3], numbers[3], colors, beside=beside, above=inside)
+    return ax
+
+
+_UPRIGHT = 9  # rows of text, as high as an upright name of a project
+_TITLES = {
+    "kind": "Kind",
+    "language": "Language",
+    "bucket": "Bucket",
+    "should_translate": "Translated",
+}
+_MEANINGS = {"kind": KINDS, "language": LANGUAGES}
+_TRUTH = {"True": "yes", "False": "no"}
+
+
+def _names(groups: count.Groups, missing: str = "(no project)") -> list[str]:
+    return [missing if name is None else name or "(empty)" for name in groups.names]
+
+
+def _with_sizes(groups: count.Groups, names: list[str]) -> list[str]:
+    return [f"{name} ({size:,})" for name, size in zip(names, groups.sizes, strict=True)]
+
+
+def _with_share(number: int, whole: int) -> str:
+    share = number / whole
+    return f"{number:,} ({share:.0%})" if share >= 0.005 else f"{number:,} (<1%)" if number else "0"
+
+
+def _values(by: str, groups: count.Groups) -> list[str]:
+    """Return what values mean to people."""
+    meanings = _MEANINGS.get(by, {})
+    named = {name: f"{meaning} ({name})" for name, meaning in meanings.items()}
+    if set(groups.names) <= {*_TRUTH, None}:
+        named = _TRUTH
+    return [named.get(name, name) for name in _names(groups, "missing")]
+
+
+def _colors(ax: Axes, groups: count.Groups) -> list[Any]:
+    named = marks.PALETTE[: len(groups.names) - groups.others]
+    return [*named, marks.others(ax)] if groups.others else [*named]

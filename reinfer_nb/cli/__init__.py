@@ -1,0 +1,72 @@
+"""The command line: what a shell, a cron job or a first look needs of the toolkit."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+from reinfer_nb import errors
+from reinfer_nb.cli import analysing, listing, serving
+from reinfer_nb.config import ENDPOINT, TOKEN
+from reinfer_nb.text import visible
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line, and return its exit code.
+
+    Args:
+        arguments: What stands behind the command's name; by default that of this process.
+
+    Returns:
+        0 when it did what was asked, 1 when an audit or a comparison found something, 2 when it
+        could not (the reason is on stderr), 130 when it was stopped with Ctrl-C.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What the terminal's encoding does not have is shown as its escape.
+            stream.reconfigure(errors="backslashreplace")
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+        sys.stdout.flush()
+    except errors.ReinferError as error:
+        print(f"reinfer-nb: {visible_lines(str(error))}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Who reads has seen enough; nothing more is to be written at the end of the process.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        print(f"reinfer-nb: the output could not be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 2
+    return code
+
+
+def visible_lines(text: str) -> str:
+    """Return text of a tenant fit for a terminal, its line breaks kept."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reinfer-nb",
+        description="Look after the sources of a UiPath Communications Mining tenant.",
+        epilog=(
+            f"The tenant is the one of {ENDPOINT} and {TOKEN}, or of the vendor's client `re`. "
+            "Example: reinfer-nb list claims --csv claims.csv"
+        ),
+    )
+    version = f"reinfer-nb {metadata.version('reinfer_nb')}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    for part in (serving, listing, analysing):
+        part.add(commands)
+    return parser

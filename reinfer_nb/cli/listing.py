@@ -1,0 +1,68 @@
+"""The command `list`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from reinfer_nb import errors, frames
+from reinfer_nb.cli.commands import Commands
+from reinfer_nb.connection import connect
+from reinfer_nb.export import to_csv
+from reinfer_nb.text import counted, visible
+
+_SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
+
+
+def add(commands: Commands) -> None:
+    """Add the command `list`."""
+    listing = commands.add_parser(
+        "list",
+        help="list the sources",
+        description="List the sources of the configured tenant, or of one of its projects.",
+        epilog="Example: reinfer-nb list claims --csv claims.csv",
+    )
+    listing.add_argument("project", nargs="?", metavar="PROJECT", help="only those of a project")
+    where = listing.add_mutually_exclusive_group()
+    where.add_argument("--csv", type=Path, metavar="FILE", help="write them to a CSV file")
+    where.add_argument("--json", action="store_true", help="print them as JSON, all fields")
+    listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
+    listing.add_argument("--context", help="a context of the vendor's client `re`")
+    listing.set_defaults(run=_list)
+
+
+def _list(options: argparse.Namespace) -> int:
+    if options.overwrite and not options.csv:
+        raise errors.InvalidInput("--overwrite goes with --csv FILE.")
+    with connect(context=options.context) as client:
+        df = client.sources(options.project)
+    if options.csv:
+        path = to_csv(df, options.csv, overwrite=options.overwrite)
+        print(f"{counted(len(df), 'source')} written to {path}", file=sys.stderr)
+    elif options.json:
+        print(json.dumps(frames.to_elements(df), indent=2))
+    elif df.empty:
+        print("No sources.", file=sys.stderr)
+    else:
+        print(_table(df))
+    return 0
+
+
+def _table(df: pd.DataFrame) -> str:
+    texts = {}
+    for column in _SHOWN:
+        values = df[column]
+        if isinstance(values.dtype, pd.DatetimeTZDtype):
+            values = values.dt.strftime("%Y-%m-%d %H:%M")
+        texts[column] = ["" if pd.isna(value) else visible(value, 40) for value in values]
+    widths = {name: max(map(len, [name, *cells])) for name, cells in texts.items()}
+    rows = [list(texts), *zip(*texts.values(), strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths.values(), strict=True))
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in lines)

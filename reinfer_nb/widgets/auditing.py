@@ -1,0 +1,126 @@
+"""The tab that audits: what is wrong, and the table narrowed to the sources it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import ipywidgets as ui
+import numpy as np
+import pandas as pd
+
+from reinfer_nb import markup
+from reinfer_nb.auditing import AuditReport, audit
+from reinfer_nb.errors import ReinferError
+from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.restricting import ALL, RestrictingChoice
+from reinfer_nb.widgets.saved import Saved
+
+_ANY = "*"
+# Findings that are shown beneath the choice; the table above shows all the sources.
+_SHOWN = 50
+
+
+class AuditPane(ui.VBox):
+    """The audit of a listing, whose findings narrow the table.
+
+    Args:
+        finder: The table.
+        listing: Gives the listing that the table is of.
+
+    Attributes:
+        report: The last report; None before the first.
+        rule: The choice, whose value is "" for all sources, "*" for those with any finding, or a
+            rule's id.
+    """
+
+    def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
+        self._finder, self._listing = finder, listing
+        self._audited: pd.DataFrame | None = None
+        self.report: AuditReport | None = None
+        self.rule = RestrictingChoice("Findings", finder, self._rows)
+        self.rule.observe(lambda _: self.show(), "value")
+        self.save = button_for("Export findings", self._on_save)
+        self._said, self._table, self._files = ui.HTML(), ui.HTML(), ui.VBox()
+        super().__init__(
+            [self._said, ui.HBox([self.rule, self.save], layout=WRAP), self._files, self._table],
+            layout=ui.Layout(min_width="0"),
+        )
+
+    def __repr__(self) -> str:
+        return "Audit of the sources"
+
+    def refresh(self) -> None:
+        """Audit the listing, unless that was done already, and narrow the table as chosen."""
+        listing = self._listing()
+        if listing is self._audited:
+            return
+        try:
+            self.report = audit(listing)
+        except ReinferError as error:
+            self.report = None
+            self._said.value = markup.error(words_of(error))
+        self._audited = listing
+        self.rule.offer(_choices(self.report))
+        self.show()
+
+    def show(self) -> None:
+        """Show the findings of what is chosen, among the sources that the table shows."""
+        report = self.report
+        if report is None:
+            self._table.value = ""
+            return
+        part = self._part(self.rule.value)
+        shown = np.isin(part.positions, self._finder.positions)
+        table = part.findings[shown]
+        self._said.value = markup.status(_told(report, self.rule.value))
+        rows = table.head(_SHOWN).fillna("")
+        cells = zip(
+            (f"{o}/{n}" for o, n in zip(rows["owner"], rows["name"], strict=True)),
+            *(rows[name] for name in ("severity", "message", "suggestion")),
+            strict=True,
+        )
+        heads = ("Source", "Severity", "Finding", "Suggestion")
+        more = f"... and {len(table) - _SHOWN:,} more" if len(table) > _SHOWN else ""
+        self._table.value = markup.join(
+            [markup.table(heads, cells) if len(table) else "", markup.muted(more)]
+        )
+
+    def _part(self, rule: str) -> AuditReport:
+        if self.report is None:
+            raise ValueError("nothing was audited")
+        return self.report if rule in (ALL, _ANY) else self.report.only(rules=[rule])
+
+    def _rows(self, rule: str) -> tuple[Iterable[int], str]:
+        why = "with any finding" if rule == _ANY else f"with {rule}"
+        return self._part(rule).positions.tolist(), why
+
+    def _on_save(self) -> None:
+        if self.report is None:
+            return
+        # Never over an older file.
+        path = Path.cwd() / f"findings-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+        try:
+            self._files.children = [Saved(self.report.to_csv(path))]
+        except ReinferError as error:
+            self._said.value = markup.error(words_of(error))
+
+
+def _choices(report: AuditReport | None) -> list[tuple[str, str]]:
+    if report is None or report.ok:
+        return []
+    counts = report.findings["rule"].value_counts(sort=False)
+    return [
+        ("those with any finding", _ANY),
+        *(
+            (f"{report.rules[str(key)].severity}: {key} ({count:,})", str(key))
+            for key, count in counts.items()
+        ),
+    ]
+
+
+def _told(report: AuditReport, rule: str) -> str:
+    return report.rules[rule].why if rule in report.rules else report.headline

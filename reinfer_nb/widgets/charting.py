@@ -1,0 +1,115 @@
+"""The tab that draws: charts of what the table shows."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets as ui
+import pandas as pd
+
+from reinfer_nb import charts, markup
+from reinfer_nb._chart_axes import check_installed
+from reinfer_nb.auditing import audit
+from reinfer_nb.errors import ReinferError
+from reinfer_nb.widgets.form import words_of
+from reinfer_nb.widgets.jobs import running_loop
+
+# Stands for the colour of the text around it, which a drawing cannot ask for.
+_INK = "#010203"
+_PAUSE = 0.3  # seconds
+_INCHES = (9.0, 4.6)
+_COMMENT = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+_KINDS: dict[str, Callable[[pd.DataFrame, Any], object]] = {
+    "Created over time": lambda df, ax: charts.timeline(df, ax=ax),
+    "Age of the last update": lambda df, ax: charts.freshness(df, ax=ax),
+    "Projects by kind": lambda df, ax: charts.projects(df, "kind", ax=ax),
+    "Projects by language": lambda df, ax: charts.projects(df, "language", ax=ax),
+    "Findings by project": lambda df, ax: charts.findings(audit(df), ax=ax),
+}
+
+
+class ChartPane(ui.VBox):
+    """A chart of the sources that the table shows.
+
+    Args:
+        frame: Gives them.
+
+    Attributes:
+        kind: The choice of the chart.
+    """
+
+    def __init__(self, frame: Callable[[], pd.DataFrame]) -> None:
+        self._frame = frame
+        self._waiting: asyncio.TimerHandle | None = None
+        self.kind = ui.Dropdown(
+            description="Chart", options=list(_KINDS), layout=ui.Layout(width="28em")
+        )
+        self.kind.observe(lambda _: self.draw(), "value")
+        self.chart = ui.HTML()
+        super().__init__([self.kind, self.chart], layout=ui.Layout(min_width="0"))
+
+    def __repr__(self) -> str:
+        return "Chart of the sources"
+
+    def refresh(self) -> None:
+        """Draw anew once nothing else is shown for a moment: nobody waits for it while typing."""
+        loop = running_loop()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        if loop is None:
+            self.draw()
+        else:
+            if not self.chart.value:
+                self.chart.value = markup.progress("Drawing")
+            self._waiting = loop.call_later(_PAUSE, self.draw)
+
+    def draw(self) -> None:
+        """Draw what is chosen, of the sources that are shown now."""
+        try:
+            self.chart.value = drawing(self.kind.value, self._frame())
+        except ReinferError as error:
+            self.chart.value = markup.error(words_of(error))
+
+
+def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
+    """Return a chart as SVG that takes its colours from the page around it.
+
+    Args:
+        kind: Which, as the choice has it.
+        df: What is drawn.
+
+    Raises:
+        ConfigurationError: matplotlib is not installed.
+    """
+    check_installed()
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    # Text as outlines: what a tenant wrote is nowhere in the markup.
+    settings: Any = {
+        **dict.fromkeys(inked, _INK),
+        **dict.fromkeys(("legend.facecolor", "legend.edgecolor"), "none"),
+        "svg.fonttype": "path",
+    }
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=_INCHES, layout="constrained", facecolor="none")
+        axes = figure.subplots()
+        axes.set_facecolor("none")
+        _KINDS[kind](df, axes)
+        file = io.StringIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    svg = _COMMENT.sub("", file.getvalue())
+    svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
+    said = f"{kind}: chart of {len(df):,} sources"
+    return markup.tag(
+        "div",
+        markup.Markup(svg),
+        role="img",
+        aria_label=said,
+        style="max-width:100%;overflow-x:auto;color:var(--jp-ui-font-color1, #212121)",
+    )

@@ -1,0 +1,100 @@
+"""The tab that compares: what is listed, held against a file or a snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import ipywidgets as ui
+import numpy as np
+import pandas as pd
+
+from reinfer_nb import markup, places
+from reinfer_nb.comparing import Comparison, compare
+from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.restricting import RestrictingChoice
+
+_KINDS = ("added", "changed", "renamed")
+
+
+class ComparePane(ui.VBox):
+    """What has changed since a listing that is kept somewhere.
+
+    Args:
+        finder: The table, which can be narrowed to what differs.
+        listing: Gives the listing that the table is of.
+
+    Attributes:
+        place: The box for where the other listing is.
+        comparison: The last one; None before the first.
+    """
+
+    def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
+        self._listing = listing
+        self.comparison: Comparison | None = None
+        self._compared: pd.DataFrame | None = None
+        self.jobs = Jobs(self._show_running)
+        self.place = ui.Text(
+            description="With",
+            placeholder="sources.csv or audits/@2026-03-01",
+            continuous_update=False,
+            layout=ui.Layout(width="28em"),
+        )
+        self.button = button_for("Compare", self._on_compare, "primary")
+        self.kind = RestrictingChoice("Differences", finder, self._rows)
+        self._said, self._result = ui.HTML(), ui.HTML()
+        self._help = ui.HTML(markup.muted(f"What is listed is compared with {places.HELP}."))
+        super().__init__(
+            [
+                ui.HBox([self.place, self.button], layout=WRAP),
+                self._help,
+                self._said,
+                self.kind,
+                self._result,
+            ],
+            layout=ui.Layout(min_width="0"),
+        )
+        self.kind.layout.display = "none"
+
+    def __repr__(self) -> str:
+        return "Comparison of the sources"
+
+    def refresh(self) -> None:
+        """Say that a comparison is of an older listing, where it is."""
+        if self.comparison is not None and self._compared is not self._listing():
+            self._said.value = markup.status("The listing is another now: compare again.")
+            self.kind.offer([])
+
+    def _show_running(self, running: bool) -> None:  # noqa: FBT001 - as `Jobs` calls it
+        self.button.disabled = running
+
+    def _on_compare(self) -> None:
+        place, listing = self.place.value.strip(), self._listing()
+        if not place:
+            self._said.value = markup.error("Type where the other listing is.")
+            return
+
+        def work(_: Job) -> Comparison:
+            return compare(places.listing_at(place), listing)
+
+        def done(comparison: Comparison) -> None:
+            self.comparison, self._compared = comparison, listing
+            self._said.value = ""
+            self._result.value = comparison.to_html()
+            counts = {kind: len(self._rows(kind)[0]) for kind in _KINDS}
+            self.kind.offer([(f"{k} ({n:,})", k) for k, n in counts.items() if n])
+            self.kind.layout.display = None
+
+        def failed(error: Exception | None) -> None:
+            self._said.value = markup.error("Stopped." if error is None else words_of(error))
+
+        self._said.value = markup.progress("Comparing")
+        self.jobs.start(work, done, failed, clicked="Compare")
+
+    def _rows(self, kind: str) -> tuple[list[int], str]:
+        if self.comparison is None:
+            return [], ""
+        ids = getattr(self.comparison, kind)["id"]
+        return np.flatnonzero(self._listing()["id"].isin(ids)).tolist(), f"that were {kind}"

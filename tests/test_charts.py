@@ -1,0 +1,822 @@
+"""Charts: what is drawn is what is counted by hand, and every text on them can be read."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from itertools import combinations, pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb import _chart_counts, _chart_marks, charts
+
+mpl.use("agg")
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+
+NOW = "2026-11-25"
+AWKWARD = [
+    "customer-service-" * 15 + "x",
+    "customer-service-" * 15 + "y",
+    "$a_{b}$ \\frac{1}{2} $",
+    "_private",
+    "保险 😀",
+    "עברית العربية",
+    "\u202eevil\x1b[31m",
+    "line\nbreak",
+    "<script>alert(1)</script>",
+    "",
+]
+Chart = Callable[..., Axes]
+
+
+@pytest.fixture(scope="module")
+def listing(shared: rnb.Client) -> pd.DataFrame:
+    return shared.sources()
+
+
+@pytest.fixture(autouse=True)
+def _closed_figures() -> Iterator[None]:
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.use("agg")
+        yield
+    plt.close("all")
+
+
+def sources_of(number: int, projects: list[str]) -> pd.DataFrame:
+    """Return a listing in which the first projects have most sources."""
+    return _made(number, tuple(projects)).copy()
+
+
+@cache
+def _made(number: int, projects: tuple[str, ...]) -> pd.DataFrame:
+    dice = np.random.default_rng(number)
+    owners = np.array(projects, dtype=object)
+    at = np.minimum(dice.geometric(min(0.9, 3 / len(owners)), number) - 1, len(owners) - 1)
+    if len(owners) > 100:
+        at = dice.integers(0, len(owners), number)
+    first = np.datetime64("2018-01-01", "us")
+    created = first + dice.integers(0, 8 * 365 * 86_400, number).astype("timedelta64[s]")
+    updated = created + dice.integers(0, 300 * 86_400, number).astype("timedelta64[s]")
+    return pd.DataFrame(
+        {
+            "id": pd.Series([f"{n:x}" for n in range(number)], dtype="str"),
+            "owner": pd.Series(owners[at], dtype="str"),
+            "name": pd.Series([f"source-{n}" for n in range(number)], dtype="str"),
+            "kind": pd.Series(dice.choice(["call", "chat", "unknown"], number), dtype="str"),
+            "language": pd.Series(dice.choice(np.array(["en", "de", None]), number), dtype="str"),
+            "bucket_id": pd.Series(dice.choice(np.array(["b", None]), number), dtype="str"),
+            "should_translate": pd.Series(dice.random(number) < 0.3, dtype="boolean"),
+            "created_at": pd.Series(created).dt.tz_localize("UTC"),
+            "updated_at": pd.Series(updated).dt.tz_localize("UTC"),
+        }
+    )
+
+
+def findings_of(df: pd.DataFrame) -> pd.DataFrame:
+    """Return what an audit might have found in a listing."""
+    rules = [
+        ("missing-title", "warning"),
+        ("odd-sensitive-properties", "warning"),
+        ("stale", "info"),
+        ("unreadable", "error"),
+    ]
+    parts = [
+        df.iloc[:: number + 1][["id", "owner", "name"]].assign(rule=rule, severity=severity)
+        for number, (rule, severity) in enumerate(rules)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def changes_of(days: int, each: int = 6) -> pd.DataFrame:
+    """Return what a history of some days might tell."""
+    dice = np.random.default_rng(days)
+    first = datetime(2025, 11, 25, 4, tzinfo=UTC)
+    rows = []
+    for day in range(days):
+        for what in ("added", "removed", "changed", "renamed"):
+            for number in range(int(dice.integers(1, each))):
+                fields = 2 if what == "changed" else 1
+                at = first + timedelta(days=day)
+                rows += [(at, what, f"{day}-{what}-{number}", field) for field in range(fields)]
+    return pd.DataFrame(rows, columns=["snapshot_at", "what", "id", "field"])
+
+
+# What is on a chart
+
+
+def draw(ax: Axes) -> Any:
+    """Draw the figure of axes and return the renderer, which knows where everything is."""
+    canvas: Any = FigureCanvasAgg(figure_of(ax))
+    canvas.draw()
+    return canvas.get_renderer()
+
+
+def figure_of(ax: Axes) -> Figure:
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    return figure
+
+
+def within_limits(axis: Any) -> list[Any]:
+    """Return the labels of an axis that are drawn."""
+    low, high = sorted(axis.get_view_interval())
+    slack = (high - low) * 1e-9
+    return [
+        tick.label1
+        for tick in axis.get_major_ticks()
+        if low - slack <= tick.get_loc() <= high + slack and tick.label1.get_text()
+    ]
+
+
+def boxes(ax: Axes) -> list[tuple[str, Any]]:
+    """Return every text on axes, the legend as one, with the box that it fills."""
+    renderer = draw(ax)
+    texts = [ax.title, ax.xaxis.label, ax.yaxis.label, ax.xaxis.get_offset_text(), *ax.texts]
+    texts += within_limits(ax.xaxis) + within_limits(ax.yaxis)
+    found = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
+    legend = ax.get_legend()
+    if legend is not None:
+        inner = [*legend.get_texts(), legend.get_title()]
+        inner_boxes = [t.get_window_extent(renderer) for t in inner if t.get_text()]
+        assert not any(overlap(a, b) for a, b in combinations(inner_boxes, 2))
+        box = legend.get_window_extent(renderer)
+        assert all(lies_in(inside, box) for inside in inner_boxes)
+        found.append(("the legend", box))
+    return found
+
+
+def overlap(one: Any, other: Any) -> bool:
+    width = min(one.x1, other.x1) - max(one.x0, other.x0)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    # Numbers do not fill what their line has below for a "g".
+    return bool(width > 1 and height > 4)
+
+
+def lies_in(inner: Any, outer: Any) -> bool:
+    return bool(
+        inner.x0 >= outer.x0 - 1
+        and inner.y0 >= outer.y0 - 1
+        and inner.x1 <= outer.x1 + 1
+        and inner.y1 <= outer.y1 + 1
+    )
+
+
+def assert_readable(ax: Axes) -> None:
+    found = boxes(ax)
+    whole = figure_of(ax).bbox
+    for text, box in found:
+        assert lies_in(box, whole), (text, box)
+    for (text, box), (other_text, other) in combinations(found, 2):
+        assert not overlap(box, other), (text, other_text, box, other)
+    # The numbers within the axes stay within them.
+    for number in ax.texts:
+        assert lies_in(number.get_window_extent(), ax.get_window_extent()), number
+
+
+def names_in_legend(ax: Axes) -> list[str]:
+    legend = ax.get_legend()
+    assert legend is not None
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def names_of_rows(ax: Axes) -> list[str]:
+    return [label.get_text() for label in ax.get_yticklabels()]
+
+
+PROJECTS: dict[str, list[str]] = {
+    "one": ["claims"],
+    "four": ["claims", "customer-service", "broker-desk", "people"],
+    "awkward": AWKWARD,
+    "5,000": [f"project-{number:04d}" for number in range(5000)],
+}
+CHARTS: dict[str, Chart] = {
+    "timeline": charts.timeline,
+    "freshness": lambda df, **more: charts.freshness(df, now=NOW, **more),
+    "kind": charts.projects,
+    "bucket": lambda df, **more: charts.projects(df, "bucket", **more),
+    "findings": lambda df, **more: charts.findings(findings_of(df), **more),
+}
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+@pytest.mark.parametrize("projects", PROJECTS.values(), ids=PROJECTS)
+@pytest.mark.parametrize("number", [0, 1, 3, 80, 10_000, 100_000])
+def test_every_text_can_be_read(number: int, projects: list[str], chart: Chart) -> None:
+    assert_readable(chart(sources_of(number, projects)))
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_every_text_on_the_sample_can_be_read(listing: pd.DataFrame, chart: Chart) -> None:
+    assert_readable(chart(listing))
+
+
+@pytest.mark.parametrize("days", [0, 1, 2, 3, 10, 40, 100, 365, 1500])
+def test_every_text_of_a_history_can_be_read(days: int) -> None:
+    assert_readable(charts.changes(changes_of(days)))
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+@pytest.mark.parametrize("projects", [PROJECTS["awkward"], PROJECTS["5,000"]], ids=["odd", "many"])
+def test_every_text_on_given_axes_can_be_read(
+    projects: list[str], layout: Any, chart: Chart
+) -> None:
+    figure = Figure(layout=layout)
+    ax = figure.subplots()
+    assert chart(sources_of(3000, projects), ax=ax) is ax
+    assert_readable(ax)
+
+
+@pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic", "grayscale", "bmh"])
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_every_text_can_be_read_in_another_style(style: str, chart: Chart) -> None:
+    with plt.style.context(style):
+        assert_readable(chart(sources_of(500, AWKWARD)))
+
+
+def test_charts_share_a_figure() -> None:
+    figure = Figure(figsize=(14, 9), layout="constrained")
+    grid = figure.subplots(2, 3)
+    df = sources_of(300, AWKWARD)
+    for ax, chart in zip(grid.flat, CHARTS.values(), strict=False):
+        chart(df, ax=ax)
+    charts.changes(changes_of(30), ax=grid[1, 2])
+    found = [each for ax in grid.flat for each in boxes(ax)]
+    for (text, box), (other_text, other) in combinations(found, 2):
+        assert not overlap(box, other), (text, other_text)
+    assert all(lies_in(box, figure.bbox) for _, box in found)
+
+
+# What is drawn is what is counted
+
+
+def test_the_timeline_ends_with_all_sources_and_adds_up_on_the_way(listing: pd.DataFrame) -> None:
+    rows = listing.to_dict("records")
+    ax = charts.timeline(listing, top=2)
+    sizes = Counter(row["owner"] for row in rows)
+    first, second = (name for name, _ in sizes.most_common(2))
+    rest = len(rows) - sizes[first] - sizes[second]
+    assert names_in_legend(ax) == [
+        f"2 other projects ({rest})",
+        f"{second} ({sizes[second]})",
+        f"{first} ({sizes[first]})",
+    ]
+    for area, owners in zip(ax.collections, ([first], [first, second], list(sizes)), strict=True):
+        outline = np.asarray(area.get_paths()[0].vertices).tolist()
+        for moment in ("2020-01-01", "2023-06-15", "2026-07-01"):
+            day = pd.Timestamp(moment, tz="UTC")
+            there = sum(row["owner"] in owners and row["created_at"] <= day for row in rows)
+            number = (day - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+            last = max(x for x, _ in outline if x <= number)
+            assert max(y for x, y in outline if x == last) == there
+
+
+@pytest.mark.parametrize("number", [5, 399, 5000])
+def test_cumulated_counts_are_those_of_a_plain_loop(number: int) -> None:
+    df = sources_of(number, PROJECTS["four"])
+    moments = _chart_counts.moments_of(df["created_at"])
+    groups = _chart_counts.grouped(df["owner"])
+    at, lines = _chart_counts.cumulated(moments, groups, 400)
+    assert len(at) <= 402
+    assert lines[:, 0].sum() == 0
+    assert lines[:, -1].sum() == number
+    for group, name in enumerate(groups.names):
+        owned = [m for m, owner in zip(moments, df["owner"], strict=True) if owner == name]
+        for column in range(0, len(at), max(1, len(at) // 20)):
+            assert lines[group, column] == sum(moment <= at[column] for moment in owned)
+
+
+def test_sources_without_a_date_are_left_out_and_the_title_says_so() -> None:
+    df = sources_of(80, PROJECTS["four"])
+    df.loc[:2, "created_at"] = pd.NaT
+    assert "3 of 80 sources without a date left out" in charts.timeline(df).get_title()
+    assert "without" not in charts.timeline(df.iloc[3:]).get_title()
+
+
+@pytest.mark.parametrize(
+    ("age", "label"),
+    [
+        (-1, "in the future"),
+        (0, "within 7 days"),
+        (7, "within 7 days"),
+        (7.01, "8 to 30 days"),
+        (30, "8 to 30 days"),
+        (90, "31 to 90 days"),
+        (91, "91 to 365 days"),
+        (365, "91 to 365 days"),
+        (366, "1 to 2 years"),
+        (730, "1 to 2 years"),
+        (731, "over 2 years"),
+        (300_000, "over 2 years"),
+        (None, "not said"),
+    ],
+)
+def test_an_age_is_in_its_bin(age: float | None, label: str) -> None:
+    now = pd.Timestamp(NOW, tz="UTC")
+    moment = pd.NaT if age is None else now - pd.Timedelta(days=age)
+    df = pd.DataFrame({"updated_at": [moment, now]})
+    ax = charts.freshness(df, now=NOW)
+    counts = dict(zip(names_of_rows(ax), [text.get_text() for text in ax.texts], strict=True))
+    assert counts[label] == ("2 (100%)" if label == "within 7 days" else "1 (50%)")
+    lengths = Counter[str]()
+    bars: list[Any] = list(ax.patches)
+    for bar in bars:
+        lengths[names_of_rows(ax)[round(bar.get_y() + bar.get_height() / 2)]] += bar.get_width()
+    assert lengths[label] == (2 if label == "within 7 days" else 1)
+
+
+def test_ages_are_counted_to_when_the_listing_was_fetched(listing: pd.DataFrame) -> None:
+    assert str(listing.attrs["fetched_at"])[:10] in charts.freshness(listing).get_title()
+    older = listing.copy()
+    older.attrs["fetched_at"] = pd.Timestamp("2026-01-02", tz="UTC")
+    assert "2026-01-02" in charts.freshness(older).get_title()
+    assert "2025-03-04" in charts.freshness(older, now="2025-03-04T01:00+01:00").get_title()
+    older.attrs.clear()
+    assert str(datetime.now(UTC).year) in charts.freshness(older).get_title()
+
+
+@pytest.mark.parametrize("by", ["kind", "language", "should_translate"])
+def test_bars_are_as_long_as_there_are_sources(listing: pd.DataFrame, by: str) -> None:
+    ax = charts.projects(listing, by, top=3)
+    rows = listing.to_dict("records")
+    sizes = Counter(row["owner"] for row in rows)
+    big = [name for name, _ in sizes.most_common(3)]
+    assert names_of_rows(ax) == [*big, "1 other project"]
+    assert [t.get_text() for t in ax.texts] == [str(sizes[name]) for name in big] + [
+        str(len(rows) - sum(sizes[name] for name in big))
+    ]
+    values = [name for name, _ in Counter(str(row[by]) for row in rows).most_common()]
+    assert len(names_in_legend(ax)) == len(values)
+    for container, value in zip(ax.containers, values, strict=True):
+        for bar, name in zip(container, [*big, None], strict=True):
+            owned = [
+                row
+                for row in rows
+                if row["owner"] == name or (not name and row["owner"] not in big)
+            ]
+            assert bar.get_width() == sum(str(row[by]) == value for row in owned)
+
+
+def test_values_have_the_names_that_people_know(listing: pd.DataFrame) -> None:
+    assert names_in_legend(charts.projects(listing))[0] == "not said (unknown) (80)"
+    assert names_in_legend(charts.projects(listing, "language"))[0] == "English (en) (96)"
+    assert names_in_legend(charts.projects(listing, "bucket")) == ["without (69)", "with (61)"]
+    assert names_in_legend(charts.projects(listing, "should_translate")) == ["no (92)", "yes (38)"]
+    untold = listing.assign(language=None)
+    assert names_in_legend(charts.projects(untold, "language")) == ["missing (130)"]
+
+
+def test_projects_can_be_made_up_of_themselves(listing: pd.DataFrame) -> None:
+    ax = charts.projects(listing, "owner")
+    assert names_in_legend(ax) == [
+        f"{name} ({text.get_text()})"
+        for name, text in zip(names_of_rows(ax), ax.texts, strict=True)
+    ]
+
+
+def test_others_that_would_dwarf_all_bars_are_a_number() -> None:
+    df = sources_of(10_000, PROJECTS["5,000"])
+    ax = charts.projects(df, top=5)
+    sizes = Counter(df["owner"]).most_common(5)
+    rest = len(df) - sum(size for _, size in sizes)
+    assert names_of_rows(ax)[-1] == f"{df['owner'].nunique() - 5:,} other projects"
+    assert ax.texts[-1].get_text() == f"{rest:,}"
+    assert sum(container[-1].get_width() for container in ax.containers) == 0
+    assert ax.get_xlim()[1] < 4 * sizes[0][1]
+
+
+def test_a_column_of_many_values_shows_the_most_frequent() -> None:
+    df = sources_of(200, PROJECTS["four"])
+    names = names_in_legend(charts.projects(df, "name"))
+    assert len(names) == 9
+    assert names[-1] == "192 other values (192)"
+
+
+def test_findings_are_counted_by_rule_and_project(listing: pd.DataFrame) -> None:
+    report = rnb.audit(listing)
+    ax = charts.findings(report)
+    rows = report.findings.to_dict("records")
+    counts = Counter((row["rule"], row["owner"]) for row in rows)
+    rules = [name.split(": ")[1].rpartition(" (")[0] for name in names_of_rows(ax)]
+    projects = [label.get_text() for label in ax.get_xticklabels()]
+    cells = {
+        (rules[round(text.get_position()[1])], projects[round(text.get_position()[0])]): int(
+            text.get_text()
+        )
+        for text in ax.texts
+    }
+    assert cells == counts
+
+
+def test_the_gravest_rules_come_first_then_those_that_found_most() -> None:
+    found = [("a", "info")] * 5 + [("b", "error")] + [("c", "error")] * 3 + [("d", "warning")] * 4
+    df = pd.DataFrame(found, columns=["rule", "severity"]).assign(owner="claims")
+    wanted = ["error: c (3)", "error: b (1)", "warning: d (4)", "info: a (5)"]
+    assert names_of_rows(charts.findings(df)) == wanted
+    assert names_of_rows(charts.findings(SimpleNamespace(findings=df))) == wanted
+
+
+def heights(ax: Axes) -> list[list[float]]:
+    return [[bar.get_height() for bar in container] for container in ax.containers]
+
+
+def test_a_source_that_changed_in_several_fields_counts_once() -> None:
+    df = changes_of(5)
+    rows = df.to_dict("records")
+    ax = charts.changes(df)
+    for kind, drawn in zip(("changed", "renamed", "added", "removed"), heights(ax), strict=True):
+        sign = -1 if kind == "removed" else 1
+        for at, height in zip(sorted({row["snapshot_at"] for row in rows}), drawn, strict=True):
+            hit = {r["id"] for r in rows if r["snapshot_at"] == at and r["what"] == kind}
+            assert height == sign * len(hit)
+
+
+def test_a_year_of_days_is_drawn_by_week() -> None:
+    df = changes_of(365)
+    ax = charts.changes(df)
+    assert ax.get_title() == "Changes by week"
+    mondays = df["snapshot_at"].map(lambda at: at.date() - timedelta(days=at.weekday()))
+    hits = df.assign(week=mondays).drop_duplicates(["week", "what", "id"])
+    wanted = hits[hits["what"] == "added"].groupby("week").size()
+    assert heights(ax)[2] == wanted.tolist()
+    assert len(wanted) == 53
+
+
+def test_a_history_is_asked_for_its_changes() -> None:
+    df = changes_of(3)
+    history = SimpleNamespace(changes=lambda: df)
+    assert heights(charts.changes(history)) == heights(charts.changes(df))
+
+
+@given(
+    st.lists(st.datetimes(datetime(1900, 1, 2), datetime(2199, 1, 1)), min_size=1, max_size=200)  # noqa: DTZ001 - UTC
+)
+@settings(max_examples=100, deadline=None)
+def test_bars_never_overlap_and_hold_every_moment(moments: list[datetime]) -> None:
+    at = np.array(moments, dtype="datetime64[us]")
+    bars = _chart_counts.barred(at)
+    ends = bars.starts + bars.widths
+    assert (ends[:-1] <= bars.starts[1:]).all()
+    assert (bars.widths >= np.timedelta64(0)).all()
+    assert len(bars.codes) == len(at)
+    assert (bars.moments[bars.codes] <= at).all()
+    assert len(bars.starts) <= 300
+
+
+# Nothing, and what is wrong
+
+
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_an_empty_chart_says_that_it_is(listing: pd.DataFrame, chart: Chart) -> None:
+    ax = chart(listing.head(0))
+    (said,) = ax.texts
+    assert said.get_text() in ("No sources", "No findings")
+    assert not within_limits(ax.xaxis)
+    assert ax.get_title()
+
+
+def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> None:
+    df = listing.assign(created_at=None, updated_at=None)
+    assert charts.timeline(df).texts[0].get_text() == "No source says when it was created"
+    assert charts.freshness(df).texts[0].get_text() == "No source says when it was updated"
+    nameless = listing.assign(owner=None)
+    assert names_of_rows(charts.projects(nameless)) == ["(no project)"]
+    assert names_in_legend(charts.timeline(nameless)) == ["(no project) (130)"]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (
+            lambda df: charts.timeline(df.drop(columns=["owner", "created_at"])),
+            "'owner', 'created_at'",
+        ),
+        (lambda df: charts.freshness(df.drop(columns="updated_at")), "'updated_at'"),
+        (lambda df: charts.projects(df, "knid"), "did you mean kind"),
+        (lambda df: charts.projects(df, 3), "by="),  # type: ignore[arg-type]
+        (lambda df: charts.projects(df.drop(columns="bucket_id"), "bucket"), "'bucket_id'"),
+        (charts.findings, "'rule', 'severity'"),
+        (charts.changes, "'snapshot_at', 'what'"),
+        (lambda df: charts.timeline(df, top=0), "from 1 to 9"),
+        (lambda df: charts.timeline(df, top=10), "from 1 to 9"),
+        (lambda df: charts.projects(df, top=2.5), "whole number"),  # type: ignore[arg-type]
+        (lambda df: charts.projects(df, top=True), "whole number"),
+        (lambda df: charts.findings(findings_of(df), top=51), "from 1 to 50"),
+        (lambda df: charts.freshness(df, now="yesterday-ish"), "no moment"),
+        (lambda df: charts.freshness(df, now=7), "no moment"),  # type: ignore[arg-type]
+        (lambda df: charts.timeline(df, ax="left"), "Axes"),  # type: ignore[arg-type]
+        (lambda df: charts.timeline(df, ax=Figure()), "Axes"),  # type: ignore[arg-type]
+        (lambda _: charts.timeline([1, 2]), "DataFrame"),  # type: ignore[arg-type]
+        (lambda _: charts.findings(None), "DataFrame"),
+        (lambda _: charts.changes(None), "DataFrame"),
+        (lambda _: charts.changes(changes_of(2).assign(what="moved")), "'moved'"),
+        (lambda _: charts.changes(changes_of(2).assign(snapshot_at=None)), "snapshot_at"),
+    ],
+)
+def test_what_is_wrong_is_said_clearly(
+    listing: pd.DataFrame, call: Callable[[Any], object], says: str
+) -> None:
+    with pytest.raises(rnb.InvalidInput, match=says):
+        call(listing)
+    assert not plt.get_fignums()
+
+
+def test_axes_that_were_taken_out_of_their_figure_are_refused(listing: pd.DataFrame) -> None:
+    ax = Figure().subplots()
+    ax.remove()
+    with pytest.raises(rnb.InvalidInput, match="in no figure"):
+        charts.projects(listing, ax=ax)
+
+
+def test_without_matplotlib_it_says_what_to_install(
+    listing: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(rnb.ConfigurationError, match=r"pip install 'reinfer_nb\[lab\]'"):
+        charts.timeline(listing)
+    with pytest.raises(rnb.ConfigurationError):
+        charts.check_installed()
+
+
+def modules_after(code: str) -> list[str]:
+    code = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return ran.stdout.split()
+
+
+def test_importing_the_charts_imports_no_matplotlib() -> None:
+    assert "matplotlib" not in modules_after("import reinfer_nb.charts")
+
+
+def test_given_axes_need_no_pyplot() -> None:
+    loaded = modules_after(
+        "import pandas as pd\n"
+        "from matplotlib.figure import Figure\n"
+        "from reinfer_nb import charts\n"
+        "df = pd.DataFrame({'owner': ['a', 'b'], 'kind': ['call', None],"
+        " 'created_at': ['2020-01-01', '2021-01-01'], 'updated_at': [None, '2021-01-01']})\n"
+        "for draw in (charts.timeline, charts.freshness, charts.projects):\n"
+        "    draw(df, ax=Figure().subplots())\n"
+    )
+    assert "matplotlib.figure" in loaded
+    assert "matplotlib.pyplot" not in loaded
+
+
+# Colours
+
+
+CONVERSION = np.array(
+    [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+)
+# Machado, Oliveira and Fernandes (2009), at full severity, and what a grey printer does.
+VISION = {
+    "ordinary": np.eye(3),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "tritanopia": np.array(
+        [
+            [1.255528, -0.076749, -0.178779],
+            [-0.078411, 0.930809, 0.147602],
+            [0.004733, 0.691367, 0.303900],
+        ]
+    ),
+    "grey": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
+}
+Color = npt.NDArray[np.float64]
+
+
+def lab(color: Any, seen: Color) -> Color:
+    """Return a colour, as somebody sees it, in CIE Lab."""
+    rgb = np.array(to_rgb(color))
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = CONVERSION @ np.clip(seen @ linear, 0, 1) / np.array([0.9505, 1, 1.089])
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+def distance(one: Any, other: Any, seen: Color) -> float:
+    return float(np.linalg.norm(lab(one, seen) - lab(other, seen)))
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+@pytest.mark.parametrize("vision", VISION)
+def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
+    seen = VISION[vision]
+    with plt.style.context(style):
+        ax = Figure().subplots()
+    *ink, share = _chart_marks.others(ax)
+    others = tuple(share * np.array(ink) + (1 - share) * np.array(to_rgb(ax.get_facecolor())))
+    stacks: list[Any] = [
+        _chart_marks.PALETTE,
+        *([color, others] for color in _chart_marks.PALETTE),
+        list(charts._WHAT.values()),
+    ]
+    least = 8 if vision == "grey" else 18
+    for stack in stacks:
+        for one, other in pairwise(stack):
+            assert distance(one, other, seen) > least, (one, other)
+
+
+@pytest.mark.parametrize("vision", ["ordinary", "protanopia", "deuteranopia", "tritanopia"])
+def test_any_two_colours_of_a_chart_are_told_apart(vision: str) -> None:
+    for one, other in combinations(_chart_marks.PALETTE, 2):
+        assert distance(one, other, VISION[vision]) > 15, (one, other)
+
+
+def contrast(one: Any, other: Any) -> float:
+    first, second = (
+        float(CONVERSION[1] @ np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4))
+        for rgb in (np.array(to_rgb(one)), np.array(to_rgb(other)))
+    )
+    return (max(first, second) + 0.05) / (min(first, second) + 0.05)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
+def test_texts_and_outlines_stand_out_from_the_ground(style: str) -> None:
+    df = sources_of(100, PROJECTS["four"])
+    with plt.style.context(style):
+        for chart in (charts.timeline, charts.projects, charts.freshness):
+            ax = chart(df)
+            ground = ax.get_facecolor()
+            texts = [ax.title, ax.xaxis.label, *ax.texts]
+            legend = ax.get_legend()
+            if legend is not None:
+                texts += [*legend.get_texts(), legend.get_title()]
+            assert all(contrast(text.get_color(), ground) > 4.5 for text in texts)
+            outlined: list[Any] = [*ax.patches, *ax.collections]
+            edges = [np.atleast_2d(each.get_edgecolor())[0] for each in outlined]
+            assert all(contrast(edge[:3], ground) > 4.5 for edge in edges)
+
+
+@pytest.mark.parametrize("style", ["default", "dark_background"])
+def test_the_numbers_in_cells_stand_out_from_them(style: str) -> None:
+    with plt.style.context(style):
+        ax = charts.findings(findings_of(sources_of(500, PROJECTS["four"])))
+        draw(ax)
+        mesh: Any = ax.collections[0]
+        counts = np.ma.filled(mesh.get_array(), 0).ravel()
+        colors = dict(zip(counts.tolist(), mesh.get_facecolor(), strict=True))
+        for text in ax.texts:
+            color = colors[int(text.get_text().replace(",", ""))]
+            assert contrast(text.get_color(), color[:3]) > 4.5
+
+
+def test_the_font_and_size_of_the_style_are_kept(listing: pd.DataFrame) -> None:
+    with mpl.rc_context({"ytick.labelsize": 7, "figure.figsize": (11, 6)}):
+        ax = charts.projects(listing)
+        assert {label.get_fontsize() for label in ax.get_yticklabels()} == {7}
+        assert figure_of(ax).get_size_inches().tolist() == [11, 6]
+
+
+# Odd frames
+
+
+def test_names_are_shown_as_they_are_and_never_as_formulas() -> None:
+    df = pd.DataFrame({"owner": AWKWARD * 2, "kind": "call", "created_at": "2020-01-01"})
+    ax = charts.projects(df)
+    draw(ax)
+    names = names_of_rows(ax)
+    assert "$a_{b}$ \\frac{1}{2} $" in names
+    assert "_private" in names
+    assert "\\u202eevil\\x1b[31m" in names
+    assert "line\\nbreak" in names
+    assert "(empty)" in names
+    assert len({*names}) == len(AWKWARD)
+    assert all(not label.get_parse_math() for label in ax.get_yticklabels())
+    ax = charts.timeline(df, top=9)
+    assert any("_private" in name for name in names_in_legend(ax))
+    assert all(not text.get_parse_math() for text in ax.get_legend().get_texts())  # type: ignore[union-attr]
+
+
+def test_what_the_fonts_cannot_draw_is_its_escape() -> None:
+    df = pd.DataFrame({"owner": ["保险-x"], "kind": "\U0001f9ff"})
+    ax = charts.projects(df)
+    assert names_of_rows(ax) == ["\\u4fdd\\u9669-x"]
+    assert names_in_legend(ax)[0].startswith("\\U0001f9ff")
+    for form in ("png", "svg", "pdf"):
+        figure_of(ax).savefig(io.BytesIO(), format=form)
+
+
+def as_read_from_csv(df: pd.DataFrame) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(df.to_csv(index=False)))
+
+
+VARIANTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
+    "from CSV": as_read_from_csv,
+    "objects": lambda df: df.astype(object),
+    "categories": lambda df: df.astype({"owner": "category", "kind": "category"}),
+    "one index": lambda df: df.set_index(np.zeros(len(df), dtype=int)),
+    "a named index": lambda df: df.set_index("id", drop=False),
+    "another zone": lambda df: df.assign(
+        created_at=df["created_at"].dt.tz_convert("Asia/Kolkata"),
+        updated_at=df["updated_at"].dt.tz_convert("America/New_York"),
+    ),
+    "no zone": lambda df: df.assign(
+        created_at=df["created_at"].dt.tz_localize(None),
+        updated_at=df["updated_at"].dt.tz_localize(None),
+    ),
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_dtypes_and_index_make_no_difference(variant: Callable[..., Any], chart: Chart) -> None:
+    df = sources_of(90, PROJECTS["four"])
+
+    def pixels(df: pd.DataFrame) -> bytes:
+        canvas: Any = FigureCanvasAgg(figure_of(chart(df)))
+        canvas.draw()
+        return bytes(canvas.buffer_rgba())
+
+    same = variant(df)
+    kept = same.copy(deep=True)
+    assert pixels(same) == pixels(df)
+    pd.testing.assert_frame_equal(same, kept)
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.text(max_size=12),
+    st.sampled_from(AWKWARD),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.datetimes(),
+    st.sampled_from(["2020-01-01T00:00:00Z", "0001-01-01", "9999-12-31T23:59:59Z", "soon"]),
+    st.just(("email", "phone")),
+)
+
+
+@st.composite
+def odd_frames(draw: st.DrawFn) -> pd.DataFrame:
+    number = draw(st.integers(0, 12))
+    columns = ["owner", "kind", "created_at", "updated_at", "rule", "severity"]
+    cells = st.lists(CELLS, min_size=number, max_size=number)
+    return pd.DataFrame({name: pd.Series(draw(cells), dtype=object) for name in columns})
+
+
+@given(odd_frames())
+@settings(max_examples=60, deadline=None)
+def test_any_frame_is_drawn(df: pd.DataFrame) -> None:
+    for chart in (charts.timeline, charts.freshness, charts.projects, charts.findings):
+        ax = Figure(layout="constrained").subplots()
+        chart(df, ax=ax)
+        draw(ax)
+        texts = [text.get_text() for text in ax.texts]
+        drawn_counts = [int(t.split(" ")[0].replace(",", "")) for t in texts if t[:1].isdigit()]
+        if chart in (charts.projects, charts.findings):
+            assert sum(drawn_counts) == len(df)
+
+
+def test_given_axes_are_all_that_is_touched(listing: pd.DataFrame) -> None:
+    figure = Figure(layout="constrained")
+    left, right = figure.subplots(1, 2)
+    figure.suptitle("Mine")
+    right.plot([1, 2], [3, 4])
+    charts.projects(listing, ax=left)
+    assert figure.get_suptitle() == "Mine"
+    assert figure.axes == [left, right]
+    assert not figure.legends
+    assert right.get_xlim() == pytest.approx((0.95, 2.05))
+    assert not plt.get_fignums()
+
+
+def test_the_same_frame_gives_the_same_picture(listing: pd.DataFrame) -> None:
+    pictures = set()
+    for _ in range(2):
+        with mpl.rc_context({"svg.hashsalt": "x"}):
+            file = io.BytesIO()
+            figure_of(charts.projects(listing)).savefig(file, format="svg", metadata={"Date": None})
+            pictures.add(file.getvalue())
+    assert len(pictures) == 1
