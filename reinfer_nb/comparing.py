@@ -255,8 +255,8 @@ class Comparison:
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
                 few = df[:limit]
-                told = few.reindex(columns=["id", "title"]).map(_text)
-                rows = zip(self._labels(few), *(told[name].fillna("") for name in told), strict=True)
+                cells = few.reindex(columns=["id", "title"]).map(_text).fillna("")
+                rows = zip(self._labels(few), cells["id"], cells["title"], strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
                 parts += map(markup.muted, _more(df, limit))
         return markup.join(parts)

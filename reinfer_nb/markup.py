@@ -169,7 +169,7 @@ def page(title: str, content: Content) -> Markup:
         content: What is on it.
     """
     return Markup(
-        f"<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width">\n'
         f"{tag('title', title)}\n<style>{_PAGE}</style>\n</head>\n"
         f"<body>\n{tag('h1', title)}\n{join(content)}\n</body>\n</html>\n"
