@@ -49,7 +49,7 @@ def compare(ex: Explorer, place: object) -> str:
 
 
 def test_the_audit_waits_until_it_is_looked_at(ex: Explorer) -> None:
-    assert texts(ex.audit) == ""
+    assert texts(ex.audit).strip() == ""
     ex.tabs.selected_index = AUDIT
     report = ex.audit.report
     assert report is not None
