@@ -1,29 +1,20 @@
-"""From the bytes of a CSV to columns of a frame."""
+"""From the bytes of a CSV to columns of a frame; knows no files."""
 
 from __future__ import annotations
 
-import io
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb._csv_cells import BOM, FLAGS, NUMBERS, SEPARATORS, WHOLE, fits, reads_as, unguarded
-from reinfer_nb.text import shown, visible
+from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
+from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
+from reinfer_nb.text import shown
 from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
-
-# The first record of a CSV, and what in it stands between quotes.
-_RECORD = re.compile(r'(?:[^"\r\n]|"(?:[^"]|"")*")*')
-_QUOTED = re.compile(r'"(?:[^"]|"")*"')
-_WORKBOOK = b"PK\x03\x04"
-
-
-class NoCSV(ValueError):
-    """The bytes are no CSV; the message says what they are instead."""
 
 
 class Unreadable(ValueError):
@@ -38,110 +29,140 @@ class Unreadable(ValueError):
         self.row = row
 
 
-def cells(content: bytes) -> Iterator[tuple[str, list[str | None]]]:
-    """Yield the columns of a CSV: header and cells, None where a cell is empty and unquoted.
+def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
+    """Yield the columns of a CSV: the name, and a function that gives the array of a frame.
+
+    That function raises `Unreadable` where a cell cannot be what its column holds.
 
     Raises:
         NoCSV: It is none.
     """
-    from pyarrow import csv
-
-    text = _text(content)
-    record = _RECORD.match(text)
-    header = _QUOTED.sub("", record[0] if record else "")
-    sep = max(SEPARATORS, key=header.count)
-    count = header.count(sep) + 1
-    names = [f"f{number}" for number in range(count)]
-    encoded = text.encode()
-    try:
-        table = csv.read_csv(
-            io.BytesIO(encoded),
-            # In one piece and by one thread, so that an error can tell the row.
-            read_options=csv.ReadOptions(
-                use_threads=False, block_size=len(encoded) + 1, column_names=names
-            ),
-            parse_options=csv.ParseOptions(
-                delimiter=sep,
-                newlines_in_values=True,
-                # A column that stands alone has empty lines for what is missing.
-                ignore_empty_lines=count > 1,
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,
-                null_values=[""],
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        reason = visible(str(error), 200)
-        raise NoCSV(f"no CSV with as many cells in each row: {reason}.") from None
-    for number, column in enumerate(table.columns, start=1):
-        name = column[0].as_py()
-        if not name:
-            raise NoCSV(f"no CSV: column {number} has no name in the first row.")
-        yield name, column.slice(1).to_pylist()
+    types = _csv_cells.known_types()
+    made = []
+    with ThreadPoolExecutor(_csv_parser.WORKERS, "reinfer_nb-csv") as pool:
+        for header, cells in _cells(content, types):
+            name, dtype = _csv_cells.column_of(header or "")
+            column = pool.submit(_column, cells, types.get(name), dtype)
+            made.append((header, name, column.result))
+        for number, (header, name, array) in enumerate(made, start=1):
+            if not header:
+                raise _csv_parser.NoCSV(f"no CSV: column {number} has no name in the first row.")
+            yield name, array
 
 
-def _text(content: bytes) -> str:
-    """Return the content of a file that may be a CSV."""
-    if content.startswith(_WORKBOOK):
-        raise NoCSV("a workbook. Save it as 'CSV UTF-8'.")
-    bare = content.removeprefix(BOM)
-    try:
-        text = bare.decode().lstrip("\r\n")
-    except UnicodeDecodeError as error:
-        line = bare.count(b"\n", 0, error.start) + 1
-        raise NoCSV(
-            f"not UTF-8 (line {line:,}). From a spreadsheet, save it as 'CSV UTF-8'."
-        ) from None
-    if not text.strip():
-        raise NoCSV("empty, without even a line of column names.")
-    if text.lstrip()[0] in "<{[":
-        raise NoCSV("HTML, XML or JSON by its first line, and no CSV.")
-    if text.count('"') % 2:
-        raise NoCSV("cut off or damaged: a quote in it is never closed.")
-    # This toolkit and spreadsheets, which write the mark, end the last line too.
-    if content.startswith(BOM) and text[-1] not in "\r\n":
-        raise NoCSV("cut off: its last line is not whole.")
-    return text
+def _cells(
+    content: memoryview, types: Mapping[str, type[ValueType]]
+) -> list[tuple[str | None, Any]]:
+    """Return the columns of a CSV by header: of a listing's timestamps and flags already values."""
+    kinds = {name: _KINDS[type_] for name, type_ in types.items() if type_ in _KINDS}
+    columns = _csv_parser.columns(content, kinds)
+    if all(_csv_columns.exist(cells) for _, cells in columns if cells.type == _KINDS[Moment]):
+        return columns
+    return _csv_parser.columns(content, {})
 
 
-def column(texts: list[str | None], known: type[ValueType] | None, dtype: Any) -> Any:
+# As what Arrow reads nothing but what is one, and as what we would.
+_KINDS = {Moment: _csv_columns.TIMESTAMP, Flag: pa.bool_()}
+
+
+def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     """Return the cells of a column as the array of a frame.
 
     Args:
-        texts: The cells.
+        cells: The cells, as `_cells` returns them.
         known: The type, of a column of a listing.
         dtype: The dtype that the header says, of another column; None if it says none.
 
     Raises:
         Unreadable: A cell cannot be what the column holds.
     """
-    if known is Text:
-        return _array([text and unguarded(text) for text in texts], Text.dtype)
     if known is not None:
-        return _array(_each(texts, _READERS[known]), known.dtype)
-    kinds = {reads_as(text) for text in texts if text is not None}
-    if dtype is None:
-        dtype = _dtype_by(kinds, texts)
+        dtype = known.dtype
+    elif dtype is None:
+        dtype = _dtype_by(cells)
+    if cells.type != pa.large_string():
+        return dtype.__from_arrow__(cells)
     if dtype == Text.dtype:
-        return _array([text and unguarded(text, free=True) for text in texts], dtype)
-    return _array(_each(texts, _FREE_READERS[dtype]), dtype)
+        return dtype.__from_arrow__(_csv_columns.unguarded(cells, free=known is None))
+    texts = cells.combine_chunks()
+    if dtype in _PLAIN:
+        return dtype.__from_arrow__(_plain_and_odd(texts, *_PLAIN[dtype]))
+    if known is Names:
+        return _distinct(texts, _names)
+    if dtype == np.dtype(object):
+        return _objects(_each(texts.to_pylist(), _object))
+    return pd.array(_each(texts.to_pylist(), _flag if dtype == Flag.dtype else _number), dtype)
 
 
-def _dtype_by(kinds: set[str], texts: list[str | None]) -> Any:
-    if kinds == {"whole"}:
-        return Whole.dtype
-    if kinds == {"flag"}:
-        return Flag.dtype
-    if kinds == {"moment"}:
-        return Moment.dtype
-    if kinds and kinds <= {"whole", "number"}:
-        wholes = [int(text) for text in texts if text is not None and WHOLE.fullmatch(text)]
+def _dtype_by(texts: Any) -> Any:
+    """Return the dtype that the cells of a column tell which nothing says one of."""
+    if texts.null_count == len(texts):
+        return Text.dtype
+    for dtype, (plain, _) in _PLAIN.items():
+        if plain(texts).null_count == texts.null_count:
+            return dtype
+    kinds = _kinds(texts)
+    if len(kinds) == 1:
+        return _DTYPES[kinds.pop()]
+    if kinds == {"whole", "number"}:
+        wholes = (int(text) for text in _valid(texts) if WHOLE.fullmatch(text))
         if all(whole in EXACT for whole in wholes):
             return NUMBERS
     return Text.dtype
+
+
+_DTYPES: Mapping[str, Any] = {
+    "whole": Whole.dtype,
+    "number": NUMBERS,
+    "flag": Flag.dtype,
+    "moment": Moment.dtype,
+    "text": Text.dtype,
+}
+
+
+def _kinds(texts: Any) -> set[str]:
+    """Return what the cells read as; of a text only that there is one."""
+    kinds: set[str] = set()
+    for text in _valid(texts):
+        kind = reads_as(text)
+        if kind == "text":
+            return {kind}
+        kinds.add(kind)
+    return kinds
+
+
+def _valid(texts: Any) -> Iterator[str]:
+    """Yield the cells that are there, not all made at once: the first may be enough."""
+    for start in range(0, len(texts), 1000):
+        yield from texts.slice(start, 1000).drop_null().to_pylist()
+
+
+def _plain_and_odd(texts: Any, plain: Callable[[Any], Any], read: Callable[[str], Any]) -> Any:
+    """Return cells as values: those that Arrow is sure of at once, the others one by one."""
+    from pyarrow import compute
+
+    values = plain(texts)
+    if values.null_count == texts.null_count:
+        return values
+    odd = compute.and_(compute.is_valid(texts), compute.is_null(values))
+    try:
+        read_one_by_one = _each(texts.filter(odd).to_pylist(), read)
+    except Unreadable as error:
+        error.row = int(np.flatnonzero(odd)[error.row])
+        raise
+    return compute.replace_with_mask(values, odd, pa.array(read_one_by_one, values.type))
+
+
+def _distinct(texts: Any, read: Callable[[str], Any]) -> Any:
+    """Return cells as an array of objects, each distinct cell read once."""
+    encoded = texts.dictionary_encode()
+    try:
+        values = _each(encoded.dictionary.to_pylist(), read)
+    except Unreadable as error:
+        error.row = encoded.indices.index(error.row).as_py()
+        raise
+    # The last of them is what a missing cell is.
+    return _objects([*values, None])[encoded.indices.fill_null(len(values)).to_numpy()]
 
 
 def _each(texts: list[str | None], read: Callable[[str], Any]) -> list[Any]:
@@ -154,12 +175,10 @@ def _each(texts: list[str | None], read: Callable[[str], Any]) -> list[Any]:
     return values
 
 
-def _array(values: list[Any], dtype: Any) -> Any:
-    if dtype == np.dtype(object):
-        column = np.empty(len(values), dtype=object)
-        column[:] = values
-        return column
-    return pd.array(values, dtype=dtype)
+def _objects(values: list[Any]) -> Any:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
 
 
 def _flag(text: str) -> bool:
@@ -189,14 +208,6 @@ def _names(text: str) -> tuple[str, ...]:
         raise ValueError('is no list of texts, such as ["email"]') from None
 
 
-_READERS: Mapping[type[ValueType], Callable[[str], Any]] = {
-    Flag: _flag,
-    Whole: _whole,
-    Moment: _moment,
-    Names: _names,
-}
-
-
 def _object(text: str) -> Any:
     # A spreadsheet writes them in capitals.
     if text.lower() in FLAGS:
@@ -214,10 +225,8 @@ def _number(text: str) -> float:
         raise ValueError("is no number") from None
 
 
-_FREE_READERS: Mapping[Any, Callable[[str], Any]] = {
-    np.dtype(object): _object,
-    Whole.dtype: _whole,
-    NUMBERS: _number,
-    Flag.dtype: _flag,
-    Moment.dtype: _moment,
+# The dtypes of which Arrow reads the cells that are plainly so, and what reads the others.
+_PLAIN: Mapping[Any, tuple[Callable[[Any], Any], Callable[[str], Any]]] = {
+    Whole.dtype: (_csv_columns.wholes, _whole),
+    Moment.dtype: (_csv_columns.moments, _moment),
 }

@@ -13,7 +13,6 @@ The file is UTF-8 with a byte order mark, which makes Excel read it as such. In 
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_reader
+from reinfer_nb import _csv_cells, _csv_parser, _csv_reader, _csv_writer
 from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import written_whole
 from reinfer_nb.text import listed, shown, visible
-from reinfer_nb.value_types import Moment, Names, ValueType, is_missing
 
 
 def to_csv(
@@ -71,7 +69,7 @@ def to_csv(
     columns = []
     names = []
     for name in df.columns:
-        cells = _written(df[name], types.get(name), spreadsheet=spreadsheet)
+        cells = _csv_writer.cells(df[name], types.get(name), spreadsheet=spreadsheet)
         columns.append(cells)
         dtype = None if name in types else _said(name, df[name].dtype, cells)
         names.append(_csv_cells.named(name, dtype))
@@ -112,19 +110,17 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{visible(os.fspath(path))} could not be read: {reason}.") from None
-    types = _csv_cells.known_types()
     columns: dict[str, Any] = {}
     name = ""
     try:
-        for header, cells in _csv_reader.cells(content):
-            name, dtype = _csv_cells.column_of(header)
+        for name, array in _csv_reader.columns(memoryview(content)):
             if name in columns:
                 raise FileProblem(f"{path} has the column {shown(name)} twice.")
-            columns[name] = _csv_reader.column(cells, types.get(name), dtype)
+            columns[name] = array()
     except _csv_reader.Unreadable as error:
         row = error.row + 2
         raise FileProblem(f"{path}, row {row:,}, column {shown(name)}: {error}") from None
-    except _csv_reader.NoCSV as error:
+    except _csv_parser.NoCSV as error:
         raise FileProblem(f"{path} is {error}") from None
     return pd.DataFrame(columns, copy=False)
 
@@ -151,7 +147,7 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name != "" and whole_text(name) == name
 
 
-def _said(name: str, dtype: Any, cells: pa.Array) -> str | None:
+def _said(name: str, dtype: Any, cells: Any) -> str | None:
     """Return what the name of a column says of its dtype, where its cells do not tell it."""
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return "JSON"
@@ -166,83 +162,3 @@ def _said(name: str, dtype: Any, cells: pa.Array) -> str | None:
     if isinstance(dtype, pd.DatetimeTZDtype):
         return "timestamp"
     return "text" if _csv_cells.says_dtype(name) else None
-
-
-def _written(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> pa.Array:
-    as_json = known is Names or (known is None and column.dtype == object)
-    cells: list[str | None] = []
-    for row, value in enumerate(column.tolist()):
-        if is_missing(value):
-            cells.append(None)
-            continue
-        try:
-            fitting = value if known is None else _fitting(value, known)
-            cell = _json(fitting, lists=known is Names) if as_json else _cell(fitting)
-        except ValueError as error:
-            raise InvalidInput(
-                f"Column {shown(column.name)}, row {row:,}: {shown(value)} {error}."
-            ) from None
-        if isinstance(value, str) and not as_json:
-            cell = _csv_cells.guarded(cell, free=known is None, spreadsheet=spreadsheet)
-        cells.append(cell)
-    try:
-        return pa.array(cells, pa.string())
-    except UnicodeEncodeError:
-        raise InvalidInput(f"Column {shown(column.name)} {_HALF}") from None
-
-
-_HALF = "holds half a character (a lone surrogate), which no file can hold; replace it first."
-
-
-def _fitting(value: Any, known: type[ValueType]) -> Any:
-    """Return a value of a column of the definition, if it is of that column's type."""
-    if known is Moment:
-        fits = isinstance(value, pd.Timestamp)
-    elif known is Names:
-        fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
-    else:
-        value = value.item() if isinstance(value, np.generic) else value
-        try:
-            # A whole number became a float where the column once had missing values.
-            value = known.read(value)
-        except ValueError:
-            fits = False
-        else:
-            fits = True
-    if not fits:
-        raise ValueError(f"is not {known.noun}, which that column of a listing holds")
-    return value
-
-
-def _cell(value: Any) -> str:
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, pd.Timestamp):
-        if value.tz is None:
-            raise ValueError("has no time zone; give it one with column.dt.tz_localize('UTC')")
-        if value.nanosecond:
-            raise ValueError("is finer than a microsecond; round it with column.dt.round('us')")
-        return value.tz_convert("UTC").isoformat(timespec="microseconds")
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, int) and _csv_cells.fits(str(value)):
-        return str(value)
-    raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
-
-
-def _json(value: Any, *, lists: bool) -> str:
-    if not (lists or _is_json(value)):
-        raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _is_json(value: Any) -> bool:
-    """Whether JSON gives a value back as it was, tuples and keys that are no texts not being so."""
-    if type(value) is dict:
-        return all(type(key) is str and _is_json(item) for key, item in value.items())
-    if type(value) is list:
-        return all(map(_is_json, value))
-    return value is None or type(value) in (str, bool, int, float)

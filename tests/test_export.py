@@ -7,6 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,12 +15,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import frames
+from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer, frames
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
@@ -346,6 +348,302 @@ def test_nul_is_written_so_that_it_can_be_read_or_not_at_all(tmp_path: Path, nam
         assert not (tmp_path / "x.csv").exists()
     else:
         same(rnb.read_csv(written), df)
+
+
+# At once by Arrow, and cell by cell
+
+
+@contextmanager
+def cell_by_cell() -> Iterator[None]:
+    """Let nothing be done at once: each cell goes through Python."""
+
+    def guarded(texts: Any, **how: Any) -> Any:
+        return changed(texts, lambda text: _csv_cells.guarded(text, **how))
+
+    def unguarded(texts: Any, **how: Any) -> Any:
+        return changed(texts, lambda text: _csv_cells.unguarded(text, **how))
+
+    def changed(texts: Any, change: Any) -> Any:
+        each = [text and change(text) for text in texts.to_pylist()]
+        return pa.chunked_array([pa.array(each, pa.large_string())])
+
+    def sure_of_none(cells: Any) -> Any:
+        return pa.nulls(len(cells))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_csv_writer, "_at_once", lambda *_, **__: None)
+        patch.setattr(_csv_parser, "_at_once", lambda *_: None)
+        patch.setattr(_csv_columns, "guarded", guarded)
+        patch.setattr(_csv_columns, "unguarded", unguarded)
+        patch.setattr(
+            _csv_reader,
+            "_PLAIN",
+            {
+                dtype: (lambda cells, kind=kind: sure_of_none(cells).cast(kind), read)
+                for (dtype, (_, read)), kind in zip(
+                    _csv_reader._PLAIN.items(), (pa.int64(), _csv_columns.TIMESTAMP), strict=True
+                )
+            },
+        )
+        yield
+
+
+@contextmanager
+def in_pieces(size: int, block: int) -> Iterator[None]:
+    """Let a file be read in pieces, and those in blocks, of so few bytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_csv_parser, "_PIECE", size)
+        patch.setattr(_csv_parser, "_BLOCK", block)
+        yield
+
+
+def outcome(path: Path) -> pd.DataFrame | str:
+    try:
+        return rnb.read_csv(path)
+    except FileProblem as error:
+        return str(error)
+
+
+def both_ways_read(path: Path, size: int = 8 << 20, block: int = 1 << 20) -> None:
+    with in_pieces(size, block):
+        at_once = outcome(path)
+    with cell_by_cell():
+        careful = outcome(path)
+    if isinstance(at_once, str) or isinstance(careful, str):
+        assert str(at_once) == str(careful)
+    else:
+        same(at_once, careful)
+
+
+def both_ways_write(df: pd.DataFrame, path: Path, **how: Any) -> None:
+    at_once = rnb.to_csv(df, path, overwrite=True, **how).read_bytes()
+    with cell_by_cell():
+        careful = rnb.to_csv(df, path, overwrite=True, **how).read_bytes()
+    assert at_once == careful
+
+
+SIGNS = [
+    *"'0159.-+/:,% eEtT=@_x\"\n;",
+    *("jan", "Feb", "true", "FALSE", "inf", "2016-02-10", "T23:13:28", ".340295", "Z", "+00:00"),
+    *("\u00a0", "\u2028", "\x1c", "\x85", "\0", "\r\n", "ü", "中", "\uff1d", "\uff0d", "\ufeff"),
+    # Whose capital, small letter, digit or number Python and RE2 do not see alike.
+    *("\u017f", "\u212a", "\u0130", "\u0663", "\u00b2", "\u2163", "\U0001d7d9"),
+]  # fmt: skip
+LIKE_SOMETHING = st.lists(st.sampled_from(SIGNS), max_size=6).map("".join)
+ODD_MOMENTS = [
+    "2016-02-10T23:13:28.340295+00:00",
+    "2016-02-30T23:13:28.340295+00:00",
+    "2016-02-10T23:13:60.340295+00:00",
+    "2016-02-10 23:13:28.3402951Z",
+    "2016-02-10T23+0530",
+    "2016-02-10T23:13:28.340295-23:59",
+    "2016-02-10T23:13:28.340295",
+    "0000-01-01T00:00:00.000000+00:00",
+    "0001-01-01T00:00:00.000000+01:00",
+    "9999-12-31T23:59:59.999999-00:01",
+    " 2016-02-10T23:13:28.340295+00:00",
+    "x016-02-10T23:13:28.340295+00:00",
+]
+ODD_CELLS = [
+    *ODD_MOMENTS,
+    *("true", "TRUE", "True", "tRue", "1", "0", "5", " 5", "0x1F", "+5", "-0", "007", "1.5"),
+    *("9" * 19, str(2**63), str(-(2**63)), "1" * 5000, "1e400", "nan"),
+    *("null", "[]", '["a", "b"]', "[1]", "Jan 5", "may-2020", "5 Feb 20 ", "12:30", "50 %", "1,5"),
+]  # fmt: skip
+
+
+@given(
+    texts=st.lists(maybe(TEXTS | LIKE_SOMETHING | st.sampled_from(ODD_CELLS)), max_size=6),
+    storage=st.sampled_from(["pyarrow", "python"]),
+    sep=st.sampled_from([",", ";", "\t"]),
+    spreadsheet=st.booleans(),
+)
+@settings(max_examples=100, deadline=None)
+def test_texts_are_written_at_once_as_cell_by_cell(
+    path: Path, texts: list[str | None], storage: Any, sep: str, *, spreadsheet: bool
+) -> None:
+    dtype = pd.StringDtype(storage, na_value=np.nan)
+    df = pd.DataFrame({name: pd.array(texts, dtype=dtype) for name in ("title", "note")})
+    both_ways_write(df, path, sep=sep, spreadsheet=spreadsheet)
+    both_ways_read(path)
+
+
+@pytest.mark.parametrize("spreadsheet", [True, False])
+def test_odd_texts_are_written_at_once_as_cell_by_cell(path: Path, *, spreadsheet: bool) -> None:
+    texts = [*NASTY, *ODD_CELLS]
+    both_ways_write(frame_of(title=texts, note=texts), path, spreadsheet=spreadsheet)
+    both_ways_read(path)
+
+
+@pytest.mark.parametrize("name", ["created_at", "field", "t (timestamp)"])
+@pytest.mark.parametrize("cell", ODD_MOMENTS)
+def test_an_odd_timestamp_is_read_at_once_as_cell_by_cell(path: Path, name: str, cell: str) -> None:
+    path.write_bytes(f'"id","{name}"\n"a","{ODD_MOMENTS[0]}"\n"b","{cell}"\n"c",\n'.encode())
+    both_ways_read(path)
+
+
+@pytest.mark.parametrize("form", ["{}", "{}5", "5{}", "{}=1", "tr{}e", "1/2{}"])
+def test_every_character_is_guarded_at_once_as_by_itself(form: str) -> None:
+    characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code <= 0xDFFF]
+    texts = [form.format(character) for character in characters]
+    at_once = _csv_columns.guarded(pa.array(texts, pa.large_string()), free=True, spreadsheet=True)
+    assert at_once.to_pylist() == [_csv_cells.guarded(text, free=True) for text in texts]
+
+
+@given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
+@settings(max_examples=50, deadline=None)
+def test_listings_are_written_at_once_as_cell_by_cell(
+    path: Path, df: pd.DataFrame, sep: str, *, spreadsheet: bool
+) -> None:
+    both_ways_write(df, path, sep=sep, spreadsheet=spreadsheet)
+    both_ways_read(path)
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
+@given(data=st.data())
+@settings(max_examples=15, deadline=None)
+def test_instants_are_written_at_once_as_cell_by_cell(
+    path: Path, unit: Any, zone: str, data: st.DataObject
+) -> None:
+    years = (1700, 2200) if unit == "ns" else (1, 9998)
+    first, last = (datetime(year, 1, 2) for year in years)  # noqa: DTZ001 - of no zone yet
+    instants = data.draw(st.lists(maybe(st.datetimes(first, last)), max_size=4))
+    column = pd.Series(instants, dtype=f"datetime64[{unit}]").dt.tz_localize("UTC")
+    column = column.dt.tz_convert(zone)
+    both_ways_write(pd.DataFrame({"created_at": column, "when": column}), path)
+    both_ways_read(path)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.array([-(2**63), 2**63 - 1]),
+        np.array([0, 255], dtype="uint8"),
+        np.array([-128, 127], dtype="int8"),
+        np.array([True, False]),
+        np.array([0.1, 1e22], dtype="float64"),
+        np.array([0.1, 1e22], dtype="float32"),
+        pd.array([1, None], dtype="Int8"),
+        pd.array([1, None], dtype="UInt64"),
+        pd.array([0.1, None], dtype="Float64"),
+        pd.array([True, None], dtype="boolean"),
+        pd.Categorical(["=a", None]),
+    ],
+    ids=lambda values: str(values.dtype),
+)
+def test_other_dtypes_are_written_at_once_as_cell_by_cell(path: Path, values: Any) -> None:
+    both_ways_write(pd.DataFrame({"field": values}), path)
+    both_ways_read(path)
+
+
+KINDS_OF_COLUMN = [
+    *("id", "created_at", "updated_at", "should_translate", "sensitive_properties"),
+    *("num_comments", "field", "other", "n (Int64)", "x (Float64)", "b (boolean)"),
+    *("t (timestamp)", "s (text)", "o (JSON)", " (JSON)", "", 'say "hi"'),
+]
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """Files of few rows with every kind of cell and column, quoted or not, most of them whole."""
+    sep = draw(st.sampled_from([",", ";", "\t"]))
+    names = draw(st.lists(st.sampled_from(KINDS_OF_COLUMN), min_size=1, max_size=4))
+    common = draw(st.sampled_from(["\n", "\r\n", "\r"]))
+    cells = st.sampled_from(["", '""']) | st.builds(
+        in_quotes,
+        st.sampled_from(ODD_CELLS) | TEXTS | LIKE_SOMETHING,
+        only_if_needed=st.booleans(),
+    )
+    head = [in_quotes(name, only_if_needed=draw(st.booleans())) for name in names]
+    text = draw(st.sampled_from(["", "", "\ufeff", "\n"])) + sep.join(head) + common
+    for _ in range(draw(st.integers(0, 5))):
+        row = draw(st.lists(cells, min_size=len(names), max_size=len(names)))
+        text += sep.join(row) + draw(st.sampled_from([common, common, "\n", "\r\n"]))
+    return text.encode()
+
+
+def in_quotes(text: str, *, only_if_needed: bool) -> str:
+    if only_if_needed and not set(text) & set('",;\t\r\n'):
+        return text
+    return '"' + text.replace('"', '""') + '"'
+
+
+@given(content=files(), size=st.integers(1, 200), block=st.integers(1, 200))
+@settings(max_examples=150, deadline=None)
+def test_a_file_is_read_at_once_as_cell_by_cell(
+    path: Path, content: bytes, size: int, block: int
+) -> None:
+    path.write_bytes(content)
+    both_ways_read(path, size, block)
+
+
+QUOTES = ['"', '"', '""', '","', '"\n"', "\n", "\r\n", "a", "a", ",", ";", "é", "\ufeff"]
+
+
+@given(
+    rows=st.lists(st.sampled_from(QUOTES), max_size=40).map("".join),
+    broken=st.booleans(),
+    size=st.integers(1, 40),
+    block=st.integers(1, 40),
+)
+@settings(max_examples=150, deadline=None)
+def test_quotes_anywhere_mean_the_same_in_pieces(
+    path: Path, rows: str, size: int, block: int, *, broken: bool
+) -> None:
+    content = f'"a","b"\n{rows}'.encode()
+    path.write_bytes(content.replace("é".encode(), b"\xc3", 1) if broken else content)
+    both_ways_read(path, size, block)
+
+
+@pytest.mark.parametrize("block", range(1, 60))
+def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, block: int) -> None:
+    df = frame_of(id=["a", "b"], title=["one\r\ntwo", "\r\n\r\n"], note=["x", "\ufeff"])
+    rnb.to_csv(df, path, overwrite=True)
+    with in_pieces(10, block):
+        same(rnb.read_csv(path), df)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        '"1","2""\n"",3"\n"4","5"\n',
+        '"1","\n"\n"2","3"\n',
+        '"1","2"\n\ufeff3,4\n',
+        "\ufeff1,2\n3,4\n",
+        '"1","2"x"\r\n"3","4"\r\n',
+    ],
+    ids=["a quote in a cell", "a line break alone", "a mark", "a mark at first", "after a quote"],
+)
+def test_what_looks_like_the_end_of_a_row_is_none(path: Path, rows: str) -> None:
+    path.write_bytes(f'"id","title"\n{rows}'.encode())
+    for size in range(1, 40):
+        both_ways_read(path, size)
+
+
+def test_a_file_is_read_in_pieces_of_whole_rows() -> None:
+    rows = b"".join(b'"%d","a\r\n""b"\n' % number for number in range(100))
+    with in_pieces(64, 64):
+        pieces = [bytes(piece) for piece in _csv_parser._pieces(memoryview(rows))]
+    assert b"".join(pieces) == rows
+    assert len(pieces) > 10
+    assert all(piece.endswith(b'b"\n') for piece in pieces)
+
+
+def test_of_many_rows_the_one_that_does_not_fit_is_named(path: Path) -> None:
+    moment = "2016-02-10T23:13:28.340295+00:00"
+    for name, right in [
+        ("created_at", moment),
+        ("num_comments", "7"),
+        ("should_translate", "true"),
+        ("sensitive_properties", '["a"]'),
+    ]:
+        cells = [in_quotes(right, only_if_needed=False)] * 3000
+        cells[1234] = '"wrong"'
+        cells[2345] = '"wrong too"'
+        path.write_text("\n".join([f'"{name}","x"', *(f"{cell},1" for cell in cells)]))
+        with pytest.raises(FileProblem, match=f"row 1,236, column '{name}': 'wrong' "):
+            rnb.read_csv(path)
 
 
 # In a spreadsheet
