@@ -6,22 +6,25 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb import _snapshots, _versions, checks, markup, moments
-from reinfer_nb._snapshots import FIELDS, About, Folder
+from reinfer_nb._columns import whole_text
+from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
+from reinfer_nb._snapshots import COUNT, FIELDS, About
 from reinfer_nb.comparing import Comparison, compare
-from reinfer_nb.errors import InvalidInput, ReinferError
+from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.moments import When
-from reinfer_nb.text import counted, listed, shown, visible
+from reinfer_nb.text import counted, listed, nearest, shown, visible
 from reinfer_nb.value_types import Moment
 
-_COUNT = "num_comments"
+# The columns of a timeline before those of a listing, and what of a version they hold.
+_TOLD = {"snapshot_at": "first", "last_seen": "last", "gone_at": "gone", "changed": "changed"}
 _CHANGES = ["snapshot_at", "what", "id", "owner", "name", "field", "before", "after"]
 
 
@@ -79,16 +82,9 @@ class History:
         *,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        if not os.fspath(where):
-            raise InvalidInput("A history is in a folder such as 'audits/', or behind a URL.")
-        self._where = str(os.fspath(where))
-        self._options = dict(storage_options or {})
+        self._folder = Folder(where, storage_options or {})
         # Files do not change once they are there.
         self._abouts: dict[str, About] = {}
-
-    @cached_property
-    def _folder(self) -> Folder:
-        return Folder(self._where, self._options)
 
     def record(self, df: pd.DataFrame, when: When | None = None) -> Snapshot:
         """Keep a listing, and return what was kept.
@@ -109,38 +105,38 @@ class History:
         """
         if not isinstance(df, pd.DataFrame):
             raise InvalidInput(f"record takes a DataFrame, not {shown(df)}.")
-        fetched_at = df.attrs.get("fetched_at")
-        fetched_at = fetched_at if isinstance(fetched_at, datetime) else None
-        at = moments.moment(when if when is not None else fetched_at or datetime.now(UTC))
-        endpoint, project = (df.attrs.get(name) for name in ("endpoint", "project"))
-        table, dtypes = _snapshots.table_of(df, at)
+        said = df.attrs.get("fetched_at")
+        known = isinstance(said, datetime) and not pd.isna(said)
+        fetched_at = moments.moment(cast("datetime", said)) if known else None
+        endpoint, project = (
+            whole_text(text) if isinstance(text, str) and text else None
+            for text in (df.attrs.get("endpoint"), df.attrs.get("project"))
+        )
+        table, dtypes = _snapshots.table_of(df)
         about = About(
-            snapshot_at=at,
+            snapshot_at=fetched_at or datetime.now(UTC) if when is None else moments.moment(when),
             sources=len(df),
-            endpoint=endpoint if isinstance(endpoint, str) else None,
-            project=project if isinstance(project, str) else None,
+            endpoint=endpoint,
+            project=project,
             fetched_at=fetched_at,
             digest=_snapshots.digest_of(table),
-            columns=[str(name) for name in df.columns],
+            columns=list(df.columns),
             dtypes=dtypes,
         )
         self._check_tenant(about.endpoint)
-        last = self._last_before(at, about)
-        if last is not None:
-            name, known = last
-            of = known.unchanged_since or name
-            same = (known.digest, known.columns, known.dtypes)
-            if same == (about.digest, about.columns, about.dtypes):
-                if known.snapshot_at == at:
-                    return _snapshot(name, known)
-                about = replace(about, unchanged_since=of)
-                table = table.slice(0, 0)
-            elif known.snapshot_at == at:
-                # What is recorded later is later, to the smallest step there is.
-                at += timedelta(microseconds=1)
-                about = replace(about, snapshot_at=at)
-                stamps = pa.array([at] * len(table), table.schema.field(0).type)
-                table = table.set_column(0, "snapshot_at", stamps)
+        while (last := self._last_before(about)) is not None:
+            name, other = last
+            if other.is_as(about):
+                if other.snapshot_at == about.snapshot_at:
+                    return _snapshot(name, other)
+                of = other.unchanged_since or name
+                if of in self._folder.names():
+                    about = replace(about, unchanged_since=of)
+                break
+            if other.snapshot_at < about.snapshot_at:
+                break
+            # What is recorded later is later, by the smallest step there is.
+            about = replace(about, snapshot_at=about.snapshot_at + timedelta(microseconds=1))
         name = self._folder.write(table, about)
         self._abouts[name] = about
         return _snapshot(name, about)
@@ -182,12 +178,11 @@ class History:
             FileProblem: The file could not be read.
         """
         moment = None if when is None else moments.moment(when, end=True)
-        there = self._all()
-        early = [(n, a) for n, a in there if moment is None or a.snapshot_at <= moment]
-        fitting = [(n, a) for n, a in early if a.project is None or a.project == project]
-        if not fitting:
-            raise InvalidInput(self._nothing(there, moment, project))
-        name, about = fitting[-1]
+        of = (None, project)
+        last = next(((n, a) for n, a in self._from_the_last(moment) if a.project in of), None)
+        if last is None:
+            raise InvalidInput(self._nothing(moment, project))
+        name, about = last
         table = self._folder.tables([about.unchanged_since or name])
         df = _snapshots.frame_of(table, about)
         if project is not None and about.project is None:
@@ -238,30 +233,30 @@ class History:
             InvalidInput: No snapshot has such a source.
             FileProblem: A file could not be read.
         """
-        there = self._all()
-        kept = [name for name, about in there if about.unchanged_since is None]
-        rows = self._rows_of(source, kept)
+        self._check_references(there := self._all())
+        rows = self._rows_of(source, [n for n, a in there if a.unchanged_since is None])
         if not len(rows):
-            raise InvalidInput(
-                f"No snapshot of {visible(self._where, 100)} has a source {shown(source)}."
-            )
+            where, near = self._folder.where, self._near(source)
+            raise InvalidInput(f"No snapshot of {where} has a source {shown(source)}.{near}")
         versions = list(_versions.versions(there, rows))
         versions.sort(key=lambda version: version.first)
         table = rows.take(pa.array([version.row for version in versions], pa.int64()))
         place = table.schema.get_field_index("position")
         table = table.set_column(place, "position", pa.array(np.arange(len(table))))
-        dtypes = {key: kind for _, about in there for key, kind in about.dtypes.items()}
-        columns = [*FIELDS, *([_COUNT] if table[_COUNT].null_count < len(table) else []), *dtypes]
+        dtypes: dict[str, str] = {}
+        for name, kind in (item for _, about in there for item in about.dtypes.items()):
+            # A column of several dtypes holds what each of them had.
+            if name not in _TOLD:
+                dtypes[name] = kind if dtypes.get(name, kind) == kind else "object"
+        columns = [*FIELDS, *([COUNT] if table[COUNT].null_count < len(table) else []), *dtypes]
         about = replace(there[-1][1], columns=columns, dtypes=dtypes)
         listing = _snapshots.frame_of(table, about)
-        moments = {
-            "snapshot_at": [version.first for version in versions],
-            "last_seen": [version.last for version in versions],
-            "gone_at": [version.gone for version in versions],
-        }
-        told: dict[str, Any] = {k: pd.Series(v, dtype=Moment.dtype) for k, v in moments.items()}
-        told["changed"] = pd.Series([version.changed for version in versions], dtype=object)
-        return pd.concat([pd.DataFrame(told), listing], axis=1)
+        listing.attrs.pop("fetched_at", None)
+        for place, (name, attribute) in enumerate(_TOLD.items()):
+            dtype = object if name == "changed" else Moment.dtype
+            cells = pd.Series([getattr(v, attribute) for v in versions], dtype=dtype)
+            listing.insert(place, name, cells)
+        return listing
 
     def changes(self, since: When | None = None) -> pd.DataFrame:
         """Return what changed from snapshot to snapshot.
@@ -280,12 +275,16 @@ class History:
         """
         moment = None if since is None else moments.moment(since)
         parts = [pd.DataFrame({name: pd.Series(dtype="str") for name in _CHANGES})]
-        for pair in _versions.pairs(self._all()):
-            (before, old), (after, new) = pair
+        self._check_references(there := self._all())
+        # Of each file the rows are read once: it comes after one, and then before another.
+        tables: dict[str, pa.Table] = {}
+        for (before, old), (after, new) in _versions.pairs(there):
             if moment is not None and new.snapshot_at < moment:
                 continue
-            tables = [self._folder.tables([name]) for name in (before, after)]
-            left, right = _snapshots.differing(*tables)
+            left = tables.pop(before, None)
+            left = self._folder.tables([before]) if left is None else left
+            right = tables[after] = self._folder.tables([after])
+            left, right = _versions.differing(left, right)
             part = compare(_snapshots.frame_of(left, old), _snapshots.frame_of(right, new)).frame()
             parts.append(part.assign(snapshot_at=new.snapshot_at))
         table = pd.concat(parts, ignore_index=True)[_CHANGES]
@@ -295,23 +294,34 @@ class History:
 
     def _all(self) -> list[tuple[str, About]]:
         names = self._folder.names()
-        for name in names:
-            if name not in self._abouts:
-                self._abouts[name] = self._folder.about(name)
+        self._abouts |= self._folder.abouts([name for name in names if name not in self._abouts])
         return [(name, self._abouts[name]) for name in names]
 
-    def _from_the_last(self) -> Iterator[tuple[str, About]]:
+    def _from_the_last(self, until: datetime | None = None) -> Iterator[tuple[str, About]]:
+        """Yield what is there, the latest first, and read no more of it than is taken."""
+        end = "~" if until is None else stamp(until) + "~"
         for name in reversed(self._folder.names()):
-            if name not in self._abouts:
-                self._abouts[name] = self._folder.about(name)
-            yield name, self._abouts[name]
+            if stamp_of(name) < end:
+                if name not in self._abouts:
+                    self._abouts[name] = self._folder.about(name)
+                yield name, self._abouts[name]
 
-    def _last_before(self, at: datetime, like: About) -> tuple[str, About] | None:
+    def _last_before(self, like: About) -> tuple[str, About] | None:
         """Return the last snapshot until then of the same tenant and project."""
-        for name, about in self._from_the_last():
-            if about.snapshot_at <= at and _versions.scope(about) == _versions.scope(like):
+        for name, about in self._from_the_last(like.snapshot_at):
+            if _versions.scope(about) == _versions.scope(like):
                 return name, about
         return None
+
+    def _check_references(self, there: list[tuple[str, About]]) -> None:
+        names = {None, *(name for name, _ in there)}
+        for name, about in there:
+            if about.unchanged_since not in names:
+                lost = visible(self._folder.path(str(about.unchanged_since)), 300)
+                raise FileProblem(
+                    f"{lost} is gone; it was removed, and has the rows of {name}, which was "
+                    "unchanged since."
+                )
 
     def _check_tenant(self, endpoint: str | None) -> None:
         if endpoint is None:
@@ -335,12 +345,19 @@ class History:
             named = (dataset.field("owner") == owner) & (dataset.field("name") == name)
             ids = self._folder.tables(names, ["id"], named)["id"].unique().to_pylist()
         columns = [*_snapshots.SCHEMA.names, "__filename"]
-        return self._folder.tables(names, columns, dataset.field("id").isin(ids))
+        return self._folder.tables(
+            names, columns, dataset.field("id").isin(pa.array(ids, pa.string()))
+        )
 
-    def _nothing(
-        self, there: list[tuple[str, About]], moment: datetime | None, project: str | None
-    ) -> str:
-        where = visible(self._where, 100)
+    def _near(self, source: str) -> str:
+        """Return a hint at a full name that the last snapshot has."""
+        files = [about.unchanged_since or name for name, about in islice(self._from_the_last(), 1)]
+        table = self._folder.tables(files, ["owner", "name"])
+        near = nearest(source, (f"{row['owner']}/{row['name']}" for row in table.to_pylist()))
+        return f" Did you mean {visible(near)}?" if near else ""
+
+    def _nothing(self, moment: datetime | None, project: str | None) -> str:
+        where, there = self._folder.where, self._all()
         if not there:
             return f"Nothing was recorded in {where} yet."
         whole = [about.snapshot_at for _, about in there if about.project in (None, project)]
@@ -354,23 +371,22 @@ class History:
 
     def _said(self) -> str:
         try:
-            there = self._all()
+            names = self._folder.names()
+            if not names:
+                return "nothing recorded yet"
+            tenants = (about.endpoint for _, about in self._from_the_last())
+            tenant = next((endpoint for endpoint in tenants if endpoint is not None), None)
         except ReinferError as error:
             return str(error)
-        if not there:
-            return "nothing recorded yet"
-        tenants = {about.endpoint for _, about in there if about.endpoint is not None}
-        of = f" of {listed(map(visible, sorted(tenants)), 3)}" if tenants else ""
-        first, last = there[0][1].snapshot_at, there[-1][1].snapshot_at
-        return f"{counted(len(there), 'snapshot')}{of}, {first:%Y-%m-%d} to {last:%Y-%m-%d}"
+        first, last = (name[len("date=") :].partition("/")[0] for name in (names[0], names[-1]))
+        of = f" of {visible(tenant, 200)}" if tenant else ""
+        return f"{counted(len(names), 'snapshot')}{of}, {first} to {last}"
 
     def __repr__(self) -> str:
-        return f"<History in {visible(self._where, 200)}: {self._said()}>"
+        return f"<History in {self._folder.where}: {self._said()}>"
 
     def _repr_html_(self) -> str:
-        return markup.block(
-            [markup.tag("b", f"History in {visible(self._where, 200)}: "), self._said()]
-        )
+        return markup.block([markup.tag("b", f"History in {self._folder.where}: "), self._said()])
 
 
 def _snapshot(name: str, about: About) -> Snapshot:

@@ -1,9 +1,11 @@
-"""A moment as a person says it, a datetime, a date or a text, made one in UTC."""
+"""A moment as a person says it, a datetime, a date or a text, made one in UTC.
+
+Knows nothing of what is asked for at that moment.
+"""
 
 from __future__ import annotations
 
-import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time
 
 import pandas as pd
 
@@ -11,7 +13,6 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import shown
 
 When = str | datetime | date
-_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 def moment(when: When, *, end: bool = False) -> datetime:
@@ -21,24 +22,34 @@ def moment(when: When, *, end: bool = False) -> datetime:
     datetime.datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
 
     Args:
-        when: The moment; a text as ISO 8601.
+        when: The moment; a text as ISO 8601. What is finer than a microsecond is cut.
         end: Whether a date without a time of day means its end; otherwise its beginning.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is none, or it is outside the years 1 to 9999.
     """
-    day = (isinstance(when, date) and not isinstance(when, datetime)) or (
-        isinstance(when, str) and _DAY.fullmatch(when) is not None
-    )
     try:
-        moment = pd.Timestamp(when)
-    except (ValueError, TypeError, OverflowError) as error:
+        said = _said(when)
+        if isinstance(said, pd.Timestamp):
+            said = said.to_pydatetime(warn=False)
+        elif not isinstance(said, datetime):
+            said = datetime.combine(said, time.max if end else time.min)
+        return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput(f"{shown(when)} is outside the years 1 to 9999 in UTC.") from None
+    except ValueError:
         raise InvalidInput(
-            f"{shown(when)} is no moment, such as '2026-03-01' or a datetime: {error}."
+            f"{shown(when)} is no moment: give a datetime, a date, or a text as ISO 8601 has it, "
+            "such as '2026-03-01' or '2026-03-01T12:00'."
         ) from None
-    if pd.isna(moment):
-        raise InvalidInput(f"{shown(when)} is no moment.")
-    if day and end:
-        moment += pd.Timedelta(days=1) - pd.Timedelta(microseconds=1)
-    moment = moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
-    return moment.floor("us").to_pydatetime()
+
+
+def _said(when: object) -> datetime | date:
+    if isinstance(when, str):
+        try:
+            return date.fromisoformat(when)
+        except ValueError:
+            return datetime.fromisoformat(when)
+    if when is pd.NaT or not isinstance(when, date):
+        raise ValueError("is no moment")
+    return when

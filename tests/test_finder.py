@@ -230,6 +230,85 @@ def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) 
         finder.sort = ("nothing", False)
 
 
+# Restricted to some rows
+
+
+def test_only_some_rows_are_shown_until_it_is_cleared(
+    browser: Browser, listing: pd.DataFrame
+) -> None:
+    finder = browser.finder
+    mine = np.flatnonzero(listing["owner"] == "claims").tolist()
+    finder.restrict(mine, "of one project")
+    message = browser.heard[-1]
+    assert finder.only == message["only"] == "of one project"
+    assert message["status"] == f"{len(mine)} of 130 sources, only those of one project"
+    assert message["version"] == finder.shown
+    assert finder.positions.tolist() == mine
+    assert finder.frame["owner"].unique().tolist() == ["claims"]
+    # Search, choices and sort go on within it.
+    message = browser.say("search", text="motor")
+    found = [place for place in mine if "motor" in listing["name"].iloc[place]]
+    assert sorted(finder.positions.tolist()) == found
+    assert message["only"] == "of one project"
+    browser.say("sort", column="name", descending=True)
+    assert finder.frame["name"].str.lower().is_monotonic_decreasing
+    assert set(finder.positions.tolist()) == set(found)
+    message = browser.say("clear")
+    assert finder.only == message["only"] == ""
+    assert message["status"] == "130 of 130 sources"
+
+
+def test_facets_count_what_is_left(browser: Browser, listing: pd.DataFrame) -> None:
+    browser.finder.restrict([0, 1], "so")
+    rows = listing.iloc[:2]
+    assert rows["owner"].unique().tolist() == ["claims"]
+    owners = browser.options("owner")
+    assert "claims (2)" in owners
+    assert "people (0)" in owners
+
+
+def test_a_restriction_is_lifted_or_replaced_from_python(browser: Browser) -> None:
+    finder = browser.finder
+    finder.search = "inbox"
+    found = finder.positions.tolist()
+    finder.restrict(iter(found[:3]), "first")
+    finder.restrict([found[4]], "second")
+    assert (finder.only, finder.positions.tolist()) == ("second", [found[4]])
+    finder.restrict([])
+    # Whoever says nothing of them restricts all the same.
+    assert (finder.only, finder.positions.tolist()) == ("some", [])
+    assert browser.heard[-1]["status"] == "0 of 130 sources, only those some"
+    finder.restrict(None, "ignored")
+    assert (finder.only, finder.positions.tolist()) == ("", found)
+    assert finder.search == "inbox"
+
+
+def test_observers_of_a_restriction_see_it(browser: Browser) -> None:
+    finder = browser.finder
+    seen: list[tuple[str, int]] = []
+    finder.observe(lambda _: seen.append((finder.only, len(finder.positions))), "shown")
+    finder.restrict([3, 7], "one")
+    browser.say("clear")
+    assert seen == [("one", 2), ("", 130)]
+
+
+def test_what_restricts_shows_as_text(browser: Browser) -> None:
+    browser.finder.restrict([0], "\u202ewith\n" + "x" * 500)
+    status = browser.heard[-1]["status"]
+    assert "only those \\u202ewith\\nxxx" in status
+    assert len(status) < 120
+
+
+def test_what_is_selected_stays_so_while_it_is_restricted_away(browser: Browser) -> None:
+    finder = browser.finder
+    finder.select([0, 129])
+    finder.restrict([0, 1], "so")
+    assert finder.selected == (0, 129)
+    assert browser.heard[-1]["status"].endswith("only those so, 2 selected, 1 of them not shown")
+    browser.select(1, "all")
+    assert finder.selected == (0, 1)
+
+
 # Selection
 
 
@@ -413,6 +492,18 @@ def test_another_listing_keeps_what_applies(browser: Browser, listing: pd.DataFr
     assert after["id"].iloc[list(finder.selected)].tolist() == ids[:1]
     assert after["id"].iloc[finder.current] == current
     assert [column["key"] for column in browser.heard[-1]["columns"]][3] == "num_comments"
+
+
+def test_a_restriction_ends_with_its_listing(browser: Browser, listing: pd.DataFrame) -> None:
+    finder = browser.finder
+    finder.search = "motor"
+    found = len(finder.positions)
+    finder.restrict([0], "of before")
+    assert finder.listings == 0
+    finder.show(listing.copy())
+    assert finder.listings == browser.heard[-1]["listing"] == 1
+    assert (finder.only, browser.heard[-1]["only"]) == ("", "")
+    assert (finder.search, len(finder.positions)) == ("motor", found)
 
 
 def test_a_source_made_anew_is_found_by_its_name(finder: Finder, listing: pd.DataFrame) -> None:

@@ -161,7 +161,11 @@ def test_what_is_shown_and_counted_is_what_plain_python_says(
         for key in data.draw(st.sets(st.sampled_from([key for key in values if values[key]])))
     }
     narrowing.narrow(query, chosen)
-    shown = [place for place, row in enumerate(rows) if shows(row, query, chosen)]
+    places = st.sampled_from(range(len(rows))) if rows else st.nothing()
+    only = data.draw(st.none() | st.lists(places))
+    narrowing.restrict(only)
+    left = range(len(rows)) if only is None else sorted(set(only))
+    shown = [place for place in left if shows(rows[place], query, chosen)]
     assert narrowing.positions.tolist() == shown
     assert narrowing.positions.dtype == np.int64
     assert [narrowing.rank(place) for place in shown] == list(range(len(shown)))
@@ -172,9 +176,13 @@ def test_what_is_shown_and_counted_is_what_plain_python_says(
     for key, of in counts.items():
         others = {other: value for other, value in chosen.items() if other != key}
         assert of == {
-            value: sum(shows(row, query, others | {key: value}) for row in rows)
+            value: sum(shows(rows[place], query, others | {key: value}) for place in left)
             for value in values[key]
         }
+    # It is all there again once nothing restricts it.
+    narrowing.restrict(None)
+    whole = [place for place, row in enumerate(rows) if shows(row, query, chosen)]
+    assert narrowing.positions.tolist() == whole
 
 
 @settings(max_examples=200)
@@ -311,6 +319,26 @@ def test_each_part_stays_until_it_is_given_anew() -> None:
     narrowing.sort_by(None)
     assert narrowing.sort is None
     assert narrowing.positions.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_a_restriction_stays_whatever_else_is_searched_chosen_and_sorted() -> None:
+    narrowing = Narrowing(COMPANY)
+    narrowing.restrict([4, 2, 0, 2])
+    assert names(narrowing) == ["motor", "motor-leads", "odd"]
+    assert narrowing.counts()["owner"] == {"=\u202esales": 1, "=claims": 1, "=sales": 1}
+    narrowing.narrow("motor")
+    narrowing.sort_by("title", descending=True)
+    assert names(narrowing) == ["motor-leads", "motor"]
+    assert narrowing.rank(1) is None
+    narrowing.narrow("", {"owner": "claims"})
+    assert names(narrowing) == ["motor"]
+    narrowing.restrict(np.array([1]))
+    assert names(narrowing) == ["travel"]
+    narrowing.restrict([])
+    assert names(narrowing) == []
+    assert narrowing.counts()["owner"]["=claims"] == 0
+    narrowing.restrict(None)
+    assert names(narrowing) == ["travel", "motor"]
 
 
 def test_what_is_not_there_is_refused_and_nothing_changes() -> None:

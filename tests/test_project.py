@@ -44,7 +44,7 @@ LAYERS = [
     {"_chart_axes", "_chart_counts", "_chart_marks", "_chart_texts"},
     {"moments", "_dtypes"},
     {"_snapshots"},
-    {"_versions"},
+    {"_snapshot_files", "_versions"},
     {"auditing", "history", "charts"},
     {"places"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},

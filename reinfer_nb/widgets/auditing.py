@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import markup
+from reinfer_nb._rules_texts import full_names
 from reinfer_nb.auditing import AuditReport, audit
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.widgets.controls import button_for
@@ -46,7 +47,7 @@ class AuditPane(ui.VBox):
         self.save = button_for("Export findings", self._on_save)
         self._said, self._table, self._files = ui.HTML(), ui.HTML(), ui.VBox()
         super().__init__(
-            [self._said, ui.HBox([self.rule, self.save], layout=WRAP), self._files, self._table],
+            [ui.HBox([self.rule, self.save], layout=WRAP), self._files, self._said, self._table],
             layout=ui.Layout(min_width="0"),
         )
 
@@ -77,12 +78,9 @@ class AuditPane(ui.VBox):
         shown = np.isin(part.positions, self._finder.positions)
         table = part.findings[shown]
         self._said.value = markup.status(_told(report, self.rule.value))
-        rows = table.head(_SHOWN).fillna("")
-        cells = zip(
-            (f"{o}/{n}" for o, n in zip(rows["owner"], rows["name"], strict=True)),
-            *(rows[name] for name in ("severity", "message", "suggestion")),
-            strict=True,
-        )
+        rows = table.head(_SHOWN)
+        columns = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
+        cells = zip(full_names(rows), *columns, strict=True)
         heads = ("Source", "Severity", "Finding", "Suggestion")
         more = f"... and {len(table) - _SHOWN:,} more" if len(table) > _SHOWN else ""
         self._table.value = markup.join(
@@ -123,4 +121,6 @@ def _choices(report: AuditReport | None) -> list[tuple[str, str]]:
 
 
 def _told(report: AuditReport, rule: str) -> str:
-    return report.rules[rule].why if rule in report.rules else report.headline
+    if rule not in report.rules:
+        return report.headline
+    return report.rules[rule].why.replace("\n\n", "\n")

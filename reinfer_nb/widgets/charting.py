@@ -15,6 +15,7 @@ from reinfer_nb import charts, markup
 from reinfer_nb._chart_axes import check_installed
 from reinfer_nb.auditing import audit
 from reinfer_nb.errors import ReinferError
+from reinfer_nb.text import counted
 from reinfer_nb.widgets.form import words_of
 from reinfer_nb.widgets.jobs import running_loop
 
@@ -22,7 +23,10 @@ from reinfer_nb.widgets.jobs import running_loop
 _INK = "#010203"
 _PAUSE = 0.3  # seconds
 _INCHES = (9.0, 4.6)
-_COMMENT = re.compile(r"<!--.*?-->|<metadata>.*?</metadata>", re.DOTALL)
+# What nobody sees; and the style, which would hold for all of the page and goes to the root.
+_DROPPED = re.compile(r"<!--.*?-->|<(metadata|style).*?</\1>", re.DOTALL)
+# Smaller on a narrow page, and never cut off.
+_STYLE = "max-width:100%;height:auto;stroke-linejoin:round;stroke-linecap:butt"
 _KINDS: dict[str, Callable[[pd.DataFrame, Any], object]] = {
     "Created over time": lambda df, ax: charts.timeline(df, ax=ax),
     "Age of the last update": lambda df, ax: charts.freshness(df, ax=ax),
@@ -46,7 +50,10 @@ class ChartPane(ui.VBox):
         self._frame = frame
         self._waiting: asyncio.TimerHandle | None = None
         self.kind = ui.Dropdown(
-            description="Chart", options=list(_KINDS), layout=ui.Layout(width="28em")
+            description="Chart",
+            options=list(_KINDS),
+            layout=ui.Layout(width="28em", max_width="100%"),
+            style={"description_width": "initial"},
         )
         self.kind.observe(lambda _: self.draw(), "value")
         self.chart = ui.HTML()
@@ -103,13 +110,14 @@ def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
         _KINDS[kind](df, axes)
         file = io.StringIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
-    svg = _COMMENT.sub("", file.getvalue())
+    svg = _DROPPED.sub("", file.getvalue())
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
-    said = f"{kind}: chart of {len(df):,} sources"
+    svg = svg.replace("<svg", f'<svg style="{_STYLE}"', 1)
+    said = f"{kind}: chart of {counted(len(df), 'source')}"
     return markup.tag(
         "div",
         markup.Markup(svg),
         role="img",
         aria_label=said,
-        style="max-width:100%;overflow-x:auto;color:var(--jp-ui-font-color1, #212121)",
+        style="color:var(--jp-ui-font-color1, #212121)",
     )

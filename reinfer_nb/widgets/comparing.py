@@ -40,7 +40,8 @@ class ComparePane(ui.VBox):
             description="With",
             placeholder="sources.csv or audits/@2026-03-01",
             continuous_update=False,
-            layout=ui.Layout(width="28em"),
+            layout=ui.Layout(width="28em", max_width="100%"),
+            style={"description_width": "initial"},
         )
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)

@@ -84,6 +84,7 @@ class Explorer(ui.VBox):
             ],
             layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
         )
+        self.add_class("rnb-explorer")
         self.finder.observe(lambda _: self._look(), "current")
         self.finder.observe(lambda _: self._show_analysis(), "shown")
         self.tabs.observe(lambda _: self._show_analysis(), "selected_index")

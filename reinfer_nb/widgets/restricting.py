@@ -35,7 +35,8 @@ class RestrictingChoice(ui.Dropdown):
         super().__init__(
             options=[("all sources", ALL)],
             description=label,
-            layout=ui.Layout(width="28em"),
+            layout=ui.Layout(width="28em", max_width="100%"),
+            style={"description_width": "initial"},
         )
         self.observe(lambda _: self.narrow(), "value")
         finder.observe(lambda _: self._follow(), "shown")
