@@ -980,7 +980,7 @@ def test_a_history_is_somewhere() -> None:
 
 def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:
     where, kept = tmp_path / "audits", []
-    listing = Days(1000)
+    listing = Days(300)
     for number in range(60):
         if number % 7 < 5 and number:
             listing.pass_one(number)
