@@ -63,7 +63,7 @@ LAYERS = [
     {"sandbox.server"},
     {"sandbox"},
     {"sandbox.pytest"},
-    {"widgets.jobs", "widgets._cells", "widgets._marks"},
+    {"widgets.jobs", "widgets.keys", "widgets._cells", "widgets._marks"},
     {"widgets.controls", "widgets.finder", "widgets.saved", "widgets.secret_box"},
     {"widgets.form", "widgets.picker", "widgets.conflict", "widgets.restricting"},
     {"widgets.creating", "widgets.updating", "widgets.deleting", "widgets.logging_in"},

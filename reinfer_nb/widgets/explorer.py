@@ -25,6 +25,7 @@ from reinfer_nb.widgets.details import Details
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.keys import Keys
 from reinfer_nb.widgets.saved import Saved
 
 COMMENTS = "num_comments"
@@ -81,6 +82,7 @@ class Explorer(ui.VBox):
                 self._files,
                 self._new_pane,
                 self.tabs,
+                Keys(),
             ],
             layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
         )

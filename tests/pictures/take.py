@@ -3,6 +3,7 @@
 python -m tests.pictures.take [FOLDER]
 
 Those of the explorer and the forms are taken in light and in dark; the README shows the light.
+The charts are those of the practice tenant's sources.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _CONNECT = "import reinfer_nb as rnb\n\nclient = rnb.connect()"
 def main(folder: Path) -> None:
     """Take all of them."""
     quickstart(folder)
+    charts(folder)
     for theme in get_args(browser.Theme):
         with (
             rnb.sandbox() as client,
@@ -33,6 +35,7 @@ def main(folder: Path) -> None:
         ):
             pictures = _Pictures(lab, client, theme, folder)
             pictures.explorer()
+            pictures.audit()
             pictures.create()
             pictures.update()
             pictures.conflict()
@@ -64,6 +67,19 @@ def quickstart(folder: Path) -> None:
         tab.screenshot(path=folder / "quickstart.png")
 
 
+def charts(folder: Path) -> None:
+    """Draw two charts into one figure, as a report would have them."""
+    from matplotlib.figure import Figure
+
+    with rnb.sandbox() as client:
+        df = client.sources()
+    figure = Figure(figsize=(14, 4.8), layout="constrained")
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(4, 5))[0]
+    rnb.charts.timeline(df, ax=left.subplots())
+    rnb.charts.findings(rnb.audit(df), ax=right.subplots())
+    figure.savefig(folder / "charts.png")
+
+
 class _Pictures:
     """Pictures of widgets, each in a notebook of its own."""
 
@@ -91,6 +107,18 @@ class _Pictures:
             tab.get_by_role("gridcell", name="motor-inbox", exact=True).first.click()
             tab.get_by_role("tab", name="JSON").wait_for()
             self._save(tab, "explorer")
+
+    def audit(self) -> None:
+        """Narrowed to what a rule found, with what it says of each beneath."""
+        with self.lab.run(
+            _CONNECT, "rnb.explore(client)", width=1200, height=1500, theme=self.theme
+        ) as tab:
+            tab.get_by_role("tab", name="Audit", exact=True).click()
+            rules = tab.get_by_label("Findings", exact=True)
+            option = rules.locator("option").filter(has_text="look-alike-names")
+            rules.select_option(option.inner_text())
+            tab.get_by_text("only those with look-alike-names").wait_for()
+            self._save(tab, "audit")
 
     def create(self) -> None:
         """Filled in, with something wrong."""

@@ -1,0 +1,22 @@
+"""What keeps the keys typed in a drop-down from the notebook around it, and is not seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import ipywidgets as ui
+
+_HERE = Path(__file__).parent
+
+
+class Keys(anywidget.AnyWidget):
+    """Stands among the children of a box, and looks after all drop-downs in that box."""
+
+    _esm = _HERE / "keys.js"
+
+    def __init__(self) -> None:
+        super().__init__(layout=ui.Layout(display="none"))
+
+    def __repr__(self) -> str:
+        return "Keys"

@@ -1,0 +1,426 @@
+"""The explorer's tabs that look, in a real JupyterLab, in Voilà, and in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import reinfer_nb as rnb
+from reinfer_nb import frames
+from tests import browser
+from tests.widget_pages import (
+    BREATH,
+    HTML,
+    Setup,
+    Watch,
+    alert,
+    axe,
+    button,
+    expect_to_fit,
+    explorer,
+    field,
+    find,
+    holding,
+    pane,
+    refresh,
+    rows,
+    set_up,
+    shown,
+    tab_of,
+    tab_to,
+    told,
+)
+
+pytestmark = browser.needed()
+
+EXPLORE = "import reinfer_nb as rnb\nclient = rnb.connect()\nex = rnb.explore(client)\nex"
+CHARTS = (
+    "Created over time",
+    "Age of the last update",
+    "Projects by kind",
+    "Projects by language",
+    "Findings by project",
+)
+# With findings, and with a project, kind and language that want to be markup or a formula.
+HOSTILE = [
+    {
+        "id": f"00000000deadbee{number}",
+        "owner": owner,
+        "name": f"{name}-{number}",
+        "title": f"{HTML}title",
+        "description": f"{HTML}description",
+        "_kind": f"{HTML}kind",
+        "language": f"{HTML}language",
+    }
+    for number, (owner, name) in enumerate([*[("hostile", "twin")] * 2, [f"{HTML}project", HTML]])
+]
+# Milliseconds: the first chart waits for matplotlib, which takes its time on a busy machine.
+FIRST_CHART = 90_000
+
+
+@pytest.fixture(scope="module", params=["lab", "voila"])
+def setup(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Setup]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with rnb.sandbox() as sample:
+        data = frames.from_elements([*frames.to_elements(sample.sources()), *HOSTILE])
+    with rnb.sandbox(data) as client, set_up(request.param, folder, client) as setup:
+        yield setup
+
+
+@pytest.fixture(scope="module")
+def opened(setup: Setup) -> Iterator[Page]:
+    """A page with an explorer that most tests share."""
+    with setup.host.run(EXPLORE, height=1400) as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(opened: Page) -> Page:
+    """The same page with nothing searched for or chosen, and tab Source open."""
+    opened.wait_for_timeout(BREATH)
+    clear = button(explorer(opened), "Clear")
+    expect(shown(opened)).to_contain_text(" of ")
+    if clear.is_enabled():
+        clear.click()
+    expect(shown(opened)).to_contain_text(re.compile(r"^(\d+) of \1 "))
+    tab_of(opened, "Source").click()
+    return opened
+
+
+def findings(setup: Setup, *rules: str) -> pd.DataFrame:
+    return rnb.audit(setup.client.sources(refresh=True), rules or None).findings
+
+
+def choose(tab: Page, label: str, choice: str) -> None:
+    """Choose the option that begins with a text, in the drop-down of a label."""
+    options = field(explorer(tab), label).locator("option")
+    # Their spaces are such as do not break.
+    begins = re.escape(choice).replace(r"\ ", r"\s")
+    option = options.filter(has_text=re.compile(rf"^{begins}(\s|$)"))
+    field(explorer(tab), label).select_option(option.inner_text())
+
+
+def chosen(tab: Page, label: str) -> Locator:
+    return field(explorer(tab), label).locator("option:checked")
+
+
+def open_audit(tab: Page) -> None:
+    tab_of(tab, "Audit").click()
+    expect(field(explorer(tab), "Findings")).to_be_visible()
+    told(tab, "findings in")
+
+
+def compare(tab: Page, place: str) -> None:
+    """Compare with what is at a place."""
+    tab.wait_for_timeout(BREATH)
+    field(explorer(tab), "With").fill(place)
+    field(explorer(tab), "With").press("Tab")
+    button(explorer(tab), "Compare").click()
+
+
+def expect_chart(tab: Page, kind: str) -> Locator:
+    """Expect that a chart is drawn, and all of it is seen."""
+    chart = explorer(tab).get_by_role("img", name=f"{kind}: chart of ")
+    svg = chart.locator("svg")
+    expect(svg).to_be_visible(timeout=FIRST_CHART)
+    # Nothing of it sticks out of the drawing, nor the drawing out of what is around it.
+    outside = chart.evaluate(
+        """node => {
+          const svg = node.querySelector("svg");
+          const out = (inner, outer) => {
+            const [a, b] = [inner.getBoundingClientRect(), outer.getBoundingClientRect()];
+            return a.left < b.left - 1 || a.right > b.right + 1
+              || a.top < b.top - 1 || a.bottom > b.bottom + 1;
+          };
+          const texts = [...svg.querySelectorAll("g[id^=text_]")].filter(text => out(text, svg));
+          return [...texts, ...(out(svg, node) ? [svg] : [])].map(each => each.outerHTML);
+        }"""
+    )
+    assert outside == []
+    assert chart.locator("g[id^=text_]").count() > 5
+    box = svg.bounding_box()
+    assert box is not None
+    assert box["width"] > 300
+    return chart
+
+
+def brightness(color: str) -> float:
+    """Return how bright a colour is, as CSS has it, from 0 to 255."""
+    red, green, blue = map(float, re.findall(r"[\d.]+", color)[:3])
+    return 0.3 * red + 0.6 * green + 0.1 * blue
+
+
+# Audit
+
+
+def test_a_rule_narrows_the_table_until_it_is_cleared(setup: Setup, tab: Page) -> None:
+    found = findings(setup, "twin-titles")
+    total = len(setup.client.sources())
+    open_audit(tab)
+    told(tab, f"{len(findings(setup)):,} findings in")
+    choose(tab, "Findings", f"warning: twin-titles ({len(found)})")
+    narrowed = f"{len(found)} of {total} sources, only those with twin-titles"
+    expect(shown(tab)).to_have_text(narrowed)
+    expect(rows(tab)).to_have_count(len(found))
+    told(tab, "In every list and chart they cannot be told apart.")
+    table = explorer(tab).get_by_role("table")
+    expect(table.get_by_role("rowheader")).to_have_count(len(found))
+    motor = found[found["name"].str.contains("motor")]
+    field(explorer(tab), "Search").fill("motor")
+    expect(shown(tab)).to_contain_text(f"{len(motor)} of {total} sources, only those")
+    sources = (motor["owner"] + "/" + motor["name"]).tolist()
+    expect(table.get_by_role("rowheader")).to_have_text(sources)
+    expect(table).to_contain_text(motor["message"].iloc[0])
+    button(explorer(tab), "Clear").click()
+    expect(shown(tab)).to_have_text(re.compile(rf"^{total} of {total} sources"))
+    expect(field(explorer(tab), "Search")).to_have_value("")
+    expect(chosen(tab, "Findings")).to_have_text("all sources")
+    told(tab, "findings in")
+
+
+def test_a_source_with_a_finding_is_looked_at(setup: Setup, tab: Page) -> None:
+    found = findings(setup, "missing-title")
+    open_audit(tab)
+    choose(tab, "Findings", f"warning: missing-title ({len(found)})")
+    expect(shown(tab)).to_contain_text("only those with missing-title")
+    rows(tab).nth(1).click()
+    expect(rows(tab).nth(1)).to_have_attribute("aria-selected", "true")
+    tab_of(tab, "Source").click()
+    tab_of(tab, "Fields").click()
+    expect(pane(tab).get_by_role("table")).to_contain_text(found["id"].iloc[1])
+    tab_of(tab, "Audit").click()
+    expect(chosen(tab, "Findings")).to_contain_text("missing-title")
+    expect(rows(tab)).to_have_count(len(found))
+
+
+def test_what_is_mended_is_audited_anew(setup: Setup, tab: Page) -> None:
+    setup.client.create_source("claims/to-mend")
+    refresh(tab, setup.client)
+    open_audit(tab)
+    found = findings(setup, "missing-title")
+    choose(tab, "Findings", f"warning: missing-title ({len(found)})")
+    find(tab, "to-mend").click()
+    tab_of(tab, "Source").click()
+    tab_of(tab, "Edit").click()
+    field(pane(tab), "Title").fill("Mended")
+    button(explorer(tab), "Update").click()
+    # It is gone from the table, as it is from the findings.
+    expect(shown(tab)).to_have_text(re.compile("^0 of .*only those with missing-title"))
+    tab_of(tab, "Audit").click()
+    expect(chosen(tab, "Findings")).to_have_text(f"warning: missing-title ({len(found) - 1})")
+
+
+def test_findings_are_exported(setup: Setup, tab: Page) -> None:
+    open_audit(tab)
+    tab.wait_for_timeout(BREATH)
+    button(explorer(tab), "Export findings").click()
+    link = explorer(tab).get_by_text(re.compile("^Download findings-.*csv$"))
+    with tab.expect_download() as download:
+        link.click()
+    name = download.value.suggested_filename
+    assert download.value.path().read_bytes() == (setup.host.folder / name).read_bytes()
+    expected = findings(setup)
+    written = rnb.read_csv(setup.host.folder / name)
+    assert written["message"].tolist() == expected["message"].tolist()
+
+
+# Compare
+
+
+def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None:
+    client = setup.client
+    client.create_source("claims/compared", title="Before")
+    rnb.to_csv(client.sources(refresh=True), setup.host.folder / "before.csv")
+    client.update_source("claims/compared", title="After")
+    client.create_source("claims/came-later")
+    refresh(tab, client)
+    tab_of(tab, "Compare").click()
+    expect(field(explorer(tab), "Differences")).to_be_hidden()
+    compare(tab, "before.csv")
+    changed = explorer(tab).get_by_role("table").filter(has_text="Changed")
+    title = changed.get_by_role("row").filter(has_text="comparedtitle")
+    expect(title).to_contain_text("BeforeAfter")
+    choose(tab, "Differences", "changed (1)")
+    expect(shown(tab)).to_contain_text(re.compile("^1 of .* only those that were changed"))
+    expect(rows(tab).first).to_contain_text("compared")
+    choose(tab, "Differences", "added (1)")
+    expect(shown(tab)).to_contain_text("only those that were added")
+    expect(rows(tab).first).to_contain_text("came-later")
+    button(explorer(tab), "Clear").click()
+    expect(chosen(tab, "Differences")).to_have_text("all sources")
+    # Another listing is not what was compared.
+    refresh(tab, client)
+    told(tab, "compare again")
+
+
+def test_what_is_listed_is_compared_with_a_snapshot(setup: Setup, tab: Page) -> None:
+    client = setup.client
+    made = client.create_source("claims/snapped", title="First")
+    history = rnb.History(setup.host.folder / "audits")
+    history.record(client.sources(refresh=True), when="2026-03-01T09:00")
+    client.update_source(made.id, title="Second")
+    history.record(client.sources(refresh=True), when="2026-04-01T09:00")
+    refresh(tab, client)
+    tab_of(tab, "Compare").click()
+    compare(tab, "audits")
+    expect(explorer(tab)).to_contain_text("0 added, 0 removed, 0 changed, 0 renamed")
+    compare(tab, "audits/@2026-03-15")
+    expect(explorer(tab)).to_contain_text("0 added, 0 removed, 1 changed, 0 renamed")
+    title = explorer(tab).get_by_role("table").get_by_role("row").filter(has_text="snappedtitle")
+    expect(title).to_contain_text("FirstSecond")
+
+
+def test_what_cannot_be_compared_is_said(setup: Setup, tab: Page) -> None:
+    tab_of(tab, "Compare").click()
+    compare(tab, "")
+    expect(alert(explorer(tab), "Type where the other listing is.")).to_be_visible()
+    compare(tab, f"{HTML}.csv")
+    expect(alert(explorer(tab), f"{HTML.strip()}.csv"[:40])).to_be_visible()
+    (setup.host.folder / "page.csv").write_text("<html>")
+    compare(tab, "page.csv")
+    expect(alert(explorer(tab), "no CSV")).to_be_visible()
+    expect(button(explorer(tab), "Compare")).to_be_enabled()
+
+
+# Charts
+
+
+def test_each_chart_is_drawn_of_what_is_filtered(setup: Setup, tab: Page) -> None:
+    tab_of(tab, "Charts").click()
+    for kind in CHARTS:
+        field(explorer(tab), "Chart").select_option(kind)
+        expect_chart(tab, kind)
+    found = holding(setup.client, "inbox")
+    field(explorer(tab), "Search").fill("inbox")
+    of = f"{CHARTS[-1]}: chart of {len(found)} sources"
+    expect(explorer(tab).get_by_role("img", name=of)).to_be_visible()
+
+
+# Keyboard
+
+
+def test_keyboard_only(tab: Page) -> None:
+    keys = tab.keyboard
+    field(explorer(tab), "Search").focus()
+    tab_to(tab, tab_of(tab, "Source"))
+    keys.press("ArrowRight")
+    expect(tab_of(tab, "Audit")).to_be_focused()
+    keys.press("Enter")
+    rule = field(explorer(tab), "Findings")
+    expect(rule).to_be_visible()
+    expect(rule.locator("option")).not_to_have_count(1)
+    tab_to(tab, rule)
+    keys.press("ArrowDown")
+    keys.press("ArrowDown")
+    expect(shown(tab)).to_contain_text("only those with ")
+    expect(chosen(tab, "Findings")).to_contain_text("warning: ")
+    # Letters choose too, and are no commands to the notebook: "a" would add a cell.
+    keys.type("all")
+    expect(chosen(tab, "Findings")).to_have_text("all sources")
+    expect(shown(tab)).not_to_contain_text("only those with ")
+    expect(rule).to_be_focused()
+    tab.wait_for_timeout(BREATH)
+    tab_to(tab, button(explorer(tab), "Export findings"))
+    keys.press("Enter")
+    expect(explorer(tab).get_by_text(re.compile("^Download findings-"))).to_be_visible()
+    tab_to(tab, tab_of(tab, "Audit"), key="Shift+Tab")
+    keys.press("ArrowRight")
+    keys.press("Enter")
+    place = field(explorer(tab), "With")
+    expect(place).to_be_visible()
+    tab_to(tab, place)
+    keys.press("Control+a")
+    keys.type("nowhere.csv")
+    tab_to(tab, button(explorer(tab), "Compare"))
+    keys.press("Enter")
+    expect(alert(explorer(tab), "nowhere.csv")).to_be_visible()
+    tab_to(tab, tab_of(tab, "Compare"), key="Shift+Tab")
+    keys.press("ArrowRight")
+    keys.press("Enter")
+    kind = field(explorer(tab), "Chart")
+    expect(kind).to_be_visible()
+    tab_to(tab, kind)
+    keys.press("Home")
+    expect_chart(tab, CHARTS[0])
+    keys.press("ArrowDown")
+    expect_chart(tab, CHARTS[1])
+
+
+# Safety
+
+
+def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
+    rnb.to_csv(setup.client.sources(refresh=True), setup.host.folder / "hostile.csv")
+    setup.client.update_source(HOSTILE[0]["id"], title=f"{HTML}mine")
+    watch = Watch()
+    with setup.host.run(EXPLORE, before=watch, height=1400) as tab:
+        field(explorer(tab), "Search").fill("deadbee")
+        expect(rows(tab)).to_have_count(len(HOSTILE))
+        open_audit(tab)
+        found = explorer(tab).get_by_role("table")
+        expect(found).to_contain_text(HTML[:70])
+        watch.expect_text_only(tab)
+        tab_of(tab, "Compare").click()
+        compare(tab, "hostile.csv")
+        expect(explorer(tab).get_by_role("table")).to_contain_text(f"{HTML}mine")
+        watch.expect_text_only(tab)
+        compare(tab, f"{HTML}.csv")
+        expect(explorer(tab).get_by_role("alert")).to_contain_text("onerror=")
+        watch.expect_text_only(tab)
+        tab_of(tab, "Charts").click()
+        for kind in CHARTS:
+            field(explorer(tab), "Chart").select_option(kind)
+            chart = expect_chart(tab, kind)
+            # Its texts are outlines, and it has no style that would hold for all of the page.
+            expect(chart).to_have_text(re.compile(r"^\s*$"))
+            watch.expect_text_only(tab)
+
+
+# How it looks
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 500), ("dark", 800), ("light", 1600)])
+def test_axe_width_and_colours(setup: Setup, theme: browser.Theme, width: int) -> None:
+    less = f"less-{width}.csv"
+    rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / less)
+    flaws: list[tuple[str, Any]] = []
+
+    def look(tab: Page, where: str) -> None:
+        flaws.extend((where, flaw) for flaw in axe(tab))
+        expect_to_fit(tab)
+
+    # JupyterLab's own buttons need some width to be there.
+    with setup.host.run(EXPLORE, width=max(width, 800), height=2600, theme=theme) as tab:
+        tab.set_viewport_size({"width": width, "height": 2600})
+        field(explorer(tab), "Search").wait_for()
+        open_audit(tab)
+        look(tab, "audit")
+        choose(tab, "Findings", "warning: missing-title")
+        button(explorer(tab), "Export findings").click()
+        expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
+        look(tab, "a rule and a download")
+        tab_of(tab, "Compare").click()
+        look(tab, "nothing compared")
+        compare(tab, less)
+        choose(tab, "Differences", "added")
+        look(tab, "compared")
+        compare(tab, f"{'folder/' * 40}nowhere.csv")
+        expect(alert(explorer(tab), "folder/folder")).to_be_visible()
+        look(tab, "an error")
+        tab_of(tab, "Charts").click()
+        for kind in CHARTS:
+            field(explorer(tab), "Chart").select_option(kind)
+            chart = expect_chart(tab, kind)
+            look(tab, kind)
+            title = chart.locator("g[id^=text_] use").first
+            ink = title.evaluate("node => getComputedStyle(node).fill")
+            assert ink == chart.evaluate("node => getComputedStyle(node).color")
+            assert (brightness(ink) > 128) == (theme == "dark")
+    assert flaws == []
