@@ -243,7 +243,7 @@ class Process:
     def refused(self) -> str:
         """Return why it has not started."""
         self.ended(refused=True)
-        assert self.code == 1
+        assert self.code == 2
         return self._said
 
     def ended(self, *, refused: bool = False) -> None:
