@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from reinfer_nb import _equality, markup
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb._matching import Positions, matched
 from reinfer_nb.export import to_csv
-from reinfer_nb.text import counted, hint, listed, shown, visible
+from reinfer_nb.text import counted, listed, visible
 from reinfer_nb.value_types import is_missing
 
 _IDENTITY = ("id", "owner", "name")
@@ -30,7 +29,6 @@ _OF_A_TENANT = ("bucket_id", "created_at", "updated_at", "last_modified")
 # Rows of each kind that are shown; all of them are in the frames.
 _SHOWN = 50
 _MISSING = "(missing)"
-_Positions = npt.NDArray[np.int64]
 
 
 def compare(
@@ -63,16 +61,9 @@ def compare(
             there. Nothing is compared then.
     """
     keys = [on] if isinstance(on, str) else list(on)
-    for side, df in (("before", before), ("after", after)):
-        _check(df, side, keys)
-    left, right = _codes(before, after, keys)
-    _check_unique(before, "before", keys, left)
-    _check_unique(after, "after", keys, right)
-    there = np.full(max(left.max(initial=-1), right.max(initial=-1)) + 1, -1, dtype=np.int64)
-    there[left] = np.arange(len(left))
-    matched = there[right] if len(right) else np.empty(0, np.int64)
-    both_after = np.flatnonzero(matched >= 0)
-    both_before = matched[both_after]
+    there = matched(before, after, keys)
+    both_after = np.flatnonzero(there >= 0)
+    both_before = there[both_after]
     gone = np.ones(len(before), dtype=bool)
     gone[both_before] = False
     if ignore is None:
@@ -86,7 +77,7 @@ def compare(
         fields=tuple(fields),
         only_before=tuple(name for name in before.columns if name not in after.columns),
         only_after=tuple(name for name in after.columns if name not in before.columns),
-        added=after.iloc[np.flatnonzero(matched < 0)].reset_index(drop=True),
+        added=after.iloc[np.flatnonzero(there < 0)].reset_index(drop=True),
         removed=before.iloc[np.flatnonzero(gone)].reset_index(drop=True),
         changed=pairs.changed(fields, keys),
         renamed=pairs.renamed([name for name in _IDENTITY if name in shared], keys),
@@ -289,7 +280,7 @@ class _Pairs:
     """Rows of two frames that belong together, by their positions."""
 
     def __init__(
-        self, before: pd.DataFrame, after: pd.DataFrame, left: _Positions, right: _Positions
+        self, before: pd.DataFrame, after: pd.DataFrame, left: Positions, right: Positions
     ) -> None:
         self._before, self._after = before, after
         self._left, self._right = left, right
@@ -323,7 +314,7 @@ class _Pairs:
             columns[name] = self._named(name, at)
         return pd.DataFrame(columns)
 
-    def _differing(self, name: str) -> _Positions:
+    def _differing(self, name: str) -> Positions:
         before, after = self._before[name].take(self._left), self._after[name].take(self._right)
         return np.flatnonzero(_equality.unequal(before, after))
 
@@ -332,7 +323,7 @@ class _Pairs:
         others = [key for key in keys if key not in _IDENTITY]
         return [*others, *(name for name in _IDENTITY if name in self._after.columns)]
 
-    def _named(self, name: str, at: _Positions) -> pd.Series:
+    def _named(self, name: str, at: Positions) -> pd.Series:
         return self._after[name].take(self._right[at]).reset_index(drop=True)
 
 
@@ -342,69 +333,3 @@ def _objects(column: pd.Series) -> npt.NDArray[np.object_]:
     for place, value in enumerate(column.array):
         cells[place] = None if is_missing(value) else value
     return cells
-
-
-# Keys
-
-
-def _check(df: object, side: str, keys: Sequence[str]) -> None:
-    if not isinstance(df, pd.DataFrame):
-        raise InvalidInput(f"{side} is a DataFrame, not {shown(df)}.")
-    if not df.columns.is_unique:
-        twice = df.columns[df.columns.duplicated()].unique()
-        raise InvalidInput(f"{side} has the column {listed(map(shown, twice))} twice.")
-    if not keys:
-        raise InvalidInput("on names at least one column.")
-    for key in keys:
-        if key not in df.columns:
-            near = hint(str(key), map(str, df.columns))
-            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by; {near}")
-
-
-def _codes(
-    before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]
-) -> tuple[_Positions, _Positions]:
-    """Return a number for each row of both frames, the same where all keys are the same."""
-    numbers, *others = (
-        _numbered(
-            pa.chunked_array([_key_texts(before[key], "before"), _key_texts(after[key], "after")])
-        )
-        for key in keys
-    )
-    for codes in others:
-        # Numbered anew after each key, so that no product overflows.
-        numbers = _numbered(pa.array(numbers * (codes.max(initial=0) + 1) + codes))
-    return numbers[: len(before)], numbers[len(before) :]
-
-
-def _numbered(values: Any) -> _Positions:
-    """Return a number for each value of an Arrow array, from 0 in the order of appearance."""
-    encoded = values.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    return np.asarray(encoded.indices, dtype=np.int64)
-
-
-def _key_texts(column: pd.Series, side: str) -> Any:
-    """Return a column as Arrow texts."""
-    missing = np.flatnonzero(column.isna())
-    if len(missing):
-        raise InvalidInput(
-            f"{side} has no {column.name} in {counted(len(missing), 'row')} "
-            f"({listed(missing, 5)}), and rows are matched by it. Leave those rows out."
-        )
-    # A file read without dtypes has numbers where ids are digits alone.
-    texts = pa.array(column.astype("str"), pa.large_string())
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-
-
-def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], numbers: _Positions) -> None:
-    twice = np.bincount(numbers)[numbers] > 1
-    if twice.any():
-        rows = df.loc[:, list(keys)].iloc[np.flatnonzero(twice)].drop_duplicates()
-        told = ("/".join(map(str, row)) for row in rows.itertuples(index=False))
-        raise InvalidInput(
-            f"{side} has several rows of the same {' and '.join(keys)}: "
-            f"{visible(listed(told, 5), 300)}. Rows are matched by it: drop the others, or give "
-            "more columns as on=."
-        )

@@ -34,7 +34,7 @@ LAYERS = [
     {"answers", "patience", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
     {"identity", "restoring", "counting", "client", "connection"},
-    {"_equality"},
+    {"_equality", "_matching"},
     {"_csv_cells"},
     {"_csv_columns", "_csv_parser"},
     {"_csv_reader", "_csv_writer"},
