@@ -115,14 +115,6 @@ def paired(first: Groups, second: Groups, order: Sequence[str]) -> Groups:
     return Groups(places[codes.reshape(-1)], ordered, sizes[sequence])
 
 
-def moments_of(column: pd.Series) -> Moments:
-    """Return a column as moments in UTC, to the microsecond; what is unreadable is missing."""
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
-    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-    return moments.to_numpy(dtype="datetime64[us]")
-
-
 def drawable(moments: Moments) -> npt.NDArray[np.bool_]:
     """Return which moments are within the centuries that an axis of dates is drawn for."""
     return (moments >= _FIRST) & (moments < _LAST)

@@ -18,6 +18,7 @@ from reinfer_nb import _chart_marks as marks
 from reinfer_nb._chart_axes import check_installed
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.searching import instants_of
 from reinfer_nb.text import counted, listed, shown
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     owner, created = count.columns_of(df, ("owner", "created_at"))
     top = count.checked_top(top, len(marks.PALETTE))
     ax = axes.axes_for(ax, rows=top + 1)
-    moments = count.moments_of(created)
+    moments = instants_of(created)
     dated = count.drawable(moments)
     undated = int((~dated).sum())
     title = "Sources over time, by project"
@@ -109,7 +110,7 @@ def freshness(
     until = count.moment_of(
         next(x for x in (now, fetched, pd.Timestamp.now("UTC")) if x is not None)
     )
-    moments = count.moments_of(updated)
+    moments = instants_of(updated)
     numbers = count.ages(moments, until, [days for days in _AGES.values() if days])
     labels = ["in the future", *_AGES, "not said"]
     # What is out of the ordinary has a row only where there is some of it.
@@ -248,7 +249,7 @@ def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
     told = getattr(changes, "changes", None)
     df = told() if callable(told) and not isinstance(changes, pd.DataFrame) else changes
     at, what, source = count.columns_of(df, ("snapshot_at", "what", "id"), "The changes")
-    moments, kinds = count.moments_of(at), count.grouped(what)
+    moments, kinds = instants_of(at), count.grouped(what)
     unknown = [name for name in kinds.names if name not in _WHAT]
     if unknown:
         raise InvalidInput(f"what is one of {listed(_WHAT)}, not {shown(unknown[0])}.")

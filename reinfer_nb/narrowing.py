@@ -29,6 +29,7 @@ from reinfer_nb.searching import (
     as_arrow,
     column_of,
     folded,
+    instants_of,
     items_of,
     texts_of,
 )
@@ -289,10 +290,7 @@ def _properties(column: pd.Series) -> _Groups:
 
 
 def _updated(column: pd.Series, now: pd.Timestamp | None) -> _Groups:
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
-    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-    instants = moments.to_numpy(dtype="datetime64[us]")
+    instants = instants_of(column)
     now = pd.to_datetime(pd.Timestamp.now("UTC") if now is None else now, utc=True)
     # The oldest come first: a group lies between one of these moments and the next.
     ages = np.datetime64(now.tz_localize(None), "us") - np.array(_AGES, dtype="timedelta64[D]")

@@ -119,6 +119,14 @@ def texts_of(column: pd.Series) -> Any:
     return pa.array([None if is_missing(x) else ", ".join(items_of(x)) for x in column], _TEXT)
 
 
+def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+    """Return a column as instants in UTC, to the microsecond; what is unreadable is missing."""
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
+    instants = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return instants.to_numpy(dtype="datetime64[us]")
+
+
 def _haystack(df: pd.DataFrame) -> Any:
     """Return what is searched: a row's texts, one a line."""
     texts = {name: column_of(df, name) for name in ("id", "owner", "name", "title", "description")}

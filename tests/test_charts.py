@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb import _chart_counts, _chart_marks, charts
+from reinfer_nb.searching import instants_of
 
 mpl.use("agg")
 from matplotlib import pyplot as plt
@@ -54,6 +55,8 @@ def listing(shared: rnb.Client) -> pd.DataFrame:
 
 @pytest.fixture(autouse=True)
 def _closed_figures() -> Iterator[None]:
+    # Examples of docstrings, run by other modules, leave theirs open.
+    plt.close("all")
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.use("agg")
@@ -293,7 +296,7 @@ def test_the_timeline_ends_with_all_sources_and_adds_up_on_the_way(listing: pd.D
 @pytest.mark.parametrize("number", [5, 399, 5000])
 def test_cumulated_counts_are_those_of_a_plain_loop(number: int) -> None:
     df = sources_of(number, PROJECTS["four"])
-    moments = _chart_counts.moments_of(df["created_at"])
+    moments = instants_of(df["created_at"])
     groups = _chart_counts.grouped(df["owner"])
     at, lines = _chart_counts.cumulated(moments, groups, 400)
     assert len(at) <= 402
