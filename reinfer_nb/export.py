@@ -13,9 +13,10 @@ The file is UTF-8 with a byte order mark, which makes Excel read it as such. In 
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,25 @@ def to_csv(
         raise InvalidInput(f"to_csv takes a DataFrame, not {shown(df)}.")
     if sep not in _csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
+    table = _table(df, spreadsheet=spreadsheet)
+    with written_whole(path, overwrite=overwrite) as file:
+        _put(table, file, sep)
+    return Path(path)
+
+
+def csv_of(df: pd.DataFrame) -> bytes:
+    """Return a frame as the bytes that `to_csv` writes, for where there is no file.
+
+    Raises:
+        InvalidInput: As `to_csv` does.
+    """
+    file = io.BytesIO()
+    _put(_table(df, spreadsheet=True), file, ",")
+    return file.getvalue()
+
+
+def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
+    """Return a frame as the texts of the cells, in columns named as in the file."""
     _check_shape(df)
     types = _csv_cells.known_types()
     columns = []
@@ -73,13 +93,14 @@ def to_csv(
         columns.append(cells)
         dtype = None if name in types else _said(name, df[name].dtype, cells)
         names.append(_csv_cells.named(name, dtype))
+    return pa.table(columns, names=names)
+
+
+def _put(table: pa.Table, file: BinaryIO, sep: str) -> None:
     from pyarrow import csv
 
-    with written_whole(path, overwrite=overwrite) as file:
-        file.write(_csv_cells.BOM)
-        options = csv.WriteOptions(delimiter=sep, quoting_style="needed")
-        csv.write_csv(pa.table(columns, names=names), file, options)
-    return Path(path)
+    file.write(_csv_cells.BOM)
+    csv.write_csv(table, file, csv.WriteOptions(delimiter=sep, quoting_style="needed"))
 
 
 def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:

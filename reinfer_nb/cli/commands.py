@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -15,7 +14,7 @@ import pandas as pd
 from reinfer_nb import markup, places
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import to_csv
+from reinfer_nb.export import csv_of
 from reinfer_nb.files import written_whole
 from reinfer_nb.text import counted
 
@@ -106,8 +105,7 @@ def _text(_: str, answer: Answer, __: pd.DataFrame) -> bytes:
 
 
 def _csv(_: str, __: Answer, table: pd.DataFrame) -> bytes:
-    with tempfile.TemporaryDirectory() as folder:
-        return to_csv(table, Path(folder) / "table.csv").read_bytes()
+    return csv_of(table)
 
 
 def _json(_: str, __: Answer, table: pd.DataFrame) -> bytes:
