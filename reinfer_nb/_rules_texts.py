@@ -48,13 +48,10 @@ def missing_title(df: pd.DataFrame) -> pd.DataFrame:
 
 def _titles_of(names: pa.Array) -> pa.Array:
     """Return names as words: "motor-inbox" as "Motor inbox"."""
-    bare = [
-        _scripts.without_invisible(n) for n in names.filter(_scripts.suspects(names)).to_pylist()
-    ]
+    odd = _scripts.suspects(names)
+    bare = [_scripts.without_invisible(name) for name in names.filter(odd).to_pylist()]
     if bare:
-        names = compute.replace_with_mask(
-            names, _scripts.suspects(names), pa.array(bare, names.type)
-        )
+        names = compute.replace_with_mask(names, odd, pa.array(bare, names.type))
     parted = compute.replace_substring_regex(names, "([a-z])([A-Z])", r"\1 \2")
     spaced = compute.replace_substring_regex(parted, r"[-_\s]+", " ")
     words = compute.utf8_trim_whitespace(spaced)

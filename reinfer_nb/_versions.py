@@ -1,6 +1,6 @@
 """What snapshots in a row tell: which belong together, and the versions of a source in them.
 
-Knows no files; `_snapshots` reads them.
+Knows no files; `_snapshot_files` reads them.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def tenant(endpoint: str | None) -> str | None:
 
 
 def scope(about: About) -> tuple[str | None, str | None]:
+    """Return the tenant and the project that a snapshot is of."""
     return tenant(about.endpoint), about.project
 
 

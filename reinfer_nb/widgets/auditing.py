@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
-from pathlib import Path
 
 import ipywidgets as ui
 import numpy as np
@@ -18,7 +16,7 @@ from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.restricting import ALL, RestrictingChoice
-from reinfer_nb.widgets.saved import Saved
+from reinfer_nb.widgets.saved import Saved, new_file
 
 _ANY = "*"
 # Findings that are shown beneath the choice; the table above shows all the sources.
@@ -66,7 +64,6 @@ class AuditPane(ui.VBox):
             self._said.value = markup.error(words_of(error))
         self._audited = listing
         self.rule.offer(_choices(self.report))
-        self.show()
 
     def show(self) -> None:
         """Show the findings of what is chosen, among the sources that the table shows."""
@@ -74,7 +71,7 @@ class AuditPane(ui.VBox):
         if report is None:
             self._table.value = ""
             return
-        part = self._part(self.rule.value)
+        part = _part(report, self.rule.value)
         shown = np.isin(part.positions, self._finder.positions)
         table = part.findings[shown]
         self._said.value = markup.status(_told(report, self.rule.value))
@@ -87,24 +84,23 @@ class AuditPane(ui.VBox):
             [markup.table(heads, cells) if len(table) else "", markup.muted(more)]
         )
 
-    def _part(self, rule: str) -> AuditReport:
-        if self.report is None:
-            raise ValueError("nothing was audited")
-        return self.report if rule in (ALL, _ANY) else self.report.only(rules=[rule])
-
     def _rows(self, rule: str) -> tuple[Iterable[int], str]:
+        if self.report is None:
+            return (), ""
         why = "with any finding" if rule == _ANY else f"with {rule}"
-        return self._part(rule).positions.tolist(), why
+        return _part(self.report, rule).positions.tolist(), why
 
     def _on_save(self) -> None:
         if self.report is None:
             return
-        # Never over an older file.
-        path = Path.cwd() / f"findings-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
         try:
-            self._files.children = [Saved(self.report.to_csv(path))]
+            self._files.children = [Saved(self.report.to_csv(new_file("findings")))]
         except ReinferError as error:
             self._said.value = markup.error(words_of(error))
+
+
+def _part(report: AuditReport, rule: str) -> AuditReport:
+    return report if rule in (ALL, _ANY) else report.only(rules=[rule])
 
 
 def _choices(report: AuditReport | None) -> list[tuple[str, str]]:

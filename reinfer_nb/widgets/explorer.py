@@ -26,7 +26,7 @@ from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
 from reinfer_nb.widgets.keys import Keys
-from reinfer_nb.widgets.saved import Saved
+from reinfer_nb.widgets.saved import Saved, new_file
 
 COMMENTS = "num_comments"
 _TABS = ("Source", "Audit", "Compare", "Charts")
@@ -234,8 +234,7 @@ class Explorer(ui.VBox):
 
     def _on_export(self) -> None:
         listing = self.frame
-        # Never over an older file.
-        path = Path.cwd() / f"sources-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+        path = new_file("sources")
 
         def done(written: Path) -> None:
             self._say(f"{counted(len(listing), 'source')} written to {written}")

@@ -7,6 +7,7 @@ would work in some hosts only. So the browser asks the kernel for it, piece by p
 from __future__ import annotations
 
 import gzip
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,15 @@ import anywidget
 import traitlets
 
 _HERE = Path(__file__).parent
+
+
+def new_file(kind: str) -> Path:
+    """Return the path of a CSV file in the folder of the notebook, never that of an older one.
+
+    Args:
+        kind: What is in it; its name begins with that.
+    """
+    return Path.cwd() / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
 
 
 class Saved(anywidget.AnyWidget):
