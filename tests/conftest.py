@@ -117,3 +117,12 @@ def viewer(client: rnb.Client) -> Iterator[rnb.Client]:
     token = client.sandbox.tokens["viewer"]
     with rnb.connect(endpoint=client.endpoint, token=token) as made:
         yield made
+
+
+@pytest.fixture
+def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Client:
+    """The client of a sandbox that is the tenant which the environment names."""
+    assert client.sandbox is not None
+    monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
+    monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
+    return client

@@ -19,15 +19,6 @@ from reinfer_nb import cli
 COMMANDS = ("lab", "sandbox", "list", "audit", "compare", "record")
 
 
-@pytest.fixture
-def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Client:
-    """The sandbox is the tenant that the environment names."""
-    assert client.sandbox is not None
-    monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
-    monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
-    return client
-
-
 def test_list_prints_a_line_a_source(
     configured: rnb.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,14 +17,9 @@ from reinfer_nb import cli
 Captured = pytest.CaptureFixture[str]
 
 
-@pytest.fixture
-def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> rnb.Client:
-    """The sandbox is the tenant that the environment names."""
-    assert client.sandbox is not None
-    monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
-    monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
+@pytest.fixture(autouse=True)
+def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    return client
 
 
 def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys: Captured) -> None:

@@ -17,12 +17,14 @@ from reinfer_nb import frames
 from tests import browser
 from tests.widget_pages import (
     BREATH,
+    EXPLORE,
     HTML,
     Setup,
     Watch,
     alert,
     axe,
     button,
+    clear,
     expect_to_fit,
     explorer,
     field,
@@ -41,7 +43,6 @@ from tests.widget_pages import (
 
 pytestmark = browser.needed()
 
-EXPLORE = "import reinfer_nb as rnb\nclient = rnb.connect()\nex = rnb.explore(client)\nex"
 # What Python sees of it, in a cell that is run again, and whenever another source is looked at.
 TELL = """
 import json, os, pathlib
@@ -95,12 +96,7 @@ def opened(setup: Setup) -> Iterator[Page]:
 @pytest.fixture
 def tab(opened: Page) -> Page:
     """The same page with nothing searched for."""
-    opened.wait_for_timeout(BREATH)
-    clear = button(explorer(opened), "Clear")
-    expect(shown(opened)).to_contain_text(" of ")
-    if clear.is_enabled():
-        clear.click()
-    expect(shown(opened)).to_contain_text(re.compile(r"^(\d+) of \1 "))
+    clear(opened)
     return opened
 
 

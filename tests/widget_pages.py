@@ -119,6 +119,8 @@ def tab_to(tab: Page, place: Locator, most: int = 40, *, key: str = "Tab") -> No
 
 # The explorer
 
+EXPLORE = "import reinfer_nb as rnb\nclient = rnb.connect()\nex = rnb.explore(client)\nex"
+
 
 def explorer(tab: Page) -> Locator:
     return tab.locator(".jp-OutputArea-output").first
@@ -134,6 +136,15 @@ def rows(tab: Page) -> Locator:
 
 def shown(tab: Page) -> Locator:
     return explorer(tab).locator(".rnb-status")
+
+
+def clear(tab: Page) -> None:
+    """Show all sources: nothing is searched for, chosen or left out."""
+    tab.wait_for_timeout(BREATH)
+    expect(shown(tab)).to_contain_text(" of ")
+    if button(explorer(tab), "Clear").is_enabled():
+        button(explorer(tab), "Clear").click()
+    expect(shown(tab)).to_contain_text(re.compile(r"^(\d+) of \1 "))
 
 
 def tab_of(tab: Page, name: str) -> Locator:
