@@ -22,7 +22,7 @@ from ipywidgets import embed
 import reinfer_nb as rnb
 from reinfer_nb.guarded import settings_of
 from reinfer_nb.models import Source
-from reinfer_nb.widgets import CreateForm, Explorer, explorer, jobs
+from reinfer_nb.widgets import CreateForm, Explorer, jobs
 from reinfer_nb.widgets.details import DELETE, EDIT, JSON
 from reinfer_nb.widgets.saved import Saved
 from tests.scripted import Asked
@@ -281,7 +281,8 @@ def test_export_never_replaces_a_file(
     ex: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
-    monkeypatch.setattr(explorer, "datetime", SimpleNamespace(now=lambda _: now))
+    clock = SimpleNamespace(now=lambda _: now)
+    monkeypatch.setattr("reinfer_nb.widgets.saved.datetime", clock)
     older = tmp_path / "work" / "sources-20240501-123000-000000.csv"
     older.write_text("older")
     ex.export.click()
