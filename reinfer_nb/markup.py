@@ -150,7 +150,9 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
                 tag("thead", head) if titles else "",
                 tag("tbody", body),
             ],
-            style="border-collapse:collapse;width:100%;color:inherit;background:transparent",
+            # Notebooks would make all columns equally wide.
+            style="border-collapse:collapse;width:100%;table-layout:auto;color:inherit;"
+            "background:transparent",
         ),
         style="overflow-x:auto;line-height:1.35",
     )
