@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from operator import index
 from typing import Any
 
@@ -118,15 +117,6 @@ def paired(first: Groups, second: Groups, order: Sequence[str]) -> Groups:
 def drawable(moments: Moments) -> npt.NDArray[np.bool_]:
     """Return which moments are within the centuries that an axis of dates is drawn for."""
     return (moments >= _FIRST) & (moments < _LAST)
-
-
-def moment_of(now: object) -> np.datetime64:
-    """Return what somebody gave for a moment in UTC; without a zone it is UTC already."""
-    if isinstance(now, str | datetime | np.datetime64):
-        moment = pd.to_datetime(now, utc=True, errors="coerce")
-        if not pd.isna(moment):
-            return np.datetime64(moment.tz_localize(None), "us")
-    raise InvalidInput(f"now={shown(now)} is no moment, such as '2026-11-25' or a datetime.")
 
 
 def cumulated(moments: Moments, groups: Groups, steps: int) -> tuple[Moments, Numbers]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _dtypes, markup
+from reinfer_nb import _dtypes, markup, moments
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
+from reinfer_nb.moments import When
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.value_types import is_missing
@@ -33,7 +33,7 @@ _SHOWN = 10
 def audit(
     df: pd.DataFrame,
     rules: Iterable[str | Rule] | None = None,
-    now: str | datetime | None = None,
+    now: When | None = None,
     *,
     ignore: Iterable[str | Rule] = (),
     **options: Any,
@@ -322,6 +322,7 @@ def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[
 def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
     known = [(name, default) for rule in rules for name, default in rule.options.items()]
     for name, value in options.items():
+        plain = value.item() if isinstance(value, np.generic) else value
         if name not in dict(known):
             names = dict(known)
             raise InvalidInput(
@@ -330,7 +331,7 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
             )
         for other, default in known:
             kinds = (int, float) if type(default) is float else (type(default),)
-            if name == other and default is not None and type(value) not in kinds:
+            if name == other and default is not None and type(plain) not in kinds:
                 raise InvalidInput(
                     f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
                 )
@@ -345,15 +346,4 @@ def _moment_of(df: pd.DataFrame) -> pd.Timestamp:
 
 
 def _moment(when: Any, name: str) -> pd.Timestamp:
-    refused = InvalidInput(
-        f"{name} is {shown(when)}, which is no moment, such as '2026-11-25' or a datetime."
-    )
-    if not isinstance(when, str | date | np.datetime64):
-        raise refused
-    try:
-        moment = pd.Timestamp(when).as_unit("us")
-    except (ValueError, TypeError):
-        raise refused from None
-    if pd.isna(moment):
-        raise refused
-    return moment.tz_localize("UTC") if moment.tz is None else moment.tz_convert("UTC")
+    return pd.Timestamp(moments.moment(when, name=name)).as_unit("us")

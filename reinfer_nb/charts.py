@@ -6,7 +6,6 @@ figure of its own, and returns the axes; colours and fonts are those of the styl
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from reinfer_nb import _chart_marks as marks
 from reinfer_nb._chart_axes import check_installed
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.moments import When, moment
 from reinfer_nb.searching import instants_of
 from reinfer_nb.text import counted, listed, shown
 
@@ -86,9 +86,7 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def freshness(
-    df: pd.DataFrame, *, now: str | datetime | None = None, ax: Axes | None = None
-) -> Axes:
+def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = None) -> Axes:
     """Draw how long ago the settings of the sources last changed.
 
     >>> ax = freshness(client.sources(), now="2026-07-01")
@@ -107,17 +105,16 @@ def freshness(
     """
     (updated,) = count.columns_of(df, ("updated_at",))
     fetched = df.attrs.get("fetched_at")
-    until = count.moment_of(
-        next(x for x in (now, fetched, pd.Timestamp.now("UTC")) if x is not None)
-    )
-    moments = instants_of(updated)
-    numbers = count.ages(moments, until, [days for days in _AGES.values() if days])
+    said = next(x for x in (now, fetched, pd.Timestamp.now("UTC")) if x is not None)
+    until = np.datetime64(moment(said, name="now").replace(tzinfo=None), "us")
+    updates = instants_of(updated)
+    numbers = count.ages(updates, until, [days for days in _AGES.values() if days])
     labels = ["in the future", *_AGES, "not said"]
     # What is out of the ordinary has a row only where there is some of it.
     kept = [row for row in range(len(labels)) if numbers[row] or 0 < row < len(labels) - 1]
     ax = axes.axes_for(ax, rows=len(labels))
     axes.head(ax, f"Age of the last update, as of {str(until)[:10]}", "Sources", "Last updated")
-    if np.isnat(moments).all():
+    if np.isnat(updates).all():
         axes.nothing(ax, "No source says when it was updated" if len(df) else "No sources")
         return ax
     lengths = numbers[kept]

@@ -285,9 +285,16 @@ def test_the_moment_may_be_said_in_many_ways(listing: pd.DataFrame, now: Any) ->
     assert rnb.audit(listing, rules=[], now=now).now == pd.Timestamp("2026-03-01", tz="UTC")
 
 
+def test_an_option_may_be_a_number_of_numpy(listing: pd.DataFrame) -> None:
+    by_numpy = rnb.audit(listing, rules=["stale"], now="2026-03-01", days=np.int64(700))
+    by_python = rnb.audit(listing, rules=["stale"], now="2026-03-01", days=700)
+    assert by_numpy.findings.equals(by_python.findings)
+    assert not by_python.ok
+
+
 @pytest.mark.parametrize("now", ["", "soon", pd.NaT, 5, True, [], "99999-01-01"])
 def test_what_is_no_moment_is_refused(listing: pd.DataFrame, now: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match=r"now is .* which is no moment, such as '2026"):
+    with pytest.raises(rnb.InvalidInput, match=r"now is .* which is no moment: give"):
         rnb.audit(listing, now=now)
 
 

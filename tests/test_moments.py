@@ -96,12 +96,24 @@ def test_what_is_in_no_year_in_utc_is_refused(said: Any) -> None:
         *("", " ", "now", "today", "yesterday", "3", "2026", "2026-03", "2026-13-01", "2026-02-30"),
         *("01/02/2026", "1.2.2026", "March 2026", "2026-03-01T", "2026-03-01T25:00", "12:00"),
         *(None, True, 5, 1.5, pd.NaT, pd.NA, np.nan, b"2026-03-01", ["2026-03-01"]),
-        *(np.datetime64("2026-03-01"), timedelta(days=1), pd.Period("2026-03-01")),
+        *(np.datetime64("2026-03"), np.datetime64("NaT", "D"), np.datetime64("NaT", "us")),
+        *(timedelta(days=1), pd.Period("2026-03-01")),
     ],
 )
 def test_what_is_no_moment_is_refused_with_what_is_one(said: Any) -> None:
     with pytest.raises(InvalidInput, match=r"is no moment: give .* '2026-03-01T12:00'\.$"):
         moment(said)
+
+
+def test_numpy_has_moments_and_dates_too() -> None:
+    assert moment(np.datetime64("2026-03-01T12:00", "ns")) == NOON
+    assert moment(np.datetime64("2026-03-01T12", "h")) == NOON
+    assert moment(np.datetime64("2026-03-01"), end=True) == moment("2026-03-01", end=True)
+
+
+def test_a_message_says_what_is_no_moment() -> None:
+    with pytest.raises(InvalidInput, match=r"^now is 'soon', which is no moment: give"):
+        moment("soon", name="now")
 
 
 def test_a_long_or_commanding_text_is_shown_short_and_escaped() -> None:

@@ -25,7 +25,7 @@ PACKAGE = ROOT / "reinfer_nb"
 LAYERS = [
     {"text"},
     {"errors", "secret"},
-    {"value_types", "markup"},
+    {"value_types", "markup", "moments"},
     {"fields", "wire", "operations", "concurrency", "cache", "files"},
     {"models"},
     {"checks"},
@@ -42,7 +42,7 @@ LAYERS = [
     {"_scripts", "_lookalikes", "rules"},
     {"_rules_texts", "_rules_siblings", "_rules_settings"},
     {"_chart_axes", "_chart_counts", "_chart_marks", "_chart_texts"},
-    {"moments", "_dtypes"},
+    {"_dtypes"},
     {"_snapshots"},
     {"_snapshot_files", "_versions"},
     {"auditing", "history", "charts"},
