@@ -1,0 +1,273 @@
+"""What has to be done on a tenant so that it is as an edited listing says.
+
+Decides; sends nothing and asks for nothing. All that stands in the way is listed at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reinfer_nb import _equality
+from reinfer_nb._identifying import NEW, Rows, cell, full_names, places
+from reinfer_nb._intended import Intended, Problem, intended
+from reinfer_nb._matching import Positions
+from reinfer_nb.fields import Field, fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.text import shown
+from reinfer_nb.value_types import Names, Text
+
+_FIELDS = {field.name: field for field in fields_of(Source)}
+# What is as good as missing, and clears what can be cleared.
+_CLEARS = {Text: "an empty text", Names: "[]"}
+_SET_BY_TENANT = ("created_at", "updated_at", "last_modified")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A field that an action sets.
+
+    Attributes:
+        field: Which.
+        before: What it is on the tenant; None where there is nothing.
+        after: What it is to be; None clears it.
+    """
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do on the tenant.
+
+    Attributes:
+        kind: "create", "update" or "delete".
+        owner: The source's project.
+        name: Its name.
+        id: Its id on the tenant; None for one to be made.
+        row: The row of the edited listing that asks for it; None for a delete.
+        settings: What it sets; empty for a delete.
+    """
+
+    kind: str
+    owner: str
+    name: str
+    id: str | None
+    row: int | None
+    settings: tuple[Setting, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """What is to be done, and what stands in the way.
+
+    Attributes:
+        actions: Creates and updates in the order of the rows, then deletes in that of the tenant.
+        problems: What stands in the way, by row; with any, nothing should be done.
+        theirs: How many settings are left as others changed them since the base.
+        by_name: How many rows are of a source with another id, known by project and name.
+        ignored: Columns of the edited listing that are none of a source.
+    """
+
+    actions: tuple[Action, ...]
+    problems: tuple[Problem, ...]
+    theirs: int
+    by_name: int
+    ignored: tuple[str, ...]
+
+
+def decisions(
+    edited: object,
+    now: pd.DataFrame,
+    base: pd.DataFrame | None = None,
+    *,
+    of_this_tenant: bool,
+    delete_missing: bool = False,
+    project: str | None = None,
+) -> Decisions:
+    """Return what has to be done so that `now` becomes what `edited` says.
+
+    Args:
+        edited: The edited listing.
+        now: The listing as the tenant has it, fresh.
+        base: The listing of this tenant that the edit began with.
+        of_this_tenant: Whether `edited` comes from the tenant of `now`, so that an id in it is
+            an id there.
+        delete_missing: Delete what `now` has and `edited` has not; with a base, only what that
+            has too.
+        project: The project that `now` is a listing of; None for one of all.
+
+    Raises:
+        InvalidInput: A frame is no listing.
+    """
+    wanted = intended(edited)
+    began = None if base is None else intended(base).columns
+    rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
+    updating = _Updating(rows, wanted, now, began)
+    actions = []
+    for row, settings in updating.settings.items():
+        source = now.iloc[rows.there[row]]
+        actions.append(
+            Action("update", source["owner"], source["name"], source["id"], row, tuple(settings))
+        )
+    problems = [*wanted.problems, *rows.problems, *updating.problems]
+    for row in np.flatnonzero(rows.there == NEW).tolist():
+        settings, wrong = _created(wanted, row)
+        owner, name = (wanted.columns[key][row] for key in ("owner", "name"))
+        actions.append(Action("create", owner, name, None, row, tuple(settings)))
+        problems += wrong
+    actions.sort(key=lambda action: action.row or 0)
+    if delete_missing:
+        actions += _deletes(now, rows.meant, began)
+    return Decisions(
+        tuple(actions),
+        tuple(sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)),
+        theirs=updating.theirs,
+        by_name=rows.by_name,
+        ignored=wanted.ignored,
+    )
+
+
+class _Updating:
+    """What is to be set of the sources that are there.
+
+    Attributes:
+        settings: By row.
+        problems: Settings that cannot be, and those that others changed meanwhile.
+        theirs: How many settings stay as others changed them since the base.
+    """
+
+    def __init__(
+        self, rows: Rows, wanted: Intended, now: pd.DataFrame, base: pd.DataFrame | None
+    ) -> None:
+        self.settings: dict[int, list[Setting]] = {}
+        self.problems: list[Problem] = []
+        self.theirs = 0
+        self._rows = np.flatnonzero(rows.there >= 0)
+        self._at = rows.there[self._rows]
+        self._wanted, self._now, self._base = wanted, now, base
+        if base is not None:
+            # Its sources are known by what the tenant calls them now; none changes its name.
+            key = "id" if "id" in base else None
+            known = base[key] if key else full_names(base)
+            asked = (now[key] if key else full_names(now)).take(self._at)
+            self._origin = places(known, asked)
+        for field in _FIELDS.values():
+            if field.name in wanted.columns and field.may("update"):
+                self._decide(field)
+        if rows.same_tenant:
+            self._check_tenants()
+
+    def _decide(self, field: Field) -> None:
+        mine = self._wanted.columns[field.name].take(self._rows)
+        theirs = self._now[field.name].take(self._at)
+        differ = _equality.unequal(mine, theirs)
+        if field.type in _CLEARS and differ.any():
+            # A file that pandas wrote has nothing where a text or a list is empty.
+            found = np.flatnonzero(differ).tolist()
+            empty = (n for n in found if cell(theirs, n) in ("", ()))
+            differ[[n for n in empty if cell(mine, n) is None]] = False
+        if field.name in self._wanted.readable:
+            differ &= self._wanted.readable[field.name][self._rows]
+        if self._base is not None and field.name in self._base:
+            was = (
+                self._base[field.name].take(np.maximum(self._origin, 0))
+                if len(self._base)
+                else theirs
+            )
+            known = self._origin >= 0
+            by_me = _equality.unequal(mine, was) | ~known
+            by_them = _equality.unequal(theirs, was) & known
+            self.theirs += int((differ & ~by_me).sum())
+            for number in np.flatnonzero(differ & by_me & by_them).tolist():
+                self._both(field, [cell(x, number) for x in (was, mine, theirs)], number)
+            differ &= by_me & ~by_them
+        for number in np.flatnonzero(differ).tolist():
+            self._set(field, cell(theirs, number), cell(mine, number), number)
+
+    def _set(self, field: Field, before: Any, after: Any, number: int) -> None:
+        row = int(self._rows[number])
+        if after is None and not field.about.nullable:
+            clears = _CLEARS.get(field.type) if field.about.allowed is None else None
+            reason = f"is missing, where the tenant has {shown(before)}; that clears nothing. " + (
+                f"Write {clears} to clear it, or put it back." if clears else "Put it back."
+            )
+            self.problems.append(Problem(row, field.name, None, reason))
+            return
+        try:
+            field.check(after)
+        except ValueError as error:
+            self.problems.append(Problem(row, field.name, after, f"{error}."))
+            return
+        self.settings.setdefault(row, []).append(Setting(field.name, before, after))
+
+    def _both(self, field: Field, values: list[Any], number: int) -> None:
+        was, mine, theirs = values
+        reason = (
+            f"was {shown(was)}; you made it {shown(mine)}, and somebody else {shown(theirs)} "
+            "meanwhile. Write what it is to be into the edited listing, and plan it with a "
+            "listing made anew as the base."
+        )
+        self.problems.append(Problem(int(self._rows[number]), field.name, mine, reason))
+
+    def _check_tenants(self) -> None:
+        """Find what only the tenant sets, and rows that are older than what it has."""
+        for name in (name for name in _SET_BY_TENANT if name in self._wanted.columns):
+            mine = self._wanted.columns[name].take(self._rows)
+            theirs = self._now[name].take(self._at)
+            differ = mine.notna().to_numpy() & _equality.unequal(mine, theirs)
+            if self._base is not None and name in self._base and len(self._base):
+                was = self._base[name].take(np.maximum(self._origin, 0))
+                differ &= _equality.unequal(mine, was)
+            for number in np.flatnonzero(differ).tolist():
+                row = int(self._rows[number])
+                value, there = cell(mine, number), cell(theirs, number)
+                if name == "created_at" or self._base is not None:
+                    reason = f"is set by the tenant and cannot be changed: put back {there}."
+                elif name == "updated_at" and row in self.settings:
+                    reason = (
+                        f"says that the row is older than the source, which was changed at {there}."
+                        " Give the listing that the edit began with as base=, or edit a new one."
+                    )
+                else:
+                    continue
+                self.problems.append(Problem(row, name, value, reason))
+
+
+def _created(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
+    """Return what a source to be made is given, and what it cannot be."""
+    settings, problems = [], []
+    for name, field in _FIELDS.items():
+        if name not in wanted.columns or not field.may("create"):
+            continue
+        if name in wanted.readable and not wanted.readable[name][row]:
+            continue
+        value = cell(wanted.columns[name], row)
+        if value is None:
+            continue
+        try:
+            field.check(value)
+        except ValueError as error:
+            problems.append(Problem(row, name, value, f"{error}."))
+        else:
+            settings.append(Setting(name, None, value))
+    return settings, problems
+
+
+def _deletes(now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None) -> list[Action]:
+    gone = np.ones(len(now), dtype=np.bool_)
+    gone[kept] = False
+    if base is not None:
+        key = "id" if "id" in base else None
+        known = base[key] if key else full_names(base)
+        gone &= places(known, now[key] if key else full_names(now)) >= 0
+    keys = ("owner", "name", "id")
+    columns = (now[key].iloc[np.flatnonzero(gone)] for key in keys)
+    return [
+        Action("delete", owner, name, id_, None) for owner, name, id_ in zip(*columns, strict=True)
+    ]

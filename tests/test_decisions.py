@@ -1,0 +1,287 @@
+"""What an edited listing asks for: each oddity has its outcome before anything is sent."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb._decisions import Action, Decisions, decisions
+from reinfer_nb._intended import Problem
+from reinfer_nb.errors import InvalidInput
+
+EDITED = "claims/motor-inbox"
+
+
+@pytest.fixture
+def now(client: rnb.Client) -> pd.DataFrame:
+    """The listing as the tenant has it."""
+    return client.sources()
+
+
+@pytest.fixture
+def edited(now: pd.DataFrame) -> pd.DataFrame:
+    return now.copy()
+
+
+def decide(edited: Any, now: pd.DataFrame, *args: Any, **how: Any) -> Decisions:
+    return decisions(edited, now, *args, **{"of_this_tenant": True, **how})
+
+
+def told(decided: Decisions) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (action.kind, f"{action.owner}/{action.name}", {s.field: s.after for s in action.settings})
+        for action in decided.actions
+    ]
+
+
+def only_problem(decided: Decisions) -> Problem:
+    (problem,) = decided.problems
+    return problem
+
+
+def test_nothing_edited_is_nothing_to_do(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    decided = decide(edited, now, delete_missing=True)
+    assert decided == Decisions((), (), theirs=0, by_name=0, ignored=())
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda df: df.sort_values("name"),
+        lambda df: df.sample(frac=1, random_state=1).reset_index(),
+        lambda df: df.set_index("id", drop=False),
+        lambda df: df[df.columns[::-1]],
+        lambda df: df.astype({"should_translate": object, "title": object, "language": "category"}),
+        lambda df: df.assign(email_transform_version=df["email_transform_version"].astype(float)),
+        lambda df: df.assign(updated_at=df["updated_at"].astype(str)),
+        lambda df: df.assign(sensitive_properties=df["sensitive_properties"].map(list)),
+        lambda df: df.assign(should_translate=df["should_translate"].astype(str)),
+        lambda df: pd.read_csv(io.StringIO(df.to_csv(index=False))),
+        lambda df: df[["id"]],
+        lambda df: df[["name", "owner"]],
+        lambda df: df.head(3),
+        lambda df: df.head(0),
+    ],
+)
+def test_what_is_only_another_shape_is_nothing_to_do(now: pd.DataFrame, shape: Any) -> None:
+    decided = decide(shape(now), now)
+    assert (decided.actions, decided.problems) == ((), ())
+
+
+def test_an_edit_is_an_update_of_that_field_alone(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    edited.loc[2, "title"] = "Motor"
+    edited.loc[2, "should_translate"] = True
+    (action,) = decide(edited, now).actions
+    row = now.iloc[2]
+    assert (action.kind, action.owner, action.name) == ("update", row["owner"], row["name"])
+    assert (action.id, action.row) == (row["id"], 2)
+    assert [(s.field, s.before, s.after) for s in action.settings] == [
+        ("title", row["title"], "Motor"),
+        ("should_translate", False, True),
+    ]
+
+
+def test_a_row_without_an_id_is_known_by_its_name(now: pd.DataFrame) -> None:
+    row = {"owner": "claims", "name": "motor-inbox", "title": "Motor"}
+    for edited in (pd.DataFrame([row]), pd.DataFrame([row | {"id": None}])):
+        decided = decide(edited, now)
+        assert told(decided) == [("update", EDITED, {"title": "Motor"})]
+        assert decided.by_name == 0
+        assert not decided.problems
+
+
+def test_a_row_of_no_source_is_one_to_be_made(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    new = {"owner": "claims", "name": "travel", "title": "Travel", "sensitive_properties": ()}
+    both = pd.concat([edited, pd.DataFrame([new])])
+    assert told(decide(both, now)) == [
+        ("create", "claims/travel", {"title": "Travel", "sensitive_properties": ()})
+    ]
+    bare = pd.DataFrame([{"owner": "claims", "name": "travel"}])
+    assert decide(bare, now).actions == (Action("create", "claims", "travel", None, 0, ()),)
+
+
+def test_rows_left_out_mean_nothing_unless_deletes_are_asked_for(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
+    less = edited.drop(index=[0, 5])
+    assert decide(less, now).actions == ()
+    gone = decide(less, now, delete_missing=True).actions
+    assert [(action.kind, action.id, action.row) for action in gone] == [
+        ("delete", now["id"][row], None) for row in (0, 5)
+    ]
+
+
+def test_what_appeared_since_the_base_is_not_deleted(now: pd.DataFrame) -> None:
+    base = now.drop(index=0)
+    actions = decide(base.drop(index=5), now, base, delete_missing=True).actions
+    assert [(action.kind, action.id) for action in actions] == [("delete", now.loc[5, "id"])]
+
+
+def test_a_row_with_a_problem_is_no_row_left_out(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    edited.loc[0, "name"] = "renamed"
+    decided = decide(edited, now, delete_missing=True)
+    assert decided.actions == ()
+    assert only_problem(decided).row == 0
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "says"),
+    [
+        ("id", "0123456789abcdef", "id was changed, or the source was deleted and made anew"),
+        ("owner", "people", "no source can be renamed or moved"),
+        ("name", "motor", "no source can be renamed or moved"),
+        ("title", None, "has 'Motor claims inbox'; that clears nothing. Write an empty text"),
+        ("sensitive_properties", None, "Write [] to clear it, or put it back"),
+        ("language", "fr", 'must be one of "en"'),
+        ("language", "EN", 'must be one of "en"'),
+        ("language", None, "that clears nothing. Put it back"),
+        ("kind", "chta", "must be one of"),
+        ("should_translate", "perhaps", "must be True or False, not 'perhaps'"),
+        ("should_translate", 1, "must be True or False, not 1"),
+        ("title", 2024, "must be a text, not 2024"),
+        ("sensitive_properties", "salary", "must be a list of texts, not 'salary'"),
+        ("sensitive_properties", ["salary", 5], "must be a list of texts"),
+        ("email_transform_version", "3.5", "must be a whole number"),
+        ("email_transform_version", 2.5, "must be a whole number"),
+        ("created_at", "2020-01-01", "is set by the tenant and cannot be changed"),
+        ("created_at", "soon", "must be a timestamp, not 'soon'"),
+    ],
+)
+def test_what_cannot_be_is_a_problem_and_no_action(
+    now: pd.DataFrame, edited: pd.DataFrame, column: str, value: Any, says: str
+) -> None:
+    now = now.copy()
+    now["sensitive_properties"] = [("salary",)] * len(now)
+    edited["sensitive_properties"] = now["sensitive_properties"]
+    edited[column] = edited[column].astype(object)
+    edited.at[0, column] = value  # noqa: PD008 - a list goes in no other way
+    decided = decide(edited, now)
+    assert decided.actions == ()
+    problem = only_problem(decided)
+    assert (problem.row, problem.column) == (0, column)
+    assert says in problem.reason
+
+
+def test_all_problems_are_listed_at_once_by_row(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    edited.loc[7, "language"] = "fr"
+    edited.loc[3, "title"] = None
+    edited.loc[1, "name"] = "other"
+    edited = edited.rename(columns={"description": "descripton"})
+    problems = decide(edited, now).problems
+    assert [(problem.row, problem.column) for problem in problems] == [
+        (None, "descripton"),
+        (1, "name"),
+        (3, "title"),
+        (7, "language"),
+    ]
+
+
+def test_a_column_of_ones_own_is_ignored_and_said(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    decided = decide(edited.assign(num_comments=3, reviewer="Ann"), now)
+    assert decided.ignored == ("num_comments", "reviewer")
+    assert not decided.problems
+
+
+def test_a_source_may_be_there_once(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    twice = pd.concat([edited, edited.iloc[[4]].assign(title="other")])
+    assert (
+        only_problem(decide(twice, now)).reason
+        == "is the same source as row 4: keep one of the two."
+    )
+    new = pd.DataFrame({"owner": "claims", "name": ["a", "b", "a"]})
+    problem = only_problem(decide(new, now))
+    assert (problem.row, problem.reason) == (2, "is the same source as row 0: keep one of the two.")
+
+
+def test_what_is_missing_may_clear_a_bucket(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    row = int(np.flatnonzero(now["bucket_id"].notna())[0])
+    edited.loc[row, "bucket_id"] = None
+    (action,) = decide(edited, now).actions
+    (setting,) = action.settings
+    assert (setting.field, setting.after) == ("bucket_id", None)
+
+
+def test_values_that_the_tenant_has_are_no_problem(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    now = now.assign(kind="clal", language=now["language"].where(now.index != 0, "fr"))
+    assert decide(edited.assign(kind="clal", language=now["language"]), now).problems == ()
+
+
+def test_an_edit_older_than_the_source_needs_its_base(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
+    later = now.assign(
+        title=now["title"].where(now.index != 0, "theirs"),
+        updated_at=now["updated_at"].where(now.index != 0, pd.Timestamp.now("UTC")),
+    )
+    assert "older than the source" in only_problem(decide(edited, later)).reason
+    edited.loc[0, "description"] = "mine"
+    with_base = decide(edited, later, now)
+    assert told(with_base) == [("update", EDITED, {"description": "mine"})]
+    assert with_base.theirs == 1
+    edited.loc[0, "title"] = "mine too"
+    problem = only_problem(decide(edited, later, now))
+    assert (problem.row, problem.column) == (0, "title")
+    assert "you made it 'mine too', and somebody else 'theirs'" in problem.reason
+    edited.loc[0, "title"] = "theirs"
+    assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
+
+
+def test_a_source_that_is_gone_is_not_made_again_by_itself(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
+    there = now.drop(index=0)
+    assert "it was deleted meanwhile" in only_problem(decide(edited, there, now)).reason
+    edited.loc[0, "id"] = None
+    assert [kind for kind, *_ in told(decide(edited, there, now))] == ["create"]
+
+
+def test_between_tenants_names_tell_where_ids_differ(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
+    edited["id"] = [f"{number:016x}" for number in range(len(edited))]
+    edited["created_at"] = edited["updated_at"] = pd.Timestamp("2020-01-01", tz="UTC")
+    edited.loc[0, "title"] = "Motor"
+    edited.loc[1, "name"] = "new-here"
+    decided = decide(edited, now, of_this_tenant=False)
+    assert not decided.problems
+    assert decided.by_name == len(edited) - 1
+    assert [(kind, name) for kind, name, _ in told(decided)] == [
+        ("update", EDITED),
+        ("create", f"{edited['owner'][1]}/new-here"),
+    ]
+
+
+def test_a_plan_for_a_project_takes_no_other(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+    claims = now[now["owner"] == "claims"].reset_index(drop=True)
+    problems = decide(edited, claims, project="claims").problems
+    assert {problem.column for problem in problems} == {"owner"}
+    assert len(problems) == (now["owner"] != "claims").sum()
+    assert "must be claims: the plan is for this project alone" in problems[0].reason
+
+
+@pytest.mark.parametrize(
+    ("edited", "says"),
+    [
+        ([1], "A plan is made of a DataFrame"),
+        (pd.DataFrame({"title": ["x"]}), "neither the column 'id' nor both of 'owner' and 'name'"),
+        (pd.DataFrame([[1, 2]], columns=["id", "id"]), "the column 'id' twice"),
+    ],
+)
+def test_what_is_no_listing_is_refused(now: pd.DataFrame, edited: Any, says: str) -> None:
+    with pytest.raises(InvalidInput, match=says):
+        decide(edited, now)
+
+
+def test_rows_that_say_no_source_are_problems(now: pd.DataFrame) -> None:
+    rows = [{"id": None, "title": "x"}, {"owner": "claims"}, {"owner": "claims", "name": "a b"}]
+    problems = decide(pd.DataFrame(rows), now).problems
+    assert [(problem.row, problem.column) for problem in problems] == [
+        (0, None),
+        (1, None),
+        (2, "name"),
+    ]
