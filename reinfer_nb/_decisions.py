@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import _equality
+from reinfer_nb._equality import Flags
 from reinfer_nb._identifying import NEW, Rows, cell, full_names, places
 from reinfer_nb._intended import Intended, Problem, intended
 from reinfer_nb._matching import Positions
@@ -169,26 +170,29 @@ class _Updating:
         differ = _equality.unequal(mine, theirs)
         if field.type in _CLEARS and differ.any():
             # A file that pandas wrote has nothing where a text or a list is empty.
-            found = np.flatnonzero(differ).tolist()
-            empty = (n for n in found if cell(theirs, n) in ("", ()))
+            empty = (n for n in np.flatnonzero(differ).tolist() if cell(theirs, n) in ("", ()))
             differ[[n for n in empty if cell(mine, n) is None]] = False
         if field.name in self._wanted.readable:
             differ &= self._wanted.readable[field.name][self._rows]
-        if self._base is not None and field.name in self._base:
-            was = (
-                self._base[field.name].take(np.maximum(self._origin, 0))
-                if len(self._base)
-                else theirs
-            )
-            known = self._origin >= 0
-            by_me = _equality.unequal(mine, was) | ~known
-            by_them = _equality.unequal(theirs, was) & known
-            self.theirs += int((differ & ~by_me).sum())
-            for number in np.flatnonzero(differ & by_me & by_them).tolist():
-                self._both(field, [cell(x, number) for x in (was, mine, theirs)], number)
-            differ &= by_me & ~by_them
-        for number in np.flatnonzero(differ).tolist():
+        found = np.flatnonzero(differ)
+        known, was = self._in_base(field.name, found)
+        if was is not None:
+            by_me = _equality.unequal(mine.take(found), was) | ~known
+            by_them = _equality.unequal(theirs.take(found), was) & known
+            self.theirs += int((~by_me).sum())
+            for number in np.flatnonzero(by_me & by_them).tolist():
+                values = cell(was, number), *(cell(x, found[number]) for x in (mine, theirs))
+                self._both(field, values, int(found[number]))
+            found = found[by_me & ~by_them]
+        for number in found.tolist():
             self._set(field, cell(theirs, number), cell(mine, number), number)
+
+    def _in_base(self, name: str, found: Positions) -> tuple[Flags, pd.Series | None]:
+        """Return which of some rows the base has, and what it has there; None without any."""
+        if self._base is None or name not in self._base or not len(self._base):
+            return np.zeros(len(found), dtype=np.bool_), None
+        origin = self._origin[found]
+        return origin >= 0, self._base[name].take(np.maximum(origin, 0))
 
     def _set(self, field: Field, before: Any, after: Any, number: int) -> None:
         row = int(self._rows[number])
@@ -206,7 +210,7 @@ class _Updating:
             return
         self.settings.setdefault(row, []).append(Setting(field.name, before, after))
 
-    def _both(self, field: Field, values: list[Any], number: int) -> None:
+    def _both(self, field: Field, values: tuple[Any, ...], number: int) -> None:
         was, mine, theirs = values
         reason = (
             f"was {shown(was)}; you made it {shown(mine)}, and somebody else {shown(theirs)} "
@@ -221,13 +225,15 @@ class _Updating:
             mine = self._wanted.columns[name].take(self._rows)
             theirs = self._now[name].take(self._at)
             differ = mine.notna().to_numpy() & _equality.unequal(mine, theirs)
-            if self._base is not None and name in self._base and len(self._base):
-                was = self._base[name].take(np.maximum(self._origin, 0))
-                differ &= _equality.unequal(mine, was)
-            for number in np.flatnonzero(differ).tolist():
+            found = np.flatnonzero(differ)
+            known, was = self._in_base(name, found)
+            if was is not None:
+                edited = _equality.unequal(mine.take(found), was)
+                found, known = found[edited | ~known], known[edited | ~known]
+            for number, in_base in zip(found.tolist(), known.tolist(), strict=True):
                 row = int(self._rows[number])
                 value, there = cell(mine, number), cell(theirs, number)
-                if name == "created_at" or self._base is not None:
+                if name == "created_at" or in_base:
                     reason = f"is set by the tenant and cannot be changed: put back {there}."
                 elif name == "updated_at" and row in self.settings:
                     reason = (

@@ -231,6 +231,19 @@ def test_an_edit_older_than_the_source_needs_its_base(
     assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
 
 
+def test_a_base_that_lacks_a_row_says_nothing_of_it(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
+    edited.loc[3, "title"] = "mine"
+    assert [kind for kind, *_ in told(decide(edited, now, now.drop(index=3)))] == ["update"]
+    assert [kind for kind, *_ in told(decide(edited, now, now.head(0)))] == ["update"]
+    edited["updated_at"] = edited["updated_at"].where(
+        edited.index != 3, pd.Timestamp(2020, 1, 1, tz="UTC")
+    )
+    assert "older than the source" in only_problem(decide(edited, now, now.drop(index=3))).reason
+    assert "set by the tenant" in only_problem(decide(edited, now, now)).reason
+
+
 def test_a_source_that_is_gone_is_not_made_again_by_itself(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
