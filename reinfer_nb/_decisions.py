@@ -153,11 +153,7 @@ class _Updating:
         self._at = rows.there[self._rows]
         self._wanted, self._now, self._base = wanted, now, base
         if base is not None:
-            # Its sources are known by what the tenant calls them now; none changes its name.
-            key = "id" if "id" in base else None
-            known = base[key] if key else full_names(base)
-            asked = (now[key] if key else full_names(now)).take(self._at)
-            self._origin = places(known, asked)
+            self._origin = _places_in(base, now)[self._at]
         for field in _FIELDS.values():
             if field.name in wanted.columns and field.may("update"):
                 self._decide(field)
@@ -269,11 +265,16 @@ def _deletes(now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None) -> l
     gone = np.ones(len(now), dtype=np.bool_)
     gone[kept] = False
     if base is not None:
-        key = "id" if "id" in base else None
-        known = base[key] if key else full_names(base)
-        gone &= places(known, now[key] if key else full_names(now)) >= 0
+        gone &= _places_in(base, now) >= 0
     keys = ("owner", "name", "id")
     columns = (now[key].iloc[np.flatnonzero(gone)] for key in keys)
     return [
         Action("delete", owner, name, id_, None) for owner, name, id_ in zip(*columns, strict=True)
     ]
+
+
+def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:
+    """Return where the base has each source of the tenant; -1 for those it has not."""
+    if "id" in base:
+        return places(base["id"], now["id"])
+    return places(full_names(base), full_names(now))

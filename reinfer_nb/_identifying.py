@@ -48,12 +48,13 @@ class Rows:
         for key in ("id", "owner", "name"):
             fine &= wanted.readable.get(key, np.True_)
         if project is not None:
+            elsewhere = fine & (owners.notna() & (owners != project)).to_numpy()
             self._refuse(
-                fine & owners.notna().to_numpy() & (owners != project).to_numpy(),
+                elsewhere,
                 "owner",
                 lambda _: f"must be {project}: the plan is for this project alone.",
             )
-            fine &= ~(owners.notna().to_numpy() & (owners != project).to_numpy())
+            fine &= ~elsewhere
         self.there = np.where(by_id >= 0, by_id, by_name)
         self._refuse(
             fine & ~has_id & ~named,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -200,13 +200,9 @@ def _listed_in(text: str) -> Any:
 
 def _moment(value: Any) -> datetime:
     try:
-        if isinstance(value, str):
-            return moment(value)
-        if isinstance(value, date | np.datetime64):
-            return moment(value)
+        return moment(value)
     except InvalidInput:
-        pass
-    raise ValueError(f"must be a timestamp, not {shown(value)}.")
+        raise ValueError(f"must be a timestamp, not {shown(value)}.") from None
 
 
 _READERS: Mapping[type[ValueType], Callable[[Any], Any]] = {
