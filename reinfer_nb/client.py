@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
-from reinfer_nb import checks, errors, operations, wire
+from reinfer_nb import checks, errors, operations
 from reinfer_nb.answers import Answer
-from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_ours, is_what_was_asked
+from reinfer_nb.listings import Listings
 from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
-from reinfer_nb.operations import Call
 from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
 
@@ -46,7 +44,7 @@ class Client:
 
     def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
         self._transport = transport
-        self._cache = Cache(checked_ttl(cache_ttl))
+        self._listings = Listings(transport, cache_ttl)
 
     @property
     def endpoint(self) -> str:
@@ -103,7 +101,7 @@ class Client:
         """
         call = operations.LIST if project is None else operations.LIST_PROJECT
         name = None if project is None else checks.project_name(project)
-        return self._listing(call, "sources", Source, refresh=refresh, project=name)
+        return self._listings.get(call, "sources", Source, refresh=refresh, project=name)
 
     def projects(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the projects that the token may see.
@@ -112,7 +110,7 @@ class Client:
             One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
             `updated_at` (`datetime64[us, UTC]`), then what else the tenant tells.
         """
-        return self._listing(operations.PROJECTS, "projects", Project, refresh=refresh)
+        return self._listings.get(operations.PROJECTS, "projects", Project, refresh=refresh)
 
     def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the buckets that the token may see; `sources` names them by `bucket_id`.
@@ -124,7 +122,7 @@ class Client:
         Raises:
             PermissionDenied: The token may see sources and no buckets; that is common.
         """
-        return self._listing(operations.BUCKETS, "buckets", Bucket, refresh=refresh)
+        return self._listings.get(operations.BUCKETS, "buckets", Bucket, refresh=refresh)
 
     def me(self) -> User:
         """Return the user the token belongs to, with its permissions.
@@ -269,7 +267,7 @@ class Client:
     def _created(self, full_name: str, body: Mapping[str, Any]) -> Source:
         project, name = checks.full_name(full_name)
         begin = time.monotonic()
-        with self._writing():
+        with self._listings.writing():
             answer = self._transport.send(
                 operations.CREATE, full_name, body={"source": body}, project=project, name=name
             )
@@ -300,7 +298,7 @@ class Client:
         body = checks.settings("update", settings)
         full_name = self._full_name(which)
         project, name = checks.source_name(full_name)
-        with self._writing():
+        with self._listings.writing():
             answer = self._transport.send(
                 operations.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
@@ -341,7 +339,7 @@ class Client:
             from reinfer_nb import restoring
 
             restoring.keep(source, self.endpoint, restore_file)
-        with self._writing():
+        with self._listings.writing():
             answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
         try:
             answer.envelope()
@@ -357,50 +355,6 @@ class Client:
         if checks.is_id(which):
             which = self.source(which)
         return which.full_name if isinstance(which, Source) else which
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Forget listings before and after: nobody is to read one that a write has outdated."""
-        self._cache.clear()
-        try:
-            yield
-        finally:
-            self._cache.clear()
-
-    def _listing(
-        self,
-        call: Call,
-        key: str,
-        model: type,
-        *,
-        refresh: bool,
-        project: str | None = None,
-    ) -> pd.DataFrame:
-        def fetch() -> pd.DataFrame:
-            parts: dict[str, Any] = {} if project is None else {"project": project}
-            answer = self._transport.send(call, project or "", **parts)
-            frame = self._frame(answer, key, model)
-            frame.attrs = {
-                "endpoint": self.endpoint,
-                "project": project,
-                "fetched_at": pd.Timestamp.now("UTC"),
-            }
-            return frame
-
-        return self._cache.get((call.path, project), fetch, refresh=refresh)
-
-    def _frame(self, answer: Answer, key: str, model: type) -> pd.DataFrame:
-        from reinfer_nb import frames
-
-        answer.check_status()
-        try:
-            envelope, frame = frames.from_listing(answer.body, key=key, model=model)
-        except wire.Malformed as error:
-            raise answer.broken(str(error)) from None
-        answer.check(envelope)
-        if frame is None:
-            raise answer.broken(f"without {key}")
-        return frame
 
     def _record(self, answer: Answer, key: str, model: type[_Record]) -> _Record:
         content = answer.envelope()

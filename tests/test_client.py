@@ -470,7 +470,7 @@ class Clock:
 
 def with_clock(client: rnb.Client, ttl: float = 300.0) -> Clock:
     clock = Clock()
-    client._cache = cache.Cache(ttl, clock)
+    client._listings.cache = cache.Cache(ttl, clock)
     return clock
 
 
@@ -673,7 +673,7 @@ def test_a_frame_changed_in_place_leaves_the_cache_alone(
     except ValueError as error:
         assert "read-only" in str(error)  # noqa: PT017 - pandas may refuse it
     again = shared.sources()
-    shared._cache.clear()
+    shared._listings.cache.clear()
     pd.testing.assert_frame_equal(again, shared.sandbox.sources())
     assert again.attrs == attrs
     assert again.index.name is None

@@ -33,7 +33,7 @@ LAYERS = [
     {"config"},
     {"answers", "patience", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
-    {"identity", "restoring", "counting", "client", "connection"},
+    {"listings", "identity", "restoring", "counting", "client", "connection"},
     {"_equality", "_matching"},
     {"_csv_cells"},
     {"_csv_columns", "_csv_parser"},
