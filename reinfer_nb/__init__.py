@@ -24,6 +24,7 @@ from reinfer_nb.errors import (
     InsecureWarning,
     InvalidInput,
     Moved,
+    MovedWarning,
     NotFound,
     PermissionDenied,
     ProtocolError,
@@ -40,16 +41,21 @@ from reinfer_nb.sandbox import Fault, Sandbox, sandbox
 
 if TYPE_CHECKING:
     from reinfer_nb import charts
+    from reinfer_nb.applying import resume
     from reinfer_nb.auditing import AuditReport, audit
     from reinfer_nb.comparing import Comparison, compare
     from reinfer_nb.export import read_csv, to_csv
     from reinfer_nb.history import History
+    from reinfer_nb.planning import Plan, load_plan
+    from reinfer_nb.rehearsing import Rehearsal
     from reinfer_nb.restoring import restore
+    from reinfer_nb.results import ApplyResult
     from reinfer_nb.rules import audit_rule, audit_rules
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
     "AnswerError",
+    "ApplyResult",
     "AuditReport",
     "AuthenticationError",
     "Bucket",
@@ -64,11 +70,14 @@ __all__ = [
     "InsecureWarning",
     "InvalidInput",
     "Moved",
+    "MovedWarning",
     "NotFound",
     "PermissionDenied",
+    "Plan",
     "Project",
     "ProtocolError",
     "RateLimited",
+    "Rehearsal",
     "ReinferError",
     "RestoredWarning",
     "Sandbox",
@@ -88,9 +97,11 @@ __all__ = [
     "create_form",
     "delete_form",
     "explore",
+    "load_plan",
     "login",
     "read_csv",
     "restore",
+    "resume",
     "sandbox",
     "to_csv",
     "update_form",
@@ -99,9 +110,12 @@ __all__ = [
 
 # Imported when first used.
 _LATER = {
+    "ApplyResult": "reinfer_nb.results",
     "AuditReport": "reinfer_nb.auditing",
     "Comparison": "reinfer_nb.comparing",
     "History": "reinfer_nb.history",
+    "Plan": "reinfer_nb.planning",
+    "Rehearsal": "reinfer_nb.rehearsing",
     "audit": "reinfer_nb.auditing",
     "audit_rule": "reinfer_nb.rules",
     "audit_rules": "reinfer_nb.rules",
@@ -109,9 +123,11 @@ _LATER = {
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",
     "explore": "reinfer_nb.widgets",
+    "load_plan": "reinfer_nb.planning",
     "login": "reinfer_nb.widgets",
     "read_csv": "reinfer_nb.export",
     "restore": "reinfer_nb.restoring",
+    "resume": "reinfer_nb.applying",
     "to_csv": "reinfer_nb.export",
     "update_form": "reinfer_nb.widgets",
 }

@@ -6,7 +6,7 @@ Decides; sends nothing and asks for nothing. All that stands in the way is liste
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from reinfer_nb.models import Source
 from reinfer_nb.text import shown
 from reinfer_nb.value_types import Names, Text
 
+Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}
 # What is as good as missing, and clears what can be cleared.
 _CLEARS = {Text: "an empty text", Names: "[]"}
@@ -53,14 +54,16 @@ class Action:
         id: Its id on the tenant; None for one to be made.
         row: The row of the edited listing that asks for it; None for a delete.
         settings: What it sets; empty for a delete.
+        place: The row of the tenant's listing that it is about; None for one to be made.
     """
 
-    kind: str
+    kind: Kind
     owner: str
     name: str
     id: str | None
     row: int | None
     settings: tuple[Setting, ...] = ()
+    place: int | None = None
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,9 @@ def decisions(
     updating = _Updating(rows, wanted, now, began)
     actions = []
     for row, settings in updating.settings.items():
-        source = now.iloc[rows.there[row]]
-        actions.append(
-            Action("update", source["owner"], source["name"], source["id"], row, tuple(settings))
-        )
+        place = int(rows.there[row])
+        owner, name, id_ = (now[key].iloc[place] for key in ("owner", "name", "id"))
+        actions.append(Action("update", owner, name, id_, row, tuple(settings), place))
     problems = [*wanted.problems, *rows.problems, *updating.problems]
     for row in np.flatnonzero(rows.there == NEW).tolist():
         settings, wrong = _created(wanted, row)
@@ -266,10 +268,11 @@ def _deletes(now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None) -> l
     gone[kept] = False
     if base is not None:
         gone &= _places_in(base, now) >= 0
-    keys = ("owner", "name", "id")
-    columns = (now[key].iloc[np.flatnonzero(gone)] for key in keys)
+    places = np.flatnonzero(gone)
+    columns = (now[key].iloc[places] for key in ("owner", "name", "id"))
     return [
-        Action("delete", owner, name, id_, None) for owner, name, id_ in zip(*columns, strict=True)
+        Action("delete", owner, name, id_, None, place=place)
+        for owner, name, id_, place in zip(*columns, places.tolist(), strict=True)
     ]
 
 

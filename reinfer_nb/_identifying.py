@@ -20,6 +20,9 @@ from reinfer_nb.value_types import Text, is_missing
 
 # What a row is that is no source of the tenant, and what one is of which that is not known.
 NEW, UNCLEAR = -1, -2
+_OF_ANOTHER_TENANT = (
+    " Where the listing is of another tenant, say so: df.attrs['endpoint'] = its endpoint."
+)
 
 
 class Rows:
@@ -71,13 +74,15 @@ class Rows:
         foreign = fine & has_id & (by_id < 0)
         self.by_name = int((foreign & (by_name >= 0)).sum())
         if of_this_tenant:
-            self._refuse(foreign & (by_name >= 0), "id", self._other_id)
+            # Of none of them: it may well be the listing of another tenant, read from a file.
+            hint = "" if (by_id >= 0).any() else _OF_ANOTHER_TENANT
+            self._refuse(foreign & (by_name >= 0), "id", lambda row: self._other_id(row) + hint)
             self._refuse(
                 foreign & (by_name < 0),
                 "id",
                 lambda _: (
                     "is of no source that is there: it was deleted meanwhile, or the id is not "
-                    "right. Drop the row; or leave its id empty to make a new source."
+                    f"right. Drop the row; or leave its id empty to make a new source.{hint}"
                 ),
             )
             fine &= ~foreign

@@ -20,6 +20,7 @@ from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
+    from reinfer_nb.planning import Plan
     from reinfer_nb.sandbox import Sandbox
 
 DEFAULT_TTL = 300.0
@@ -348,6 +349,44 @@ class Client:
             if not answer.in_doubt:
                 raise
         return source
+
+    def plan(
+        self,
+        edited: pd.DataFrame,
+        base: pd.DataFrame | None = None,
+        *,
+        delete_missing: bool = False,
+        project: str | None = None,
+    ) -> Plan:
+        """Return what it takes to make the tenant's sources what an edited listing says.
+
+        >>> edited = client.sources("claims")
+        >>> edited.loc[edited["name"] == "motor-inbox", "title"] = "Motor"
+        >>> client.plan(edited).frame[["action", "name", "field", "before", "after"]]
+           action         name  field              before  after
+        0  update  motor-inbox  title  Motor claims inbox  Motor
+
+        The tenant is asked for its listing anew, and nothing is written. A row is a source by its
+        id, or else by `owner` and `name`; a row without an id, of a name that is not there, is a
+        source to be made. Columns and rows that are left out mean nothing. What cannot be is in
+        the plan's `problems`, all of it, each with its row, its column and what is allowed.
+
+        Args:
+            edited: A listing, or any part of one, as it is to be. Its `attrs["endpoint"]` says
+                which tenant it is of; that of another one is matched by `owner` and `name`.
+            base: The listing that the edit began with. What others have changed since then stays;
+                where both have changed the same setting, that is a problem.
+            delete_missing: Delete sources that `edited` has not; with a base, those it has.
+            project: Look at this project alone. By default the one that `edited` is a listing of,
+                as its `attrs["project"]` says, or else all.
+
+        Raises:
+            InvalidInput: `edited` or `base` is no listing, or `base` is of another tenant.
+            ReinferError: The tenant could not be reached or did not answer with a listing.
+        """
+        from reinfer_nb import _planned
+
+        return _planned.planned(self, edited, base, delete_missing=delete_missing, project=project)
 
     # Inside
 

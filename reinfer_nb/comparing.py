@@ -5,13 +5,10 @@ Knows nothing of where they came from: a tenant, a CSV file, a snapshot, a filte
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,14 +18,13 @@ from reinfer_nb import _equality, markup
 from reinfer_nb._matching import Positions, matched
 from reinfer_nb.export import to_csv
 from reinfer_nb.text import counted, listed, visible
-from reinfer_nb.value_types import is_missing
+from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
 # What differs between two tenants though nobody changed anything.
 _OF_A_TENANT = ("bucket_id", "created_at", "updated_at", "last_modified")
 # Rows of each kind that are shown; all of them are in the frames.
 _SHOWN = 50
-_MISSING = "(missing)"
 
 
 def compare(
@@ -148,7 +144,7 @@ class Comparison:
         }
         columns = [*_IDENTITY, "field", "before", "after"]
         texts = [
-            part.reindex(columns=columns).map(_text).astype("str").assign(what=what)
+            part.reindex(columns=columns).map(cell_text).astype("str").assign(what=what)
             for what, part in parts.items()
         ]
         table = pd.concat(texts, ignore_index=True)[["what", *columns]]
@@ -203,12 +199,12 @@ class Comparison:
         """Return what rows are called: by project and name, or by their keys."""
         names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
         rows = df[names].itertuples(index=False)
-        return ["/".join(_text(cell) or "" for cell in row) for row in rows]
+        return ["/".join(cell_text(cell) or "" for cell in row) for row in rows]
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
         """Return of changes the source's name, the field, before and after."""
         told = [
-            [_MISSING if is_missing(cell) else _text(cell) for cell in df[side]]
+            [MISSING if is_missing(cell) else cell_text(cell) for cell in df[side]]
             for side in ("before", "after")
         ]
         return list(zip(self._labels(df), df["field"], *told, strict=True))
@@ -246,7 +242,7 @@ class Comparison:
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
                 few = df[:limit]
-                cells = few.reindex(columns=["id", "title"]).map(_text).fillna("")
+                cells = few.reindex(columns=["id", "title"]).map(cell_text).fillna("")
                 rows = zip(self._labels(few), cells["id"], cells["title"], strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
                 parts += map(markup.muted, _more(df, limit))
@@ -263,17 +259,6 @@ class Comparison:
 def _more(df: pd.DataFrame, limit: int | None) -> list[str]:
     left = 0 if limit is None else len(df) - limit
     return [f"... and {left:,} more"] if left > 0 else []
-
-
-def _text(value: Any) -> str | None:
-    """Return a cell as a text for people; None where it is missing."""
-    if is_missing(value):
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat(sep=" ")
-    if isinstance(value, tuple | list):
-        return json.dumps(list(map(str, value)), ensure_ascii=False)
-    return str(value)
 
 
 class _Pairs:

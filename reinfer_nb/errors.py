@@ -140,6 +140,10 @@ class UnreadableWarning(UserWarning):
     """Something in an answer could not be understood and is shown as missing."""
 
 
+class MovedWarning(UserWarning):
+    """Sources have changed since a plan was made; they are left alone."""
+
+
 class RestoredWarning(UserWarning):
     """A source is there again with its settings, and not with its id and its comments."""
 

@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and JSON as their content."""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import secrets
 import stat
@@ -12,6 +13,11 @@ from typing import BinaryIO
 
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.text import visible
+
+
+def encoded(content: object, indent: int | None = None) -> bytes:
+    """Return JSON that people can read; half a character, which UTF-8 has not, as its escape."""
+    return json.dumps(content, ensure_ascii=False, indent=indent).encode(errors="backslashreplace")
 
 
 @contextlib.contextmanager

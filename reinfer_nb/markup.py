@@ -13,7 +13,9 @@ from reinfer_nb.text import visible
 
 MUTED = "var(--jp-ui-font-color2, #616161)"
 # Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
-ERROR = "color-mix(in srgb, var(--jp-error-color1, #c62828) 75%, var(--jp-ui-font-color1, #212121))"
+ERROR_COLOR = "var(--jp-error-color1, #c62828)"
+ERROR = f"color-mix(in srgb, {ERROR_COLOR} 75%, var(--jp-ui-font-color1, #212121))"
+SUCCESS_COLOR = "var(--jp-success-color1, #2e7d32)"
 BORDER = "var(--jp-border-color2, #bdbdbd)"
 
 
@@ -156,6 +158,21 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
         ),
         style="overflow-x:auto;line-height:1.35",
     )
+
+
+def removed(content: Content) -> Markup:
+    """Return what was there and is not to be."""
+    return tag("del", content, style=_marked(ERROR_COLOR))
+
+
+def added(content: Content) -> Markup:
+    """Return what is to be there."""
+    return tag("ins", content, style=_marked(SUCCESS_COLOR))
+
+
+def _marked(color: str) -> str:
+    # The text keeps its own colour, which can be read on the paler ground.
+    return f"text-decoration:none;background:color-mix(in srgb, {color} 18%, transparent)"
 
 
 def facts(values: Mapping[str, str], caption: str = "") -> Markup:

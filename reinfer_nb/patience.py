@@ -41,8 +41,13 @@ class Patience:
         """Return the state of a call that was not tried yet."""
         return self._retry.new()
 
-    def spent(self, retry: Retry) -> Retry | None:
-        """Return the state after one more attempt; None if there is none left."""
+    def spent(self, retry: Retry, answer: Answer | None) -> Retry | None:
+        """Return the state after one more attempt; None if there is none left.
+
+        One that was told to wait, and for how long, is not counted: the time is what bounds it.
+        """
+        if answer is not None and answer.status == 429 and "retry-after" in answer.headers:
+            return retry
         try:
             return retry.increment(error=HTTPError("no usable answer"))
         except HTTPError:

@@ -10,7 +10,9 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -32,6 +34,18 @@ logger = logging.getLogger("reinfer_nb")
 _PIECE = 16 << 20
 _REDIRECTS = 5
 _DAY = 86_400
+# Once it is set, what this thread sends is not tried again.
+_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+@contextmanager
+def until(stop: threading.Event) -> Iterator[None]:
+    """Try nothing again in here, in this thread, once an event is set."""
+    token = _stop.set(stop)
+    try:
+        yield
+    finally:
+        _stop.reset(token)
 
 
 def checked_timeout(timeout: object) -> tuple[float, float]:
@@ -87,6 +101,8 @@ class Transport:
         self._sleep = sleep
         self._auth = Bearer(tenant.token)
         self._lock = threading.Lock()
+        # Since when, and until when, all hold back, since one of them was told to wait.
+        self._held = (0.0, 0.0)
         self._is_here = is_loopback(urlsplit(tenant.endpoint).hostname or "")
         self._proxies: dict[str, str] = {}
         if tenant.proxy:
@@ -113,8 +129,11 @@ class Transport:
             call: Which.
             what: What it is about, for messages.
             body: JSON to send.
-            stop: Once set, nothing is tried again.
+            stop: Once set, nothing is tried again; by default what `until` says.
             **parts: What fills the call's path.
+
+        What is told to wait (429) holds back all that is sent, from whatever thread; and does not
+        count as an attempt where the tenant says how long to wait.
 
         Raises:
             ConnectionFailed: No whole answer came back.
@@ -122,21 +141,25 @@ class Transport:
             RateLimited: The tenant asks for a longer wait than there is patience for.
         """
         url = call.url(self.tenant.endpoint, **parts)
+        stop = stop or _stop.get()
         begin = time.monotonic()
+        slept = self._hold(stop)
         retry = self.patience.start()
         attempts = 0
         in_doubt = False
         while True:
             attempts += 1
+            tried_at = time.monotonic()
             outcome = self._attempt(call, what, url, body)
-            waited = time.monotonic() - begin
+            waited = max(time.monotonic() - begin, slept)
             answer = None
             if isinstance(outcome, Answer):
                 answer = replace(outcome, attempts=attempts, waited=waited, in_doubt=in_doubt)
                 if answer.status not in self.patience.passing:
+                    self._let_go(tried_at)
                     return answer
                 outcome = answer
-            next_try = self.patience.spent(retry)
+            next_try = self.patience.spent(retry, answer)
             pause = self.patience.pause(next_try, answer) if next_try else 0.0
             passing = isinstance(outcome, Answer) or outcome.passing
             if next_try is None or not passing or waited + pause > self.patience.longest:
@@ -146,16 +169,38 @@ class Transport:
             retry = next_try
             # Who was told to wait has changed nothing; all else may have been carried out.
             in_doubt = in_doubt or answer is None or answer.status != 429
+            if answer is not None and answer.status == 429:
+                now = time.monotonic()
+                self._held = now, max(self._held[1], now + pause)
             reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
             level = logging.WARNING if pause >= 1 else logging.INFO
             logger.log(
                 level, "%s: %s; trying again in %.1f s (attempt %d)",
                 self.tenant.endpoint, visible(reason), pause, attempts + 1,
             )  # fmt: skip
-            if stop is None:
-                self._sleep(pause)
-            elif stop.wait(pause):
+            slept += pause
+            if self._pause(pause, stop):
                 return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
+
+    def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
+        """Wait, and return whether it was ended early."""
+        if stop is not None:
+            return stop.wait(seconds)
+        self._sleep(seconds)
+        return False
+
+    def _hold(self, stop: threading.Event | None) -> float:
+        """Wait as long as another request was told to, and return the seconds that took."""
+        left = self._held[1] - time.monotonic()
+        if left <= 0:
+            return 0.0
+        self._pause(left, stop)
+        return left
+
+    def _let_go(self, tried_at: float) -> None:
+        """Hold back no longer: a request that was sent after the last 429 has been answered."""
+        if tried_at >= self._held[0]:
+            self._held = (0.0, 0.0)
 
     def _give_up(
         self,

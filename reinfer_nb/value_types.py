@@ -5,6 +5,7 @@ Knows nothing of fields; `fields` says which of these a field's values are.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import types
@@ -24,6 +25,8 @@ _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
+# How what is not there is told to people.
+MISSING = "(missing)"
 INT64 = range(-(2**63), 2**63)
 # Whole numbers that a double tells from their neighbours.
 EXACT = range(-(2**53), 2**53 + 1)
@@ -265,3 +268,14 @@ def is_missing(value: object) -> bool:
         or value is pd.NaT
         or (isinstance(value, float) and math.isnan(value))
     )
+
+
+def cell_text(value: object) -> str | None:
+    """Return a cell as a text for people; None where it is missing."""
+    if is_missing(value):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ")
+    if isinstance(value, tuple | list):
+        return json.dumps(list(map(str, value)), ensure_ascii=False)
+    return str(value)

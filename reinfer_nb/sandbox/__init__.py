@@ -22,7 +22,8 @@ from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
 from reinfer_nb.sandbox.faults import Fault
-from reinfer_nb.sandbox.refusals import Refused, Taken
+from reinfer_nb.sandbox.moments import now
+from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.text import listed, shown
 
@@ -234,6 +235,53 @@ class Sandbox:
             changes["global_permissions"] = list(global_permissions)
         with _as_invalid():
             directory.update_user(directory.user_named(name).told["id"], changes)
+
+    def add_project(self, name: str) -> None:
+        """Make a project without sources, on which the admin may do everything.
+
+        >>> client.sandbox.add_project("complaints")
+        >>> client.create_source("complaints/inbox").owner
+        'complaints'
+
+        Args:
+            name: Its name: letters, digits, `_` and `-`.
+
+        Raises:
+            InvalidInput: The name is taken or cannot be one.
+            ConfigurationError: The sandbox is not running.
+        """
+        checks.project_name(name)
+        directory = self._directory()
+        with _as_invalid():
+            directory.create_project(name, {}, directory.user_named("admin"), [])
+
+    def add_bucket(self, bucket_id: str, project: str) -> None:
+        """Make a bucket, whose id sources may then have as their `bucket_id`.
+
+        >>> client.sandbox.add_bucket("8f0b4d7a1c2e3f60", "claims")
+        >>> client.update_source("claims/motor-inbox", bucket_id="8f0b4d7a1c2e3f60").bucket_id
+        '8f0b4d7a1c2e3f60'
+
+        Args:
+            bucket_id: Its id: 16 hexadecimal digits.
+            project: The project that owns it.
+
+        Raises:
+            InvalidInput: The id is taken or cannot be one, or there is no such project.
+            ConfigurationError: The sandbox is not running.
+        """
+        if not checks.is_id(bucket_id):
+            raise InvalidInput(
+                f"The id of a bucket is {checks.ID_RULE}; {shown(bucket_id)} is not."
+            )
+        directory = self._directory()
+        bucket = {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": project}
+        with _as_invalid():
+            try:
+                directory.project(project)
+            except Missing:
+                raise Refused(f"There is no project {shown(project)}.") from None
+            directory.add_bucket({**bucket, "created_at": now()}, {})
 
     def _directory(self) -> Directory:
         return self._running().store.directory

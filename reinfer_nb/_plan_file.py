@@ -1,0 +1,96 @@
+"""Plans as JSON: what `Plan.save` writes, `load_plan` reads and a journal begins with."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinfer_nb._problems import no_problems
+from reinfer_nb._steps import Step, decoded
+from reinfer_nb.errors import FileProblem
+from reinfer_nb.files import encoded, written_whole
+from reinfer_nb.planning import Plan
+from reinfer_nb.text import visible
+from reinfer_nb.value_types import Moment
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+
+_FORMAT = "reinfer_nb plan, version 1"
+_ABOUT = (
+    "What would be done to the sources of a tenant. rnb.load_plan(path) shows it, its apply() does "
+    "it, and so does: reinfer-nb apply FILE"
+)
+
+
+def content_of(plan: Plan) -> dict[str, Any]:
+    """Return a plan as a JSON object."""
+    return {
+        "endpoint": plan.endpoint,
+        "project": plan.project,
+        "made_at": plan.made_at.astimezone(UTC).isoformat(),
+        "notes": list(plan.notes),
+        "sources": dict(plan.sizes),
+        "actions": [step.to_json() for step in plan.steps],
+    }
+
+
+def plan_of(content: object, client: Client | None, *, form: str | None = None) -> Plan:
+    """Return the plan that a JSON object is.
+
+    Args:
+        content: The object.
+        client: What the plan is applied with.
+        form: The format that it says it has, where it stands for itself.
+
+    Raises:
+        FileProblem: It is none, or holds what could not be applied.
+    """
+    if not isinstance(content, dict) or content.get("format") != form:
+        raise FileProblem("It is no plan of this toolkit, or one of a later version.")
+    endpoint, project = content.get("endpoint"), content.get("project")
+    notes, sizes, actions = (content.get(name) for name in ("notes", "sources", "actions"))
+    try:
+        made_at = Moment.read(content.get("made_at"))
+    except ValueError:
+        raise FileProblem("It does not say when it was made.") from None
+    if (
+        not isinstance(endpoint, str)
+        or not isinstance(project, str | None)
+        or not (isinstance(notes, list) and all(isinstance(note, str) for note in notes))
+        or not (isinstance(sizes, dict) and all(type(size) is int for size in sizes.values()))
+        or not isinstance(actions, list)
+    ):
+        raise FileProblem("Its endpoint, project, notes, sources or actions are not there.")
+    steps = tuple(map(Step.from_json, actions))
+    names = [step.full_name for step in steps]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise FileProblem(f"It has two actions for {twice}.")
+    return Plan(endpoint, project, made_at, steps, no_problems(), tuple(notes), sizes, client)
+
+
+def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+    """Write a plan, as `Plan.save` documents it."""
+    content = {"format": _FORMAT, "about": _ABOUT} | content_of(plan)
+    with written_whole(path, overwrite=overwrite) as file:
+        file.write(encoded(content, indent=2) + b"\n")
+    return Path(path)
+
+
+def read(path: str | os.PathLike[str], client: Client | None) -> Plan:
+    """Return the plan in a file.
+
+    Raises:
+        FileProblem: It cannot be read, is no plan, or holds what could not be applied.
+    """
+    name = visible(os.fspath(path), 200)
+    try:
+        return plan_of(decoded(Path(path).read_bytes()), client, form=_FORMAT)
+    except FileProblem as problem:
+        raise FileProblem(f"{name} cannot be taken for a plan. {problem}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileProblem(f"{name} cannot be read: {reason}.") from None

@@ -1,0 +1,167 @@
+"""A plan as a person sees it: as lines, and as HTML, both like a diff."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reinfer_nb import markup
+from reinfer_nb._decisions import Kind
+from reinfer_nb._steps import Step, by_kind
+from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.value_types import MISSING, cell_text
+
+if TYPE_CHECKING:
+    from reinfer_nb.planning import Plan
+
+# Sources of each kind that are shown; all of them are in the frame.
+LIMIT = 50
+_SIGNS: dict[Kind, str] = {"create": "+", "update": "~", "delete": "-"}
+_TITLES: dict[Kind, str] = {"create": "To create", "update": "To update", "delete": "To delete"}
+_HEADS = ("Source", "Field", "Before", "After")
+
+
+def to_text(plan: Plan, limit: int | None) -> str:
+    """Return a plan as lines."""
+    lines = [f"Plan for {plan.endpoint}: {headline(plan)}", *plan.notes, *_warnings(plan)]
+    if not plan.ok:
+        lines += problems_text(plan.problems, limit).split("\n")
+    for kind, steps in by_kind(plan.steps).items():
+        for step in steps[:limit]:
+            said = f", {_comments(step)}" if kind == "delete" else ""
+            remark = f" ({visible(step.remark, 300)})" if step.remark else ""
+            lines.append(f"{_SIGNS[kind]} {visible(step.full_name, 120)}{said}{remark}")
+            for name, value in step.settings.items():
+                after = visible(_cell(value), 80)
+                before = f"{visible(_cell(step.before(name)), 80)} -> " if kind == "update" else ""
+                lines.append(f"    {name}: {before}{after}")
+        lines += _more(steps, limit)
+    return "\n".join(lines)
+
+
+def to_html(plan: Plan, limit: int | None) -> markup.Markup:
+    """Return a plan as a piece of HTML."""
+    parts = [
+        markup.block([markup.tag("b", "Plan for "), plan.endpoint, f": {headline(plan)}"]),
+        *map(markup.muted, plan.notes),
+        *map(markup.error, _warnings(plan)),
+    ]
+    if not plan.ok:
+        parts += problems_html(plan.problems, limit)
+    for kind, steps in by_kind(plan.steps).items():
+        if steps:
+            title = f"{_TITLES[kind]} ({len(steps):,})"
+            rows = (row for step in steps[:limit] for row in _rows(step))
+            parts.append(markup.table(_HEADS, rows, title))
+            parts += map(markup.muted, _more(steps, limit))
+    return markup.join(parts)
+
+
+def headline(plan: Plan) -> str:
+    """Return how much a plan does, and how old it is."""
+    found = by_kind(plan.steps)
+    updates = sum(len(step.settings) for step in found["update"])
+    said = {
+        "create": f"{counted(len(found['create']), 'source')} to create",
+        "update": f"{counted(len(found['update']), 'source')} to update "
+        f"({counted(updates, 'field')})",
+        "delete": f"{counted(len(found['delete']), 'source')} to delete",
+    }
+    parts = [said[kind] for kind in found if found[kind]]
+    where = f" in {plan.project}" if plan.project else ""
+    return (
+        f"{listed(parts) or 'nothing to do'}{where}; from the listing of "
+        f"{plan.made_at:%Y-%m-%d %H:%M:%S} UTC, {age(plan.made_at)}."
+    )
+
+
+def age(moment: datetime) -> str:
+    """Return how long ago a moment was, roughly."""
+    seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
+    for size, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return f"{counted(seconds // size, noun)} ago"
+    return "just now"
+
+
+def problems_text(problems: pd.DataFrame, limit: int | None = LIMIT) -> str:
+    """Return all problems as lines, each with its row and column, and what is allowed."""
+    lines = [f"! {where}: {reason}" for where, reason in _problems(problems[:limit])]
+    return "\n".join([_stopped(problems), *lines, *_more(problems, limit)])
+
+
+def problems_html(problems: pd.DataFrame, limit: int | None) -> list[markup.Markup]:
+    """Return all problems as a table."""
+    table = markup.table(("Where", "Problem"), _problems(problems[:limit]))
+    return [markup.error(_stopped(problems)), table, *map(markup.muted, _more(problems, limit))]
+
+
+def _stopped(problems: pd.DataFrame) -> str:
+    they = "it is" if len(problems) == 1 else "they are"
+    return (
+        f"{counted(len(problems), 'problem')}: nothing can be done until {they} mended in the "
+        "edited listing."
+    )
+
+
+def _problems(problems: pd.DataFrame) -> Iterable[tuple[str, str]]:
+    columns = (problems[name] for name in ("row", "owner", "name", "column", "reason"))
+    for row, owner, name, column, reason in zip(*columns, strict=True):
+        parts = [
+            "" if pd.isna(row) else f"row {row:,}",
+            "" if pd.isna(name) else f"{'' if pd.isna(owner) else owner}/{name}",
+            "" if pd.isna(column) else f"column {column}",
+        ]
+        where = ", ".join(visible(part, 120) for part in parts if part) or "listing"
+        yield where, f"{'it ' if not pd.isna(column) or not pd.isna(row) else ''}{reason}"
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """Return what a plan takes away for good."""
+    deletes = by_kind(plan.steps)["delete"]
+    if not deletes:
+        return []
+    known = [step.comments for step in deletes if step.comments is not None]
+    unknown = len(deletes) - len(known)
+    more = f", and those of {counted(unknown, 'source')} that could not be counted" * bool(unknown)
+    gone = f"{counted(sum(known), 'comment')} would go with what is deleted{more}."
+    said = [f"{gone} Nothing brings comments back."]
+    mass = plan.mass_deletes()
+    if mass:
+        said.append(
+            f"More than a tenth of the sources of {listed(mass)} would be deleted: that is done "
+            "only with allow_mass_delete=True."
+        )
+    return said
+
+
+def _comments(step: Step) -> str:
+    if step.comments is None:
+        return "with comments that could not be counted"
+    return f"with {counted(step.comments, 'comment')}"
+
+
+def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
+    name: markup.Content = step.full_name
+    if step.kind == "delete":
+        return [(name, "", markup.removed(_comments(step)), "")]
+    rows: list[tuple[markup.Content, ...]] = []
+    if step.remark:
+        rows.append((name, "", "", step.remark))
+    for field, after in step.settings.items():
+        before = markup.removed(_cell(step.before(field))) if step.kind == "update" else ""
+        rows.append((name, field, before, markup.added(_cell(after))))
+    return rows or [(name, "", "", markup.added("(as the tenant has it by default)"))]
+
+
+def _cell(value: Any) -> str:
+    text = cell_text(value)
+    return MISSING if text is None else text or "(empty)"
+
+
+def _more(items: Sequence[object] | pd.DataFrame, limit: int | None) -> list[str]:
+    left = 0 if limit is None else len(items) - limit
+    return [f"... and {left:,} more"] if left > 0 else []

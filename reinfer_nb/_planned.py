@@ -1,0 +1,201 @@
+"""From an edited listing to a plan: the tenant is asked for what is there, and nothing is written.
+
+What the tables of `_decisions` cannot know is looked up here: whether a bucket or a project is
+there, and how many comments a delete takes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reinfer_nb import _problems, checks, counting, errors, frames
+from reinfer_nb._decisions import Action, Decisions, decisions
+from reinfer_nb._intended import Problem
+from reinfer_nb._steps import KINDS, Step
+from reinfer_nb.models import Source
+from reinfer_nb.planning import Plan
+from reinfer_nb.text import counted, listed, shown
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+
+
+def planned(
+    client: Client,
+    edited: pd.DataFrame,
+    base: pd.DataFrame | None = None,
+    *,
+    delete_missing: bool = False,
+    project: str | None = None,
+) -> Plan:
+    """Return what `Client.plan` documents."""
+    if project is not None:
+        checks.project_name(project)
+    began = _endpoint(base)
+    if began not in (None, client.endpoint):
+        raise errors.InvalidInput(
+            f"base is a listing of {shown(began)}, and this client is of {client.endpoint}: a base "
+            "is what the tenant had when the edit began. Leave it out between tenants."
+        )
+    if project is None:
+        # A listing of one project says nothing of the others.
+        project = _scope(edited) or _scope(base)
+    now = client.sources(project, refresh=True)
+    return of_listing(client, edited, now, base, delete_missing=delete_missing, project=project)
+
+
+def of_listing(
+    client: Client,
+    edited: pd.DataFrame,
+    now: pd.DataFrame,
+    base: pd.DataFrame | None = None,
+    *,
+    delete_missing: bool = False,
+    project: str | None = None,
+) -> Plan:
+    """Return the plan that makes a listing of a tenant what an edited one says.
+
+    Args:
+        client: The tenant.
+        edited: The edited listing.
+        now: What the tenant has.
+        base: As for `Client.plan`.
+        delete_missing: As for `Client.plan`.
+        project: The project that `now` is a listing of; None for one of all.
+    """
+    here = _endpoint(edited) in (None, client.endpoint)
+    decided = decisions(
+        edited, now, base, of_this_tenant=here, delete_missing=delete_missing, project=project
+    )
+    problems = [*decided.problems, *_unknown_projects(client, decided.actions, now)]
+    problems += _unknown_buckets(client, decided.actions, now, here=here)
+    steps = _steps(decided.actions, now)
+    if not problems:
+        steps = with_comments(client, steps)
+    return Plan(
+        endpoint=client.endpoint,
+        project=project,
+        made_at=now.attrs.get("fetched_at", datetime.now(UTC)),
+        steps=tuple(sorted(steps, key=lambda step: KINDS.index(step.kind))),
+        problems=_problems.framed(problems, edited),
+        notes=tuple(_notes(decided, edited, here=here)),
+        sizes=sizes(steps, now),
+        client=client,
+    )
+
+
+def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:
+    """Return how many sources the projects have of which sources would be deleted."""
+    losing = {step.owner for step in steps if step.kind == "delete"}
+    counts = Counter(now["owner"].tolist()) if losing else Counter()
+    return {owner: counts[owner] for owner in sorted(losing)}
+
+
+def with_comments(client: Client, steps: Sequence[Step]) -> list[Step]:
+    """Return steps with the comments that the deletes among them take, as far as told."""
+    names = [step.full_name for step in steps if step.kind == "delete"]
+    counts = dict(counting.each(client, names))
+    done = []
+    for step in steps:
+        count = counts.get(step.full_name) if step.kind == "delete" else None
+        known = count if isinstance(count, int) else None
+        done.append(
+            Step(step.kind, step.owner, step.name, step.base, step.settings, known, step.remark)
+        )
+    return done
+
+
+def _endpoint(df: object) -> Any:
+    return df.attrs.get("endpoint") if isinstance(df, pd.DataFrame) else None
+
+
+def _scope(df: object) -> Any:
+    return df.attrs.get("project") if isinstance(df, pd.DataFrame) else None
+
+
+def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
+    there = [action.place for action in actions if action.place is not None]
+    rows = dict(zip(there, frames.to_elements(now.iloc[there]), strict=True))
+    return [
+        Step(
+            action.kind,
+            action.owner,
+            action.name,
+            None if action.place is None else Source.from_wire(rows[action.place]),
+            {setting.field: setting.after for setting in action.settings},
+        )
+        for action in actions
+    ]
+
+
+def _unknown_projects(
+    client: Client, actions: Sequence[Action], now: pd.DataFrame
+) -> list[Problem]:
+    """Return the sources to be made in projects that are not there."""
+    made = [action for action in actions if action.kind == "create"]
+    known = set(now["owner"]) if made else set()
+    if all(action.owner in known for action in made):
+        return []
+    try:
+        known |= set(client.projects()["name"])
+    except errors.ReinferError:
+        # The tenant will say so itself where there is no such project.
+        return []
+    reason = (
+        "is no project that this token may see: make it on the tenant first, or name one of "
+        f"{listed(sorted(map(str, known)))}."
+    )
+    return [
+        Problem(action.row, "owner", action.owner, reason)
+        for action in made
+        if action.owner not in known
+    ]
+
+
+def _unknown_buckets(
+    client: Client, actions: Sequence[Action], now: pd.DataFrame, *, here: bool
+) -> list[Problem]:
+    """Return the settings of buckets that are not there."""
+    given = [
+        (action, setting.after)
+        for action in actions
+        for setting in action.settings
+        if setting.field == "bucket_id" and setting.after is not None
+    ]
+    known = set(now["bucket_id"]) if given else set()
+    if all(bucket in known for _, bucket in given):
+        return []
+    reason = "is no bucket of this tenant that the token may see; client.buckets() lists those"
+    try:
+        known |= set(client.buckets()["id"])
+    except errors.ReinferError:
+        if here:
+            # Who may not see buckets may yet know one; the tenant refuses what is none.
+            return []
+        reason = "is of another tenant, and no source here has it; this token may see no buckets"
+    reason += ". Write the id of one that is there, or leave it empty."
+    return [
+        Problem(action.row, "bucket_id", bucket, reason)
+        for action, bucket in given
+        if bucket not in known
+    ]
+
+
+def _notes(decided: Decisions, edited: pd.DataFrame, *, here: bool) -> Iterable[str]:
+    if not here:
+        yield (
+            f"The edited listing is of {_endpoint(edited)}: {counted(decided.by_name, 'row')} with "
+            "other ids there were taken for the sources of the same project and name here."
+        )
+    if decided.theirs:
+        yield (
+            f"{counted(decided.theirs, 'setting')} that others have changed since the base and the "
+            "edit has not stay as they are."
+        )
+    if decided.ignored:
+        yield f"Columns that no source has, which were not looked at: {listed(decided.ignored)}."

@@ -1,0 +1,49 @@
+"""What stands in the way of a plan, as a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from reinfer_nb._intended import Problem
+from reinfer_nb.text import shown
+from reinfer_nb.value_types import cell_text
+
+_COLUMNS = ("row", "owner", "name", "column", "value", "reason")
+
+
+def no_problems() -> pd.DataFrame:
+    """Return the frame of a plan without problems."""
+    return framed((), pd.DataFrame())
+
+
+def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
+    """Return problems as a frame, each with the source that its row names.
+
+    Args:
+        problems: The problems.
+        edited: The listing that they are of.
+    """
+    rows = [
+        (
+            problem.row,
+            _named(edited, "owner", problem.row),
+            _named(edited, "name", problem.row),
+            problem.column,
+            None if problem.value is None else shown(problem.value, 1000),
+            problem.reason,
+        )
+        for problem in problems
+    ]
+    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(cells), dtype="Int64" if name == "row" else "str")
+            for name, cells in zip(_COLUMNS, columns, strict=True)
+        }
+    )
+
+
+def _named(edited: pd.DataFrame, column: str, row: int | None) -> str | None:
+    return None if row is None or column not in edited else cell_text(edited[column].iloc[row])

@@ -1,0 +1,242 @@
+"""Plans carried out: side by side, journalled, and never over what somebody else has changed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from reinfer_nb import _attempts, _plan_file, errors
+from reinfer_nb._attempts import Outcome
+from reinfer_nb._steps import KINDS
+from reinfer_nb.concurrency import checked_workers
+from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
+from reinfer_nb.journal import Journal, default_path
+from reinfer_nb.planning import Plan, client_of
+from reinfer_nb.results import ApplyResult
+from reinfer_nb.text import counted, shown, visible
+from reinfer_nb.transport import until
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+
+_FORMAT = "reinfer_nb journal, version 1"
+# From this age on a plan is first held against what the tenant has by now.
+_OLD = timedelta(minutes=10)
+# So many failures of the tenant itself, one after another, and the rest is left for later.
+_TOO_MANY = 3
+
+Progress = bool | Callable[[int, int], object]
+
+
+def applied(
+    plan: Plan,
+    *,
+    workers: int,
+    progress: Progress,
+    journal: str | os.PathLike[str] | None,
+    stop: threading.Event | None = None,
+) -> ApplyResult:
+    """Carry out a plan, as `Plan.apply` documents it.
+
+    Args:
+        plan: The plan, its limits checked.
+        workers: As for `Plan.apply`.
+        progress: As for `Plan.apply`.
+        journal: As for `Plan.apply`.
+        stop: Once set, no other source is begun.
+    """
+    checked_workers(workers)
+    client = client_of(plan)
+    if plan.steps and datetime.now(UTC) - plan.made_at > _OLD:
+        _tell_moved(plan)
+    head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
+    kept = Journal.begun(default_path() if journal is None else journal, head)
+    return _Applying(client, plan, kept, {}, stop).run(workers, progress)
+
+
+def resume(
+    client: Client,
+    journal: str | os.PathLike[str],
+    *,
+    workers: int = 8,
+    progress: Progress = True,
+) -> ApplyResult:
+    """Finish an apply that ended too early, from its journal; nothing is done twice.
+
+    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+    >>> result = plan.apply(progress=False, journal="motor.jsonl")
+    >>> resume(client, "motor.jsonl", progress=False).frame["status"]
+    0    done
+    Name: status, dtype: str
+
+    What was under way is looked up first, and done only where it was not. What had failed is tried
+    again. Where all was done, nothing is sent, and what became of it is returned.
+
+    Args:
+        client: The tenant of the plan.
+        journal: The file; `ApplyResult.journal` names it.
+        workers: Sources under way at once, up to 32.
+        progress: As for `Plan.apply`.
+
+    Returns:
+        What became of each action, those done before included.
+
+    Raises:
+        FileProblem: The journal cannot be read, is none, or is still being written.
+        InvalidInput: It is of another tenant than the client's, or `workers` is out of range.
+    """
+    checked_workers(workers)
+    kept, lines = Journal.opened(journal)
+    try:
+        plan, outcomes = _read(lines, client, kept.path)
+        kept.go_on()
+    except BaseException:
+        kept.close()
+        raise
+    return _Applying(client, plan, kept, outcomes, None).run(workers, progress)
+
+
+class _Applying:
+    """A plan that is being carried out.
+
+    Args:
+        client: The tenant.
+        plan: The plan.
+        journal: Where it is written down; closed at the end.
+        outcomes: What has become of steps already, by their number; "begun" of those that may
+            have been carried out.
+        stop: Once set, no other source is begun.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        plan: Plan,
+        journal: Journal,
+        outcomes: Mapping[int, Outcome],
+        stop: threading.Event | None,
+    ) -> None:
+        self._client, self._plan, self._journal = client, plan, journal
+        self._outcomes = dict(outcomes)
+        self._stop = stop or threading.Event()
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._why = ""
+
+    def run(self, workers: int, progress: Progress) -> ApplyResult:
+        """Do what is left to do, and return what became of all.
+
+        Raises:
+            FileProblem: The journal cannot be written any more; nothing is done without it.
+            Exception: What `progress` raised.
+        """
+        todo = [
+            number
+            for number in range(len(self._plan.steps))
+            if number not in self._outcomes or self._outcomes[number].open
+        ]
+        try:
+            self._run(todo, workers, progress)
+        except KeyboardInterrupt:
+            # All that was under way has come to its end by now.
+            self._why = "It was stopped by Ctrl-C."
+        finally:
+            self._journal.close()
+        return self._result()
+
+    def _run(self, todo: Collection[int], workers: int, progress: Progress) -> None:
+        from tqdm.auto import tqdm
+
+        steps = self._plan.steps
+        bar = tqdm(total=len(todo), desc="apply", unit="source", disable=progress is not True)
+        with bar, ThreadPoolExecutor(workers, "reinfer_nb-apply") as pool:
+            done = 0
+            try:
+                for kind in KINDS:
+                    futures = [pool.submit(self._do, n) for n in todo if steps[n].kind == kind]
+                    for future in as_completed(futures):
+                        future.result()
+                        done += 1
+                        bar.update()
+                        if callable(progress):
+                            progress(done, len(todo))
+            except BaseException:
+                # Nothing new is begun; leaving the pool waits for what is under way.
+                self._stop.set()
+                raise
+
+    def _do(self, number: int) -> None:
+        """Carry out a step, in a thread, and write down that it is begun and how it ended."""
+        if self._stop.is_set():
+            return
+        step, before = self._plan.steps[number], self._outcomes.get(number)
+        self._journal.write({"action": number, "status": _attempts.BEGUN})
+        self._outcomes[number] = Outcome(_attempts.BEGUN, "It may have been done or not.")
+        with until(self._stop):
+            outcome, error = _attempts.attempt(self._client, step, again=before is not None)
+        self._outcomes[number] = outcome
+        self._journal.write({"action": number, **outcome.to_json()})
+        self._heed(error)
+
+    def _heed(self, error: errors.ReinferError | None) -> None:
+        """Leave the rest for later where it would fail likewise."""
+        with self._lock:
+            if isinstance(error, errors.AuthenticationError | errors.RateLimited):
+                self._failures = _TOO_MANY
+            elif isinstance(error, errors.ConnectionFailed | errors.ServerError):
+                self._failures += 1
+            else:
+                self._failures = 0
+            if self._failures >= _TOO_MANY and not self._stop.is_set():
+                self._stop.set()
+                self._why = f"It was stopped, since the rest would fail likewise: {error}"
+
+    def _result(self) -> ApplyResult:
+        left = Outcome(_attempts.LEFT, "It was not begun.")
+        outcomes = [self._outcomes.get(n, left) for n in range(len(self._plan.steps))]
+        why = self._why
+        if self._stop.is_set() and not why and _attempts.LEFT in {o.status for o in outcomes}:
+            why = "It was stopped."
+        return ApplyResult(self._plan, tuple(outcomes), self._journal.path, why, self._client)
+
+
+def _tell_moved(plan: Plan) -> None:
+    moved = plan.moved()
+    if len(moved):
+        errors.warn(
+            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan have moved "
+            f"since it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and are left alone; "
+            "plan.moved() lists them.",
+            MovedWarning,
+        )
+
+
+def _read(lines: Sequence[Any], client: Client, path: Path) -> tuple[Plan, dict[int, Outcome]]:
+    """Return the plan of a journal, and what has become of its steps by their number."""
+    name = visible(str(path), 200)
+    head = lines[0] if lines else None
+    if not isinstance(head, dict) or head.get("format") != _FORMAT:
+        raise FileProblem(f"{name} is no journal of this toolkit, or one of a later version.")
+    try:
+        plan = _plan_file.plan_of(head.get("plan"), client)
+        outcomes = dict(_outcome(line, plan) for line in lines[1:] if "action" in line)
+    except FileProblem as problem:
+        raise FileProblem(f"{name} cannot be taken for a journal. {problem}") from None
+    if plan.endpoint != client.endpoint:
+        raise InvalidInput(
+            f"{name} is of an apply on {shown(plan.endpoint, 200)}, and this client is of "
+            f"{client.endpoint}."
+        )
+    return plan, outcomes
+
+
+def _outcome(line: dict[str, Any], plan: Plan) -> tuple[int, Outcome]:
+    number = line["action"]
+    if type(number) is not int or not 0 <= number < len(plan.steps):
+        raise FileProblem(f"It tells of an action {shown(number)}, which the plan has not.")
+    return number, Outcome.from_json(line)

@@ -1,0 +1,83 @@
+"""The listings of a tenant as frames, kept for a while; a write forgets them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pandas as pd
+
+from reinfer_nb import wire
+from reinfer_nb.answers import Answer
+from reinfer_nb.cache import Cache, checked_ttl
+from reinfer_nb.operations import Call
+from reinfer_nb.transport import Transport
+
+
+class Listings:
+    """The listings of a tenant, as far as its token sees it.
+
+    Args:
+        transport: The way to the tenant.
+        ttl: Seconds that a listing is good for.
+
+    Attributes:
+        cache: Those that are kept.
+    """
+
+    def __init__(self, transport: Transport, ttl: float) -> None:
+        self._transport = transport
+        self.cache = Cache(checked_ttl(ttl))
+
+    def get(
+        self, call: Call, key: str, model: type, *, refresh: bool, project: str | None = None
+    ) -> pd.DataFrame:
+        """Return a listing as a frame; `attrs` tell the endpoint, the project and when it is of.
+
+        Args:
+            call: What lists it.
+            key: The member of the answer that holds it.
+            model: The definition of its elements.
+            refresh: Ask the tenant even when the last one is still good.
+            project: The project whose listing it is; None for one of the whole tenant.
+
+        Raises:
+            ReinferError: The tenant could not be reached or did not answer with a listing.
+        """
+        endpoint = self._transport.tenant.endpoint
+
+        def fetch() -> pd.DataFrame:
+            parts: dict[str, Any] = {} if project is None else {"project": project}
+            frame = _frame(self._transport.send(call, project or "", **parts), key, model)
+            frame.attrs = {
+                "endpoint": endpoint,
+                "project": project,
+                "fetched_at": pd.Timestamp.now("UTC"),
+            }
+            return frame
+
+        return self.cache.get((call.path, project), fetch, refresh=refresh)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Forget them before and after: nobody is to read one that a write has outdated."""
+        self.cache.clear()
+        try:
+            yield
+        finally:
+            self.cache.clear()
+
+
+def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:
+    from reinfer_nb import frames
+
+    answer.check_status()
+    try:
+        envelope, frame = frames.from_listing(answer.body, key=key, model=model)
+    except wire.Malformed as error:
+        raise answer.broken(str(error)) from None
+    answer.check(envelope)
+    if frame is None:
+        raise answer.broken(f"without {key}")
+    return frame

@@ -1,0 +1,56 @@
+"""What has become of the sources of a plan since it was made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reinfer_nb import frames
+from reinfer_nb._identifying import full_names, places
+from reinfer_nb._steps import Step
+from reinfer_nb.guarded import has_moved
+from reinfer_nb.models import Source
+from reinfer_nb.planning import client_of
+
+if TYPE_CHECKING:
+    from reinfer_nb.planning import Plan
+
+_COLUMNS = ("action", "id", "owner", "name", "what")
+
+
+def moved(plan: Plan) -> pd.DataFrame:
+    """Return the sources of a plan that are no longer what it was made from.
+
+    One row an action, as `Plan.moved` documents it.
+    """
+    now = client_of(plan).sources(plan.project, refresh=True)
+    ids = pd.Series([step.id for step in plan.steps], dtype="str")
+    names = pd.Series([step.full_name for step in plan.steps], dtype="str")
+    by_id, by_name = places(now["id"], ids), places(full_names(now), names)
+    rows = []
+    for step, there, namesake in zip(plan.steps, by_id.tolist(), by_name.tolist(), strict=True):
+        what = _what(step, now, there, namesake)
+        if what:
+            rows.append((step.kind, step.id, step.owner, step.name, what))
+    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
+    return pd.DataFrame(
+        {
+            name: pd.Series(list(cells), dtype="str")
+            for name, cells in zip(_COLUMNS, columns, strict=True)
+        }
+    )
+
+
+def _what(step: Step, now: pd.DataFrame, there: int, namesake: int) -> str:
+    """Return what has happened to the source of a step; empty for nothing."""
+    if step.base is None:
+        return "is there by now" if namesake >= 0 else ""
+    if there < 0:
+        return "is gone, and another one has its name" if namesake >= 0 else "is gone"
+    (row,) = frames.to_elements(now.iloc[[there]])
+    source = Source.from_wire(row)
+    if not has_moved(step.base, source):
+        return ""
+    when = source.updated_at
+    return "was changed" + (f" at {when:%Y-%m-%d %H:%M:%S} UTC" if when else "")

@@ -1,0 +1,311 @@
+"""Plans: what would be created, updated and deleted on a tenant, to look at before it is done."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from reinfer_nb import _plan_shown
+from reinfer_nb._steps import KINDS, Step, by_kind
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.text import counted, listed, shown
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+    from reinfer_nb.rehearsing import Rehearsal
+    from reinfer_nb.results import ApplyResult
+
+Progress = bool | Callable[[int, int], object]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """What would be done on a tenant; `Client.plan` makes one, and it shows itself.
+
+    Nothing is done before `apply`, and nothing at all where there are `problems`.
+
+    Attributes:
+        endpoint: The tenant it was made for; it is applied to no other.
+        project: The project it is about; None for all.
+        made_at: When the listing it was made from was fetched, in UTC.
+        steps: What would be done, a step a source: creates, updates, then deletes.
+        problems: What stands in the way, one row each: `row` (`Int64`, of the edited listing, from
+            0; missing where it is no single one), `owner`, `name`, `column`, `value`, `reason`
+            (`str`), the last of which says what is allowed.
+        notes: What else there is to know, a sentence each.
+        sizes: How many sources the projects have of which sources would be deleted.
+        client: What it is applied with; None where that is to be found when it is needed.
+    """
+
+    endpoint: str
+    project: str | None
+    made_at: datetime
+    steps: tuple[Step, ...]
+    problems: pd.DataFrame
+    notes: tuple[str, ...]
+    sizes: Mapping[str, int]
+    client: Client | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no problems, so that it can be applied."""
+        return not len(self.problems)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What would be done, one row an action and field.
+
+        Columns: `action`, `id` (missing for a source to be made), `owner`, `name`, `field`
+        (missing for a delete, and for a source made with nothing but a name) (`str`); `before`,
+        `after` (`object`, None for missing); `comments` (`Int64`), those that a delete takes.
+        """
+        rows = [
+            (step.kind, step.id, step.owner, step.name, name, before, after, step.comments)
+            for step in self.steps
+            for name, before, after in _fields(step)
+        ]
+        names = ("action", "id", "owner", "name", "field", "before", "after", "comments")
+        columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * 8, strict=True))
+        return pd.DataFrame(
+            {name: _column(name, values) for name, values in columns.items()},
+            index=pd.RangeIndex(len(rows)),
+        )
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """Counts by project: `owner` (`str`), `create`, `update`, `delete`, `comments` (`int64`).
+
+        The comments are those that the deletes take, as far as they could be counted.
+        """
+        found = by_kind(self.steps)
+        owners = sorted({step.owner for step in self.steps})
+        columns: dict[str, Counter[str]] = {
+            kind: Counter(step.owner for step in found[kind]) for kind in KINDS
+        }
+        columns["comments"] = Counter()
+        for step in found["delete"]:
+            columns["comments"][step.owner] += step.comments or 0
+        return pd.DataFrame(
+            {"owner": pd.Series(owners, dtype="str")}
+            | {
+                name: pd.Series([count[owner] for owner in owners], dtype="int64")
+                for name, count in columns.items()
+            }
+        )
+
+    def apply(
+        self,
+        *,
+        workers: int = 8,
+        progress: Progress = True,
+        journal: str | os.PathLike[str] | None = None,
+        allow_mass_delete: bool = False,
+    ) -> ApplyResult:
+        """Do it: creates first, then updates, deletes last, many side by side.
+
+        >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+        >>> plan.apply(progress=False).frame[["action", "name", "status"]]
+           action         name status
+        0  update  motor-inbox   done
+
+        Each source is looked at again just before it is changed; where it is not what the plan was
+        made from, it is left alone. What is done is written to a journal, before and after each
+        request. Ctrl-C lets the requests under way come to their end, and returns what was done.
+
+        Args:
+            workers: Sources under way at once, up to 32.
+            progress: Show a progress bar; or a function to call with how many are done, and of how
+                many.
+            journal: A new file to keep the journal in; by default one in the folder for the state
+                of programs of this user. `resume` takes it where this process ends too early.
+            allow_mass_delete: Delete also more than a tenth of a project's sources.
+
+        Returns:
+            What became of each action. What the tenant refuses is in it too; nothing is raised.
+
+        Raises:
+            InvalidInput: There are problems, a project would lose more than a tenth of its
+                sources, or an argument cannot be; nothing was sent.
+            FileProblem: The journal is there already or could not be begun; nothing was sent.
+            ConfigurationError: The plan was loaded, and nothing tells the token of its tenant.
+
+        Warns:
+            MovedWarning: The plan is more than ten minutes old, and sources have moved since.
+        """
+        from reinfer_nb import applying
+
+        self.check()
+        if not allow_mass_delete:
+            self._check_deletes()
+        return applying.applied(self, workers=workers, progress=progress, journal=journal)
+
+    def rehearse(self, *, workers: int = 8, progress: Progress = True) -> Rehearsal:
+        """Do it to a copy: a sandbox filled with the tenant's listing as it is now.
+
+        >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+        >>> plan.rehearse(progress=False).sources.loc[0, "title"]
+        'Motor'
+
+        The tenant is asked for its listing, and for nothing else. What only a tenant knows, such
+        as permissions, is not rehearsed.
+
+        Args:
+            workers: As for `apply`.
+            progress: As for `apply`.
+
+        Returns:
+            What became of each action there, and the listing afterwards.
+
+        Raises:
+            InvalidInput: There are problems.
+            ConfigurationError: The extra "sandbox" is not installed.
+        """
+        from reinfer_nb import rehearsing
+
+        self.check()
+        return rehearsing.rehearsed(self, workers=workers, progress=progress)
+
+    def moved(self) -> pd.DataFrame:
+        """Return the sources that are no longer what the plan was made from; `apply` leaves them.
+
+        Asks the tenant for its listing.
+
+        Returns:
+            One row an action: `action`, `id`, `owner`, `name`, `what` (all `str`), the last of
+            which says what has happened to it.
+
+        Raises:
+            ReinferError: The tenant could not be reached or did not answer with a listing.
+        """
+        from reinfer_nb import moves
+
+        return moves.moved(self)
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the plan to a file that people can read and `load_plan` reads; no token is in it.
+
+        Args:
+            path: The file; JSON.
+            overwrite: Whether an older file may be replaced.
+
+        Raises:
+            InvalidInput: There are problems, so that nobody could apply it.
+            FileProblem: There is a file already, or it cannot be written; nothing is half-written.
+        """
+        from reinfer_nb import _plan_file
+
+        self.check()
+        return _plan_file.write(self, path, overwrite=overwrite)
+
+    def check(self) -> None:
+        """Raise `InvalidInput`, all problems listed, where there are any."""
+        if not self.ok:
+            raise InvalidInput(_plan_shown.problems_text(self.problems))
+
+    def mass_deletes(self) -> dict[str, int]:
+        """Return by project the deletes, where they are more than a tenth of its sources."""
+        counts = Counter(step.owner for step in self.steps if step.kind == "delete")
+        return {
+            owner: number
+            for owner, number in counts.items()
+            if 10 * number > self.sizes.get(owner, 0)
+        }
+
+    def _check_deletes(self) -> None:
+        found = [
+            f"{number:,} of the {counted(self.sizes.get(owner, 0), 'source')} of {owner}"
+            for owner, number in self.mass_deletes().items()
+        ]
+        if found:
+            raise InvalidInput(
+                f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent. If that "
+                "is meant, say allow_mass_delete=True."
+            )
+
+    def to_text(self, limit: int | None = _plan_shown.LIMIT) -> str:
+        """Return it as lines, like a diff.
+
+        Args:
+            limit: How many sources of each kind are told; None for all.
+        """
+        return _plan_shown.to_text(self, limit)
+
+    def to_html(self, limit: int | None = _plan_shown.LIMIT) -> str:
+        """Return it as a piece of HTML, like a diff.
+
+        Args:
+            limit: How many sources of each kind are told; None for all.
+        """
+        return _plan_shown.to_html(self, limit)
+
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def client_of(plan: Plan) -> Client:
+    """Return the client that a plan is applied with.
+
+    Raises:
+        ConfigurationError: It was loaded, and nothing tells the token of its tenant.
+    """
+    if plan.client is not None:
+        return plan.client
+    from reinfer_nb.connection import connect
+
+    return connect(endpoint=plan.endpoint)
+
+
+def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Plan:
+    """Return a plan that `Plan.save` wrote.
+
+    >>> _ = client.plan(client.sources().head(1).assign(title="Motor")).save("change.json")
+    >>> load_plan("change.json", client).frame[["action", "name", "field", "after"]]
+       action         name  field  after
+    0  update  motor-inbox  title  Motor
+
+    Args:
+        path: The file.
+        client: The tenant. When left out, the token for the plan's own endpoint is looked for
+            where `connect` looks, once it is needed.
+
+    Raises:
+        FileProblem: It cannot be read, is no plan, or holds what could not be applied.
+        InvalidInput: It is a plan for another tenant than the client's.
+    """
+    from reinfer_nb import _plan_file
+
+    plan = _plan_file.read(path, client)
+    if client is not None and client.endpoint != plan.endpoint:
+        raise InvalidInput(
+            f"{path} is a plan for {shown(plan.endpoint, 200)}, and this client is of "
+            f"{client.endpoint}. A plan is applied to no other tenant than its own; make one for "
+            "this with client.plan(...)."
+        )
+    return plan
+
+
+def _fields(step: Step) -> list[tuple[str | None, object, object]]:
+    """Return of each field that a step sets its name, and what it is before and after."""
+    rows = [(name, step.before(name), after) for name, after in step.settings.items()]
+    return [*rows] or [(None, None, None)]
+
+
+def _column(name: str, values: tuple[object, ...]) -> pd.Series:
+    if name in ("before", "after"):
+        cells = np.empty(len(values), dtype=object)
+        for place, value in enumerate(values):
+            cells[place] = value
+        return pd.Series(cells, dtype=object)
+    return pd.Series(list(values), dtype="Int64" if name == "comments" else "str")

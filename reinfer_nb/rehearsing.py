@@ -1,0 +1,91 @@
+"""A plan tried on a copy: a sandbox that is filled with the tenant's listing."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from reinfer_nb import applying, markup
+from reinfer_nb.planning import Plan, Progress, client_of
+from reinfer_nb.results import ApplyResult
+from reinfer_nb.sandbox import Sandbox
+from reinfer_nb.text import counted
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Rehearsal:
+    """What a plan did to a copy of the tenant; `Plan.rehearse` makes one, and it shows itself.
+
+    Attributes:
+        result: What became of each action there.
+        sources: The listing afterwards, with the columns of `Client.sources`.
+    """
+
+    result: ApplyResult
+    sources: pd.DataFrame
+
+    @property
+    def ok(self) -> bool:
+        """Whether every action was done, or was so already."""
+        return self.result.ok
+
+    def to_text(self, limit: int | None = None) -> str:
+        """Return it as lines.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        return f"{self._said()}\n{self.result.to_text(limit)}"
+
+    def to_html(self, limit: int | None = None) -> str:
+        """Return it as a piece of HTML.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        return markup.join([markup.block(self._said()), markup.Markup(self.result.to_html(limit))])
+
+    def _said(self) -> str:
+        return (
+            f"Rehearsed on a copy, which has {counted(len(self.sources), 'source')} afterwards. "
+            "Nothing was changed on the tenant."
+        )
+
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text(50)
+
+    def _repr_html_(self) -> str:
+        return self.to_html(50)
+
+
+def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
+    """Carry out a plan on a copy, as `Plan.rehearse` documents it."""
+    client = client_of(plan)
+    listing = client.sources(plan.project, refresh=True)
+    box = Sandbox(listing)
+    with box as copy, tempfile.TemporaryDirectory() as folder:
+        _complete(box, listing, plan)
+        there = replace(plan, endpoint=copy.endpoint, client=copy)
+        journal = Path(folder) / "journal.jsonl"
+        result = applying.applied(there, workers=workers, progress=progress, journal=journal)
+        sources = copy.sources(refresh=True)
+    sources.attrs = dict(listing.attrs)
+    return Rehearsal(replace(result, plan=plan, journal=None, client=client), sources)
+
+
+def _complete(box: Sandbox, listing: pd.DataFrame, plan: Plan) -> None:
+    """Give the copy the projects and buckets that the plan names and no source has."""
+    projects = {step.owner for step in plan.steps} - set(listing["owner"])
+    for project in sorted(projects):
+        box.add_project(project)
+    owners = {
+        step.settings["bucket_id"]: step.owner
+        for step in plan.steps
+        if step.settings.get("bucket_id")
+    }
+    for bucket_id in owners.keys() - set(listing["bucket_id"]):
+        box.add_bucket(bucket_id, owners[bucket_id])

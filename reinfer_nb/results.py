@@ -1,0 +1,205 @@
+"""What became of a plan: of each of its actions, in words, and how to go on from there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reinfer_nb import guarded, markup
+from reinfer_nb._attempts import DONE, MOVED, STATUSES, Outcome
+from reinfer_nb._steps import Step
+from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.value_types import MISSING, cell_text
+
+if TYPE_CHECKING:
+    from reinfer_nb.client import Client
+    from reinfer_nb.planning import Plan
+
+_SHOWN = 50
+_HEADS = ("Source", "Action", "Status", "What was said")
+_SIDES = ("Source", "Field", "It was", "Mine", "Theirs")
+_COLUMNS = ("action", "id", "owner", "name", "status", "said")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ApplyResult:
+    """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
+
+    Attributes:
+        plan: The plan.
+        outcomes: What became of each of its steps, in their order.
+        journal: The file that all of it is written in; None of a rehearsal.
+        stopped: Why it ended before all was tried; empty when it did not.
+        client: The tenant.
+    """
+
+    plan: Plan
+    outcomes: tuple[Outcome, ...]
+    journal: Path | None
+    stopped: str
+    client: Client
+
+    @property
+    def ok(self) -> bool:
+        """Whether every action was done, or was so already."""
+        return not len(self.failed)
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """What became of each action, one row each.
+
+        Columns (all `str`): `action`, `id` (as made, of a source that was created), `owner`,
+        `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "moved":
+        others have changed the source since the plan was made, and it was left alone; "failed";
+        "left": it was not begun; "begun": it was not waited for, and may have been done.
+        """
+        rows = [
+            (step.kind, _id(step, outcome), step.owner, step.name, outcome.status, outcome.said)
+            for step, outcome in zip(self.plan.steps, self.outcomes, strict=True)
+        ]
+        columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
+        return pd.DataFrame(
+            {
+                name: pd.Series(list(cells), dtype="str")
+                for name, cells in zip(_COLUMNS, columns, strict=True)
+            }
+        )
+
+    @property
+    def failed(self) -> pd.DataFrame:
+        """The rows of `frame` that were not done: failed, moved, left or begun."""
+        table = self.frame
+        return table[~table["status"].isin(["done", "skipped"])]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many actions have each status, those that none has left out."""
+        found = Counter(outcome.status for outcome in self.outcomes)
+        return {status: found[status] for status in STATUSES if found[status]}
+
+    def retry(
+        self, *, workers: int = 8, progress: bool | Callable[[int, int], object] = True
+    ) -> ApplyResult:
+        """Try again what has failed or was not begun, and nothing else; what moved is left alone.
+
+        Args:
+            workers: Sources under way at once, up to 32.
+            progress: As for `Plan.apply`.
+
+        Returns:
+            What became of each action of the plan, those done before included.
+
+        Raises:
+            InvalidInput: It is the result of a rehearsal.
+            FileProblem: The journal is gone, or cannot be written.
+        """
+        from reinfer_nb import applying
+        from reinfer_nb.errors import InvalidInput
+
+        if self.journal is None:
+            raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
+        return applying.resume(self.client, self.journal, workers=workers, progress=progress)
+
+    def undo(self) -> Plan:
+        """Return a plan that puts back what was there before, as far as that can be.
+
+        What was updated gets its settings back, and what was created is deleted, each unless
+        others have changed it since. What was deleted is not brought back: new sources are made
+        with the settings of those that are gone, under new ids, and without their comments.
+
+        Returns:
+            The plan. Its `notes` say what it cannot put back; nothing is done before its `apply`.
+
+        Raises:
+            ReinferError: The tenant could not be asked how many comments would go.
+        """
+        from reinfer_nb import undoing
+
+        return undoing.undo(self)
+
+    def to_text(self, limit: int | None = _SHOWN) -> str:
+        """Return it as lines: what was not done, and why.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        lines = [f"Applied to {self.plan.endpoint}: {self._said()}"]
+        lines += [visible(self.stopped, 2000)] * bool(self.stopped)
+        rows = self.failed
+        columns = (rows[name][:limit] for name in ("action", "owner", "name", "status", "said"))
+        lines += [
+            f"! {status}: {action} {visible(f'{owner}/{name}', 120)}: {visible(said, 1000)}"
+            for action, owner, name, status, said in zip(*columns, strict=True)
+        ]
+        lines += self._more(limit)
+        return "\n".join(lines + self._go_on())
+
+    def to_html(self, limit: int | None = _SHOWN) -> str:
+        """Return it as a piece of HTML: what was not done, and both versions of what has moved.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        parts = [
+            markup.block([markup.tag("b", "Applied to "), f"{self.plan.endpoint}: {self._said()}"]),
+            markup.error(self.stopped) if self.stopped else "",
+        ]
+        rows = self.failed[:limit]
+        if len(rows):
+            names = rows["owner"] + "/" + rows["name"]
+            cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
+            parts.append(markup.table(_HEADS, cells, "Not done"))
+            parts += map(markup.muted, self._more(limit))
+        moved = self._moved_rows()
+        if moved:
+            parts.append(markup.table(_SIDES, moved[:limit], "What others have made of it"))
+        return markup.join([*parts, *map(markup.muted, self._go_on())])
+
+    def _moved_rows(self) -> list[tuple[str, ...]]:
+        """Return of each setting that differs what it was, what I and what others made of it."""
+        rows = []
+        for step, outcome in zip(self.plan.steps, self.outcomes, strict=True):
+            if outcome.status == MOVED and step.base is not None and outcome.source is not None:
+                for found in guarded.differences(step.base, step.settings, outcome.source):
+                    values = (found.was, found.mine, found.theirs)
+                    told = (MISSING if cell_text(v) is None else str(cell_text(v)) for v in values)
+                    rows.append((step.full_name, found.field.name, *told))
+        return rows
+
+    def _said(self) -> str:
+        counts = [f"{number:,} {status}" for status, number in self.counts.items()]
+        return f"{listed(counts) or 'nothing to do'}."
+
+    def _more(self, limit: int | None) -> list[str]:
+        left = 0 if limit is None else len(self.failed) - limit
+        return [f"... and {left:,} more"] if left > 0 else []
+
+    def _go_on(self) -> list[str]:
+        """Return what can be done next, and where it is written down."""
+        if self.journal is None:
+            return []
+        retried = [outcome for outcome in self.outcomes if outcome.open]
+        lines = []
+        if retried:
+            lines.append(f"retry() tries {counted(len(retried), 'action')} again.")
+        if DONE in self.counts:
+            lines.append("undo() makes a plan that puts back what can be.")
+        return [*lines, f"Journal: {self.journal}"]
+
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def _id(step: Step, outcome: Outcome) -> str | None:
+    if step.id is None and outcome.source is not None and outcome.status != MOVED:
+        return outcome.source.id
+    return step.id

@@ -1,0 +1,100 @@
+"""The plan that puts back what an applied one has changed, and says what nothing puts back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from reinfer_nb import _planned, _problems
+from reinfer_nb._attempts import DONE, Outcome
+from reinfer_nb._steps import KINDS, Step
+from reinfer_nb.fields import Operation, fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.planning import Plan
+from reinfer_nb.text import counted, shown
+
+if TYPE_CHECKING:
+    from reinfer_nb.results import ApplyResult
+
+
+def undo(result: ApplyResult) -> Plan:
+    """Return the plan that `ApplyResult.undo` documents."""
+    notes: list[str] = []
+    steps = []
+    for step, outcome in zip(result.plan.steps, result.outcomes, strict=True):
+        if outcome.status == DONE:
+            steps += _undone(step, outcome, notes)
+    client, project = result.client, result.plan.project
+    made_at, sizes = datetime.now(UTC), {}
+    if any(step.kind == "delete" for step in steps):
+        now = client.sources(project, refresh=True)
+        made_at, sizes = now.attrs["fetched_at"], dict(_planned.sizes(steps, now))
+        steps = _planned.with_comments(client, steps)
+    deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
+    if deleted:
+        notes.insert(
+            0,
+            f"{counted(deleted, 'source')} that was deleted is not brought back: "
+            if deleted == 1
+            else f"{counted(deleted, 'source')} that were deleted are not brought back: ",
+        )
+        notes[0] += (
+            "what is made again has the settings of before, a new id, and none of the comments. "
+            "Nothing brings comments back."
+        )
+    return Plan(
+        endpoint=result.plan.endpoint,
+        project=project,
+        made_at=made_at,
+        steps=tuple(sorted(steps, key=lambda step: KINDS.index(step.kind))),
+        problems=_problems.no_problems(),
+        notes=tuple(notes),
+        sizes=sizes,
+        client=client,
+    )
+
+
+def _pairs(result: ApplyResult) -> Iterable[tuple[Step, Outcome]]:
+    return zip(result.plan.steps, result.outcomes, strict=True)
+
+
+def _undone(step: Step, outcome: Outcome, notes: list[str]) -> list[Step]:
+    """Return the step that puts back what a step has done, if one can; the rest goes to notes."""
+    now = outcome.source
+    if now is None:
+        return []
+    if step.kind == "create":
+        return [Step("delete", step.owner, step.name, base=now)]
+    if step.kind == "update":
+        before = {name: step.before(name) for name in step.settings}
+        settings = _writable("update", step.full_name, before, notes)
+        return [Step("update", step.owner, step.name, now, settings)] if settings else []
+    comments = (
+        "its comments" if step.comments is None else f"its {counted(step.comments, 'comment')}"
+    )
+    before = {f.name: getattr(now, f.name) for f in fields_of(Source) if f.may("create")}
+    there = {name: value for name, value in before.items() if value is not None}
+    remark = f"its settings of before, under a new id (it was {now.id}), without {comments}"
+    settings = _writable("create", step.full_name, there, notes)
+    return [Step("create", step.owner, step.name, None, settings, remark=remark)]
+
+
+def _writable(
+    operation: Operation, full_name: str, values: dict[str, Any], notes: list[str]
+) -> dict[str, Any]:
+    """Return the values that the API lets be written, and say which it does not."""
+    settings = {}
+    for field in fields_of(Source):
+        if field.name not in values or not field.may(operation):
+            continue
+        value = values[field.name]
+        try:
+            field.check(value)
+        except ValueError as error:
+            what = "missing, which the API cannot make it again" if value is None else shown(value)
+            why = "" if value is None else f", which cannot be written: it {error}"
+            notes.append(f"{field.name} of {full_name} is not put back: it was {what}{why}.")
+        else:
+            settings[field.name] = value
+    return settings
