@@ -142,7 +142,7 @@ def _unknown_projects(
     if all(action.owner in known for action in made):
         return []
     try:
-        known |= set(client.projects()["name"])
+        known |= set(client.projects(refresh=True)["name"])
     except errors.ReinferError:
         # The tenant will say so itself where there is no such project.
         return []
@@ -172,7 +172,7 @@ def _unknown_buckets(
         return []
     reason = "is no bucket of this tenant that the token may see; client.buckets() lists those"
     try:
-        known |= set(client.buckets()["id"])
+        known |= set(client.buckets(refresh=True)["id"])
     except errors.ReinferError:
         if here:
             # Who may not see buckets may yet know one; the tenant refuses what is none.

@@ -184,9 +184,14 @@ class Transport:
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
-        if stop is not None:
-            return stop.wait(seconds)
-        self._sleep(seconds)
+        try:
+            if stop is not None:
+                return stop.wait(seconds)
+            self._sleep(seconds)
+        except BaseException:
+            # Whoever ends the wait by Ctrl-C and asks again does not want to wait for it.
+            self._held = (0.0, 0.0)
+            raise
         return False
 
     def _hold(self, stop: threading.Event | None) -> float:

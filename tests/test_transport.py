@@ -1074,7 +1074,7 @@ def test_a_delete_takes_only_what_was_asked_for(reach: Reach, told: dict[str, st
 
 def test_counting_that_failed_leaves_nobody_waiting(reach: Reach) -> None:
     limited = Step(no(429, Retry_After="60"))
-    with Scripted(limited, limited, limited, no(500), repeat=True) as server:
+    with Scripted(Step(no(500), wait=0.5), limited, repeat=True) as server:
         waiting = reach(server.endpoint, attempts=9, sleep=time.sleep)
         df = pd.DataFrame({"owner": "acme", "name": [f"s{number}" for number in range(4)]})
         with pytest.raises(rnb.ServerError):

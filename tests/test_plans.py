@@ -1,0 +1,585 @@
+"""Plans: what an edited listing would do to a tenant, shown, kept and held within limits."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import requests_mock
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault
+
+COLUMNS = ["row", "owner", "name", "column", "value", "reason"]
+
+
+@pytest.fixture
+def edited(client: rnb.Client) -> pd.DataFrame:
+    """A listing with one title edited, one source less and one more."""
+    df = client.sources()
+    df.loc[df["name"] == "motor-inbox", "title"] = "Motor"
+    df = df[df["name"] != "weather-inbox"]
+    new = pd.DataFrame([{"owner": "claims", "name": "travel", "title": "Travel"}])
+    return pd.concat([df, new], ignore_index=True)
+
+
+@pytest.fixture
+def other() -> Iterator[rnb.Client]:
+    """A client of another tenant."""
+    rows = {
+        "id": ["00000000000000a1", "00000000000000a2", "00000000000000a3"],
+        "owner": ["claims", "claims", "people"],
+        "name": ["motor-inbox", "boats", "boats"],
+        "title": ["Motor, elsewhere", "Boats", "Boats"],
+        "bucket_id": ["00000000000000b1", None, None],
+    }
+    with rnb.sandbox(pd.DataFrame(rows)) as made:
+        yield made
+
+
+def asked(client: rnb.Client) -> list[str]:
+    assert client.sandbox is not None
+    return [f"{one.method} {one.path}" for one in client.sandbox.requests]
+
+
+def reasons(plan: rnb.Plan) -> list[str]:
+    return [str(reason) for reason in plan.problems["reason"]]
+
+
+# What it says
+
+
+def test_a_plan_only_looks(client: rnb.Client, edited: pd.DataFrame) -> None:
+    before = len(asked(client))
+    plan = client.plan(edited)
+    assert plan.ok
+    assert asked(client)[before:] == ["GET /api/v1/sources"]
+    assert (plan.endpoint, plan.project) == (client.endpoint, None)
+
+
+def test_the_frame_has_a_row_an_action_and_field(client: rnb.Client, edited: pd.DataFrame) -> None:
+    edited.loc[edited["name"] == "motor-inbox", "sensitive_properties"] = None
+    rows = edited["name"] == "motor-inbox"
+    edited.loc[rows, "sensitive_properties"] = pd.Series([("salary",)], index=edited.index[rows])
+    edited = pd.concat([edited, pd.DataFrame([{"owner": "claims", "name": "bare"}])])
+    table = client.plan(edited, delete_missing=True, project=None).frame
+    assert dict(table.dtypes.astype(str)) == {
+        **dict.fromkeys(["action", "id", "owner", "name", "field"], "str"),
+        **dict.fromkeys(["before", "after"], "object"),
+        "comments": "Int64",
+    }
+    assert table.index.equals(pd.RangeIndex(len(table)))
+    motor = client.source("claims/motor-inbox")
+    count = client.count_comments("claims/weather-inbox")
+    cells = [[None if pd.api.types.is_scalar(c) and pd.isna(c) else c for c in row] for row in
+             table.drop(columns="id").itertuples(index=False)]  # fmt: skip
+    assert cells == [
+        ["create", "claims", "travel", "title", None, "Travel", None],
+        ["create", "claims", "bare", None, None, None, None],
+        ["update", "claims", "motor-inbox", "title", motor.title, "Motor", None],
+        [
+            *("update", "claims", "motor-inbox", "sensitive_properties"),
+            *(motor.sensitive_properties, ("salary",), None),
+        ],
+        ["delete", "claims", "weather-inbox", None, None, None, count],
+    ]
+    assert table["id"].isna().tolist() == [True, True, False, False, False]
+    assert table["id"][2] == motor.id
+
+
+def test_nothing_to_do(client: rnb.Client) -> None:
+    plan = client.plan(client.sources())
+    assert plan.ok
+    assert len(plan.frame) == len(plan.summary) == 0
+    assert list(plan.frame.columns)[:2] == ["action", "id"]
+    assert "nothing to do" in plan.to_text()
+    assert plan.apply(progress=False).ok
+
+
+def test_the_summary_counts_by_project(client: rnb.Client, edited: pd.DataFrame) -> None:
+    edited.loc[edited["owner"] == "people", "description"] = "the same"
+    table = client.plan(edited, delete_missing=True).summary
+    assert dict(table.dtypes.astype(str)) == {
+        "owner": "str",
+        **dict.fromkeys(["create", "update", "delete", "comments"], "int64"),
+    }
+    gone = client.count_comments("claims/weather-inbox")
+    people = (edited["owner"] == "people").sum()
+    assert table.to_numpy().tolist() == [["claims", 1, 1, 1, gone], ["people", 0, people, 0, 0]]
+
+
+def test_it_shows_itself_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -> None:
+    plan = client.plan(edited, delete_missing=True)
+    lines = repr(plan).splitlines()
+    count = f"{client.count_comments('claims/weather-inbox'):,}"
+    assert lines[0].startswith(
+        f"Plan for {client.endpoint}: 1 source to create, 1 source to update (1 field), 1 source "
+        "to delete; from the listing of 20"
+    )
+    assert lines[0].endswith("UTC, just now.")
+    assert lines[1] == (
+        f"{count} comments would go with what is deleted. Nothing brings comments back."
+    )
+    assert lines[2:] == [
+        "+ claims/travel",
+        "    title: Travel",
+        "~ claims/motor-inbox",
+        "    title: Motor claims inbox -> Motor",
+        f"- claims/weather-inbox, with {count} comments",
+    ]
+    html = plan._repr_html_()
+    assert "<del" in html
+    assert ">Motor claims inbox</del>" in html
+    assert ">Motor</ins>" in html
+    assert f"with {count} comments</del>" in html
+
+
+def test_what_a_tenant_tells_is_no_markup_and_no_command(client: rnb.Client) -> None:
+    client.update_source("claims/motor-inbox", title="<b>$$x$$\x1b[31m</b>")
+    edited = client.sources().assign(title="<i>\u202e</i>").head(1)
+    plan = client.plan(edited)
+    for text in (plan.to_text(), plan.to_html()):
+        assert "\x1b" not in text
+        assert "\u202e" not in text
+    assert "<b>$$" not in plan.to_html()
+    assert "<i>" not in plan.to_html()
+
+
+def test_long_plans_are_cut_where_they_are_shown_and_nowhere_else(client: rnb.Client) -> None:
+    plan = client.plan(client.sources().assign(description="the same"))
+    assert "... and 80 more" in plan.to_text()
+    assert "... and 80 more" in plan.to_html()
+    assert len(plan.frame) == 130
+    assert plan.to_text(None).count("~ ") == 130
+    assert "more" not in plan.to_text(None)
+
+
+def test_a_plan_tells_its_age(client: rnb.Client, edited: pd.DataFrame) -> None:
+    plan = client.plan(edited)
+    ages = {"5 minutes ago": timedelta(minutes=5.5), "1 day ago": timedelta(hours=25)}
+    for said, age in ages.items():
+        assert said in replace(plan, made_at=datetime.now(UTC) - age).to_text()
+
+
+# Problems
+
+
+def test_all_problems_are_told_at_once_and_nothing_is_sent(
+    client: rnb.Client, edited: pd.DataFrame
+) -> None:
+    edited.loc[3, "language"] = "english"
+    edited.loc[4, "name"] = "renamed"
+    edited.loc[5, "title"] = None
+    edited = edited.rename(columns={"description": "descripton"})
+    before = len(asked(client))
+    plan = client.plan(edited, delete_missing=True)
+    assert not plan.ok
+    assert list(plan.problems.columns) == COLUMNS
+    assert plan.problems["row"].isna().tolist() == [True, False, False, False]
+    assert plan.problems["row"].dropna().tolist() == [3, 4, 5]
+    assert plan.problems["column"].tolist() == ["descripton", "language", "name", "title"]
+    assert plan.problems["name"].tolist()[1:] == [*edited["name"][3:6]]
+    assert plan.problems["value"].tolist()[1] == "'english'"
+    told = reasons(plan)
+    assert "did you mean description?" in told[0]
+    assert '"xlm" (Multilingual)' in told[1]
+    assert "cannot be changed" in told[2]
+    assert "Write an empty text to clear it" in told[3]
+    for refused in (plan.apply, plan.rehearse, lambda: plan.save("change.json")):
+        with pytest.raises(rnb.InvalidInput) as caught:
+            refused()
+        for reason in told:
+            assert reason in str(caught.value)
+    assert not Path("change.json").exists()
+    assert {line.partition(" ")[0] for line in asked(client)[before:]} == {"GET"}
+    assert "4 problems" in repr(plan)
+    assert f"row 3, {edited['owner'][3]}/{edited['name'][3]}, column language" in repr(plan)
+    assert "row 3" in plan.to_html()
+
+
+def test_a_source_in_a_project_that_is_not_there(client: rnb.Client) -> None:
+    new = pd.DataFrame({"owner": ["cliams", "claims"], "name": ["a", "b"]})
+    plan = client.plan(new)
+    assert plan.problems["row"].tolist() == [0]
+    assert "is no project that this token may see" in reasons(plan)[0]
+    assert "claims" in reasons(plan)[0]
+
+
+def test_a_project_without_sources_is_one(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    client.sandbox.add_project("empty")
+    plan = client.plan(pd.DataFrame({"owner": ["empty"], "name": ["a"]}))
+    assert plan.ok
+    assert plan.rehearse(progress=False).ok
+    assert plan.apply(progress=False).ok
+    assert client.source("empty/a").owner == "empty"
+
+
+def test_a_bucket_that_is_not_there(client: rnb.Client) -> None:
+    df = client.sources().head(2).assign(bucket_id=["00000000000000b1", None])
+    plan = client.plan(df)
+    assert plan.problems[["row", "column"]].to_numpy().tolist() == [[0, "bucket_id"]]
+    assert "is no bucket of this tenant" in reasons(plan)[0]
+
+
+def test_who_may_see_no_buckets_may_name_one(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    bucket_id = client.buckets().loc[0, "id"]
+    rights = {"claims": ["sources-read", "sources-admin"]}
+    token = client.sandbox.add_user("keeper", organisation_permissions=rights)
+    client.sandbox.faults.add(Fault.answer(403, on="list_buckets"))
+    with rnb.connect(endpoint=client.endpoint, token=token) as keeper:
+        df = keeper.sources()
+        assert keeper.plan(df.head(1).assign(bucket_id=bucket_id)).ok
+        assert keeper.plan(df.head(1).assign(bucket_id="00000000000000b1")).ok
+        df.attrs["endpoint"] = "https://example.com"
+        plan = keeper.plan(df.head(1).assign(bucket_id="00000000000000b1"))
+        assert "this token may see no buckets" in reasons(plan)[0]
+
+
+# Which project, and which base
+
+
+def test_a_listing_of_one_project_says_nothing_of_the_others(client: rnb.Client) -> None:
+    claims = client.sources("claims")
+    plan = client.plan(claims.iloc[1:], delete_missing=True)
+    assert plan.project == "claims"
+    assert plan.frame[["action", "name"]].to_numpy().tolist() == [["delete", claims["name"][0]]]
+    assert "in claims" in plan.to_text()
+    bare = claims.iloc[1:].copy()
+    bare.attrs = {}
+    assert client.plan(bare, claims, delete_missing=True).project == "claims"
+    assert len(client.plan(bare, delete_missing=True, project="claims").steps) == 1
+    # Nothing says that it is of one project: shown as it is, and done by no one by mistake.
+    everything = client.plan(bare, delete_missing=True)
+    assert (
+        set(everything.mass_deletes())
+        == {"people", "retail", "claims-archive"} & set(client.sources()["owner"])
+        or len(everything.mass_deletes()) == client.sources()["owner"].nunique() - 1
+    )
+    with pytest.raises(rnb.InvalidInput, match="allow_mass_delete"):
+        everything.apply()
+
+
+@pytest.mark.parametrize("project", ["", "a/b", 5])
+def test_a_project_that_cannot_be(client: rnb.Client, project: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="A project's name is"):
+        client.plan(client.sources(), project=project)
+
+
+@pytest.mark.parametrize("edited", [None, "sources.csv", {"id": []}])
+def test_an_edited_listing_is_a_frame(client: rnb.Client, edited: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="DataFrame"):
+        client.plan(edited)
+
+
+def test_three_ways(client: rnb.Client) -> None:
+    base = client.sources()
+    mine = base.copy()
+    first, second, third = (f"claims/{name}" for name in base["name"][:3])
+    mine.loc[0, "title"] = "mine"
+    mine.loc[1, "title"] = "mine"
+    client.update_source(second, title="theirs")
+    client.update_source(third, title="theirs")
+    plan = client.plan(mine, base)
+    assert plan.problems[["row", "column", "value"]].to_numpy().tolist() == [[1, "title", "'mine'"]]
+    mine.loc[1, "title"] = base.loc[1, "title"]
+    plan = client.plan(mine, base)
+    assert plan.frame[["name", "after"]].to_numpy().tolist() == [[base["name"][0], "mine"]]
+    assert any("2 settings that others have changed" in note for note in plan.notes)
+    assert plan.apply(progress=False).ok
+    assert [client.source(name).title for name in (first, second, third)] == [
+        "mine", "theirs", "theirs",
+    ]  # fmt: skip
+
+
+def test_a_base_of_another_tenant_is_none(client: rnb.Client, other: rnb.Client) -> None:
+    with pytest.raises(rnb.InvalidInput, match="base is a listing of"):
+        client.plan(client.sources(), other.sources())
+
+
+# Between tenants
+
+
+def test_between_tenants_names_decide(client: rnb.Client, other: rnb.Client) -> None:
+    elsewhere = other.sources()[["id", "owner", "name", "title", "bucket_id"]]
+    plan = client.plan(elsewhere[elsewhere["owner"] == "claims"])
+    assert plan.problems[["row", "column"]].to_numpy().tolist() == [[0, "bucket_id"]]
+    assert other.endpoint in plan.notes[0]
+    assert "1 row with other ids" in plan.notes[0]
+    table = client.plan(elsewhere.drop(columns="bucket_id")).frame
+    rows = table[["action", "owner", "name", "field", "after"]].to_numpy().tolist()
+    assert ["update", "claims", "motor-inbox", "title", "Motor, elsewhere"] in rows
+    assert ["create", "people", "boats", "title", "Boats"] in rows
+
+
+def test_between_tenants_by_file(client: rnb.Client, other: rnb.Client, tmp_path: Path) -> None:
+    few = other.sources()[["id", "owner", "name", "title"]]
+    df = rnb.read_csv(rnb.to_csv(few, tmp_path / "a.csv"))
+    plan = client.plan(df)
+    assert plan.problems["column"].tolist() == ["id", "id", "id"]
+    assert all("df.attrs['endpoint']" in reason for reason in reasons(plan))
+    df.attrs["endpoint"] = other.endpoint
+    assert client.plan(df).ok
+    # With one id that is known here the others are odd, not foreign.
+    df.attrs = {}
+    df.loc[0, "id"] = client.source("claims/motor-inbox").id
+    assert "attrs" not in " ".join(reasons(client.plan(df)))
+
+
+def test_a_copy_of_a_tenant_becomes_the_same(client: rnb.Client) -> None:
+    wanted = client.sources()
+    with rnb.sandbox(wanted.head(20).drop(columns="id")) as copy:
+        assert copy.sandbox is not None
+        for project in sorted(set(wanted["owner"]) - set(copy.sources()["owner"])):
+            copy.sandbox.add_project(project)
+        known = set(copy.buckets()["id"])
+        for bucket in sorted(set(wanted["bucket_id"].dropna()) - known):
+            copy.sandbox.add_bucket(bucket, "claims")
+        assert copy.plan(wanted).apply(progress=False).ok
+        assert rnb.compare(wanted, copy.sources(), ["owner", "name"], ignore=[
+            "created_at", "updated_at", "last_modified",
+        ]).ok  # fmt: skip
+
+
+# Files
+
+
+def test_a_plan_is_kept_and_read(client: rnb.Client, edited: pd.DataFrame, tmp_path: Path) -> None:
+    assert client.sandbox is not None
+    edited.loc[1, "title"] = "Größe \x00 \u202e =1+1"
+    edited.loc[2, "sensitive_properties"] = None
+    plan = client.plan(edited.drop(columns="sensitive_properties"), delete_missing=True)
+    path = plan.save(tmp_path / "change.json")
+    text = path.read_text()
+    assert "Größe" in text
+    assert all(token not in text for token in client.sandbox.tokens.values())
+    content = json.loads(text)
+    assert content["endpoint"] == client.endpoint
+    assert content["actions"][0] == {
+        "action": "create", "owner": "claims", "name": "travel", "set": {"title": "Travel"},
+    }  # fmt: skip
+    loaded = rnb.load_plan(path, client)
+    assert loaded.steps == plan.steps
+    assert (loaded.endpoint, loaded.project, loaded.made_at) == (
+        plan.endpoint, plan.project, plan.made_at,
+    )  # fmt: skip
+    assert dict(loaded.sizes) == dict(plan.sizes) == {"claims": 39}
+    pd.testing.assert_frame_equal(loaded.frame, plan.frame)
+    assert loaded.to_text() == plan.to_text()
+
+
+def test_an_older_file_is_kept(client: rnb.Client, edited: pd.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "change.json"
+    path.write_text("precious")
+    plan = client.plan(edited)
+    with pytest.raises(rnb.FileProblem, match="exists"):
+        plan.save(path)
+    assert path.read_text() == "precious"
+    plan.save(path, overwrite=True)
+    assert rnb.load_plan(path, client).steps == plan.steps
+
+
+def test_a_plan_for_another_tenant_is_refused(
+    client: rnb.Client, other: rnb.Client, edited: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = client.plan(edited).save(tmp_path / "change.json")
+    before = asked(other)
+    with pytest.raises(rnb.InvalidInput, match="no other tenant than its own"):
+        rnb.load_plan(path, other)
+    assert asked(other) == before
+
+
+def test_a_plan_finds_its_token_by_its_endpoint(
+    configured: rnb.Client, edited: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = configured.plan(edited).save(tmp_path / "change.json")
+    plan = rnb.load_plan(path)
+    assert plan.client is None
+    assert plan.apply(progress=False).ok
+    assert configured.source("claims/travel").title == "Travel"
+
+
+def test_a_plan_without_a_token_sends_nothing(
+    client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = client.plan(edited).save(tmp_path / "change.json")
+    with pytest.raises(rnb.ConfigurationError):
+        rnb.load_plan(path).apply()
+    # The token of another tenant does not go there either.
+    monkeypatch.setenv("REINFER_ENDPOINT", "https://example.com")
+    monkeypatch.setenv("REINFER_TOKEN", "abc")
+    with requests_mock.Mocker() as mocked:
+        with pytest.raises(rnb.ConfigurationError):
+            rnb.load_plan(path).apply()
+        assert mocked.call_count == 0
+
+
+def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
+    *path, last = where.split(".")
+    place: Any = content
+    for part in path:
+        place = place[int(part) if part.isdigit() else part]
+    place[last] = value
+    return content
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "said"),
+    [
+        ("format", "reinfer_nb plan, version 2", "later version"),
+        ("endpoint", 5, "are not there"),
+        ("made_at", "yesterday", "when it was made"),
+        ("sources", {"claims": "many"}, "are not there"),
+        ("actions", {}, "are not there"),
+        ("actions.1.action", "rename", "is no action"),
+        ("actions.1.owner", "a/b", "full name"),
+        ("actions.1.name", "other", "which is another one"),
+        ("actions.1.set", {"titel": "x"}, "is no field"),
+        ("actions.1.set", {"title": 5}, "not a text"),
+        ("actions.1.set", {"id": "0000000000000000"}, "cannot be given"),
+        ("actions.1.set", {"language": "english"}, "must be one of"),
+        ("actions.1.set", {"title": None}, "title"),
+        ("actions.1.set", {}, "Nothing to update"),
+        ("actions.1.was", None, "what the source was"),
+        ("actions.1.was.id", "../x", "16 hexadecimal digits"),
+        ("actions.1.was.updated_at", "soon", "timestamp"),
+        ("actions.0.name", "motor-inbox", "two actions"),
+    ],
+)
+def test_a_file_that_somebody_has_spoilt(
+    client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, *, where: str, value: Any, said: str
+) -> None:
+    path = client.plan(edited).save(tmp_path / "change.json")
+    content = _changed(json.loads(path.read_text()), where, value)
+    path.write_text(json.dumps(content))
+    with pytest.raises(rnb.FileProblem, match=said) as caught:
+        rnb.load_plan(path, client)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"\xff", b'{"format": 1, "format": 2}', b"a,b\n1,2\n"]
+)
+def test_a_file_that_is_no_plan(client: rnb.Client, tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "change.json"
+    path.write_bytes(content)
+    with pytest.raises(rnb.FileProblem, match=r"change\.json"):
+        rnb.load_plan(path, client)
+    with pytest.raises(rnb.FileProblem, match=r"nothing\.json"):
+        rnb.load_plan(tmp_path / "nothing.json", client)
+
+
+# 36 and what else holds it back
+
+
+@pytest.mark.parametrize(("deleted", "mass"), [(3, False), (4, True)])
+def test_more_than_a_tenth_of_a_project_needs_a_word(
+    client: rnb.Client, tmp_path: Path, *, deleted: int, mass: bool
+) -> None:
+    claims = client.sources("claims")
+    assert len(claims) == 39
+    plan = client.plan(claims.iloc[deleted:], delete_missing=True)
+    path = plan.save(tmp_path / "change.json")
+    for one in (plan, rnb.load_plan(path, client)):
+        assert bool(one.mass_deletes()) is mass
+        assert ("allow_mass_delete" in one.to_text()) is mass
+        assert ("allow_mass_delete" in one.to_html()) is mass
+    if mass:
+        before = asked(client)
+        with pytest.raises(rnb.InvalidInput, match=r"4 of the 39 sources of claims.*a tenth"):
+            plan.apply(progress=False)
+        assert asked(client) == before
+    result = plan.apply(progress=False, allow_mass_delete=mass)
+    assert result.ok
+    assert len(client.sources("claims")) == 39 - deleted
+
+
+def test_comments_that_cannot_be_counted_are_said(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    claims = client.sources("claims")
+    with client.sandbox.faults.add(Fault.answer(403, on="get_statistics", times=1)):
+        plan = client.plan(claims.iloc[2:], delete_missing=True)
+    assert plan.frame["comments"].isna().sum() == 1
+    assert "and those of 1 source that could not be counted" in plan.to_text()
+    assert "with comments that could not be counted" in plan.to_text()
+
+
+def test_moved_tells_what_has_become_of_the_sources(client: rnb.Client) -> None:
+    df = client.sources("claims")
+    edited = df.assign(title="the same").head(5)
+    new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"]})
+    plan = client.plan(pd.concat([edited, new]))
+    assert len(plan.moved()) == 0
+    names = [f"claims/{name}" for name in df["name"][:4]]
+    client.update_source(names[0], title="theirs")
+    client.delete_source(names[1])
+    client.recreate_source(client.delete_source(names[2]))
+    client.create_source("claims/b")
+    table = plan.moved()
+    assert list(table.columns) == ["action", "id", "owner", "name", "what"]
+    assert set(table.dtypes.astype(str)) == {"str"}
+    told = dict(zip(table["name"], table["what"], strict=True))
+    assert told.pop("b") == "is there by now"
+    assert re.fullmatch(r"was changed at 20.* UTC", told.pop(df["name"][0]))
+    assert told == {
+        df["name"][1]: "is gone",
+        df["name"][2]: "is gone, and another one has its name",
+    }
+
+
+def test_an_old_plan_says_how_much_has_moved(client: rnb.Client) -> None:
+    edited = client.sources("claims").assign(title="the same").head(5)
+    plan = client.plan(edited)
+    client.update_source("claims/motor-inbox", title="theirs")
+    old = replace(plan, made_at=datetime.now(UTC) - timedelta(hours=2))
+    with pytest.warns(rnb.MovedWarning, match="1 of the 5 sources of this plan have moved"):
+        result = old.apply(progress=False)
+    assert result.counts == {"done": 4, "moved": 1}
+    assert client.source("claims/motor-inbox").title == "theirs"
+
+
+# Rehearsing
+
+
+def test_a_rehearsal_leaves_the_tenant_alone(client: rnb.Client, edited: pd.DataFrame) -> None:
+    edited.loc[0, "bucket_id"] = client.buckets()["id"].iloc[-1]
+    plan = client.plan(edited, delete_missing=True)
+    usual, before = client.sources(), len(asked(client))
+    rehearsal = plan.rehearse(progress=False)
+    assert asked(client)[before:] == ["GET /api/v1/sources"]
+    assert rehearsal.ok
+    assert rehearsal.result.counts == {"done": len(plan.steps)}
+    assert rehearsal.result.journal is None
+    pd.testing.assert_frame_equal(client.sources(refresh=True), usual)
+    result = plan.apply(progress=False)
+    assert result.counts == rehearsal.result.counts
+    comparison = rnb.compare(
+        rehearsal.sources,
+        client.sources(),
+        ["owner", "name"],
+        ignore=["created_at", "updated_at", "last_modified"],
+    )
+    assert comparison.ok
+    assert "Nothing was changed on the tenant" in repr(rehearsal)
+    assert "Rehearsed on a copy" in rehearsal._repr_html_()
+    with pytest.raises(rnb.InvalidInput, match="rehearse the plan anew"):
+        rehearsal.result.retry()
+
+
+def test_a_rehearsal_shows_what_would_be_left_alone(client: rnb.Client) -> None:
+    plan = client.plan(client.sources("claims").assign(title="the same"))
+    client.update_source("claims/motor-inbox", title="theirs")
+    rehearsal = plan.rehearse(progress=False)
+    assert not rehearsal.ok
+    assert rehearsal.result.counts == {"done": 38, "moved": 1}
+    titles = rehearsal.sources.set_index("name")["title"]
+    assert titles["motor-inbox"] == "theirs"
+    assert (titles.drop("motor-inbox") == "the same").all()
