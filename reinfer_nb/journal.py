@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from reinfer_nb import wire
 from reinfer_nb.errors import FileProblem
-from reinfer_nb.files import encoded
+from reinfer_nb.files import encoded, written_whole
 from reinfer_nb.text import visible
 
 
@@ -57,26 +57,14 @@ class Journal:
         Raises:
             FileProblem: There is such a file, or it could not be written.
         """
-        target = Path(path)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            number = os.open(target, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            raise FileProblem(
-                f"{_name(path)} exists, and a journal is a new file. Choose another name."
-            ) from None
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise _failed(path, error) from None
-        journal = cls(target, number)
-        try:
-            journal._lock()
-            journal.write(head)
-        except BaseException:
-            journal.close()
-            with contextlib.suppress(OSError):
-                target.unlink()
-            raise
-        return journal
+        # Whole or not at all: what has no first line is no journal to go on with.
+        with written_whole(path, overwrite=False) as file:
+            file.write(_line(head))
+        return cls._open(path)
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str]) -> tuple[Self, list[dict[str, Any]]]:
@@ -88,17 +76,27 @@ class Journal:
             FileProblem: It cannot be read or written, another process has it open, or it has a
                 line that is none.
         """
+        journal = cls._open(path)
         try:
-            number = os.open(path, os.O_RDWR | os.O_APPEND)
-        except (OSError, ValueError) as error:
-            raise _failed(path, error) from None
-        journal = cls(Path(path), number)
-        try:
-            journal._lock()
             return journal, _read(path)
         except BaseException:
             journal.close()
             raise
+
+    @classmethod
+    def _open(cls, path: str | os.PathLike[str]) -> Self:
+        try:
+            number = os.open(path, os.O_RDWR | os.O_APPEND)
+        except (OSError, ValueError) as error:
+            raise _failed(path, error) from None
+        try:
+            _lock(number)
+        except OSError:
+            os.close(number)
+            raise FileProblem(
+                f"{_name(path)} is open in another process, which is still at work on it."
+            ) from None
+        return cls(Path(path), number)
 
     def go_on(self) -> None:
         """Begin to write to a journal that is there, in a line of its own.
@@ -108,21 +106,13 @@ class Journal:
         """
         self._write(b"\n" + _RESUMED + b"}\n")
 
-    def _lock(self) -> None:
-        try:
-            _locked(self._number)
-        except OSError:
-            raise FileProblem(
-                f"{_name(self.path)} is open in another process, which is still at work on it."
-            ) from None
-
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line, and return once it is on the disk.
 
         Raises:
             FileProblem: It could not be written.
         """
-        self._write(encoded({**line, "at": datetime.now(UTC).isoformat()}) + b"\n")
+        self._write(_line(line))
 
     def _write(self, data: bytes) -> None:
         try:
@@ -166,6 +156,10 @@ def _read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return content
 
 
+def _line(content: Mapping[str, Any]) -> bytes:
+    return encoded({**content, "at": datetime.now(UTC).isoformat()}) + b"\n"
+
+
 def _object(line: bytes) -> dict[str, Any]:
     content = wire.decode(line)
     if not isinstance(content, dict):
@@ -185,7 +179,7 @@ def _failed(path: str | os.PathLike[str], error: Exception) -> FileProblem:
 if sys.platform == "win32":
     import msvcrt
 
-    def _locked(number: int) -> None:
+    def _lock(number: int) -> None:
         # Far behind all that is written, so that others may read.
         os.lseek(number, 2**62, os.SEEK_SET)
         msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
@@ -194,5 +188,5 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _locked(number: int) -> None:
+    def _lock(number: int) -> None:
         fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)

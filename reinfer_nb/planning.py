@@ -225,9 +225,10 @@ class Plan:
             for owner, number in self.mass_deletes().items()
         ]
         if found:
+            hint = "" if self.project else " project= keeps a plan to one project."
             raise InvalidInput(
-                f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent. If that "
-                "is meant, say allow_mass_delete=True."
+                f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent.{hint} If "
+                "it is meant, say allow_mass_delete=True."
             )
 
     def to_text(self, limit: int | None = _plan_shown.LIMIT) -> str:

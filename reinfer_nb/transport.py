@@ -138,12 +138,19 @@ class Transport:
         Raises:
             ConnectionFailed: No whole answer came back.
             ProtocolError: A redirect that is not followed, or a body beyond the limit.
-            RateLimited: The tenant asks for a longer wait than there is patience for.
+            RateLimited: The tenant asks for a longer wait than there is patience for, or it was
+                stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
         stop = stop or _stop.get()
         begin = time.monotonic()
         slept = self._hold(stop)
+        if slept and stop is not None and stop.is_set():
+            raise errors.RateLimited(
+                f"Could not {call.does} {what} at {self.tenant.endpoint}: the tenant asked to "
+                "wait, and it was stopped before it was sent.",
+                429,
+            )
         retry = self.patience.start()
         attempts = 0
         in_doubt = False
@@ -184,15 +191,18 @@ class Transport:
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
+        ended_early = True
         try:
-            if stop is not None:
-                return stop.wait(seconds)
-            self._sleep(seconds)
-        except BaseException:
-            # Whoever ends the wait by Ctrl-C and asks again does not want to wait for it.
-            self._held = (0.0, 0.0)
-            raise
-        return False
+            if stop is None:
+                self._sleep(seconds)
+                ended_early = False
+            else:
+                ended_early = stop.wait(seconds)
+        finally:
+            if ended_early:
+                # Whoever ends a wait, by Ctrl-C for example, and asks again, means now.
+                self._held = (0.0, 0.0)
+        return ended_early
 
     def _hold(self, stop: threading.Event | None) -> float:
         """Wait as long as another request was told to, and return the seconds that took."""

@@ -1,0 +1,491 @@
+"""Plans applied over a real socket: what is done, what is left alone, what is put back.
+
+Failure cases 30, 31, 33 and 34, and what `retry` and `undo` make of a result.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault
+from tests.conftest import Tally
+from tests.scripted import Asked, Scripted, Step, relay, reply
+
+WRITABLE = [
+    "title",
+    "description",
+    "language",
+    "kind",
+    "bucket_id",
+    "email_transform_tag",
+    "should_translate",
+    "sensitive_properties",
+    "email_transform_version",
+]
+
+
+def many(number: int) -> pd.DataFrame:
+    """Return a listing of so many sources in one project."""
+    return pd.DataFrame({"owner": "acme", "name": [f"s{n:04}" for n in range(number)]})
+
+
+def box_of(client: rnb.Client) -> rnb.Sandbox:
+    assert client.sandbox is not None
+    return client.sandbox
+
+
+def writes(client: rnb.Client) -> list[tuple[str, str, int]]:
+    """Return the requests that were to change something, as far as they got."""
+    return [
+        (one.method, one.path, one.status)
+        for one in box_of(client).requests
+        if one.method != "GET" and not one.path.endswith("statistics")
+    ]
+
+
+def settled(listing: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what can be written of sources, in the order of their names."""
+    rows = listing.sort_values(["owner", "name"])[["owner", "name", *WRITABLE]].astype(object)
+    return [
+        {k: None if not isinstance(v, tuple) and pd.isna(v) else v for k, v in row.items()}
+        for row in rows.to_dict("records")
+    ]
+
+
+def edit_all(client: rnb.Client, title: str = "edited") -> rnb.Plan:
+    return client.plan(client.sources(refresh=True).assign(title=title))
+
+
+# What becomes of it
+
+
+def test_all_is_done_in_order_and_nothing_else_is(client: rnb.Client) -> None:
+    df = client.sources("claims")
+    df["title"] = "edited"
+    edited = pd.concat([df.iloc[2:], many(3).assign(owner="claims")])
+    plan = client.plan(edited, delete_missing=True, project="claims")
+    before = len(writes(client))
+    steps: list[tuple[int, int]] = []
+    result = plan.apply(progress=lambda done, total: steps.append((done, total)))
+    assert result.ok
+    assert not result.stopped
+    assert result.counts == {"done": 42}
+    assert steps == [(n, 42) for n in range(1, 43)]
+    sent = writes(client)[before:]
+    assert [method for method, _, _ in sent] == ["PUT"] * 3 + ["POST"] * 37 + ["DELETE"] * 2
+    assert {status for _, _, status in sent} == {200}
+    assert len(set(sent)) == 42
+    table = result.frame
+    assert set(table.dtypes.astype(str)) == {"str"}
+    assert list(table.columns) == ["action", "id", "owner", "name", "status", "said"]
+    assert len(result.failed) == 0
+    made = client.source("claims/s0000")
+    assert table.set_index("name")["id"]["s0000"] == made.id
+    now = client.sources("claims")
+    assert settled(now) == settled(pd.concat([df.iloc[2:].astype(object), *[
+        pd.DataFrame([client.source(f"claims/s{n:04}").to_series()]) for n in range(3)
+    ]]))  # fmt: skip
+
+
+def test_the_result_shows_itself(client: rnb.Client) -> None:
+    result = edit_all(client).apply(progress=False)
+    assert repr(result).splitlines() == [
+        f"Applied to {client.endpoint}: 130 done.",
+        "undo() makes a plan that puts back what can be.",
+        f"Journal: {result.journal}",
+    ]
+    assert "130 done." in result._repr_html_()
+
+
+def test_a_progress_bar_is_shown(client: rnb.Client, capsys: pytest.CaptureFixture[str]) -> None:
+    edit_all(client).apply()
+    assert "130/130" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", [0, 33, True, "8"])
+def test_workers_are_a_number(client: rnb.Client, workers: Any) -> None:
+    plan = edit_all(client)
+    with pytest.raises(rnb.InvalidInput, match="workers is a number"):
+        plan.apply(workers=workers)
+    assert writes(client) == []
+
+
+def test_the_journal_is_kept_where_it_is_told(client: rnb.Client, tmp_path: Path) -> None:
+    plan = client.plan(client.sources().head(2).assign(title="Größe"))
+    path = tmp_path / "new" / "journal.jsonl"
+    result = plan.apply(progress=False, journal=path)
+    assert result.journal == path
+    head, *lines = map(json.loads, path.read_text().splitlines())
+    assert head["plan"]["endpoint"] == client.endpoint
+    assert Counter((line["action"], line["status"]) for line in lines) == {
+        (n, status): 1 for n in (0, 1) for status in ("begun", "done")
+    }
+    assert all(token not in path.read_text() for token in box_of(client).tokens.values())
+    with pytest.raises(rnb.FileProblem, match="exists"):
+        edit_all(client).apply(progress=False, journal=path)
+    assert len(writes(client)) == 2
+
+
+def test_by_default_the_journal_is_in_the_folder_for_state(
+    client: rnb.Client, tmp_path: Path
+) -> None:
+    result = edit_all(client).apply(progress=False)
+    assert result.journal is not None
+    assert result.journal.parent == tmp_path / "state" / "reinfer_nb" / "journals"
+
+
+def test_without_a_journal_nothing_is_sent(client: rnb.Client, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(rnb.FileProblem, match="journal"):
+        edit_all(client).apply(progress=False, journal=tmp_path / "file" / "x.jsonl")
+    assert writes(client) == []
+
+
+# 30: moved
+
+
+def test_what_has_moved_is_left_alone_and_the_rest_goes_on(client: rnb.Client) -> None:
+    df = client.sources("claims").head(6).assign(title="mine", language="xlm")
+    new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"], "title": ["mine"] * 2})
+    plan = client.plan(pd.concat([df, new]))
+    names = [f"claims/{name}" for name in df["name"]]
+    client.update_source(names[0], title="theirs")
+    client.update_source(names[1], title="mine", language="xlm")
+    client.update_source(names[2], description="theirs")
+    client.delete_source(names[3])
+    client.recreate_source(client.delete_source(names[4]))
+    client.create_source("claims/a", title="theirs")
+    client.create_source("claims/b", title="mine")
+    result = plan.apply(progress=False)
+    told = dict(zip(result.frame["name"], result.frame["status"], strict=True))
+    assert [told[name.partition("/")[2]] for name in names] == [
+        "moved", "skipped", "moved", "moved", "moved", "done",
+    ]  # fmt: skip
+    assert (told["a"], told["b"]) == ("moved", "skipped")
+    assert not result.ok
+    assert len(result.failed) == 5
+    assert client.source(names[0]).title == "theirs"
+    assert client.source(names[2]).title != "mine"
+    assert client.source("claims/a").title == "theirs"
+    said = result.frame.set_index("name")["said"]
+    assert "was changed at 20" in said[df["name"][0]]
+    assert "It is gone" in said[df["name"][3]]
+    assert "another one" in said[df["name"][4]]
+    html = result.to_html()
+    assert "What others have made of it" in html
+    for text in (">theirs<", ">mine<", f">{plan.frame['before'][2]}<"):
+        assert text in html
+    # Another go leaves them alone as well.
+    before = len(writes(client))
+    again = result.retry(progress=False)
+    assert again.counts == result.counts
+    assert len(writes(client)) == before
+
+
+def test_a_delete_of_what_has_moved_is_not_done(client: rnb.Client) -> None:
+    claims = client.sources("claims")
+    plan = client.plan(claims.iloc[3:], delete_missing=True)
+    names = [f"claims/{name}" for name in claims["name"][:3]]
+    client.update_source(names[0], title="theirs")
+    client.delete_source(names[1])
+    result = plan.apply(progress=False)
+    assert result.frame["status"].tolist() == ["moved", "skipped", "done"]
+    assert client.source(names[0]).title == "theirs"
+    with pytest.raises(rnb.NotFound):
+        client.source(names[2])
+
+
+# 31: one of many fails
+
+
+def test_one_of_a_thousand_that_fails_is_all_that_is_tried_again() -> None:
+    with rnb.sandbox(many(1000)) as client:
+        plan = edit_all(client)
+        fault = Fault.answer(422, message="Titles are out.", on="update_source", skip=500, times=1)
+        box_of(client).faults.add(fault)
+        result = plan.apply(progress=False)
+        assert result.counts == {"done": 999, "failed": 1}
+        (failed,) = result.failed.to_dict("records")
+        assert "422: Titles are out" in failed["said"]
+        assert f"{failed['owner']}/{failed['name']}" in repr(result)
+        assert "Titles are out" in result.to_html()
+        assert "retry() tries 1 action again" in repr(result)
+        before = len(writes(client))
+        again = result.retry(progress=False)
+        assert again.counts == {"done": 1000}
+        assert writes(client)[before:] == [
+            ("POST", f"/api/v1/sources/{failed['owner']}/{failed['name']}", 200)
+        ]
+        assert (client.sources()["title"] == "edited").all()
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (Fault.answer(401, on="update_source"), "does not know the token"),
+        (Fault.answer(429, retry_after=3600, on="update_source"), "asks to wait 3600 s"),
+        (Fault.answer(500, on="update_source"), "500"),
+    ],
+    ids=["401", "429", "500"],
+)
+def test_what_would_fail_for_all_ends_it(client: rnb.Client, fault: Fault, said: str) -> None:
+    plan = edit_all(client)
+    with box_of(client).faults.add(fault):
+        result = plan.apply(workers=2, progress=False)
+    assert "the rest would fail likewise" in result.stopped
+    assert said in result.stopped
+    assert result.counts["left"] > 120
+    assert said in repr(result)
+    again = result.retry(progress=False)
+    assert again.counts == {"done": 130}
+    assert Counter(status for _, _, status in writes(client))[200] == 130
+
+
+# 33: Ctrl-C
+
+
+def interrupt_after(seconds: float) -> threading.Timer:
+    main = threading.main_thread().ident
+    assert main is not None
+    timer = threading.Timer(seconds, lambda: signal.pthread_kill(main, signal.SIGINT))
+    timer.start()
+    return timer
+
+
+def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
+    plan = edit_all(client)
+    box_of(client).faults.add(Fault.wait(0.1, on="update_source"))
+    timer = interrupt_after(0.6)
+    result = plan.apply(workers=4, progress=False)
+    timer.join()
+    at_return = len(writes(client))
+    assert result.stopped == "It was stopped by Ctrl-C."
+    assert set(result.counts) == {"done", "left"}
+    assert 4 <= result.counts["done"] < 130
+    # What was under way was waited for, and nothing is sent any more.
+    assert at_return == result.counts["done"]
+    time.sleep(0.3)
+    assert len(writes(client)) == at_return
+    assert result.journal is not None
+    ended = [json.loads(line) for line in result.journal.read_text().splitlines()]
+    assert sum(line.get("status") == "done" for line in ended) == result.counts["done"]
+    box_of(client).faults.clear()
+    assert result.retry(progress=False).counts == {"done": 130}
+    assert len(writes(client)) == len(set(writes(client))) == 130
+
+
+def test_ctrl_c_does_not_wait_for_what_is_to_be_tried_again(client: rnb.Client) -> None:
+    plan = edit_all(client)
+    box_of(client).faults.add(Fault.answer(429, retry_after=60, on="update_source"))
+    timer = interrupt_after(0.5)
+    begin = time.monotonic()
+    result = plan.apply(workers=4, progress=False)
+    timer.join()
+    assert time.monotonic() - begin < 10
+    assert result.stopped == "It was stopped by Ctrl-C."
+    assert result.counts == {"failed": 4, "left": 126}
+    box_of(client).faults.clear()
+    assert result.retry(progress=False).counts == {"done": 130}
+
+
+def test_what_progress_raises_ends_it_likewise(client: rnb.Client, tmp_path: Path) -> None:
+    plan = edit_all(client)
+
+    def progress(done: int, _: int) -> None:
+        if done == 20:
+            raise RuntimeError("enough")
+
+    path = tmp_path / "journal.jsonl"
+    with pytest.raises(RuntimeError, match="enough"):
+        plan.apply(progress=progress, journal=path)
+    sent = len(writes(client))
+    assert 20 <= sent < 130
+    result = rnb.resume(client, path, progress=False)
+    assert result.counts == {"done": 130}
+    assert len(writes(client)) == len(set(writes(client))) == 130
+
+
+# 34: told to wait
+
+
+class Limited:
+    """A tenant that answers so many requests a second, in windows, and 429 beyond that."""
+
+    def __init__(self, endpoint: str, rate: int) -> None:
+        self._onward, self._rate = relay(endpoint), rate
+        self._lock = threading.Lock()
+        self._windows: Counter[int] = Counter()
+        self.refused: list[float] = []
+        self.answered = 0
+
+    def __call__(self, asked: Asked) -> bytes:
+        now = time.monotonic()
+        with self._lock:
+            self._windows[int(now)] += 1
+            over = self._windows[int(now)] > self._rate
+            if over:
+                self.refused.append(now)
+            else:
+                self.answered += 1
+        if over:
+            return reply({"status": "error"}, 429, {"Retry-After": str(math.ceil(1 - now % 1))})
+        return self._onward(asked)
+
+
+@pytest.mark.parametrize("rate", [4, 40])
+def test_told_to_wait_all_wait(rate: int) -> None:
+    number = rate * 5 // 2
+    with rnb.sandbox(many(number)) as client:
+        plan = edit_all(client)
+        limited = Limited(client.endpoint, rate)
+        with Scripted(Step(limited), repeat=True) as server:
+            token = box_of(client).tokens["admin"]
+            with rnb.connect(endpoint=server.endpoint, token=token) as slow:
+                df = slow.sources().assign(title="slowly")
+                there = slow.plan(df)
+                time.sleep(1 - time.monotonic() % 1)
+                begin, before = time.monotonic(), limited.answered
+                result = there.apply(workers=8, progress=False)
+                took = time.monotonic() - begin
+        assert plan.steps
+        assert result.counts == {"done": number}
+        # Two requests a source, one window after the other.
+        asked = limited.answered - before
+        assert asked == 2 * number
+        assert took < 1.5 * asked / rate
+        # In each window no more than are under way at once find out that it is full.
+        windows = Counter(int(moment) for moment in limited.refused)
+        assert max(windows.values()) <= 8
+
+
+# Undone
+
+
+def test_undo_puts_back_what_can_be(client: rnb.Client) -> None:
+    before = client.sources()
+    edited = before.assign(title="edited", should_translate=True, bucket_id=None)
+    edited = pd.concat([edited.iloc[3:], many(2).assign(owner="claims")], ignore_index=True)
+    edited.attrs = before.attrs
+    comments = sum(client.count_comments(f"claims/{name}") for name in before["name"][:3])
+    result = client.plan(edited, delete_missing=True).apply(progress=False)
+    assert result.ok
+    plan = result.undo()
+    assert plan.summary.set_index("owner").loc["claims", ["create", "delete"]].tolist() == [3, 2]
+    assert plan.notes[0].startswith("3 sources that were deleted are not brought back:")
+    assert "Nothing brings comments back." in plan.notes[0]
+    assert plan.to_text(None).count("under a new id (it was ") == 3
+    assert sum(step.comments or 0 for step in result.plan.steps) == comments
+    undone = plan.apply(progress=False)
+    assert undone.ok
+    now = client.sources()
+    assert settled(now) == settled(before)
+    same = before["id"].isin(now["id"])
+    assert (~same).sum() == 3
+    redone = undone.undo()
+    assert redone.apply(progress=False).ok
+    now = client.sources()
+    assert settled(now[~now["name"].isin(["s0000", "s0001"])]) == settled(edited.iloc[:-2])
+
+
+def test_undo_leaves_alone_what_others_have_changed_since(client: rnb.Client) -> None:
+    result = edit_all(client).apply(progress=False)
+    client.update_source("claims/motor-inbox", title="theirs")
+    undone = result.undo().apply(progress=False)
+    assert undone.counts == {"done": 129, "moved": 1}
+    assert client.source("claims/motor-inbox").title == "theirs"
+
+
+def test_undo_says_what_it_cannot_put_back(client: rnb.Client) -> None:
+    df = client.sources()
+    bare = df[df["email_transform_tag"].isna()].head(1)
+    plan = client.plan(bare.assign(email_transform_tag="generic.0.CONVKER5", title="x"))
+    undo = plan.apply(progress=False).undo()
+    (note,) = undo.notes
+    assert note.startswith("email_transform_tag of ")
+    assert "is not put back" in note
+    assert undo.frame["field"].tolist() == ["title"]
+
+
+def test_what_was_not_done_is_not_undone(client: rnb.Client) -> None:
+    plan = client.plan(client.sources("claims").head(3).assign(title="mine"))
+    client.update_source("claims/motor-inbox", title="theirs")
+    undo = plan.apply(progress=False).undo()
+    assert len(undo.steps) == 2
+    assert "motor-inbox" not in set(undo.frame["name"])
+
+
+# Any two listings
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+_SOURCE: st.SearchStrategy[Mapping[str, Any]] = st.fixed_dictionaries(
+    {
+        "title": _TEXTS,
+        "description": _TEXTS,
+        "language": st.sampled_from(["en", "de", "xlm"]),
+        "kind": st.sampled_from(["call", "chat", "unknown"]),
+        "bucket_id": st.sampled_from([None, "00000000000000b1", "00000000000000b2"]),
+        # What the API cannot empty again is never missing here.
+        "email_transform_tag": st.sampled_from(["generic.0.CONVKER5"]),
+        "should_translate": st.booleans(),
+        "sensitive_properties": st.lists(_TEXTS, max_size=3).map(tuple),
+        "email_transform_version": st.integers(-(2**63), 2**63 - 1),
+    }
+)
+_NAMES = [(owner, name) for owner in ("acme", "beta") for name in ("a", "b", "c", "d")]
+_LISTING = st.dictionaries(st.sampled_from(_NAMES), _SOURCE, max_size=8)
+
+
+def framed(sources: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame:
+    rows = [{"owner": owner, "name": name, **rest} for (owner, name), rest in sources.items()]
+    columns = ["owner", "name", *WRITABLE]
+    return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(_LISTING, _LISTING)
+def test_any_listing_becomes_any_other_and_is_put_back(
+    tally: Tally,
+    tmp_path_factory: pytest.TempPathFactory,
+    before: dict[tuple[str, str], Mapping[str, Any]],
+    after: dict[tuple[str, str], Mapping[str, Any]],
+) -> None:
+    folder = tmp_path_factory.mktemp("journals")
+    with rnb.sandbox(framed(before)) as client:
+        box = box_of(client)
+        for owner in {"acme", "beta"} - {owner for owner, _ in before}:
+            box.add_project(owner)
+        for bucket in {"00000000000000b1", "00000000000000b2"} - set(client.buckets()["id"]):
+            box.add_bucket(bucket, "acme")
+        usual = client.sources()
+        assert settled(usual) == settled(framed(before))
+        plan = client.plan(framed(after), delete_missing=True)
+        assert plan.ok, plan
+        result = plan.apply(progress=False, allow_mass_delete=True, journal=folder / "there.jsonl")
+        assert result.ok, result
+        assert settled(client.sources()) == settled(framed(after))
+        assert len(client.plan(framed(after), delete_missing=True).steps) == 0
+        undo = result.undo()
+        back = undo.apply(progress=False, allow_mass_delete=True, journal=folder / "back.jsonl")
+        assert back.ok, back
+        now = client.sources()
+        assert settled(now) == settled(usual)
+        # Ids of what was deleted are new, those of all others the old ones.
+        kept = set(before) & set(after)
+        for owner, name in kept:
+            where = f"owner == '{owner}' and name == '{name}'"
+            assert now.query(where)["id"].item() == usual.query(where)["id"].item()
+    tally("pairs of listings", 1)
