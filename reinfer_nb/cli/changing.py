@@ -26,10 +26,11 @@ _PLANNED = (
     "Exit code: 0 it can be applied or there is nothing to do, 1 the edited listing has problems, "
     "2 it could not be done."
 )
-_APPLIED = (
-    "Exit code: 0 all was done or was so already, 1 something has moved, failed or was left, or "
-    "it was not agreed to, 2 it could not be done, 130 stopped by Ctrl-C."
+_RESUMED = (
+    "Exit code: 0 all was done or so already, 1 something has moved, failed or was left, "
+    "2 it could not be done, 130 ended by Ctrl-C."
 )
+_APPLIED = _RESUMED.replace("left,", "left, or it was not agreed to,")
 
 
 def add(commands: Commands) -> None:
@@ -74,7 +75,7 @@ def add(commands: Commands) -> None:
         "resume",
         help="finish an apply that ended too early",
         description="Finish an apply that ended too early. Nothing is done twice, or asked again.",
-        epilog=f"{_APPLIED} Example: reinfer-nb resume journal.jsonl",
+        epilog=f"{_RESUMED} Example: reinfer-nb resume journal.jsonl",
     )
     resuming.add_argument("done", metavar="JOURNAL", help="the file that the apply has named")
     _add_workers(resuming)
