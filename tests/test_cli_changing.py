@@ -597,10 +597,14 @@ def piped(command: str) -> subprocess.CompletedProcess[bytes]:
 def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
     two_titles(configured)
     # A reader that is gone before anything is said, and a full disk.
-    for command in ("(sleep 1; exec $RUN) | exec true", "$RUN > /dev/full | true"):
+    for command, said in (
+        ("(sleep 1; exec $RUN) | exec true", b"its reader is gone. Nothing was sent."),
+        ("$RUN > /dev/full | true", b"No space left on device"),
+    ):
         done = piped(command.replace("$RUN", "$RUN apply change.json --yes"))
         assert done.returncode == 2, command
         assert done.stderr.startswith(b"reinfer-nb: ")
+        assert done.stderr.endswith(said + b"\n")
         assert len(done.stderr.splitlines()) == 1
     assert writes(configured) == []
 
