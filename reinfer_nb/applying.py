@@ -101,6 +101,27 @@ def resume(
     return _Applying(client, plan, kept, outcomes, None).run(workers, progress)
 
 
+def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
+    """Return what became of a plan as far as its journal tells; what it left open stays so.
+
+    Sends nothing and writes nothing: to undo what was done, and no more.
+
+    Args:
+        client: The tenant that the plan was applied to.
+        journal: The file; `ApplyResult.journal` names it.
+
+    Raises:
+        FileProblem: The journal cannot be read, is none, or is still being written.
+        InvalidInput: It is of another tenant than the client's.
+    """
+    kept, lines = Journal.opened(journal)
+    try:
+        plan, outcomes = _read(lines, client, kept.path)
+    finally:
+        kept.close()
+    return ApplyResult(plan, _of_all(plan, outcomes), kept.path, "", client)
+
+
 class _Applying:
     """A plan that is being carried out.
 
@@ -197,12 +218,17 @@ class _Applying:
                 self._why = f"It was stopped, since the rest would fail likewise: {error}"
 
     def _result(self) -> ApplyResult:
-        left = Outcome(_attempts.LEFT, "It was not begun.")
-        outcomes = [self._outcomes.get(n, left) for n in range(len(self._plan.steps))]
+        outcomes = _of_all(self._plan, self._outcomes)
         why = self._why
         if self._stop.is_set() and not why and _attempts.LEFT in {o.status for o in outcomes}:
             why = "It was stopped."
-        return ApplyResult(self._plan, tuple(outcomes), self._journal.path, why, self._client)
+        return ApplyResult(self._plan, outcomes, self._journal.path, why, self._client)
+
+
+def _of_all(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
+    """Return what has become of every step, those that were not begun included."""
+    left = Outcome(_attempts.LEFT, "It was not begun.")
+    return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
 
 
 def _tell_moved(plan: Plan) -> None:

@@ -79,7 +79,7 @@ LAYERS = [
     {"widgets"},
     {"lab"},
     {"cli.commands"},
-    {"cli.analysing", "cli.listing", "cli.serving"},
+    {"cli.analysing", "cli.changing", "cli.listing", "cli.serving"},
     {"cli"},
     {"cli.__main__"},
 ]

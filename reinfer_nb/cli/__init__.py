@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from reinfer_nb import errors
-from reinfer_nb.cli import analysing, listing, serving
+from reinfer_nb.cli import analysing, changing, listing, serving
 from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.text import visible
 
@@ -22,8 +22,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What stands behind the command's name; by default that of this process.
 
     Returns:
-        0 when it did what was asked, 1 when an audit or a comparison found something, 2 when it
-        could not (the reason is on stderr), 130 when it was stopped with Ctrl-C.
+        0 when it did what was asked; 1 when an audit or a comparison found something, an edited
+        listing has problems, a plan was not done in full or not agreed to; 2 when it could not
+        (the reason is on stderr); 130 when it was stopped with Ctrl-C.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -67,6 +68,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for part in (serving, listing, analysing):
+    for part in (serving, listing, analysing, changing):
         part.add(commands)
     return parser
