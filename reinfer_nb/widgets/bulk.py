@@ -345,8 +345,7 @@ class BulkPane(ui.VBox):
 
 def _empty(field: Field) -> Any:
     """Return the value that empties a field; `_NOTHING` where none does."""
-    for value in (None, "", ()):
-        with contextlib.suppress(ValueError):
-            field.check(value)
-            return value
-    return _NOTHING
+    if field.about.nullable:
+        return None
+    # What a tenant itself may have empty; it takes no empty language, for example.
+    return field.about.default if field.about.default in ("", ()) else _NOTHING
