@@ -120,6 +120,8 @@ class BulkPane(ui.VBox):
         self._filled = ui.VBox(layout=ui.Layout(min_width="0"))
         self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._plan, self._result = ui.HTML(), ui.HTML()
+        # Between a plan and a result, which are not of one another.
+        self._between = ui.HTML(markup.muted("What became of the last plan that was applied:"))
         buttons = [self.show_plan, self.apply, self.undo, self.retry, self.stop]
         super().__init__(
             [
@@ -129,10 +131,12 @@ class BulkPane(ui.VBox):
                 ui.HBox(buttons, layout=WRAP),
                 self._said,
                 self._plan,
+                self._between,
                 self._result,
             ],
             layout=ui.Layout(min_width="0", overflow="hidden"),
         )
+        self.add_class("rnb-bulk")
         self.field.observe(lambda _: self._on_field(), "value")
         self.emptied.observe(lambda _: self._follow(), "value")
         finder.observe(lambda _: self._follow(), "selected")
@@ -215,6 +219,8 @@ class BulkPane(ui.VBox):
         self.retry.layout.display = None if again else "none"
         self.stop.layout.display = None if busy and self._stoppable else "none"
         self.stop.disabled = self._stopping.is_set()
+        both = self._planned is not None and result is not None
+        self._between.layout.display = None if both else "none"
 
     def _say(self, content: markup.Content) -> None:
         self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
