@@ -483,6 +483,14 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     assert ex.selected["language"].tolist() == ["de"] * 3
     assert not there(bulk.retry)
     assert len([a for a in writes(client) if a.status == 200]) == 3
+    # All three are put back, whichever attempt has done them.
+    bulk.undo.click()
+    bulk.jobs.wait()
+    assert bulk.apply.description == "Put back 3 sources"
+    assert there(bulk._between)
+    assert "3 of 3 sources are done." in apply(ex)
+    assert not there(bulk._between)
+    assert "de" not in values(client, "language")
 
 
 def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client) -> None:

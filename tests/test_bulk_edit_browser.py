@@ -204,7 +204,6 @@ def test_axe_and_width(setup: Setup) -> None:
             if fits or width > 500:
                 expect_to_fit(tab)
             flaws.extend((where, width, flaw) for flaw in axe(tab))
-            tab.screenshot(path=setup.host.folder / f"{where} {theme} {width}.png")
 
     with setup.host.run(EXPLORE, width=1600, height=2000, theme=theme) as tab:
         tab_of(tab, "Bulk edit").click()

@@ -121,7 +121,10 @@ class BulkPane(ui.VBox):
         self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._plan, self._result = ui.HTML(), ui.HTML()
         # Between a plan and a result, which are not of one another.
-        self._between = ui.HTML(markup.muted("What became of the last plan that was applied:"))
+        self._between = ui.HTML(
+            markup.muted("What became of the last plan that was applied:"),
+            layout=ui.Layout(margin="12px 0 0 0"),
+        )
         buttons = [self.show_plan, self.apply, self.undo, self.retry, self.stop]
         super().__init__(
             [
