@@ -17,6 +17,7 @@ from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.auditing import AuditPane
+from reinfer_nb.widgets.bulk import BulkPane
 from reinfer_nb.widgets.charting import ChartPane
 from reinfer_nb.widgets.comparing import ComparePane
 from reinfer_nb.widgets.controls import button_for
@@ -29,7 +30,7 @@ from reinfer_nb.widgets.keys import Keys
 from reinfer_nb.widgets.saved import Saved, new_file
 
 COMMENTS = "num_comments"
-_TABS = ("Source", "Audit", "Compare", "Charts")
+_TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")
 _Result = TypeVar("_Result")
 
 
@@ -43,6 +44,7 @@ class Explorer(ui.VBox):
         audit: The tab that audits.
         compare: The tab that compares with a file or a snapshot.
         charts: The tab that draws what is filtered.
+        bulk: The tab that sets a field of all selected sources.
     """
 
     source = traitlets.Instance(Source, allow_none=True)
@@ -60,7 +62,8 @@ class Explorer(ui.VBox):
         self.audit = AuditPane(self.finder, lambda: self._listing)
         self.compare = ComparePane(self.finder, lambda: self._listing)
         self.charts = ChartPane(lambda: self.frame)
-        panes = [self.details, self.audit, self.compare, self.charts]
+        self.bulk = BulkPane(client, self.finder, lambda: self._listing, self._after_writing)
+        panes = [self.details, self.audit, self.compare, self.charts, self.bulk]
         self.tabs = ui.Tab(children=panes, titles=_TABS, layout=ui.Layout(min_width="0"))
         self.jobs = Jobs(lambda _: self._refresh_buttons(), self._show_progress)
         self._doing = ""

@@ -1,0 +1,235 @@
+"""The explorer's tab that sets one field of all selected sources, in a real browser."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import reinfer_nb as rnb
+from tests import browser
+from tests.widget_pages import (
+    BREATH,
+    EXPLORE,
+    Setup,
+    alert,
+    axe,
+    button,
+    clear,
+    expect_to_fit,
+    explorer,
+    field,
+    grid,
+    refresh,
+    rows,
+    set_up,
+    shown,
+    tab_of,
+    tab_to,
+    told,
+)
+
+pytestmark = browser.needed()
+
+LONG = "word " * 30 + "unbroken" * 40
+
+
+@pytest.fixture(scope="module", params=["lab", "voila"])
+def setup(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Setup]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with rnb.sandbox() as client, set_up(request.param, folder, client) as setup:
+        yield setup
+
+
+@pytest.fixture(scope="module")
+def opened(setup: Setup) -> Iterator[Page]:
+    with setup.host.run(EXPLORE, height=1400) as tab:
+        yield tab
+
+
+@pytest.fixture
+def tab(opened: Page) -> Page:
+    """The same page with nothing searched for, on the tab that the tests are about."""
+    tab_of(opened, "Bulk edit").click()
+    clear(opened)
+    return opened
+
+
+def bulk(tab: Page) -> Locator:
+    """Return the tab's pane: the table above has labels of the same names."""
+    return explorer(tab).locator(".rnb-bulk")
+
+
+def languages(client: rnb.Client, names: list[str]) -> list[str | None]:
+    return [client.source(f"claims/{name}").language for name in names]
+
+
+def make(client: rnb.Client, stem: str) -> list[str]:
+    """Make three sources, and return their names."""
+    names = [f"{stem}-{number}" for number in range(3)]
+    for name in names:
+        client.create_source(f"claims/{name}", title=name, language="en")
+    return names
+
+
+def select_three(tab: Page, stem: str) -> None:
+    field(explorer(tab), "Search").fill(stem)
+    expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    expect(rows(tab)).to_have_count(3)
+    rows(tab).first.click()
+    rows(tab).nth(1).click(modifiers=["Control"])
+    rows(tab).nth(2).click(modifiers=["Control"])
+    expect(explorer(tab)).to_contain_text("3 sources are selected.")
+
+
+def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
+    client = setup.client
+    names = make(client, "bulk")
+    refresh(tab, client)
+    select_three(tab, "bulk-")
+    field(bulk(tab), "Field").select_option("Language")
+    field(bulk(tab), "Language").select_option("German (de)")
+    expect(button(bulk(tab), "Apply")).to_be_disabled()
+    button(bulk(tab), "Show the plan").click()
+    told(tab, "Nothing is written before it is applied.")
+    plan = bulk(tab).get_by_role("table").filter(has_text="To update (3)")
+    expect(plan.get_by_role("rowheader")).to_have_text([f"claims/{name}" for name in names])
+    # Another value, another plan.
+    field(bulk(tab), "Language").select_option("Multilingual (xlm)")
+    expect(plan).to_have_count(0)
+    expect(button(bulk(tab), "Apply")).to_be_disabled()
+    field(bulk(tab), "Language").select_option("German (de)")
+    tab.wait_for_timeout(BREATH)
+    button(bulk(tab), "Show the plan").click()
+    expect(plan).to_contain_text("languageende")
+    assert languages(client, names) == ["en"] * 3
+    button(bulk(tab), "Apply to 3 sources").dblclick()
+    told(tab, "3 of 3 sources are done.")
+    assert languages(client, names) == ["de"] * 3
+    assert len([w for w in setup.writes("/bulk-") if w.method == "POST"]) == 3
+    # The table shows it, and they are still selected.
+    for number in range(3):
+        expect(rows(tab).nth(number).get_by_text("de", exact=True)).to_be_visible()
+        expect(rows(tab).nth(number)).to_have_attribute("aria-selected", "true")
+    expect(bulk(tab)).to_contain_text("3 done")
+    button(bulk(tab), "Undo…").click()
+    expect(plan).to_contain_text("languagedeen")
+    assert languages(client, names) == ["de"] * 3
+    tab.wait_for_timeout(BREATH)
+    button(bulk(tab), "Put back 3 sources").click()
+    expect(plan).to_have_count(0)
+    told(tab, "3 of 3 sources are done.")
+    assert languages(client, names) == ["en"] * 3
+    expect(rows(tab).first.get_by_text("en", exact=True)).to_be_visible()
+
+
+def test_stop(setup: Setup, tab: Page) -> None:
+    clear(tab)
+    grid(tab).focus()
+    tab.keyboard.press("Control+a")
+    total = len(setup.client.sources(refresh=True))
+    expect(bulk(tab)).to_contain_text(f"{total} sources are selected.")
+    field(bulk(tab), "Field").select_option("Title")
+    field(bulk(tab), "Title").fill("All alike")
+    tab.wait_for_timeout(BREATH)
+    button(bulk(tab), "Show the plan").click()
+    expect(bulk(tab)).to_contain_text(f"To update ({total})")
+    with setup.sandbox.faults.add(rnb.Fault.wait(0.3, on="update_source")):
+        button(bulk(tab), f"Apply to {total} sources").click()
+        expect(bulk(tab).get_by_role("progressbar")).to_be_visible()
+        told(tab, "Applying: ")
+        button(bulk(tab), "Stop").click()
+        told(tab, f"of {total} sources")
+    expect(alert(bulk(tab), "It was stopped.")).to_be_visible()
+    expect(button(bulk(tab), "Stop")).to_be_hidden()
+    expect(button(bulk(tab), "Try again")).to_be_enabled()
+    changed = (setup.client.sources(refresh=True)["title"] == "All alike").sum()
+    assert 0 < changed < total
+    told(tab, f"{changed} of {total} sources")
+    button(bulk(tab), "Undo…").click()
+    tab.wait_for_timeout(BREATH)
+    button(bulk(tab), f"Put back {changed} sources").click()
+    told(tab, f"{changed} of {changed} sources")
+    assert not (setup.client.sources(refresh=True)["title"] == "All alike").any()
+
+
+def test_keyboard_only(setup: Setup, tab: Page) -> None:
+    names = make(setup.client, "keys")
+    refresh(tab, setup.client)
+    keys = tab.keyboard
+    field(explorer(tab), "Search").fill("keys-")
+    expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    tab_to(tab, grid(tab))
+    keys.press("Control+a")
+    expect(bulk(tab)).to_contain_text("3 sources are selected.")
+    tab_to(tab, field(bulk(tab), "Field"))
+    keys.press("Home")
+    expect(field(bulk(tab), "Title")).to_be_visible()
+    tab_to(tab, field(bulk(tab), "Title"))
+    keys.press("Control+a")
+    keys.type("By keyboard")
+    tab_to(tab, bulk(tab).get_by_label("Empty it", exact=True))
+    keys.press("Space")
+    expect(field(bulk(tab), "Title")).to_be_disabled()
+    keys.press("Space")
+    expect(field(bulk(tab), "Title")).to_be_enabled()
+    expect(button(bulk(tab), "Show the plan")).to_be_enabled()
+    tab.wait_for_timeout(BREATH)
+    tab_to(tab, button(bulk(tab), "Show the plan"))
+    keys.press("Enter")
+    apply = button(bulk(tab), "Apply to 3 sources")
+    expect(apply).to_be_enabled()
+    tab_to(tab, apply)
+    keys.press("Enter")
+    told(tab, "3 of 3 sources are done.")
+    titles = [setup.client.source(f"claims/{name}").title for name in names]
+    assert titles == ["By keyboard"] * 3
+
+
+def test_axe_and_width(setup: Setup) -> None:
+    client = setup.client
+    names = make(client, "look")
+    theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
+    client.update_source(f"claims/{names[0]}", title=LONG)
+    flaws: list[tuple[str, int, Any]] = []
+
+    def look(tab: Page, where: str, *, fits: bool = True) -> None:
+        for width in (500, 1600):
+            tab.set_viewport_size({"width": width, "height": 2000})
+            if fits or width > 500:
+                expect_to_fit(tab)
+            flaws.extend((where, width, flaw) for flaw in axe(tab))
+
+    with setup.host.run(EXPLORE, width=1600, height=2000, theme=theme) as tab:
+        tab_of(tab, "Bulk edit").click()
+        expect(bulk(tab)).to_contain_text("No source is selected.")
+        expect(button(bulk(tab), "Show the plan")).to_be_disabled()
+        look(tab, "nothing selected")
+        select_three(tab, "look-")
+        for name in ("Description", "Sensitive properties", "Kind", "Bucket id"):
+            field(bulk(tab), "Field").select_option(name)
+            expect(field(bulk(tab), name)).to_be_visible()
+        field(bulk(tab), "Bucket id").fill("ffffffffffffffff")
+        button(bulk(tab), "Show the plan").click()
+        expect(alert(bulk(tab), "3 problems")).to_be_visible()
+        look(tab, "problems")
+        field(bulk(tab), "Field").select_option("Title")
+        field(bulk(tab), "Title").fill(f"{LONG} mine")
+        tab.wait_for_timeout(BREATH)
+        button(bulk(tab), "Show the plan").click()
+        expect(bulk(tab)).to_contain_text("To update (3)")
+        look(tab, "a plan")
+        client.update_source(f"claims/{names[1]}", title="Theirs")
+        button(bulk(tab), "Apply to 3 sources").click()
+        told(tab, "2 of 3 sources are done.")
+        expect(bulk(tab)).to_contain_text("What others have made of it")
+        button(bulk(tab), "Undo…").click()
+        expect(button(bulk(tab), "Put back 2 sources")).to_be_enabled()
+        # A table of five columns is scrolled by itself where it is that narrow.
+        look(tab, "a result and its undo", fits=False)
+    assert flaws == []
