@@ -223,7 +223,8 @@ def test_a_project_without_sources_is_one(client: rnb.Client) -> None:
 
 
 def test_a_bucket_that_is_not_there(client: rnb.Client) -> None:
-    df = client.sources().head(2).assign(bucket_id=["00000000000000b1", None])
+    df = client.sources().head(2)
+    df["bucket_id"] = pd.Series(["00000000000000b1", None], dtype="str")
     plan = client.plan(df)
     assert plan.problems[["row", "column"]].to_numpy().tolist() == [[0, "bucket_id"]]
     assert "is no bucket of this tenant" in reasons(plan)[0]
@@ -237,7 +238,7 @@ def test_who_may_see_no_buckets_may_name_one(client: rnb.Client) -> None:
     client.sandbox.faults.add(Fault.answer(403, on="list_buckets"))
     with rnb.connect(endpoint=client.endpoint, token=token) as keeper:
         df = keeper.sources()
-        assert keeper.plan(df.head(1).assign(bucket_id=bucket_id)).ok
+        assert keeper.plan(df.head(1).assign(bucket_id=str(bucket_id))).ok
         assert keeper.plan(df.head(1).assign(bucket_id="00000000000000b1")).ok
         df.attrs["endpoint"] = "https://example.com"
         plan = keeper.plan(df.head(1).assign(bucket_id="00000000000000b1"))
@@ -286,7 +287,7 @@ def test_three_ways(client: rnb.Client) -> None:
     client.update_source(third, title="theirs")
     plan = client.plan(mine, base)
     assert plan.problems[["row", "column", "value"]].to_numpy().tolist() == [[1, "title", "'mine'"]]
-    mine.loc[1, "title"] = base.loc[1, "title"]
+    mine["title"] = base["title"].where(base.index != 0, "mine")
     plan = client.plan(mine, base)
     assert plan.frame[["name", "after"]].to_numpy().tolist() == [[base["name"][0], "mine"]]
     assert any("2 settings that others have changed" in note for note in plan.notes)
