@@ -5,6 +5,7 @@ Decides; sends nothing and asks for nothing. All that stands in the way is liste
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,11 +114,11 @@ def decisions(
     began = None if base is None else intended(base).columns
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
     updating = _Updating(rows, wanted, now, began)
-    actions = []
-    for row, settings in updating.settings.items():
-        place = int(rows.there[row])
-        owner, name, id_ = (now[key].iloc[place] for key in ("owner", "name", "id"))
-        actions.append(Action("update", owner, name, id_, row, tuple(settings), place))
+    changed = np.array([*updating.settings], dtype=np.int64)
+    actions = [
+        Action("update", owner, name, id_, row, tuple(updating.settings[row]), place)
+        for owner, name, id_, row, place in _named(now, rows.there[changed], changed)
+    ]
     problems = [*wanted.problems, *rows.problems, *updating.problems]
     for row in np.flatnonzero(rows.there == NEW).tolist():
         settings, wrong = _created(wanted, row)
@@ -236,7 +237,9 @@ class _Updating:
                 elif name == "updated_at" and row in self.settings:
                     reason = (
                         f"says that the row is older than the source, which was changed at {there}."
-                        " Give the listing that the edit began with as base=, or edit a new one."
+                        " Give the listing that the edit began with as base=, or edit a new one; "
+                        "or, to put back what an older listing says, drop its columns updated_at "
+                        "and last_modified."
                     )
                 else:
                     continue
@@ -269,11 +272,16 @@ def _deletes(now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None) -> l
     if base is not None:
         gone &= _places_in(base, now) >= 0
     places = np.flatnonzero(gone)
-    columns = (now[key].iloc[places] for key in ("owner", "name", "id"))
     return [
         Action("delete", owner, name, id_, None, place=place)
-        for owner, name, id_, place in zip(*columns, places.tolist(), strict=True)
+        for owner, name, id_, place in _named(now, places)
     ]
+
+
+def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable[tuple[Any, ...]]:
+    """Return owner, name and id of the sources at some places, then what else belongs to them."""
+    columns = (now[key].take(places) for key in ("owner", "name", "id"))
+    return zip(*columns, *(other.tolist() for other in (*others, places)), strict=True)
 
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:

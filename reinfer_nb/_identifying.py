@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+from pyarrow import compute
 
 from reinfer_nb import _equality, checks
 from reinfer_nb._equality import Flags
@@ -45,7 +47,10 @@ class Rows:
         ids, owners, names = (_texts(self._df, key) for key in ("id", "owner", "name"))
         self._names = owners + "/" + names
         by_id = places(now["id"], ids)
-        by_name = np.where(by_id < 0, places(full_names(now), self._names), NEW)
+        by_name = np.full(len(ids), NEW, dtype=np.int64)
+        others = np.flatnonzero(by_id < 0)
+        if len(others):
+            by_name[others] = places(full_names(now), self._names.take(others))
         has_id, named = ids.notna().to_numpy(), self._names.notna().to_numpy()
         fine = np.ones(len(ids), dtype=np.bool_)
         for key in ("id", "owner", "name"):
@@ -161,11 +166,13 @@ def full_names(df: pd.DataFrame) -> pd.Series:
 
 def places(known: pd.Series, asked: pd.Series) -> Positions:
     """Return where in `known` each of `asked` is first; -1 where it is not, or is missing."""
-    first = known[~known.duplicated() & known.notna()]
-    rows = np.flatnonzero((~known.duplicated() & known.notna()).to_numpy())
-    found = pd.Index(first).get_indexer(pd.Index(asked))
-    places = np.where(found >= 0, np.append(rows, -1)[found], -1)
-    return np.where(asked.isna().to_numpy(), -1, places)
+    found = compute.index_in(_array(asked), value_set=_array(known), skip_nulls=True)
+    return np.asarray(compute.fill_null(found, -1), dtype=np.int64)
+
+
+def _array(texts: pd.Series) -> Any:
+    values = pa.array(texts, pa.large_string(), from_pandas=True)
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def cell(column: pd.Series, number: int) -> Any:

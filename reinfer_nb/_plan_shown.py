@@ -26,7 +26,7 @@ _HEADS = ("Source", "Field", "Before", "After")
 
 def to_text(plan: Plan, limit: int | None) -> str:
     """Return a plan as lines."""
-    lines = [f"Plan for {plan.endpoint}: {headline(plan)}", *plan.notes, *_warnings(plan)]
+    lines = [f"Plan for {plan.endpoint}: {headline(plan)}", *_notes(plan), *_warnings(plan)]
     if not plan.ok:
         lines += problems_text(plan.problems, limit).split("\n")
     for kind, steps in by_kind(plan.steps).items():
@@ -60,6 +60,10 @@ def to_html(plan: Plan, limit: int | None) -> markup.Markup:
     return markup.join(parts)
 
 
+def _notes(plan: Plan) -> list[str]:
+    return [visible(note, 1000) for note in plan.notes]
+
+
 def headline(plan: Plan) -> str:
     """Return how much a plan does, and how old it is."""
     found = by_kind(plan.steps)
@@ -71,11 +75,20 @@ def headline(plan: Plan) -> str:
         "delete": f"{counted(len(found['delete']), 'source')} to delete",
     }
     parts = [said[kind] for kind in found if found[kind]]
-    where = f" in {plan.project}" if plan.project else ""
+    where = f" in {visible(plan.project, 120)}" if plan.project else ""
     return (
-        f"{listed(parts) or 'nothing to do'}{where}; from the listing of "
-        f"{plan.made_at:%Y-%m-%d %H:%M:%S} UTC, {age(plan.made_at)}."
+        f"{listed(parts) or 'nothing to do'}{where}; as of {plan.made_at:%Y-%m-%d %H:%M:%S} UTC, "
+        f"{age(plan.made_at)}."
     )
+
+
+def mass_deletes(plan: Plan) -> str:
+    """Return of which projects a plan deletes more than a tenth; empty for none."""
+    found = [
+        f"{number:,} of the {counted(plan.sizes.get(owner, 0), 'source')} of {owner}"
+        for owner, number in plan.mass_deletes().items()
+    ]
+    return f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent." * bool(found)
 
 
 def age(moment: datetime) -> str:

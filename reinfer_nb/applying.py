@@ -17,7 +17,7 @@ from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal, default_path
 from reinfer_nb.planning import Plan, client_of
-from reinfer_nb.results import ApplyResult
+from reinfer_nb.results import CTRL_C, ApplyResult
 from reinfer_nb.text import counted, shown, visible
 from reinfer_nb.transport import until
 
@@ -52,8 +52,6 @@ def applied(
     """
     checked_workers(workers)
     client = client_of(plan)
-    if plan.steps and datetime.now(UTC) - plan.made_at > _OLD:
-        _tell_moved(plan)
     head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
     kept = Journal.begun(default_path() if journal is None else journal, head)
     return _Applying(client, plan, kept, {}, stop).run(workers, progress)
@@ -90,6 +88,26 @@ def resume(
         FileProblem: The journal cannot be read, is none, or is still being written.
         InvalidInput: It is of another tenant than the client's, or `workers` is out of range.
     """
+    return resumed(client, journal, workers=workers, progress=progress)
+
+
+def resumed(
+    client: Client,
+    journal: str | os.PathLike[str],
+    *,
+    workers: int,
+    progress: Progress,
+    stop: threading.Event | None = None,
+) -> ApplyResult:
+    """Finish an apply, as `resume` documents it.
+
+    Args:
+        client: The tenant.
+        journal: As for `resume`.
+        workers: As for `resume`.
+        progress: As for `resume`.
+        stop: Once set, no other source is begun.
+    """
     checked_workers(workers)
     kept, lines = Journal.opened(journal)
     try:
@@ -98,7 +116,7 @@ def resume(
     except BaseException:
         kept.close()
         raise
-    return _Applying(client, plan, kept, outcomes, None).run(workers, progress)
+    return _Applying(client, plan, kept, outcomes, stop).run(workers, progress)
 
 
 def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
@@ -165,7 +183,12 @@ class _Applying:
             self._run(todo, workers, progress)
         except KeyboardInterrupt:
             # All that was under way has come to its end by now.
-            self._why = "It was stopped by Ctrl-C."
+            self._why = CTRL_C
+        except FileProblem as problem:
+            raise FileProblem(
+                f"{problem} Nothing is done without it; rnb.resume(client, path) goes on once it "
+                "can be written."
+            ) from None
         finally:
             self._journal.close()
         return self._result()
@@ -231,7 +254,10 @@ def _of_all(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
     return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
 
 
-def _tell_moved(plan: Plan) -> None:
+def tell_moved(plan: Plan) -> None:
+    """Warn of the sources of a plan that have moved since it was made, if that was long ago."""
+    if not plan.steps or datetime.now(UTC) - plan.made_at < _OLD:
+        return
     moved = plan.moved()
     if len(moved):
         errors.warn(

@@ -16,7 +16,7 @@ import pandas as pd
 from reinfer_nb import _plan_shown
 from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.text import shown
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -145,6 +145,7 @@ class Plan:
         self.check()
         if not allow_mass_delete:
             self._check_deletes()
+        applying.tell_moved(self)
         return applying.applied(self, workers=workers, progress=progress, journal=journal)
 
     def rehearse(self, *, workers: int = 8, progress: Progress = True) -> Rehearsal:
@@ -220,16 +221,10 @@ class Plan:
         }
 
     def _check_deletes(self) -> None:
-        found = [
-            f"{number:,} of the {counted(self.sizes.get(owner, 0), 'source')} of {owner}"
-            for owner, number in self.mass_deletes().items()
-        ]
-        if found:
+        said = _plan_shown.mass_deletes(self)
+        if said:
             hint = "" if self.project else " project= keeps a plan to one project."
-            raise InvalidInput(
-                f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent.{hint} If "
-                "it is meant, say allow_mass_delete=True."
-            )
+            raise InvalidInput(f"{said}{hint} If it is meant, say allow_mass_delete=True.")
 
     def to_text(self, limit: int | None = _plan_shown.LIMIT) -> str:
         """Return it as lines, like a diff.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from reinfer_nb.client import Client
     from reinfer_nb.planning import Plan
 
+# Why a result may be that of a part.
+CTRL_C = "It was stopped by Ctrl-C."
 _SHOWN = 50
 _HEADS = ("Source", "Action", "Status", "What was said")
 _SIDES = ("Source", "Field", "It was", "Mine", "Theirs")

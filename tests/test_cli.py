@@ -16,7 +16,10 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli
 
-COMMANDS = ("lab", "sandbox", "list", "audit", "compare", "record")
+COMMANDS = (
+    *("lab", "sandbox", "list", "audit", "compare", "record"),
+    *("plan", "apply", "resume", "undo"),
+)
 
 
 def test_list_prints_a_line_a_source(

@@ -121,7 +121,7 @@ def test_it_shows_itself_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -
     count = f"{client.count_comments('claims/weather-inbox'):,}"
     assert lines[0].startswith(
         f"Plan for {client.endpoint}: 1 source to create, 1 source to update (1 field), 1 source "
-        "to delete; from the listing of 20"
+        "to delete; as of 20"
     )
     assert lines[0].endswith("UTC, just now.")
     assert lines[1] == (

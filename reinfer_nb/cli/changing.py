@@ -12,15 +12,15 @@ import sys
 import warnings
 from pathlib import Path
 
-from reinfer_nb import _attempts
+from reinfer_nb import _attempts, _plan_shown
 from reinfer_nb.applying import result_of, resume
 from reinfer_nb.cli.commands import WHERE, Commands, listing_of
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.planning import Plan, load_plan
-from reinfer_nb.results import ApplyResult
-from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.results import CTRL_C, ApplyResult
+from reinfer_nb.text import counted, visible
 
 _PLANNED = (
     "Exit code: 0 it can be applied or there is nothing to do, 1 the edited listing has problems, "
@@ -253,15 +253,9 @@ def _has_bar() -> bool:
 
 
 def _check_deletes(plan: Plan) -> None:
-    found = [
-        f"{number:,} of the {counted(plan.sizes.get(owner, 0), 'source')} of {owner}"
-        for owner, number in plan.mass_deletes().items()
-    ]
-    if found:
-        raise InvalidInput(
-            f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent. If that is "
-            "meant, say --allow-mass-delete."
-        )
+    said = _plan_shown.mass_deletes(plan)
+    if said:
+        raise InvalidInput(f"{said} If it is meant, say --allow-mass-delete.")
 
 
 def _moved(plan: Plan) -> str:
@@ -324,7 +318,7 @@ def _told(result: ApplyResult, options: argparse.Namespace) -> int:
 
 
 def _code(result: ApplyResult) -> int:
-    if result.stopped.startswith("It was stopped by Ctrl-C"):
+    if result.stopped == CTRL_C:
         return 130
     return 0 if result.ok else 1
 

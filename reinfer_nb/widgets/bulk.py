@@ -324,14 +324,17 @@ class BulkPane(ui.VBox):
         self._run(doing, work, self._take, self._written, stoppable=True)
 
     def _on_retry(self) -> None:
-        result = self.result
-        if result is not None:
-            self._run(
-                "Trying again",
-                lambda job: result.retry(workers=_WORKERS, progress=job.progress),
-                self._take,
-                self._written,
+        journal = self.result.journal if self.result is not None else None
+        if journal is None:
+            return
+        stop = self._stopping = threading.Event()
+
+        def work(job: Job) -> ApplyResult:
+            return applying.resumed(
+                self._client, journal, workers=_WORKERS, progress=job.progress, stop=stop
             )
+
+        self._run("Trying again", work, self._take, self._written, stoppable=True)
 
     def _on_stop(self) -> None:
         """Begin no other source; the job goes on until those that were begun are done."""

@@ -60,7 +60,9 @@ rnb.Fault.wait("long")  # type: ignore[arg-type]
 with rnb.sandbox(faults=[fault, rnb.Fault.wait((0.1, 0.2)), rnb.Fault.cut(0.1)]) as faulty:
     box = faulty.sandbox
     assert box is not None
-    assert_type(box.add_user("auditor", organisation_permissions={"acme": ["sources-read"]}), str)
+    box.add_project("acme")
+box.add_bucket("18ba5ce699f8da1f", "acme")
+assert_type(box.add_user("auditor", organisation_permissions={"acme": ["sources-read"]}), str)
     with box.faults.add(rnb.Fault.gzip()) as added:
         assert_type(added.struck, int)
     assert_type(box.requests[-1].status, int)
@@ -90,3 +92,22 @@ assert_type(history.load("2026-03-01", project="acme"), pd.DataFrame)
 assert_type(history.compare("2026-03-01"), rnb.Comparison)
 assert_type(history.timeline("acme/support"), pd.DataFrame)
 assert_type(history.changes(since=datetime(2026, 3, 1)), pd.DataFrame)  # noqa: DTZ001 - is UTC
+
+plan = client.plan(client.sources("acme"), client.sources(), delete_missing=True, project="acme")
+assert_type(plan, rnb.Plan)
+assert_type(plan.frame, pd.DataFrame)
+assert_type(plan.problems, pd.DataFrame)
+assert_type(plan.ok, bool)
+assert_type(plan.notes, tuple[str, ...])
+assert_type(plan.save("change.json"), Path)
+assert_type(rnb.load_plan("change.json", client), rnb.Plan)
+assert_type(plan.rehearse(), rnb.Rehearsal)
+assert_type(plan.rehearse().sources, pd.DataFrame)
+assert_type(plan.moved(), pd.DataFrame)
+result = plan.apply(workers=4, progress=False, journal="apply.jsonl", allow_mass_delete=True)
+assert_type(result, rnb.ApplyResult)
+assert_type(result.frame, pd.DataFrame)
+assert_type(result.journal, Path | None)
+assert_type(result.retry(), rnb.ApplyResult)
+assert_type(result.undo(), rnb.Plan)
+assert_type(rnb.resume(client, "apply.jsonl"), rnb.ApplyResult)
