@@ -36,6 +36,7 @@ def main(folder: Path) -> None:
             pictures = _Pictures(lab, client, theme, folder)
             pictures.explorer()
             pictures.audit()
+            pictures.plan()
             pictures.create()
             pictures.update()
             pictures.conflict()
@@ -119,6 +120,25 @@ class _Pictures:
             rules.select_option(option.inner_text())
             tab.get_by_text("only those with look-alike-names").wait_for()
             self._save(tab, "audit")
+
+    def plan(self) -> None:
+        """Three sources selected, and the plan to set one field of them."""
+        with self.lab.run(
+            _CONNECT, "rnb.explore(client)", width=1200, height=1700, theme=self.theme
+        ) as tab:
+            tab.get_by_label("Search", exact=True).fill("motor")
+            tab.get_by_role("tab", name="Bulk edit", exact=True).click()
+            names = tab.get_by_role("gridcell", name="motor-", exact=False)
+            names.first.wait_for()
+            names.nth(0).click()
+            names.nth(1).click(modifiers=["Control"])
+            names.nth(2).click(modifiers=["Control"])
+            pane = tab.locator(".rnb-bulk")
+            pane.get_by_label("Field", exact=True).select_option("Language")
+            pane.get_by_label("Language", exact=True).select_option("Multilingual (xlm)")
+            pane.get_by_role("button", name="Show the plan").click()
+            tab.get_by_text("This is the plan.").wait_for()
+            self._save(tab, "plan")
 
     def create(self) -> None:
         """Filled in, with something wrong."""
