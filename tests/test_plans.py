@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Iterator
@@ -243,6 +244,76 @@ def test_who_may_see_no_buckets_may_name_one(client: rnb.Client) -> None:
         df.attrs["endpoint"] = "https://example.com"
         plan = keeper.plan(df.head(1).assign(bucket_id="00000000000000b1"))
         assert "this token may see no buckets" in reasons(plan)[0]
+
+
+# 35: what becomes of a frame on its way
+
+
+def _set(df: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
+    cells = df[column].astype(object)
+    cells.iloc[2] = value
+    return df.assign(**{column: cells})
+
+
+@pytest.mark.parametrize(
+    ("spoil", "problem"),
+    [
+        (lambda df: _set(df, "id", "00000000000000aa"), (2, "id", "the id was changed")),
+        (lambda df: _set(df, "id", "nonsense"), (2, "id", "the id was changed")),
+        (lambda df: pd.concat([df, df.iloc[[2]]]), (130, None, "same source as row 2")),
+        (lambda df: _set(df, "title", float("nan")), (2, "title", "that clears nothing")),
+        (lambda df: _set(df, "should_translate", "perhaps"), (2, "should_translate", "True or")),
+        (lambda df: _set(df, "created_at", "2020-01-01"), (2, "created_at", "set by the tenant")),
+        (lambda df: _set(df, "updated_at", "no date"), (2, "updated_at", "a timestamp")),
+        (lambda df: _set(df, "name", "renamed"), (2, "name", "cannot be changed")),
+        (lambda df: _set(df, "owner", "people"), (2, "owner", "cannot be changed")),
+        (lambda df: df.rename(columns={"title": "tilte"}), (None, "tilte", "did you mean title")),
+        (lambda df: _set(df, "title", 5), (2, "title", "must be a text")),
+        (lambda df: _set(df, "language", "fr"), (2, "language", "must be one of")),
+        (lambda df: _set(df, "sensitive_properties", "x"), (2, "sensitive_properties", "list")),
+    ],
+)
+def test_an_oddity_is_a_problem(
+    client: rnb.Client, spoil: Any, problem: tuple[int | None, str | None, str]
+) -> None:
+    df = client.sources()
+    edited = spoil(df)
+    edited.attrs = df.attrs
+    before = len(asked(client))
+    plan = client.plan(edited, delete_missing=True)
+    assert {line.partition(" ")[0] for line in asked(client)[before:]} == {"GET"}
+    (told,) = plan.problems.astype(object).to_dict("records")
+    row, column = (None if pd.isna(told[key]) else told[key] for key in ("row", "column"))
+    assert (row, column) == problem[:2]
+    assert problem[2] in told["reason"]
+    assert len(plan.steps) == 0
+    with pytest.raises(rnb.InvalidInput):
+        plan.apply()
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda df: df.reset_index(),
+        lambda df: df.sort_values("name"),
+        lambda df: df.sample(frac=1, random_state=1).set_index("title", drop=False),
+        lambda df: df[["id", "language"]],
+        lambda df: df[["name", "owner", "title"]],
+        lambda df: df.assign(num_comments=5, mine="x"),
+        lambda df: df.drop(index=range(50)),
+        lambda df: df.iloc[:0],
+        lambda df: df.assign(should_translate=df["should_translate"].map(str)),
+        lambda df: df.assign(updated_at=df["updated_at"].map(str)),
+        lambda df: df.assign(created_at=df["created_at"].dt.tz_convert("Asia/Tokyo")),
+        lambda df: df.astype(object),
+        lambda df: pd.read_csv(io.StringIO(df.to_csv(index=False)), dtype=str),
+    ],
+)
+def test_an_oddity_that_means_nothing(client: rnb.Client, shape: Any) -> None:
+    df = client.sources()
+    plan = client.plan(shape(df))
+    assert plan.ok, plan
+    assert len(plan.steps) == 0
 
 
 # Which project, and which base
