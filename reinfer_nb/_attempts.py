@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ from reinfer_nb.errors import (
     ProtocolError,
     ReinferError,
 )
+from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import shown
 
@@ -38,21 +41,37 @@ class Outcome:
         said: What there is to say of it, the tenant's own words included.
         source: The source as the tenant told of it last: as it was made, changed or deleted; as
             others have made it where it has moved.
+        was: The source as it was just before it was changed, where that was seen.
+        in_doubt: Whether it failed, and may have been done all the same.
     """
 
     status: str
     said: str = ""
     source: Source | None = None
+    was: Source | None = None
+    in_doubt: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is done, by whomever."""
+        return self.status in (DONE, SKIPPED)
 
     @property
     def open(self) -> bool:
         """Whether it is to be tried again."""
         return self.status in (BEGUN, FAILED, LEFT)
 
+    @property
+    def unsure(self) -> bool:
+        """Whether nobody knows if it was done."""
+        return self.in_doubt or self.status == BEGUN
+
     def to_json(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        source = {} if self.source is None else {"source": self.source.to_wire()}
-        return {"status": self.status, "said": self.said} | source
+        sources = {"source": self.source, "was": self.was}
+        told = {key: source.to_wire() for key, source in sources.items() if source is not None}
+        doubt = {"in_doubt": True} if self.in_doubt else {}
+        return {"status": self.status, "said": self.said} | told | doubt
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Outcome:
@@ -64,67 +83,101 @@ class Outcome:
         status, said = content.get("status"), content.get("said", "")
         if status not in STATUSES or not isinstance(said, str):
             raise FileProblem(f"{shown(status)} is no status.")
-        told = content.get("source")
         try:
-            return cls(status, said, None if told is None else Source.from_wire(told))
+            source, was = (
+                None if content.get(key) is None else Source.from_wire(content[key])
+                for key in ("source", "was")
+            )
         except ProtocolError as error:
             raise FileProblem(str(error)) from None
+        return cls(status, said, source, was, content.get("in_doubt") is True)
 
 
-def attempt(client: Client, step: Step, *, again: bool) -> tuple[Outcome, ReinferError | None]:
+def attempt(
+    client: Client, step: Step, *, again: bool, stop: threading.Event
+) -> tuple[Outcome, ReinferError | None]:
     """Carry out a step where its source is still what it was; return what became of it.
 
     Args:
         client: The tenant.
         step: The step.
         again: It was begun before, and may have been carried out.
+        stop: Once set, nothing is written any more.
 
     Returns:
         The outcome, and the error that it failed with.
     """
     ways = {"create": _create, "update": _update, "delete": _delete}
+
+    def before(_: object = None) -> None:
+        if stop.is_set():
+            raise _Stopped
+
     try:
-        return ways[step.kind](client, step, again=again), None
+        return ways[step.kind](client, step, again, before), None
+    except _Stopped:
+        # What may have been done before is as open as it was.
+        return Outcome(BEGUN if again else LEFT, "It was stopped before it was sent."), None
     except ReinferError as error:
-        return Outcome(FAILED, str(error)), error
+        doubt = again or error.in_doubt
+        said = f"{error} It may have been done all the same." if doubt else str(error)
+        return Outcome(FAILED, said, in_doubt=doubt), error
 
 
-def _create(client: Client, step: Step, *, again: bool) -> Outcome:
+class _Stopped(Exception):
+    """It was stopped before anything was written."""
+
+
+_Before = Callable[[Source | None], object]
+
+
+def _create(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
     there = _there(client, step.full_name) if again else None
     if there is None:
+        before(None)
         try:
             return Outcome(DONE, "", client.create_source(step.full_name, **step.settings))
         except Conflict as conflict:
             there = conflict.existing
-    if there is not None and _has(there, step):
+            if there is None:
+                raise
+    if _is_made_by(there, step):
         if again:
             return Outcome(DONE, "An earlier attempt made it, whose answer was lost.", there)
         return Outcome(SKIPPED, "There is such a source by now.", there)
     return Outcome(MOVED, "There is another source of this name by now.", there)
 
 
-def _update(client: Client, step: Step, *, again: bool) -> Outcome:
+def _update(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
     base = _base(step)
+    was: list[Source] = []
+
+    def begin(now: Source) -> None:
+        before(now)
+        was.append(now)
+
     try:
-        return Outcome(DONE, "", guarded.update(client, base, step.settings))
+        after = guarded.update(client, base, step.settings, before=begin)
     except Moved as moved:
         now = moved.theirs
-        if now.id != base.id or not _is_as_meant(now, base, step):
-            return Outcome(MOVED, _without_advice(moved), now)
+        if not guarded.is_as_meant(now, base, step.settings):
+            return Outcome(MOVED, f"It {guarded.what_moved(base, now)} meanwhile.", now)
         if again:
             return Outcome(DONE, "An earlier attempt did it, whose answer was lost.", now)
         return Outcome(SKIPPED, "Somebody else has set the same meanwhile.", now)
     except NotFound as error:
         return Outcome(MOVED, f"It is gone. {error}")
+    return Outcome(DONE, "", after, was[0])
 
 
-def _delete(client: Client, step: Step, *, again: bool) -> Outcome:
+def _delete(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
     base = _base(step)
     try:
-        return Outcome(DONE, "", client.delete_source(guarded.looked_at(client, base)))
+        return Outcome(DONE, "", guarded.delete(client, base, before=before))
     except Moved as moved:
         if moved.theirs.id == base.id or not again:
-            return Outcome(MOVED, _without_advice(moved), moved.theirs)
+            said = f"It {guarded.what_moved(base, moved.theirs)} meanwhile."
+            return Outcome(MOVED, said, moved.theirs)
     except NotFound:
         if not again:
             return Outcome(SKIPPED, "It is gone already.")
@@ -144,15 +197,12 @@ def _there(client: Client, full_name: str) -> Source | None:
         return None
 
 
-def _has(there: Source, step: Step) -> bool:
-    """Whether a source has all that a step sets."""
-    return all(getattr(there, name) == value for name, value in step.settings.items())
-
-
-def _is_as_meant(now: Source, base: Source, step: Step) -> bool:
-    """Whether a source is what a step makes of what it was, and nothing else differs."""
-    return guarded.settings_of(now) == {**guarded.settings_of(base), **step.settings}
-
-
-def _without_advice(moved: Moved) -> str:
-    return str(moved).removesuffix(" Nothing was written.").replace("since you began", "meanwhile")
+def _is_made_by(there: Source, step: Step) -> bool:
+    """Whether a source is what a step makes: as it says, all else as a tenant has it by default."""
+    others = [f for f in fields_of(Source) if f.may("create") and f.name not in step.settings]
+    return guarded.has_all(there, step.settings) and all(
+        getattr(there, f.name) in (None, f.type.empty, f.about.default)
+        for f in others
+        # A tenant may choose a transform by itself.
+        if f.about.default is not None or f.about.nullable
+    )

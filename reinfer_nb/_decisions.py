@@ -127,7 +127,9 @@ def decisions(
         problems += wrong
     actions.sort(key=lambda action: action.row or 0)
     if delete_missing:
-        actions += _deletes(now, rows.meant, began)
+        deletes, others = _deletes(now, rows.meant, began)
+        actions += deletes
+        problems += others
     return Decisions(
         tuple(actions),
         tuple(sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)),
@@ -266,16 +268,42 @@ def _created(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
     return settings, problems
 
 
-def _deletes(now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None) -> list[Action]:
+def _deletes(
+    now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None
+) -> tuple[list[Action], list[Problem]]:
+    """Return the deletes of what no row is about, and which of it others have changed."""
     gone = np.ones(len(now), dtype=np.bool_)
     gone[kept] = False
+    # A tenant may list a source twice.
+    gone &= ~now["id"].isin(now["id"].take(kept)).to_numpy() & ~now["id"].duplicated().to_numpy()
+    problems = []
     if base is not None:
-        gone &= _places_in(base, now) >= 0
-    places = np.flatnonzero(gone)
-    return [
+        origin = _places_in(base, now)
+        gone &= origin >= 0
+        places = np.flatnonzero(gone)
+        for owner, name, _, place in _named(now, places[_changed(now, base, places, origin)]):
+            gone[place] = False
+            reason = (
+                f"{owner}/{name} is not in the edited listing, and somebody else has changed it "
+                "since the base. Put its row back; or, if it is to be deleted all the same, plan "
+                "it with a listing made anew as the base."
+            )
+            problems.append(Problem(None, None, None, reason))
+    actions = [
         Action("delete", owner, name, id_, None, place=place)
-        for owner, name, id_, place in _named(now, places)
+        for owner, name, id_, place in _named(now, np.flatnonzero(gone))
     ]
+    return actions, problems
+
+
+def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: Positions) -> Flags:
+    """Return which sources, at some places, are not as the base has them."""
+    settings = [name for name, field in _FIELDS.items() if field.may("update")]
+    changed = np.zeros(len(places), dtype=np.bool_)
+    for name in (name for name in ("id", "updated_at", *settings) if name in base):
+        was, there = base[name].take(origin[places]), now[name].take(places)
+        changed |= _equality.unequal(was.reset_index(drop=True), there.reset_index(drop=True))
+    return changed
 
 
 def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable[tuple[Any, ...]]:

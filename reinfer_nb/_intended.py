@@ -148,6 +148,10 @@ def _are_names(column: pd.Series) -> bool:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise ValueError(f"must hold whole characters, not {shown(value)}.") from None
         return str(value)
     # What zeros it began with is lost, and whether it was "2024" or "2024.0".
     hint = " Read a file with rnb.read_csv." if isinstance(value, int | float | np.number) else ""

@@ -26,7 +26,11 @@ _HEADS = ("Source", "Field", "Before", "After")
 
 def to_text(plan: Plan, limit: int | None) -> str:
     """Return a plan as lines."""
-    lines = [f"Plan for {plan.endpoint}: {headline(plan)}", *_notes(plan), *_warnings(plan)]
+    lines = [
+        f"Plan for {visible(plan.endpoint, 200)}: {headline(plan)}",
+        *_notes(plan),
+        *_warnings(plan),
+    ]
     if not plan.ok:
         lines += problems_text(plan.problems, limit).split("\n")
     for kind, steps in by_kind(plan.steps).items():

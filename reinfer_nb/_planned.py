@@ -6,10 +6,12 @@ there, and how many comments a delete takes.
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -34,6 +36,8 @@ def planned(
     project: str | None = None,
 ) -> Plan:
     """Return what `Client.plan` documents."""
+    if not isinstance(delete_missing, bool):
+        raise errors.InvalidInput(f"delete_missing is True or False, not {shown(delete_missing)}.")
     if project is not None:
         checks.project_name(project)
     began = _endpoint(base)
@@ -72,9 +76,12 @@ def of_listing(
     decided = decisions(
         edited, now, base, of_this_tenant=here, delete_missing=delete_missing, project=project
     )
-    problems = [*decided.problems, *_unknown_projects(client, decided.actions, now)]
-    problems += _unknown_buckets(client, decided.actions, now, here=here)
-    steps = _steps(decided.actions, now)
+    new = [] if base is not None or not here else _newer(decided.actions, edited, now)
+    actions = [action for action in decided.actions if action not in new]
+    problems = [*decided.problems, *_unaddressable(actions)]
+    problems += _unknown_projects(client, actions, now)
+    problems += _unknown_buckets(client, actions, now, here=here)
+    steps = _steps(actions, now)
     if not problems:
         steps = with_comments(client, steps)
     return Plan(
@@ -83,7 +90,7 @@ def of_listing(
         made_at=now.attrs.get("fetched_at", datetime.now(UTC)),
         steps=tuple(sorted(steps, key=lambda step: KINDS.index(step.kind))),
         problems=_problems.framed(problems, edited),
-        notes=tuple(_notes(decided, edited, here=here)),
+        notes=tuple(_notes(decided, edited, len(new), here=here)),
         sizes=sizes(steps, now),
         client=client,
     )
@@ -99,23 +106,29 @@ def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:
 def with_comments(client: Client, steps: Sequence[Step]) -> list[Step]:
     """Return steps with the comments that the deletes among them take, as far as told."""
     names = [step.full_name for step in steps if step.kind == "delete"]
-    counts = dict(counting.each(client, names))
-    done = []
-    for step in steps:
-        count = counts.get(step.full_name) if step.kind == "delete" else None
-        known = count if isinstance(count, int) else None
-        done.append(
-            Step(step.kind, step.owner, step.name, step.base, step.settings, known, step.remark)
-        )
-    return done
+    counts: dict[str, int] = {}
+    # A plan can be looked at without them; it says where they are not known.
+    with contextlib.suppress(errors.ReinferError):
+        for name, count in counting.each(client, names):
+            counts |= {name: count} if isinstance(count, int) else {}
+    return [
+        replace(step, comments=counts.get(step.full_name)) if step.kind == "delete" else step
+        for step in steps
+    ]
 
 
-def _endpoint(df: object) -> Any:
-    return df.attrs.get("endpoint") if isinstance(df, pd.DataFrame) else None
+def _endpoint(df: object) -> str | None:
+    return _told(df, "endpoint")
 
 
-def _scope(df: object) -> Any:
-    return df.attrs.get("project") if isinstance(df, pd.DataFrame) else None
+def _scope(df: object) -> str | None:
+    return _told(df, "project")
+
+
+def _told(df: object, key: str) -> str | None:
+    """Return what a listing says of itself, if it does."""
+    value = df.attrs.get(key) if isinstance(df, pd.DataFrame) else None
+    return value if isinstance(value, str) else None
 
 
 def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
@@ -130,6 +143,36 @@ def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
             {setting.field: setting.after for setting in action.settings},
         )
         for action in actions
+    ]
+
+
+def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -> list[Action]:
+    """Return the deletes of sources that are younger than the listing that the edit began with."""
+    fetched_at = edited.attrs.get("fetched_at")
+    deletes = [action for action in actions if action.kind == "delete"]
+    if not isinstance(fetched_at, datetime) or not deletes:
+        return []
+    places = [action.place for action in deletes if action.place is not None]
+    made_at = now["created_at"].take(places)
+    return [action for action, made in zip(deletes, made_at, strict=True) if made > fetched_at]
+
+
+def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
+    """Return what a tenant lists under a name or an id that no request can say."""
+    return [
+        Problem(
+            action.row,
+            None,
+            None,
+            f"is {shown(f'{action.owner}/{action.name}')} with the id {shown(action.id)}, which "
+            f"this toolkit cannot {action.kind}: a name is {checks.NAME_RULE}, an id "
+            f"{checks.ID_RULE}. Leave it out.",
+        )
+        for action in actions
+        if action.kind != "create"
+        and not (
+            checks.is_name(action.owner) and checks.is_name(action.name) and checks.is_id(action.id)
+        )
     ]
 
 
@@ -186,7 +229,7 @@ def _unknown_buckets(
     ]
 
 
-def _notes(decided: Decisions, edited: pd.DataFrame, *, here: bool) -> Iterable[str]:
+def _notes(decided: Decisions, edited: pd.DataFrame, new: int, *, here: bool) -> Iterable[str]:
     if not here:
         yield (
             f"The edited listing is of {_endpoint(edited)}: {counted(decided.by_name, 'row')} with "
@@ -197,5 +240,8 @@ def _notes(decided: Decisions, edited: pd.DataFrame, *, here: bool) -> Iterable[
             f"{counted(decided.theirs, 'setting')} that others have changed since the base and the "
             "edit has not stay as they are."
         )
+    if new:
+        they = "is" if new == 1 else "are"
+        yield f"{counted(new, 'source')} made since the listing was fetched {they} not deleted."
     if decided.ignored:
         yield f"Columns that no source has, which were not looked at: {listed(decided.ignored)}."

@@ -7,10 +7,11 @@ from collections.abc import Iterable
 import pandas as pd
 
 from reinfer_nb._intended import Problem
+from reinfer_nb._tables import table
 from reinfer_nb.text import shown
 from reinfer_nb.value_types import cell_text
 
-_COLUMNS = ("row", "owner", "name", "column", "value", "reason")
+_COLUMNS = {"row": "Int64"} | dict.fromkeys(["owner", "name", "column", "value", "reason"], "str")
 
 
 def no_problems() -> pd.DataFrame:
@@ -36,13 +37,7 @@ def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
         )
         for problem in problems
     ]
-    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(cells), dtype="Int64" if name == "row" else "str")
-            for name, cells in zip(_COLUMNS, columns, strict=True)
-        }
-    )
+    return table(_COLUMNS, rows)
 
 
 def _named(edited: pd.DataFrame, column: str, row: int | None) -> str | None:

@@ -84,7 +84,8 @@ class Step:
         kind: Kind = content["action"]
         owner, name = content.get("owner"), content.get("name")
         try:
-            checks.full_name(f"{owner}/{name}")
+            owner = checks.project_name(owner)
+            name = checks.full_name(f"{owner}/{name}" if isinstance(name, str) else name)[1]
             base = None if kind == "create" else _source(content.get("was"))
             settings = {} if kind == "delete" else _settings(kind, content.get("set", {}))
         except (InvalidInput, ProtocolError) as error:
@@ -96,8 +97,8 @@ class Step:
         comments, remark = content.get("comments"), content.get("remark", "")
         return cls(
             kind,
-            str(owner),
-            str(name),
+            owner,
+            name,
             base,
             settings,
             comments if type(comments) is int else None,

@@ -64,12 +64,14 @@ class Answer:
         """Return the error for an answer that is not what the API documents."""
         begin = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
         kind = visible(self.scrub(self.headers.get("content-type", "none")), 80)
-        return errors.ProtocolError(
+        problem = errors.ProtocolError(
             f"{self.could_not()}: the answer (status {self.status}, content type {kind}) is "
             f"{self.scrub(reason)}. Check that the endpoint is "
             f"the tenant's and that no proxy answers in its place. It begins: "
             f"{visible(begin, 200) or '(nothing)'}"
         )
+        problem.in_doubt = self.call.writes
+        return problem
 
     def envelope(self) -> dict[str, Any]:
         """Return the answer's JSON object, of a successful answer.
@@ -116,11 +118,13 @@ class Answer:
         default = errors.ServerError if self.status >= 500 else errors.ValidationFailed
         kind = _BY_STATUS.get(self.status, default)
         heard = f": {visible(said, 1000).rstrip(chr(46))}" if said else ""
-        return kind(
+        problem = kind(
             f"{self.could_not()}: {self.status}{heard}. {self._advice(kind)}",
             self.status,
             said,
         )
+        problem.in_doubt = self.call.writes and (self.in_doubt or self.status >= 500)
+        return problem
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
         advice = _ADVICE.get(kind, "The tenant refuses what was asked; change it and try again.")

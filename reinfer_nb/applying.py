@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
-from reinfer_nb.concurrency import checked_workers
+from reinfer_nb.concurrency import Lanes, Progress, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal, default_path
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import CTRL_C, ApplyResult
+from reinfer_nb.retrying import until
 from reinfer_nb.text import counted, shown, visible
-from reinfer_nb.transport import until
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -29,8 +29,6 @@ _FORMAT = "reinfer_nb journal, version 1"
 _OLD = timedelta(minutes=10)
 # So many failures of the tenant itself, one after another, and the rest is left for later.
 _TOO_MANY = 3
-
-Progress = bool | Callable[[int, int], object]
 
 
 def applied(
@@ -52,9 +50,13 @@ def applied(
     """
     checked_workers(workers)
     client = client_of(plan)
+    if client.endpoint != plan.endpoint:
+        raise InvalidInput(
+            f"The plan is for {shown(plan.endpoint, 200)}, and the client is of {client.endpoint}."
+        )
     head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
     kept = Journal.begun(default_path() if journal is None else journal, head)
-    return _Applying(client, plan, kept, {}, stop).run(workers, progress)
+    return _Applying(client, plan, kept, {}, stop=stop, workers=workers).run(progress)
 
 
 def resume(
@@ -109,14 +111,14 @@ def resumed(
         stop: Once set, no other source is begun.
     """
     checked_workers(workers)
-    kept, lines = Journal.opened(journal)
+    kept = Journal.opened(journal)
     try:
-        plan, outcomes = _read(lines, client, kept.path)
+        plan, outcomes = _read(kept.lines(), client, kept.path)
         kept.go_on()
     except BaseException:
         kept.close()
         raise
-    return _Applying(client, plan, kept, outcomes, stop).run(workers, progress)
+    return _Applying(client, plan, kept, outcomes, stop=stop, workers=workers).run(progress)
 
 
 def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
@@ -132,9 +134,9 @@ def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
         FileProblem: The journal cannot be read, is none, or is still being written.
         InvalidInput: It is of another tenant than the client's.
     """
-    kept, lines = Journal.opened(journal)
+    kept = Journal.opened(journal)
     try:
-        plan, outcomes = _read(lines, client, kept.path)
+        plan, outcomes = _read(kept.lines(), client, kept.path)
     finally:
         kept.close()
     return ApplyResult(plan, _of_all(plan, outcomes), kept.path, "", client)
@@ -150,6 +152,7 @@ class _Applying:
         outcomes: What has become of steps already, by their number; "begun" of those that may
             have been carried out.
         stop: Once set, no other source is begun.
+        workers: How many sources at once.
     """
 
     def __init__(
@@ -158,16 +161,20 @@ class _Applying:
         plan: Plan,
         journal: Journal,
         outcomes: Mapping[int, Outcome],
+        *,
         stop: threading.Event | None,
+        workers: int,
     ) -> None:
+        self._workers = workers
         self._client, self._plan, self._journal = client, plan, journal
         self._outcomes = dict(outcomes)
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
+        self._lanes = Lanes(workers)
         self._failures = 0
         self._why = ""
 
-    def run(self, workers: int, progress: Progress) -> ApplyResult:
+    def run(self, progress: Progress) -> ApplyResult:
         """Do what is left to do, and return what became of all.
 
         Raises:
@@ -180,7 +187,7 @@ class _Applying:
             if number not in self._outcomes or self._outcomes[number].open
         ]
         try:
-            self._run(todo, workers, progress)
+            self._run(todo, progress)
         except KeyboardInterrupt:
             # All that was under way has come to its end by now.
             self._why = CTRL_C
@@ -189,20 +196,28 @@ class _Applying:
                 f"{problem} Nothing is done without it; rnb.resume(client, path) goes on once it "
                 "can be written."
             ) from None
+        except BaseException as error:
+            error.add_note(f"What was done is in {self._journal.path}; rnb.resume goes on with it.")
+            raise
         finally:
             self._journal.close()
         return self._result()
 
-    def _run(self, todo: Collection[int], workers: int, progress: Progress) -> None:
+    def _run(self, todo: Collection[int], progress: Progress) -> None:
         from tqdm.auto import tqdm
 
         steps = self._plan.steps
         bar = tqdm(total=len(todo), desc="apply", unit="source", disable=progress is not True)
-        with bar, ThreadPoolExecutor(workers, "reinfer_nb-apply") as pool:
+        with bar, ThreadPoolExecutor(self._workers, "reinfer_nb-apply") as pool:
             done = 0
             try:
                 for kind in KINDS:
-                    futures = [pool.submit(self._do, n) for n in todo if steps[n].kind == kind]
+                    held = self._held_back() if kind == "delete" else set()
+                    futures = [
+                        pool.submit(self._hold_back if steps[n].owner in held else self._do, n)
+                        for n in todo
+                        if steps[n].kind == kind
+                    ]
                     for future in as_completed(futures):
                         future.result()
                         done += 1
@@ -214,15 +229,35 @@ class _Applying:
                 self._stop.set()
                 raise
 
+    def _held_back(self) -> set[str]:
+        """Return the projects in which a source was to be made and is not there."""
+        return {
+            step.owner
+            for number, step in enumerate(self._plan.steps)
+            if step.kind == "create"
+            and (number not in self._outcomes or not self._outcomes[number].ok)
+        }
+
+    def _hold_back(self, number: int) -> None:
+        """Leave a delete: what was to be made may be what is to take its place."""
+        if not self._stop.is_set():
+            self._outcomes[number] = Outcome(
+                _attempts.LEFT, "It was left, since not all that was to be made here could be."
+            )
+
     def _do(self, number: int) -> None:
         """Carry out a step, in a thread, and write down that it is begun and how it ended."""
-        if self._stop.is_set():
-            return
-        step, before = self._plan.steps[number], self._outcomes.get(number)
+        with self._lanes:
+            if not self._stop.is_set():
+                self._carry_out(number)
+
+    def _carry_out(self, number: int) -> None:
+        step, earlier = self._plan.steps[number], self._outcomes.get(number)
+        again = earlier is not None and earlier.unsure
         self._journal.write({"action": number, "status": _attempts.BEGUN})
         self._outcomes[number] = Outcome(_attempts.BEGUN, "It may have been done or not.")
-        with until(self._stop):
-            outcome, error = _attempts.attempt(self._client, step, again=before is not None)
+        with until(self._stop, self._lanes.again):
+            outcome, error = _attempts.attempt(self._client, step, again=again, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._heed(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -12,6 +13,10 @@ from reinfer_nb.text import shown
 
 # No more than the connections that a client keeps.
 MOST = 32
+
+Progress = bool | Callable[[int, int], object]
+# How much faster it gets again, in lanes for all lanes done once.
+_GROWTH = 0.25
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -31,7 +36,7 @@ def side_by_side(
     workers: int,
     label: str,
     unit: str,
-    progress: bool | Callable[[int, int], object],
+    progress: Progress,
 ) -> Iterator[tuple[_Item, _Result]]:
     """Yield each item with what work made of it, as they are done.
 
@@ -69,3 +74,49 @@ def side_by_side(
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Lanes:
+    """How many pieces of work may go on at once: fewer after a wait that was asked for, then more.
+
+    Threads that were all told to wait would all come back at once, to be told again. Half of them
+    do, once for each time that they were told; each piece that is done lets some more in.
+
+    Args:
+        most: How many at most.
+        clock: What tells the seconds.
+    """
+
+    # Threads that come back within so many seconds were told to wait by the same limit.
+    _SAME = 0.5
+
+    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._most = most
+        self._clock = clock
+        self._limit = float(most)
+        self._cut_at = -self._SAME
+        self._busy = 0
+        self._free = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._free:
+            self._free.wait_for(lambda: self._busy < int(self._limit))
+            self._busy += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._free:
+            self._busy -= 1
+            self._limit = min(self._most, self._limit + _GROWTH / self._limit)
+            self._free.notify_all()
+
+    def again(self) -> None:
+        """Come back from a wait that was asked for, as soon as there is a lane again."""
+        with self._free:
+            self._busy -= 1
+            now = self._clock()
+            if now - self._cut_at > self._SAME:
+                self._cut_at = now
+                self._limit = max(1.0, self._limit / 2)
+            self._free.notify_all()
+            self._free.wait_for(lambda: self._busy < int(self._limit))
+            self._busy += 1

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from reinfer_nb import errors
-from reinfer_nb.concurrency import checked_workers, side_by_side
+from reinfer_nb.concurrency import Progress, checked_workers, side_by_side
 from reinfer_nb.text import counted, listed
 from reinfer_nb.value_types import is_missing
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
-
-Progress = bool | Callable[[int, int], object]
 
 
 def each(

@@ -18,7 +18,13 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text
 
 
 class ReinferError(Exception):
-    """The root of the tree: catch this one to catch them all."""
+    """The root of the tree: catch this one to catch them all.
+
+    Attributes:
+        in_doubt: What failed was to write, and may have been carried out all the same.
+    """
+
+    in_doubt = False
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: what happened and where in the user's own code it was.

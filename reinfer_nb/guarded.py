@@ -1,20 +1,22 @@
 """Changes that know what they overwrite: they stop where the source has moved meanwhile.
 
 The API has no conditional write. Between looking and writing lies the time of one request, in
-which somebody else can still come first; it is kept that short, and no more is claimed.
+which somebody else can still come first; it is kept that short, and no more is claimed. What had
+to wait, or is tried again, looks again first.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from reinfer_nb.client import Client
-from reinfer_nb.errors import Moved
+from reinfer_nb.errors import Moved, NotFound
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
+from reinfer_nb.retrying import looking_again
 
 Side = Literal["mine", "theirs", "both"]
 
@@ -67,12 +69,40 @@ def differences(base: Source, mine: Mapping[str, Any], theirs: Source) -> list[D
 
 
 def has_moved(base: Source, now: Source) -> bool:
-    """Whether a source is another than it was, for all that a change could overwrite."""
-    return (
-        base.id != now.id
-        or base.updated_at != now.updated_at
-        or settings_of(base) != settings_of(now)
-    )
+    """Whether a source is another than it was, for all that a change could overwrite.
+
+    Where both tell when it was updated, what the base does not tell is no difference: listings
+    show less of a source than its own page does.
+    """
+    if base.id != now.id or base.updated_at != now.updated_at:
+        return True
+    was, there = settings_of(base), settings_of(now)
+    if base.updated_at is not None:
+        return any(there[name] != value for name, value in was.items() if value not in (None, ()))
+    return was != there
+
+
+def is_as_meant(now: Source, base: Source, settings: Mapping[str, Any]) -> bool:
+    """Whether a source is what settings make of what it was, and nothing that is known differs."""
+    meant = {name: value for name, value in settings_of(base).items() if value not in (None, ())}
+    return now.id == base.id and has_all(now, {**meant, **settings})
+
+
+def has_all(now: Source, settings: Mapping[str, Any]) -> bool:
+    """Whether a source has settings, in whatever order a tenant tells lists."""
+    return all(_unordered(getattr(now, name)) == _unordered(v) for name, v in settings.items())
+
+
+def _unordered(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, tuple | list | set | frozenset) else value
+
+
+def what_moved(base: Source, now: Source) -> str:
+    """Return what has become of a source, as a message says it."""
+    if base.id != now.id:
+        return f"was deleted, and another one, {now.id}, has its name"
+    when = now.updated_at
+    return "was changed" + (f" at {when:%Y-%m-%d %H:%M:%S} UTC" if when else "")
 
 
 def looked_at(client: Client, base: Source) -> Source:
@@ -83,42 +113,95 @@ def looked_at(client: Client, base: Source) -> Source:
         NotFound: It is gone.
     """
     now = client.source(base)
-    if not has_moved(base, now):
-        return now
-    if base.id != now.id:
-        what = f"was deleted, and another one, {now.id}, has its name"
-    else:
-        when = now.updated_at and f" at {now.updated_at:%Y-%m-%d %H:%M:%S} UTC"
-        what = f"was changed{when or ''}"
-    raise Moved(f"{base.full_name} {what} since you began. Nothing was written.", base, now)
+    if has_moved(base, now):
+        raise Moved(
+            f"{base.full_name} {what_moved(base, now)} since you began. Nothing was written.",
+            base,
+            now,
+        )
+    return now
 
 
-def update(client: Client, base: Source, settings: Mapping[str, Any]) -> Source:
+def update(
+    client: Client,
+    base: Source,
+    settings: Mapping[str, Any],
+    *,
+    before: Callable[[Source], object] = lambda _: None,
+) -> Source:
     """Update a source unless it has moved since `base`, and return it as it is then.
+
+    It is looked at again whenever the update had to wait or is tried again; where an attempt of
+    which no answer came was carried out, that is the end of it.
 
     Args:
         client: The tenant.
         base: The source as the change was made from it.
         settings: As for `Client.update_source`.
+        before: Called with the source just before it is written to; what it raises keeps it so.
 
     Raises:
         Moved: It has; nothing was written.
         ReinferError: What `Client.update_source` raises.
     """
-    looked_at(client, base)
-    return client.update_source(base.full_name, **settings)
+    before(looked_at(client, base))
+
+    def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
+        try:
+            looked_at(client, base)
+        except Moved as moved:
+            if in_doubt and is_as_meant(moved.theirs, base, settings):
+                raise _DoneAlready(moved.theirs) from None
+            raise
+
+    try:
+        with looking_again(look):
+            return client.update_source(base.full_name, **settings)
+    except _DoneAlready as done:
+        return done.source
 
 
-def delete(client: Client, base: Source, restore_file: str | os.PathLike[str]) -> Source:
+def delete(
+    client: Client,
+    base: Source,
+    restore_file: str | os.PathLike[str] | None = None,
+    *,
+    before: Callable[[Source], object] = lambda _: None,
+) -> Source:
     """Delete a source unless it has moved since `base`, and return it as it last was.
+
+    It is looked at again as `update` does it.
 
     Args:
         client: The tenant.
         base: The source as it was when the delete was decided.
         restore_file: A new file for its settings, written before anything is deleted.
+        before: Called with the source just before it is deleted; what it raises keeps it.
 
     Raises:
         Moved: It has; nothing was deleted.
         ReinferError: What `Client.delete_source` raises.
     """
-    return client.delete_source(looked_at(client, base), restore_file=restore_file)
+    now = looked_at(client, base)
+    before(now)
+
+    def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
+        try:
+            looked_at(client, base)
+        except NotFound:
+            if in_doubt:
+                raise _DoneAlready(now) from None
+            raise
+
+    try:
+        with looking_again(look):
+            return client.delete_source(now, restore_file=restore_file)
+    except _DoneAlready as done:
+        return done.source
+
+
+class _DoneAlready(Exception):
+    """An attempt of which no answer came was carried out; holds the source as it is since."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source

@@ -1,7 +1,7 @@
 """Journals: files of JSON lines that only grow, each line on the disk before the work goes on.
 
 Knows nothing of what is written. A process that is killed leaves at most its last line unfinished;
-whoever goes on with the file begins a new one.
+whoever goes on with the file first takes that away.
 """
 
 from __future__ import annotations
@@ -29,9 +29,6 @@ def default_path() -> Path:
     return folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
 
 
-_RESUMED = b'{"resumed": true'
-
-
 class Journal:
     """A journal that is written to, by this process alone; safe in several threads.
 
@@ -45,6 +42,8 @@ class Journal:
         self._number = number
         self._writing, self._syncing = threading.Lock(), threading.Lock()
         self._written = self._synced = 0
+        # As far as there are whole lines.
+        self._end = 0
 
     @classmethod
     def begun(cls, path: str | os.PathLike[str], head: Mapping[str, Any]) -> Self:
@@ -61,50 +60,67 @@ class Journal:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise _failed(path, error) from None
+        if os.path.lexists(path):
+            raise FileProblem(
+                f"{_name(path)} exists, and a journal is a new file. Choose another name."
+            )
         # Whole or not at all: what has no first line is no journal to go on with.
         with written_whole(path, overwrite=False) as file:
             file.write(_line(head))
-        return cls._open(path)
+        return cls.opened(path)
 
     @classmethod
-    def opened(cls, path: str | os.PathLike[str]) -> tuple[Self, list[dict[str, Any]]]:
-        """Return a journal that is there, and its lines, less one that a kill has cut.
-
-        Nothing is written to it before `go_on`.
+    def opened(cls, path: str | os.PathLike[str]) -> Self:
+        """Return a journal that is there; nothing is written to it before `go_on`.
 
         Raises:
-            FileProblem: It cannot be read or written, another process has it open, or it has a
-                line that is none.
+            FileProblem: It cannot be read or written, or another process has it open.
         """
-        journal = cls._open(path)
-        try:
-            return journal, _read(path)
-        except BaseException:
-            journal.close()
-            raise
-
-    @classmethod
-    def _open(cls, path: str | os.PathLike[str]) -> Self:
         try:
             number = os.open(path, os.O_RDWR | os.O_APPEND)
         except (OSError, ValueError) as error:
             raise _failed(path, error) from None
         try:
             _lock(number)
-        except OSError:
+        except (BlockingIOError, PermissionError):
             os.close(number)
             raise FileProblem(
                 f"{_name(path)} is open in another process, which is still at work on it."
             ) from None
+        except OSError:
+            # A file system without locks; a journal is worth more than they are.
+            pass
         return cls(Path(path), number)
 
     def go_on(self) -> None:
-        """Begin to write to a journal that is there, in a line of its own.
+        """Begin to write to a journal that was read, behind its last whole line.
 
         Raises:
             FileProblem: It could not be written.
         """
-        self._write(b"\n" + _RESUMED + b"}\n")
+        try:
+            os.ftruncate(self._number, self._end)
+        except OSError as error:
+            raise _failed(self.path, error) from None
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Return its lines, less one that a kill has cut.
+
+        Raises:
+            FileProblem: It cannot be read, or has a line that is none.
+        """
+        try:
+            whole = self.path.read_bytes()
+        except OSError as error:
+            raise _failed(self.path, error) from None
+        self._end = whole.rfind(b"\n") + 1
+        content = []
+        for number, line in enumerate(whole[: self._end].split(b"\n")[:-1], 1):
+            try:
+                content.append(_object(line))
+            except wire.Malformed as error:
+                raise FileProblem(f"{_name(self.path)}, line {number:,}, is {error}.") from None
+        return content
 
     def write(self, line: Mapping[str, Any]) -> None:
         """Append a line, and return once it is on the disk.
@@ -117,43 +133,31 @@ class Journal:
     def _write(self, data: bytes) -> None:
         try:
             with self._writing:
-                while data:
-                    data = data[os.write(self._number, data) :]
+                try:
+                    while data:
+                        data = data[os.write(self._number, data) :]
+                except BaseException:
+                    # A line that was begun is to be the last one.
+                    self._number, number = -1, self._number
+                    os.close(number)
+                    raise
                 self._written += 1
                 mine = self._written
             with self._syncing:
                 # Whoever waited for the lock finds its line on the disk with those of others.
                 if self._synced < mine:
-                    self._synced, done = self._written, self._synced
-                    try:
-                        os.fsync(self._number)
-                    except BaseException:
-                        self._synced = done
-                        raise
+                    written = self._written
+                    os.fsync(self._number)
+                    self._synced = written
         except OSError as error:
             raise _failed(self.path, error) from None
 
     def close(self) -> None:
         """Close the file, for another process to go on with; a later `write` fails."""
-        with self._writing, self._syncing, contextlib.suppress(OSError):
+        with self._writing, self._syncing:
             number, self._number = self._number, -1
-            os.close(number)
-
-
-def _read(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    try:
-        *lines, _ = Path(path).read_bytes().split(b"\n")
-    except OSError as error:
-        raise _failed(path, error) from None
-    content: list[dict[str, Any]] = []
-    for number, line in enumerate(lines):
-        try:
-            content += [_object(line)] if line else []
-        except wire.Malformed as error:
-            # What a kill has cut is followed by the line of whoever went on.
-            if not lines[number + 1 :] or not lines[number + 1].startswith(_RESUMED):
-                raise FileProblem(f"{_name(path)}, line {number + 1:,}, is {error}.") from None
-    return content
+            with contextlib.suppress(OSError):
+                os.close(number)
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

@@ -9,14 +9,15 @@ import pandas as pd
 from reinfer_nb import frames
 from reinfer_nb._identifying import full_names, places
 from reinfer_nb._steps import Step
-from reinfer_nb.guarded import has_moved
+from reinfer_nb._tables import table
+from reinfer_nb.guarded import has_moved, what_moved
 from reinfer_nb.models import Source
 from reinfer_nb.planning import client_of
 
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan
 
-_COLUMNS = ("action", "id", "owner", "name", "what")
+_COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "what"], "str")
 
 
 def moved(plan: Plan) -> pd.DataFrame:
@@ -33,13 +34,7 @@ def moved(plan: Plan) -> pd.DataFrame:
         what = _what(step, now, there, namesake)
         if what:
             rows.append((step.kind, step.id, step.owner, step.name, what))
-    columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    return pd.DataFrame(
-        {
-            name: pd.Series(list(cells), dtype="str")
-            for name, cells in zip(_COLUMNS, columns, strict=True)
-        }
-    )
+    return table(_COLUMNS, rows)
 
 
 def _what(step: Step, now: pd.DataFrame, there: int, namesake: int) -> str:
@@ -50,7 +45,4 @@ def _what(step: Step, now: pd.DataFrame, there: int, namesake: int) -> str:
         return "is gone, and another one has its name" if namesake >= 0 else "is gone"
     (row,) = frames.to_elements(now.iloc[[there]])
     source = Source.from_wire(row)
-    if not has_moved(step.base, source):
-        return ""
-    when = source.updated_at
-    return "was changed" + (f" at {when:%Y-%m-%d %H:%M:%S} UTC" if when else "")
+    return what_moved(step.base, source) if has_moved(step.base, source) else ""

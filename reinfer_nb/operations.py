@@ -30,6 +30,11 @@ class Call:
     path: str
     permission: str
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return self.method != "GET" and self.id != "get_statistics"
+
     def at(self, **parts: str) -> str:
         """Return the path with its parts filled in, each as one segment of it."""
         return self.path.format(**{name: quote(part, safe="") for name, part in parts.items()})

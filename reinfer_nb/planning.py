@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from reinfer_nb import _plan_shown
 from reinfer_nb._steps import KINDS, Step, by_kind
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb._tables import table
+from reinfer_nb.concurrency import Progress
+from reinfer_nb.errors import ConfigurationError, InvalidInput
 from reinfer_nb.text import shown
 
 if TYPE_CHECKING:
@@ -23,7 +24,11 @@ if TYPE_CHECKING:
     from reinfer_nb.rehearsing import Rehearsal
     from reinfer_nb.results import ApplyResult
 
-Progress = bool | Callable[[int, int], object]
+_FRAME = {
+    **dict.fromkeys(["action", "id", "owner", "name", "field"], "str"),
+    **dict.fromkeys(["before", "after"], "object"),
+    "comments": "Int64",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,12 +77,7 @@ class Plan:
             for step in self.steps
             for name, before, after in _fields(step)
         ]
-        names = ("action", "id", "owner", "name", "field", "before", "after", "comments")
-        columns = dict(zip(names, zip(*rows, strict=True) if rows else [()] * 8, strict=True))
-        return pd.DataFrame(
-            {name: _column(name, values) for name, values in columns.items()},
-            index=pd.RangeIndex(len(rows)),
-        )
+        return table(_FRAME, rows)
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -117,7 +117,8 @@ class Plan:
         0  update  motor-inbox   done
 
         Each source is looked at again just before it is changed; where it is not what the plan was
-        made from, it is left alone. What is done is written to a journal, before and after each
+        made from, it is left alone. Where a source could not be made, nothing is deleted in its
+        project. What is done is written to a journal, before and after each
         request. Ctrl-C lets the requests under way come to their end, and returns what was done.
 
         Args:
@@ -134,8 +135,10 @@ class Plan:
         Raises:
             InvalidInput: There are problems, a project would lose more than a tenth of its
                 sources, or an argument cannot be; nothing was sent.
-            FileProblem: The journal is there already or could not be begun; nothing was sent.
-            ConfigurationError: The plan was loaded, and nothing tells the token of its tenant.
+            FileProblem: The journal is there already or could not be begun, and nothing was sent;
+                or it cannot be written any more.
+            Exception: What `progress` raised, after what was under way.
+            ConfigurationError: The plan was loaded, and no tenant is configured, or another one.
 
         Warns:
             MovedWarning: The plan is more than ten minutes old, and sources have moved since.
@@ -254,13 +257,20 @@ def client_of(plan: Plan) -> Client:
     """Return the client that a plan is applied with.
 
     Raises:
-        ConfigurationError: It was loaded, and nothing tells the token of its tenant.
+        ConfigurationError: It was loaded, and no tenant is configured, or another one.
     """
     if plan.client is not None:
         return plan.client
     from reinfer_nb.connection import connect
 
-    return connect(endpoint=plan.endpoint)
+    # Not by the endpoint: a file must not say where a token goes that is bound to none.
+    client = connect()
+    if client.endpoint != plan.endpoint:
+        raise ConfigurationError(
+            f"The plan is for {shown(plan.endpoint, 200)}, and {client.endpoint} is configured. "
+            "Give the client of its tenant: rnb.load_plan(path, client)."
+        )
+    return client
 
 
 def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Plan:
@@ -273,8 +283,7 @@ def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Pla
 
     Args:
         path: The file.
-        client: The tenant. When left out, the token for the plan's own endpoint is looked for
-            where `connect` looks, once it is needed.
+        client: The tenant. When left out, the one that is configured, once it is needed.
 
     Raises:
         FileProblem: It cannot be read, is no plan, or holds what could not be applied.
@@ -296,12 +305,3 @@ def _fields(step: Step) -> list[tuple[str | None, object, object]]:
     """Return of each field that a step sets its name, and what it is before and after."""
     rows = [(name, step.before(name), after) for name, after in step.settings.items()]
     return [*rows] or [(None, None, None)]
-
-
-def _column(name: str, values: tuple[object, ...]) -> pd.Series:
-    if name in ("before", "after"):
-        cells = np.empty(len(values), dtype=object)
-        for place, value in enumerate(values):
-            cells[place] = value
-        return pd.Series(cells, dtype=object)
-    return pd.Series(list(values), dtype="Int64" if name == "comments" else "str")

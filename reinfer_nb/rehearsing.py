@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from reinfer_nb import applying, markup
-from reinfer_nb.planning import Plan, Progress, client_of
+from reinfer_nb.concurrency import Progress
+from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
 from reinfer_nb.sandbox import Sandbox
 from reinfer_nb.text import counted

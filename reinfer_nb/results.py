@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,8 @@ import pandas as pd
 from reinfer_nb import guarded, markup
 from reinfer_nb._attempts import DONE, MOVED, STATUSES, Outcome
 from reinfer_nb._steps import Step
+from reinfer_nb._tables import table
+from reinfer_nb.concurrency import Progress
 from reinfer_nb.text import counted, listed, visible
 from reinfer_nb.value_types import MISSING, cell_text
 
@@ -25,7 +26,7 @@ CTRL_C = "It was stopped by Ctrl-C."
 _SHOWN = 50
 _HEADS = ("Source", "Action", "Status", "What was said")
 _SIDES = ("Source", "Field", "It was", "Mine", "Theirs")
-_COLUMNS = ("action", "id", "owner", "name", "status", "said")
+_COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "str")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -57,20 +58,15 @@ class ApplyResult:
 
         Columns (all `str`): `action`, `id` (as made, of a source that was created), `owner`,
         `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "moved":
-        others have changed the source since the plan was made, and it was left alone; "failed";
-        "left": it was not begun; "begun": it was not waited for, and may have been done.
+        since the plan was made others have changed or deleted the source, or made one of its
+        name, and it was left alone; "failed"; "left": it was not begun; "begun": it was not
+        waited for, and may have been done.
         """
         rows = [
             (step.kind, _id(step, outcome), step.owner, step.name, outcome.status, outcome.said)
             for step, outcome in zip(self.plan.steps, self.outcomes, strict=True)
         ]
-        columns = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-        return pd.DataFrame(
-            {
-                name: pd.Series(list(cells), dtype="str")
-                for name, cells in zip(_COLUMNS, columns, strict=True)
-            }
-        )
+        return table(_COLUMNS, rows)
 
     @property
     def failed(self) -> pd.DataFrame:
@@ -84,9 +80,7 @@ class ApplyResult:
         found = Counter(outcome.status for outcome in self.outcomes)
         return {status: found[status] for status in STATUSES if found[status]}
 
-    def retry(
-        self, *, workers: int = 8, progress: bool | Callable[[int, int], object] = True
-    ) -> ApplyResult:
+    def retry(self, *, workers: int = 8, progress: Progress = True) -> ApplyResult:
         """Try again what has failed or was not begun, and nothing else; what moved is left alone.
 
         Args:
@@ -130,7 +124,7 @@ class ApplyResult:
         Args:
             limit: How many actions are told; None for all.
         """
-        lines = [f"Applied to {self.plan.endpoint}: {self._said()}"]
+        lines = [f"Applied to {visible(self.plan.endpoint, 200)}: {self._said()}"]
         lines += [visible(self.stopped, 2000)] * bool(self.stopped)
         rows = self.failed
         columns = (rows[name][:limit] for name in ("action", "owner", "name", "status", "said"))
@@ -191,7 +185,7 @@ class ApplyResult:
             lines.append(f"retry() tries {counted(len(retried), 'action')} again.")
         if DONE in self.counts:
             lines.append("undo() makes a plan that puts back what can be.")
-        return [*lines, f"Journal: {self.journal}"]
+        return [*lines, f"Journal: {visible(str(self.journal))}"]
 
     def __repr__(self) -> str:
         """Return `to_text`."""

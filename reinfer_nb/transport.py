@@ -10,9 +10,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -21,7 +19,7 @@ import requests
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from reinfer_nb import errors
+from reinfer_nb import errors, retrying
 from reinfer_nb.answers import Answer
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.operations import Call
@@ -34,18 +32,6 @@ logger = logging.getLogger("reinfer_nb")
 _PIECE = 16 << 20
 _REDIRECTS = 5
 _DAY = 86_400
-# Once it is set, what this thread sends is not tried again.
-_stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
-
-
-@contextmanager
-def until(stop: threading.Event) -> Iterator[None]:
-    """Try nothing again in here, in this thread, once an event is set."""
-    token = _stop.set(stop)
-    try:
-        yield
-    finally:
-        _stop.reset(token)
 
 
 def checked_timeout(timeout: object) -> tuple[float, float]:
@@ -129,7 +115,7 @@ class Transport:
             call: Which.
             what: What it is about, for messages.
             body: JSON to send.
-            stop: Once set, nothing is tried again; by default what `until` says.
+            stop: Once set, nothing is tried again; by default what `retrying.until` says.
             **parts: What fills the call's path.
 
         What is told to wait (429) holds back all that is sent, from whatever thread; and does not
@@ -142,15 +128,9 @@ class Transport:
                 stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
-        stop = stop or _stop.get()
+        stop = stop or retrying.stop_of_this_thread()
         begin = time.monotonic()
-        slept = self._hold(stop)
-        if slept and stop is not None and stop.is_set():
-            raise errors.RateLimited(
-                f"Could not {call.does} {what} at {self.tenant.endpoint}: the tenant asked to "
-                "wait, and it was stopped before it was sent.",
-                429,
-            )
+        slept = self._hold(call, what, stop)
         retry = self.patience.start()
         attempts = 0
         in_doubt = False
@@ -188,6 +168,9 @@ class Transport:
             slept += pause
             if self._pause(pause, stop):
                 return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
+            limited = answer is not None and answer.status == 429
+            if retrying.come_back(call, stop, limited=limited, in_doubt=in_doubt):
+                return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
@@ -204,13 +187,23 @@ class Transport:
                 self._held = (0.0, 0.0)
         return ended_early
 
-    def _hold(self, stop: threading.Event | None) -> float:
+    def _hold(self, call: Call, what: str, stop: threading.Event | None) -> float:
         """Wait as long as another request was told to, and return the seconds that took."""
-        left = self._held[1] - time.monotonic()
-        if left <= 0:
-            return 0.0
-        self._pause(left, stop)
-        return left
+        slept, until = 0.0, 0.0
+        # Somebody may have been told to wait longer meanwhile.
+        while self._held[1] > max(until, time.monotonic()):
+            until = self._held[1]
+            left = until - time.monotonic()
+            slept += left
+            if self._pause(left, stop):
+                break
+        if slept and retrying.come_back(call, stop, limited=True, in_doubt=False):
+            raise errors.RateLimited(
+                f"Could not {call.does} {what} at {self.tenant.endpoint}: the tenant asked to "
+                "wait, and it was stopped before it was sent.",
+                429,
+            )
+        return slept
 
     def _let_go(self, tried_at: float) -> None:
         """Hold back no longer: a request that was sent after the last 429 has been answered."""
@@ -237,9 +230,11 @@ class Transport:
             return outcome
         tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
         about = f" {what}" if what else ""
-        raise outcome.kind(
+        error = outcome.kind(
             f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
         )
+        error.in_doubt = call.writes
+        raise error
 
     def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | _Failure:
         # Errors are made outside of `except`, so that none has a library's exception, and in it

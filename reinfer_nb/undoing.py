@@ -20,29 +20,18 @@ if TYPE_CHECKING:
 
 def undo(result: ApplyResult) -> Plan:
     """Return the plan that `ApplyResult.undo` documents."""
-    notes: list[str] = []
-    steps = []
-    for step, outcome in zip(result.plan.steps, result.outcomes, strict=True):
-        if outcome.status == DONE:
-            steps += _undone(step, outcome, notes)
+    steps, notes = [], [*_general_notes(result)]
+    for step, outcome in _pairs(result):
+        if outcome.status == DONE and outcome.source is not None:
+            undone, left = _undone(step, outcome, outcome.source)
+            steps += undone
+            notes += left
     client, project = result.client, result.plan.project
     made_at, sizes = datetime.now(UTC), {}
     if any(step.kind == "delete" for step in steps):
         now = client.sources(project, refresh=True)
         made_at, sizes = now.attrs["fetched_at"], dict(_planned.sizes(steps, now))
         steps = _planned.with_comments(client, steps)
-    deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
-    if deleted:
-        notes.insert(
-            0,
-            f"{counted(deleted, 'source')} that was deleted is not brought back: "
-            if deleted == 1
-            else f"{counted(deleted, 'source')} that were deleted are not brought back: ",
-        )
-        notes[0] += (
-            "what is made again has the settings of before, a new id, and none of the comments. "
-            "Nothing brings comments back."
-        )
     return Plan(
         endpoint=result.plan.endpoint,
         project=project,
@@ -59,32 +48,47 @@ def _pairs(result: ApplyResult) -> Iterable[tuple[Step, Outcome]]:
     return zip(result.plan.steps, result.outcomes, strict=True)
 
 
-def _undone(step: Step, outcome: Outcome, notes: list[str]) -> list[Step]:
-    """Return the step that puts back what a step has done, if one can; the rest goes to notes."""
-    now = outcome.source
-    if now is None:
-        return []
+def _general_notes(result: ApplyResult) -> Iterable[str]:
+    """Return what no step can put back, and of which actions nobody knows."""
+    deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
+    if deleted:
+        were = "was deleted is" if deleted == 1 else "were deleted are"
+        yield (
+            f"{counted(deleted, 'source')} that {were} not brought back: what is made again has "
+            "the settings of before, a new id, and none of the comments. Nothing brings comments "
+            "back."
+        )
+    unsure = sum(outcome.unsure for outcome in result.outcomes)
+    if unsure:
+        yield (
+            f"{counted(unsure, 'action')} may have been done or not, and none of that is undone: "
+            "finish the apply first, with retry() or rnb.resume, to have it all."
+        )
+
+
+def _undone(step: Step, outcome: Outcome, now: Source) -> tuple[list[Step], list[str]]:
+    """Return the step that puts back what a step has done, if one can, and what it cannot."""
     if step.kind == "create":
-        return [Step("delete", step.owner, step.name, base=now)]
+        return [Step("delete", step.owner, step.name, base=now)], []
     if step.kind == "update":
-        before = {name: step.before(name) for name in step.settings}
-        settings = _writable("update", step.full_name, before, notes)
-        return [Step("update", step.owner, step.name, now, settings)] if settings else []
-    comments = (
-        "its comments" if step.comments is None else f"its {counted(step.comments, 'comment')}"
-    )
+        # Listings show less of a source than it has.
+        base = outcome.was or step.base
+        before = {name: getattr(base, name) for name in step.settings}
+        settings, notes = _writable("update", step.full_name, before)
+        return [Step("update", step.owner, step.name, now, settings)] * bool(settings), notes
+    comments = "comments" if step.comments is None else counted(step.comments, "comment")
     before = {f.name: getattr(now, f.name) for f in fields_of(Source) if f.may("create")}
     there = {name: value for name, value in before.items() if value is not None}
-    remark = f"its settings of before, under a new id (it was {now.id}), without {comments}"
-    settings = _writable("create", step.full_name, there, notes)
-    return [Step("create", step.owner, step.name, None, settings, remark=remark)]
+    settings, notes = _writable("create", step.full_name, there)
+    remark = f"its settings of before, under a new id (it was {now.id}), without its {comments}"
+    return [Step("create", step.owner, step.name, None, settings, remark=remark)], notes
 
 
 def _writable(
-    operation: Operation, full_name: str, values: dict[str, Any], notes: list[str]
-) -> dict[str, Any]:
-    """Return the values that the API lets be written, and say which it does not."""
-    settings = {}
+    operation: Operation, full_name: str, values: dict[str, Any]
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the values that the API lets be written, and of which others it does not."""
+    settings, notes = {}, []
     for field in fields_of(Source):
         if field.name not in values or not field.may(operation):
             continue
@@ -97,4 +101,4 @@ def _writable(
             notes.append(f"{field.name} of {full_name} is not put back: it was {what}{why}.")
         else:
             settings[field.name] = value
-    return settings
+    return settings, notes

@@ -670,7 +670,7 @@ def test_a_journal_of_another_tenant_or_at_work_is_refused(
         asked = sent(configured), sent(other)
         assert cli.main([command, "theirs"]) == 2
         assert f"{other.endpoint}" in capsys.readouterr().err
-        held, _ = Journal.opened("ours")
+        held = Journal.opened("ours")
         try:
             assert cli.main([command, "ours"]) == 2
             assert "still at work on it" in capsys.readouterr().err
@@ -783,8 +783,7 @@ def test_undo_says_what_nobody_knows_of(configured: rnb.Client, capsys: Captured
     assert cli.main(["undo", "j", "--out", "back.json"]) == 0
     captured = capsys.readouterr()
     assert "1 source to update (1 field)" in captured.out
-    assert captured.err.startswith("1 action of this apply may have been done or not")
-    assert "reinfer-nb resume j\n" in captured.err
+    assert "1 action may have been done or not, and none of that is undone" in captured.out
     assert Path("j").read_bytes() == content
 
 
@@ -813,3 +812,16 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     assert sent(configured) == asked
     # Released, for whoever goes on with it.
     assert applying.resume(configured, "j", progress=False).ok
+
+
+@pytest.mark.parametrize(
+    ("closed", "code"), [("<&-", 2), ("--yes >&-", 2), ("--yes 2>&-", 0)], ids=["0", "1", "2"]
+)
+def test_closed_streams(configured: rnb.Client, closed: str, code: int) -> None:
+    two_titles(configured)
+    command = f"{sys.executable} -m reinfer_nb.cli apply change.json {closed}"
+    ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    edited = titles(configured) != ("Motor claims inbox", "Glass damage inbox")
+    assert edited == (code == 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import counting, guarded
+from reinfer_nb import Fault, counting, guarded
 from reinfer_nb.errors import Moved
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
@@ -91,17 +91,59 @@ def test_what_has_moved(shared: rnb.Client) -> None:
     assert source.updated_at is not None
     assert not guarded.has_moved(source, shared.source(NAME))
     assert not guarded.has_moved(source, replace(source, last_modified=None, extra={"new": 1}))
+    # What a listing does not tell may be anything.
+    assert not guarded.has_moved(replace(source, language=None), source)
+    assert guarded.has_moved(replace(source, language=None, updated_at=None), source)
+    moment = source.updated_at
+    source = replace(source, sensitive_properties=("salary",))
     for changes in (
         {"id": "0" * 16},
         {"title": "else"},
         {"sensitive_properties": ("x",)},
-        {"updated_at": source.updated_at + timedelta(microseconds=1)},
+        {"updated_at": moment + timedelta(microseconds=1)},
         {"updated_at": None},
     ):
         assert guarded.has_moved(source, replace(source, **changes))
 
 
 # Writing
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_what_was_told_to_wait_looks_again(
+    client: rnb.Client, other: rnb.Client, kind: str, status: int
+) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    client.sandbox.faults.add(Fault.answer(status, retry_after=1, on=f"{kind}_source", times=1))
+    theirs = threading.Timer(0.4, other.update_source, [NAME], {"description": "theirs"})
+    theirs.start()
+    with pytest.raises(Moved):
+        if kind == "update":
+            guarded.update(client, base, {"title": "mine"})
+        else:
+            guarded.delete(client, base)
+    theirs.join()
+    source = other.source(NAME)
+    assert (source.title, source.description) == ("Motor claims inbox", "theirs")
+
+
+@pytest.mark.parametrize("fault", [Fault.drop, Fault.cut])
+def test_what_was_done_unheard_is_done_once(
+    client: rnb.Client, fault: Callable[..., Fault]
+) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    ways = ("update_source", "delete_source")
+    with client.sandbox.faults.add(*(fault(on=way, after=True, times=1) for way in ways)):
+        updated = guarded.update(client, base, {"title": "mine"})
+        assert updated.title == "mine"
+        assert guarded.delete(client, updated) == updated
+    sent = [one for one in client.sandbox.requests if one.method in ("POST", "DELETE")]
+    assert len(sent) == 2
+    with pytest.raises(rnb.NotFound):
+        client.source(NAME)
 
 
 def test_an_update_of_what_is_still_the_same(client: rnb.Client) -> None:

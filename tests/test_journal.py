@@ -186,6 +186,12 @@ def test_wherever_a_journal_is_cut_resume_finds_what_was_done(
             assert told <= {"done", "skipped"}, result
             assert applied_to(client) == before
             pd.testing.assert_frame_equal(client.sources(refresh=True), usual)
+            # What was cut is gone, and what came since is whole, wherever that is cut again.
+            again = path.read_bytes()
+            for end in range(len(again) - 5, len(again)):
+                path.write_bytes(again[:end])
+                assert rnb.resume(client, path, progress=False).ok
+            path.write_bytes(again)
             # A second time there is nothing left to look up.
             asked = len(client.sandbox.requests)
             assert rnb.resume(client, path, progress=False).counts == result.counts
@@ -234,7 +240,7 @@ def test_a_journal_of_another_tenant_is_refused(
 def test_one_process_at_a_time(client: rnb.Client, lines: list[bytes], tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl"
     path.write_bytes(b"".join(lines[:4]))
-    held, _ = Journal.opened(path)
+    held = Journal.opened(path)
     try:
         with pytest.raises(rnb.FileProblem, match="open in another process"):
             rnb.resume(client, path)
@@ -267,10 +273,12 @@ def test_a_full_disk_ends_it_before_the_request(
         if data.startswith(b'{"action"'):
             written += 1
             if written > 10:
+                usual(number, data[:7])
                 raise OSError(28, "No space left on device")
         return int(usual(number, data))
 
     path = tmp_path / "journal.jsonl"
+    # Also where a part of the line found room.
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", write)
         with pytest.raises(rnb.FileProblem, match="No space left") as caught:

@@ -373,6 +373,72 @@ def test_a_base_of_another_tenant_is_none(client: rnb.Client, other: rnb.Client)
         client.plan(client.sources(), other.sources())
 
 
+def test_what_others_changed_since_the_base_is_not_deleted(client: rnb.Client) -> None:
+    base = client.sources("claims")
+    edited = base.iloc[2:]
+    client.update_source(f"claims/{base['name'][0]}", title="in use again")
+    plan = client.plan(edited, base, delete_missing=True)
+    assert plan.frame["name"].tolist() == [base["name"][1]]
+    (reason,) = reasons(plan)
+    assert f"claims/{base['name'][0]} is not in the edited listing, and somebody else" in reason
+    now = client.sources("claims", refresh=True)
+    assert len(client.plan(now.iloc[2:], now, delete_missing=True).steps) == 2
+
+
+def test_what_was_made_since_the_listing_is_not_deleted(client: rnb.Client) -> None:
+    edited = client.sources("claims").iloc[1:]
+    client.create_source("claims/just-made")
+    plan = client.plan(edited, delete_missing=True)
+    assert "just-made" not in set(plan.frame["name"])
+    assert len(plan.steps) == 1
+    assert plan.notes == ("1 source made since the listing was fetched is not deleted.",)
+
+
+@pytest.mark.parametrize("delete_missing", ["no", 1, None])
+def test_deletes_are_asked_for_in_so_many_words(client: rnb.Client, delete_missing: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="delete_missing is True or False"):
+        client.plan(client.sources().head(3), delete_missing=delete_missing)
+
+
+def test_a_source_that_is_listed_twice_is_not_missing(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = client.sources("claims")
+    twice = pd.concat([edited, edited.iloc[[0, 0, 1]]], ignore_index=True)
+    twice.attrs = edited.attrs
+    monkeypatch.setattr(rnb.Client, "sources", lambda *_, **__: twice)
+    plan = client.plan(edited.iloc[1:], delete_missing=True, project="claims")
+    assert plan.frame[["action", "name"]].to_numpy().tolist() == [["delete", edited["name"][0]]]
+    assert len(client.plan(edited, delete_missing=True, project="claims").steps) == 0
+
+
+def test_a_name_that_no_request_can_say_is_a_problem(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd = client.sources("claims").head(2)
+    odd["name"] = ["motor inbox", "fine"]
+    monkeypatch.setattr(rnb.Client, "sources", lambda *_, **__: odd)
+    plan = client.plan(odd.assign(title="edited"), project="claims")
+    assert plan.problems["row"].tolist() == [0]
+    assert "'claims/motor inbox'" in reasons(plan)[0]
+    assert "cannot update" in reasons(plan)[0]
+
+
+def test_half_a_character_is_a_problem(client: rnb.Client) -> None:
+    df = client.sources().head(2).astype(object)
+    df.loc[1, "title"] = "\ud800"
+    plan = client.plan(df)
+    assert plan.problems[["row", "column"]].to_numpy().tolist() == [[1, "title"]]
+    assert "whole characters" in reasons(plan)[0]
+
+
+def test_odd_attributes_of_a_frame_say_nothing(client: rnb.Client) -> None:
+    df = client.sources().head(2).assign(title="edited")
+    df.attrs = {"endpoint": ["x"], "project": 5, "fetched_at": "today"}
+    plan = client.plan(df, delete_missing=False)
+    assert (len(plan.steps), plan.project) == (2, None)
+
+
 # Between tenants
 
 
@@ -465,7 +531,7 @@ def test_a_plan_for_another_tenant_is_refused(
     assert asked(other) == before
 
 
-def test_a_plan_finds_its_token_by_its_endpoint(
+def test_a_plan_is_applied_to_the_configured_tenant(
     configured: rnb.Client, edited: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = configured.plan(edited).save(tmp_path / "change.json")
@@ -481,13 +547,16 @@ def test_a_plan_without_a_token_sends_nothing(
     path = client.plan(edited).save(tmp_path / "change.json")
     with pytest.raises(rnb.ConfigurationError):
         rnb.load_plan(path).apply()
-    # The token of another tenant does not go there either.
-    monkeypatch.setenv("REINFER_ENDPOINT", "https://example.com")
+    # Neither the token of another tenant goes there, nor one that is bound to none.
+    before = len(asked(client))
     monkeypatch.setenv("REINFER_TOKEN", "abc")
-    with requests_mock.Mocker() as mocked:
-        with pytest.raises(rnb.ConfigurationError):
-            rnb.load_plan(path).apply()
-        assert mocked.call_count == 0
+    for endpoint in ("", "https://example.com"):
+        monkeypatch.setenv("REINFER_ENDPOINT", endpoint)
+        with requests_mock.Mocker() as mocked:
+            with pytest.raises(rnb.ConfigurationError):
+                rnb.load_plan(path).apply()
+            assert mocked.call_count == 0
+    assert len(asked(client)) == before
 
 
 def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
@@ -508,7 +577,9 @@ def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
         ("sources", {"claims": "many"}, "are not there"),
         ("actions", {}, "are not there"),
         ("actions.1.action", "rename", "is no action"),
-        ("actions.1.owner", "a/b", "full name"),
+        ("actions.1.owner", "a/b", "A project's name is"),
+        ("actions.0.owner", 12, "A project's name is"),
+        ("actions.0.name", None, "full name"),
         ("actions.1.name", "other", "which is another one"),
         ("actions.1.set", {"titel": "x"}, "is no field"),
         ("actions.1.set", {"title": 5}, "not a text"),
@@ -531,6 +602,19 @@ def test_a_file_that_somebody_has_spoilt(
     with pytest.raises(rnb.FileProblem, match=said) as caught:
         rnb.load_plan(path, client)
     assert str(path) in str(caught.value)
+
+
+def test_what_a_file_says_is_no_command(
+    client: rnb.Client, edited: pd.DataFrame, tmp_path: Path
+) -> None:
+    path = client.plan(edited, project=None).save(tmp_path / "change.json")
+    content = json.loads(path.read_text())
+    content |= {"notes": ["\x1b[2J\n+ claims/forged"], "project": "\u202e"}
+    path.write_text(json.dumps(content))
+    text = repr(rnb.load_plan(path, client))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert "\n+ claims/forged" not in text
 
 
 @pytest.mark.parametrize(
@@ -570,10 +654,11 @@ def test_more_than_a_tenth_of_a_project_needs_a_word(
     assert len(client.sources("claims")) == 39 - deleted
 
 
-def test_comments_that_cannot_be_counted_are_said(client: rnb.Client) -> None:
+@pytest.mark.parametrize("status", [403, 500])
+def test_comments_that_cannot_be_counted_are_said(client: rnb.Client, status: int) -> None:
     assert client.sandbox is not None
     claims = client.sources("claims")
-    with client.sandbox.faults.add(Fault.answer(403, on="get_statistics", times=1)):
+    with client.sandbox.faults.add(Fault.answer(status, on="get_statistics", skip=1)):
         plan = client.plan(claims.iloc[2:], delete_missing=True)
     assert plan.frame["comments"].isna().sum() == 1
     assert "and those of 1 source that could not be counted" in plan.to_text()

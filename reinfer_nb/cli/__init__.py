@@ -26,6 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         listing has problems, a plan was not done in full or not agreed to; 2 when it could not
         (the reason is on stderr); 130 when it was stopped with Ctrl-C.
     """
+    _open_what_is_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # What the terminal's encoding does not have is shown as its escape.
@@ -48,6 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 2
     return code
+
+
+def _open_what_is_closed() -> None:
+    """Let streams that the shell has closed be ends of nothing; what is to be seen needs one."""
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for the life of the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - likewise
+    if sys.stdout is None:
+        print("reinfer-nb: there is no output to write to.", file=sys.stderr)
+        raise SystemExit(2)
 
 
 def visible_lines(text: str) -> str:

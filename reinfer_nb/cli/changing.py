@@ -187,14 +187,6 @@ def _undo(options: argparse.Namespace) -> int:
         )
     with connect(context=options.context) as client:
         result = result_of(client, options.done)
-        unknown = result.counts.get(_attempts.BEGUN, 0)
-        if unknown:
-            print(
-                f"{counted(unknown, 'action')} of this apply may have been done or not, and none "
-                f"of that is undone. To have it all, finish the apply first: "
-                f"{_command('resume', options.done, options)}",
-                file=sys.stderr,
-            )
         plan = result.undo()
         if not options.out:
             return _carried_out(plan, options)

@@ -46,7 +46,7 @@ def making(count: int) -> None:
     now = listing_of(count)
     now.attrs = {"endpoint": "https://example.com", "fetched_at": pd.Timestamp.now("UTC")}
     edited = now.sample(frac=1, random_state=1)
-    edited.iloc[:_CHANGES, edited.columns.get_indexer(["title"])] = "Another title"
+    edited.loc[edited.index[:_CHANGES], "title"] = "Another title"
     elsewhere = edited.drop(columns=["id", "created_at", "updated_at", "last_modified"])
     elsewhere.attrs = {"endpoint": "https://example.org"}
     client = rnb.connect(endpoint="https://example.com", token="none")

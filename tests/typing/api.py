@@ -61,8 +61,8 @@ with rnb.sandbox(faults=[fault, rnb.Fault.wait((0.1, 0.2)), rnb.Fault.cut(0.1)])
     box = faulty.sandbox
     assert box is not None
     box.add_project("acme")
-box.add_bucket("18ba5ce699f8da1f", "acme")
-assert_type(box.add_user("auditor", organisation_permissions={"acme": ["sources-read"]}), str)
+    box.add_bucket("18ba5ce699f8da1f", "acme")
+    assert_type(box.add_user("auditor", organisation_permissions={"acme": ["sources-read"]}), str)
     with box.faults.add(rnb.Fault.gzip()) as added:
         assert_type(added.struck, int)
     assert_type(box.requests[-1].status, int)
