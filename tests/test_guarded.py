@@ -119,11 +119,12 @@ def test_what_was_told_to_wait_looks_again(
     client.sandbox.faults.add(Fault.answer(status, retry_after=1, on=f"{kind}_source", times=1))
     theirs = threading.Timer(0.4, other.update_source, [NAME], {"description": "theirs"})
     theirs.start()
+    ways = {
+        "update": lambda: guarded.update(client, base, {"title": "mine"}),
+        "delete": lambda: guarded.delete(client, base),
+    }
     with pytest.raises(Moved):
-        if kind == "update":
-            guarded.update(client, base, {"title": "mine"})
-        else:
-            guarded.delete(client, base)
+        ways[kind]()
     theirs.join()
     source = other.source(NAME)
     assert (source.title, source.description) == ("Motor claims inbox", "theirs")
