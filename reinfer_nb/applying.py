@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +24,8 @@ from reinfer_nb.text import counted, shown, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
+
+logger = logging.getLogger("reinfer_nb")
 
 _FORMAT = "reinfer_nb journal, version 1"
 # From this age on a plan is first held against what the tenant has by now.
@@ -171,6 +174,7 @@ class _Applying:
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._lanes = Lanes(workers)
+        self._slowed = False
         self._failures = 0
         self._why = ""
 
@@ -240,7 +244,9 @@ class _Applying:
 
     def _hold_back(self, number: int) -> None:
         """Leave a delete: what was to be made may be what is to take its place."""
-        if not self._stop.is_set():
+        earlier = self._outcomes.get(number)
+        # What may have been done already stays as unsure as it is.
+        if not self._stop.is_set() and not (earlier and earlier.unsure):
             self._outcomes[number] = Outcome(
                 _attempts.LEFT, "It was left, since not all that was to be made here could be."
             )
@@ -256,11 +262,21 @@ class _Applying:
         again = earlier is not None and earlier.unsure
         self._journal.write({"action": number, "status": _attempts.BEGUN})
         self._outcomes[number] = Outcome(_attempts.BEGUN, "It may have been done or not.")
-        with until(self._stop, self._lanes.again):
+        with until(self._stop, self._waited):
             outcome, error = _attempts.attempt(self._client, step, again=again, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._heed(error)
+
+    def _waited(self) -> None:
+        """Go on more slowly after a wait that was asked for, and say so the first time."""
+        with self._lock:
+            first, self._slowed = not self._slowed, True
+        if first:
+            logger.warning(
+                "%s asks to wait between requests; going on more slowly.", self._client.endpoint
+            )
+        self._lanes.again()
 
     def _heed(self, error: errors.ReinferError | None) -> None:
         """Leave the rest for later where it would fail likewise."""

@@ -376,7 +376,9 @@ class Client:
                 which tenant it is of; that of another one is matched by `owner` and `name`.
             base: The listing that the edit began with. What others have changed since then stays;
                 where both have changed the same setting, that is a problem.
-            delete_missing: Delete sources that `edited` has not; with a base, those it has.
+            delete_missing: Delete sources that `edited` has not: with a base, those that it has and
+                nobody has changed since; without, none younger than the listing, where its
+                `attrs["fetched_at"]` says how old that is.
             project: Look at this project alone. By default the one that `edited` is a listing of,
                 as its `attrs["project"]` says, or else all.
 

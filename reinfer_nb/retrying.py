@@ -16,7 +16,7 @@ from reinfer_nb.operations import Call
 # Once it is set, what this thread sends is not tried again.
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 # What is told that this thread has waited, since the tenant said so.
-_waited: ContextVar[Callable[[], object]] = ContextVar("waited", default=lambda: None)
+_waited: ContextVar[Callable[[], object] | None] = ContextVar("waited", default=None)
 # What looks again before something is written that had to wait.
 _look: ContextVar[Callable[[bool], object] | None] = ContextVar("look", default=None)
 
@@ -52,6 +52,11 @@ def looking_again(look: Callable[[bool], object]) -> Iterator[None]:
         _look.reset(token)
 
 
+def tells_of_waits() -> bool:
+    """Whether `until` has named somebody who is told of waits, and tells of them in turn."""
+    return _waited.get() is not None
+
+
 def stop_of_this_thread() -> threading.Event | None:
     """Return the event that `until` has named, if any."""
     return _stop.get()
@@ -66,8 +71,9 @@ def come_back(call: Call, stop: threading.Event | None, *, limited: bool, in_dou
         limited: Whether the tenant had said to wait.
         in_doubt: Whether an earlier attempt may have been carried out.
     """
-    if limited:
-        _waited.get()()
+    waited = _waited.get()
+    if limited and waited is not None:
+        waited()
     if stop is not None and stop.is_set():
         return True
     look = _look.get()

@@ -156,11 +156,13 @@ class Transport:
             retry = next_try
             # Who was told to wait has changed nothing; all else may have been carried out.
             in_doubt = in_doubt or answer is None or answer.status != 429
-            if answer is not None and answer.status == 429:
+            limited = answer is not None and answer.status == 429
+            if limited:
                 now = time.monotonic()
                 self._held = now, max(self._held[1], now + pause)
             reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
-            level = logging.WARNING if pause >= 1 else logging.INFO
+            long = pause >= 1 and not (limited and retrying.tells_of_waits())
+            level = logging.WARNING if long else logging.INFO
             logger.log(
                 level, "%s: %s; trying again in %.1f s (attempt %d)",
                 self.tenant.endpoint, visible(reason), pause, attempts + 1,
@@ -168,7 +170,6 @@ class Transport:
             slept += pause
             if self._pause(pause, stop):
                 return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
-            limited = answer is not None and answer.status == 429
             if retrying.come_back(call, stop, limited=limited, in_doubt=in_doubt):
                 return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
 

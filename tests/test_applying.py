@@ -463,7 +463,7 @@ class Limited:
 
 
 @pytest.mark.parametrize("rate", [4, 40])
-def test_told_to_wait_all_wait(rate: int) -> None:
+def test_told_to_wait_all_wait(rate: int, caplog: pytest.LogCaptureFixture) -> None:
     number = rate * 3
     with rnb.sandbox(many(number)) as client:
         plan = edit_all(client)
@@ -475,6 +475,7 @@ def test_told_to_wait_all_wait(rate: int) -> None:
                 there = slow.plan(df)
                 time.sleep(1 - time.monotonic() % 1)
                 begin, before = time.monotonic(), limited.answered
+                caplog.clear()
                 result = there.apply(workers=8, progress=False)
                 took = time.monotonic() - begin
         assert plan.steps
@@ -482,6 +483,8 @@ def test_told_to_wait_all_wait(rate: int) -> None:
         # Two requests a source, one window after the other; and what had to wait looks again.
         needed = 2 * number
         assert took < 1.5 * needed / rate, limited.answered - before
+        # Said once, not for each request.
+        assert [record.levelname for record in caplog.records].count("WARNING") == 1
         # In each window no more than are under way at once find out that it is full.
         windows = Counter(int(moment) for moment in limited.refused)
         assert max(windows.values()) <= 8
