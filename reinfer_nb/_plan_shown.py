@@ -39,8 +39,10 @@ def to_text(plan: Plan, limit: int | None) -> str:
             remark = f" ({visible(step.remark, 300)})" if step.remark else ""
             lines.append(f"{_SIGNS[kind]} {visible(step.full_name, 120)}{said}{remark}")
             for name, value in step.settings.items():
-                after = visible(_cell(value), 80)
-                before = f"{visible(_cell(step.before(name)), 80)} -> " if kind == "update" else ""
+                after = visible(shown_cell(value), 80)
+                before = (
+                    f"{visible(shown_cell(step.before(name)), 80)} -> " if kind == "update" else ""
+                )
                 lines.append(f"    {name}: {before}{after}")
         lines += _more(steps, limit)
     return "\n".join(lines)
@@ -169,12 +171,13 @@ def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
     if step.remark:
         rows.append((name, "", "", step.remark))
     for field, after in step.settings.items():
-        before = markup.removed(_cell(step.before(field))) if step.kind == "update" else ""
-        rows.append((name, field, before, markup.added(_cell(after))))
+        before = markup.removed(shown_cell(step.before(field))) if step.kind == "update" else ""
+        rows.append((name, field, before, markup.added(shown_cell(after))))
     return rows or [(name, "", "", markup.added("(as the tenant has it by default)"))]
 
 
-def _cell(value: Any) -> str:
+def shown_cell(value: Any) -> str:
+    """Return a cell as a plan shows it; also what is empty is something to see."""
     text = cell_text(value)
     return MISSING if text is None else text or "(empty)"
 

@@ -211,7 +211,9 @@ class _Applying:
         from tqdm.auto import tqdm
 
         steps = self._plan.steps
-        bar = tqdm(total=len(todo), desc="apply", unit="source", disable=progress is not True)
+        bar = tqdm(
+            total=len(todo), desc="apply", unit="source", disable=not todo or progress is not True
+        )
         with bar, ThreadPoolExecutor(self._workers, "reinfer_nb-apply") as pool:
             done = 0
             try:

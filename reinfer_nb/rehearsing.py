@@ -39,7 +39,7 @@ class Rehearsal:
         Args:
             limit: How many actions are told; None for all.
         """
-        return f"{self._said()}\n{self.result.to_text(limit)}"
+        return f"{self.result.to_text(limit)}\n{self._said()}"
 
     def to_html(self, limit: int | None = None) -> str:
         """Return it as a piece of HTML.
@@ -47,12 +47,12 @@ class Rehearsal:
         Args:
             limit: How many actions are told; None for all.
         """
-        return markup.join([markup.block(self._said()), markup.Markup(self.result.to_html(limit))])
+        return markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
 
     def _said(self) -> str:
         return (
-            f"Rehearsed on a copy, which has {counted(len(self.sources), 'source')} afterwards. "
-            "Nothing was changed on the tenant."
+            f"The copy has {counted(len(self.sources), 'source')} afterwards. Nothing was changed "
+            "on the tenant."
         )
 
     def __repr__(self) -> str:

@@ -11,11 +11,11 @@ import pandas as pd
 
 from reinfer_nb import guarded, markup
 from reinfer_nb._attempts import DONE, MOVED, STATUSES, Outcome
+from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
 from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.text import counted, listed, visible
-from reinfer_nb.value_types import MISSING, cell_text
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -124,7 +124,7 @@ class ApplyResult:
         Args:
             limit: How many actions are told; None for all.
         """
-        lines = [f"Applied to {visible(self.plan.endpoint, 200)}: {self._said()}"]
+        lines = [f"{self._where()}: {self._said()}"]
         lines += [visible(self.stopped, 2000)] * bool(self.stopped)
         rows = self.failed
         columns = (rows[name][:limit] for name in ("action", "owner", "name", "status", "said"))
@@ -142,7 +142,7 @@ class ApplyResult:
             limit: How many actions are told; None for all.
         """
         parts = [
-            markup.block([markup.tag("b", "Applied to "), f"{self.plan.endpoint}: {self._said()}"]),
+            markup.block([markup.tag("b", self._where()), f": {self._said()}"]),
             markup.error(self.stopped) if self.stopped else "",
         ]
         rows = self.failed[:limit]
@@ -163,9 +163,12 @@ class ApplyResult:
             if outcome.status == MOVED and step.base is not None and outcome.source is not None:
                 for found in guarded.differences(step.base, step.settings, outcome.source):
                     values = (found.was, found.mine, found.theirs)
-                    told = (MISSING if cell_text(v) is None else str(cell_text(v)) for v in values)
-                    rows.append((step.full_name, found.field.name, *told))
+                    rows.append((step.full_name, found.field.name, *map(shown_cell, values)))
         return rows
+
+    def _where(self) -> str:
+        endpoint = visible(self.plan.endpoint, 200)
+        return f"Applied to {endpoint}" if self.journal else f"Rehearsed on a copy of {endpoint}"
 
     def _said(self) -> str:
         counts = [f"{number:,} {status}" for status, number in self.counts.items()]

@@ -486,7 +486,7 @@ def test_a_rehearsal_leaves_the_tenant_as_it_is(configured: rnb.Client, capsys: 
     assert cli.main(["apply", "change.json", "--rehearse"]) == 0
     captured = capsys.readouterr()
     assert "4 sources to delete" in captured.out
-    assert "Rehearsed on a copy, which has 35 sources afterwards." in captured.out
+    assert "The copy has 35 sources afterwards." in captured.out
     assert "4 done." in captured.out
     assert captured.err == ""
     (only,) = configured.sandbox.requests[asked:]
