@@ -161,12 +161,15 @@ def _update(client: Client, step: Step, again: bool, before: _Before) -> Outcome
     except Moved as moved:
         now = moved.theirs
         if not guarded.is_as_meant(now, base, step.settings):
-            return Outcome(MOVED, f"It {guarded.what_moved(base, now)} meanwhile.", now)
+            said = f"It {guarded.what_moved(base, now)} meanwhile."
+            unsure = again or moved.in_doubt
+            said += f" {guarded.UNSURE}" * unsure
+            return Outcome(MOVED, said, now, in_doubt=unsure)
         if again:
             return Outcome(DONE, "An earlier attempt did it, whose answer was lost.", now)
         return Outcome(SKIPPED, "Somebody else has set the same meanwhile.", now)
     except NotFound as error:
-        return Outcome(MOVED, f"It is gone. {error}")
+        return Outcome(MOVED, f"It is gone. {error}", in_doubt=again or error.in_doubt)
     return Outcome(DONE, "", after, was[0])
 
 

@@ -20,6 +20,7 @@ from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import KINDS, Step
 from reinfer_nb.models import Source
+from reinfer_nb.moments import moment
 from reinfer_nb.planning import Plan
 from reinfer_nb.text import counted, listed, shown
 
@@ -148,9 +149,12 @@ def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
 
 def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -> list[Action]:
     """Return the deletes of sources that are younger than the listing that the edit began with."""
-    fetched_at = edited.attrs.get("fetched_at")
     deletes = [action for action in actions if action.kind == "delete"]
-    if not isinstance(fetched_at, datetime) or not deletes:
+    try:
+        fetched_at = moment(edited.attrs["fetched_at"]) if deletes else None
+    except (KeyError, errors.InvalidInput):
+        fetched_at = None
+    if fetched_at is None:
         return []
     places = [action.place for action in deletes if action.place is not None]
     made_at = now["created_at"].take(places)

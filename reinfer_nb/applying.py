@@ -175,6 +175,7 @@ class _Applying:
         self._lock = threading.Lock()
         self._lanes = Lanes(workers)
         self._slowed = False
+        self._held: dict[str, bool] = {}
         self._failures = 0
         self._why = ""
 
@@ -218,12 +219,8 @@ class _Applying:
             done = 0
             try:
                 for kind in KINDS:
-                    held = self._held_back() if kind == "delete" else set()
-                    futures = [
-                        pool.submit(self._hold_back if steps[n].owner in held else self._do, n)
-                        for n in todo
-                        if steps[n].kind == kind
-                    ]
+                    self._held = self._held_back() if kind == "delete" else {}
+                    futures = [pool.submit(self._do, n) for n in todo if steps[n].kind == kind]
                     for future in as_completed(futures):
                         future.result()
                         done += 1
@@ -235,28 +232,38 @@ class _Applying:
                 self._stop.set()
                 raise
 
-    def _held_back(self) -> set[str]:
-        """Return the projects in which a source was to be made and is not there."""
-        return {
-            step.owner
-            for number, step in enumerate(self._plan.steps)
-            if step.kind == "create"
-            and (number not in self._outcomes or not self._outcomes[number].ok)
-        }
+    def _held_back(self) -> dict[str, bool]:
+        """Return the projects in which a source was to be made and is not there.
+
+        Each with whether that is for good: another try does not make what others have made.
+        """
+        held: dict[str, bool] = {}
+        for number, step in enumerate(self._plan.steps):
+            outcome = self._outcomes.get(number)
+            if step.kind == "create" and not (outcome and outcome.ok):
+                final = outcome is not None and not outcome.open
+                held[step.owner] = held.get(step.owner, False) or final
+        return held
 
     def _hold_back(self, number: int) -> None:
         """Leave a delete: what was to be made may be what is to take its place."""
         earlier = self._outcomes.get(number)
         # What may have been done already stays as unsure as it is.
-        if not self._stop.is_set() and not (earlier and earlier.unsure):
+        if not (earlier and earlier.unsure):
+            final = self._held[self._plan.steps[number].owner]
             self._outcomes[number] = Outcome(
-                _attempts.LEFT, "It was left, since not all that was to be made here could be."
+                _attempts.MOVED if final else _attempts.LEFT,
+                "It was left, since not all that was to be made in this project could be.",
             )
 
     def _do(self, number: int) -> None:
         """Carry out a step, in a thread, and write down that it is begun and how it ended."""
         with self._lanes:
-            if not self._stop.is_set():
+            if self._stop.is_set():
+                return
+            if self._plan.steps[number].owner in self._held:
+                self._hold_back(number)
+            else:
                 self._carry_out(number)
 
     def _carry_out(self, number: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -97,11 +98,23 @@ class Lanes:
         self._cut_at = -self._SAME
         self._busy = 0
         self._free = threading.Condition()
+        # Those that stand there, first come, first served; who comes back goes before.
+        self._new: deque[object] = deque()
+        self._back: deque[object] = deque()
 
     def __enter__(self) -> None:
         with self._free:
-            self._free.wait_for(lambda: self._busy < int(self._limit))
-            self._busy += 1
+            self._take(self._new)
+
+    def _take(self, queue: deque[object]) -> None:
+        ticket = object()
+        queue.append(ticket)
+        self._free.wait_for(
+            lambda: self._busy < int(self._limit) and (self._back or queue)[0] is ticket
+        )
+        queue.popleft()
+        self._busy += 1
+        self._free.notify_all()
 
     def __exit__(self, *_: object) -> None:
         with self._free:
@@ -118,5 +131,4 @@ class Lanes:
                 self._cut_at = now
                 self._limit = max(1.0, self._limit / 2)
             self._free.notify_all()
-            self._free.wait_for(lambda: self._busy < int(self._limit))
-            self._busy += 1
+            self._take(self._back)

@@ -18,6 +18,8 @@ from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.retrying import looking_again
 
+# Of an attempt of which no answer came, where somebody else has changed the source since.
+UNSURE = "What you set may have been written before that."
 Side = Literal["mine", "theirs", "both"]
 
 
@@ -150,9 +152,15 @@ def update(
         try:
             looked_at(client, base)
         except Moved as moved:
-            if in_doubt and is_as_meant(moved.theirs, base, settings):
+            if not in_doubt:
+                raise
+            if is_as_meant(moved.theirs, base, settings):
                 raise _DoneAlready(moved.theirs) from None
-            raise
+            raise Moved(
+                f"{base.full_name} {what_moved(base, moved.theirs)} since you began. {UNSURE}",
+                base,
+                moved.theirs,
+            ) from None
 
     try:
         with looking_again(look):
@@ -190,6 +198,11 @@ def delete(
             looked_at(client, base)
         except NotFound:
             if in_doubt:
+                raise _DoneAlready(now) from None
+            raise
+        except Moved as moved:
+            # It is gone, and another one has its name already.
+            if in_doubt and moved.theirs.id != base.id:
                 raise _DoneAlready(now) from None
             raise
 

@@ -49,11 +49,13 @@ class Listings:
 
         def fetch() -> pd.DataFrame:
             parts: dict[str, Any] = {} if project is None else {"project": project}
+            # What is made while the tenant writes it down may be missing in it.
+            asked_at = pd.Timestamp.now("UTC")
             frame = _frame(self._transport.send(call, project or "", **parts), key, model)
             frame.attrs = {
                 "endpoint": endpoint,
                 "project": project,
-                "fetched_at": pd.Timestamp.now("UTC"),
+                "fetched_at": asked_at,
             }
             return frame
 

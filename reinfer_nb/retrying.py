@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from reinfer_nb.errors import ReinferError
 from reinfer_nb.operations import Call
 
 # Once it is set, what this thread sends is not tried again.
@@ -82,6 +83,9 @@ def come_back(call: Call, stop: threading.Event | None, *, limited: bool, in_dou
         token = _look.set(None)
         try:
             look(in_doubt)
+        except ReinferError as error:
+            error.in_doubt = error.in_doubt or in_doubt
+            raise
         finally:
             _look.reset(token)
     return False

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -52,6 +52,7 @@ class _Failure:
     def __init__(self, kind: type[errors.ConnectionFailed], reason: str, error: Exception) -> None:
         self.kind = kind
         self.reason = reason
+        self.sent = not _is_unsent(error)
         # What a library refuses by itself, an odd proxy or a missing file, it refuses again.
         self.passing = not isinstance(error, requests.exceptions.SSLError | ValueError) and (
             isinstance(
@@ -129,8 +130,8 @@ class Transport:
         """
         url = call.url(self.tenant.endpoint, **parts)
         stop = stop or retrying.stop_of_this_thread()
-        begin = time.monotonic()
         slept = self._hold(call, what, stop)
+        begin = time.monotonic() - slept
         retry = self.patience.start()
         attempts = 0
         in_doubt = False
@@ -151,12 +152,12 @@ class Transport:
             passing = isinstance(outcome, Answer) or outcome.passing
             if next_try is None or not passing or waited + pause > self.patience.longest:
                 return self._give_up(
-                    call, what, outcome, attempts=attempts, waited=waited, pause=pause
-                )
+                    outcome, call, what, attempts=attempts, waited=waited, pause=pause,
+                    in_doubt=in_doubt,
+                )  # fmt: skip
             retry = next_try
-            # Who was told to wait has changed nothing; all else may have been carried out.
-            in_doubt = in_doubt or answer is None or answer.status != 429
             limited = answer is not None and answer.status == 429
+            in_doubt = in_doubt or _may_be_done(outcome)
             if limited:
                 now = time.monotonic()
                 self._held = now, max(self._held[1], now + pause)
@@ -168,10 +169,15 @@ class Transport:
                 self.tenant.endpoint, visible(reason), pause, attempts + 1,
             )  # fmt: skip
             slept += pause
-            if self._pause(pause, stop):
-                return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
-            if retrying.come_back(call, stop, limited=limited, in_doubt=in_doubt):
-                return self._give_up(call, what, outcome, attempts=attempts, waited=waited, pause=0)
+            ended = self._pause(pause, stop)
+            paused_at = time.monotonic()
+            if ended or retrying.come_back(call, stop, limited=limited, in_doubt=in_doubt):
+                return self._give_up(
+                    outcome, call, what, attempts=attempts, waited=waited, pause=0,
+                    in_doubt=in_doubt,
+                )  # fmt: skip
+            # What it waited for here is not the tenant.
+            begin += time.monotonic() - paused_at
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
@@ -213,28 +219,31 @@ class Transport:
 
     def _give_up(
         self,
+        outcome: Answer | _Failure,
         call: Call,
         what: str,
-        outcome: Answer | _Failure,
         *,
         attempts: int,
         waited: float,
         pause: float,
+        in_doubt: bool,
     ) -> Answer:
         if isinstance(outcome, Answer):
             if outcome.status == 429 and waited + pause > self.patience.longest:
-                raise errors.RateLimited(
+                limited = errors.RateLimited(
                     f"{outcome.could_not()}: the tenant asks to wait {pause:.0f} s, and "
                     f"this client waits {self.patience.longest:.0f} s at most. Ask again later.",
                     429,
                 )
-            return outcome
+                limited.in_doubt = call.writes and in_doubt
+                raise limited
+            return replace(outcome, in_doubt=in_doubt)
         tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
         about = f" {what}" if what else ""
         error = outcome.kind(
             f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
         )
-        error.in_doubt = call.writes
+        error.in_doubt = call.writes and (in_doubt or _may_be_done(outcome))
         raise error
 
     def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | _Failure:
@@ -242,6 +251,9 @@ class Transport:
         # the request with its token, as its context.
         try:
             return self._exchange(call, what, url, body)
+        except errors.ProtocolError as error:
+            error.in_doubt = call.writes
+            raise
         except (requests.RequestException, HTTPError, OSError) as error:
             return self._failure(error)
 
@@ -364,13 +376,36 @@ class Transport:
         )
 
 
-def _innermost(error: BaseException) -> str:
-    """Return what the deepest of the nested exceptions says, less the object that says it."""
-    while True:
-        inner = getattr(error, "reason", None) or next(
+def _may_be_done(outcome: Answer | _Failure) -> bool:
+    """Whether what was asked may have been carried out, though no good answer came."""
+    # Who was told to wait has changed nothing.
+    return outcome.status != 429 if isinstance(outcome, Answer) else outcome.sent
+
+
+def _is_unsent(error: BaseException) -> bool:
+    """Whether there was not even a connection."""
+    kinds = (
+        urllib3.exceptions.NewConnectionError,
+        urllib3.exceptions.ConnectTimeoutError,
+        urllib3.exceptions.SSLError,
+        requests.exceptions.ConnectTimeout,
+        requests.exceptions.SSLError,
+        ConnectionRefusedError,
+    )
+    return any(isinstance(inner, kinds) for inner in _inside(error))
+
+
+def _inside(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those that it was made of, the outermost first."""
+    while isinstance(error, BaseException):
+        yield error
+        error = getattr(error, "reason", None) or next(
             (arg for arg in error.args if isinstance(arg, BaseException)), None
         )
-        if not isinstance(inner, BaseException):
-            said = re.sub(r"^\w+\(host=.*?\): ", "", str(error))
-            return said or type(error).__name__
-        error = inner
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what the deepest of the nested exceptions says, less the object that says it."""
+    *_, inner = _inside(error)
+    said = re.sub(r"^\w+\(host=.*?\): ", "", str(inner))
+    return said or type(inner).__name__

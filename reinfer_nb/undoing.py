@@ -61,8 +61,8 @@ def _general_notes(result: ApplyResult) -> Iterable[str]:
     unsure = sum(outcome.unsure for outcome in result.outcomes)
     if unsure:
         yield (
-            f"{counted(unsure, 'action')} may have been done or not, and none of that is undone: "
-            "finish the apply first, with retry() or rnb.resume, to have it all."
+            f"{counted(unsure, 'action')} may have been done or not, and none of that is undone; "
+            "retry() or rnb.resume finds out, unless others have changed the source since."
         )
 
 

@@ -1,0 +1,206 @@
+"""Writes of which no answer came: whoever looks again finds out, and where it cannot, says so."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault, guarded
+from reinfer_nb.concurrency import Lanes
+from reinfer_nb.patience import Patience
+
+LOOKS = ["get_source", "get_source_by_id"]
+NAME = "claims/motor-inbox"
+
+
+def faults(client: rnb.Client) -> Any:
+    assert client.sandbox is not None
+    return client.sandbox.faults
+
+
+def one_update(client: rnb.Client) -> rnb.Plan:
+    return client.plan(client.sources("claims").head(1).assign(title="mine"))
+
+
+def one_delete(client: rnb.Client) -> rnb.Plan:
+    return client.plan(client.sources("claims").iloc[1:], delete_missing=True)
+
+
+def one_create(client: rnb.Client) -> rnb.Plan:
+    return client.plan(pd.DataFrame({"owner": ["claims"], "name": ["fresh"]}))
+
+
+@pytest.mark.parametrize(
+    ("plan_of", "on", "looks"),
+    [(one_update, "update_source", 1), (one_delete, "delete_source", 2)],
+    ids=["update", "delete"],
+)
+def test_a_look_that_fails_leaves_the_doubt(
+    client: rnb.Client, plan_of: Callable[[rnb.Client], rnb.Plan], on: str, looks: int
+) -> None:
+    plan = plan_of(client)
+    faults(client).add(Fault.answer(500, on=LOOKS, skip=looks, times=1))
+    faults(client).add(Fault.drop(on=on, after=True, times=1))
+    result = plan.apply(progress=False)
+    assert result.counts == {"failed": 1}
+    assert "may have been done" in result.frame["said"][0]
+    assert any("may have been done" in note for note in result.undo().notes)
+    result = result.retry(progress=False)
+    assert result.counts == {"done": 1}
+    assert len(result.undo().steps) == 1
+
+
+def test_being_told_to_wait_too_long_leaves_the_doubt(client: rnb.Client) -> None:
+    plan = one_create(client)
+    long = Fault.answer(429, retry_after=999, on="create_source", times=1, skip=1)
+    faults(client).add(long, Fault.drop(on="create_source", after=True, times=1))
+    result = plan.apply(progress=False)
+    assert "may have been done" in result.frame["said"][0]
+    result = result.retry(progress=False)
+    assert result.counts == {"done": 1}
+    assert len(result.undo().steps) == 1
+
+
+def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    plan = one_update(client)
+    base = client.source(NAME)
+    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
+    faults(client).add(Fault.drop(on="update_source", after=True, times=1))
+    token = client.sandbox.tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        theirs = threading.Timer(0.5, other.update_source, [NAME], {"description": "theirs"})
+        theirs.start()
+        result = plan.apply(progress=False)
+        theirs.join()
+        assert other.source(NAME).title == "mine"
+    assert result.counts == {"moved": 1}
+    assert "may have been written before that" in result.frame["said"][0]
+    assert any("may have been done" in note for note in result.undo().notes)
+    assert base.title != "mine"
+
+
+def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
+    client: rnb.Client,
+) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
+    faults(client).add(Fault.drop(on="update_source", after=True, times=1))
+    token = client.sandbox.tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        theirs = threading.Timer(0.5, other.update_source, [NAME], {"description": "theirs"})
+        theirs.start()
+        with pytest.raises(rnb.Moved, match="may have been written before that") as caught:
+            guarded.update(client, base, {"title": "mine"})
+        theirs.join()
+    assert caught.value.in_doubt
+    assert "Nothing was written" not in str(caught.value)
+
+
+def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=2, times=1))
+    faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
+    token = client.sandbox.tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        theirs = threading.Timer(0.5, other.create_source, [NAME], {"title": "theirs"})
+        theirs.start()
+        assert guarded.delete(client, base).id == base.id
+        theirs.join()
+        assert other.source(NAME).title == "theirs"
+
+
+def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None:
+    base = client.source(NAME)
+    client._transport.limit = 10
+    with pytest.raises(rnb.ProtocolError, match="larger than") as caught:
+        client.update_source(base, title="mine")
+    assert caught.value.in_doubt
+    client._transport.limit = 1 << 30
+    assert client.source(NAME).title == "mine"
+
+
+def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    with (
+        rnb.connect(endpoint=client.endpoint, token=token) as other,
+        faults(client).add(Fault.wait(1.0, on="list_sources", after=True, times=1)),
+    ):
+        theirs = threading.Timer(0.4, other.create_source, ["claims/theirs"])
+        theirs.start()
+        df = client.sources(refresh=True)
+        theirs.join()
+    assert "theirs" not in set(df["name"])
+    plan = client.plan(df, delete_missing=True)
+    assert len(plan.steps) == 0
+    assert "1 source made since the listing was fetched is not deleted." in plan.notes
+
+
+def test_a_moment_without_a_zone_is_one_in_utc(client: rnb.Client) -> None:
+    df = client.sources()
+    for moment in (datetime(2000, 1, 1), pd.Timestamp("2000-01-01"), "2000-01-01", 5):  # noqa: DTZ001
+        edited = df.iloc[1:].copy()
+        edited.attrs["fetched_at"] = moment
+        plan = client.plan(edited, delete_missing=True)
+        assert len(plan.steps) == (1 if moment == 5 else 0)
+
+
+def test_a_delete_is_held_back_for_no_longer_than_that_may_change(client: rnb.Client) -> None:
+    claims = client.sources("claims")
+    new = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": ["mine"]})
+    edited = pd.concat([new, claims.iloc[1:]])
+    plan = client.plan(edited, delete_missing=True, project="claims")
+    client.create_source("claims/fresh", title="theirs")
+    result = plan.apply(progress=False)
+    told = dict(zip(result.frame["action"], result.frame["status"], strict=True))
+    assert told == {"create": "moved", "delete": "moved"}
+    assert "retry()" not in result.to_text()
+    assert client.source(f"claims/{claims['name'][0]}").id == claims["id"][0]
+
+
+def test_a_lane_goes_to_who_came_first() -> None:
+    lanes, order, started = Lanes(1), [], threading.Event()
+
+    def told_to_wait() -> None:
+        with lanes:
+            started.set()
+            time.sleep(0.1)
+            lanes.again()
+            order.append("back")
+
+    def work(number: int) -> None:
+        with lanes:
+            order.append(str(number))
+            time.sleep(0.005)
+
+    with ThreadPoolExecutor(8) as pool:
+        pool.submit(told_to_wait)
+        started.wait(5)
+        for number in range(40):
+            pool.submit(work, number)
+    assert len(order) == 41
+    # Those who stood there before it are at most the other threads of the pool.
+    assert order.index("back") <= 7
+
+
+def test_waiting_for_a_lane_is_not_waiting_for_the_tenant(client: rnb.Client) -> None:
+    client._transport.patience = Patience(longest=3.0)
+    df = client.sources("claims").head(2).assign(title="mine")
+    plan = client.plan(df)
+    faults(client).add(
+        Fault.answer(429, retry_after=1, on="update_source", skip=1, times=2),
+        Fault.wait(4.0, on="update_source", times=1),
+    )
+    result = plan.apply(workers=2, progress=False)
+    assert result.counts == {"done": 2}, result
