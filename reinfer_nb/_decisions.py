@@ -302,7 +302,7 @@ def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: P
     changed = np.zeros(len(places), dtype=np.bool_)
     for name in (name for name in ("id", "updated_at", *settings) if name in base):
         was, there = base[name].take(origin[places]), now[name].take(places)
-        changed |= _equality.unequal(was.reset_index(drop=True), there.reset_index(drop=True))
+        changed |= _equality.unequal(was, there)
     return changed
 
 

@@ -86,13 +86,14 @@ def _instants(column: pd.Series) -> pd.Series:
 
 
 def _texts(left: pd.Series, right: pd.Series) -> Flags | None:
-    arrays = [_text_array(left), _text_array(right)]
+    arrays = [text_array(left), text_array(right)]
     if arrays[0] is None or arrays[1] is None:
         return None
     return _differ(arrays[0], arrays[1])
 
 
-def _text_array(column: pd.Series) -> Any:
+def text_array(column: pd.Series) -> Any:
+    """Return a column of texts in one piece of Arrow; None where it is none."""
     if column.dtype.kind not in "OUT" and not isinstance(column.dtype, pd.StringDtype):
         return None
     try:

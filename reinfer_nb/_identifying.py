@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb import _equality, checks
@@ -166,13 +165,10 @@ def full_names(df: pd.DataFrame) -> pd.Series:
 
 def places(known: pd.Series, asked: pd.Series) -> Positions:
     """Return where in `known` each of `asked` is first; -1 where it is not, or is missing."""
-    found = compute.index_in(_array(asked), value_set=_array(known), skip_nulls=True)
+    found = compute.index_in(
+        _equality.text_array(asked), value_set=_equality.text_array(known), skip_nulls=True
+    )
     return np.asarray(compute.fill_null(found, -1), dtype=np.int64)
-
-
-def _array(texts: pd.Series) -> Any:
-    values = pa.array(texts, pa.large_string(), from_pandas=True)
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def cell(column: pd.Series, number: int) -> Any:

@@ -7,8 +7,9 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from reinfer_nb import wire
 from reinfer_nb._problems import no_problems
-from reinfer_nb._steps import Step, decoded
+from reinfer_nb._steps import Step
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, written_whole
 from reinfer_nb.planning import Plan
@@ -88,9 +89,16 @@ def read(path: str | os.PathLike[str], client: Client | None) -> Plan:
     """
     name = visible(os.fspath(path), 200)
     try:
-        return plan_of(decoded(Path(path).read_bytes()), client, form=_FORMAT)
+        return plan_of(_decoded(Path(path).read_bytes()), client, form=_FORMAT)
     except FileProblem as problem:
         raise FileProblem(f"{name} cannot be taken for a plan. {problem}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read: {reason}.") from None
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return wire.decode(body)
+    except wire.Malformed as error:
+        raise FileProblem(f"It is {error}.") from None

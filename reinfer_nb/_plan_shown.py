@@ -11,7 +11,7 @@ import pandas as pd
 from reinfer_nb import markup
 from reinfer_nb._decisions import Kind
 from reinfer_nb._steps import Step, by_kind
-from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.value_types import MISSING, cell_text
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def to_text(plan: Plan, limit: int | None) -> str:
                     f"{visible(shown_cell(step.before(name)), 80)} -> " if kind == "update" else ""
                 )
                 lines.append(f"    {name}: {before}{after}")
-        lines += _more(steps, limit)
+        lines += more(len(steps), limit)
     return "\n".join(lines)
 
 
@@ -63,7 +63,7 @@ def to_html(plan: Plan, limit: int | None) -> markup.Markup:
             rows = (row for step in steps[:limit] for row in _rows(step))
             heads = ("Source", "With it") if kind == "delete" else _HEADS
             parts.append(markup.table(heads, rows, title))
-            parts += map(markup.muted, _more(steps, limit))
+            parts += map(markup.muted, more(len(steps), limit))
     return markup.join(parts)
 
 
@@ -110,13 +110,13 @@ def age(moment: datetime) -> str:
 def problems_text(problems: pd.DataFrame, limit: int | None = LIMIT) -> str:
     """Return all problems as lines, each with its row and column, and what is allowed."""
     lines = [f"! {where}: {reason}" for where, reason in _problems(problems[:limit])]
-    return "\n".join([_stopped(problems), *lines, *_more(problems, limit)])
+    return "\n".join([_stopped(problems), *lines, *more(len(problems), limit)])
 
 
 def problems_html(problems: pd.DataFrame, limit: int | None) -> list[markup.Markup]:
     """Return all problems as a table."""
     table = markup.table(("Where", "Problem"), _problems(problems[:limit]))
-    return [markup.error(_stopped(problems)), table, *map(markup.muted, _more(problems, limit))]
+    return [markup.error(_stopped(problems)), table, *map(markup.muted, more(len(problems), limit))]
 
 
 def _stopped(problems: pd.DataFrame) -> str:
@@ -144,10 +144,9 @@ def _warnings(plan: Plan) -> list[str]:
     deletes = by_kind(plan.steps)["delete"]
     if not deletes:
         return []
-    known = [step.comments for step in deletes if step.comments is not None]
-    unknown = len(deletes) - len(known)
-    more = f", and those of {counted(unknown, 'source')} that could not be counted" * bool(unknown)
-    gone = f"{counted(sum(known), 'comment')} would go with what is deleted{more}."
+    known, unknown = comments_of(deletes)
+    others = f", and those of {counted(unknown, 'source')} that could not be counted"
+    gone = f"{counted(known, 'comment')} would go with what is deleted{others * bool(unknown)}."
     said = [f"{gone} Nothing brings comments back."]
     mass = plan.mass_deletes()
     if mass:
@@ -156,6 +155,12 @@ def _warnings(plan: Plan) -> list[str]:
             "only with allow_mass_delete=True."
         )
     return said
+
+
+def comments_of(deletes: Sequence[Step]) -> tuple[int, int]:
+    """Return how many comments deletes take, and of how many sources that is not known."""
+    known = [step.comments for step in deletes if step.comments is not None]
+    return sum(known), len(deletes) - len(known)
 
 
 def _comments(step: Step) -> str:
@@ -181,8 +186,3 @@ def shown_cell(value: Any) -> str:
     """Return a cell as a plan shows it; also what is empty is something to see."""
     text = cell_text(value)
     return MISSING if text is None else text or "(empty)"
-
-
-def _more(items: Sequence[object] | pd.DataFrame, limit: int | None) -> list[str]:
-    left = 0 if limit is None else len(items) - limit
-    return [f"... and {left:,} more"] if left > 0 else []

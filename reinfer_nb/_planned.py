@@ -18,8 +18,7 @@ import pandas as pd
 from reinfer_nb import _problems, checks, counting, errors, frames
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._intended import Problem
-from reinfer_nb._steps import KINDS, Step
-from reinfer_nb.models import Source
+from reinfer_nb._steps import Step, in_order
 from reinfer_nb.moments import moment
 from reinfer_nb.planning import Plan
 from reinfer_nb.text import counted, listed, shown
@@ -89,7 +88,7 @@ def of_listing(
         endpoint=client.endpoint,
         project=project,
         made_at=now.attrs.get("fetched_at", datetime.now(UTC)),
-        steps=tuple(sorted(steps, key=lambda step: KINDS.index(step.kind))),
+        steps=in_order(steps),
         problems=_problems.framed(problems, edited),
         notes=tuple(_notes(decided, edited, len(new), here=here)),
         sizes=sizes(steps, now),
@@ -134,13 +133,13 @@ def _told(df: object, key: str) -> str | None:
 
 def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
     there = [action.place for action in actions if action.place is not None]
-    rows = dict(zip(there, frames.to_elements(now.iloc[there]), strict=True))
+    bases = dict(zip(there, frames.to_sources(now.iloc[there]), strict=True))
     return [
         Step(
             action.kind,
             action.owner,
             action.name,
-            None if action.place is None else Source.from_wire(rows[action.place]),
+            None if action.place is None else bases[action.place],
             {setting.field: setting.after for setting in action.settings},
         )
         for action in actions

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from reinfer_nb import checks, wire
+from reinfer_nb import checks
 from reinfer_nb._decisions import Kind
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
 from reinfer_nb.fields import Operation, fields_of, read_record
@@ -144,9 +144,6 @@ def by_kind(steps: Iterable[Step]) -> dict[Kind, list[Step]]:
     return found
 
 
-def decoded(line: bytes) -> Any:
-    """Return the JSON of a file, or raise `FileProblem`."""
-    try:
-        return wire.decode(line)
-    except wire.Malformed as error:
-        raise FileProblem(f"It is {error}.") from None
+def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Return steps in the order in which they are carried out."""
+    return tuple(sorted(steps, key=lambda step: KINDS.index(step.kind)))

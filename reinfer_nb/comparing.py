@@ -17,7 +17,7 @@ import pandas as pd
 from reinfer_nb import _equality, markup
 from reinfer_nb._matching import Positions, matched
 from reinfer_nb.export import to_csv
-from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
@@ -218,13 +218,13 @@ class Comparison:
         lines = [f"Comparison: {self._said()}"]
         for sign, df in (("+", self.added), ("-", self.removed)):
             lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df[:limit])]
-            lines += _more(df, limit)
+            lines += more(len(df), limit)
         for df in (self.changed, self._renames()):
             lines += [
                 f"~ {visible(name, 120)} {visible(field)}: {visible(old, 80)} -> {visible(new, 80)}"
                 for name, field, old, new in self._lines(df[:limit])
             ]
-            lines += _more(df, limit)
+            lines += more(len(df), limit)
         return "\n".join(lines)
 
     def to_html(self, limit: int | None = _SHOWN) -> str:
@@ -238,14 +238,14 @@ class Comparison:
         for title, df in (("Changed", self.changed), ("Renamed", self._renames())):
             if len(df):
                 parts.append(markup.table(heads, self._lines(df[:limit]), title))
-                parts += map(markup.muted, _more(df, limit))
+                parts += map(markup.muted, more(len(df), limit))
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
                 few = df[:limit]
                 cells = few.reindex(columns=["id", "title"]).map(cell_text).fillna("")
                 rows = zip(self._labels(few), cells["id"], cells["title"], strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
-                parts += map(markup.muted, _more(df, limit))
+                parts += map(markup.muted, more(len(df), limit))
         return markup.join(parts)
 
     def __repr__(self) -> str:
@@ -254,11 +254,6 @@ class Comparison:
 
     def _repr_html_(self) -> str:
         return self.to_html()
-
-
-def _more(df: pd.DataFrame, limit: int | None) -> list[str]:
-    left = 0 if limit is None else len(df) - limit
-    return [f"... and {left:,} more"] if left > 0 else []
 
 
 class _Pairs:

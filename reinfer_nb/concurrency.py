@@ -85,15 +85,13 @@ class Lanes:
 
     Args:
         most: How many at most.
-        clock: What tells the seconds.
     """
 
     # Threads that come back within so many seconds were told to wait by the same limit.
     _SAME = 0.5
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
-        self._clock = clock
         self._limit = float(most)
         self._cut_at = -self._SAME
         self._busy = 0
@@ -126,7 +124,7 @@ class Lanes:
         """Come back from a wait that was asked for, as soon as there is a lane again."""
         with self._free:
             self._busy -= 1
-            now = self._clock()
+            now = time.monotonic()
             if now - self._cut_at > self._SAME:
                 self._cut_at = now
                 self._limit = max(1.0, self._limit / 2)

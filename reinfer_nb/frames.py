@@ -115,6 +115,16 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
     return rows
 
 
+def to_sources(df: pd.DataFrame) -> list[Source]:
+    """Return the rows of a listing as sources.
+
+    Raises:
+        InvalidInput: As `to_elements`.
+        ProtocolError: A row has no id, owner or name.
+    """
+    return [Source.from_wire(row) for row in to_elements(df)]
+
+
 def _parts(text: memoryview, model: type) -> list[Columns]:
     """Return the columns of a slice, in as few parts as Arrow lets it fall into."""
     try:

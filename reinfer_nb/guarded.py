@@ -116,12 +116,13 @@ def looked_at(client: Client, base: Source) -> Source:
     """
     now = client.source(base)
     if has_moved(base, now):
-        raise Moved(
-            f"{base.full_name} {what_moved(base, now)} since you began. Nothing was written.",
-            base,
-            now,
-        )
+        raise _moved(base, now, "Nothing was written.")
     return now
+
+
+def _moved(base: Source, now: Source, written: str) -> Moved:
+    said = f"{base.full_name} {what_moved(base, now)} since you began. {written}"
+    return Moved(said, base, now)
 
 
 def update(
@@ -156,11 +157,7 @@ def update(
                 raise
             if is_as_meant(moved.theirs, base, settings):
                 raise _DoneAlready(moved.theirs) from None
-            raise Moved(
-                f"{base.full_name} {what_moved(base, moved.theirs)} since you began. {UNSURE}",
-                base,
-                moved.theirs,
-            ) from None
+            raise _moved(base, moved.theirs, UNSURE) from None
 
     try:
         with looking_again(look):

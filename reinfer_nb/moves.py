@@ -29,20 +29,25 @@ def moved(plan: Plan) -> pd.DataFrame:
     ids = pd.Series([step.id for step in plan.steps], dtype="str")
     names = pd.Series([step.full_name for step in plan.steps], dtype="str")
     by_id, by_name = places(now["id"], ids), places(full_names(now), names)
+    sources = iter(frames.to_sources(now.iloc[by_id[by_id >= 0]]))
     rows = []
-    for step, there, namesake in zip(plan.steps, by_id.tolist(), by_name.tolist(), strict=True):
-        what = _what(step, now, there, namesake)
+    for step, there, namesake in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
+        what = _what(step, next(sources) if there else None, named=namesake)
         if what:
             rows.append((step.kind, step.id, step.owner, step.name, what))
     return table(_COLUMNS, rows)
 
 
-def _what(step: Step, now: pd.DataFrame, there: int, namesake: int) -> str:
-    """Return what has happened to the source of a step; empty for nothing."""
+def _what(step: Step, source: Source | None, *, named: bool) -> str:
+    """Return what has happened to the source of a step; empty for nothing.
+
+    Args:
+        step: The step.
+        source: The source of its id, as it is now.
+        named: Whether there is one of its name.
+    """
     if step.base is None:
-        return "is there by now" if namesake >= 0 else ""
-    if there < 0:
-        return "is gone, and another one has its name" if namesake >= 0 else "is gone"
-    (row,) = frames.to_elements(now.iloc[[there]])
-    source = Source.from_wire(row)
+        return "is there by now" if named else ""
+    if source is None:
+        return "is gone, and another one has its name" if named else "is gone"
     return what_moved(step.base, source) if has_moved(step.base, source) else ""

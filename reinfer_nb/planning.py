@@ -303,5 +303,7 @@ def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Pla
 
 def _fields(step: Step) -> list[tuple[str | None, object, object]]:
     """Return of each field that a step sets its name, and what it is before and after."""
-    rows = [(name, step.before(name), after) for name, after in step.settings.items()]
-    return [*rows] or [(None, None, None)]
+    rows: list[tuple[str | None, object, object]] = [
+        (name, step.before(name), after) for name, after in step.settings.items()
+    ]
+    return rows or [(None, None, None)]

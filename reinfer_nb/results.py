@@ -15,7 +15,7 @@ from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
 from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.text import counted, listed, visible
+from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -50,7 +50,7 @@ class ApplyResult:
     @property
     def ok(self) -> bool:
         """Whether every action was done, or was so already."""
-        return not len(self.failed)
+        return all(outcome.ok for outcome in self.outcomes)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -71,8 +71,7 @@ class ApplyResult:
     @property
     def failed(self) -> pd.DataFrame:
         """The rows of `frame` that were not done: failed, moved, left or begun."""
-        table = self.frame
-        return table[~table["status"].isin(["done", "skipped"])]
+        return self.frame[[not outcome.ok for outcome in self.outcomes]]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -132,7 +131,7 @@ class ApplyResult:
             f"! {status}: {action} {visible(f'{owner}/{name}', 120)}: {visible(said, 1000)}"
             for action, owner, name, status, said in zip(*columns, strict=True)
         ]
-        lines += self._more(limit)
+        lines += more(len(rows), limit)
         return "\n".join(lines + self._go_on())
 
     def to_html(self, limit: int | None = _SHOWN) -> str:
@@ -145,12 +144,13 @@ class ApplyResult:
             markup.block([markup.tag("b", self._where()), f": {self._said()}"]),
             markup.error(self.stopped) if self.stopped else "",
         ]
-        rows = self.failed[:limit]
+        failed = self.failed
+        rows = failed[:limit]
         if len(rows):
             names = rows["owner"] + "/" + rows["name"]
             cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
             parts.append(markup.table(_HEADS, cells, "Not done"))
-            parts += map(markup.muted, self._more(limit))
+            parts += map(markup.muted, more(len(failed), limit))
         moved = self._moved_rows()
         if moved:
             parts.append(markup.table(_SIDES, moved[:limit], "What others have made of it"))
@@ -173,10 +173,6 @@ class ApplyResult:
     def _said(self) -> str:
         counts = [f"{number:,} {status}" for status, number in self.counts.items()]
         return f"{listed(counts) or 'nothing to do'}."
-
-    def _more(self, limit: int | None) -> list[str]:
-        left = 0 if limit is None else len(self.failed) - limit
-        return [f"... and {left:,} more"] if left > 0 else []
 
     def _go_on(self) -> list[str]:
         """Return what can be done next, and where it is written down."""

@@ -69,3 +69,16 @@ def listed(words: Iterable[object], limit: int = 10) -> str:
     texts = [str(word) for word in words]
     line = ", ".join(texts[:limit])
     return line if len(texts) <= limit else f"{line} and {len(texts) - limit:,} more"
+
+
+def more(number: int, limit: int | None) -> list[str]:
+    """Return the line that says how many were not told; none where all were.
+
+    >>> more(1200, 50)
+    ['... and 1,150 more']
+
+    Args:
+        number: How many there are.
+        limit: How many of them are told; None for all.
+    """
+    return [f"... and {number - limit:,} more"] if limit is not None and number > limit else []

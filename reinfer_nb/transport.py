@@ -1,27 +1,26 @@
 """Requests to one tenant: a session, its time-outs, and what may be tried again.
 
-The one module that touches `requests`. The token goes to the tenant's own endpoint and nowhere
-else; no error leaves here with a request inside it.
+With `session` and `failures` all that touches `requests`. The token goes to the tenant's own
+endpoint and nowhere else; no error leaves here with a request inside it.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-import urllib3
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors, retrying
 from reinfer_nb.answers import Answer
 from reinfer_nb.config import Tenant, is_loopback
+from reinfer_nb.failures import Failure, failure_of
 from reinfer_nb.operations import Call
 from reinfer_nb.patience import Patience
 from reinfer_nb.session import Bearer, Session
@@ -44,21 +43,6 @@ def checked_timeout(timeout: object) -> tuple[float, float]:
         "timeout is seconds, as 30, or as (10, 60) for connecting and reading, not "
         f"{shown(timeout)}."
     )
-
-
-class _Failure:
-    """Why there was no answer, without the request that a library's exception carries."""
-
-    def __init__(self, kind: type[errors.ConnectionFailed], reason: str, error: Exception) -> None:
-        self.kind = kind
-        self.reason = reason
-        self.sent = not _is_unsent(error)
-        # What a library refuses by itself, an odd proxy or a missing file, it refuses again.
-        self.passing = not isinstance(error, requests.exceptions.SSLError | ValueError) and (
-            isinstance(
-                error, requests.RequestException | HTTPError | ConnectionError | TimeoutError
-            )
-        )
 
 
 class Transport:
@@ -219,7 +203,7 @@ class Transport:
 
     def _give_up(
         self,
-        outcome: Answer | _Failure,
+        outcome: Answer | Failure,
         call: Call,
         what: str,
         *,
@@ -246,7 +230,7 @@ class Transport:
         error.in_doubt = call.writes and (in_doubt or _may_be_done(outcome))
         raise error
 
-    def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | _Failure:
+    def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | Failure:
         # Errors are made outside of `except`, so that none has a library's exception, and in it
         # the request with its token, as its context.
         try:
@@ -255,7 +239,7 @@ class Transport:
             error.in_doubt = call.writes
             raise
         except (requests.RequestException, HTTPError, OSError) as error:
-            return self._failure(error)
+            return failure_of(error, self.tenant, self.timeout)
 
     def _exchange(self, call: Call, what: str, url: str, body: Any) -> Answer:
         for _ in range(_REDIRECTS + 1):
@@ -334,78 +318,8 @@ class Transport:
             f"{reason}. Check the endpoint; if the tenant has moved, connect to where it is now."
         )
 
-    def _failure(self, error: Exception) -> _Failure:
-        host = urlsplit(self.tenant.endpoint).netloc
-        connect, read = self.timeout
-        if isinstance(
-            error, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError
-        ):
-            return _Failure(
-                errors.Timeout,
-                f"no connection to {host} within {connect:g} s. Check the network; a longer wait "
-                "is timeout=(connect, read) of rnb.connect.",
-                error,
-            )
-        if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError) or (
-            "timed out" in str(error)
-        ):
-            return _Failure(
-                errors.Timeout,
-                f"no answer from {host} within {read:g} s. A longer wait is "
-                "timeout=(connect, read) of rnb.connect.",
-                error,
-            )
-        if isinstance(error, requests.exceptions.SSLError | urllib3.exceptions.SSLError):
-            return _Failure(
-                errors.ConnectionFailed,
-                f"the certificate of {host} does not verify. If your organisation has a CA of its "
-                "own, give the path of its bundle: rnb.connect(verify='ca.pem').",
-                error,
-            )
-        if isinstance(error, requests.exceptions.ProxyError):
-            return _Failure(
-                errors.ConnectionFailed, "the proxy does not lead there. Check proxy= or the "
-                "environment variables HTTPS_PROXY and NO_PROXY.", error,
-            )  # fmt: skip
-        detail = visible(self.tenant.token.hide_in(_innermost(error)), 200)
-        return _Failure(
-            errors.ConnectionFailed,
-            f"the connection to {host} failed or broke ({detail}). Check the endpoint and the "
-            "network.",
-            error,
-        )
 
-
-def _may_be_done(outcome: Answer | _Failure) -> bool:
+def _may_be_done(outcome: Answer | Failure) -> bool:
     """Whether what was asked may have been carried out, though no good answer came."""
     # Who was told to wait has changed nothing.
     return outcome.status != 429 if isinstance(outcome, Answer) else outcome.sent
-
-
-def _is_unsent(error: BaseException) -> bool:
-    """Whether there was not even a connection."""
-    kinds = (
-        urllib3.exceptions.NewConnectionError,
-        urllib3.exceptions.ConnectTimeoutError,
-        urllib3.exceptions.SSLError,
-        requests.exceptions.ConnectTimeout,
-        requests.exceptions.SSLError,
-        ConnectionRefusedError,
-    )
-    return any(isinstance(inner, kinds) for inner in _inside(error))
-
-
-def _inside(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an exception and those that it was made of, the outermost first."""
-    while isinstance(error, BaseException):
-        yield error
-        error = getattr(error, "reason", None) or next(
-            (arg for arg in error.args if isinstance(arg, BaseException)), None
-        )
-
-
-def _innermost(error: BaseException) -> str:
-    """Return what the deepest of the nested exceptions says, less the object that says it."""
-    *_, inner = _inside(error)
-    said = re.sub(r"^\w+\(host=.*?\): ", "", str(inner))
-    return said or type(inner).__name__

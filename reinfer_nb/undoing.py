@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import _planned, _problems
 from reinfer_nb._attempts import DONE, Outcome
-from reinfer_nb._steps import KINDS, Step
+from reinfer_nb._steps import Step, in_order
 from reinfer_nb.fields import Operation, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan
@@ -36,7 +36,7 @@ def undo(result: ApplyResult) -> Plan:
         endpoint=result.plan.endpoint,
         project=project,
         made_at=made_at,
-        steps=tuple(sorted(steps, key=lambda step: KINDS.index(step.kind))),
+        steps=in_order(steps),
         problems=_problems.no_problems(),
         notes=tuple(notes),
         sizes=sizes,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +25,22 @@ NAME = "claims/motor-inbox"
 def faults(client: rnb.Client) -> Any:
     assert client.sandbox is not None
     return client.sandbox.faults
+
+
+@contextmanager
+def meanwhile(client: rnb.Client, work: Callable[[rnb.Client], object]) -> Iterator[None]:
+    """Let somebody else do something after half a second; at the end that is done."""
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        theirs = threading.Timer(0.5, work, [other])
+        theirs.start()
+        yield
+        theirs.join()
+
+
+def describe(other: rnb.Client) -> object:
+    return other.update_source(NAME, description="theirs")
 
 
 def one_update(client: rnb.Client) -> rnb.Plan:
@@ -75,13 +92,9 @@ def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client)
     base = client.source(NAME)
     faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="update_source", after=True, times=1))
-    token = client.sandbox.tokens["admin"]
-    with rnb.connect(endpoint=client.endpoint, token=token) as other:
-        theirs = threading.Timer(0.5, other.update_source, [NAME], {"description": "theirs"})
-        theirs.start()
+    with meanwhile(client, describe):
         result = plan.apply(progress=False)
-        theirs.join()
-        assert other.source(NAME).title == "mine"
+    assert client.source(NAME).title == "mine"
     assert result.counts == {"moved": 1}
     assert "may have been written before that" in result.frame["said"][0]
     assert any("may have been done" in note for note in result.undo().notes)
@@ -95,13 +108,11 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
     base = client.source(NAME)
     faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="update_source", after=True, times=1))
-    token = client.sandbox.tokens["admin"]
-    with rnb.connect(endpoint=client.endpoint, token=token) as other:
-        theirs = threading.Timer(0.5, other.update_source, [NAME], {"description": "theirs"})
-        theirs.start()
-        with pytest.raises(rnb.Moved, match="may have been written before that") as caught:
-            guarded.update(client, base, {"title": "mine"})
-        theirs.join()
+    with (
+        meanwhile(client, describe),
+        pytest.raises(rnb.Moved, match="may have been written before that") as caught,
+    ):
+        guarded.update(client, base, {"title": "mine"})
     assert caught.value.in_doubt
     assert "Nothing was written" not in str(caught.value)
 
@@ -111,13 +122,9 @@ def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> N
     base = client.source(NAME)
     faults(client).add(Fault.wait(1.0, on=LOOKS, skip=2, times=1))
     faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
-    token = client.sandbox.tokens["admin"]
-    with rnb.connect(endpoint=client.endpoint, token=token) as other:
-        theirs = threading.Timer(0.5, other.create_source, [NAME], {"title": "theirs"})
-        theirs.start()
+    with meanwhile(client, lambda other: other.create_source(NAME, title="theirs")):
         assert guarded.delete(client, base).id == base.id
-        theirs.join()
-        assert other.source(NAME).title == "theirs"
+    assert client.source(NAME).title == "theirs"
 
 
 def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None:
@@ -131,16 +138,9 @@ def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None
 
 
 def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rnb.Client) -> None:
-    assert client.sandbox is not None
-    token = client.sandbox.tokens["admin"]
-    with (
-        rnb.connect(endpoint=client.endpoint, token=token) as other,
-        faults(client).add(Fault.wait(1.0, on="list_sources", after=True, times=1)),
-    ):
-        theirs = threading.Timer(0.4, other.create_source, ["claims/theirs"])
-        theirs.start()
+    faults(client).add(Fault.wait(1.0, on="list_sources", after=True, times=1))
+    with meanwhile(client, lambda other: other.create_source("claims/theirs")):
         df = client.sources(refresh=True)
-        theirs.join()
     assert "theirs" not in set(df["name"])
     plan = client.plan(df, delete_missing=True)
     assert len(plan.steps) == 0

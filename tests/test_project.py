@@ -32,7 +32,7 @@ LAYERS = [
     {"checks"},
     {"re_contexts", "keyring_store"},
     {"config"},
-    {"answers", "patience", "retrying", "session", "transport"},
+    {"answers", "failures", "patience", "retrying", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
     {"listings", "identity", "restoring", "counting", "client", "connection"},
     {"_equality", "_matching"},

@@ -11,8 +11,8 @@ from importlib import metadata
 
 from reinfer_nb import errors
 from reinfer_nb.cli import analysing, changing, listing, serving
+from reinfer_nb.cli.commands import discard_the_rest, visible_lines
 from reinfer_nb.config import ENDPOINT, TOKEN
-from reinfer_nb.text import visible
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,11 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Who reads has seen enough; nothing more is to be written at the end of the process.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_the_rest()
         return 0
     except OSError as error:
         print(f"reinfer-nb: the output could not be written: {error.strerror}", file=sys.stderr)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard_the_rest()
         return 2
     return code
 
@@ -60,11 +60,6 @@ def _open_what_is_closed() -> None:
     if sys.stdout is None:
         print("reinfer-nb: there is no output to write to.", file=sys.stderr)
         raise SystemExit(2)
-
-
-def visible_lines(text: str) -> str:
-    """Return text of a tenant fit for a terminal, its line breaks kept."""
-    return "\n".join(map(visible, text.split("\n")))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,13 @@ from pathlib import Path
 
 from reinfer_nb import _attempts, _plan_shown
 from reinfer_nb.applying import result_of, resume
-from reinfer_nb.cli.commands import WHERE, Commands, listing_of
+from reinfer_nb.cli.commands import (
+    WHERE,
+    Commands,
+    discard_the_rest,
+    listing_of,
+    visible_lines,
+)
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
@@ -142,14 +148,14 @@ def _plan(options: argparse.Namespace) -> int:
             edited, base, delete_missing=options.delete_missing, project=options.project
         )
     if not plan.ok:
-        print(_safe(plan.to_text(None)), flush=True)
+        print(visible_lines(plan.to_text(None)), flush=True)
         if options.out:
             print("No file was written.", file=sys.stderr)
         return 1
     if options.out:
         _keep(plan, options)
     else:
-        print(_safe(plan.to_text(None)), flush=True)
+        print(visible_lines(plan.to_text(None)), flush=True)
         if plan.steps:
             print("Keep it with --out FILE, to apply it: reinfer-nb apply FILE", file=sys.stderr)
     return 0
@@ -158,7 +164,7 @@ def _plan(options: argparse.Namespace) -> int:
 def _keep(plan: Plan, options: argparse.Namespace) -> None:
     # First the file: who reads only the beginning of the plan has it as well.
     path = plan.save(options.out, overwrite=options.overwrite)
-    print(_safe(plan.to_text(None)), flush=True)
+    print(visible_lines(plan.to_text(None)), flush=True)
     how = _command("apply", path, options)
     print(f"Kept in {visible(str(path))}. Apply it with: {how}", file=sys.stderr)
 
@@ -205,7 +211,7 @@ def _rehearsed(plan: Plan, options: argparse.Namespace) -> int:
         return 0
     with _without_moved_warning():
         rehearsal = plan.rehearse(workers=options.workers, progress=_has_bar())
-    print(_safe(rehearsal.to_text(None)))
+    print(visible_lines(rehearsal.to_text(None)))
     return _code(rehearsal.result)
 
 
@@ -269,9 +275,8 @@ def _agreed(plan: Plan) -> bool:
     """Ask on the terminal whether a plan is to be carried out; only the right answer will do."""
     deletes = [step for step in plan.steps if step.kind == "delete"]
     if deletes:
-        known = [step.comments for step in deletes if step.comments is not None]
-        unknown = len(deletes) - len(known)
-        gone = f"{counted(len(deletes), 'source')} with {counted(sum(known), 'comment')}"
+        known, unknown = _plan_shown.comments_of(deletes)
+        gone = f"{counted(len(deletes), 'source')} with {counted(known, 'comment')}"
         if unknown:
             gone += f" and those of {counted(unknown, 'source')} that could not be counted"
         question, right = f"Type {len(deletes)} to delete {gone}: ", [str(len(deletes))]
@@ -293,10 +298,10 @@ def _agreed(plan: Plan) -> bool:
 def _told(result: ApplyResult, options: argparse.Namespace) -> int:
     """Print what became of a plan and how to go on, and return the exit code."""
     try:
-        print(_safe(result.to_text(None)), flush=True)
+        print(visible_lines(result.to_text(None)), flush=True)
     except OSError:
         # What is done is done, and the exit code tells of that; the journal has the rest.
-        _discard_the_rest()
+        discard_the_rest()
         print(f"The result could not be printed. Journal: {result.journal}", file=sys.stderr)
     if result.journal is not None:
         counts = result.counts
@@ -325,19 +330,9 @@ def _command(name: str, path: str | os.PathLike[str], options: argparse.Namespac
 def _show(text: str) -> None:
     """Print what is to be seen before anything is sent, and see that it arrives."""
     try:
-        print(_safe(text), flush=True)
+        print(visible_lines(text), flush=True)
     except BrokenPipeError:
-        _discard_the_rest()
+        discard_the_rest()
         raise FileProblem(
             "The plan could not be shown to its end, since its reader is gone. Nothing was sent."
         ) from None
-
-
-def _discard_the_rest() -> None:
-    """Let what cannot be printed any more go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _safe(text: str) -> str:
-    """Return text fit for a terminal: a plan's file may hold what no tenant has said."""
-    return "\n".join(map(visible, text.split("\n")))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ from reinfer_nb.connection import connect
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import csv_of
 from reinfer_nb.files import written_whole
-from reinfer_nb.text import counted
+from reinfer_nb.text import counted, visible
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
@@ -50,6 +51,16 @@ def listing_of(
     with connect(context=context) as client:
         df = client.sources(project)
         return client.statistics(df) if comments else df
+
+
+def visible_lines(text: str) -> str:
+    """Return text of a tenant or a file fit for a terminal, its line breaks kept."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def discard_the_rest() -> None:
+    """Let what cannot be printed any more go nowhere, at the end of the process too."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class Answer(Protocol):

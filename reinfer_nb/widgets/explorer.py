@@ -139,8 +139,7 @@ class Explorer(ui.VBox):
             source = None
         else:
             try:
-                (row,) = frames.to_elements(self._listing.iloc[[position]])
-                source = Source.from_wire(row)
+                (source,) = frames.to_sources(self._listing.iloc[[position]])
             except errors.ReinferError as error:
                 self._say(markup.error(f"This row cannot be looked at: {error}"))
                 source = None
