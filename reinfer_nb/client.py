@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-import time
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar, Unpack
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 
 import pandas as pd
 
-from reinfer_nb import checks, errors, operations
-from reinfer_nb.answers import Answer
+from reinfer_nb import checks, operations
 from reinfer_nb.fields import fields_of
-from reinfer_nb.identity import is_ours, is_what_was_asked
 from reinfer_nb.listings import Listings
-from reinfer_nb.models import Bucket, Project, Record, Source, SourceSettings, User
-from reinfer_nb.text import shown
+from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
+from reinfer_nb.source_calls import SourceCalls, record
 from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
@@ -24,7 +21,6 @@ if TYPE_CHECKING:
     from reinfer_nb.sandbox import Sandbox
 
 DEFAULT_TTL = 300.0
-_Record = TypeVar("_Record", bound=Record)
 
 
 class Client:
@@ -39,6 +35,7 @@ class Client:
 
     Attributes:
         sandbox: The sandbox this is a client of, when it was made by `rnb.sandbox`; else None.
+        calls: The requests about one source, without a look before a write.
     """
 
     sandbox: Sandbox | None = None
@@ -46,6 +43,7 @@ class Client:
     def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
         self._transport = transport
         self._listings = Listings(transport, cache_ttl)
+        self.calls = SourceCalls(transport, self._listings)
 
     @property
     def endpoint(self) -> str:
@@ -131,8 +129,7 @@ class Client:
         >>> client.me().username
         'admin'
         """
-        answer = self._transport.send(operations.ME)
-        return self._record(answer, "user", User)
+        return record(self._transport.send(operations.ME), "user", User)
 
     def source(self, which: str | Source) -> Source:
         """Return one source, by its full name or its id.
@@ -147,14 +144,7 @@ class Client:
             InvalidInput: `which` is neither.
             NotFound: There is none, or none that the token may see.
         """
-        if isinstance(which, Source):
-            which = which.full_name
-        if checks.is_id(which):
-            answer = self._transport.send(operations.GET_BY_ID, which, id=which)
-        else:
-            project, name = checks.source_name(which)
-            answer = self._transport.send(operations.GET, which, project=project, name=name)
-        return self._record(answer, "source", Source)
+        return self.calls.get(which.full_name if isinstance(which, Source) else which)
 
     def statistics(
         self,
@@ -239,7 +229,7 @@ class Client:
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
         """
-        return self._created(full_name, checks.settings("create", settings))
+        return self.calls.create(full_name, checks.settings("create", settings))
 
     def recreate_source(self, source: Source, /) -> Source:
         """Create a source again with the settings it had, and return it as the tenant made it.
@@ -261,25 +251,8 @@ class Client:
         """
         body = source.to_wire()
         settings = {f.wire for f in fields_of(Source) if f.may("create")}
-        return self._created(
-            source.full_name, {name: value for name, value in body.items() if name in settings}
-        )
-
-    def _created(self, full_name: str, body: Mapping[str, Any]) -> Source:
-        project, name = checks.full_name(full_name)
-        begin = time.monotonic()
-        with self._listings.writing():
-            answer = self._transport.send(
-                operations.CREATE, full_name, body={"source": body}, project=project, name=name
-            )
-        try:
-            return self._record(answer, "source", Source)
-        except errors.Conflict as conflict:
-            conflict.existing = there = self._looked_up(full_name)
-            if there is not None and answer.in_doubt and is_ours(there, body, answer, begin):
-                # The first attempt was carried out, and only its reply was lost.
-                return there
-            raise
+        body = {name: value for name, value in body.items() if name in settings}
+        return self.calls.create(source.full_name, body)
 
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
         """Change settings of a source, only those given, and return it as it is then.
@@ -297,13 +270,7 @@ class Client:
             PermissionDenied: The token is not a sources admin of that project.
         """
         body = checks.settings("update", settings)
-        full_name = self._full_name(which)
-        project, name = checks.source_name(full_name)
-        with self._listings.writing():
-            answer = self._transport.send(
-                operations.UPDATE, full_name, body={"source": body}, project=project, name=name
-            )
-        return self._record(answer, "source", Source)
+        return self.calls.update(self._full_name(which), body)
 
     def delete_source(
         self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
@@ -328,26 +295,13 @@ class Client:
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
         """
-        asked = which.id if isinstance(which, Source) else which
-        source = self.source(asked)
-        if not checks.is_id(source.id) or not is_what_was_asked(source, asked):
-            # What a delete takes nothing brings back.
-            raise errors.ProtocolError(
-                f"Nothing was deleted: asked for {asked}, {self.endpoint} told of "
-                f"{shown(source.full_name)} with the id {shown(source.id)}."
-            )
+        source = self.source(which.id if isinstance(which, Source) else which)
+        self.calls.check_id(source)
         if restore_file is not None:
             from reinfer_nb import restoring
 
             restoring.keep(source, self.endpoint, restore_file)
-        with self._listings.writing():
-            answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
-        try:
-            answer.envelope()
-        except errors.NotFound:
-            # An earlier attempt deleted it, and only its reply was lost.
-            if not answer.in_doubt:
-                raise
+        self.calls.delete(source)
         return source
 
     def plan(
@@ -396,17 +350,3 @@ class Client:
         if checks.is_id(which):
             which = self.source(which)
         return which.full_name if isinstance(which, Source) else which
-
-    def _record(self, answer: Answer, key: str, model: type[_Record]) -> _Record:
-        content = answer.envelope()
-        try:
-            return model.from_wire(content.get(key))
-        except errors.ProtocolError as error:
-            raise answer.broken(f"not as documented: {error}") from None
-
-    def _looked_up(self, full_name: str) -> Source | None:
-        try:
-            return self.source(full_name)
-        except errors.ReinferError:
-            # That the name is taken is the news; who has it could not be found out.
-            return None

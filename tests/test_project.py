@@ -34,7 +34,7 @@ LAYERS = [
     {"config"},
     {"answers", "failures", "patience", "retrying", "session", "transport"},
     {"_columns", "_careful", "_arrow", "frames"},
-    {"listings", "identity", "restoring", "counting", "client", "connection"},
+    {"listings", "identity", "source_calls", "restoring", "counting", "client", "connection"},
     {"_equality", "_matching"},
     {"_csv_cells"},
     {"_csv_columns", "_csv_parser"},

@@ -1067,7 +1067,7 @@ def test_a_conflict_stays_one_when_nobody_can_say_with_what(reach: Reach) -> Non
 )
 def test_a_delete_takes_only_what_was_asked_for(reach: Reach, told: dict[str, str]) -> None:
     with Scripted(reply({"source": told, "status": "ok"})) as server:
-        with pytest.raises(rnb.ProtocolError, match="Nothing was deleted"):
+        with pytest.raises(rnb.ProtocolError, match=r"Nothing was deleted|is about"):
             reach(server.endpoint).delete_source("acme/support")
         assert server.methods == ["GET"]
 
