@@ -16,7 +16,7 @@ from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
 from reinfer_nb.concurrency import Lanes, Progress, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
-from reinfer_nb.journal import Journal, default_path
+from reinfer_nb.journal import Journal
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import CTRL_C, ApplyResult
 from reinfer_nb.retrying import until
@@ -58,7 +58,7 @@ def applied(
             f"The plan is for {shown(plan.endpoint, 200)}, and the client is of {client.endpoint}."
         )
     head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
-    kept = Journal.begun(default_path() if journal is None else journal, head)
+    kept = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
     return _Applying(client, plan, kept, {}, stop=stop, workers=workers).run(progress)
 
 

@@ -13,7 +13,13 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import keyring_store
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
-from reinfer_nb.re_contexts import Context, contexts, contexts_file, read_contexts
+from reinfer_nb.re_contexts import (
+    Context,
+    contexts,
+    contexts_file,
+    contexts_place,
+    read_contexts,
+)
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.text import listed, nearest, shown, visible
 
@@ -255,7 +261,7 @@ def _without_endpoint(own: Token | None) -> _Given:
             return _of_context(known, own)
     if own is not None:
         return _Given(endpoint=None, token=own, token_from=_ARGUMENT)
-    raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_file()))
+    raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_place()))
 
 
 def _of_context(context: Context, own: Token | None) -> _Given:
@@ -372,7 +378,7 @@ def _checked_token(token: Token, token_from: str) -> Token:
         raise InvalidInput(f"The token given {flaw}")
     if token_from == _VARIABLE:
         raise InvalidInput(f"{TOKEN} of the environment {flaw}")
-    place = "" if token_from == keyring_store.NAME else f" in {contexts_file()}"
+    place = "" if token_from == keyring_store.NAME else f" in {contexts_place()}"
     raise ConfigurationError(f"The token of {token_from}{place} {flaw}")
 
 
@@ -385,6 +391,6 @@ def _named(name: object) -> Context:
     guess = nearest(name, known)
     there = f"there are {listed(map(shown, known))}" if known else "there are none"
     raise ConfigurationError(
-        f"There is no context {shown(name)} in {contexts_file()}"
+        f"There is no context {shown(name)} in {contexts_place()}"
         + (f"; did you mean {shown(guess)}?" if guess else f"; {there}.")
     )

@@ -15,17 +15,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from reinfer_nb import wire
+from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, written_whole
 from reinfer_nb.text import visible
 
+_ELSEWHERE = 'journal="journal.jsonl" (or --journal journal.jsonl)'
+
 
 def default_path() -> Path:
-    """Return the path of a journal that nothing has yet, in this user's folder for such state."""
-    import platformdirs
+    """Return the path of a journal that nothing has yet, in this user's folder for such state.
 
-    folder = platformdirs.user_state_path("reinfer_nb", appauthor=False) / "journals"
+    Raises:
+        FileProblem: This user has no home folder.
+    """
+    folder = user_folders.state("the journal", _ELSEWHERE) / "journals"
     return folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
 
 
@@ -68,6 +72,21 @@ class Journal:
         with written_whole(path, overwrite=False) as file:
             file.write(_line(head))
         return cls.opened(path)
+
+    @classmethod
+    def begun_by_default(cls, head: Mapping[str, Any]) -> Self:
+        """Return a new journal in this user's folder, with its first line.
+
+        Raises:
+            FileProblem: There is no such folder, or it cannot be written to; says what to do.
+        """
+        path = default_path()
+        try:
+            return cls.begun(path, head)
+        except FileProblem as error:
+            raise FileProblem(
+                f"{error} Nothing was sent. Give a file that can be written: {_ELSEWHERE}."
+            ) from None
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str]) -> Self:

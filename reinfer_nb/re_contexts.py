@@ -11,8 +11,10 @@ from typing import Any
 
 import pandas as pd
 
+from reinfer_nb import user_folders
 from reinfer_nb.errors import ConfigurationError
 from reinfer_nb.secret import Hidden, Token
+from reinfer_nb.text import visible
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +30,20 @@ class Context:
 
 
 def contexts_file() -> Path:
-    """Return where the vendor's client keeps its contexts on this machine."""
-    import platformdirs
+    """Return where the vendor's client keeps its contexts on this machine.
 
-    folder = platformdirs.user_config_path("reinfer", appauthor=False, roaming=True)
-    return folder / "contexts.json"
+    Raises:
+        ConfigurationError: This user has no home folder.
+    """
+    return user_folders.config_of_re() / "contexts.json"
+
+
+def contexts_place() -> str:
+    """Return where the contexts file is, as a message says it; also for a user without a home."""
+    try:
+        return visible(str(contexts_file()))
+    except ConfigurationError:
+        return "in the home folder, which this user does not have"
 
 
 def read_contexts() -> list[Context]:
@@ -41,11 +52,15 @@ def read_contexts() -> list[Context]:
     Raises:
         ConfigurationError: The file is there and cannot be read.
     """
-    file = contexts_file()
+    try:
+        file = contexts_file()
+    except ConfigurationError:
+        # Without a home folder the vendor's client has no contexts either.
+        return []
     # The error is made outside of `except`: a decoder's own holds the file, and so a token.
     try:
         return _parsed(file)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
@@ -54,7 +69,7 @@ def read_contexts() -> list[Context]:
             "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
             "and token="
         )
-    raise ConfigurationError(f"The contexts file {file} {reason.rstrip('.')}.")
+    raise ConfigurationError(f"The contexts file {visible(str(file))} {reason.rstrip('.')}.")
 
 
 def _parsed(file: Path) -> list[Context]:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import wire
+from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.fields import read_record
 from reinfer_nb.files import written_whole
@@ -45,10 +45,12 @@ class Kept:
 
 
 def default_folder() -> Path:
-    """Return the folder of this user in which restore files are kept unless told otherwise."""
-    import platformdirs
+    """Return the folder of this user in which restore files are kept unless told otherwise.
 
-    return platformdirs.user_state_path("reinfer_nb", appauthor=False) / "restore"
+    Raises:
+        FileProblem: This user has no home folder.
+    """
+    return user_folders.state("the restore file", 'restore_folder="..."') / "restore"
 
 
 def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Path:
@@ -57,13 +59,21 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
     Args:
         source: What is to be kept.
         folder: Where; by default `default_folder()`.
+
+    Raises:
+        FileProblem: There is no default folder, or `folder` can be none.
     """
     place = default_folder() if folder is None else Path(folder)
     # What a tenant calls its sources must not lead out of the folder, or beyond a name's length.
     parts = (source.owner[:60], source.name[:100], source.id[:16])
     plain = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
-    return place.resolve() / f"{plain}-{stamp}.json"
+    try:
+        return place.resolve() / f"{plain}-{stamp}.json"
+    except (OSError, ValueError, RuntimeError) as error:
+        # A NUL, links in a circle, or a working folder that was deleted.
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise FileProblem(f"{shown(str(place), 200)} can be no folder: {reason}.") from None
 
 
 def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:

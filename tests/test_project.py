@@ -27,6 +27,7 @@ LAYERS = [
     {"errors", "secret"},
     {"value_types", "markup", "moments"},
     {"fields", "wire", "operations", "concurrency", "cache", "files"},
+    {"user_folders"},
     {"journal"},
     {"models"},
     {"checks"},

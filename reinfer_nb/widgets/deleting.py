@@ -45,7 +45,7 @@ class DeleteForm(Form):
         self.restore_file: Path | None = None
         self._folder = folder
         self._counted = False
-        self._why = ""
+        self._why = self._no_file = ""
         self._gone: Source | None = None
         self.picker = Picker(client, self.look_at) if picker else None
         self._facts = ui.HTML()
@@ -73,12 +73,21 @@ class DeleteForm(Form):
         self._gone = None
         self._done = ""
         self.comments, self._counted = None, False
-        self.restore_file = None if source is None else restoring.new_file(source, self._folder)
+        self._name_restore_file()
         self.name.value = ""
         self.say("")
         self._show_fields()
         if source is not None:
             self._count(source)
+
+    def _name_restore_file(self) -> None:
+        """Choose a new restore file for the source, or keep the reason why there can be none."""
+        self.restore_file, self._no_file = None, ""
+        if self.source is not None:
+            try:
+                self.restore_file = restoring.new_file(self.source, self._folder)
+            except errors.FileProblem as error:
+                self._no_file = str(error)
 
     def _count(self, source: Source) -> None:
         def known(count: int | None, why: str = "") -> None:
@@ -103,11 +112,13 @@ class DeleteForm(Form):
         self.refresh()
 
     def _ready(self) -> bool:
-        there = self.source is not None and self._gone is None and self._counted
+        there = self.restore_file is not None and self._gone is None and self._counted
         return there and self.source is not None and self.name.value == self.source.full_name
 
     def _pending(self) -> str:
-        if self.source is None or self._gone is not None or (self._done and not self.name.value):
+        if self.source is None or self.restore_file is None or self._gone is not None:
+            return ""
+        if self._done and not self.name.value:
             return ""
         return self._call(self.source)
 
@@ -135,14 +146,17 @@ class DeleteForm(Form):
             comments = f"How many comments would go with it could not be found out: {self._why}"
         else:
             comments = f"{counted(self.comments, 'comment')} would go with it."
+        file = markup.muted(
+            f"Its settings are written to {self.restore_file} first. From that file a new source "
+            "can be made with them, under a new id and without comments."
+        )
+        if self._no_file:
+            file = markup.error(f"It cannot be deleted here. {self._no_file}")
         return markup.block(
             [
                 tag_line(source),
                 markup.error([markup.tag("strong", comments), " Nothing brings comments back."]),
-                markup.muted(
-                    f"Its settings are written to {self.restore_file} first. From that file a new "
-                    "source can be made with them, under a new id and without comments."
-                ),
+                file,
             ]
         )
 
@@ -173,7 +187,7 @@ class DeleteForm(Form):
         if self.source is not None and kept and not isinstance(error, errors.FileProblem):
             self.say(markup.error(f"{words_of(error)} Its settings are in {self.restore_file}"))
             # The next attempt writes its own.
-            self.restore_file = restoring.new_file(self.source, self._folder)
+            self._name_restore_file()
         if isinstance(error, errors.Moved):
             self.say("")
             head = [self.picker.box] if self.picker else []

@@ -1,0 +1,64 @@
+"""The folders of this user: where the vendor's client and this toolkit keep files by default.
+
+A process may have no home folder: HOME is not set in a container or a service, and the system
+has no entry for the user. Nothing but what needs such a folder fails then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from reinfer_nb.errors import ConfigurationError, FileProblem
+
+_NO_HOME = "This user has no home folder (HOME is not set, and the system knows none)"
+
+
+def config_of_re() -> Path:
+    """Return the folder in which the vendor's client `re` keeps its configuration.
+
+    Raises:
+        ConfigurationError: This user has no home folder.
+    """
+    import platformdirs
+
+    folder = _folder(
+        lambda: platformdirs.user_config_path("reinfer", appauthor=False, roaming=True)
+    )
+    if folder is None:
+        raise ConfigurationError(
+            f"{_NO_HOME}, so there is no contexts file of the vendor's client. Set HOME or "
+            "XDG_CONFIG_HOME, or give endpoint= and token=."
+        )
+    return folder
+
+
+def state(content: str, instead: str) -> Path:
+    """Return the folder in which this toolkit keeps files that the user did not name.
+
+    Args:
+        content: What is to be kept there, for the message of the error.
+        instead: How the user gives another place, such as 'journal="journal.jsonl"'.
+
+    Raises:
+        FileProblem: This user has no home folder.
+    """
+    import platformdirs
+
+    folder = _folder(lambda: platformdirs.user_state_path("reinfer_nb", appauthor=False))
+    if folder is None:
+        raise FileProblem(
+            f"{_NO_HOME}, so there is no place for {content}. Give {instead}, or set HOME or "
+            "XDG_STATE_HOME."
+        )
+    return folder
+
+
+def _folder(look_up: Callable[[], Path]) -> Path | None:
+    """Return the folder that `look_up` returns; None for a user without a home folder."""
+    try:
+        folder = look_up()
+    except (RuntimeError, KeyError, OSError):
+        return None
+    # Some versions of platformdirs leave the "~" that nobody could replace.
+    return None if folder.parts[:1] == ("~",) else folder

@@ -1,0 +1,239 @@
+"""A process whose user has no home folder, or one that cannot be used: containers, services."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reinfer_nb as rnb
+
+# Does what a user does, and prints per operation the error (class, whether it is ours, message)
+# or what came of it. Everything is done twice: first with a home, so that every lazy import is
+# done before the user changes to one who may not read the interpreter's own files.
+SCRIPT = r"""
+import contextlib, io, json, os, sys, warnings
+
+warnings.simplefilter("ignore")
+import reinfer_nb as rnb
+from reinfer_nb import cli
+from reinfer_nb.widgets.deleting import DeleteForm
+
+kind, endpoint, token, folder = sys.argv[1:]
+results = {}
+number = 0
+
+
+def attempt(operation):
+    try:
+        value = operation()
+    except BaseException as error:
+        results[operation.__name__] = [
+            type(error).__name__, isinstance(error, rnb.ReinferError), str(error)
+        ]
+    else:
+        results[operation.__name__] = value
+
+
+def command(*arguments):
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.main(arguments)
+    return [code, err.getvalue()]
+
+
+def everything():
+    global number
+    number += 1
+    os.environ.update(REINFER_ENDPOINT=endpoint, REINFER_TOKEN=token)
+    client = rnb.connect()
+    client.cache_ttl = 0
+    df = client.sources("claims")
+
+    @attempt
+    def me():
+        return client.me().username
+
+    @attempt
+    def contexts():
+        return len(rnb.contexts())
+
+    @attempt
+    def named_context():
+        rnb.connect(context="prod")
+
+    @attempt
+    def plan_file():
+        plan = client.plan(df.head(1).assign(title=f"T{number}{kind}"))
+        return str(plan.save(f"{folder}/plan-{number}.json"))
+
+    @attempt
+    def apply():
+        plan = client.plan(df.head(1).assign(title=f"T{number}{kind}"))
+        return plan.apply(progress=False).ok
+
+    results["sent"] = client.source(df["id"][0]).title == f"T{number}{kind}"
+
+    @attempt
+    def apply_with_journal():
+        plan = client.plan(df.head(1).assign(title=f"J{number}{kind}"))
+        return plan.apply(progress=False, journal=f"{folder}/j-{number}.jsonl").ok
+
+    @attempt
+    def delete_form():
+        form = rnb.delete_form(client, "claims/motor-inbox")
+        while form.jobs.running:
+            form.jobs.wait()
+        form.name.value = "claims/motor-inbox"
+        return [form._facts.value, form.button.disabled, str(form.restore_file)]
+
+    @attempt
+    def delete_form_with_folder():
+        form = rnb.delete_form(client, "claims/motor-inbox", restore_folder=folder)
+        while form.jobs.running:
+            form.jobs.wait()
+        form.name.value = "claims/motor-inbox"
+        return form.button.disabled
+
+    @attempt
+    def forms():
+        rnb.login(), rnb.explore(client), rnb.create_form(client), rnb.update_form(client)
+
+    @attempt
+    def read_tilde():
+        rnb.read_csv("~/missing.csv")
+
+    @attempt
+    def command_list():
+        return command("list", "claims")
+
+    @attempt
+    def command_apply():
+        return command("apply", results["plan_file"], "--yes")
+
+    for name in ("REINFER_ENDPOINT", "REINFER_TOKEN"):
+        del os.environ[name]
+
+    @attempt
+    def not_configured():
+        rnb.connect()
+
+    @attempt
+    def endpoint_only():
+        rnb.connect(endpoint=endpoint)
+
+
+everything()
+os.chdir(folder)
+for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+    os.environ.pop(name, None)
+if kind == "no entry":
+    import pwd
+
+    def nobody(_):
+        raise KeyError("uid not found")
+
+    pwd.getpwuid = nobody
+else:
+    home = f"{folder}/home"
+    os.mkdir(home)
+    os.chmod(home, {"unreadable": 0o000, "read-only": 0o555}.get(kind, 0o700))
+    if kind == "missing":
+        os.environ["HOME"] = "/nonexistent"
+    elif kind == "a device":
+        os.environ["HOME"] = "/dev/null"
+    elif kind != "another user":
+        os.environ["HOME"] = home
+    os.chown(home, 12345, 12345)
+    os.setgid(12345)
+    os.setuid(12345)
+results.clear()
+everything()
+print(json.dumps(results))
+"""
+
+ROOT = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
+)
+KINDS = [
+    "no entry",
+    *(
+        pytest.param(kind, marks=ROOT)
+        for kind in ("another user", "missing", "a device", "unreadable", "read-only")
+    ),
+]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that every user may write to; others cannot reach `tmp_path`."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as made:
+        Path(made).chmod(0o777)
+        yield Path(made)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="users and home folders are another matter")
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
+    client: rnb.Client, folder: Path, kind: str
+) -> None:
+    assert client.sandbox is not None
+    before = folder / "before"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("XDG_")},
+        "HOME": str(before),
+        "MPLCONFIGDIR": str(folder / "matplotlib"),
+    }
+    arguments = [kind, client.endpoint, client.sandbox.tokens["admin"], str(folder)]
+    ended = subprocess.run(
+        [*(sys.executable, "-c", SCRIPT), *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    results: dict[str, Any] = json.loads(ended.stdout.splitlines()[-1])
+    foreign = {
+        name: result
+        for name, result in results.items()
+        if isinstance(result, list) and len(result) == 3 and result[1] is False
+        if name != "delete_form"
+    }
+    assert not foreign
+    # What needs no folder works.
+    assert results["me"] == "admin"
+    assert results["apply_with_journal"] is True
+    assert results["delete_form_with_folder"] is False
+    assert results["forms"] is None
+    assert results["command_list"] == [0, ""]
+    # What needs the contexts finds none, unless the folder exists and cannot be read.
+    if kind == "unreadable":
+        assert "Permission denied" in results["contexts"][2]
+    else:
+        assert results["contexts"] == 0
+        assert results["not_configured"][0] == "NotConfigured"
+        assert "no token" in results["endpoint_only"][2]
+    assert results["named_context"][0] == "ConfigurationError"
+    # What needs a folder to write to says how to give another one, before anything is sent.
+    assert results["apply"][0] == "FileProblem"
+    assert 'journal="journal.jsonl"' in results["apply"][2]
+    assert results["sent"] is False
+    code, message = results["command_apply"]
+    assert code == 2
+    assert "--journal journal.jsonl" in message
+    facts, disabled, restore_file = results["delete_form"]
+    if restore_file == "None":
+        assert disabled
+        assert "restore_folder=" in facts
+        assert "HOME" in facts
+    # A "~" that nobody could replace is no folder to make.
+    assert not [path for path in folder.rglob("*") if path.name == "~"]
