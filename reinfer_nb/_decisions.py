@@ -24,7 +24,7 @@ from reinfer_nb.value_types import Names, Text
 
 Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}
-# What is as good as missing, and clears what can be cleared.
+# What clears a field that can be cleared.
 _CLEARS = {Text: "an empty text", Names: "[]"}
 _SET_BY_TENANT = ("created_at", "updated_at", "last_modified")
 
@@ -168,18 +168,14 @@ class _Updating:
     def _decide(self, field: Field) -> None:
         mine = self._wanted.columns[field.name].take(self._rows)
         theirs = self._now[field.name].take(self._at)
-        differ = _equality.unequal(mine, theirs)
-        if field.type in _CLEARS and differ.any():
-            # A file that pandas wrote has nothing where a text or a list is empty.
-            empty = (n for n in np.flatnonzero(differ).tolist() if cell(theirs, n) in ("", ()))
-            differ[[n for n in empty if cell(mine, n) is None]] = False
+        differ = _equality.changed(mine, theirs, field.type)
         if field.name in self._wanted.readable:
             differ &= self._wanted.readable[field.name][self._rows]
         found = np.flatnonzero(differ)
         known, was = self._in_base(field.name, found)
         if was is not None:
-            by_me = _equality.unequal(mine.take(found), was) | ~known
-            by_them = _equality.unequal(theirs.take(found), was) & known
+            by_me = _equality.changed(mine.take(found), was, field.type) | ~known
+            by_them = _equality.changed(theirs.take(found), was, field.type) & known
             self.theirs += int((~by_me).sum())
             for number in np.flatnonzero(by_me & by_them).tolist():
                 values = cell(was, number), *(cell(x, found[number]) for x in (mine, theirs))
@@ -302,7 +298,7 @@ def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: P
     changed = np.zeros(len(places), dtype=np.bool_)
     for name in (name for name in ("id", "updated_at", *settings) if name in base):
         was, there = base[name].take(origin[places]), now[name].take(places)
-        changed |= _equality.unequal(was, there)
+        changed |= _equality.changed(was, there, _FIELDS[name].type)
     return changed
 
 

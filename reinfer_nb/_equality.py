@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,18 +11,25 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.value_types import is_missing
+from reinfer_nb.value_types import Names, Text, ValueType, is_empty, is_missing
 
 Flags = npt.NDArray[np.bool_]
 
 
-def unequal(left: pd.Series, right: pd.Series) -> Flags:
+def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = None) -> Flags:
     """Return where two columns of one length differ; missing equals missing.
 
     Texts are equal to texts, numbers to numbers and instants to instants, at any precision; a
     list is equal to a tuple; a text that says an instant is equal to that instant, since a file
     read without dates holds such.
+
+    Args:
+        left: A column.
+        right: Another one.
+        kind: What their cells are, where that is known: lists that are sets are compared as sets.
     """
+    if kind is Names:
+        return _one_by_one(left.tolist(), right.tolist(), _same_sets)
     left, right = _plain(left), _plain(right)
     if _is_instants(left) != _is_instants(right):
         left, right = _instants(left), _instants(right)
@@ -30,10 +37,39 @@ def unequal(left: pd.Series, right: pd.Series) -> Flags:
         found = ways(left, right)
         if found is not None:
             return found
-    return _one_by_one(left.tolist(), right.tolist())
+    return _one_by_one(left.tolist(), right.tolist(), same)
 
 
-def _one_by_one(left: list[Any], right: list[Any]) -> Flags:
+def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
+    """Return where two columns differ as `unequal` has it, and not in how they say nothing.
+
+    A file that pandas wrote has nothing where a text or a list is empty.
+
+    Args:
+        left: A column.
+        right: Another one, as long.
+        kind: What their cells are.
+    """
+    differ = unequal(left, right, kind)
+    if kind in (Text, Names) and differ.any():
+        rows = np.flatnonzero(differ)
+        cells = zip(left.take(rows).tolist(), right.take(rows).tolist(), strict=True)
+        differ[rows] = [not (is_empty(one) and is_empty(other)) for one, other in cells]
+    return differ
+
+
+def as_sets(lists: pa.ListArray) -> pa.ListArray:
+    """Return lists as their sets: each sorted, and nothing twice in it."""
+    pairs = pa.table({"list": compute.list_parent_indices(lists), "item": lists.flatten()})
+    sets = pairs.group_by(["list", "item"]).aggregate([])
+    sets = sets.sort_by([("list", "ascending"), ("item", "ascending")]).combine_chunks()
+    lengths = np.bincount(np.asarray(sets["list"], dtype=np.int64), minlength=len(lists))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    items = sets["item"].combine_chunks()
+    return pa.ListArray.from_arrays(offsets, items, mask=lists.is_null())
+
+
+def _one_by_one(left: list[Any], right: list[Any], same: Callable[[Any, Any], bool]) -> Flags:
     # A listing holds each distinct tuple once, so that few pairs are to be looked at.
     pairs = list(zip(map(id, left), map(id, right), strict=True))
     differ = {
@@ -50,6 +86,13 @@ def same(left: Any, right: Any) -> bool:
     if is_missing(left) or is_missing(right):
         return is_missing(left) and is_missing(right)
     return bool(_comparable(left) == _comparable(right))
+
+
+def _same_sets(left: Any, right: Any) -> bool:
+    try:
+        return same(Names.key(left), Names.key(right))
+    except TypeError:  # An item that is no text, and cannot be in a set.
+        return same(left, right)
 
 
 def _comparable(value: Any) -> Any:

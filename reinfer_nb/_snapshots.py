@@ -22,6 +22,7 @@ from pyarrow import compute
 
 from reinfer_nb import _dtypes
 from reinfer_nb._columns import whole_text
+from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
@@ -237,6 +238,7 @@ def digest_of(table: pa.Table) -> str:
         column = table[name].combine_chunks()
         total.update(name.encode() + np.asarray(compute.is_valid(column)).tobytes())
         if pa.types.is_list(column.type):
+            column = as_sets(column)
             total.update(np.asarray(compute.list_value_length(column).fill_null(0)).tobytes())
             column = column.flatten()
         if pa.types.is_string(column.type):

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb._equality import as_sets
 from reinfer_nb._snapshots import CONTENT, FIELDS, About
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -72,7 +73,7 @@ class Version:
 
 def versions(there: Sequence[tuple[str, About]], rows: pa.Table) -> Iterator[Version]:
     """Yield the versions of each source in a table of rows with their files."""
-    content = {name: rows[name].to_pylist() for name in FIELDS}
+    content = {name: _comparable(rows[name].combine_chunks()).to_pylist() for name in FIELDS}
     owners, ids = rows["owner"].to_pylist(), rows["id"].to_pylist()
     files = [path.rpartition("date=")[2] for path in rows["__filename"].to_pylist()]
     where = {key: row for row, key in enumerate(zip(files, ids, strict=True))}
@@ -124,6 +125,7 @@ def differing(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
 
 def _unequal(left: pa.Array, right: pa.Array) -> Any:
     """Return where two arrays differ; missing equals missing."""
+    left, right = _comparable(left), _comparable(right)
     if pa.types.is_list(left.type):
         # Arrow compares no lists: first their lengths, then what is in those as long as each other.
         differ = _unequal(compute.list_value_length(left), compute.list_value_length(right))
@@ -135,3 +137,8 @@ def _unequal(left: pa.Array, right: pa.Array) -> Any:
     unequal = compute.fill_null(compute.not_equal(left, right), fill_value=True)
     missing = compute.and_(compute.is_null(left), compute.is_null(right))
     return np.array(compute.and_not(unequal, missing), dtype=np.bool_)
+
+
+def _comparable(values: pa.Array) -> pa.Array:
+    """Return an array in which equal values mean the same: lists are sets."""
+    return as_sets(values) if pa.types.is_list(values.type) else values

@@ -17,12 +17,15 @@ import pandas as pd
 from reinfer_nb import _equality, markup
 from reinfer_nb._matching import Positions, matched
 from reinfer_nb.export import to_csv
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
 from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
 # What differs between two tenants though nobody changed anything.
 _OF_A_TENANT = ("bucket_id", "created_at", "updated_at", "last_modified")
+_TYPES = {field.name: field.type for field in fields_of(Source)}
 # Rows of each kind that are shown; all of them are in the frames.
 _SHOWN = 50
 
@@ -296,7 +299,7 @@ class _Pairs:
 
     def _differing(self, name: str) -> Positions:
         before, after = self._before[name].take(self._left), self._after[name].take(self._right)
-        return np.flatnonzero(_equality.unequal(before, after))
+        return np.flatnonzero(_equality.unequal(before, after, _TYPES.get(name)))
 
     def _naming(self, keys: Sequence[str]) -> list[str]:
         """Return the columns that say which source is meant."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reinfer_nb.text import listed, nearest, shown
-from reinfer_nb.value_types import VALUE_TYPES, ValueType
+from reinfer_nb.value_types import VALUE_TYPES, ValueType, is_empty
 
 Operation = Literal["create", "update"]
 
@@ -71,6 +71,16 @@ class Field:
     def may(self, operation: Operation) -> bool:
         """Whether the field may be given in a create or an update."""
         return self.about.create if operation == "create" else self.about.update
+
+    def same(self, left: Any, right: Any) -> bool:
+        """Whether two values mean the same: the order of a set has no meaning.
+
+        An empty text or list, and none at all, mean the same: a CSV file tells them apart no more
+        than some tenants do.
+        """
+        if is_empty(left) or is_empty(right):
+            return is_empty(left) and is_empty(right)
+        return bool(self.type.key(left) == self.type.key(right))
 
     def check(self, value: Any) -> Any:
         """Return the JSON to send for a value a user gave; raise `ValueError` with the reason."""

@@ -20,6 +20,7 @@ from reinfer_nb.retrying import looking_again
 
 # Of an attempt of which no answer came, where somebody else has changed the source since.
 UNSURE = "What you set may have been written before that."
+_FIELDS = {field.name: field for field in fields_of(Source)}
 Side = Literal["mine", "theirs", "both"]
 
 
@@ -42,9 +43,10 @@ class Difference:
     @property
     def side(self) -> Side:
         """Who changed it; "both" only where what they made of it is not the same."""
-        if self.mine == self.was:
+        same = self.field.same
+        if same(self.mine, self.was):
             return "theirs"
-        return "mine" if self.theirs in (self.was, self.mine) else "both"
+        return "mine" if same(self.theirs, self.was) or same(self.theirs, self.mine) else "both"
 
 
 def settings_of(source: Source) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def differences(base: Source, mine: Mapping[str, Any], theirs: Source) -> list[D
         was, now = getattr(base, field.name), getattr(theirs, field.name)
         if field.may("update"):
             difference = Difference(field, was, mine.get(field.name, was), now)
-            if not difference.mine == was == now:
+            if not (field.same(difference.mine, was) and field.same(was, now)):
                 found.append(difference)
     return found
 
@@ -78,25 +80,25 @@ def has_moved(base: Source, now: Source) -> bool:
     """
     if base.id != now.id or base.updated_at != now.updated_at:
         return True
-    was, there = settings_of(base), settings_of(now)
+    was = settings_of(base)
     if base.updated_at is not None:
-        return any(there[name] != value for name, value in was.items() if value not in (None, ()))
-    return was != there
+        was = _told(was)
+    return not has_all(now, was)
 
 
 def is_as_meant(now: Source, base: Source, settings: Mapping[str, Any]) -> bool:
     """Whether a source is what settings make of what it was, and nothing that is known differs."""
-    meant = {name: value for name, value in settings_of(base).items() if value not in (None, ())}
-    return now.id == base.id and has_all(now, {**meant, **settings})
+    return now.id == base.id and has_all(now, {**_told(settings_of(base)), **settings})
 
 
 def has_all(now: Source, settings: Mapping[str, Any]) -> bool:
-    """Whether a source has settings, in whatever order a tenant tells lists."""
-    return all(_unordered(getattr(now, name)) == _unordered(v) for name, v in settings.items())
+    """Whether a source has settings, by field name."""
+    return all(_FIELDS[name].same(getattr(now, name), value) for name, value in settings.items())
 
 
-def _unordered(value: Any) -> Any:
-    return frozenset(value) if isinstance(value, tuple | list | set | frozenset) else value
+def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are there: listings show less of a source than it has."""
+    return {name: value for name, value in settings.items() if value not in (None, ())}
 
 
 def what_moved(base: Source, now: Source) -> str:

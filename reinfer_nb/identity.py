@@ -35,7 +35,7 @@ def is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: flo
     for wire_name, sent in body.items():
         field = shown_by[wire_name]
         found = getattr(there, field.name)
-        if found != (sent if sent is None else field.type.read(sent)):
+        if not field.same(found, sent):
             return False
     date = conflict.headers.get("date")
     if date is None or there.created_at is None:

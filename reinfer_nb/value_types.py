@@ -79,6 +79,11 @@ class ValueType:
         return value
 
     @classmethod
+    def key(cls, value: Any, /) -> Any:
+        """Return a key that is equal for two values if and only if they mean the same."""
+        return value
+
+    @classmethod
     def refuse(cls, value: object) -> ValueError:
         """Return the error for a value of another type."""
         return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
@@ -161,7 +166,10 @@ class Whole(ValueType):
 
 
 class Names(ValueType):
-    """A list of texts; a tuple a row, so that a cached frame cannot be damaged through it."""
+    """A set of texts, a list in JSON; a tuple a row, so that no cached frame can be damaged.
+
+    Neither the order of the texts nor how often each is there has a meaning.
+    """
 
     noun = "a list of texts (list or tuple of str)"
     schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
@@ -188,6 +196,11 @@ class Names(ValueType):
     @classmethod
     def write(cls, value: Any, /) -> list[str]:
         return cls.check(value)
+
+    @classmethod
+    def key(cls, value: Any, /) -> Any:
+        listed = isinstance(value, list | tuple | set | frozenset | np.ndarray)
+        return frozenset(value) if listed else value
 
 
 class Moment(ValueType):
@@ -268,6 +281,13 @@ def is_missing(value: object) -> bool:
         or value is pd.NaT
         or (isinstance(value, float) and math.isnan(value))
     )
+
+
+def is_empty(value: object) -> bool:
+    """Whether a value says nothing: it is missing, an empty text or an empty list."""
+    if isinstance(value, str | list | tuple | set | frozenset | np.ndarray):
+        return len(value) == 0
+    return is_missing(value)
 
 
 def cell_text(value: object) -> str | None:

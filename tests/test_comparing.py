@@ -127,7 +127,7 @@ def test_ids_that_were_read_as_numbers() -> None:
         ("title", "Motor claims inbox "),
         ("should_translate", None),
         ("should_translate", 1),
-        ("sensitive_properties", ("b", "a")),
+        ("sensitive_properties", ("b", "c")),
         ("sensitive_properties", ()),
         ("email_transform_version", 7),
         ("email_transform_version", "2"),

@@ -70,7 +70,9 @@ BASE = Source(id="0" * 16, owner="a", name="b", title="was", language="en")
         ("mine", "theirs", "both"),
         ("same", "same", "mine"),
         (None, "theirs", "both"),
-        ("", None, "both"),
+        # Nothing is nothing, however it is written.
+        ("", None, "mine"),
+        (None, "", "mine"),
     ],
 )
 def test_who_has_changed_a_setting(mine: str | None, theirs: str | None, side: str) -> None:

@@ -153,9 +153,7 @@ class Control:
             held = self._held()
         except ValueError:
             return bool(self.input.value != self._raw(self.base))
-        nothing = (None, "", ())
-        same = held == self.base or (held in nothing and self.base in nothing)
-        return not same
+        return not self.field.same(held, self.base)
 
     def value(self) -> Any:
         """Return the value filled in, checked as the client checks it; raises `ValueError`."""
