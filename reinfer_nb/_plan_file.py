@@ -11,7 +11,7 @@ from reinfer_nb import wire
 from reinfer_nb._problems import no_problems
 from reinfer_nb._steps import Step
 from reinfer_nb.errors import FileProblem
-from reinfer_nb.files import encoded, written_whole
+from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.planning import Plan
 from reinfer_nb.text import visible
 from reinfer_nb.value_types import Moment
@@ -76,9 +76,10 @@ def plan_of(content: object, client: Client | None, *, form: str | None = None) 
 def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Write a plan, as `Plan.save` documents it."""
     content = {"format": _FORMAT, "about": _ABOUT} | content_of(plan)
-    with written_whole(path, overwrite=overwrite) as file:
+    target = path_of(path)
+    with written_whole(target, overwrite=overwrite) as file:
         file.write(encoded(content, indent=2) + b"\n")
-    return Path(path)
+    return target
 
 
 def read(path: str | os.PathLike[str], client: Client | None) -> Plan:
@@ -87,9 +88,10 @@ def read(path: str | os.PathLike[str], client: Client | None) -> Plan:
     Raises:
         FileProblem: It cannot be read, is no plan, or holds what could not be applied.
     """
-    name = visible(os.fspath(path), 200)
+    file = path_of(path)
+    name = visible(str(file), 200)
     try:
-        return plan_of(_decoded(Path(path).read_bytes()), client, form=_FORMAT)
+        return plan_of(_decoded(file.read_bytes()), client, form=_FORMAT)
     except FileProblem as problem:
         raise FileProblem(f"{name} cannot be taken for a plan. {problem}") from None
     except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
-from reinfer_nb.files import written_whole
+from reinfer_nb.files import is_url, path_of, written_whole
 from reinfer_nb.text import listed, shown, visible
 
 _KEY = b"reinfer_nb"
@@ -52,19 +52,24 @@ class Folder:
 
     def __init__(self, where: object, options: Mapping[str, Any]) -> None:
         where = os.fspath(where) if isinstance(where, os.PathLike) else where
-        if not isinstance(where, str) or not where or "\0" in where:
-            raise InvalidInput(
-                f"A history is in a folder such as 'audits/', or behind a URL; not {shown(where)}."
-            )
-        self.where = visible(re.sub(r"://[^/@]*@", "://***@", where), 200)
         self._options = dict(options)
-        # What is relative is so to where the history was made, wherever one goes later.
-        self._place = where if "://" in where else str(Path(where).expanduser().absolute())
+        if isinstance(where, str) and is_url(where) and "\0" not in where:
+            self._place = where
+        else:
+            try:
+                # What is relative is so to where the history was made, wherever one goes later.
+                self._place = str(path_of(where).absolute())
+            except (FileProblem, InvalidInput, OSError) as error:
+                raise InvalidInput(
+                    "A history is in a folder such as 'audits/', or behind a URL; not "
+                    f"{shown(where)}. {error}"
+                ) from None
+        self.where = visible(re.sub(r"://[^/@]*@", "://***@", str(where)), 200)
 
     @cached_property
     def _found(self) -> tuple[Any, str]:
         """The file system, and the folder in it; some connect as soon as they are made."""
-        if "://" not in self._place:
+        if not is_url(self._place):
             from fsspec.implementations.local import LocalFileSystem
 
             return LocalFileSystem(), self._place.rstrip("/")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reinfer_nb import checks, operations
 from reinfer_nb.fields import fields_of
+from reinfer_nb.files import path_of
 from reinfer_nb.listings import Listings
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
 from reinfer_nb.source_calls import SourceCalls, record
@@ -295,6 +296,8 @@ class Client:
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
         """
+        if restore_file is not None:
+            restore_file = path_of(restore_file)
         source = self.source(which.id if isinstance(which, Source) else which)
         self.calls.check_id(source)
         if restore_file is not None:

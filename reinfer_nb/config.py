@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import keyring_store
-from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
+from reinfer_nb.files import path_of
 from reinfer_nb.re_contexts import (
     Context,
     contexts,
@@ -339,12 +340,17 @@ def _checked_verify(verify: object) -> bool | str:
     """Return whether to verify, or the path of a CA bundle that is there."""
     if verify is True or verify is False:
         return verify
-    path = os.fspath(verify) if isinstance(verify, str | os.PathLike) else None
-    if not isinstance(path, str) or not path or not os.path.exists(path):  # noqa: PTH110
+    try:
+        # Absolute, since requests are sent for as long as the client lives.
+        path = path_of(verify).absolute()
+        exists = path.exists()
+    except (FileProblem, InvalidInput, OSError):
+        exists = False
+    if not exists:
         raise InvalidInput(
             f"verify is True, False, or the path of a CA bundle that exists, not {shown(verify)}."
         )
-    return path
+    return str(path)
 
 
 def _checked_proxy(proxy: Hidden | None) -> Hidden | None:

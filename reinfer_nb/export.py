@@ -25,7 +25,7 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_parser, _csv_reader, _csv_writer
 from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.files import written_whole
+from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import listed, shown, visible
 
 
@@ -65,10 +65,11 @@ def to_csv(
         raise InvalidInput(f"to_csv takes a DataFrame, not {shown(df)}.")
     if sep not in _csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
+    target = path_of(path)
     table = _table(df, spreadsheet=spreadsheet)
-    with written_whole(path, overwrite=overwrite) as file:
+    with written_whole(target, overwrite=overwrite) as file:
         _put(table, file, sep)
-    return Path(path)
+    return target
 
 
 def csv_of(df: pd.DataFrame) -> bytes:
@@ -126,8 +127,9 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         FileProblem: There is no such file, it is no CSV, or a cell cannot be what its column
             holds; the message names the row and the column.
     """
+    path = path_of(path)
     try:
-        content = Path(path).read_bytes()
+        content = path.read_bytes()
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{visible(os.fspath(path))} could not be read: {reason}.") from None

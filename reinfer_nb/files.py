@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and JSON as their content."""
+"""Paths that people give; files that are written whole or not at all; JSON as their content."""
 
 from __future__ import annotations
 
@@ -11,8 +11,80 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from reinfer_nb.errors import FileProblem
-from reinfer_nb.text import visible
+from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.text import shown, visible
+
+
+def is_url(place: object) -> bool:
+    """Return True for a text such as "s3://bucket/audits", which is no path on this machine."""
+    return isinstance(place, str) and "://" in place
+
+
+def path_of(path: object) -> Path:
+    """Return the path on this machine that a person gave; "~" stands for the home folder.
+
+    Giving the result to this function again changes nothing.
+
+    Args:
+        path: A text or an `os.PathLike`.
+
+    Returns:
+        The path, relative if it was given so.
+
+    Raises:
+        InvalidInput: It is no text or `Path`, or it is empty or a URL.
+        FileProblem: No file can have this path, or the home folder it names is not known.
+    """
+    try:
+        text = os.fspath(path)  # type: ignore[call-overload]
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        if hasattr(path, "read") or hasattr(path, "write"):
+            raise InvalidInput(
+                f"A file is given by its path, not as an open file or a buffer ({shown(path)}). "
+                "Give the path of a file on this machine, such as 'sources.csv'."
+            )
+        raise InvalidInput(
+            f"A path is a text such as 'sources.csv', or a Path; {shown(path)} is neither."
+        )
+    if not text:
+        raise InvalidInput("The path is empty. Give one such as 'sources.csv'.")
+    if is_url(text):
+        raise InvalidInput(
+            f"{shown(text)} is a URL, and only a file on this machine can be used here. Give its "
+            "path, and copy the file from or to the URL with another tool."
+        )
+    try:
+        possible = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise FileProblem(
+            f"No file can be called {shown(text)}: take the NUL or the half character out of it."
+        )
+    return _at_home(text)
+
+
+def _at_home(text: str) -> Path:
+    """Return a path with its "~" or "~user" replaced by that home folder."""
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - leaves an unknown user's "~name" as it is
+    result = Path(expanded)
+    if not str(result).startswith("~"):
+        return result
+    try:
+        # Also "./~" is a name, which must not become the home folder when it is looked at again.
+        result = result.absolute()
+    except OSError as error:
+        raise FileProblem(f"{shown(text, 200)} cannot be found: {error.strerror}.") from None
+    home, *rest = Path(text).parts
+    is_folder = bool(rest) or home == "~"
+    if text.startswith("~") and is_folder and not os.path.lexists(home):
+        raise FileProblem(
+            f"The home folder {shown(home)} of {shown(text, 200)} is not known. Write the path "
+            "from the root of the file system instead."
+        )
+    return result
 
 
 def encoded(content: object, indent: int | None = None) -> bytes:
@@ -27,12 +99,14 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     Whatever happens in between, an older file of that name is whole, and no half file has it.
 
     Args:
-        path: The name it gets. A link is followed.
+        path: The name it gets, as `path_of` takes it. A link is followed.
         overwrite: Whether an older file may be replaced.
 
     Raises:
+        InvalidInput: `path` is no path on this machine.
         FileProblem: There is an older file and `overwrite` is false, or writing failed.
     """
+    path = path_of(path)
     try:
         target = Path(os.path.realpath(path))
         mode = _replaceable(path, target, overwrite=overwrite)

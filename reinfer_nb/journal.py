@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem
-from reinfer_nb.files import encoded, written_whole
+from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.text import visible
 
 _ELSEWHERE = 'journal="journal.jsonl" (or --journal journal.jsonl)'
@@ -60,8 +60,9 @@ class Journal:
         Raises:
             FileProblem: There is such a file, or it could not be written.
         """
+        path = path_of(path)
         try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
             raise _failed(path, error) from None
         if os.path.lexists(path):
@@ -95,6 +96,7 @@ class Journal:
         Raises:
             FileProblem: It cannot be read or written, or another process has it open.
         """
+        path = path_of(path)
         try:
             number = os.open(path, os.O_RDWR | os.O_APPEND)
         except (OSError, ValueError) as error:
@@ -109,7 +111,7 @@ class Journal:
         except OSError:
             # A file system without locks; a journal is worth more than they are.
             pass
-        return cls(Path(path), number)
+        return cls(path, number)
 
     def go_on(self) -> None:
         """Begin to write to a journal that was read, behind its last whole line.

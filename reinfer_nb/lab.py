@@ -15,13 +15,14 @@ from types import FrameType
 
 from reinfer_nb import config
 from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured
+from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
 
 FOLDER = "reinfer-notebooks"
 
 
 def run(
-    folder: Path,
+    folder: str | os.PathLike[str],
     *,
     always_sandbox: bool = False,
     browser: bool = True,
@@ -43,6 +44,7 @@ def run(
         raise ConfigurationError(
             "JupyterLab is not installed. Install it with: pip install 'reinfer_nb[lab]'"
         )
+    folder = path_of(folder)
     with ExitStack() as stack:
         environment = dict(os.environ)
         if always_sandbox or not _configured():

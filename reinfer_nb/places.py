@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 import pandas as pd
 
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import read_csv
+from reinfer_nb.files import is_url, path_of
 from reinfer_nb.history import History
 from reinfer_nb.text import shown
 
@@ -23,7 +25,7 @@ HELP = (
 )
 
 
-def listing_at(place: str, project: str | None = None) -> pd.DataFrame:
+def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.DataFrame:
     """Return the listing of a place.
 
     >>> _ = History("audits/").record(client.sources(), when="2026-03-01T09:00")
@@ -43,21 +45,38 @@ def listing_at(place: str, project: str | None = None) -> pd.DataFrame:
             file does not say of which project its sources are.
         FileProblem: It cannot be read.
     """
-    path = os.path.expanduser(place)  # noqa: PTH111 - takes a "~" of nobody as it is
-    if os.path.isfile(path):  # noqa: PTH113 - whatever the text is, it is true or false
-        return _of_project(read_csv(path), place, project)
-    if _is_folder(place):
-        return History(place).load(project=project)
-    split = _AS_IT_WAS.fullmatch(place)
-    if split and (_is_folder(split[1]) or "://" in split[1]):
+    text = os.fspath(place) if isinstance(place, os.PathLike) else place
+    if not isinstance(text, str):
+        raise InvalidInput(f"{shown(place)} is neither a text nor a Path. A listing is {HELP}.")
+    if is_file(text):
+        return _of_project(read_csv(text), text, project)
+    if _is_folder(text):
+        return History(text).load(project=project)
+    split = _AS_IT_WAS.fullmatch(text)
+    if split and (_is_folder(split[1]) or is_url(split[1])):
         return History(split[1]).load(split[2], project=project)
-    if "://" in place:
-        return History(place).load(project=project)
+    if is_url(text):
+        return History(text).load(project=project)
     raise InvalidInput(f"There is no file or folder {shown(place)}. A listing is {HELP}.")
 
 
+def is_file(place: str) -> bool:
+    """Return True if a text is the path of a file that exists."""
+    path = _path(place)
+    # Whatever the text is, these two are true or false.
+    return path is not None and place[-1] != "/" and os.path.isfile(path)  # noqa: PTH113
+
+
 def _is_folder(place: str) -> bool:
-    return os.path.isdir(os.path.expanduser(place))  # noqa: PTH111, PTH112 - as above
+    path = _path(place)
+    return path is not None and os.path.isdir(path)  # noqa: PTH112
+
+
+def _path(place: str) -> Path | None:
+    try:
+        return path_of(place)
+    except (FileProblem, InvalidInput):
+        return None
 
 
 def _of_project(df: pd.DataFrame, place: str, project: str | None) -> pd.DataFrame:

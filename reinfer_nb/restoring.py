@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.fields import read_record
-from reinfer_nb.files import written_whole
+from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.models import Source
 from reinfer_nb.text import shown, visible
 
@@ -63,7 +63,7 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
     Raises:
         FileProblem: There is no default folder, or `folder` can be none.
     """
-    place = default_folder() if folder is None else Path(folder)
+    place = default_folder() if folder is None else path_of(folder)
     # What a tenant calls its sources must not lead out of the folder, or beyond a name's length.
     parts = (source.owner[:60], source.name[:100], source.id[:16])
     plain = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
@@ -87,8 +87,9 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
     Raises:
         FileProblem: There is such a file already, or it could not be written.
     """
+    path = path_of(path)
     try:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(
@@ -112,9 +113,10 @@ def read(path: str | os.PathLike[str]) -> Kept:
     Raises:
         FileProblem: It cannot be read, or is no restore file.
     """
-    name = visible(os.fspath(path), 200)
+    path = path_of(path)
+    name = visible(str(path), 200)
     try:
-        content: Any = wire.decode(Path(path).read_bytes())
+        content: Any = wire.decode(path.read_bytes())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read: {reason}.") from None

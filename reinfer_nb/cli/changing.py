@@ -10,15 +10,15 @@ import os
 import shlex
 import sys
 import warnings
-from pathlib import Path
 
-from reinfer_nb import _attempts, _plan_shown
+from reinfer_nb import _attempts, _plan_shown, places
 from reinfer_nb.applying import result_of, resume
 from reinfer_nb.cli.commands import (
     WHERE,
     Commands,
     discard_the_rest,
     listing_of,
+    path_argument,
     visible_lines,
 )
 from reinfer_nb.concurrency import checked_workers
@@ -70,7 +70,12 @@ def add(commands: Commands) -> None:
         ),
         epilog=f"{_APPLIED} Example: reinfer-nb apply change.json",
     )
-    applying.add_argument("file", metavar="FILE", help="what reinfer-nb plan --out has written")
+    applying.add_argument(
+        "file",
+        type=path_argument,
+        metavar="FILE",
+        help="what reinfer-nb plan --out has written",
+    )
     applying.add_argument(
         "--rehearse", action="store_true", help="do it to a copy of the tenant, and to nothing else"
     )
@@ -83,7 +88,7 @@ def add(commands: Commands) -> None:
         description="Finish an apply that ended too early. Nothing is done twice, or asked again.",
         epilog=f"{_RESUMED} Example: reinfer-nb resume journal.jsonl",
     )
-    resuming.add_argument("done", metavar="JOURNAL", help="the file that the apply has named")
+    _add_done(resuming)
     _add_workers(resuming)
     _add_context(resuming)
     resuming.set_defaults(run=_resume)
@@ -97,14 +102,14 @@ def add(commands: Commands) -> None:
         ),
         epilog=f"{_APPLIED} Example: reinfer-nb undo journal.jsonl",
     )
-    undoing.add_argument("done", metavar="JOURNAL", help="the file that the apply has named")
+    _add_done(undoing)
     _add_out(undoing, "keep the plan in a file, and change nothing")
     _add_applying(undoing)
     undoing.set_defaults(run=_undo)
 
 
 def _add_out(parser: argparse.ArgumentParser, said: str) -> None:
-    parser.add_argument("--out", type=Path, metavar="FILE", help=said)
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help=said)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
 
@@ -116,10 +121,19 @@ def _add_applying(parser: argparse.ArgumentParser) -> None:
         help="delete also more than a tenth of a project's sources",
     )
     parser.add_argument(
-        "--journal", type=Path, metavar="FILE", help="a new file to keep the journal in"
+        "--journal",
+        type=path_argument,
+        metavar="FILE",
+        help="a new file to keep the journal in",
     )
     _add_workers(parser)
     _add_context(parser)
+
+
+def _add_done(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "done", type=path_argument, metavar="JOURNAL", help="the file that the apply has named"
+    )
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
@@ -140,7 +154,7 @@ def _plan(options: argparse.Namespace) -> int:
     _refuse_alone(options)
     # A row of a file whose owner is mistyped is told as a problem. Left out as one of another
     # project, its source would be missing, and --delete-missing would delete it.
-    project = None if Path(options.edited).expanduser().is_file() else options.project
+    project = None if places.is_file(options.edited) else options.project
     edited = listing_of(options.edited, project=project)
     base = None if options.base is None else listing_of(options.base)
     with connect(context=options.context) as client:

@@ -14,9 +14,9 @@ import pandas as pd
 
 from reinfer_nb import markup, places
 from reinfer_nb.connection import connect
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import csv_of
-from reinfer_nb.files import written_whole
+from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import counted, visible
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
@@ -53,6 +53,18 @@ def listing_of(
         return client.statistics(df) if comments else df
 
 
+def path_argument(text: str) -> Path:
+    """Return the path that an argument of the command line is.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none, such as an empty text; the command does not run.
+    """
+    try:
+        return path_of(text)
+    except (FileProblem, InvalidInput) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def visible_lines(text: str) -> str:
     """Return text of a tenant or a file fit for a terminal, its line breaks kept."""
     return "\n".join(map(visible, text.split("\n")))
@@ -81,7 +93,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="of the answer; html is a page for a browser (default: text)",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write it to a file")
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help="write it to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 import pandas as pd
 
 from reinfer_nb import errors, frames
-from reinfer_nb.cli.commands import Commands
+from reinfer_nb.cli.commands import Commands, path_argument
 from reinfer_nb.connection import connect
 from reinfer_nb.export import to_csv
 from reinfer_nb.text import counted, visible
@@ -28,7 +27,7 @@ def add(commands: Commands) -> None:
     )
     listing.add_argument("project", nargs="?", metavar="PROJECT", help="only those of a project")
     where = listing.add_mutually_exclusive_group()
-    where.add_argument("--csv", type=Path, metavar="FILE", help="write them to a CSV file")
+    where.add_argument("--csv", type=path_argument, metavar="FILE", help="write them to a CSV file")
     where.add_argument("--json", action="store_true", help="print them as JSON, all fields")
     listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
     listing.add_argument("--context", help="a context of the vendor's client `re`")

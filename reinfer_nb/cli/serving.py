@@ -5,10 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
-from pathlib import Path
 
 from reinfer_nb import errors
-from reinfer_nb.cli.commands import Commands
+from reinfer_nb.cli.commands import Commands, path_argument
 from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.sandbox import LOOPBACK
 from reinfer_nb.text import shown
@@ -25,7 +24,9 @@ def add(commands: Commands) -> None:
         ),
         epilog="Example: reinfer-nb lab --folder ~/audits -- --port 9999",
     )
-    lab.add_argument("--folder", type=Path, default=Path(), help="where to work; default: here")
+    lab.add_argument(
+        "--folder", type=path_argument, default=".", help="where to work; default: here"
+    )
     lab.add_argument("--sandbox", action="store_true", help="practise, whatever is configured")
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
     lab.add_argument("jupyter", nargs="*", metavar="-- ARGUMENT", help="for JupyterLab itself")
@@ -41,8 +42,12 @@ def add(commands: Commands) -> None:
         "--host", default=LOOPBACK, help="address to listen on; default: this machine only"
     )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
-    sandbox.add_argument("--database", type=Path, help="file to keep it in; default: memory")
-    sandbox.add_argument("--data", type=Path, metavar="CSV", help="sources to fill it with")
+    sandbox.add_argument(
+        "--database", type=path_argument, metavar="FILE", help="file to keep it in; default: memory"
+    )
+    sandbox.add_argument(
+        "--data", type=path_argument, metavar="CSV", help="sources to fill it with"
+    )
     sandbox.set_defaults(run=_sandbox)
 
 

@@ -11,7 +11,6 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +20,7 @@ from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, InvalidInput
+from reinfer_nb.files import path_of
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.moments import now
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
@@ -107,7 +107,7 @@ class Sandbox:
         checked_ttl(cache_ttl)
         self.faults = Faults(faults)
         self._data = data
-        self._database = None if database is None else Path(database)
+        self._database = None if database is None else path_of(database)
         self._host = host
         self._port = port
         self._cache_ttl = cache_ttl
