@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, wire
 from reinfer_nb.operations import Call
@@ -14,6 +16,7 @@ _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
     401: errors.AuthenticationError,
     403: errors.PermissionDenied,
     404: errors.NotFound,
+    408: errors.ServerError,
     409: errors.Conflict,
     429: errors.RateLimited,
 }
@@ -35,6 +38,7 @@ class Answer:
         waited: Seconds from the first asking to this answer.
         in_doubt: An earlier attempt may have been carried out, and only its reply been lost.
         scrub: Takes the token out of a text, should the other side have echoed it.
+        short_lived: The token is valid for a limited time, as far as its form tells.
     """
 
     call: Call
@@ -48,6 +52,7 @@ class Answer:
     waited: float = 0.0
     in_doubt: bool = False
     scrub: Callable[[str], str] = field(default=str, repr=False)
+    short_lived: bool = False
 
     @property
     def ok(self) -> bool:
@@ -62,16 +67,25 @@ class Answer:
 
     def broken(self, reason: str) -> errors.ProtocolError:
         """Return the error for an answer that is not what the API documents."""
-        begin = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
-        kind = visible(self.scrub(self.headers.get("content-type", "none")), 80)
-        problem = errors.ProtocolError(
-            f"{self.could_not()}: the answer (status {self.status}, content type {kind}) is "
-            f"{self.scrub(reason)}. Check that the endpoint is "
-            f"the tenant's and that no proxy answers in its place. It begins: "
-            f"{visible(begin, 200) or '(nothing)'}"
-        )
+        problem = errors.ProtocolError(self._no_response_of_the_api(reason))
         problem.in_doubt = self.call.writes
         return problem
+
+    def _no_response_of_the_api(self, reason: str) -> str:
+        begin = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
+        kind = visible(self.scrub(self.headers.get("content-type", "none")), 80)
+        return (
+            f"{self.could_not()}: the answer (status {self.status}, content type {kind}) is "
+            f"{self.scrub(reason)}. {self._check_endpoint()} It begins: "
+            f"{visible(begin, 200) or '(nothing)'}"
+        )
+
+    def _check_endpoint(self) -> str:
+        """Return what to check about the endpoint when the response is none of the API's."""
+        advice = "Check that the endpoint is the tenant's and that no proxy answers in its place."
+        if _is_html(self.headers, self.body) and self.status < 500:
+            advice += hint_at_base(self.endpoint)
+        return advice
 
     def envelope(self) -> dict[str, Any]:
         """Return the answer's JSON object, of a successful answer.
@@ -110,27 +124,66 @@ class Answer:
         else:
             reason = "no error envelope"
         if not isinstance(content, dict) or content.get("status") != "error":
-            if self.status != 429:
+            if self.status >= 500 and not isinstance(content, dict):
+                # A page or nothing at all: a server in front of the tenant has answered.
+                problem: errors.AnswerError = errors.ServerError(
+                    self._no_response_of_the_api(reason), self.status
+                )
+                problem.in_doubt = self.call.writes
+                return problem
+            if self.status not in (408, 429):
                 return self.broken(reason)
             content = {}
         message = content.get("message")
         said = self.scrub(message) if isinstance(message, str) else ""
         default = errors.ServerError if self.status >= 500 else errors.ValidationFailed
         kind = _BY_STATUS.get(self.status, default)
-        heard = f": {visible(said, 1000).rstrip(chr(46))}" if said else ""
+        words = visible(said, 1000).rstrip(".")
+        if not re.match(rf"{self.status}\b", words):
+            # Many tenants begin the message with the status, as in "404 Not Found".
+            words = f"{self.status}: {words}" if words else f"{self.status}"
         problem = kind(
-            f"{self.could_not()}: {self.status}{heard}. {self._advice(kind)}",
+            f"{self.could_not()}: {words}. {self._advice(kind)}",
             self.status,
             said,
         )
-        problem.in_doubt = self.call.writes and (self.in_doubt or self.status >= 500)
+        problem.in_doubt = self.call.writes and (
+            self.in_doubt or self.status >= 500 or self.status == 408
+        )
         return problem
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
+        if kind is errors.AuthenticationError and self._token_expires():
+            return _EXPIRED.format(token_from=self.token_from)
         advice = _ADVICE.get(kind, "The tenant refuses what was asked; change it and try again.")
         return advice.format(token_from=self.token_from, permission=self.call.permission)
 
+    def _token_expires(self) -> bool:
+        """Whether the token is one of those that are valid for a limited time only."""
+        challenge = self.headers.get("www-authenticate", "").lower()
+        return self.short_lived or "expired" in challenge
 
+
+def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
+    begin = body[:100].lstrip().lower()
+    return "html" in headers.get("content-type", "") or begin.startswith((b"<!doctype", b"<html"))
+
+
+def hint_at_base(endpoint: str) -> str:
+    """Return a sentence about the base URL if an endpoint may be a page of the tenant; else ""."""
+    scheme, netloc, path, _, _ = urlsplit(endpoint)
+    folders = path.strip("/").split("/")
+    if folders[-1] == "reinfer_":
+        return ""
+    tenant = folders[:2] if len(folders) > 1 else ["<org>", "<tenant>"]
+    base = urlunsplit((scheme, netloc, "/".join([*tenant, "reinfer_"]), "", ""))
+    return f" The address of the API in UiPath's cloud ends in /reinfer_, such as {base}."
+
+
+_EXPIRED = (
+    "The tenant refuses the token ({token_from}), and an access token like this one is valid for "
+    "a limited time: it has probably expired. Get a new one and connect again."
+)
 _ADVICE: Mapping[type[errors.AnswerError], str] = {
     errors.AuthenticationError: (
         "The tenant does not know the token ({token_from}). Only the newest token of a user is "

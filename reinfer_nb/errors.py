@@ -129,7 +129,7 @@ class RateLimited(AnswerError):
 
 
 class ServerError(AnswerError):
-    """5xx: the tenant failed, and kept failing when asked again."""
+    """5xx or 408: the tenant, or a server in front of it, failed and kept failing."""
 
 
 def warn(message: str, category: type[Warning]) -> None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 
-from urllib3.exceptions import HTTPError, InvalidHeader
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from reinfer_nb.answers import Answer
@@ -15,7 +21,8 @@ class Patience:
 
     Every call of this API may be repeated: reads change nothing, an update sets the same values
     again, and for a create and a delete the client knows what a second answer means. So what
-    decides is the failure: 429, 502, 503, 504, time-outs and broken connections pass.
+    decides is the failure: 408, 429, 502, 503, 504, the statuses 520 to 524 by which an edge such
+    as Cloudflare says that the tenant behind it failed, time-outs and broken connections pass.
 
     Args:
         attempts: How often at most.
@@ -23,7 +30,7 @@ class Patience:
         backoff: Seconds of the first wait; each next one is about twice as long.
     """
 
-    passing = frozenset({429, 502, 503, 504})
+    passing = frozenset({408, 429, 502, 503, 504, *range(520, 525)})
 
     def __init__(self, attempts: int = 5, longest: float = 120.0, backoff: float = 0.5) -> None:
         self.longest = longest
@@ -44,9 +51,10 @@ class Patience:
     def spent(self, retry: Retry, answer: Answer | None) -> Retry | None:
         """Return the state after one more attempt; None if there is none left.
 
-        One that was told to wait, and for how long, is not counted: the time is what bounds it.
+        A 429 that asks for a wait uses no attempt; `longest` bounds the total wait. A 429 with a
+        `Retry-After` that is not understood, or that asks for no wait, uses one.
         """
-        if answer is not None and answer.status == 429 and "retry-after" in answer.headers:
+        if answer is not None and answer.status == 429 and retry_after(answer.headers) > 0:
             return retry
         try:
             return retry.increment(error=HTTPError("no usable answer"))
@@ -59,11 +67,37 @@ class Patience:
         A connection that broke is tried anew at once, the first time: it may just have been idle
         for too long. Who answered is given time.
         """
-        retry_after = answer.headers.get("retry-after") if answer else None
         jitter = random.uniform(0, self.backoff / 2)  # noqa: S311 - no secret
         least = self.backoff + jitter if answer else 0.0
-        try:
-            asked = retry.parse_retry_after(retry_after) if retry_after else 0.0
-        except (InvalidHeader, ValueError, OverflowError):
-            asked = 0.0
+        asked = retry_after(answer.headers) if answer else 0.0
         return max(asked, retry.get_backoff_time(), least)
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Return the whole seconds that `Retry-After` asks to wait, rounded up; 0 if it asks for none.
+
+    A value that is neither a number of seconds nor a date, or is a date in the past, asks for
+    none. A date is compared with the response's own `Date` if it has one: both are of the tenant's
+    clock, which may differ from the clock of this machine.
+    """
+    value = headers.get("retry-after", "").strip()
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
+        return _rounded_up(float(value))
+    until = _timestamp(value)
+    if until is None:
+        return 0.0
+    now = _timestamp(headers.get("date", ""))
+    return _rounded_up(max(0.0, until - (time.time() if now is None else now)))
+
+
+def _rounded_up(seconds: float) -> float:
+    return float(math.ceil(seconds)) if math.isfinite(seconds) else seconds
+
+
+def _timestamp(date: str) -> float | None:
+    """Return the time of an HTTP date in seconds since 1970; None if it is no date."""
+    try:
+        moment = parsedate_to_datetime(date)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None

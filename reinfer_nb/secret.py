@@ -54,6 +54,11 @@ class Token:
             )
         return None
 
+    @property
+    def short_lived(self) -> bool:
+        """Whether it has the form of an access token (a JWT), which is valid for a limited time."""
+        return bool(re.fullmatch(r"eyJ[\w-]+(\.[\w-]+){2,4}", self._reveal()))
+
     def bearer(self) -> Hidden:
         """Return the value of the `Authorization` header."""
         return Hidden(f"Bearer {self._reveal()}")

@@ -18,7 +18,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors, retrying
-from reinfer_nb.answers import Answer
+from reinfer_nb.answers import Answer, hint_at_base
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.failures import Failure, failure_of
 from reinfer_nb.operations import Call
@@ -268,6 +268,7 @@ class Transport:
                     headers=response.headers,
                     body=self._body(response),
                     scrub=self.tenant.token.hide_in,
+                    short_lived=self.tenant.token.short_lived,
                 )
             if not 300 <= answer.status < 400:
                 return answer
@@ -305,7 +306,11 @@ class Transport:
         except ValueError:
             target, same = location, False
         if answer.call.method != "GET":
-            reason = "is not followed, since it would silently become a read"
+            reason = "is not followed, since " + (
+                "what is written is sent to no other address than the endpoint"
+                if answer.status in (307, 308)
+                else "it would silently become a read"
+            )
         elif not same:
             reason = "leads to another host, port or scheme, where the token does not go"
         elif not location:
@@ -316,6 +321,7 @@ class Transport:
             f"{answer.could_not()}: the redirect (status {answer.status}) to "
             f"{shown(answer.scrub(target), 200)} "
             f"{reason}. Check the endpoint; if the tenant has moved, connect to where it is now."
+            f"{'' if same or self._is_here else hint_at_base(answer.endpoint)}"
         )
 
 

@@ -1306,7 +1306,7 @@ def test_a_read_is_tried_again(
     ("fault", "kind", "match"),
     [
         (Fault.answer(503, message="down"), rnb.ServerError, "503: down"),
-        (Fault.answer(502, body="<b>Bad</b>\x1b[1m"), rnb.ProtocolError, "502.* text/html.*<b>Bad"),
+        (Fault.answer(502, body="<b>Bad</b>\x1b[1m"), rnb.ServerError, "502.* text/html.*<b>Bad"),
         (Fault.drop(), rnb.ConnectionFailed, "failed or broke"),
         (Fault.cut(), rnb.ConnectionFailed, "failed or broke"),
     ],

@@ -201,6 +201,75 @@ def test_a_retry_after_that_says_nothing_is_no_crash(
     assert all(0 <= nap <= 120 for nap in naps)
 
 
+NO_WAIT = {
+    "word": "soon",
+    "negative": "-1",
+    "zero": "0",
+    "zeros": "0.0",
+    "empty": "",
+    "twice": "1, 2",
+    "sign": "+3",
+    "exponent": "1e1",
+    "unit": "3s",
+    "past": format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True),
+    "no date": "Mon, 99 Jan 2030 00:00:00 GMT",
+    "other digits": "\xb2",
+}
+
+
+@pytest.mark.parametrize("value", NO_WAIT.values(), ids=NO_WAIT)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_that_asks_for_no_wait_uses_an_attempt_and_backs_off(
+    reach: Reach, naps: list[float], status: int, value: str
+) -> None:
+    with Scripted(no(status, retry_after=value or " "), repeat=True) as server:
+        with pytest.raises(rnb.AnswerError, match="after 4 attempts"):
+            reach(server.endpoint, patience=Patience(4, 120, 1.0)).source("acme/support")
+        assert len(server.asked) == 4
+    assert len(naps) == 3
+    for nap, least in zip(naps, (1, 2, 4), strict=True):
+        assert least <= nap <= least * 1.5 + 0.1
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"), [("1.5", 2), ("0.01", 1), ("7", 7), ("7.0", 7), (" 7 ", 7), ("007", 7)]
+)
+def test_a_wait_that_is_understood_uses_no_attempt_and_is_rounded_up(
+    reach: Reach, naps: list[float], value: str, seconds: int
+) -> None:
+    steps = [no(429, retry_after=value)] * 5
+    with Scripted(*steps, ONE) as server:
+        client = reach(server.endpoint, attempts=2)
+        assert client.source("acme/support").title == "Support"
+    assert naps[0] >= seconds
+    assert naps[0] < seconds + 1
+    assert len(naps) >= 5
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "1" + "0" * 12])
+def test_a_wait_beyond_all_bounds_is_refused_at_once(
+    reach: Reach, naps: list[float], value: str
+) -> None:
+    with Scripted(no(429, retry_after=value), repeat=True) as server:
+        with pytest.raises(rnb.RateLimited, match="asks to wait") as caught:
+            reach(server.endpoint).source("acme/support")
+        assert len(server.asked) == 1
+    assert naps == []
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("ahead", [timedelta(days=30), timedelta(days=-30)], ids=str)
+def test_a_date_to_wait_for_is_read_by_the_tenant_s_clock(
+    reach: Reach, naps: list[float], ahead: timedelta
+) -> None:
+    now = datetime.now(UTC) + ahead
+    until, date = (format_datetime(m, usegmt=True) for m in (now + timedelta(seconds=9), now))
+    with Scripted(no(429, retry_after=until, date=date), ONE) as server:
+        assert reach(server.endpoint).source("acme/support").title == "Support"
+    assert len(naps) == 1
+    assert 8 <= naps[0] <= 11
+
+
 @pytest.mark.parametrize("body", [no(429), reply(b"<html>", 429, {"Content-Type": "text/html"})])
 def test_429_to_the_end_is_rate_limited(reach: Reach, body: bytes) -> None:
     with Scripted(body, repeat=True) as server:
@@ -211,20 +280,31 @@ def test_429_to_the_end_is_rate_limited(reach: Reach, body: bytes) -> None:
 
 # 3: failures that pass
 
+PASSING = (408, 502, 503, 504, 520, 521, 522, 523, 524)
+
 
 @pytest.mark.parametrize(
     "failure",
     [
-        no(502),
-        no(503),
-        no(504),
+        *(no(status) for status in PASSING),
         reply(b"<html>", 502),
+        reply(b"<html>", 522),
+        reply(b"", 408),
         DROPPED,
         RESET,
         CUT,
         Step(b"SSH-2.0\r\n", close=True),
     ],
-    ids=["502", "503", "504", "html", "dropped", "reset", "cut", "not HTTP"],
+    ids=[
+        *map(str, PASSING),
+        "html",
+        "html of an edge",
+        "408 and nothing",
+        "dropped",
+        "reset",
+        "cut",
+        "not HTTP",
+    ],
 )
 def test_a_read_is_tried_again(reach: Reach, failure: Step | bytes) -> None:
     with Scripted(failure, failure, LISTING) as server:
@@ -235,7 +315,7 @@ def test_a_read_is_tried_again(reach: Reach, failure: Step | bytes) -> None:
     ("failure", "kind"),
     [
         (no(503, "down"), rnb.ServerError),
-        (reply(b"<html>", 502, {"Content-Type": "text/html"}), rnb.ProtocolError),
+        (reply(b"<html>", 502, {"Content-Type": "text/html"}), rnb.ServerError),
         (DROPPED, rnb.ConnectionFailed),
         (CUT, rnb.ConnectionFailed),
     ],
@@ -583,7 +663,6 @@ def test_401_says_where_the_token_came_from(
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 GARBLED = {
     "html with 404": reply(b"<html>", 404, HTML),
-    "html with 500": reply(b"<html>", 500, HTML),
     "html with 200": reply(b"<html>", 200, HTML),
     "empty": reply(b""),
     "empty with 404": reply(b"", 404),
@@ -623,6 +702,104 @@ def test_what_is_no_answer_is_a_protocol_error(reach: Reach, answer: bytes) -> N
         assert len(server.asked) == 2
 
 
+PAGES = {"html": b"<html>down", "text": b"upstream gone", "nothing": b"", "list": b"[]"}
+
+
+@pytest.mark.parametrize("status", [500, 501, 502, 503, 520, 524, 525, 530, 599])
+@pytest.mark.parametrize("body", PAGES.values(), ids=PAGES)
+def test_a_page_of_a_server_in_front_is_a_server_error(
+    reach: Reach, status: int, body: bytes
+) -> None:
+    answer = reply(body, status, HTML)
+    with Scripted(answer, repeat=True) as server:
+        client = reach(server.endpoint, attempts=1)
+        with pytest.raises(rnb.ServerError, match=f"status {status}, content type text/html") as c:
+            client.sources()
+        assert c.value.status == status
+        assert not c.value.in_doubt
+        assert body.decode() in str(c.value)
+        with pytest.raises(rnb.ServerError) as c:
+            client.update_source("acme/support", title="x")
+        assert c.value.in_doubt
+
+
+@pytest.mark.parametrize("answer", [no(408, "slow"), reply(b"<html>", 408, HTML)])
+def test_a_408_to_the_end_is_a_server_error_and_leaves_a_write_in_doubt(
+    reach: Reach, answer: bytes
+) -> None:
+    with Scripted(answer, repeat=True) as server:
+        client = reach(server.endpoint)
+        with pytest.raises(rnb.ServerError, match="408") as caught:
+            client.sources()
+        assert caught.value.status == 408
+        assert len(server.asked) == 3
+        with pytest.raises(rnb.ServerError) as caught:
+            client.update_source("acme/support", title="x")
+        assert caught.value.in_doubt
+
+
+@pytest.mark.parametrize("status", [404, 409, 422, 500])
+def test_a_status_that_the_message_begins_with_is_said_once(reach: Reach, status: int) -> None:
+    with Scripted(no(status, f"{status} Such Trouble: x."), repeat=True) as server:
+        client = reach(server.endpoint)
+        with pytest.raises(rnb.AnswerError) as caught:
+            client.source("acme/support")
+        assert f": {status} Such Trouble: x. " in str(caught.value)
+        assert str(caught.value).count(str(status)) == 1
+        server._script[0] = Step(no(status, f"{status}00 rows"))
+        with pytest.raises(rnb.AnswerError, match=f": {status}: {status}00 rows"):
+            client.source("acme/support")
+
+
+JWT = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("token", "challenge", "expires"),
+    [
+        (JWT, None, True),
+        (TOKEN, 'Bearer error="invalid_token", error_description="The token expired"', True),
+        (TOKEN, 'Bearer realm="x"', False),
+        (TOKEN, None, False),
+        ("eyJ.x", None, False),
+    ],
+)
+def test_a_401_advises_by_the_kind_of_token(
+    reach: Reach, token: str, challenge: str | None, *, expires: bool
+) -> None:
+    headers = {"WWW-Authenticate": challenge}
+    with (
+        Scripted(reply({"status": "error"}, 401, headers), repeat=True) as server,
+        pytest.raises(rnb.AuthenticationError) as caught,
+    ):
+        reach(server.endpoint, token=token).sources()
+    assert ("has probably expired" in str(caught.value)) == expires
+    assert ("newest token" in str(caught.value)) != expires
+    assert "argument" in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [200, 404])
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/org/tenant/portal_", "/org/tenant/reinfer_"),
+        ("/org/tenant/reinfer_/sources", "/org/tenant/reinfer_"),
+        ("/org/tenant", "/org/tenant/reinfer_"),
+        ("", "/<org>/<tenant>/reinfer_"),
+        ("/org/tenant/reinfer_", None),
+    ],
+)
+def test_a_page_in_place_of_the_api_hints_at_its_address(
+    reach: Reach, status: int, path: str, base: str | None
+) -> None:
+    with Scripted(reply(b"<!DOCTYPE html><html>", status, HTML), repeat=True) as server:
+        with pytest.raises(rnb.ProtocolError) as caught:
+            reach(server.endpoint + path).sources()
+        hint = f"such as {server.endpoint}{base}."
+    assert (hint in str(caught.value)) == (base is not None)
+    assert ("such as" in str(caught.value)) == (base is not None)
+
+
 @pytest.mark.parametrize("answer", [GARBLED["500 and ok"], GARBLED["200 and error"]])
 def test_no_write_succeeds_by_a_self_contradiction(reach: Reach, answer: bytes) -> None:
     with Scripted(answer, answer, ONE, answer) as server:
@@ -640,7 +817,7 @@ def test_the_first_200_characters_are_shown_and_command_nothing(reach: Reach, st
     page = "<b>\x1b[31m\x00\x07\u202e\u200b\r\n" + "é" * 170 + "y" * 300
     with (
         Scripted(reply(page.encode(), status, HTML), repeat=True) as server,
-        pytest.raises(rnb.ProtocolError) as caught,
+        pytest.raises(rnb.ProtocolError if status == 200 else rnb.ServerError) as caught,
     ):
         reach(server.endpoint).sources()
     message = str(caught.value)
@@ -763,6 +940,8 @@ def test_a_write_is_not_redirected(reach: Reach, status: int, *, far: bool) -> N
                     call, body={}, project="acme", name="support", id="18ba5ce699f8da1f"
                 )
             assert target in str(caught.value)
+            assert ("become a read" in str(caught.value)) == (status < 304)
+            assert "is not followed, since" in str(caught.value)
         assert server.methods == ["PUT", "POST", "DELETE"]
         assert other.connections == 0
 
