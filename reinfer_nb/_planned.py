@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import _problems, checks, counting, errors, frames
+from reinfer_nb import _problems, checks, counting, errors, frames, provenance
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
-from reinfer_nb.moments import moment
 from reinfer_nb.planning import Plan
 from reinfer_nb.text import counted, listed, shown
 
@@ -87,7 +86,7 @@ def of_listing(
     return Plan(
         endpoint=client.endpoint,
         project=project,
-        made_at=now.attrs.get("fetched_at", datetime.now(UTC)),
+        made_at=provenance.fetched_at(now) or datetime.now(UTC),
         steps=in_order(steps),
         problems=_problems.framed(problems, edited),
         notes=tuple(_notes(decided, edited, len(new), here=here)),
@@ -150,8 +149,8 @@ def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -
     """Return the deletes of sources that are younger than the listing that the edit began with."""
     deletes = [action for action in actions if action.kind == "delete"]
     try:
-        fetched_at = moment(edited.attrs["fetched_at"]) if deletes else None
-    except (KeyError, errors.InvalidInput):
+        fetched_at = provenance.fetched_at(edited) if deletes else None
+    except errors.InvalidInput:
         fetched_at = None
     if fetched_at is None:
         return []

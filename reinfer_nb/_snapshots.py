@@ -26,6 +26,7 @@ from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
+from reinfer_nb.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.text import listed, shown
 from reinfer_nb.value_types import Moment, Names, is_missing
 
@@ -201,10 +202,11 @@ def frame_of(table: pa.Table, about: About) -> pd.DataFrame:
         else:
             columns[name] = _column(ordered[name], name)
     df = pd.DataFrame(columns, index=pd.RangeIndex(len(ordered)), columns=about.columns)
-    said = {"endpoint": about.endpoint, "project": about.project, "fetched_at": about.fetched_at}
-    df.attrs = {name: value for name, value in said.items() if value is not None}
+    fetched_at = None if about.fetched_at is None else Moment.write(about.fetched_at)
+    attrs = {ENDPOINT: about.endpoint, PROJECT: about.project, FETCHED_AT: fetched_at}
+    df.attrs = {name: value for name, value in attrs.items() if value is not None}
     if about.endpoint is not None:
-        df.attrs.setdefault("project", None)
+        df.attrs.setdefault(PROJECT, None)
     return df
 
 

@@ -15,14 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _dtypes, markup, moments
+from reinfer_nb import _dtypes, markup, moments, provenance
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
 from reinfer_nb.moments import When
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.text import counted, hint, listed, shown, visible
-from reinfer_nb.value_types import is_missing
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
@@ -339,10 +338,8 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
 
 def _moment_of(df: pd.DataFrame) -> pd.Timestamp:
     """Return when a listing was fetched, or now where it does not say."""
-    fetched = df.attrs.get("fetched_at")
-    if is_missing(fetched):
-        return pd.Timestamp.now("UTC")
-    return _moment(fetched, 'df.attrs["fetched_at"]')
+    fetched_at = provenance.fetched_at(df)
+    return pd.Timestamp.now("UTC") if fetched_at is None else pd.Timestamp(fetched_at).as_unit("us")
 
 
 def _moment(when: Any, name: str) -> pd.Timestamp:

@@ -6,6 +6,7 @@ figure of its own, and returns the axes; colours and fonts are those of the styl
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pandas as pd
 from reinfer_nb import _chart_axes as axes
 from reinfer_nb import _chart_counts as count
 from reinfer_nb import _chart_marks as marks
+from reinfer_nb import provenance
 from reinfer_nb._chart_axes import check_installed
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.models import KINDS, LANGUAGES
@@ -104,9 +106,8 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
         ConfigurationError: matplotlib is not installed.
     """
     (updated,) = count.columns_of(df, ("updated_at",))
-    fetched = df.attrs.get("fetched_at")
-    said = next(x for x in (now, fetched, pd.Timestamp.now("UTC")) if x is not None)
-    until = np.datetime64(moment(said, name="now").replace(tzinfo=None), "us")
+    when = provenance.fetched_at(df) if now is None else moment(now, name="now")
+    until = np.datetime64((when or datetime.now(UTC)).replace(tzinfo=None), "us")
     updates = instants_of(updated)
     numbers = count.ages(updates, until, [days for days in _AGES.values() if days])
     labels = ["in the future", *_AGES, "not said"]

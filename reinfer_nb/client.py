@@ -89,8 +89,9 @@ class Client:
             `email_transform_tag` (`str`); `should_translate` (`boolean`);
             `sensitive_properties` (`object`, a tuple of `str` a row); `email_transform_version`
             (`Int64`); `created_at`, `updated_at`, `last_modified` (`datetime64[us, UTC]`); then
-            fields that this version does not know. `attrs` holds endpoint, project and
-            `fetched_at`.
+            fields that this version does not know. `attrs` holds JSON values: `endpoint`,
+            `project` (None for all projects), and `fetched_at`, when the listing was requested,
+            as an ISO 8601 text in UTC.
 
         Raises:
             InvalidInput: `project` cannot be a project's name.

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _snapshots, _versions, checks, markup, moments
+from reinfer_nb import _snapshots, _versions, checks, markup, moments, provenance
 from reinfer_nb._columns import whole_text
 from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
 from reinfer_nb._snapshots import COUNT, FIELDS, About
 from reinfer_nb.comparing import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.moments import When
+from reinfer_nb.provenance import FETCHED_AT
 from reinfer_nb.text import counted, listed, nearest, shown, visible
 from reinfer_nb.value_types import Moment
 
@@ -105,9 +107,7 @@ class History:
         """
         if not isinstance(df, pd.DataFrame):
             raise InvalidInput(f"record takes a DataFrame, not {shown(df)}.")
-        said = df.attrs.get("fetched_at")
-        known = isinstance(said, datetime) and not pd.isna(said)
-        fetched_at = moments.moment(cast("datetime", said)) if known else None
+        fetched_at = _fetched_at(df)
         endpoint, project = (
             whole_text(text) if isinstance(text, str) and text else None
             for text in (df.attrs.get("endpoint"), df.attrs.get("project"))
@@ -251,7 +251,7 @@ class History:
         columns = [*FIELDS, *([COUNT] if table[COUNT].null_count < len(table) else []), *dtypes]
         about = replace(there[-1][1], columns=columns, dtypes=dtypes)
         listing = _snapshots.frame_of(table, about)
-        listing.attrs.pop("fetched_at", None)
+        listing.attrs.pop(FETCHED_AT, None)
         for place, (name, attribute) in enumerate(_TOLD.items()):
             dtype = object if name == "changed" else Moment.dtype
             cells = pd.Series([getattr(v, attribute) for v in versions], dtype=dtype)
@@ -387,6 +387,14 @@ class History:
 
     def _repr_html_(self) -> str:
         return markup.block([markup.tag("b", f"History in {self._folder.where}: "), self._said()])
+
+
+def _fetched_at(df: pd.DataFrame) -> datetime | None:
+    """Return when a listing was fetched; None where `attrs` do not hold an exact time."""
+    if isinstance(df.attrs.get(FETCHED_AT), str | datetime):
+        with suppress(InvalidInput):
+            return provenance.fetched_at(df)
+    return None
 
 
 def _snapshot(name: str, about: About) -> Snapshot:

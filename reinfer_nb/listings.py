@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from reinfer_nb import wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.operations import Call
+from reinfer_nb.provenance import described
 from reinfer_nb.transport import Transport
 
 
@@ -50,13 +52,9 @@ class Listings:
         def fetch() -> pd.DataFrame:
             parts: dict[str, Any] = {} if project is None else {"project": project}
             # What is made while the tenant writes it down may be missing in it.
-            asked_at = pd.Timestamp.now("UTC")
+            asked_at = datetime.now(UTC)
             frame = _frame(self._transport.send(call, project or "", **parts), key, model)
-            frame.attrs = {
-                "endpoint": endpoint,
-                "project": project,
-                "fetched_at": asked_at,
-            }
+            frame.attrs = described(endpoint, project, asked_at)
             return frame
 
         return self.cache.get((call.path, project), fetch, refresh=refresh)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import _planned, _problems
+from reinfer_nb import _planned, _problems, provenance
 from reinfer_nb._attempts import DONE, Outcome
 from reinfer_nb._steps import Step, in_order
 from reinfer_nb.fields import Operation, fields_of
@@ -27,10 +27,11 @@ def undo(result: ApplyResult) -> Plan:
             steps += undone
             notes += left
     client, project = result.client, result.plan.project
-    made_at, sizes = datetime.now(UTC), {}
+    made_at, sizes = datetime.now(UTC), dict[str, int]()
     if any(step.kind == "delete" for step in steps):
         now = client.sources(project, refresh=True)
-        made_at, sizes = now.attrs["fetched_at"], dict(_planned.sizes(steps, now))
+        made_at = provenance.fetched_at(now) or made_at
+        sizes = dict(_planned.sizes(steps, now))
         steps = _planned.with_comments(client, steps)
     return Plan(
         endpoint=result.plan.endpoint,

@@ -66,7 +66,7 @@ def test_a_listing_says_where_it_is_from(shared: rnb.Client) -> None:
     df = shared.sources("claims", refresh=True)
     assert df.attrs["endpoint"] == shared.endpoint
     assert df.attrs["project"] == "claims"
-    assert before <= df.attrs["fetched_at"] <= pd.Timestamp.now("UTC")
+    assert before <= pd.Timestamp(df.attrs["fetched_at"]) <= pd.Timestamp.now("UTC")
     assert shared.sources().attrs["project"] is None
     assert shared.sandbox is not None
     assert shared.sandbox.tokens["admin"] not in repr(df.attrs)

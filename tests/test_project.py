@@ -26,7 +26,7 @@ LAYERS = [
     {"text"},
     {"errors", "secret"},
     {"value_types", "markup", "moments"},
-    {"fields", "wire", "operations", "concurrency", "cache", "files"},
+    {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
     {"user_folders"},
     {"journal"},
     {"models"},

@@ -11,7 +11,7 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import counting, errors, frames, markup
+from reinfer_nb import counting, errors, frames, markup, provenance
 from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
@@ -148,7 +148,7 @@ class Explorer(ui.VBox):
         self.source = source
 
     def _show_head(self) -> None:
-        when = self._listing.attrs.get("fetched_at", datetime.now(UTC))
+        when = provenance.fetched_at(self._listing) or datetime.now(UTC)
         self._head.value = markup.block(
             [
                 self._who,

@@ -12,7 +12,6 @@ import heapq
 import operator
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from reinfer_nb import provenance
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.narrowing import Facet, Narrowing
 from reinfer_nb.text import counted, visible
@@ -335,8 +335,8 @@ class Finder(anywidget.AnyWidget):
 
 def _listed_at(df: pd.DataFrame) -> float:
     """Return when a listing was fetched, as the client notes it."""
-    when = df.attrs.get("fetched_at")
-    return when.timestamp() if isinstance(when, datetime) else 0.0
+    when = provenance.fetched_at(df)
+    return 0.0 if when is None else when.timestamp()
 
 
 def _wire_of(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dict[str, Any]:
