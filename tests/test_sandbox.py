@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import http.client
 import json
 import re
@@ -12,8 +14,10 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -26,7 +30,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb.fields import fields_of
-from reinfer_nb.sandbox import app
+from reinfer_nb.sandbox import app, server
 
 JSON = {"Content-Type": "application/json"}
 MOTOR = "/api/v1/sources/claims/motor-inbox"
@@ -140,6 +144,42 @@ def test_no_thread_is_left_behind() -> None:
         client.statistics(client.sources().head(9), progress=False)
     left = [t for t in set(threading.enumerate()) - before if t.name == "reinfer_nb-sandbox"]
     assert left == []
+
+
+@pytest.mark.parametrize("turns", range(6))
+def test_connections_that_come_in_while_it_stops_are_closed(
+    monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    halted, queued = threading.Event(), threading.Event()
+    shutdown = server._Uvicorn.shutdown
+
+    async def shutdown_with_a_queue(self: Any, sockets: Any = None) -> None:
+        # The event loop stands still until connections are queued up, and handles them as far as
+        # it comes in so many turns.
+        halted.set()
+        assert queued.wait(60)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await shutdown(self, sockets)
+
+    monkeypatch.setattr(server._Uvicorn, "shutdown", shutdown_with_a_queue)
+    gc.collect()
+    box = rnb.sandbox()
+    parts = urlsplit(box.start().endpoint)
+    with warnings.catch_warnings(record=True) as caught, ExitStack() as lines:
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(1) as pool:
+            stopped = pool.submit(box.stop)
+            assert halted.wait(60)
+            for number in range(100):
+                line = socket.create_connection((parts.hostname, parts.port), timeout=60)
+                lines.enter_context(line)
+                if number % 3 == 0:
+                    line.sendall(b"GET /auth/user HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            queued.set()
+            stopped.result(60)
+        gc.collect()
+    assert [str(one.message) for one in caught] == []
 
 
 def test_two_at_once_are_two_tenants() -> None:

@@ -25,6 +25,10 @@ from reinfer_nb.sandbox.striking import Faults
 LOOPBACK = "127.0.0.1"
 # Requests that are remembered.
 _LOGGED = 200_000
+# Seconds to start in; a machine that is not busy needs a few hundredths.
+_STARTING = 60
+# Seconds that aborted connections have to close, which takes one turn of the event loop.
+_CLOSING = 5
 
 
 class Server:
@@ -60,7 +64,11 @@ class Server:
             target=self._server.run, args=([self._socket],), name="reinfer_nb-sandbox", daemon=True
         )
         self._thread.start()
-        self._server.ready.wait(10)
+        if not self._server.ready.wait(_STARTING):
+            raise ConfigurationError(
+                f"The sandbox did not start within {_STARTING} s: this machine is too busy. Try "
+                "again."
+            )
 
     def stop(self) -> None:
         """Stop serving, and close the store."""
@@ -85,6 +93,7 @@ class _Uvicorn(uvicorn.Server):
             uvicorn.Config(
                 with_hang_up,
                 http=_Protocol,
+                loop="asyncio",  # `shutdown` knows how this one accepts
                 lifespan="off",
                 ws="none",
                 access_log=False,
@@ -115,18 +124,31 @@ class _Uvicorn(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let what is under way come to its end for a moment, and close all connections."""
+        loop = asyncio.get_running_loop()
+        for listening in sockets or ():
+            # Windows has no readers, and hands each connection over as soon as it is accepted.
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_reader(listening)
+        # What is accepted gets its protocol before the servers close: a closed server refuses it,
+        # and asyncio then leaves its socket open. All tasks of this loop are connections that get
+        # their protocol, which takes two turns of the loop, or requests.
+        if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(tasks, timeout=0.1)
         for server in self.servers:
             server.close()
         for listening in sockets or ():
             listening.close()
-        if self.server_state.tasks:
-            await asyncio.wait(self.server_state.tasks, timeout=0.1)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
+        until = loop.time() + _CLOSING
+        while self.server_state.connections and loop.time() < until:
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+            await asyncio.sleep(0)
 
     def end(self) -> None:
         """End it, from another thread."""
-        self._loop.call_soon_threadsafe(self._ended.set)
+        # A loop that is closed has ended already.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._ended.set)
 
     def _hanging_up(self, scope: Scope) -> Callable[[], None]:
         def hang_up() -> None:
