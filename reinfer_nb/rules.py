@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reinfer_nb.docstrings import docstring
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import hint, shown
 
@@ -251,8 +253,11 @@ def _made(find: Find, name: str | None, severity: Severity, needs: Iterable[str]
     if severity not in SEVERITIES:
         raise InvalidInput(f"severity is one of {', '.join(SEVERITIES)}, not {shown(severity)}.")
     # Lines as the reader's window breaks them, not as the source code does.
-    paragraphs = [" ".join(text.split()) for text in (inspect.getdoc(find) or "").split("\n\n")]
+    paragraphs = [" ".join(text.split()) for text in (docstring(find) or "").split("\n\n")]
     why = "\n\n".join(filter(None, paragraphs))
+    if not why and sys.flags.optimize >= 2:
+        # The docstring was dropped, and there is no source to read it from.
+        why = f"{name[:1].upper()}{name[1:].replace('-', ' ')}."
     if not why:
         raise InvalidInput(f"The rule {name} needs a docstring that says what it finds and why.")
     columns = (needs,) if isinstance(needs, str) else tuple(needs)

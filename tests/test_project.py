@@ -23,7 +23,7 @@ PACKAGE = ROOT / "reinfer_nb"
 
 # Imports go down this list, never up; modules on one line may know each other.
 LAYERS = [
-    {"text"},
+    {"text", "docstrings"},
     {"errors", "secret"},
     {"value_types", "markup", "moments"},
     {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
@@ -97,6 +97,7 @@ UPWARD = {("client", "_planned")}
 # it, know a client.
 BELOW_THE_SANDBOX = {
     "text",
+    "docstrings",
     "errors",
     "value_types",
     "fields",

@@ -11,6 +11,7 @@ from importlib import metadata
 from typing import Any
 
 from reinfer_nb import checks, models
+from reinfer_nb.docstrings import docstring
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.operations import TENANT_PATH, Call
 from reinfer_nb.sandbox.served import SERVED, Sent, Served
@@ -162,7 +163,7 @@ def _answered(model: type) -> dict[str, Any]:
     table = fields_of(model)
     return {
         "type": "object",
-        "description": (model.__doc__ or "").splitlines()[0],
+        "description": (docstring(model) or f"A {model.__name__.lower()}.").splitlines()[0],
         "properties": {field.wire: field.schema(answered=True) for field in table},
         "required": [field.wire for field in table if _is_always_there(field)],
     }
