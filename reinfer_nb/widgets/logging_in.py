@@ -196,6 +196,8 @@ class Login(ui.VBox):
         self._before = (self._about_endpoint.value, self._about_token.value, self._said.value)
         self._about_endpoint.value = ""
         self._pending, self._doing = endpoint, f"Asking {endpoint} whose token it is"
+        if self.keep.value and self._no_keyring is None:
+            self._doing += ", and the keyring to keep it (it may open a window for its password)"
         if not self.token.filled:
             self._go(None)
             return
@@ -264,7 +266,7 @@ class Login(ui.VBox):
         tenant = self._tenant
         if tenant is None or self.jobs.running:
             return
-        self._doing = f"Logging out of {tenant.endpoint}"
+        self._doing = f"Logging out of {tenant.endpoint}, and looking for its token in the keyring"
         self.jobs.start(
             lambda _: keyring_store.forget(tenant.endpoint),
             lambda kept: self._left(tenant, "" if not kept else " It is out of the keyring, too."),
