@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from reinfer_nb import config
+from reinfer_nb.cli.commands import say
 from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
@@ -54,7 +55,7 @@ def run(
             environment.pop(config.CONTEXT, None)
             environment |= {config.ENDPOINT: box.endpoint, config.TOKEN: box.tokens["admin"]}
             why = "as asked" if always_sandbox else "no tenant is configured"
-            print(f"Practice tenant at {box.endpoint} ({why}); it ends with JupyterLab.")
+            say(f"Practice tenant at {box.endpoint} ({why}); it ends with JupyterLab.")
         notebooks = copy_notebooks(folder / FOLDER)
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
         first = min(notebooks, default=None)
@@ -73,7 +74,7 @@ def _configured() -> bool:
         tenant = config.resolve()
     except NotConfigured:
         return False
-    print(f"Tenant {tenant.endpoint} (token from {tenant.token_from}).")
+    say(f"Tenant {tenant.endpoint} (token from {tenant.token_from}).")
     return True
 
 
@@ -100,7 +101,7 @@ def copy_notebooks(folder: Path) -> list[Path]:
             there.append(target)
             if target.exists():
                 if target.read_bytes() != notebook.read_bytes():
-                    print(f"{target} is yours and stays; rename it to get a fresh copy.")
+                    say(f"{target} is yours and stays; rename it to get a fresh copy.")
                 continue
             shutil.copyfile(notebook, target)
     except OSError as error:

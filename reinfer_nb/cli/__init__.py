@@ -11,7 +11,7 @@ from importlib import metadata
 
 from reinfer_nb import errors
 from reinfer_nb.cli import analysing, changing, listing, serving
-from reinfer_nb.cli.commands import discard_the_rest, visible_lines
+from reinfer_nb.cli.commands import flush_output, note, unwritten, visible_lines
 from reinfer_nb.config import ENDPOINT, TOKEN
 
 
@@ -31,24 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # What the terminal's encoding does not have is shown as its escape.
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         code: int = options.run(options)
-        sys.stdout.flush()
     except errors.ReinferError as error:
-        print(f"reinfer-nb: {visible_lines(str(error))}", file=sys.stderr)
-        return 2
+        note(f"reinfer-nb: {visible_lines(str(error))}")
+        code = 2
     except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # Who reads has seen enough; nothing more is to be written at the end of the process.
-        discard_the_rest()
-        return 0
+        code = 130
     except OSError as error:
-        print(f"reinfer-nb: the output could not be written: {error.strerror}", file=sys.stderr)
-        discard_the_rest()
-        return 2
-    return code
+        return unwritten(error)
+    except SystemExit as end:
+        # Of argparse: help, the version, or a mistake in the options, for which it prints.
+        raise SystemExit(flush_output(end.code if isinstance(end.code, int) else 0)) from None
+    return flush_output(code)
 
 
 def _open_what_is_closed() -> None:

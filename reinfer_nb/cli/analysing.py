@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from reinfer_nb.auditing import audit
-from reinfer_nb.cli.commands import WHERE, Commands, add_output, give, listing_of
+from reinfer_nb.cli.commands import WHERE, Commands, add_output, give, listing_of, say
 from reinfer_nb.comparing import compare
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history import History
@@ -128,5 +128,5 @@ def _record(options: argparse.Namespace) -> int:
     df = listing_of(
         options.place, project=options.project, context=options.context, comments=options.comments
     )
-    print(History(options.history).record(df))
+    say(str(History(options.history).record(df)))
     return 0

@@ -18,7 +18,9 @@ from reinfer_nb.cli.commands import (
     Commands,
     discard_the_rest,
     listing_of,
+    note,
     path_argument,
+    say,
     visible_lines,
 )
 from reinfer_nb.concurrency import checked_workers
@@ -162,25 +164,25 @@ def _plan(options: argparse.Namespace) -> int:
             edited, base, delete_missing=options.delete_missing, project=options.project
         )
     if not plan.ok:
-        print(visible_lines(plan.to_text(None)), flush=True)
+        say(visible_lines(plan.to_text(None)))
         if options.out:
-            print("No file was written.", file=sys.stderr)
+            note("No file was written.")
         return 1
     if options.out:
         _keep(plan, options)
     else:
-        print(visible_lines(plan.to_text(None)), flush=True)
+        say(visible_lines(plan.to_text(None)))
         if plan.steps:
-            print("Keep it with --out FILE, to apply it: reinfer-nb apply FILE", file=sys.stderr)
+            note("Keep it with --out FILE, to apply it: reinfer-nb apply FILE")
     return 0
 
 
 def _keep(plan: Plan, options: argparse.Namespace) -> None:
     # First the file: who reads only the beginning of the plan has it as well.
     path = plan.save(options.out, overwrite=options.overwrite)
-    print(visible_lines(plan.to_text(None)), flush=True)
+    say(visible_lines(plan.to_text(None)))
     how = _command("apply", path, options)
-    print(f"Kept in {visible(str(path))}. Apply it with: {how}", file=sys.stderr)
+    note(f"Kept in {visible(str(path))}. Apply it with: {how}")
 
 
 def _apply(options: argparse.Namespace) -> int:
@@ -225,7 +227,7 @@ def _rehearsed(plan: Plan, options: argparse.Namespace) -> int:
         return 0
     with _without_moved_warning():
         rehearsal = plan.rehearse(workers=options.workers, progress=_has_bar())
-    print(visible_lines(rehearsal.to_text(None)))
+    say(visible_lines(rehearsal.to_text(None)))
     return _code(rehearsal.result)
 
 
@@ -243,7 +245,7 @@ def _carried_out(plan: Plan, options: argparse.Namespace) -> int:
         )
     _show(_moved(plan))
     if not options.yes and not _agreed(plan):
-        print("Nothing was sent.", file=sys.stderr)
+        note("Nothing was sent.")
         return 1
     with _without_moved_warning():
         result = plan.apply(
@@ -297,14 +299,15 @@ def _agreed(plan: Plan) -> bool:
     else:
         question, right = f"Do this on {plan.endpoint}? [y/N] ", ["y", "yes"]
     # On stderr, since what is on stdout may go to a file.
+    # Not `note`: who cannot see the question is not to answer it.
     print(question, end="", file=sys.stderr, flush=True)
     try:
         answer = input()
     except EOFError:
         answer = ""
-        print(file=sys.stderr)
+        note()
     except KeyboardInterrupt:
-        print("\nNothing was sent.", file=sys.stderr)
+        note("\nNothing was sent.")
         raise
     return answer.strip().lower() in right
 
@@ -315,16 +318,16 @@ def _told(result: ApplyResult, options: argparse.Namespace) -> int:
         print(visible_lines(result.to_text(None)), flush=True)
     except OSError:
         # What is done is done, and the exit code tells of that; the journal has the rest.
-        discard_the_rest()
-        print(f"The result could not be printed. Journal: {result.journal}", file=sys.stderr)
+        discard_the_rest(sys.stdout)
+        note(f"The result could not be printed. Journal: {result.journal}")
     if result.journal is not None:
         counts = result.counts
         if any(outcome.open for outcome in result.outcomes):
-            print(f"Go on with: {_command('resume', result.journal, options)}", file=sys.stderr)
+            note(f"Go on with: {_command('resume', result.journal, options)}")
         if _attempts.MOVED in counts:
-            print("What has moved needs a plan made anew: reinfer-nb plan", file=sys.stderr)
+            note("What has moved needs a plan made anew: reinfer-nb plan")
         if _attempts.DONE in counts:
-            print(f"Put it back with: {_command('undo', result.journal, options)}", file=sys.stderr)
+            note(f"Put it back with: {_command('undo', result.journal, options)}")
     return _code(result)
 
 
@@ -346,7 +349,7 @@ def _show(text: str) -> None:
     try:
         print(visible_lines(text), flush=True)
     except BrokenPipeError:
-        discard_the_rest()
+        discard_the_rest(sys.stdout)
         raise FileProblem(
             "The plan could not be shown to its end, since its reader is gone. Nothing was sent."
         ) from None

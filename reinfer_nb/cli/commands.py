@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TextIO, TypeAlias
 
 import pandas as pd
 
@@ -70,9 +71,57 @@ def visible_lines(text: str) -> str:
     return "\n".join(map(visible, text.split("\n")))
 
 
-def discard_the_rest() -> None:
-    """Let what cannot be printed any more go nowhere, at the end of the process too."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def say(text: str, *, end: str = "\n") -> None:
+    """Print on stdout. If the reader has closed the pipe (`| head`), the rest is dropped.
+
+    So the exit code tells what the command found, however much of it was read.
+
+    Raises:
+        OSError: The output cannot be written, for example because the disk is full.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        discard_the_rest(sys.stdout)
+
+
+def note(text: str = "", *, end: str = "\n") -> None:
+    """Print on stderr; where that is impossible, nobody can be told, and the command goes on."""
+    try:
+        print(text, end=end, file=sys.stderr, flush=True)
+    except OSError:
+        discard_the_rest(sys.stderr)
+
+
+def flush_output(code: int) -> int:
+    """Write what is still buffered for stdout, and return the exit code.
+
+    Args:
+        code: The exit code so far.
+
+    Returns:
+        The same code; 2 if the output could not be written, which is said on stderr.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_the_rest(sys.stdout)
+    except OSError as error:
+        return unwritten(error)
+    return code
+
+
+def unwritten(error: OSError) -> int:
+    """Say on stderr why the output could not be written, and return the exit code for that."""
+    discard_the_rest(sys.stdout)
+    note(f"reinfer-nb: the output could not be written: {error.strerror}")
+    return 2
+
+
+def discard_the_rest(stream: TextIO) -> None:
+    """Send what cannot be printed any more nowhere, at the end of the process too."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Answer(Protocol):
@@ -115,12 +164,16 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
     if options.out:
         with written_whole(options.out, overwrite=options.overwrite) as file:
             file.write(content)
-        print(f"{counted(len(table), 'row')} written to {options.out}", file=sys.stderr)
+        note(f"{counted(len(table), 'row')} written to {options.out}")
     elif hasattr(sys.stdout, "buffer") and options.format != "text":
-        sys.stdout.flush()
-        sys.stdout.buffer.write(content)
+        try:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        except BrokenPipeError:
+            discard_the_rest(sys.stdout)
     else:
-        print(content.decode(), end="")
+        say(content.decode(), end="")
 
 
 def _text(_: str, answer: Answer, __: pd.DataFrame) -> bytes:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 
 import pandas as pd
 
 from reinfer_nb import errors, frames
-from reinfer_nb.cli.commands import Commands, path_argument
+from reinfer_nb.cli.commands import Commands, note, path_argument, say
 from reinfer_nb.connection import connect
 from reinfer_nb.export import to_csv
 from reinfer_nb.text import counted, visible
@@ -41,13 +40,13 @@ def _list(options: argparse.Namespace) -> int:
         df = client.sources(options.project)
     if options.csv:
         path = to_csv(df, options.csv, overwrite=options.overwrite)
-        print(f"{counted(len(df), 'source')} written to {path}", file=sys.stderr)
+        note(f"{counted(len(df), 'source')} written to {path}")
     elif options.json:
-        print(json.dumps(frames.to_elements(df), indent=2))
+        say(json.dumps(frames.to_elements(df), indent=2))
     elif df.empty:
-        print("No sources.", file=sys.stderr)
+        note("No sources.")
     else:
-        print(_table(df))
+        say(_table(df))
     return 0
 
 

@@ -7,7 +7,7 @@ import signal
 import threading
 
 from reinfer_nb import errors
-from reinfer_nb.cli.commands import Commands, path_argument
+from reinfer_nb.cli.commands import Commands, path_argument, say
 from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.sandbox import LOOPBACK
 from reinfer_nb.text import shown
@@ -57,7 +57,7 @@ def _sandbox(options: argparse.Namespace) -> int:
     box = Sandbox(options.data, database=options.database, host=options.host, port=options.port)
     with box:
         admin, viewer = box.tokens["admin"], box.tokens["viewer"]
-        print(
+        say(
             f"A practice tenant is at {box.endpoint}\n"
             f"  admin token:   {admin}\n"
             f"  viewer token:  {viewer}\n"
@@ -70,11 +70,10 @@ def _sandbox(options: argparse.Namespace) -> int:
             f"--token {admin}\n"
             "                 re --context sandbox get sources\n"
             f"  in a browser:  {box.endpoint}/docs   tells what it serves\n"
-            "Ctrl-C stops it.",
-            flush=True,
+            "Ctrl-C stops it."
         )
         _wait_for_the_end()
-    print("The practice tenant is gone." if not options.database else "Stopped.")
+    say("The practice tenant is gone." if not options.database else "Stopped.")
     return 0
 
 

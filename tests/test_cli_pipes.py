@@ -1,0 +1,157 @@
+"""Exit codes and messages of the command line when its output is a pipe, closed or full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
+
+
+@pytest.fixture(scope="module")
+def tenant() -> Iterator[rnb.Client]:
+    """A tenant with so many sources that no answer about them fits into a pipe's buffer."""
+    many = pd.DataFrame({"owner": "acme", "name": [f"source-{n}" for n in range(2000)]})
+    with rnb.sandbox(many) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def folder(tenant: rnb.Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Files about that tenant: what it has, what it is to be, a broken edit, and a plan."""
+    made = tmp_path_factory.mktemp("files")
+    df = tenant.sources()
+    rnb.to_csv(df, made / "same.csv")
+    edited = df.assign(title="T")
+    rnb.to_csv(edited, made / "edited.csv")
+    rnb.to_csv(df.assign(language="english"), made / "broken.csv")
+    tenant.plan(df.assign(title="T")).save(made / "plan.json")
+    return made
+
+
+def run(
+    tenant: rnb.Client, folder: Path, command: str, *, unbuffered: bool = False
+) -> tuple[int, str, str]:
+    """Run a shell command, and return the first exit code of its pipeline, stdout and stderr."""
+    assert tenant.sandbox is not None
+    environment = {
+        **os.environ,
+        "RNB": f"{sys.executable} -m reinfer_nb.cli",
+        "REINFER_ENDPOINT": tenant.endpoint,
+        "REINFER_TOKEN": tenant.sandbox.tokens["admin"],
+    }
+    environment.pop("PYTHONUNBUFFERED", None)
+    if unbuffered:
+        environment["PYTHONUNBUFFERED"] = "1"
+    ended = subprocess.run(
+        ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return ended.returncode, ended.stdout, ended.stderr
+
+
+COMMANDS = [
+    ("list", 0),
+    ("list --json", 0),
+    ("audit --now 2026-01-01", 1),
+    ("audit --now 2026-01-01 --format csv", 1),
+    ("audit --now 2026-01-01 --format json", 1),
+    ("audit --now 2026-01-01 --format html", 1),
+    ("compare same.csv edited.csv", 1),
+    ("compare same.csv edited.csv --format csv", 1),
+    ("compare same.csv edited.csv --format json", 1),
+    ("compare same.csv edited.csv --format html", 1),
+    ("plan edited.csv", 0),
+    ("plan broken.csv", 1),
+]
+HINT = "Keep it with --out FILE, to apply it: reinfer-nb apply FILE\n"
+FULL = "reinfer-nb: the output could not be written: No space left on device\n"
+
+
+@pytest.mark.parametrize(("command", "code"), COMMANDS)
+def test_a_reader_who_has_seen_enough_changes_no_exit_code(
+    tenant: rnb.Client, folder: Path, command: str, code: int
+) -> None:
+    ended, out, errors = run(tenant, folder, f"$RNB {command} | head -1")
+    assert (ended, errors.replace(HINT, "")) == (code, "")
+    assert len(out.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("audit --now 2026-01-01 --format csv", 1),
+        ("compare same.csv edited.csv", 1),
+        ("plan broken.csv", 1),
+        ("plan edited.csv --out planned.json --overwrite", 0),
+        ("list nobody --csv new.csv --overwrite", 0),
+        ("record history/", 0),
+        ("audit --help", 0),
+        ("--version", 0),
+        ("audit --wrong", 2),
+    ],
+)
+def test_a_reader_who_is_gone_from_the_start_changes_no_exit_code(
+    tenant: rnb.Client, folder: Path, command: str, code: int
+) -> None:
+    # The reader closes both streams before the command has begun.
+    waiting = f"(sleep 1; exec $RNB {command}) 2>&1 | exec 0<&-"
+    ended, out, errors = run(tenant, folder, waiting, unbuffered=True)
+    assert (ended, out, errors) == (code, "", "")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "list",
+        "audit --format csv",
+        "compare same.csv edited.csv",
+        "plan edited.csv",
+        "record history/",
+        "audit --help",
+        "--version",
+    ],
+)
+def test_a_full_disk_is_a_message_and_exit_code_two(
+    tenant: rnb.Client, folder: Path, command: str
+) -> None:
+    assert run(tenant, folder, f"$RNB {command} > /dev/full") == (2, "", FULL)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [("audit --now 2026-01-01 --out found.csv --format csv --overwrite", 1), ("list a/b", 2)],
+)
+def test_nobody_to_tell_on_stderr_changes_no_exit_code(
+    tenant: rnb.Client, folder: Path, command: str, code: int, closed: str
+) -> None:
+    assert run(tenant, folder, f"$RNB {command} {closed}") == (code, "", "")
+
+
+def test_a_closed_output_is_a_message_and_exit_code_two(tenant: rnb.Client, folder: Path) -> None:
+    ended, _, errors = run(tenant, folder, "$RNB audit >&-")
+    assert (ended, errors) == (2, "reinfer-nb: there is no output to write to.\n")
+
+
+def test_a_question_that_cannot_be_seen_is_not_answered(tenant: rnb.Client, folder: Path) -> None:
+    before = tenant.sandbox.requests if tenant.sandbox else []
+    script = "script -qec '$RNB apply plan.json --journal j.jsonl 2>/dev/full' /dev/null <<< y"
+    ended, _, _ = run(tenant, folder, script)
+    assert ended == 2
+    assert tenant.sandbox is not None
+    sent = tenant.sandbox.requests[len(before) :]
+    assert {request.method for request in sent} == {"GET"}
