@@ -97,7 +97,7 @@ def test_a_reader_who_has_seen_enough_changes_no_exit_code(
         ("compare same.csv edited.csv", 1),
         ("plan broken.csv", 1),
         ("plan edited.csv --out planned.json --overwrite", 0),
-        ("list nobody --csv new.csv --overwrite", 0),
+        ("list acme --csv new.csv --overwrite", 0),
         ("record history/", 0),
         ("audit --help", 0),
         ("--version", 0),
