@@ -8,14 +8,13 @@ import unicodedata
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.text import INVISIBLE
+from reinfer_nb.text import replaced
 
 # Nothing beyond it mixes or hides; most texts end here.
 _BEYOND_LATIN = r"[^\x00-\x{24f}]|[\x00-\x1f\x7f-\x9f\x{ad}]"
 _WORD = re.compile(r"[^\W\d_]+")
 # Alphabets with letters that cannot be told from one another.
 _ALIKE = {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC"}
-_JOINERS = "\u200c\u200d"
 _MARKS = "\u200e\u200f\u061c"
 
 
@@ -33,18 +32,14 @@ def without_invisible(text: str) -> str:
     Joiners within emoji and scripts that need them, and marks of direction in a text that runs
     from right to left, stay.
     """
-    if not INVISIBLE.search(text):
-        return text
     both_ways = any(unicodedata.bidirectional(char) in ("R", "AL") for char in text)
 
-    def put(match: re.Match[str]) -> str:
-        char = match[0]
-        before = text[match.start() - 1] if match.start() else ""
-        if (char in _JOINERS and before > "\x7f") or (char in _MARKS and both_ways):
+    def put(char: str, _: int) -> str:
+        if char in _MARKS and both_ways:
             return char
         return " " if char in "\t\n\r\x0b\x0c\x85\u2028\u2029" else ""
 
-    bare = INVISIBLE.sub(put, text.replace("\r\n", "\n"))
+    bare = replaced(text.replace("\r\n", "\n"), put)
     return text if bare == text else bare.strip()
 
 

@@ -185,7 +185,7 @@ class Comparison:
         left, right = self.rows
         return (
             f"{said}; {counted(left, 'row')} before, {right:,} after, matched by "
-            f"{' and '.join(self.on)}.{columns}"
+            f"{' and '.join(map(visible, self.on))}.{columns}"
         )
 
     def _sources(self) -> dict[str, pd.DataFrame]:

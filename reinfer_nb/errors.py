@@ -11,6 +11,8 @@ import traceback
 import warnings
 from typing import TYPE_CHECKING
 
+from reinfer_nb.text import visible, visible_lines
+
 if TYPE_CHECKING:
     from reinfer_nb.models import Source
 
@@ -25,6 +27,13 @@ class ReinferError(Exception):
     """
 
     in_doubt = False
+
+    def __str__(self) -> str:
+        # A message quotes texts of tenants, files and users, names of fields among them.
+        return visible_lines(super().__str__())
+
+    def __repr__(self) -> str:
+        return visible(super().__repr__())
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython shows: what happened and where in the user's own code it was.
@@ -139,7 +148,7 @@ def warn(message: str, category: type[Warning]) -> None:
     while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
         level += 1
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(visible_lines(message), category, stacklevel=level)
 
 
 class UnreadableWarning(UserWarning):

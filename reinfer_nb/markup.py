@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 
-from reinfer_nb.text import visible
+from reinfer_nb.text import visible, visible_lines
 
 MUTED = "var(--jp-ui-font-color2, #616161)"
 # Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
@@ -52,11 +52,8 @@ def join(content: Content) -> Markup:
         return content
     if isinstance(content, str):
         # Line breaks and tabs are ordinary in a description, and lie within what CSS keeps.
-        lines = (
-            "\t".join(map(visible, line.split("\t")))
-            for line in content.replace("\r\n", "\n").split("\n")
-        )
-        return Markup(html.escape("\n".join(lines)))
+        cells = content.replace("\r\n", "\n").split("\t")
+        return Markup(html.escape("\t".join(map(visible_lines, cells))))
     return Markup("".join(map(join, content)))
 
 

@@ -84,7 +84,7 @@ class Record:
 
     def _shown(self) -> dict[str, str]:
         rows = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "extra"}
-        rows |= {f"extra[{name!r}]": value for name, value in self.extra.items()}
+        rows |= {f"extra[{shown(name)}]": value for name, value in self.extra.items()}
         return {name: _as_text(value) for name, value in rows.items() if value is not None}
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ class Record:
         import html
 
         rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(visible(name))}</th>"
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
             for name, value in self._shown().items()
         )

@@ -71,7 +71,8 @@ class Parsed(HTMLParser):
 
 def kept(text: str) -> str:
     """Return a text as it is to be read: line breaks and tabs kept, the invisible as escapes."""
-    return "".join(c if c in "\n\t" else visible(c) for c in text.replace("\r\n", "\n"))
+    parts = re.split(r"([\n\t])", text.replace("\r\n", "\n"))
+    return "".join(part if part in ("\n", "\t") else visible(part) for part in parts)
 
 
 @given(TEXTS, TEXTS)

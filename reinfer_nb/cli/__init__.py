@@ -11,7 +11,7 @@ from importlib import metadata
 
 from reinfer_nb import errors
 from reinfer_nb.cli import analysing, changing, listing, serving
-from reinfer_nb.cli.commands import flush_output, note, unwritten, visible_lines
+from reinfer_nb.cli.commands import flush_output, note, unwritten
 from reinfer_nb.config import ENDPOINT, TOKEN
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         code: int = options.run(options)
     except errors.ReinferError as error:
-        note(f"reinfer-nb: {visible_lines(str(error))}")
+        note(f"reinfer-nb: {error}")
         code = 2
     except KeyboardInterrupt:
         code = 130

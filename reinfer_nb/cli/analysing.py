@@ -11,7 +11,7 @@ from reinfer_nb.comparing import compare
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history import History
 from reinfer_nb.rules import SEVERITIES, chosen
-from reinfer_nb.text import shown
+from reinfer_nb.text import shown, visible_lines
 
 _NEVER = "never"
 _CODES = "Exit code: 0 nothing found, 1 something found, 2 it could not be done."
@@ -128,5 +128,5 @@ def _record(options: argparse.Namespace) -> int:
     df = listing_of(
         options.place, project=options.project, context=options.context, comments=options.comments
     )
-    say(str(History(options.history).record(df)))
+    say(visible_lines(str(History(options.history).record(df))))
     return 0

@@ -21,14 +21,13 @@ from reinfer_nb.cli.commands import (
     note,
     path_argument,
     say,
-    visible_lines,
 )
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.planning import Plan, load_plan
 from reinfer_nb.results import CTRL_C, ApplyResult
-from reinfer_nb.text import counted, visible
+from reinfer_nb.text import counted, visible, visible_lines
 
 _PLANNED = (
     "Exit code: 0 it can be applied or there is nothing to do, 1 the edited listing has problems, "
@@ -297,7 +296,7 @@ def _agreed(plan: Plan) -> bool:
             gone += f" and those of {counted(unknown, 'source')} that could not be counted"
         question, right = f"Type {len(deletes)} to delete {gone}: ", [str(len(deletes))]
     else:
-        question, right = f"Do this on {plan.endpoint}? [y/N] ", ["y", "yes"]
+        question, right = f"Do this on {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]
     # On stderr, since what is on stdout may go to a file.
     # Not `note`: who cannot see the question is not to answer it.
     print(question, end="", file=sys.stderr, flush=True)

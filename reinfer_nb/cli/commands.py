@@ -18,7 +18,7 @@ from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import csv_of
 from reinfer_nb.files import path_of, written_whole
-from reinfer_nb.text import counted, visible
+from reinfer_nb.text import counted, visible_lines
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
@@ -66,11 +66,6 @@ def path_argument(text: str) -> Path:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def visible_lines(text: str) -> str:
-    """Return text of a tenant or a file fit for a terminal, its line breaks kept."""
-    return "\n".join(map(visible, text.split("\n")))
-
-
 def say(text: str, *, end: str = "\n") -> None:
     """Print on stdout. If the reader has closed the pipe (`| head`), the rest is dropped.
 
@@ -86,9 +81,12 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def note(text: str = "", *, end: str = "\n") -> None:
-    """Print on stderr; where that is impossible, nobody can be told, and the command goes on."""
+    """Print on stderr, what is invisible as its escape.
+
+    Where that is impossible, nobody can be told, and the command goes on.
+    """
     try:
-        print(text, end=end, file=sys.stderr, flush=True)
+        print(visible_lines(text), end=end, file=sys.stderr, flush=True)
     except OSError:
         discard_the_rest(sys.stderr)
 
@@ -177,7 +175,7 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
 
 
 def _text(_: str, answer: Answer, __: pd.DataFrame) -> bytes:
-    return (answer.to_text(None) + "\n").encode(errors="backslashreplace")
+    return (visible_lines(answer.to_text(None)) + "\n").encode(errors="backslashreplace")
 
 
 def _csv(_: str, __: Answer, table: pd.DataFrame) -> bytes:

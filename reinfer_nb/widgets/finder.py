@@ -297,7 +297,7 @@ class Finder(anywidget.AnyWidget):
             "count": len(positions),
             "current": None if marks.current is None else narrowing.rank(marks.current),
             "search": narrowing.search,
-            "only": self._only,
+            "only": visible(self._only),
             "sort": narrowing.sort,
             "start": start,
             "rows": self._rows(window),
