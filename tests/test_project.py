@@ -72,7 +72,7 @@ LAYERS = [
     {"_plan_shown"},
     {"_attempts"},
     {"planning", "_planned", "_plan_file", "moves", "results", "applying", "undoing", "rehearsing"},
-    {"widgets.jobs", "widgets.keys", "widgets._cells", "widgets._marks"},
+    {"widgets.closing", "widgets.jobs", "widgets.keys", "widgets._cells", "widgets._marks"},
     {"widgets.controls", "widgets.finder", "widgets.saved", "widgets.secret_box"},
     {"widgets.form", "widgets.picker", "widgets.conflict", "widgets.restricting"},
     {"widgets.creating", "widgets.updating", "widgets.deleting", "widgets.logging_in"},

@@ -12,6 +12,7 @@ from reinfer_nb import markup
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.auditing import AuditReport, audit
 from reinfer_nb.errors import ReinferError
+from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
@@ -51,6 +52,10 @@ class AuditPane(ui.VBox):
 
     def __repr__(self) -> str:
         return "Audit of the sources"
+
+    def forget(self) -> None:
+        """Let go of the listing and of what was found in it."""
+        self.report = self._audited = None
 
     def refresh(self) -> None:
         """Audit the listing, unless that was done already, and narrow the table as chosen."""
@@ -94,7 +99,8 @@ class AuditPane(ui.VBox):
         if self.report is None:
             return
         try:
-            self._files.children = [Saved(self.report.to_csv(new_file("findings")))]
+            with dropping(self._files):
+                self._files.children = [Saved(self.report.to_csv(new_file("findings")))]
         except ReinferError as error:
             self._said.value = markup.error(words_of(error))
 

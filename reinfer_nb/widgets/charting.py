@@ -74,6 +74,11 @@ class ChartPane(ui.VBox):
                 self.chart.value = markup.progress("Drawing")
             self._waiting = loop.call_later(_PAUSE, self.draw)
 
+    def forget(self) -> None:
+        """Draw nothing any more."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+
     def draw(self) -> None:
         """Draw what is chosen, of the sources that are shown now."""
         try:

@@ -62,6 +62,10 @@ class ComparePane(ui.VBox):
     def __repr__(self) -> str:
         return "Comparison of the sources"
 
+    def forget(self) -> None:
+        """Let go of the listing and of what it was compared with."""
+        self.comparison = self._compared = None
+
     def refresh(self) -> None:
         """Say that a comparison is of an older listing, where it is."""
         if self.comparison is not None and self._compared is not self._listing():

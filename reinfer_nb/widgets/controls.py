@@ -14,10 +14,12 @@ import ipywidgets as ui
 from reinfer_nb import fields, markup, value_types
 from reinfer_nb.fields import Field
 from reinfer_nb.text import visible
+from reinfer_nb.widgets.closing import dropping
 
 LABELS = {"description_width": "13em"}
-FULL = ui.Layout(width="auto", max_width="60em", min_width="0")
-BENEATH = ui.Layout(margin="0 0 6px 13.4em", max_width="46.6em", min_width="0")
+# Of these each widget makes a layout of its own: a shared one would be closed with the first.
+FULL = {"width": "auto", "max_width": "60em", "min_width": "0"}
+BENEATH = {"margin": "0 0 6px 13.4em", "max_width": "46.6em", "min_width": "0"}
 
 
 def label_of(field: Field) -> str:
@@ -223,9 +225,10 @@ class TextControl(Control):
         # A browser takes the line breaks out of what stands in one line.
         if isinstance(base, str) and re.search(r"[\r\n]", base) and isinstance(self.input, ui.Text):
             self.input.unobserve(self._on_input, "value")
-            self.input = self._area()
+            with dropping(self):
+                self.input = self._area()
+                self.box.children = [self.input, self.note]
             self.input.observe(self._on_input, "value")
-            self.box.children = [self.input, self.note]
         super()._prepare(base)
 
     def _hint(self) -> str:

@@ -43,7 +43,7 @@ class CreateForm(Form):
         for part in (self.project, self.name):
             part.observe(lambda _: self._on_name(), "value")
         boxes = [control.box for control in self.controls.values()]
-        self.children = [self.project, self.name, self._note, *boxes, *self._actions()]
+        self._show(self.project, self.name, self._note, *boxes, *self._actions())
         self.refresh()
 
     @property

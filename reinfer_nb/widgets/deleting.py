@@ -109,7 +109,7 @@ class DeleteForm(Form):
     def _show_fields(self) -> None:
         head = [self.picker.box] if self.picker else []
         fields = [self._facts, self.name] if self.source else []
-        self.children = [*head, *fields, *self._actions(self.restore_button)]
+        self._show(*head, *fields, *self._actions(self.restore_button))
         self.refresh()
 
     def _ready(self) -> bool:
@@ -192,7 +192,7 @@ class DeleteForm(Form):
         if isinstance(error, errors.Moved):
             self.say("")
             head = [self.picker.box] if self.picker else []
-            self.children = [*head, *self._moved(error)]
+            self._show(*head, *self._moved(error))
 
     def _moved(self, moved: errors.Moved) -> list[Any]:
         rows = [

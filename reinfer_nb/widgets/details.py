@@ -16,6 +16,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.guarded import has_moved
 from reinfer_nb.models import Source
+from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import as_text
 from reinfer_nb.widgets.deleting import DeleteForm
 from reinfer_nb.widgets.updating import UpdateForm, tag_line
@@ -96,7 +97,8 @@ class Details(ui.VBox):
         form = self.edit
         if form.source is not None and (form.dirty or form.writing):
             self._drafts[form.source.id] = form
-        self._drafts = {k: f for k, f in self._drafts.items() if f.dirty or f.writing}
+        with dropping(self):
+            self._drafts = {k: f for k, f in self._drafts.items() if f.dirty or f.writing}
         here = self.source.id if self.source else None
         names = [f.source.full_name for key, f in self._drafts.items() if key != here and f.source]
         said = list(self._lost)
@@ -131,7 +133,8 @@ class Details(ui.VBox):
             if opened is None or has_moved(opened, source):
                 self.edit.look_at(source)
         if self._panes[EDIT].children != (self.edit,):
-            self._panes[EDIT].children = [self.edit]
+            with dropping(self):
+                self._panes[EDIT].children = [self.edit]
 
     def _open_delete(self, source: Source) -> None:
         opened = self.delete.source

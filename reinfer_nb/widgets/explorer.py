@@ -19,6 +19,7 @@ from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.auditing import AuditPane
 from reinfer_nb.widgets.bulk import BulkPane
 from reinfer_nb.widgets.charting import ChartPane
+from reinfer_nb.widgets.closing import close_all_in, dropping
 from reinfer_nb.widgets.comparing import ComparePane
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.creating import CreateForm
@@ -67,7 +68,7 @@ class Explorer(ui.VBox):
         self.tabs = ui.Tab(children=panes, titles=_TABS, layout=ui.Layout(min_width="0"))
         self.jobs = Jobs(lambda _: self._refresh_buttons(), self._show_progress)
         self._doing = ""
-        self._outdated = False
+        self._outdated = self._closed = False
         self._creating: CreateForm | None = None
         self._new_pane = ui.VBox(layout=ui.Layout(min_width="0"))
         self.new = button_for("New source", self._on_new)
@@ -100,6 +101,22 @@ class Explorer(ui.VBox):
         # What a saved notebook shows of it: nothing that the tenant told.
         shown, total = len(self.finder.frame), counted(len(self._listing), "source")
         return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; run the cell to use it"
+
+    def close(self) -> None:
+        """Close the explorer and every widget in it, and let go of the listing.
+
+        Counting, listing and exporting end; what a form or a bulk edit was told to write goes on.
+        """
+        if self.comm is None:
+            return
+        self._closed = True
+        self.jobs.stop()
+        close_all_in(self)
+        for pane in (self.audit, self.compare, self.charts):
+            pane.forget()
+        self._listing = self._listing.iloc[:0].copy()
+        self._counts.clear()
+        self.finder.show(self._listing)
 
     # From Python
 
@@ -181,7 +198,7 @@ class Explorer(ui.VBox):
 
     def _catch_up(self) -> None:
         """List anew what a form has changed, as soon as nothing else is being done."""
-        if self._outdated and not self.jobs.running:
+        if self._outdated and not self.jobs.running and not self._closed:
             self._outdated = False
             self._start("Listing the sources", self._list, self._take, clicked=False)
 
@@ -203,6 +220,8 @@ class Explorer(ui.VBox):
             attrs = listing.attrs
             listing = listing.assign(**{COMMENTS: column})
             listing.attrs = attrs
+        if self._closed:
+            return
         self._listing = listing
         self.finder.show(listing)
         self._show_head()
@@ -240,7 +259,8 @@ class Explorer(ui.VBox):
 
         def done(written: Path) -> None:
             self._say(f"{counted(len(listing), 'source')} written to {written}")
-            self._files.children = [Saved(written)]
+            with dropping(self._files):
+                self._files.children = [Saved(written)]
 
         self._start("Writing the CSV", lambda _: to_csv(listing, path), done)
 

@@ -27,6 +27,7 @@ from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets._cells import columns_of, text_of
 from reinfer_nb.widgets._marks import Marks, Positions
 
+# Given as text: anywidget keeps every widget of a path for as long as the process runs.
 _HERE = Path(__file__).parent
 
 # As much as one message carries.
@@ -56,8 +57,8 @@ class Finder(anywidget.AnyWidget):
         listed_at: When the listing was fetched, in seconds since 1970; 0 when that is not known.
     """
 
-    _esm = _HERE / "finder.js"
-    _css = _HERE / "finder.css"
+    _esm = (_HERE / "finder.js").read_text(encoding="utf-8")
+    _css = (_HERE / "finder.css").read_text(encoding="utf-8")
 
     height = traitlets.Int(360, min=120).tag(sync=True)
     listed_at = traitlets.Float(0.0).tag(sync=True)

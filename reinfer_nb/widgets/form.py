@@ -12,13 +12,14 @@ import traitlets
 from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
+from reinfer_nb.widgets.closing import close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.jobs import Job, Jobs
 
 _Result = TypeVar("_Result")
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-WRAP = ui.Layout(flex_flow="row wrap", align_items="center", grid_gap="4px")
+WRAP = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px"}
 
 
 def call_text(method: str, *arguments: str, settings: Mapping[str, Any] | None = None) -> str:
@@ -106,6 +107,16 @@ class Form(ui.VBox):
     def say(self, content: markup.Content) -> None:
         """Show one line, in place of the last."""
         self.said.value = content if isinstance(content, markup.Markup) else markup.status(content)
+
+    def close(self) -> None:
+        """Close the form and every widget in it; a request that was sent is not taken back."""
+        if self.comm is not None:
+            close_all_in(self)
+
+    def _show(self, *parts: Any) -> None:
+        """Show these parts of the form and no others."""
+        with dropping(self):
+            self.children = parts
 
     def _actions(self, *others: Any) -> list[Any]:
         """Return the last part of a form."""

@@ -7,13 +7,14 @@ from pathlib import Path
 import anywidget
 import ipywidgets as ui
 
+# Given as text: anywidget keeps every widget of a path for as long as the process runs.
 _HERE = Path(__file__).parent
 
 
 class Keys(anywidget.AnyWidget):
     """Stands among the children of a box, and looks after all drop-downs in that box."""
 
-    _esm = _HERE / "keys.js"
+    _esm = (_HERE / "keys.js").read_text(encoding="utf-8")
 
     def __init__(self) -> None:
         super().__init__(layout=ui.Layout(display="none"))

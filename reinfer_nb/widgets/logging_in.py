@@ -17,6 +17,7 @@ from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
+from reinfer_nb.widgets.closing import close_all_in
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.jobs import Jobs, running_loop
 from reinfer_nb.widgets.secret_box import SecretBox
@@ -101,9 +102,9 @@ class Login(ui.VBox):
             style={"description_width": _LABEL},
             layout=ui.Layout(**_WIDTH),
         )
-        self.token = SecretBox(self._go, self._press, _LABEL)
         # Its margin is inside of it, two pixels on each side.
-        self.token.layout = ui.Layout(**_WIDTH | {"max_width": "calc(60em + 4px)"})
+        wide = _WIDTH | {"max_width": "calc(60em + 4px)"}
+        self.token = SecretBox(self._go, self._press, _LABEL, wide)
         self.keep = ui.Checkbox(
             description="Keep the token in this system's keyring",
             indent=False,
@@ -127,6 +128,11 @@ class Login(ui.VBox):
             layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"),
         )
         self._begin(there)
+
+    def close(self) -> None:
+        """Close the form and every widget in it; who is logged in stays so."""
+        if self.comm is not None:
+            close_all_in(self)
 
     def __repr__(self) -> str:
         if self.client is None or not self._who:

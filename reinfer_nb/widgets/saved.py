@@ -14,6 +14,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+# Given as text: anywidget keeps every widget of a path for as long as the process runs.
 _HERE = Path(__file__).parent
 
 
@@ -33,7 +34,7 @@ class Saved(anywidget.AnyWidget):
         path: The file.
     """
 
-    _esm = _HERE / "saved.js"
+    _esm = (_HERE / "saved.js").read_text(encoding="utf-8")
     name = traitlets.Unicode().tag(sync=True)
     # Jupyter's server drops what comes faster than a million bytes a second.
     _piece = 300_000

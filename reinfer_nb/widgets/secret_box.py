@@ -6,7 +6,7 @@ state would hold it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class SecretBox(anywidget.AnyWidget):
         given: Called with the token, once `ask` was called and the page has answered.
         entered: Called when the key Enter is pressed in the box.
         label_width: CSS width of its label.
+        layout: CSS of the box, as `ipywidgets.Layout` takes it.
 
     Attributes:
         filled: Whether something is typed; all that is known of it before `ask`.
@@ -30,7 +31,7 @@ class SecretBox(anywidget.AnyWidget):
         invalid: Whether what was typed turned out to be wrong.
     """
 
-    _esm = Path(__file__).with_name("secret_box.js")
+    _esm = Path(__file__).with_name("secret_box.js").read_text(encoding="utf-8")
 
     label = traitlets.Unicode("Token").tag(sync=True)
     label_width = traitlets.Unicode("6em").tag(sync=True)
@@ -43,8 +44,9 @@ class SecretBox(anywidget.AnyWidget):
         given: Callable[[Token], object],
         entered: Callable[[], object],
         label_width: str = "6em",
+        layout: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(label_width=label_width)
+        super().__init__(label_width=label_width, layout=dict(layout or {}))
         self._given = given
         self._entered = entered
         self._asked = 0

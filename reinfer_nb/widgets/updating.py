@@ -74,7 +74,7 @@ class UpdateForm(Form):
 
     def _show_fields(self) -> None:
         fields = [self._title, *self._fields, self._preview] if self.source else []
-        self.children = [*self._head, *fields, *self._actions(self.reset)]
+        self._show(*self._head, *fields, *self._actions(self.reset))
         self.refresh()
 
     def _on_reset(self) -> None:
@@ -137,7 +137,7 @@ class UpdateForm(Form):
         if isinstance(error, errors.Moved):
             self.say("")
             conflict = Conflict(error, settings, self._decide(error.theirs))
-            self.children = [*self._head, conflict, self.said]
+            self._show(*self._head, conflict, self.said)
         elif control := refused_field(error, self.controls):
             control.refuse(str(error))
 
