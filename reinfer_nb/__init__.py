@@ -144,4 +144,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # Without the modules and the tools that this one imports.
+    return sorted(__all__)

@@ -265,7 +265,7 @@ class AuditReport:
             parts.append(markup.tag("details", [title, *inner], style="padding-top:6px"))
         if self.skipped:
             parts.append(markup.muted(self._not_run()))
-        return markup.join(parts)
+        return str(markup.join(parts))
 
     def __repr__(self) -> str:
         """Return `to_text`."""

@@ -249,7 +249,7 @@ class Comparison:
                 rows = zip(self._labels(few), cells["id"], cells["title"], strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
                 parts += map(markup.muted, more(len(df), limit))
-        return markup.join(parts)
+        return str(markup.join(parts))
 
     def __repr__(self) -> str:
         """Return `to_text`."""

@@ -386,7 +386,8 @@ class History:
         return f"<History in {self._folder.where}: {self._said()}>"
 
     def _repr_html_(self) -> str:
-        return markup.block([markup.tag("b", f"History in {self._folder.where}: "), self._said()])
+        head = markup.tag("b", f"History in {self._folder.where}: ")
+        return str(markup.block([head, self._said()]))
 
 
 def _fetched_at(df: pd.DataFrame) -> datetime | None:

@@ -243,7 +243,7 @@ class Plan:
         Args:
             limit: How many sources of each kind are told; None for all.
         """
-        return _plan_shown.to_html(self, limit)
+        return str(_plan_shown.to_html(self, limit))
 
     def __repr__(self) -> str:
         """Return `to_text`."""

@@ -47,7 +47,9 @@ class Rehearsal:
         Args:
             limit: How many actions are told; None for all.
         """
-        return markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
+        return str(
+            markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
+        )
 
     def _said(self) -> str:
         return (

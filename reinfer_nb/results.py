@@ -154,7 +154,7 @@ class ApplyResult:
         moved = self._moved_rows()
         if moved:
             parts.append(markup.table(_SIDES, moved[:limit], "What others have made of it"))
-        return markup.join([*parts, *map(markup.muted, self._go_on())])
+        return str(markup.join([*parts, *map(markup.muted, self._go_on())]))
 
     def _moved_rows(self) -> list[tuple[str, ...]]:
         """Return of each setting that differs what it was, what I and what others made of it."""

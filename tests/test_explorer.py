@@ -406,8 +406,8 @@ def test_the_repr_has_counts_and_the_endpoint_only(ex: Explorer, client: rnb.Cli
     ex.search = "motor"
     move(ex, NAME)
     shown = len(ex.frame)
-    expected = f"Explorer of {client.endpoint}: {shown} of 130 sources; run the cell to use it"
-    assert repr(ex) == expected
+    expected = f"Explorer of {client.endpoint}: {shown} of 130 sources; "
+    assert repr(ex) == expected + ex._advice()
     assert "motor" not in repr(ex) + repr(ex.details) + repr(ex.finder)
 
 

@@ -72,7 +72,14 @@ LAYERS = [
     {"_plan_shown"},
     {"_attempts"},
     {"planning", "_planned", "_plan_file", "moves", "results", "applying", "undoing", "rehearsing"},
-    {"widgets.closing", "widgets.jobs", "widgets.keys", "widgets._cells", "widgets._marks"},
+    {
+        "widgets.closing",
+        "widgets.hosts",
+        "widgets.jobs",
+        "widgets.keys",
+        "widgets._cells",
+        "widgets._marks",
+    },
     {"widgets.controls", "widgets.finder", "widgets.saved", "widgets.secret_box"},
     {"widgets.form", "widgets.picker", "widgets.conflict", "widgets.restricting"},
     {"widgets.creating", "widgets.updating", "widgets.deleting", "widgets.logging_in"},
@@ -167,6 +174,24 @@ def test_the_public_surface_is_what_it_says() -> None:
     import reinfer_nb.sandbox.server  # noqa: F401
 
     assert inspect.isfunction(rnb.sandbox)
+
+
+def test_dir_shows_the_public_names_and_no_others() -> None:
+    assert dir(rnb) == rnb.__all__
+    # In a process of its own: here most modules are loaded already.
+    code = (
+        "import sys, reinfer_nb as rnb\n"
+        "assert dir(rnb) == rnb.__all__, dir(rnb)\n"
+        "import reinfer_nb.history, reinfer_nb.widgets\n"
+        "assert dir(rnb) == rnb.__all__, dir(rnb)\n"
+        "assert rnb.charts is sys.modules['reinfer_nb.charts']\n"
+        "assert rnb.history.History is rnb.History\n"
+        "from IPython.core.completer import IPCompleter\n"
+        "completer = IPCompleter(namespace={'rnb': rnb}, use_jedi=False)\n"
+        "shown = {found.rsplit('.', 1)[1] for found in completer.complete('rnb.')[1]}\n"
+        "assert shown == set(rnb.__all__), shown ^ set(rnb.__all__)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
 def public_functions() -> Iterator[tuple[str, object]]:

@@ -24,6 +24,7 @@ class CreateForm(Form):
     """
 
     _noun = "Form to create a source"
+    instead = 'client.create_source("project/name", title="...")'
 
     def __init__(self, client: Client, project: str = "") -> None:
         super().__init__(client, "Create")

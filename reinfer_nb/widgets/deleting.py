@@ -31,6 +31,7 @@ class DeleteForm(Form):
     """
 
     _noun = "Form to delete a source"
+    instead = 'client.delete_source("project/name", restore_file="...")'
 
     def __init__(
         self,

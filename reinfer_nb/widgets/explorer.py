@@ -26,6 +26,7 @@ from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.details import Details
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
 from reinfer_nb.widgets.keys import Keys
 from reinfer_nb.widgets.saved import Saved, new_file
@@ -35,7 +36,7 @@ _TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")
 _Result = TypeVar("_Result")
 
 
-class Explorer(ui.VBox):
+class Explorer(OnHosts, ui.VBox):
     """A tenant's sources to look through and to change; `explore` shows one.
 
     Attributes:
@@ -49,6 +50,7 @@ class Explorer(ui.VBox):
     """
 
     source = traitlets.Instance(Source, allow_none=True)
+    instead = "client.sources(), rnb.audit(df), client.plan(edited)"
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -100,7 +102,7 @@ class Explorer(ui.VBox):
     def __repr__(self) -> str:
         # What a saved notebook shows of it: nothing that the tenant told.
         shown, total = len(self.finder.frame), counted(len(self._listing), "source")
-        return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; run the cell to use it"
+        return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; {self._advice()}"
 
     def close(self) -> None:
         """Close the explorer and every widget in it, and let go of the listing.

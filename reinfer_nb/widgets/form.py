@@ -14,6 +14,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.models import Source
 from reinfer_nb.widgets.closing import close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
+from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
 
 _Result = TypeVar("_Result")
@@ -38,7 +39,7 @@ def call_text(method: str, *arguments: str, settings: Mapping[str, Any] | None =
     return f"client.{method}(\n{inside})"
 
 
-class Form(ui.VBox):
+class Form(OnHosts, ui.VBox):
     """A form: its last result, its button, and what there is to say.
 
     Attributes:
@@ -69,7 +70,7 @@ class Form(ui.VBox):
 
     def __repr__(self) -> str:
         # What a saved notebook shows of it: nothing that the tenant told.
-        return f"{self._noun} on {self.client.endpoint}; run the cell to use it"
+        return f"{self._noun} on {self.client.endpoint}; {self._advice()}"
 
     # What each form says for itself
 

@@ -19,6 +19,7 @@ from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
 from reinfer_nb.widgets.closing import close_all_in
 from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Jobs, running_loop
 from reinfer_nb.widgets.secret_box import SecretBox
 
@@ -44,8 +45,9 @@ def login() -> Login:
     only; so does the form's attribute `client`. Nothing is stored, unless the box "Keep the token
     in this system's keyring" was ticked; then `connect(endpoint=...)` finds it there.
 
-    >>> login()
-    Login form, not logged in; run the cell to use it
+    >>> form = login()
+    >>> form.client is None
+    True
 
     Returns:
         The form, which the notebook shows; its attribute `client` is the client, or None as long
@@ -73,7 +75,7 @@ class _Entered:
     not_kept: str
 
 
-class Login(ui.VBox):
+class Login(OnHosts, ui.VBox):
     """A form to log in with; made by `login`.
 
     Attributes:
@@ -86,6 +88,7 @@ class Login(ui.VBox):
     """
 
     client = traitlets.Instance(Client, allow_none=True)
+    instead = "rnb.connect(endpoint=..., token=getpass.getpass())"
 
     def __init__(self) -> None:
         there = config.logged_in()
@@ -136,7 +139,7 @@ class Login(ui.VBox):
 
     def __repr__(self) -> str:
         if self.client is None or not self._who:
-            return "Login form, not logged in; run the cell to use it"
+            return f"Login form, not logged in; {self._advice()}"
         return f"Login: {self._who} on {self.client.endpoint}"
 
     def _begin(self, there: Tenant | None) -> None:

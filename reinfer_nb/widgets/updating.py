@@ -27,6 +27,7 @@ class UpdateForm(Form):
     """
 
     _noun = "Form to update a source"
+    instead = 'client.update_source("project/name", title="...")'
 
     def __init__(
         self, client: Client, source: Source | None = None, *, picker: bool = True
