@@ -12,6 +12,7 @@ from reinfer_nb._decisions import Kind
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
 from reinfer_nb.fields import Operation, fields_of, read_record
 from reinfer_nb.models import Source
+from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
 
 # The order in which they are carried out: what a delete takes is taken last.
@@ -20,7 +21,7 @@ _FIELDS = {known.name: known for known in fields_of(Source)}
 
 
 @dataclass(frozen=True)
-class Step:
+class Step(Portable):
     """One source to create, update or delete.
 
     Attributes:

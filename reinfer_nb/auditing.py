@@ -20,6 +20,7 @@ from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
 from reinfer_nb.moments import When
+from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
@@ -86,7 +87,7 @@ def audit(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AuditReport:
+class AuditReport(Portable):
     """What is wrong with a listing; `audit` makes one, and it shows itself.
 
     Attributes:

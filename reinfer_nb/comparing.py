@@ -19,6 +19,7 @@ from reinfer_nb._matching import Positions, matched
 from reinfer_nb.export import to_csv
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
+from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
@@ -85,7 +86,7 @@ def compare(
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Comparison:
+class Comparison(Portable):
     """What differs between two listings; `compare` makes one, and it shows itself.
 
     Attributes:
@@ -147,7 +148,9 @@ class Comparison:
         }
         columns = [*_IDENTITY, "field", "before", "after"]
         texts = [
-            part.reindex(columns=columns).map(cell_text).astype("str").assign(what=what)
+            pd.DataFrame({name: _texts_of(part, name) for name in columns}, dtype="str").assign(
+                what=what
+            )
             for what, part in parts.items()
         ]
         table = pd.concat(texts, ignore_index=True)[["what", *columns]]
@@ -245,8 +248,10 @@ class Comparison:
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
                 few = df[:limit]
-                cells = few.reindex(columns=["id", "title"]).map(cell_text).fillna("")
-                rows = zip(self._labels(few), cells["id"], cells["title"], strict=True)
+                ids, titles = (
+                    [text or "" for text in _texts_of(few, name)] for name in ("id", "title")
+                )
+                rows = zip(self._labels(few), ids, titles, strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
                 parts += map(markup.muted, more(len(df), limit))
         return str(markup.join(parts))
@@ -308,6 +313,11 @@ class _Pairs:
 
     def _named(self, name: str, at: Positions) -> pd.Series:
         return self._after[name].take(self._right[at]).reset_index(drop=True)
+
+
+def _texts_of(df: pd.DataFrame, name: str) -> list[str | None]:
+    """Return the cells of a column as texts, all missing where there is no such column."""
+    return list(map(cell_text, df[name])) if name in df else [None] * len(df)
 
 
 def _objects(column: pd.Series) -> npt.NDArray[np.object_]:

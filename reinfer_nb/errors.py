@@ -9,7 +9,7 @@ import os
 import sys
 import traceback
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.text import visible, visible_lines
 
@@ -79,6 +79,9 @@ class Moved(ReinferError):
         super().__init__(message)
         self.base = base
         self.theirs = theirs
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.base, self.theirs), self.__dict__
 
 
 class ConnectionFailed(ReinferError):

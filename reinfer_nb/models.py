@@ -17,6 +17,7 @@ import pandas as pd
 
 from reinfer_nb.errors import ProtocolError, UnreadableWarning, warn
 from reinfer_nb.fields import About, fields_of, read_record
+from reinfer_nb.portable import Portable
 from reinfer_nb.text import listed, shown, visible
 
 LANGUAGES: Mapping[str, str] = types.MappingProxyType(
@@ -34,7 +35,7 @@ KINDS: Mapping[str, str] = types.MappingProxyType(
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Record:
+class Record(Portable):
     """An object of an answer: immutable, comparable, shown as text and as HTML.
 
     Attributes:
@@ -74,14 +75,6 @@ class Record:
             )
         return cls(**values)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A mapping proxy cannot be pickled; the plain dictionary can.
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        for name, value in values.items():
-            if isinstance(value, types.MappingProxyType):
-                values[name] = dict(value)
-        return _rebuilt, (type(self), values)
-
     def _shown(self) -> dict[str, str]:
         rows = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "extra"}
         rows |= {f"extra[{shown(name)}]": value for name, value in self.extra.items()}
@@ -101,10 +94,6 @@ class Record:
         # Two dollars in a title are no formula.
         classes = "dataframe tex2jax_ignore mathjax_ignore"
         return f"<table class='{classes}'><tbody>{rows}</tbody></table>"
-
-
-def _rebuilt(cls: type[Record], values: dict[str, Any]) -> Record:
-    return cls(**values)
 
 
 def _as_text(value: object) -> str:

@@ -17,6 +17,7 @@ from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput
+from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ _FRAME = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Plan:
+class Plan(Portable):
     """What would be done on a tenant; `Client.plan` makes one, and it shows itself.
 
     Nothing is done before `apply`, and nothing at all where there are `problems`.
@@ -47,7 +48,8 @@ class Plan:
             (`str`), the last of which says what is allowed.
         notes: What else there is to know, a sentence each.
         sizes: How many sources the projects have of which sources would be deleted.
-        client: What it is applied with; None where that is to be found when it is needed.
+        client: What it is applied with; None where that is to be found when it is needed, as
+            after pickling.
     """
 
     endpoint: str

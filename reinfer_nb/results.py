@@ -15,6 +15,7 @@ from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
 from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "s
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class ApplyResult:
+class ApplyResult(Portable):
     """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
 
     Attributes:
@@ -38,14 +39,14 @@ class ApplyResult:
         outcomes: What became of each of its steps, in their order.
         journal: The file that all of it is written in; None of a rehearsal.
         stopped: Why it ended before all was tried; empty when it did not.
-        client: The tenant.
+        client: The tenant; None after pickling, and then found when it is needed.
     """
 
     plan: Plan
     outcomes: tuple[Outcome, ...]
     journal: Path | None
     stopped: str
-    client: Client
+    client: Client | None
 
     @property
     def ok(self) -> bool:
@@ -95,10 +96,12 @@ class ApplyResult:
         """
         from reinfer_nb import applying
         from reinfer_nb.errors import InvalidInput
+        from reinfer_nb.planning import client_of
 
         if self.journal is None:
             raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
-        return applying.resume(self.client, self.journal, workers=workers, progress=progress)
+        client = self.client or client_of(self.plan)
+        return applying.resume(client, self.journal, workers=workers, progress=progress)
 
     def undo(self) -> Plan:
         """Return a plan that puts back what was there before, as far as that can be.

@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal, get_args, overload
+from typing import Any, Literal, NoReturn, Self, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +56,16 @@ class Rule:
     needs: tuple[str, ...]
     options: Mapping[str, Any]
     _find: Find = field(repr=False)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The function of a rule is not what its module has under that name: the rule is.
+        return _unpickled, (self.id, self.severity, self.why, self.needs, dict(self.options))
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: object) -> Self:
+        return self
 
     @property
     def module(self) -> str:
@@ -288,6 +298,28 @@ def _options(find: Find, name: str) -> dict[str, Any]:
             f"such as def {name.replace('-', '_')}(df, now, *, days=30); it takes {signature}."
         ) from None
     return options
+
+
+def _unpickled(name: str, *content: Any) -> Rule:
+    """Return the rule of this process that a pickled rule was, or one that only describes it."""
+    rule = known().get(name)
+    severity, why, needs, options = content
+    if rule is not None and (rule.severity, rule.why, rule.needs) == (severity, why, needs):
+        return rule
+    return Rule(name, severity, why, needs, types.MappingProxyType(options), _NotDefined(name))
+
+
+@dataclass(frozen=True)
+class _NotDefined:
+    """Takes the place of the function of a rule that this process does not define."""
+
+    name: str
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        raise InvalidInput(
+            f"This process does not define the rule {self.name}: run the code that makes it with "
+            "rnb.audit_rule first."
+        )
 
 
 def known() -> Mapping[str, Rule]:

@@ -11,7 +11,7 @@ from reinfer_nb._attempts import DONE, Outcome
 from reinfer_nb._steps import Step, in_order
 from reinfer_nb.fields import Operation, fields_of
 from reinfer_nb.models import Source
-from reinfer_nb.planning import Plan
+from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.text import counted, shown
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def undo(result: ApplyResult) -> Plan:
             undone, left = _undone(step, outcome, outcome.source)
             steps += undone
             notes += left
-    client, project = result.client, result.plan.project
+    client, project = result.client or client_of(result.plan), result.plan.project
     made_at, sizes = datetime.now(UTC), dict[str, int]()
     if any(step.kind == "delete" for step in steps):
         now = client.sources(project, refresh=True)

@@ -296,6 +296,6 @@ def cell_text(value: object) -> str | None:
         return None
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list | np.ndarray):
         return json.dumps(list(map(str, value)), ensure_ascii=False)
     return str(value)

@@ -25,7 +25,7 @@ PACKAGE = ROOT / "reinfer_nb"
 LAYERS = [
     {"text", "docstrings"},
     {"errors", "secret"},
-    {"value_types", "markup", "moments"},
+    {"value_types", "markup", "moments", "portable"},
     {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
     {"user_folders"},
     {"journal"},
@@ -113,6 +113,7 @@ BELOW_THE_SANDBOX = {
     "operations",
     "models",
     "checks",
+    "portable",
 }
 
 
