@@ -46,7 +46,7 @@ class Answer:
     endpoint: str
     token_from: str
     status: int
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
     attempts: int = 1
     waited: float = 0.0

@@ -36,7 +36,7 @@ def connect(
         context: Name of a context of the vendor's client; `contexts` lists them.
         cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
         timeout: Seconds to wait for a connection, and for the next part of an answer; one number
-            for both, or two.
+            for both, or two. A whole answer may take ten times the second number.
         verify: Whether to verify certificates, or the path of a CA bundle.
         proxy: URL of a proxy; by default what the environment says.
 

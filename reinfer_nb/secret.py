@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
+
+_Content = TypeVar("_Content", str, bytes)
+# Characters from which on a token is taken for one wherever it stands.
+_LONG = 16
 
 
 class Hidden(str):
@@ -66,6 +70,18 @@ class Token:
     def hide_in(self, text: str) -> str:
         """Return `text` with the token, should it be in there, replaced by asterisks."""
         return text.replace(self._reveal(), "***")
+
+    def hide_echo(self, content: _Content) -> _Content:
+        """Return a part of a response with the token, should it be in there, replaced.
+
+        A token that is short may be a word that a response holds for another reason; no tenant
+        makes one, and it is left alone here.
+        """
+        if len(self._reveal()) < _LONG:
+            return content
+        if isinstance(content, str):
+            return self.hide_in(content)
+        return content.replace(self._reveal().encode("ascii"), b"***")
 
     def __repr__(self) -> str:
         return "<token, hidden>"

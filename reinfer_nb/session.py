@@ -1,7 +1,15 @@
-"""A `requests` session that keeps the token to itself and leaves redirects to others."""
+"""A `requests` session that keeps the token to itself and leaves redirects to others.
+
+Nothing in here waits without bound: not for a connection of the pool, and not for the end of a
+response that arrives byte by byte.
+"""
 
 from __future__ import annotations
 
+import http.client
+import io
+import socket
+import time
 from typing import Any
 
 import requests
@@ -11,24 +19,84 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from reinfer_nb.concurrency import MOST
+from reinfer_nb.failures import TooLong, mark_unsent
 from reinfer_nb.secret import Token
 
+# A response has to be complete after so many times the read time-out.
+TOTAL = 10
+# Seconds to wait for one of the connections, while others are using all of them.
+_POOL_WAIT = 120.0
 
-class _QuietConnection(HTTPConnection):
+
+class _Bounded(io.RawIOBase):
+    """The bytes of a socket until a deadline; each read alone is bounded by the read time-out."""
+
+    def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
+        self._raw = raw
+        self._connection = connection
+        self._timeout = connection.gettimeout()
+        self._deadline = time.monotonic() + TOTAL * (self._timeout or 0)
+
+    def readable(self) -> bool:
+        """Return True, for the buffer on top."""
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Read into a buffer, and return how many bytes."""
+        if self._timeout:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TooLong
+            self._connection.settimeout(min(left, self._timeout))
+        # The types of the standard library do not know that a raw file has `readinto`.
+        raw: Any = self._raw
+        try:
+            count: int | None = raw.readinto(buffer)
+        except TimeoutError:
+            if time.monotonic() < self._deadline:
+                raise
+            raise TooLong from None
+        return count
+
+    def close(self) -> None:
+        """Close the file of the socket."""
+        self._raw.close()
+        super().close()
+
+
+class _Response(http.client.HTTPResponse):
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock))
+
+
+class _Quiet(HTTPConnection):
     # http.client prints every header, the token's too, where its own debuglevel is switched on.
     debuglevel = 0
+    response_class = _Response
+
+    def connect(self) -> None:
+        """Connect; what fails here was not sent."""
+        try:
+            super().connect()
+        except Exception as error:
+            mark_unsent(error)
+            raise
 
 
-class _QuietHTTPSConnection(HTTPSConnection):
-    debuglevel = 0
+class _QuietHTTPS(_Quiet, HTTPSConnection):
+    pass
 
 
 class _QuietPool(HTTPConnectionPool):
-    ConnectionCls = _QuietConnection
+    ConnectionCls = _Quiet
+
+    def _get_conn(self, timeout: float | None = None) -> Any:
+        return super()._get_conn(_POOL_WAIT if timeout is None else timeout)
 
 
-class _QuietHTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _QuietHTTPSConnection
+class _QuietHTTPSPool(_QuietPool, HTTPSConnectionPool):
+    ConnectionCls = _QuietHTTPS
 
 
 class _Adapter(HTTPAdapter):

@@ -231,15 +231,25 @@ class Transport:
         raise error
 
     def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | Failure:
-        # Errors are made outside of `except`, so that none has a library's exception, and in it
-        # the request with its token, as its context.
         try:
             return self._exchange(call, what, url, body)
-        except errors.ProtocolError as error:
-            error.in_doubt = call.writes
-            raise
-        except (requests.RequestException, HTTPError, OSError) as error:
-            return failure_of(error, self.tenant, self.timeout)
+        except BaseException as error:  # noqa: BLE001 - raised again, or returned as a failure
+            caught = error
+        # Outside of `except`: no error that is made here has a library's exception, and in it the
+        # request with its token, as its context. And without its way through the libraries: in
+        # their frames the head of the request stands in clear, and a traceback that shows
+        # variables would show the token, after Ctrl-C for example.
+        try:
+            if isinstance(
+                caught, requests.RequestException | HTTPError | OSError
+            ) and not isinstance(caught, errors.ReinferError):
+                return failure_of(caught, self.tenant, self.timeout)
+            if isinstance(caught, errors.ProtocolError):
+                caught.in_doubt = call.writes
+            caught.__cause__ = caught.__context__ = None
+            raise caught.with_traceback(None)
+        finally:
+            del caught
 
     def _exchange(self, call: Call, what: str, url: str, body: Any) -> Answer:
         for _ in range(_REDIRECTS + 1):
@@ -259,6 +269,9 @@ class Transport:
             with self._session.send(
                 prepared, timeout=self.timeout, allow_redirects=False, **options
             ) as response:
+                token = self.tenant.token
+                for name, value in response.headers.items():
+                    response.headers[name] = token.hide_echo(value)
                 answer = Answer(
                     call=call,
                     what=what,
@@ -266,9 +279,9 @@ class Transport:
                     token_from=self.tenant.token_from,
                     status=response.status_code,
                     headers=response.headers,
-                    body=self._body(response),
-                    scrub=self.tenant.token.hide_in,
-                    short_lived=self.tenant.token.short_lived,
+                    body=token.hide_echo(self._body(response)),
+                    scrub=token.hide_in,
+                    short_lived=token.short_lived,
                 )
             if not 300 <= answer.status < 400:
                 return answer

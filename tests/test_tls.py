@@ -1,0 +1,263 @@
+"""TLS and slow responses: what goes wrong is told apart, and what may have been written is said."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import config, session
+from reinfer_nb.client import Client
+from reinfer_nb.concurrency import MOST
+from reinfer_nb.patience import Patience
+from reinfer_nb.transport import Transport
+from tests.certificates import Authority
+from tests.scripted import Scripted, Step, reply
+
+SOURCE = {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "support", "title": "Support"}
+ONE = reply({"status": "ok", "source": SOURCE})
+DAY = timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def made(endpoint: str, *, verify: Any = None, attempts: int = 1, **options: Any) -> Client:
+    tenant = config.resolve(endpoint=endpoint, token="token-of-these-tests", verify=verify)
+    given: dict[str, Any] = {"patience": Patience(attempts), "sleep": lambda _: None}
+    return Client(Transport(tenant, **given | options), cache_ttl=0)
+
+
+@contextmanager
+def raw(serve: Callable[[socket.socket], object]) -> Iterator[int]:
+    """Serve each connection by a function, in a thread of its own; yield the port."""
+    connections: list[socket.socket] = []
+
+    def each(connection: socket.socket) -> None:
+        with suppress(OSError):
+            serve(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                connections.append(connection)
+                threading.Thread(target=each, args=(connection,), daemon=True).start()
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            with suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+            for connection in connections:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+                connection.close()
+
+
+WRITES: dict[str, Callable[[Client], object]] = {
+    "create": lambda client: client.create_source("acme/support", title="x"),
+    "update": lambda client: client.update_source("acme/support", title="x"),
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "begins", "ends", "trusted", "words"),
+    [
+        (("tenant.example",), -DAY, DAY, True, "made out to another name"),
+        (("127.0.0.2",), -DAY, DAY, True, "made out to another name"),
+        (("127.0.0.1",), -2 * DAY, -DAY, True, "it has expired"),
+        (("127.0.0.1",), DAY, 2 * DAY, True, "not valid yet"),
+        (("127.0.0.1",), -DAY, DAY, False, r"does not trust.*verify='ca.pem'"),
+    ],
+    ids=["name", "address", "expired", "not yet", "unknown CA"],
+)
+def test_why_a_certificate_does_not_verify_is_said(
+    authority: Authority,
+    names: tuple[str, ...],
+    begins: timedelta,
+    ends: timedelta,
+    words: str,
+    *,
+    trusted: bool,
+) -> None:
+    tls = authority.server(*names, begins=begins, ends=ends)
+    verify = str(authority.bundle) if trusted else None
+    with Scripted(ONE, repeat=True, tls=tls) as server:
+        client = made(server.endpoint, verify=verify, attempts=3)
+        for ask in (Client.sources, WRITES["update"]):
+            with pytest.raises(
+                rnb.ConnectionFailed, match=f"certificate of .* does not verify: .*{words}"
+            ) as caught:
+                ask(client)
+            assert not caught.value.in_doubt
+            assert "attempts" not in str(caught.value)
+        assert server.asked == []
+
+
+def test_a_plain_port_does_not_speak_tls() -> None:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        connection.sendall(reply({}, 400))
+
+    with raw(serve) as port:
+        client = made(f"https://127.0.0.1:{port}", attempts=3)
+        with pytest.raises(rnb.ConnectionFailed, match="does not speak TLS") as caught:
+            client.update_source("acme/support", title="x")
+    assert not caught.value.in_doubt
+    assert "certificate" not in str(caught.value)
+
+
+def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: Path) -> None:
+    bundle = tmp_path / "ca.pem"
+    bundle.write_text("")
+    with (
+        Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server,
+        pytest.raises(rnb.ConnectionFailed, match="bundle"),
+    ):
+        made(server.endpoint, verify=str(bundle)).sources()
+
+
+def test_a_handshake_that_does_not_end_is_named_and_was_not_sent() -> None:
+    ended = threading.Event()
+    with raw(lambda _: ended.wait(30)) as port:
+        client = made(f"https://127.0.0.1:{port}", timeout=(0.2, 30.0))
+        with pytest.raises(rnb.Timeout, match=r"handshake .* within 0.2 s") as caught:
+            client.update_source("acme/support", title="x")
+    assert not caught.value.in_doubt
+
+
+def test_a_handshake_that_is_cut_was_not_sent_and_is_tried_again() -> None:
+    count: list[int] = []
+
+    def cut(connection: socket.socket) -> None:
+        count.append(1)
+        connection.recv(100)
+        connection.close()
+
+    with raw(cut) as port:
+        client = made(f"https://127.0.0.1:{port}", attempts=3)
+        with pytest.raises(rnb.ConnectionFailed, match="after 3 attempts") as caught:
+            client.update_source("acme/support", title="x")
+    assert not caught.value.in_doubt
+    assert "certificate" not in str(caught.value)
+    assert len(count) == 3
+
+
+@pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize("end", ["close", "garbage", "reset"])
+@pytest.mark.parametrize("begun", ["", "head", "body"])
+def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
+    authority: Authority, write: Callable[[Client], object], end: str, begun: str
+) -> None:
+    tls = authority.server("127.0.0.1")
+    head, _, body = reply({"status": "ok", "source": SOURCE}).partition(b"\r\n\r\n")
+    part = {"": b"", "head": head[:20], "body": head + b"\r\n\r\n" + body[:10]}[begun]
+
+    def serve(connection: socket.socket) -> None:
+        wrapped = tls.wrap_socket(connection, server_side=True)
+        wrapped.recv(10_000)
+        wrapped.sendall(part)
+        plain = socket.socket(fileno=wrapped.detach())
+        if end == "garbage":
+            plain.sendall(b"this is no record of TLS at all" * 4)
+        elif end == "reset":
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        plain.close()
+
+    with raw(serve) as port:
+        client = made(f"https://127.0.0.1:{port}", verify=str(authority.bundle))
+        # A head that ends early is read as a whole one, of a response that is none.
+        kinds = (rnb.ConnectionFailed, rnb.ProtocolError)
+        with pytest.raises(kinds, match=r"failed or broke|the answer") as caught:
+            write(client)
+        assert caught.value.in_doubt
+        with pytest.raises(kinds) as caught:
+            client.sources()
+        assert not caught.value.in_doubt
+
+
+@pytest.mark.parametrize("over_tls", [False, True])
+@pytest.mark.parametrize("part", ["head", "body", "pieces"])
+def test_a_response_that_drips_is_bounded_in_total(
+    authority: Authority, part: str, *, over_tls: bool
+) -> None:
+    tls = authority.server("127.0.0.1") if over_tls else None
+    begin = {
+        "head": b"HTTP/1.1 200 OK\r\nX-Drip: ",
+        "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        "pieces": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    }[part]
+    drop = b"1\r\nx\r\n" if part == "pieces" else b"x"
+
+    def serve(connection: socket.socket) -> None:
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_side=True)
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(begin)
+            for _ in range(2000):
+                connection.sendall(drop)
+                time.sleep(0.05)
+
+    with raw(serve) as port:
+        scheme = "https" if over_tls else "http"
+        verify = str(authority.bundle) if over_tls else None
+        client = made(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(20.0, 0.3))
+        begun = time.monotonic()
+        with pytest.raises(rnb.Timeout, match="not complete within 3 s") as caught:
+            client.update_source("acme/support", title="x")
+        # The whole drip would take a hundred seconds.
+        assert time.monotonic() - begun < 60
+    assert caught.value.in_doubt
+
+
+def test_a_slow_response_that_goes_on_is_waited_for() -> None:
+    with Scripted(Step(ONE, wait=0.6)) as server:
+        client = made(server.endpoint, timeout=(5.0, 1.0))
+        assert client.source("acme/support").title == "Support"
+
+
+def test_waiting_for_a_free_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_POOL_WAIT", 0.2)
+    with Scripted(Step(ONE, wait=30), repeat=True) as server, ExitStack() as stack:
+        client = stack.enter_context(made(server.endpoint))
+        threads = [
+            threading.Thread(target=lambda: suppressed(client), daemon=True) for _ in range(MOST)
+        ]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + 30
+        while len(server.asked) < MOST:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        with pytest.raises(rnb.Timeout, match="in use") as caught:
+            client.update_source("acme/support", title="x")
+        assert not caught.value.in_doubt
+    for thread in threads:
+        thread.join(30)
+
+
+def suppressed(client: Client) -> None:
+    with suppress(rnb.ReinferError):
+        client.source("acme/support")
