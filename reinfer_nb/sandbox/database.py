@@ -34,6 +34,12 @@ CREATE TABLE buckets (
 );
 CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 """
+# Not in the files of earlier releases, which open files that have it.
+_TOKENS = (
+    "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT NOT NULL, "
+    "length INTEGER NOT NULL)"
+)
+_HAS_TOKENS = "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'"
 _NAMES = {"projects", "sources", "buckets", "users"}
 
 
@@ -56,6 +62,13 @@ class Database:
         self._file = file
         self._lock = threading.RLock()
         self._db = _connection(None if self.fresh else file)
+        if not self.fresh and not self.read(_HAS_TOKENS):
+            try:
+                with self.writing():
+                    self.write(_TOKENS)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close it."""
@@ -72,7 +85,7 @@ class Database:
         with self.writing():
             self.write(f"PRAGMA application_id = {_APPLICATION}")
             self.write(f"PRAGMA user_version = {_VERSION}")
-            for statement in filter(str.strip, _TABLES.split(";")):
+            for statement in (*filter(str.strip, _TABLES.split(";")), _TOKENS):
                 self.write(statement)
             yield
         if self._file is not None:

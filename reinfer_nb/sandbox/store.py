@@ -22,6 +22,7 @@ from reinfer_nb.sandbox.directory import Directory, only
 from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
+from reinfer_nb.sandbox.tokens import LastingTokens
 from reinfer_nb.text import shown
 
 KNOWN_TAG = "generic.0.CONVKER5"
@@ -37,6 +38,7 @@ class Store:
 
     Attributes:
         directory: The projects, buckets and users.
+        lasting_tokens: The tokens that the database keeps, as hashes.
 
     Raises:
         FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
@@ -57,6 +59,7 @@ class Store:
             if self._db.fresh:
                 with self._db.making():
                     self._fill(rows)
+            self.lasting_tokens = LastingTokens(self._db)
             # The first listing is to cost what the others cost.
             self._pages.of(None)
         except BaseException:
