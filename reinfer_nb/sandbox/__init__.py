@@ -18,14 +18,14 @@ from reinfer_nb import checks
 from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
-from reinfer_nb.errors import ConfigurationError, InvalidInput
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.moments import now
-from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
+from reinfer_nb.sandbox.refusals import Missing, Refused, Taken, Unwritable
 from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.sandbox.tokens import checked_tokens, new_token
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import listed, shown, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.sandbox.directory import Directory
@@ -191,7 +191,8 @@ class Sandbox:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
         from reinfer_nb.frames import from_elements, from_listing
 
-        body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
+        with _as_invalid():
+            body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
         _, frame = from_listing(body)
         return from_elements([]) if frame is None else frame
 
@@ -337,6 +338,8 @@ class Sandbox:
             store = Store(self._database, rows)
         except Refused as error:
             raise InvalidInput(f"The data cannot fill a sandbox: {error}.") from None
+        except Unwritable as error:
+            raise _unreadable(self._database, error) from None
         try:
             names = [user.name for user in store.directory.users()]
             lasting = store.lasting_tokens.begin(
@@ -344,6 +347,9 @@ class Sandbox:
             )
             self.lasting = lasting if self._database is not None else frozenset()
             return Server(store, self.tokens, self.faults, self._host, self._port)
+        except Unwritable as error:
+            store.close()
+            raise _unreadable(self._database, error) from None
         except BaseException:
             store.close()
             raise
@@ -376,3 +382,10 @@ def _as_invalid() -> Iterator[None]:
     except (Refused, Taken) as problem:
         text = str(problem).removesuffix(".")
         raise InvalidInput(f"{text[:1].upper()}{text[1:]}.") from None
+    except Unwritable as problem:
+        raise _unreadable(None, problem) from None
+
+
+def _unreadable(database: os.PathLike[str] | None, problem: Unwritable) -> FileProblem:
+    file = "of the sandbox" if database is None else visible(str(database), 200)
+    return FileProblem(f"The database {file} cannot be read or written: {problem}.")
