@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import guarded
+from reinfer_nb import checks, guarded
 from reinfer_nb._steps import Step
+from reinfer_nb.clock import Span
 from reinfer_nb.errors import (
     Conflict,
     FileProblem,
@@ -19,15 +21,17 @@ from reinfer_nb.errors import (
     ReinferError,
 )
 from reinfer_nb.fields import fields_of
+from reinfer_nb.identity import is_as_created, is_older, maker_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import shown
+from reinfer_nb.written import Written
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
-BEGUN = "begun"
-STATUSES = (DONE, SKIPPED, MOVED, FAILED, LEFT, BEGUN)
+NOT_TAKEN, BEGUN = "not taken", "begun"
+STATUSES = (DONE, SKIPPED, NOT_TAKEN, MOVED, FAILED, LEFT, BEGUN)
 
 
 @dataclass(frozen=True)
@@ -35,14 +39,18 @@ class Outcome:
     """What became of a step.
 
     Attributes:
-        status: "done"; "skipped": it was so already; "moved": the source is no longer what the
-            plan was made from, and was left alone; "failed"; "left": it was not begun; "begun":
+        status: "done"; "skipped": it was so already; "not taken": the tenant accepted it, and left
+            some fields as they were; "moved": the source is no longer what the plan was made from,
+            and was left alone; "failed"; "left": it was not begun; "begun":
             nobody knows what became of it.
         said: What there is to say of it, the tenant's own words included.
         source: The source as the tenant told of it last: as it was made, changed or deleted; as
             others have made it where it has moved.
         was: The source as it was just before it was changed, where that was seen.
-        in_doubt: Whether it failed, and may have been done all the same.
+        in_doubt: Whether it failed, and may have been done all the same; or it is done, and
+            perhaps by somebody else.
+        not_taken: The names of the fields that the tenant left as they were.
+        first_try: When it was first sent, by the tenant's clock, if that is known.
     """
 
     status: str
@@ -50,6 +58,8 @@ class Outcome:
     source: Source | None = None
     was: Source | None = None
     in_doubt: bool = False
+    not_taken: tuple[str, ...] = ()
+    first_try: Span | None = None
 
     @property
     def ok(self) -> bool:
@@ -70,8 +80,10 @@ class Outcome:
         """Return it as a JSON object."""
         sources = {"source": self.source, "was": self.was}
         told = {key: source.to_wire() for key, source in sources.items() if source is not None}
-        doubt = {"in_doubt": True} if self.in_doubt else {}
-        return {"status": self.status, "said": self.said} | told | doubt
+        more: dict[str, Any] = {"in_doubt": True} if self.in_doubt else {}
+        more |= {"not_taken": list(self.not_taken)} if self.not_taken else {}
+        more |= {"first_try": self.first_try.to_json()} if self.first_try else {}
+        return {"status": self.status, "said": self.said} | told | more
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Outcome:
@@ -90,38 +102,48 @@ class Outcome:
             )
         except ProtocolError as error:
             raise FileProblem(str(error)) from None
-        return cls(status, said, source, was, content.get("in_doubt") is True)
+        names = content.get("not_taken", [])
+        if not isinstance(names, list) or not set(names) <= {f.name for f in fields_of(Source)}:
+            raise FileProblem(f"{shown(names)} are no fields of a source.")
+        first_try = Span.from_json(content.get("first_try"))
+        in_doubt = content.get("in_doubt") is True
+        return cls(status, said, source, was, in_doubt, tuple(names), first_try)
 
 
 def attempt(
-    client: Client, step: Step, *, again: bool, stop: threading.Event
+    client: Client, step: Step, *, earlier: Outcome | None, stop: threading.Event
 ) -> tuple[Outcome, ReinferError | None]:
     """Carry out a step where its source is still what it was; return what became of it.
 
     Args:
         client: The tenant.
         step: The step.
-        again: It was begun before, and may have been carried out.
+        earlier: What became of an earlier try that may have been carried out; None for none.
         stop: Once set, nothing is written any more.
 
     Returns:
         The outcome, and the error that it failed with.
     """
     ways = {"create": _create, "update": _update, "delete": _delete}
+    begin = time.monotonic()
 
     def before(_: object = None) -> None:
         if stop.is_set():
             raise _Stopped
 
     try:
-        return ways[step.kind](client, step, again, before), None
+        return ways[step.kind](client, step, earlier, before), None
     except _Stopped:
         # What may have been done before is as open as it was.
-        return Outcome(BEGUN if again else LEFT, "It was stopped before it was sent."), None
+        said = "It was stopped before it was sent."
+        return replace(earlier, status=BEGUN, said=said) if earlier else Outcome(LEFT, said), None
     except ReinferError as error:
-        doubt = again or error.in_doubt
-        said = f"{error} It may have been done all the same." if doubt else str(error)
-        return Outcome(FAILED, said, in_doubt=doubt), error
+        if earlier is None and not error.in_doubt:
+            return Outcome(FAILED, str(error)), error
+        tried_at = begin if error.tried_at is None else error.tried_at
+        first_try = earlier.first_try if earlier else client.calls.tenant_time(tried_at)
+        said = f"{error} It may have been done all the same."
+        return Outcome(FAILED, said, in_doubt=True, first_try=first_try), error
 
 
 class _Stopped(Exception):
@@ -131,24 +153,32 @@ class _Stopped(Exception):
 _Before = Callable[[Source | None], object]
 
 
-def _create(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
-    there = _there(client, step.full_name) if again else None
-    if there is None:
+def _create(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+    body = checks.settings("create", step.settings)
+    existing = _existing(client, step.full_name) if earlier else None
+    in_doubt = False
+    if existing is None:
         before(None)
         try:
-            return Outcome(DONE, "", client.create_source(step.full_name, **step.settings))
+            return _outcome(client.calls.create(step.full_name, body))
         except Conflict as conflict:
-            there = conflict.existing
-            if there is None:
+            existing, in_doubt = conflict.existing, conflict.in_doubt
+            if existing is None:
                 raise
-    if _is_made_by(there, step):
-        if again:
-            return Outcome(DONE, "An earlier attempt made it, whose answer was lost.", there)
-        return Outcome(SKIPPED, "There is such a source by now.", there)
-    return Outcome(MOVED, "There is another source of this name by now.", there)
+    elif earlier:
+        maker = maker_of(existing, body, earlier.first_try)
+        if maker == "we":
+            return Outcome(DONE, "An earlier attempt made it, whose response was lost.", existing)
+        if maker == "perhaps we":
+            return _outcome(Written(existing, proven=False))
+        in_doubt = not is_older(existing, earlier.first_try)
+    if is_as_created(existing, body):
+        return Outcome(SKIPPED, "There is such a source by now.", existing)
+    said = "There is another source of this name by now."
+    return Outcome(MOVED, said, existing, in_doubt=in_doubt)
 
 
-def _update(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
+def _update(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     was: list[Source] = []
 
@@ -157,34 +187,47 @@ def _update(client: Client, step: Step, again: bool, before: _Before) -> Outcome
         was.append(now)
 
     try:
-        after = guarded.update(client, base, step.settings, before=begin)
+        written = guarded.update(client, base, step.settings, before=begin)
     except Moved as moved:
         now = moved.theirs
         if not guarded.is_as_meant(now, base, step.settings):
             said = f"It {guarded.what_moved(base, now)} meanwhile."
-            unsure = again or moved.in_doubt
+            unsure = earlier is not None or moved.in_doubt
             said += f" {guarded.UNSURE}" * unsure
             return Outcome(MOVED, said, now, in_doubt=unsure)
-        if again:
-            return Outcome(DONE, "An earlier attempt did it, whose answer was lost.", now)
+        if earlier:
+            return Outcome(DONE, "An earlier attempt did it, whose response was lost.", now)
         return Outcome(SKIPPED, "Somebody else has set the same meanwhile.", now)
     except NotFound as error:
-        return Outcome(MOVED, f"It is gone. {error}", in_doubt=again or error.in_doubt)
-    return Outcome(DONE, "", after, was[0])
+        if not client.calls.is_gone(base):
+            raise
+        return Outcome(MOVED, "It is gone.", in_doubt=earlier is not None or error.in_doubt)
+    return _outcome(written, was[-1])
 
 
-def _delete(client: Client, step: Step, again: bool, before: _Before) -> Outcome:  # noqa: FBT001
+def _outcome(written: Written, was: Source | None = None) -> Outcome:
+    """Return what became of a step after which a source is as the tenant returned it."""
+    said = " ".join(written.remarks())
+    status = NOT_TAKEN if written.not_taken else DONE
+    return Outcome(
+        status, said, written.source, was, not written.proven, not_taken=written.not_taken
+    )
+
+
+def _delete(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     try:
         return Outcome(DONE, "", guarded.delete(client, base, before=before))
     except Moved as moved:
-        if moved.theirs.id == base.id or not again:
+        if moved.theirs.id == base.id or not earlier:
             said = f"It {guarded.what_moved(base, moved.theirs)} meanwhile."
             return Outcome(MOVED, said, moved.theirs)
-    except NotFound:
-        if not again:
+    except NotFound as error:
+        if error.in_doubt or not client.calls.is_gone(base):
+            raise
+        if not earlier:
             return Outcome(SKIPPED, "It is gone already.")
-    return Outcome(DONE, "An earlier attempt deleted it, whose answer was lost.", base)
+    return Outcome(DONE, "An earlier attempt deleted it, whose response was lost.", base)
 
 
 def _base(step: Step) -> Source:
@@ -193,19 +236,8 @@ def _base(step: Step) -> Source:
     return step.base
 
 
-def _there(client: Client, full_name: str) -> Source | None:
+def _existing(client: Client, full_name: str) -> Source | None:
     try:
         return client.source(full_name)
     except NotFound:
         return None
-
-
-def _is_made_by(there: Source, step: Step) -> bool:
-    """Whether a source is what a step makes: as it says, all else as a tenant has it by default."""
-    others = [f for f in fields_of(Source) if f.may("create") and f.name not in step.settings]
-    return guarded.has_all(there, step.settings) and all(
-        getattr(there, f.name) in (None, f.type.empty, f.about.default)
-        for f in others
-        # A tenant may choose a transform by itself.
-        if f.about.default is not None or f.about.nullable
-    )

@@ -19,8 +19,11 @@ from reinfer_nb import _problems, checks, counting, errors, frames, provenance
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan
 from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.written import was_not_taken
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -89,10 +92,29 @@ def of_listing(
         made_at=provenance.fetched_at(now) or datetime.now(UTC),
         steps=in_order(steps),
         problems=_problems.framed(problems, edited),
-        notes=tuple(_notes(decided, edited, len(new), here=here)),
+        notes=(*_notes(decided, edited, len(new), here=here), *_not_taken_before(client, steps)),
         sizes=sizes(steps, now),
         client=client,
     )
+
+
+def _not_taken_before(client: Client, steps: Iterable[Step]) -> Iterable[str]:
+    """Return a note on the settings that the tenant accepted before and left as they were."""
+    fields = {field.name: field for field in fields_of(Source)}
+    found = []
+    for step in steps:
+        names = [
+            name
+            for name, value in step.settings.items()
+            if step.base and was_not_taken(client.endpoint, step.base, fields[name], value)
+        ]
+        if names:
+            found.append(f"{', '.join(names)} of {step.full_name}")
+    if found:
+        yield (
+            f"The tenant did not take this when it was sent before: {listed(found)}. It accepted "
+            "the request and left the setting as it was, and may do so again."
+        )
 
 
 def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from reinfer_nb import errors, wire
+from reinfer_nb import errors, operations, wire
 from reinfer_nb.operations import Call
 from reinfer_nb.text import shown, visible
 
@@ -37,6 +37,9 @@ class Answer:
         attempts: How often it was asked, this time included.
         waited: Seconds from the first asking to this answer.
         in_doubt: An earlier attempt may have been carried out, and only its reply been lost.
+        tried_at: When the first attempt was sent that may have been carried out, by
+            `time.monotonic`.
+        sent_at: When the attempt was sent that got this response.
         scrub: Takes the token out of a text, should the other side have echoed it.
         short_lived: The token is valid for a limited time, as far as its form tells.
     """
@@ -51,6 +54,8 @@ class Answer:
     attempts: int = 1
     waited: float = 0.0
     in_doubt: bool = False
+    tried_at: float | None = None
+    sent_at: float = 0.0
     scrub: Callable[[str], str] = field(default=str, repr=False)
     short_lived: bool = False
 
@@ -69,6 +74,7 @@ class Answer:
         """Return the error for an answer that is not what the API documents."""
         problem = errors.ProtocolError(self._no_response_of_the_api(reason))
         problem.in_doubt = self.call.writes
+        problem.tried_at = self.tried_at
         return problem
 
     def _no_response_of_the_api(self, reason: str) -> str:
@@ -150,12 +156,13 @@ class Answer:
         problem.in_doubt = self.call.writes and (
             self.in_doubt or self.status >= 500 or self.status == 408
         )
+        problem.tried_at = self.tried_at
         return problem
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
         if kind is errors.AuthenticationError and self._token_expires():
             return _EXPIRED.format(token_from=self.token_from)
-        advice = _ADVICE.get(kind, "The tenant refuses what was asked; change it and try again.")
+        advice = _ADVICE_BY_CALL.get(kind, {}).get(self.call.id, _ADVICE[kind])
         return advice.format(token_from=self.token_from, permission=self.call.permission)
 
     def _token_expires(self) -> bool:
@@ -194,7 +201,49 @@ _ADVICE: Mapping[type[errors.AnswerError], str] = {
         "those it has."
     ),
     errors.NotFound: "Check the name; what the token may not see is not found either.",
-    errors.Conflict: "The name is taken; update what is there, or choose another name.",
+    errors.Conflict: "Something else is at work on the same thing; try again in a while.",
     errors.RateLimited: "Wait a while before asking again, or ask for less at once.",
     errors.ServerError: "The fault is at the tenant; try again later.",
+    errors.ValidationFailed: "The tenant refuses the request; its message says why.",
+}
+_NO_TENANT = "Every tenant has this page. Check that the endpoint is a tenant's."
+_NO_PROJECT = "Check the project's name; a project that the token may not see is not found either."
+_GONE = (
+    "It is gone, or the token may not see it any more: client.sources(project) and client.me() "
+    "show which."
+)
+_CHANGING = "Something else is changing the source; look at what it is now before you try again."
+_LOOK_FIRST = "The fault is at the tenant. Look at the source before you try again."
+_CHANGE_IT = "The tenant refuses what was asked; change it and try again."
+# What to do where that depends on the call, by its id.
+_ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
+    errors.PermissionDenied: {
+        operations.ME.id: "The user of the token ({token_from}) may not log in; ask an "
+        "administrator of the tenant.",
+    },
+    errors.NotFound: {
+        **dict.fromkeys(
+            (
+                call.id
+                for call in vars(operations).values()
+                if isinstance(call, Call) and "{" not in call.path
+            ),
+            _NO_TENANT,
+        ),
+        operations.LIST_PROJECT.id: _NO_PROJECT,
+        operations.GET_BY_ID.id: "Check the id; what the token may not see is not found either.",
+        operations.CREATE.id: _NO_PROJECT,
+        operations.UPDATE.id: f"Check the name. {_GONE}",
+        operations.DELETE.id: _GONE,
+    },
+    errors.Conflict: {
+        operations.CREATE.id: "The name is taken; update what is there, or choose another name.",
+        **dict.fromkeys((operations.UPDATE.id, operations.DELETE.id), _CHANGING),
+    },
+    errors.ServerError: dict.fromkeys(
+        (operations.CREATE.id, operations.UPDATE.id, operations.DELETE.id), _LOOK_FIRST
+    ),
+    errors.ValidationFailed: dict.fromkeys(
+        (operations.CREATE.id, operations.UPDATE.id), _CHANGE_IT
+    ),
 }

@@ -268,11 +268,13 @@ class _Applying:
 
     def _carry_out(self, number: int) -> None:
         step, earlier = self._plan.steps[number], self._outcomes.get(number)
-        again = earlier is not None and earlier.unsure
-        self._journal.write({"action": number, "status": _attempts.BEGUN})
-        self._outcomes[number] = Outcome(_attempts.BEGUN, "It may have been done or not.")
+        earlier = earlier if earlier and earlier.unsure else None
+        first_try = earlier.first_try if earlier else self._client.calls.tenant_time()
+        begun = Outcome(_attempts.BEGUN, "It may have been done or not.", first_try=first_try)
+        self._journal.write({"action": number, **begun.to_json()})
+        self._outcomes[number] = begun
         with until(self._stop, self._waited):
-            outcome, error = _attempts.attempt(self._client, step, again=again, stop=self._stop)
+            outcome, error = _attempts.attempt(self._client, step, earlier=earlier, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._heed(error)

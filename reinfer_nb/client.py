@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, NoReturn, Self, Unpack
 import pandas as pd
 
 from reinfer_nb import checks, operations
-from reinfer_nb.fields import fields_of
 from reinfer_nb.files import path_of
 from reinfer_nb.listings import Listings
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
@@ -230,8 +229,13 @@ class Client:
             InvalidInput: The name or a value cannot be; nothing was sent.
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
+
+        Warns:
+            NotTakenWarning: The tenant accepted the request, and some fields are not as given.
+            InDoubtWarning: The response to a first attempt was lost, and the source that is there
+                with these settings may be one that somebody else made at the same time.
         """
-        return self.calls.create(full_name, checks.settings("create", settings))
+        return self.calls.create(full_name, checks.settings("create", settings)).warned()
 
     def recreate_source(self, source: Source, /) -> Source:
         """Create a source again with the settings it had, and return it as the tenant made it.
@@ -250,11 +254,13 @@ class Client:
             InvalidInput: Its name cannot be one; nothing was sent.
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
+
+        Warns:
+            NotTakenWarning: The tenant accepted the request, and some fields are not as given.
+            InDoubtWarning: The response to a first attempt was lost, and the source that is there
+                with these settings may be one that somebody else made at the same time.
         """
-        body = source.to_wire()
-        settings = {f.wire for f in fields_of(Source) if f.may("create")}
-        body = {name: value for name, value in body.items() if name in settings}
-        return self.calls.create(source.full_name, body)
+        return self.calls.recreate(source).warned()
 
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
         """Change settings of a source, only those given, and return it as it is then.
@@ -270,9 +276,13 @@ class Client:
             InvalidInput: A name or value cannot be, or nothing is given; nothing was sent.
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
+
+        Warns:
+            NotTakenWarning: The tenant accepted the request, and some fields are not as given; a
+                tenant may fix `language` and `kind` when a source is made.
         """
         body = checks.settings("update", settings)
-        return self.calls.update(self._full_name(which), body)
+        return self.calls.update(self._full_name(which), body).warned()
 
     def delete_source(
         self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
@@ -294,7 +304,8 @@ class Client:
         Raises:
             InvalidInput: `which` is none of those; nothing was sent.
             FileProblem: The file exists or could not be written; nothing was deleted.
-            NotFound: There is no such source, or none that the token may see.
+            NotFound: There is no such source, or none that the token may see; `in_doubt` says
+                that an earlier attempt may have deleted it, which could not be verified.
             PermissionDenied: The token is not a sources admin of that project.
         """
         if restore_file is not None:

@@ -24,9 +24,12 @@ class ReinferError(Exception):
 
     Attributes:
         in_doubt: What failed was to write, and may have been carried out all the same.
+        tried_at: When the first attempt was sent that may have been carried out, by
+            `time.monotonic`; None if that is not known.
     """
 
     in_doubt = False
+    tried_at: float | None = None
 
     def __str__(self) -> str:
         # A message quotes texts of tenants, files and users, names of fields among them.
@@ -123,7 +126,7 @@ class NotFound(AnswerError):
 
 
 class Conflict(AnswerError):
-    """409: the name is taken.
+    """409: the name is taken; or, for anything but a create, something else is at work on it.
 
     Attributes:
         existing: The source that has the name, when it could be looked up.
@@ -160,6 +163,14 @@ class UnreadableWarning(UserWarning):
 
 class MovedWarning(UserWarning):
     """Sources have changed since a plan was made; they are left alone."""
+
+
+class NotTakenWarning(UserWarning):
+    """A tenant accepted a create or an update, and left some of the fields as they were."""
+
+
+class InDoubtWarning(UserWarning):
+    """A source is as it was to be made, and may have been made by somebody else."""
 
 
 class RestoredWarning(UserWarning):

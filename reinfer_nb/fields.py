@@ -34,6 +34,7 @@ class About:
         open: Values beyond `allowed` may exist and may be written; only near misses are refused.
         default: What the tenant takes when a create leaves the field out.
         multiline: Longer text that a form gives more than a line.
+        may_be_fixed: A tenant may accept an update of it and leave it as it was.
     """
 
     help: str
@@ -45,6 +46,7 @@ class About:
     open: bool = False
     default: Any = None
     multiline: bool = False
+    may_be_fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

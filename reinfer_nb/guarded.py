@@ -8,19 +8,26 @@ to wait, or is tried again, looks again first.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reinfer_nb import checks, restoring
 from reinfer_nb.client import Client
 from reinfer_nb.errors import Moved, NotFound
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.retrying import looking_again
+from reinfer_nb.written import Written
 
 # Of an attempt of which no answer came, where somebody else has changed the source since.
 UNSURE = "What you set may have been written before that."
 _FIELDS = {field.name: field for field in fields_of(Source)}
+# Seconds for which a look counts. After a longer one there is another look, up to so many: where
+# every response is slow, no look is better than the last one.
+_FRESH = 1.0
+_LOOKS = 3
 Side = Literal["mine", "theirs", "both"]
 
 
@@ -112,19 +119,36 @@ def what_moved(base: Source, now: Source) -> str:
 def looked_at(client: Client, base: Source) -> Source:
     """Return the source as it is now, if it is still what it was.
 
+    A response that took long shows what was, and not what is: there is another look then.
+
     Raises:
         Moved: It is not; `theirs` holds what it is now.
         NotFound: It is gone.
     """
-    now = client.source(base)
-    if has_moved(base, now):
-        raise _moved(base, now, "Nothing was written.")
+    return _looked_at(client, base, lambda _: None)
+
+
+def _looked_at(client: Client, base: Source, then: Callable[[Source], object]) -> Source:
+    """Look at a source, do what is to be done before it is written, and return it as it is.
+
+    Args:
+        client: The tenant.
+        base: The source as the change was made from it.
+        then: Called with the source after each look; the time that it takes counts too.
+    """
+    for _ in range(_LOOKS):
+        now, sent_at = client.calls.look(base.full_name)
+        if has_moved(base, now):
+            raise _moved(base, now, "Nothing was written.")
+        then(now)
+        if time.monotonic() - sent_at <= _FRESH:
+            break
     return now
 
 
 def _moved(base: Source, now: Source, written: str) -> Moved:
-    said = f"{base.full_name} {what_moved(base, now)} since you began. {written}"
-    return Moved(said, base, now)
+    message = f"{base.full_name} {what_moved(base, now)} since you began. {written}"
+    return Moved(message, base, now)
 
 
 def update(
@@ -133,11 +157,12 @@ def update(
     settings: Mapping[str, Any],
     *,
     before: Callable[[Source], object] = lambda _: None,
-) -> Source:
+) -> Written:
     """Update a source unless it has moved since `base`, and return it as it is then.
 
-    It is looked at again whenever the update had to wait or is tried again; where an attempt of
-    which no answer came was carried out, that is the end of it.
+    The last thing before the update is a look at the source. There is another look whenever the
+    update had to wait or is tried again; where an attempt without a response was carried out,
+    nothing more is sent.
 
     Args:
         client: The tenant.
@@ -146,10 +171,11 @@ def update(
         before: Called with the source just before it is written to; what it raises keeps it so.
 
     Raises:
-        Moved: It has; nothing was written.
+        Moved: It has; nothing was written, or what was written may have gone to another source.
         ReinferError: What `Client.update_source` raises.
     """
-    before(looked_at(client, base))
+    body = checks.settings("update", settings)
+    _looked_at(client, base, before)
 
     def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
         try:
@@ -163,9 +189,14 @@ def update(
 
     try:
         with looking_again(look):
-            return client.update_source(base.full_name, **settings)
+            written = client.calls.update(base.full_name, body)
     except _DoneAlready as done:
-        return done.source
+        return Written(done.source)
+    if written.source.id != base.id:
+        moved = _moved(base, written.source, "What you set was written to that one.")
+        moved.in_doubt = True
+        raise moved
+    return written
 
 
 def delete(
@@ -177,7 +208,7 @@ def delete(
 ) -> Source:
     """Delete a source unless it has moved since `base`, and return it as it last was.
 
-    It is looked at again as `update` does it.
+    What is deleted is what the last look compared. There is another look as for `update`.
 
     Args:
         client: The tenant.
@@ -187,16 +218,24 @@ def delete(
 
     Raises:
         Moved: It has; nothing was deleted.
+        NotFound: It is gone, or the token may not see it any more.
         ReinferError: What `Client.delete_source` raises.
     """
-    now = looked_at(client, base)
-    before(now)
+    client.calls.check_id(base)
+    files = [] if restore_file is None else [restore_file]
+
+    def prepare(now: Source) -> None:
+        if files:
+            restoring.keep(now, client.endpoint, files.pop())
+        before(now)
+
+    now = _looked_at(client, base, prepare)
 
     def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
         try:
             looked_at(client, base)
         except NotFound:
-            if in_doubt:
+            if in_doubt and client.calls.is_gone(base):
                 raise _DoneAlready(now) from None
             raise
         except Moved as moved:
@@ -207,13 +246,14 @@ def delete(
 
     try:
         with looking_again(look):
-            return client.delete_source(now, restore_file=restore_file)
-    except _DoneAlready as done:
-        return done.source
+            client.calls.delete(now)
+    except _DoneAlready:
+        pass
+    return now
 
 
 class _DoneAlready(Exception):
-    """An attempt of which no answer came was carried out; holds the source as it is since."""
+    """An attempt without a response was carried out; holds the source as it is since."""
 
     def __init__(self, source: Source) -> None:
         self.source = source

@@ -1,20 +1,16 @@
-"""Whether a source that a tenant tells of is the one that was meant."""
+"""Whether a source that a tenant returns is the one that was meant, and who made it."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Literal
 
 from reinfer_nb import checks
-from reinfer_nb.answers import Answer
+from reinfer_nb.clock import Span
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 
-# Seconds by which a tenant's clock may differ from the clock its answers are dated with.
-_CLOCK_SLACK = 60.0
+Maker = Literal["we", "perhaps we", "somebody else"]
 
 
 def is_what_was_asked(source: Source, asked: str) -> bool:
@@ -26,25 +22,53 @@ def is_what_was_asked(source: Source, asked: str) -> bool:
     return source.name == name and (source.owner == owner or not checks.is_name(source.owner))
 
 
-def is_ours(there: Source, body: Mapping[str, Any], conflict: Answer, begin: float) -> bool:
-    """Whether a source is what a create of ours made whose reply was lost.
+def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) -> Maker:
+    """Return who made a source that has the name of a create of ours which may have failed.
 
-    It is when it has what was sent, and is not older than the create by the tenant's clock.
+    We did if the source is what the create makes, and is not older than its first attempt by the
+    tenant's clock. Within the resolution of that clock, or without one, nobody can prove it.
+
+    Args:
+        source: The source as it is now.
+        body: The settings that the create sent, by their names in JSON.
+        first_try: When the first attempt was sent, by the tenant's clock; None if not known.
     """
-    shown_by = {field.wire: field for field in fields_of(Source)}
-    for wire_name, sent in body.items():
-        field = shown_by[wire_name]
-        found = getattr(there, field.name)
-        if not field.same(found, sent):
+    if not is_as_created(source, body) or is_older(source, first_try):
+        return "somebody else"
+    if first_try is None or source.created_at is None:
+        return "perhaps we"
+    return "we" if _oldest(source) >= first_try.latest else "perhaps we"
+
+
+def is_as_created(source: Source, body: Mapping[str, Any]) -> bool:
+    """Whether a source is as a create with some settings makes it.
+
+    Args:
+        source: The source.
+        body: The settings by their names in JSON; the others are as the tenant has them by default.
+    """
+    for field in fields_of(Source):
+        if not field.may("create"):
+            continue
+        value, about = getattr(source, field.name), field.about
+        if field.wire in body:
+            as_meant = field.same(value, body[field.wire])
+        else:
+            # A tenant may choose a transform by itself.
+            chosen = about.default is None and not about.nullable
+            as_meant = chosen or value is None or field.same(value, about.default)
+        if not as_meant:
             return False
-    date = conflict.headers.get("date")
-    if date is None or there.created_at is None:
-        return True
-    try:
-        now = parsedate_to_datetime(date)
-    except ValueError:
-        return True
-    if now.tzinfo is None:
-        now = now.replace(tzinfo=UTC)
-    age = (now - there.created_at).total_seconds()
-    return age <= time.monotonic() - begin + _CLOCK_SLACK
+    return True
+
+
+def is_older(source: Source, first_try: Span | None) -> bool:
+    """Whether a source was certainly there before a moment by the tenant's clock."""
+    if first_try is None or source.created_at is None:
+        return False
+    return bool(_oldest(source) < first_try.earliest)
+
+
+def _oldest(source: Source) -> Any:
+    moments = (source.created_at, source.updated_at, source.last_modified)
+    return min(moment for moment in moments if moment is not None)

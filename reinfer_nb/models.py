@@ -139,6 +139,7 @@ class Source(Record):
             update=True,
             allowed=LANGUAGES,
             default="en",
+            may_be_fixed=True,
         ),
     ] = None
     kind: Annotated[
@@ -151,6 +152,7 @@ class Source(Record):
             allowed=KINDS,
             open=True,
             default="unknown",
+            may_be_fixed=True,
         ),
     ] = None
     bucket_id: Annotated[

@@ -17,6 +17,8 @@ from reinfer_nb.planning import client_of
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan
 
+_GONE = "is gone"
+_GONE_OR_HIDDEN = "is gone, or the token may not see it any more"
 _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "what"], "str")
 
 
@@ -25,14 +27,20 @@ def moved(plan: Plan) -> pd.DataFrame:
 
     One row an action, as `Plan.moved` documents it.
     """
-    now = client_of(plan).sources(plan.project, refresh=True)
+    client = client_of(plan)
+    now = client.sources(plan.project, refresh=True)
     ids = pd.Series([step.id for step in plan.steps], dtype="str")
     names = pd.Series([step.full_name for step in plan.steps], dtype="str")
     by_id, by_name = places(now["id"], ids), places(full_names(now), names)
     sources = iter(frames.to_sources(now.iloc[by_id[by_id >= 0]]))
+    # A project of which nothing is listed may be hidden from the token.
+    unseen = {step.owner for step in plan.steps} - set(now["owner"])
+    hidden = {owner for owner in unseen if not client.calls.may_read(owner)}
     rows = []
     for step, there, namesake in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
         what = _what(step, next(sources) if there else None, named=namesake)
+        if what == _GONE and step.owner in hidden:
+            what = _GONE_OR_HIDDEN
         if what:
             rows.append((step.kind, step.id, step.owner, step.name, what))
     return table(_COLUMNS, rows)
@@ -49,5 +57,5 @@ def _what(step: Step, source: Source | None, *, named: bool) -> str:
     if step.base is None:
         return "is there by now" if named else ""
     if source is None:
-        return "is gone, and another one has its name" if named else "is gone"
+        return "is gone, and another one has its name" if named else _GONE
     return what_moved(step.base, source) if has_moved(step.base, source) else ""

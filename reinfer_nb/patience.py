@@ -14,6 +14,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from reinfer_nb.answers import Answer
+from reinfer_nb.operations import Call
 
 
 class Patience:
@@ -43,6 +44,13 @@ class Patience:
             backoff_max=longest,
             backoff_jitter=backoff / 2,
         )
+
+    def passes(self, call: Call, status: int) -> bool:
+        """Whether a call that got a status may get another one if it is tried again.
+
+        A conflict passes too, unless the call is to create something: then the name is taken.
+        """
+        return status in self.passing or (status == 409 and call.method != "PUT")
 
     def start(self) -> Retry:
         """Return the state of a call that was not tried yet."""

@@ -23,6 +23,7 @@ from reinfer_nb.text import shown, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
+    from reinfer_nb.written import Written
 
 _FORMAT = "reinfer_nb restore file, version 1"
 _ABOUT = (
@@ -137,7 +138,7 @@ def read(path: str | os.PathLike[str]) -> Kept:
 
 def restored(
     client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
-) -> tuple[Source, str]:
+) -> tuple[Written, str]:
     """Return what `restore` returns, and what there is to say of it."""
     kept = read(path)
     if kept.endpoint != client.endpoint and not another_tenant:
@@ -146,8 +147,9 @@ def restored(
             f"this client is of {client.endpoint}. To make the source there, say "
             "another_tenant=True."
         )
-    made = client.recreate_source(kept.source)
-    return made, (
+    written = client.calls.recreate(kept.source)
+    made = written.source
+    return written, (
         f"{made.full_name} is there again with the settings it had, under the new id {made.id} "
         f"(it was {visible(kept.source.id)}). Its comments are not: nothing brings those back."
     )
@@ -178,7 +180,9 @@ def restore(
 
     Warns:
         RestoredWarning: Always, once it is done: the id is new and the comments are gone.
+        NotTakenWarning: The tenant accepted the request, and some fields are not as they were.
+        InDoubtWarning: As for `Client.create_source`.
     """
-    made, said = restored(client, path, another_tenant=another_tenant)
+    written, said = restored(client, path, another_tenant=another_tenant)
     warn(said, RestoredWarning)
-    return made
+    return written.warned()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reinfer_nb import guarded, markup
-from reinfer_nb._attempts import DONE, MOVED, STATUSES, Outcome
+from reinfer_nb._attempts import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
 from reinfer_nb._tables import table
@@ -58,10 +58,10 @@ class ApplyResult(Portable):
         """What became of each action, one row each.
 
         Columns (all `str`): `action`, `id` (as made, of a source that was created), `owner`,
-        `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "moved":
-        since the plan was made others have changed or deleted the source, or made one of its
-        name, and it was left alone; "failed"; "left": it was not begun; "begun": it was not
-        waited for, and may have been done.
+        `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "not taken":
+        the tenant accepted it, and left some fields as they were; "moved": since the plan was made
+        others have changed or deleted the source, or made one of its name, and it was left alone;
+        "failed"; "left": it was not begun; "begun": it was not waited for, and may have been done.
         """
         rows = [
             (step.kind, _id(step, outcome), step.owner, step.name, outcome.status, outcome.said)
@@ -71,8 +71,13 @@ class ApplyResult(Portable):
 
     @property
     def failed(self) -> pd.DataFrame:
-        """The rows of `frame` that were not done: failed, moved, left or begun."""
+        """The rows of `frame` that were not done: not taken, moved, failed, left or begun."""
         return self.frame[[not outcome.ok for outcome in self.outcomes]]
+
+    @property
+    def _remarkable(self) -> pd.DataFrame:
+        """The rows of `frame` that were not done, or of which nobody knows by whom."""
+        return self.frame[[not outcome.ok or outcome.unsure for outcome in self.outcomes]]
 
     @property
     def counts(self) -> dict[str, int]:
@@ -128,7 +133,7 @@ class ApplyResult(Portable):
         """
         lines = [f"{self._where()}: {self._said()}"]
         lines += [visible(self.stopped, 2000)] * bool(self.stopped)
-        rows = self.failed
+        rows = self._remarkable
         columns = (rows[name][:limit] for name in ("action", "owner", "name", "status", "said"))
         lines += [
             f"! {status}: {action} {visible(f'{owner}/{name}', 120)}: {visible(said, 1000)}"
@@ -147,12 +152,12 @@ class ApplyResult(Portable):
             markup.block([markup.tag("b", self._where()), f": {self._said()}"]),
             markup.error(self.stopped) if self.stopped else "",
         ]
-        failed = self.failed
+        failed = self._remarkable
         rows = failed[:limit]
         if len(rows):
             names = rows["owner"] + "/" + rows["name"]
             cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
-            parts.append(markup.table(_HEADS, cells, "Not done"))
+            parts.append(markup.table(_HEADS, cells, "Not done, or in doubt"))
             parts += map(markup.muted, more(len(failed), limit))
         moved = self._moved_rows()
         if moved:
@@ -185,7 +190,7 @@ class ApplyResult(Portable):
         lines = []
         if retried:
             lines.append(f"retry() tries {counted(len(retried), 'action')} again.")
-        if DONE in self.counts:
+        if {DONE, NOT_TAKEN} & self.counts.keys():
             lines.append("undo() makes a plan that puts back what can be.")
         return [*lines, f"Journal: {visible(str(self.journal))}"]
 

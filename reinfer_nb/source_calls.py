@@ -8,11 +8,14 @@ from typing import Any, TypeVar
 
 from reinfer_nb import checks, errors, operations
 from reinfer_nb.answers import Answer
-from reinfer_nb.identity import is_ours, is_what_was_asked
+from reinfer_nb.clock import Span
+from reinfer_nb.fields import fields_of
+from reinfer_nb.identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.listings import Listings
-from reinfer_nb.models import Record, Source
+from reinfer_nb.models import Record, Source, User
 from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
+from reinfer_nb.written import Written, fields_not_taken, remember
 
 _Record = TypeVar("_Record", bound=Record)
 
@@ -49,14 +52,24 @@ class SourceCalls:
 
     def get(self, which: str) -> Source:
         """Return a source by its full name or its id, as `Client.source` documents it."""
+        return self.look(which)[0]
+
+    def look(self, which: str) -> tuple[Source, float]:
+        """Return a source, and when the request was sent whose response shows it.
+
+        Waits and attempts before that one do not make the response any older.
+
+        Args:
+            which: A full name or an id.
+        """
         if checks.is_id(which):
             answer = self._transport.send(operations.GET_BY_ID, which, id=which)
         else:
             project, name = checks.source_name(which)
             answer = self._transport.send(operations.GET, which, project=project, name=name)
-        return _source(answer, which)
+        return _source(answer, which), answer.sent_at
 
-    def create(self, full_name: str, body: Mapping[str, Any]) -> Source:
+    def create(self, full_name: str, body: Mapping[str, Any]) -> Written:
         """Create a source, and return it as the tenant made it.
 
         Args:
@@ -68,21 +81,32 @@ class SourceCalls:
             ReinferError: The tenant could not be reached, or refused.
         """
         project, name = checks.full_name(full_name)
-        begin = time.monotonic()
         with self._listings.writing():
             answer = self._transport.send(
                 operations.CREATE, full_name, body={"source": body}, project=project, name=name
             )
         try:
-            return _source(answer, full_name)
+            return self._written(answer, full_name, body)
         except errors.Conflict as conflict:
             existing = conflict.existing = self._existing(full_name)
-            if existing is not None and answer.in_doubt and is_ours(existing, body, answer, begin):
-                # The first attempt was carried out, and only its response was lost.
-                return existing
+            if existing is None or not answer.in_doubt:
+                raise
+            # An earlier attempt may have been carried out, and only its response been lost.
+            first_try = self.tenant_time(answer.tried_at)
+            maker = maker_of(existing, body, first_try)
+            if maker != "somebody else":
+                return Written(existing, proven=maker == "we")
+            if is_older(existing, first_try):
+                conflict.in_doubt = False
             raise
 
-    def update(self, full_name: str, body: Mapping[str, Any]) -> Source:
+    def recreate(self, source: Source) -> Written:
+        """Create a source again, as `Client.recreate_source` documents it."""
+        names = {field.wire for field in fields_of(Source) if field.may("create")}
+        body = {name: value for name, value in source.to_wire().items() if name in names}
+        return self.create(source.full_name, body)
+
+    def update(self, full_name: str, body: Mapping[str, Any]) -> Written:
         """Change settings of a source, and return it as it is then.
 
         Args:
@@ -97,7 +121,7 @@ class SourceCalls:
             answer = self._transport.send(
                 operations.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
-        return _source(answer, full_name)
+        return self._written(answer, full_name, body)
 
     def delete(self, source: Source) -> None:
         """Delete a source by its id.
@@ -112,9 +136,43 @@ class SourceCalls:
         try:
             answer.envelope()
         except errors.NotFound:
-            # An earlier attempt deleted it, and only its response was lost.
-            if not answer.in_doubt:
+            # An earlier attempt may have deleted it, and only its response been lost.
+            if not (answer.in_doubt and self.is_gone(source)):
                 raise
+
+    def is_gone(self, source: Source) -> bool:
+        """Whether it is certain that a source is gone, and not merely hidden from the token.
+
+        It is if the token sees the sources of the project, and the source is not among them.
+        """
+        try:
+            listing = self._listings.get(
+                operations.LIST_PROJECT, "sources", Source, refresh=True, project=source.owner
+            )
+        except errors.NotFound:
+            # The project is gone, if nothing could hide it.
+            return self.may_read("")
+        except errors.ReinferError:
+            return False
+        if source.id in set(listing["id"]):
+            return False
+        return len(listing) > 0 or self.may_read(source.owner)
+
+    def may_read(self, project: str) -> bool:
+        """Whether the token may see the sources of a project; of all projects if it is empty."""
+        try:
+            user = record(self._transport.send(operations.ME), "user", User)
+        except errors.ReinferError:
+            return False
+        return user.may(operations.READ, project)
+
+    def tenant_time(self, moment: float | None = None) -> Span | None:
+        """Return what the tenant's clock showed at a moment; None if that is not known.
+
+        Args:
+            moment: By `time.monotonic`; now when left out.
+        """
+        return self._transport.clock.at(time.monotonic() if moment is None else moment)
 
     def check_id(self, source: Source) -> None:
         """Raise `ProtocolError` if a source has an id that no request can name."""
@@ -124,6 +182,12 @@ class SourceCalls:
                 f"{shown(source.full_name)} the id {shown(source.id)}, which is not "
                 f"{checks.ID_RULE}."
             )
+
+    def _written(self, answer: Answer, full_name: str, body: Mapping[str, Any]) -> Written:
+        source = _source(answer, full_name)
+        names = fields_not_taken(answer.envelope()["source"], body)
+        remember(self._transport.tenant.endpoint, source, body, names)
+        return Written(source, names)
 
     def _existing(self, full_name: str) -> Source | None:
         try:

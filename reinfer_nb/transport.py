@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors, retrying
 from reinfer_nb.answers import Answer, hint_at_base
+from reinfer_nb.clock import TenantClock
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.failures import Failure, failure_of
 from reinfer_nb.operations import Call
@@ -80,6 +81,7 @@ class Transport:
             # By scheme: for requests that goes before what the environment says.
             self._proxies = {"http": tenant.proxy, "https": tenant.proxy}
         self._session = Session()
+        self.clock = TenantClock()
 
     def close(self) -> None:
         """Close the connections; the next request would open new ones."""
@@ -118,7 +120,8 @@ class Transport:
         begin = time.monotonic() - slept
         retry = self.patience.start()
         attempts = 0
-        in_doubt = False
+        # When the first attempt was sent that may have been carried out.
+        first: float | None = None
         while True:
             attempts += 1
             tried_at = time.monotonic()
@@ -126,8 +129,15 @@ class Transport:
             waited = max(time.monotonic() - begin, slept)
             answer = None
             if isinstance(outcome, Answer):
-                answer = replace(outcome, attempts=attempts, waited=waited, in_doubt=in_doubt)
-                if answer.status not in self.patience.passing:
+                answer = replace(
+                    outcome,
+                    attempts=attempts,
+                    waited=waited,
+                    in_doubt=first is not None,
+                    tried_at=tried_at if first is None else first,
+                    sent_at=tried_at,
+                )
+                if not self.patience.passes(call, answer.status):
                     self._let_go(tried_at)
                     return answer
                 outcome = answer
@@ -137,11 +147,12 @@ class Transport:
             if next_try is None or not passing or waited + pause > self.patience.longest:
                 return self._give_up(
                     outcome, call, what, attempts=attempts, waited=waited, pause=pause,
-                    in_doubt=in_doubt,
+                    first=first, tried_at=tried_at,
                 )  # fmt: skip
             retry = next_try
             limited = answer is not None and answer.status == 429
-            in_doubt = in_doubt or _may_be_done(outcome)
+            if first is None and _may_be_done(outcome):
+                first = tried_at
             if limited:
                 now = time.monotonic()
                 self._held = now, max(self._held[1], now + pause)
@@ -155,10 +166,10 @@ class Transport:
             slept += pause
             ended = self._pause(pause, stop)
             paused_at = time.monotonic()
-            if ended or retrying.come_back(call, stop, limited=limited, in_doubt=in_doubt):
+            if ended or retrying.come_back(call, stop, limited=limited, in_doubt=first is not None):
                 return self._give_up(
                     outcome, call, what, attempts=attempts, waited=waited, pause=0,
-                    in_doubt=in_doubt,
+                    first=first, tried_at=tried_at,
                 )  # fmt: skip
             # What it waited for here is not the tenant.
             begin += time.monotonic() - paused_at
@@ -210,7 +221,8 @@ class Transport:
         attempts: int,
         waited: float,
         pause: float,
-        in_doubt: bool,
+        first: float | None,
+        tried_at: float,
     ) -> Answer:
         if isinstance(outcome, Answer):
             if outcome.status == 429 and waited + pause > self.patience.longest:
@@ -219,15 +231,17 @@ class Transport:
                     f"this client waits {self.patience.longest:.0f} s at most. Ask again later.",
                     429,
                 )
-                limited.in_doubt = call.writes and in_doubt
+                limited.in_doubt = call.writes and first is not None
+                limited.tried_at = first
                 raise limited
-            return replace(outcome, in_doubt=in_doubt)
+            return replace(outcome, in_doubt=first is not None)
         tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
         about = f" {what}" if what else ""
         error = outcome.kind(
             f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
         )
-        error.in_doubt = call.writes and (in_doubt or _may_be_done(outcome))
+        error.in_doubt = call.writes and (first is not None or _may_be_done(outcome))
+        error.tried_at = tried_at if first is None else first
         raise error
 
     def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | Failure:
@@ -266,6 +280,7 @@ class Transport:
             if self.tenant.verify is not True:
                 # A CA bundle of the environment is for those who gave none.
                 options["verify"] = self.tenant.verify
+            sent = time.monotonic()
             with self._session.send(
                 prepared, timeout=self.timeout, allow_redirects=False, **options
             ) as response:
@@ -283,6 +298,7 @@ class Transport:
                     scrub=token.hide_in,
                     short_lived=token.short_lived,
                 )
+            self.clock.learn(answer.headers.get("date"), sent)
             if not 300 <= answer.status < 400:
                 return answer
             url = self._followed(answer, url)
@@ -340,5 +356,5 @@ class Transport:
 
 def _may_be_done(outcome: Answer | Failure) -> bool:
     """Whether what was asked may have been carried out, though no good answer came."""
-    # Who was told to wait has changed nothing.
-    return outcome.status != 429 if isinstance(outcome, Answer) else outcome.sent
+    # A request that was told to wait, or met a conflict, has changed nothing.
+    return outcome.status not in (409, 429) if isinstance(outcome, Answer) else outcome.sent

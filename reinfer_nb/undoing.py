@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import _planned, _problems, provenance
-from reinfer_nb._attempts import DONE, Outcome
+from reinfer_nb._attempts import DONE, NOT_TAKEN, Outcome
 from reinfer_nb._steps import Step, in_order
 from reinfer_nb.fields import Operation, fields_of
 from reinfer_nb.models import Source
@@ -22,7 +22,13 @@ def undo(result: ApplyResult) -> Plan:
     """Return the plan that `ApplyResult.undo` documents."""
     steps, notes = [], [*_general_notes(result)]
     for step, outcome in _pairs(result):
-        if outcome.status == DONE and outcome.source is not None:
+        if outcome.status in (DONE, NOT_TAKEN) and outcome.source is not None:
+            if outcome.in_doubt:
+                notes.append(
+                    f"{step.full_name} is left alone: it may have been made by somebody else at "
+                    "the same time. If it is yours, delete it by its name."
+                )
+                continue
             undone, left = _undone(step, outcome, outcome.source)
             steps += undone
             notes += left
@@ -59,7 +65,7 @@ def _general_notes(result: ApplyResult) -> Iterable[str]:
             "the settings of before, a new id, and none of the comments. Nothing brings comments "
             "back."
         )
-    unsure = sum(outcome.unsure for outcome in result.outcomes)
+    unsure = sum(outcome.unsure and not outcome.ok for outcome in result.outcomes)
     if unsure:
         yield (
             f"{counted(unsure, 'action')} may have been done or not, and none of that is undone; "
@@ -74,7 +80,8 @@ def _undone(step: Step, outcome: Outcome, now: Source) -> tuple[list[Step], list
     if step.kind == "update":
         # Listings show less of a source than it has.
         base = outcome.was or step.base
-        before = {name: getattr(base, name) for name in step.settings}
+        taken = [name for name in step.settings if name not in outcome.not_taken]
+        before = {name: getattr(base, name) for name in taken}
         settings, notes = _writable("update", step.full_name, before)
         return [Step("update", step.owner, step.name, now, settings)] * bool(settings), notes
     comments = "comments" if step.comments is None else counted(step.comments, "comment")

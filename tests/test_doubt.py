@@ -57,7 +57,7 @@ def one_create(client: rnb.Client) -> rnb.Plan:
 
 @pytest.mark.parametrize(
     ("plan_of", "on", "looks"),
-    [(one_update, "update_source", 1), (one_delete, "delete_source", 2)],
+    [(one_update, "update_source", 1), (one_delete, "delete_source", 1)],
     ids=["update", "delete"],
 )
 def test_a_look_that_fails_leaves_the_doubt(
@@ -83,7 +83,11 @@ def test_being_told_to_wait_too_long_leaves_the_doubt(client: rnb.Client) -> Non
     assert "may have been done" in result.frame["said"][0]
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
-    assert len(result.undo().steps) == 1
+    # That it is ours cannot be proven: it was made within the resolution of the tenant's clock.
+    assert "somebody else at the same time" in result.to_text()
+    undo = result.undo()
+    assert len(undo.steps) == 0
+    assert any("claims/fresh is left alone" in note for note in undo.notes)
 
 
 def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client) -> None:
@@ -120,7 +124,7 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
 def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
-    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=2, times=1))
+    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
     with meanwhile(client, lambda other: other.create_source(NAME, title="theirs")):
         assert guarded.delete(client, base).id == base.id

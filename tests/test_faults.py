@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
@@ -1333,7 +1333,6 @@ def test_what_does_not_pass_is_told(
         (401, rnb.AuthenticationError),
         (403, rnb.PermissionDenied),
         (404, rnb.NotFound),
-        (409, rnb.Conflict),
         (422, rnb.ValidationFailed),
         (500, rnb.ServerError),
     ],
@@ -1384,7 +1383,9 @@ def test_a_create_whose_reply_was_lost_has_succeeded(
 ) -> None:
     name = fresh_name()
     before = len(box.sources())
-    with box.faults.add(fault) as added:
+    carried_out = fault.after or fault.kind == "cut"
+    doubt = pytest.warns(rnb.InDoubtWarning) if carried_out else nullcontext()
+    with box.faults.add(fault) as added, doubt:
         made = client.create_source(f"claims/{name}", title="New", should_translate=True)
         assert added.struck == 1
     assert made == client.source(f"claims/{name}")
@@ -1392,7 +1393,7 @@ def test_a_create_whose_reply_was_lost_has_succeeded(
     assert len(box.sources()) == before + 1
     asked = [one for one in box.requests if one.path.endswith(f"/{name}") and one.method == "PUT"]
     first = {"drop": 0, "cut": 200, "answer": fault.status}[fault.kind]
-    second = 409 if fault.after or fault.kind == "cut" else 200
+    second = 409 if carried_out else 200
     assert [one.status for one in asked] == [first, second]
 
 
@@ -1488,7 +1489,8 @@ def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
         client._transport._sleep = lambda _: time.sleep(0.001)
 
         def work(name: str) -> str:
-            source = client.create_source(f"claims/{name}", title=name)
+            # Whose a create without a response was is below the resolution of the clock.
+            source = client.calls.create(f"claims/{name}", {"title": name}).source
             client.update_source(source, description=name * 2)
             return str(client.source(source.full_name).description)
 

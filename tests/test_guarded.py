@@ -121,7 +121,7 @@ def test_what_was_told_to_wait_looks_again(
     client.sandbox.faults.add(Fault.answer(status, retry_after=1, on=f"{kind}_source", times=1))
     theirs = threading.Timer(0.4, other.update_source, [NAME], {"description": "theirs"})
     theirs.start()
-    ways = {
+    ways: dict[str, Callable[[], object]] = {
         "update": lambda: guarded.update(client, base, {"title": "mine"}),
         "delete": lambda: guarded.delete(client, base),
     }
@@ -140,7 +140,7 @@ def test_what_was_done_unheard_is_done_once(
     base = client.source(NAME)
     ways = ("update_source", "delete_source")
     with client.sandbox.faults.add(*(fault(on=way, after=True, times=1) for way in ways)):
-        updated = guarded.update(client, base, {"title": "mine"})
+        updated = guarded.update(client, base, {"title": "mine"}).source
         assert updated.title == "mine"
         assert guarded.delete(client, updated) == updated
     sent = [one for one in client.sandbox.requests if one.method in ("POST", "DELETE")]
@@ -152,7 +152,7 @@ def test_what_was_done_unheard_is_done_once(
 def test_an_update_of_what_is_still_the_same(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = count(client)
-    updated = guarded.update(client, base, {"title": "Motor", "bucket_id": None})
+    updated = guarded.update(client, base, {"title": "Motor", "bucket_id": None}).source
     assert asked(client, before) == ["GET", "POST"]
     assert (updated.title, updated.bucket_id) == ("Motor", None)
     assert client.source(NAME) == updated

@@ -34,10 +34,11 @@ _PLANNED = (
     "2 it could not be done."
 )
 _RESUMED = (
-    "Exit code: 0 all was done or so already, 1 something has moved, failed or was left, "
+    "Exit code: 0 all was done or so already, 1 something has moved, failed, was left "
+    "or not taken, "
     "2 it could not be done, 130 ended by Ctrl-C."
 )
-_APPLIED = _RESUMED.replace("left,", "left, or it was not agreed to,")
+_APPLIED = _RESUMED.replace("not taken,", "not taken, or it was not agreed to,")
 
 
 def add(commands: Commands) -> None:
@@ -325,7 +326,7 @@ def _told(result: ApplyResult, options: argparse.Namespace) -> int:
             note(f"Go on with: {_command('resume', result.journal, options)}")
         if _attempts.MOVED in counts:
             note("What has moved needs a plan made anew: reinfer-nb plan")
-        if _attempts.DONE in counts:
+        if {_attempts.DONE, _attempts.NOT_TAKEN} & counts.keys():
             note(f"Put it back with: {_command('undo', result.journal, options)}")
     return _code(result)
 

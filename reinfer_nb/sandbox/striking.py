@@ -71,8 +71,8 @@ class _Live:
 class Faults:
     """The faults of a sandbox, in the order in which they are asked; may change while it runs.
 
-    >>> with client.sandbox.faults.add(Fault.drop(on="create_source", after=True, times=1)):
-    ...     client.create_source("claims/travel").owner
+    >>> with client.sandbox.faults.add(Fault.drop(on="update_source", after=True, times=1)):
+    ...     client.update_source("claims/motor-inbox", title="Motor").owner
     'claims'
 
     Args:

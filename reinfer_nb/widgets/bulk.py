@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import applying, markup
+from reinfer_nb._attempts import DONE, NOT_TAKEN, SKIPPED
 from reinfer_nb.client import Client
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
@@ -216,7 +217,7 @@ class BulkPane(ui.VBox):
         self.apply.disabled = busy or not ready
         self.show_plan.disabled = busy or not self._wish().whole
         self.undo.disabled = self.retry.disabled = busy
-        undoable = result is not None and "done" in result.counts
+        undoable = result is not None and {DONE, NOT_TAKEN} & result.counts.keys()
         again = result is not None and any(outcome.open for outcome in result.outcomes)
         self.undo.layout.display = None if undoable else "none"
         self.retry.layout.display = None if again else "none"
@@ -350,8 +351,12 @@ class BulkPane(ui.VBox):
         self._take_away()
         self._result.value = result.to_html()
         counts = result.counts
-        done, total = counts.get("done", 0) + counts.get("skipped", 0), len(result.outcomes)
-        self._say(f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done.")
+        done, total = counts.get(DONE, 0) + counts.get(SKIPPED, 0), len(result.outcomes)
+        said = f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done."
+        left = counts.get(NOT_TAKEN, 0)
+        if left:
+            said += f" The tenant did not take {self._control.field.name} of {left:,}."
+        self._say(markup.error(said) if left else said)
         self._written()
 
 

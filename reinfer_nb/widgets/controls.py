@@ -22,6 +22,10 @@ FULL = {"width": "auto", "max_width": "60em", "min_width": "0"}
 BENEATH = {"margin": "0 0 6px 13.4em", "max_width": "46.6em", "min_width": "0"}
 
 
+# Why a tenant may answer that all is well, and leave a field as it was.
+NOT_TAKEN = "some settings are fixed when a source is made"
+
+
 def label_of(field: Field) -> str:
     """Return what a form calls a field."""
     return field.name.replace("_", " ").capitalize()
@@ -196,6 +200,8 @@ class Control:
 
     def _hint(self) -> str:
         default = self.field.about.default
+        if not self.creating and self.field.about.may_be_fixed:
+            return f" A tenant may not take another one: {NOT_TAKEN}."
         if not self.creating or default in (None, "", ()):
             return ""
         return f" Left out, it is {as_text(default)}."

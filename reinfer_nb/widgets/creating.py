@@ -7,10 +7,10 @@ import ipywidgets as ui
 from reinfer_nb import checks, errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
 from reinfer_nb.widgets.form import Form, call_text, refused_field
+from reinfer_nb.written import Written
 
 _FEW = 500
 
@@ -94,15 +94,16 @@ class CreateForm(Form):
             return
         full_name, settings, code = self.full_name, self._settings(), self._pending()
 
-        def done(source: Source) -> None:
+        def done(written: Written) -> None:
             self._done = code
             self._settle(full_name)
-            self.say(f"{full_name} is created, with the id {visible(source.id)}.")
-            self.result = source
+            said = f"{full_name} is created, with the id {visible(written.source.id)}."
+            self.say_written(said if written.proven else "", written)
+            self.result = written.source
 
         self._run(
             f"Creating {full_name}",
-            lambda _: self.client.create_source(full_name, **settings),  # type: ignore[arg-type]
+            lambda _: self.client.calls.create(full_name, checks.settings("create", settings)),
             done,
             failed=lambda error: self._explain(error, full_name),
         )

@@ -18,6 +18,7 @@ from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
 from reinfer_nb.widgets.form import WRAP, Form, call_text, words_of
 from reinfer_nb.widgets.picker import Picker
 from reinfer_nb.widgets.updating import tag_line
+from reinfer_nb.written import Written
 
 
 class DeleteForm(Form):
@@ -224,11 +225,12 @@ class DeleteForm(Form):
         if self._gone is None or file is None:
             return
 
-        def done(outcome: tuple[Source, str]) -> None:
-            made, said = outcome
+        def done(outcome: tuple[Written, str]) -> None:
+            written, said = outcome
+            made = written.source
             self.look_at(made)
             self._done = f"rnb.restore(client, {str(file)!r})"
-            self.say(said)
+            self.say_written(said, written)
             self.result = made
 
         self._run("Restoring its settings", lambda _: restoring.restored(self.client, file), done)

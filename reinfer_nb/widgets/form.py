@@ -12,10 +12,12 @@ import traitlets
 from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
+from reinfer_nb.text import visible
 from reinfer_nb.widgets.closing import close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.written import Written
 
 _Result = TypeVar("_Result")
 
@@ -118,6 +120,11 @@ class Form(OnHosts, ui.VBox):
         """Show these parts of the form and no others."""
         with dropping(self):
             self.children = parts
+
+    def say_written(self, said: str, written: Written) -> None:
+        """Show that a source was written, and what of it the tenant left as it was."""
+        remarks = [markup.error(visible(remark, 2000)) for remark in written.remarks()]
+        self.say(markup.join([*([markup.status(said)] if said else []), *remarks]))
 
     def _actions(self, *others: Any) -> list[Any]:
         """Return the last part of a form."""

@@ -12,9 +12,10 @@ from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.conflict import Conflict
-from reinfer_nb.widgets.controls import as_text, button_for, controls_for, label_of
+from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of
 from reinfer_nb.widgets.form import Form, call_text, refused_field
 from reinfer_nb.widgets.picker import Picker
+from reinfer_nb.written import Written
 
 
 class UpdateForm(Form):
@@ -118,13 +119,18 @@ class UpdateForm(Form):
         base, settings, code = self.source, self._settings(), self._pending()
         sent = {name: control.input.value for name, control in self.controls.items()}
 
-        def done(source: Source) -> None:
+        def done(written: Written) -> None:
             self._done = code
-            self.source = source
+            self.source = source = written.source
             for name, control in self.controls.items():
-                control.rebase(getattr(source, name), sent[name])
-            names = ", ".join(settings)
-            self.say(f"{visible(source.full_name)} is updated: {names}.")
+                taken = name not in written.not_taken
+                # What was not taken stays filled in.
+                control.rebase(getattr(source, name), sent[name] if taken else None)
+                if not taken:
+                    control.refuse(f"The tenant did not take it: {NOT_TAKEN}.")
+            names = ", ".join(name for name in settings if name not in written.not_taken)
+            said = f"{visible(source.full_name)} is updated: {names}." if names else ""
+            self.say_written(said, written)
             self.result = source
 
         self._run(
