@@ -102,11 +102,11 @@ def reads_as(text: str) -> str:
     """Return what a cell of a column nothing is known of reads as, seen by itself."""
     if text.lower() in FLAGS:
         return "flag"
+    # Only what the number is written as again. Otherwise it is an identifier: "007", "+44", "1E5".
     if WHOLE.fullmatch(text):
-        return "whole" if fits(text) else "text"
+        return "whole" if fits(text) and str(int(text)) == text else "text"
     if _NUMBER.fullmatch(text):
-        # Digits alone, and too many of them: an identifier.
-        return "text" if text.lstrip("+-").isdecimal() else "number"
+        return "number" if repr(float(text)) == text else "text"
     if text[:1].isdigit():
         try:
             Moment.read(text)

@@ -68,6 +68,16 @@ def unguarded(cells: Any, *, free: bool) -> Any:
     )
 
 
+def without_empty_texts(cells: Any) -> Any:
+    """Return cells with null in place of empty texts."""
+    from pyarrow import compute
+
+    empty = compute.equal(cells, "")
+    if not compute.any(empty).as_py():
+        return cells
+    return compute.if_else(empty, pa.scalar(None, cells.type), cells)
+
+
 def _changed(texts: Any, where: Any, change: Callable[[str], str]) -> Any:
     from pyarrow import compute
 

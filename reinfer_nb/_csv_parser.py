@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from reinfer_nb import _csv_cells, _csv_text
 from reinfer_nb._csv_cells import BOM, SEPARATORS
-from reinfer_nb.text import visible
+from reinfer_nb._csv_text import NoCSV
 
 # The first record of a CSV, and what in it stands between quotes.
 _RECORD = re.compile(rb'(?:[^"\r\n]|"(?:[^"]|"")*")*')
@@ -21,7 +22,6 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 # Whatever comes before, a row ends here: the quote neither opens a cell nor is one of two, so if
 # it is between quotes it closes them. What follows is not taken for a byte order mark.
 _END_OF_ROW = re.compile(rb'[^",;\t\r\n]"\r?\n(?=")')
-_WORKBOOK = b"PK\x03\x04"
 # In bytes: what one thread reads, how far to look for its end, and what Arrow reads at once, so
 # that what the cells are made of is still near at hand.
 _PIECE = 8 << 20
@@ -30,11 +30,7 @@ _BLOCK = 1 << 20
 WORKERS = min(4, os.cpu_count() or 1)
 
 
-class NoCSV(ValueError):
-    """The bytes are no CSV; the message says what they are instead."""
-
-
-def columns(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | None, Any]]:
+def columns(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """Return the columns of a CSV, each with its header, as Arrow columns.
 
     Their cells are large strings, null where a cell is empty and unquoted; or what `kinds` says,
@@ -49,25 +45,86 @@ def columns(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | N
     """
     at_once = _at_once(content, kinds)
     if at_once is not None:
-        return at_once
-    bare = memoryview(_text(content).encode())
-    sep, _, count = _head(bare)
+        return _named(at_once, ours=True)
+    return _carefully(content)
+
+
+def _carefully(content: memoryview) -> list[tuple[str, Any]]:
+    """Return the columns of a CSV that any program wrote, all as texts."""
+    text, sep = _csv_text.text_of(content)
+    head = _csv_text.head_of(text)
+    ours = _csv_text.is_all_quoted(head, sep)
+    is_header_alone = text.strip("\r\n") == head
+    if (ours or is_header_alone) and _csv_text.ends_within_a_line(content.tobytes()):
+        raise NoCSV(
+            "cut off: its last line is not whole. If nothing is missing, end it with a line break."
+        )
+    bare = memoryview(text.lstrip("\r\n").encode())
+    count = _QUOTED.sub(b"", head.encode()).count(sep.encode()) + 1
     try:
-        # In one piece, the headers being its first row, so that an error can tell the row.
+        # In one piece, the headers being its first row.
         table = _read(bare, sep, [pa.large_string()] * count, block_size=len(bare) + 1)
-    except pa.ArrowInvalid as error:
-        reason = visible(str(error), 200)
-        raise NoCSV(f"no CSV with as many cells in each row: {reason}.") from None
-    return [(column[0].as_py(), column.slice(1)) for column in table.columns]
+    except pa.ArrowInvalid:
+        table = None
+    if table is None or not any(column[0].is_valid for column in table.columns):
+        # Rows of several lengths, or empty ones before the header.
+        columns = _csv_text.aligned(text, sep)
+        cells = (pa.chunked_array([column[1:]], pa.large_string()) for column in columns)
+        return _named(zip((column[0] for column in columns), cells, strict=True), ours=ours)
+    headers = [column[0].as_py() for column in table.columns]
+    table = table.slice(1)
+    if not ours:
+        table = _without_empty_rows(table)
+    return _named(zip(headers, table.columns, strict=True), ours=ours)
 
 
-def _head(bare: memoryview) -> tuple[str, bytes, int]:
-    """Return the separator of a CSV, its first record, and how many cells that has."""
-    record = _RECORD.match(bare)
-    head = record[0] if record else b""
-    outside = _QUOTED.sub(b"", head)
-    sep = max(SEPARATORS, key=lambda sep: outside.count(sep.encode()))
-    return sep, head, outside.count(sep.encode()) + 1
+def _without_empty_rows(table: Any) -> Any:
+    from pyarrow import compute
+
+    filled = compute.is_valid(table.column(0))
+    for column in table.columns[1:]:
+        filled = compute.or_(filled, compute.is_valid(column))
+    return table if compute.all(filled).as_py() in (True, None) else table.filter(filled)
+
+
+def _named(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> list[tuple[str, Any]]:
+    """Return the columns of a CSV less those without a name that hold nothing of a source.
+
+    These are empty cells beside a table, and the index that pandas writes before it: numbers.
+
+    Args:
+        columns: Headers and cells.
+        ours: Whether `to_csv` wrote the file. Elsewhere spaces around a name that a listing has
+            are left out.
+
+    Raises:
+        NoCSV: Another column has no name.
+    """
+    named: list[tuple[str, Any]] = []
+    for number, (header, cells) in enumerate(columns, start=1):
+        bare = (header or "").strip()
+        if not ours and bare in _csv_cells.known_types():
+            named.append((bare, cells))
+        elif header and (bare or not _is_empty(cells)):
+            named.append((header, cells))
+        elif not (_is_empty(cells) or (not named and _is_index(cells))):
+            raise NoCSV(
+                f"no CSV: column {number} has no name in the first row. Name it, or delete it."
+            )
+    if not named:
+        raise NoCSV("no CSV of a table: no column of it has a name.")
+    return named
+
+
+def _is_empty(cells: Any) -> bool:
+    return set(cells.unique().to_pylist()) <= {None, ""}
+
+
+def _is_index(cells: Any) -> bool:
+    try:
+        return cells.null_count == 0 and bool(cells.cast(pa.int64()) is not None)
+    except pa.ArrowInvalid:
+        return False
 
 
 def _at_once(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | None, Any]] | None:
@@ -77,7 +134,10 @@ def _at_once(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | 
     """
     marked = content[: len(BOM)] == BOM
     bare = content[len(BOM) :] if marked else content
-    sep, head, _ = _head(bare)
+    record = _RECORD.match(bare)
+    head = record[0] if record else b""
+    outside = _QUOTED.sub(b"", head)
+    sep = max(SEPARATORS, key=lambda sep: outside.count(sep.encode()))
     quoted = _QUOTED.findall(head)
     if not quoted or head != sep.encode().join(quoted) or (marked and bare[-1] not in b"\r\n"):
         return None
@@ -123,31 +183,6 @@ def _read_checked(piece: memoryview, sep: str, types: list[Any]) -> tuple[int, A
     blocks = (octets[start : start + _BLOCK] for start in range(0, len(octets), _BLOCK))
     quotes = sum(int(np.count_nonzero(block == ord('"'))) for block in blocks)
     return quotes, _read(piece, sep, types, block_size=_block_size(piece))
-
-
-def _text(content: memoryview) -> str:
-    """Return the content of a file that may be a CSV."""
-    whole = content.tobytes()
-    if whole.startswith(_WORKBOOK):
-        raise NoCSV("a workbook. Save it as 'CSV UTF-8'.")
-    bare = whole.removeprefix(BOM)
-    try:
-        text = bare.decode().lstrip("\r\n")
-    except UnicodeDecodeError as error:
-        line = bare.count(b"\n", 0, error.start) + 1
-        raise NoCSV(
-            f"not UTF-8 (line {line:,}). From a spreadsheet, save it as 'CSV UTF-8'."
-        ) from None
-    if not text.strip():
-        raise NoCSV("empty, without even a line of column names.")
-    if text.lstrip()[0] in "<{[":
-        raise NoCSV("HTML, XML or JSON by its first line, and no CSV.")
-    if text.count('"') % 2:
-        raise NoCSV("cut off or damaged: a quote in it is never closed.")
-    # This toolkit and spreadsheets, which write the mark, end the last line too.
-    if whole.startswith(BOM) and text[-1] not in "\r\n":
-        raise NoCSV("cut off: its last line is not whole.")
-    return text
 
 
 def _read(piece: memoryview, sep: str, types: list[Any], *, block_size: int) -> Any:

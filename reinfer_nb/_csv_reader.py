@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +15,7 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
 from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
+from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole, texts_in
 
 
 class Unreadable(ValueError):
@@ -41,18 +42,13 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
     made = []
     with ThreadPoolExecutor(_csv_parser.WORKERS, "reinfer_nb-csv") as pool:
         for header, cells in _cells(content, types):
-            name, dtype = _csv_cells.column_of(header or "")
+            name, dtype = _csv_cells.column_of(header)
             column = pool.submit(_column, cells, types.get(name), dtype)
-            made.append((header, name, column.result))
-        for number, (header, name, array) in enumerate(made, start=1):
-            if not header:
-                raise _csv_parser.NoCSV(f"no CSV: column {number} has no name in the first row.")
-            yield name, array
+            made.append((name, column.result))
+        yield from made
 
 
-def _cells(
-    content: memoryview, types: Mapping[str, type[ValueType]]
-) -> list[tuple[str | None, Any]]:
+def _cells(content: memoryview, types: Mapping[str, type[ValueType]]) -> list[tuple[str, Any]]:
     """Return the columns of a CSV by header: of a listing's timestamps and flags already values."""
     kinds = {name: _KINDS[type_] for name, type_ in types.items() if type_ in _KINDS}
     columns = _csv_parser.columns(content, kinds)
@@ -76,15 +72,17 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     Raises:
         Unreadable: A cell cannot be what the column holds.
     """
+    if cells.type != pa.large_string():
+        return (known.dtype if known else dtype).__from_arrow__(cells)
+    filled = _csv_columns.without_empty_texts(cells)
     if known is not None:
         dtype = known.dtype
     elif dtype is None:
-        dtype = _dtype_by(cells)
-    if cells.type != pa.large_string():
-        return dtype.__from_arrow__(cells)
+        dtype = _dtype_by(filled)
     if dtype == Text.dtype:
         return dtype.__from_arrow__(_csv_columns.unguarded(cells, free=known is None))
-    texts = cells.combine_chunks()
+    # Of any other type an empty text is none: some programs put quotes around every cell.
+    texts = filled.combine_chunks()
     if dtype in _PLAIN:
         return dtype.__from_arrow__(_plain_and_odd(texts, *_PLAIN[dtype]))
     if known is Names:
@@ -188,7 +186,12 @@ def _flag(text: str) -> bool:
     return flag
 
 
+_WHOLE_DOUBLE = re.compile(r"([+-]?[0-9]{1,15})\.0+\Z")
+
+
 def _whole(text: str) -> int:
+    # A column with missing cells is one of doubles in pandas.
+    text = _WHOLE_DOUBLE.sub(r"\1", text)
     if not WHOLE.fullmatch(text) or not fits(text):
         raise ValueError("is no whole number of 64 bits")
     return int(text)
@@ -203,8 +206,8 @@ def _moment(text: str) -> Any:
 
 def _names(text: str) -> tuple[str, ...]:
     try:
-        return Names.read(json.loads(text))
-    except (ValueError, RecursionError):
+        return texts_in(text)
+    except ValueError:
         raise ValueError('is no list of texts, such as ["email"]') from None
 
 

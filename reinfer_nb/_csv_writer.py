@@ -12,7 +12,7 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_columns
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import Flag, Moment, Names, Text, ValueType, Whole, is_missing
+from reinfer_nb.value_types import Flag, Moment, Names, Text, ValueType, Whole, is_missing, plain
 
 _HALF = "holds half a character (a lone surrogate), which no file can hold; replace it first."
 
@@ -93,7 +93,7 @@ def _each(
             cells.append(None)
             continue
         try:
-            fitting = value if known is None else _fitting(value, known)
+            fitting = plain(value) if known is None else _fitting(value, known)
             cell = _json(fitting, lists=known is Names) if as_json else _cell(fitting)
         except ValueError as error:
             raise InvalidInput(
@@ -110,6 +110,7 @@ def _fitting(value: Any, known: type[ValueType]) -> Any:
     if known is Moment:
         fits = isinstance(value, pd.Timestamp)
     elif known is Names:
+        value = plain(value)
         fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     else:
         value = value.item() if isinstance(value, np.generic) else value

@@ -42,6 +42,14 @@ def stamp_of(name: str) -> str:
     return name.partition("/")[2]
 
 
+def _about_in(file: Any) -> About:
+    """Return what an open file says of itself."""
+    from pyarrow import parquet
+
+    metadata = parquet.read_metadata(file).metadata or {}
+    return msgspec.json.decode(metadata.get(_KEY, b""), type=About)
+
+
 class Folder:
     """The files of a history, in a folder of this machine or behind an fsspec URL.
 
@@ -158,6 +166,14 @@ class Folder:
             row_group_size=_ROWS_OF_GROUP,
             write_page_checksum=True,
         )
+        file.seek(0)
+        try:
+            _about_in(file)
+        except (pa.ArrowException, ValueError) as error:
+            raise InvalidInput(
+                "Nothing was recorded: what the listing says of itself could not be read back: "
+                f"{visible(str(error), 150)}. Look at its columns and attrs."
+            ) from None
         day = f"date={about.snapshot_at.date().isoformat()}"
         stem = f"{stamp(about.snapshot_at)}-{secrets.token_hex(4)}"
         name = f"{day}/{stem}.parquet"
@@ -190,12 +206,9 @@ class Folder:
         Raises:
             FileProblem: It is none of a history, or is cut.
         """
-        from pyarrow import parquet
-
         try:
             with self._fs.open(self.path(name), "rb") as file:
-                metadata = parquet.read_metadata(file).metadata or {}
-            about = msgspec.json.decode(metadata.get(_KEY, b""), type=About)
+                about = _about_in(file)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(name, error) from error
         newer = sorted(set(about.columns) - {*FIELDS, COUNT, *about.dtypes})

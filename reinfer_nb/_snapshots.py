@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -27,7 +27,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.provenance import ENDPOINT, FETCHED_AT, PROJECT
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import counted, listed, shown, visible
 from reinfer_nb.value_types import Moment, Names, is_missing
 
 _TIME = pa.timestamp("us", "UTC")
@@ -80,6 +80,48 @@ class About:
         """Whether both have the same rows, in whatever order, in the same columns."""
         mine, theirs = ((it.digest, it.columns, it.dtypes) for it in (self, other))
         return mine == theirs
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A listing that was recorded.
+
+    Attributes:
+        at: When it was so.
+        sources: How many there were.
+        unchanged: Whether it was as the one before, so that no rows were written.
+        endpoint: The tenant; None where the listing did not say.
+        project: The project it is of; None for all that the token saw.
+        path: Its file, within the history.
+    """
+
+    at: datetime
+    sources: int
+    unchanged: bool
+    endpoint: str | None
+    project: str | None
+    path: str
+
+    def __str__(self) -> str:
+        of = f" of {visible(self.project)}" if self.project else ""
+        state = ", unchanged" if self.unchanged else ""
+        # To the microsecond where only that tells two snapshots apart.
+        at = self.at.replace(tzinfo=None).isoformat(
+            " ", "auto" if self.at.microsecond else "seconds"
+        )
+        return f"{counted(self.sources, 'source')}{of} at {at} UTC{state}"
+
+
+def snapshot_of(name: str, about: About) -> Snapshot:
+    """Return what a file says of itself as people see it."""
+    return Snapshot(
+        at=about.snapshot_at,
+        sources=about.sources,
+        unchanged=about.unchanged_since is not None,
+        endpoint=about.endpoint,
+        project=about.project,
+        path=name,
+    )
 
 
 def table_of(df: pd.DataFrame) -> tuple[pa.Table, dict[str, str]]:
@@ -157,7 +199,21 @@ def _extras(df: pd.DataFrame) -> Any:
                     f"Column {shown(name)}, row {number:,}: {shown(value)} has no exact form in a "
                     "snapshot; make it a text first, or leave the column out."
                 )
+        if not _reads_back([row.get(name) for row in rows], column):
+            raise InvalidInput(
+                f"The column {shown(name)} ({column.dtype}) could not be read back from a snapshot "
+                "as it is; make it one of texts with astype(str) first, or leave it out."
+            )
     return pa.array([json.dumps(row) if row else None for row in rows], pa.string())
+
+
+def _reads_back(values: list[Any], column: pd.Series) -> bool:
+    """Return True if the cells of a snapshot make the column that they were made of."""
+    try:
+        back = pd.Series(_restored(values, str(column.dtype)))
+        return back.equals(column.reset_index(drop=True).rename(None))
+    except (ValueError, TypeError, ArithmeticError):
+        return False
 
 
 def _comes_back(dtype: Any) -> bool:
@@ -171,7 +227,9 @@ def _comes_back(dtype: Any) -> bool:
 def _json_of(value: Any, dtype: Any) -> Any:
     """Return a cell as JSON, from which the dtype of its column makes it again."""
     if dtype.kind == "M":
-        return value.isoformat()
+        has_zone = getattr(value, "tzinfo", None) is not None
+        # In UTC: offsets of long ago have seconds, which pandas does not read.
+        return (value.astimezone(UTC) if has_zone else value).isoformat()
     if dtype.kind == "f" and math.isinf(value):
         return str(value)
     return value

@@ -13,6 +13,7 @@ The file is UTF-8 with a byte order mark, which makes Excel read it as such. In 
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 from pathlib import Path
@@ -22,9 +23,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_parser, _csv_reader, _csv_writer
+from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer
 from reinfer_nb._columns import whole_text
-from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import listed, shown, visible
 
@@ -46,7 +47,7 @@ def to_csv(
 
     Args:
         df: The frame. Its index is not written.
-        path: Where to; "sources.csv", say.
+        path: Where to; "sources.csv", say. A name that ends in ".gz" is compressed with gzip.
         overwrite: Replace an older file of that name.
         spreadsheet: Put an apostrophe before texts that a spreadsheet would run as a formula or
             rewrite as a number or a date. Switched off, the file is for programs only; `read_csv`
@@ -58,7 +59,8 @@ def to_csv(
 
     Raises:
         InvalidInput: The frame has a column twice, one whose name is no text, an index that
-            would be lost, or a value that has no exact form in the file.
+            would be lost, or a value that has no exact form in the file; or `path` is none, or
+            the name of a file of another kind, such as "sources.xlsx".
         FileProblem: There is such a file, or it could not be written; an older one is as it was.
     """
     if not isinstance(df, pd.DataFrame):
@@ -66,10 +68,38 @@ def to_csv(
     if sep not in _csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
     target = path_of(path)
+    _check_ending(target)
     table = _table(df, spreadsheet=spreadsheet)
     with written_whole(target, overwrite=overwrite) as file:
-        _put(table, file, sep)
+        if target.suffix.lower() == ".gz":
+            # Without the time, so that the same listing makes the same file.
+            with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
+                _put(table, packed, sep)
+        else:
+            _put(table, file, sep)
     return target
+
+
+# Endings of names for files of other kinds, and what to do.
+_WORKBOOK = (
+    "a workbook, and to_csv writes CSV, which a spreadsheet would not open under that name. Give a "
+    "name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
+)
+_PACKED = "a compression that to_csv does not write. Give a name that ends in .csv or .csv.gz"
+_OTHER_ENDINGS = {
+    **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _WORKBOOK),
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), _PACKED),
+    ".parquet": "Parquet, and to_csv writes CSV. Use df.to_parquet(path), or a name in .csv",
+    ".feather": "Feather, and to_csv writes CSV. Use df.to_feather(path), or a name in .csv",
+    ".json": "JSON, and to_csv writes CSV. Use df.to_json(path), or a name in .csv",
+    ".pkl": "a pickle, and to_csv writes CSV. Use df.to_pickle(path), or a name in .csv",
+}
+
+
+def _check_ending(target: Path) -> None:
+    kind = _OTHER_ENDINGS.get(target.suffix.lower())
+    if kind:
+        raise InvalidInput(f"{shown(target.name)} is the name of {kind}.")
 
 
 def csv_of(df: pd.DataFrame) -> bytes:
@@ -97,7 +127,7 @@ def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
     return pa.table(columns, names=names)
 
 
-def _put(table: pa.Table, file: BinaryIO, sep: str) -> None:
+def _put(table: pa.Table, file: BinaryIO | io.BufferedIOBase, sep: str) -> None:
     from pyarrow import csv
 
     file.write(_csv_cells.BOM)
@@ -111,8 +141,10 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     >>> read_csv(to_csv(df, "sources.csv")).equals(df)
     True
 
-    A file that a spreadsheet saved again is read too, with whatever separator it chose, if it
-    was saved as "CSV UTF-8".
+    A file that pandas or a spreadsheet wrote is read too: with `,`, `;` or tabs, in UTF-8 or
+    UTF-16, compressed with gzip or not. The index that pandas writes before the columns, rows
+    without any cell and empty cells beside the table are left out; a row that is too short has
+    missing cells.
 
     Args:
         path: The file.
@@ -120,12 +152,16 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     Returns:
         A frame with the columns of the file, over a `RangeIndex`. Those of a listing have the
         dtypes of `Client.sources`; others are `str`, `Int64`, `Float64`, `boolean` or
-        `datetime64[us, UTC]` if all their cells read so, or as
-        their name says.
+        `datetime64[us, UTC]` if all their cells read so, or as their name says. A cell reads as a
+        number only if the number is written so again: "007", "+44123" and "1E5" are texts.
 
     Raises:
         FileProblem: There is no such file, it is no CSV, or a cell cannot be what its column
-            holds; the message names the row and the column.
+            holds; the message names the column, and the row as a spreadsheet counts them.
+
+    Warns:
+        UnreadableWarning: A file with a byte order mark ends without a line break, and so may
+            be cut off.
     """
     path = path_of(path)
     try:
@@ -136,15 +172,22 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     name = ""
     try:
+        content = _csv_text.unpacked(content)
         for name, array in _csv_reader.columns(memoryview(content)):
             if name in columns:
                 raise FileProblem(f"{path} has the column {shown(name)} twice.")
             columns[name] = array()
     except _csv_reader.Unreadable as error:
-        row = error.row + 2
+        row = _csv_text.row_number(memoryview(content), error.row)
         raise FileProblem(f"{path}, row {row:,}, column {shown(name)}: {error}") from None
-    except _csv_parser.NoCSV as error:
+    except _csv_text.NoCSV as error:
         raise FileProblem(f"{path} is {error}") from None
+    if _csv_text.ends_within_a_line(content):
+        warn(
+            f"The last line of {path} does not end in a line break. If the file was cut off, the "
+            "last row is not whole, or rows are missing behind it.",
+            UnreadableWarning,
+        )
     return pd.DataFrame(columns, copy=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -17,7 +17,7 @@ import pyarrow as pa
 from reinfer_nb import _snapshots, _versions, checks, markup, moments, provenance
 from reinfer_nb._columns import whole_text
 from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
-from reinfer_nb._snapshots import COUNT, FIELDS, About
+from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
 from reinfer_nb.comparing import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.moments import When
@@ -25,35 +25,11 @@ from reinfer_nb.provenance import FETCHED_AT
 from reinfer_nb.text import counted, listed, nearest, shown, visible
 from reinfer_nb.value_types import Moment
 
+__all__ = ["History", "Snapshot"]
+
 # The columns of a timeline before those of a listing, and what of a version they hold.
 _TOLD = {"snapshot_at": "first", "last_seen": "last", "gone_at": "gone", "changed": "changed"}
 _CHANGES = ["snapshot_at", "what", "id", "owner", "name", "field", "before", "after"]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A listing that was recorded.
-
-    Attributes:
-        at: When it was so.
-        sources: How many there were.
-        unchanged: Whether it was as the one before, so that no rows were written.
-        endpoint: The tenant; None where the listing did not say.
-        project: The project it is of; None for all that the token saw.
-        path: Its file, within the history.
-    """
-
-    at: datetime
-    sources: int
-    unchanged: bool
-    endpoint: str | None
-    project: str | None
-    path: str
-
-    def __str__(self) -> str:
-        of = f" of {visible(self.project)}" if self.project else ""
-        state = ", unchanged" if self.unchanged else ""
-        return f"{counted(self.sources, 'source')}{of} at {self.at:%Y-%m-%d %H:%M:%S} UTC{state}"
 
 
 class History:
@@ -88,7 +64,9 @@ class History:
         # Files do not change once they are there.
         self._abouts: dict[str, About] = {}
 
-    def record(self, df: pd.DataFrame, when: When | None = None) -> Snapshot:
+    def record(
+        self, df: pd.DataFrame, when: When | None = None, *, another_tenant: bool = False
+    ) -> Snapshot:
         """Keep a listing, and return what was kept.
 
         A listing that is as the last one of the same tenant and project, whatever the order of
@@ -98,7 +76,9 @@ class History:
         Args:
             df: The listing, with `id`, `owner` and `name` in each row.
             when: When it was so; by default when it was fetched, and where it does not say, now.
-                Without a zone it is UTC.
+                Without a zone it is UTC. Where something was recorded for this moment before,
+                this is recorded a microsecond later; `at` of what is returned says so.
+            another_tenant: Record also what is of another tenant than what was recorded before.
 
         Raises:
             InvalidInput: It is no listing, a value in it has no exact form in a file, or it is of
@@ -123,23 +103,24 @@ class History:
             columns=list(df.columns),
             dtypes=dtypes,
         )
-        self._check_tenant(about.endpoint)
-        while (last := self._last_before(about)) is not None:
-            name, other = last
-            if other.is_as(about):
-                if other.snapshot_at == about.snapshot_at:
-                    return _snapshot(name, other)
-                of = other.unchanged_since or name
-                if of in self._folder.names():
-                    about = replace(about, unchanged_since=of)
-                break
-            if other.snapshot_at < about.snapshot_at:
+        if not another_tenant:
+            self._check_tenant(about.endpoint, table)
+        while True:
+            last = self._last_before(about)
+            is_same = last is not None and last[1].is_as(about)
+            if last is not None and is_same and last[1].snapshot_at == about.snapshot_at:
+                return snapshot_of(*last)
+            names = self._folder.names()
+            if not any(stamp_of(name).startswith(stamp(about.snapshot_at)) for name in names):
                 break
             # What is recorded later is later, by the smallest step there is.
             about = replace(about, snapshot_at=about.snapshot_at + timedelta(microseconds=1))
+        if last is not None and is_same:
+            of = last[1].unchanged_since or last[0]
+            about = replace(about, unchanged_since=of if of in names else None)
         name = self._folder.write(table, about)
         self._abouts[name] = about
-        return _snapshot(name, about)
+        return snapshot_of(name, about)
 
     def snapshots(self) -> pd.DataFrame:
         """Return what was recorded, the oldest first.
@@ -151,7 +132,7 @@ class History:
         Raises:
             FileProblem: A file could not be read.
         """
-        rows = [_snapshot(name, about) for name, about in self._all()]
+        rows = [snapshot_of(name, about) for name, about in self._all()]
         columns = {
             "snapshot_at": pd.Series([row.at for row in rows], dtype=Moment.dtype),
             "sources": pd.Series([row.sources for row in rows], dtype="int64"),
@@ -161,12 +142,15 @@ class History:
             columns[name] = pd.Series([getattr(row, name) for row in rows], dtype="str")
         return pd.DataFrame(columns)
 
-    def load(self, when: When | None = None, *, project: str | None = None) -> pd.DataFrame:
+    def load(
+        self, when: When | Snapshot | None = None, *, project: str | None = None
+    ) -> pd.DataFrame:
         """Return the listing as it was: the last that was recorded until then.
 
         Args:
             when: Until when: a datetime, a date or an ISO 8601 text; a date means its end, and
-                what has no zone is in UTC. None for the last one of all.
+                what has no zone is in UTC. A `Snapshot` for exactly what `record` has kept. None
+                for the last one of all.
             project: Only the sources of this project, from a listing of it or of all projects,
                 whichever is later. Without it only listings of all projects count.
 
@@ -177,12 +161,15 @@ class History:
             InvalidInput: Nothing was recorded until then, or only of some projects.
             FileProblem: The file could not be read.
         """
-        moment = None if when is None else moments.moment(when, end=True)
-        of = (None, project)
-        last = next(((n, a) for n, a in self._from_the_last(moment) if a.project in of), None)
-        if last is None:
-            raise InvalidInput(self._nothing(moment, project))
-        name, about = last
+        if isinstance(when, Snapshot):
+            name, about = self._recorded(when, project)
+        else:
+            moment = None if when is None else moments.moment(when, end=True)
+            of = (None, project)
+            last = next(((n, a) for n, a in self._from_the_last(moment) if a.project in of), None)
+            if last is None:
+                raise InvalidInput(self._nothing(moment, project))
+            name, about = last
         table = self._folder.tables([about.unchanged_since or name])
         df = _snapshots.frame_of(table, about)
         if project is not None and about.project is None:
@@ -193,8 +180,8 @@ class History:
 
     def compare(
         self,
-        before: When,
-        after: When | None = None,
+        before: When | Snapshot,
+        after: When | Snapshot | None = None,
         on: str | Sequence[str] = "id",
         *,
         project: str | None = None,
@@ -323,17 +310,33 @@ class History:
                     "unchanged since."
                 )
 
-    def _check_tenant(self, endpoint: str | None) -> None:
+    def _recorded(self, snapshot: Snapshot, project: str | None) -> tuple[str, About]:
+        """Return the file of one snapshot."""
+        if snapshot.path not in self._folder.names():
+            raise InvalidInput(f"{self._folder.where} has no such snapshot: {snapshot}.")
+        about = self._folder.about(snapshot.path)
+        if project is not None and about.project not in (None, project):
+            raise InvalidInput(f"This snapshot is of another project: {snapshot}.")
+        return snapshot.path, about
+
+    def _check_tenant(self, endpoint: str | None, table: pa.Table) -> None:
         if endpoint is None:
             return
-        for _, about in self._from_the_last():
-            if about.endpoint is not None:
-                if _versions.tenant(about.endpoint) != _versions.tenant(endpoint):
-                    raise InvalidInput(
-                        f"This history is of {visible(about.endpoint, 200)}, and the listing of "
-                        f"{visible(endpoint, 200)}. Use another folder for another tenant."
-                    )
-                return
+        for name, about in self._from_the_last():
+            if about.endpoint is None:
+                continue
+            is_same = _versions.tenant(about.endpoint) == _versions.tenant(endpoint)
+            if is_same and about.endpoint != endpoint and about.sources and len(table):
+                # Of practice tenants, which have other ports each time, the sources tell.
+                ids = self._folder.tables([about.unchanged_since or name], ["id"])["id"]
+                is_same = bool(set(ids.to_pylist()) & set(table["id"].to_pylist()))
+            if not is_same:
+                raise InvalidInput(
+                    f"This history is of {visible(about.endpoint, 200)}, and the listing of "
+                    f"{visible(endpoint, 200)}. Use another folder for another tenant, or say "
+                    "another_tenant=True (on the command line --another-tenant)."
+                )
+            return
 
     def _rows_of(self, source: str, names: Sequence[str]) -> pa.Table:
         """Return the rows of a source in some files, with the file of each."""
@@ -396,14 +399,3 @@ def _fetched_at(df: pd.DataFrame) -> datetime | None:
         with suppress(InvalidInput):
             return provenance.fetched_at(df)
     return None
-
-
-def _snapshot(name: str, about: About) -> Snapshot:
-    return Snapshot(
-        at=about.snapshot_at,
-        sources=about.sources,
-        unchanged=about.unchanged_since is not None,
-        endpoint=about.endpoint,
-        project=about.project,
-        path=name,
-    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import sys
 import types
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -71,9 +72,7 @@ class ValueType:
     @classmethod
     def write(cls, value: Any, /) -> Any:
         """Return what a frame holds as JSON; raise `ValueError` where that has no form for it."""
-        if isinstance(value, str | bool):
-            return value
-        return _plain(value)
+        return _as_json(value)
 
     @classmethod
     def key(cls, value: Any, /) -> Any:
@@ -84,31 +83,6 @@ class ValueType:
     def refuse(cls, value: object) -> ValueError:
         """Return the error for a value of another type."""
         return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
-
-
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON; raise `ValueError` where it, or something in it, has no form there."""
-    value = value.item() if isinstance(value, np.generic) else value
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if not isinstance(value, str | bool | int | float | list | tuple | dict | np.ndarray):
-        raise ValueError(f"({type(value).__name__}) has no form in JSON")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("is no number in JSON; write it as text, or leave the cell empty")
-    if isinstance(value, list | tuple | dict | np.ndarray):
-        try:
-            return json.loads(json.dumps(value, allow_nan=False, default=_inner))
-        except (TypeError, ValueError, RecursionError):
-            raise ValueError(
-                "holds something that has no form in JSON, such as NaN or inf, or is nested too "
-                "deep"
-            ) from None
-    return value
-
-
-def _inner(value: Any) -> Any:
-    """Return a value inside of a list or dictionary, which `json` does not know, as it knows it."""
-    return value.tolist() if isinstance(value, np.ndarray) else _plain(value)
 
 
 class Text(ValueType):
@@ -208,6 +182,8 @@ class Names(ValueType):
 
     @classmethod
     def check(cls, value: Any, /) -> list[str]:
+        # Parquet gives lists back as arrays.
+        value = plain(value) if isinstance(value, np.ndarray) else value
         if not isinstance(value, list | tuple | set | frozenset):
             raise cls.refuse(value)
         for item in value:
@@ -312,6 +288,43 @@ def is_empty(value: object) -> bool:
     return is_missing(value)
 
 
+def plain(value: Any) -> Any:
+    """Return a value with lists in place of numpy's arrays, and Python's own scalars for numpy's.
+
+    Parquet gives lists back as arrays.
+    """
+    if isinstance(value, np.ndarray):
+        return [plain(item) for item in value] if value.ndim else plain(value[()])
+    if isinstance(value, np.datetime64):
+        return pd.Timestamp(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    if type(value) is dict and any(isinstance(item, np.ndarray) for item in value.values()):
+        return {key: plain(item) for key, item in value.items()}
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    """Return what a cell of a frame holds as JSON; raise `ValueError` where it has no form."""
+    if isinstance(value, str | bool | int):
+        return value
+    try:
+        return json.loads(json.dumps(value, default=_json_of, allow_nan=False))
+    except (TypeError, ValueError, RecursionError):
+        kind = shown(value) if isinstance(value, float) else type(value).__name__
+        raise ValueError(f"({kind}) has no form in JSON") from None
+
+
+def _json_of(value: Any) -> Any:
+    if is_missing(value):
+        return None
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value)
+    raise TypeError
+
+
 def cell_text(value: object) -> str | None:
     """Return a cell as a text for people; None where it is missing."""
     if is_missing(value):
@@ -321,3 +334,39 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, tuple | list | np.ndarray):
         return json.dumps(list(map(str, value)), ensure_ascii=False)
     return str(value)
+
+
+def texts_in(written: str) -> tuple[str, ...]:
+    r"""Return the list of texts that a text spells, as JSON or as Python prints a list or tuple.
+
+    >>> texts_in('["email"]') == texts_in("('email',)")
+    True
+
+    Raises:
+        ValueError: It is neither, to the letter; nothing is evaluated.
+    """
+    text = written.strip()
+    try:
+        return Names.read(json.loads(text))
+    except (ValueError, RecursionError):
+        pass
+    items = tuple(_ESCAPE.sub(_unescaped, item[1:-1]) for item in _PRINTED_TEXT.findall(text[1:-1]))
+    # Only what Python prints in exactly this way: '"a" "b"', say, is no list of two.
+    if text not in (repr(items), repr(list(items))):
+        raise ValueError('is no list of texts, such as ["email"]')
+    return items
+
+
+_PRINTED_TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|(.))")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2] or match[3]
+    if code is None:
+        return _ESCAPED.get(match[4], match[4])
+    number = int(code, 16)
+    if number > sys.maxunicode:
+        raise ValueError("is no list of texts")
+    return chr(number)

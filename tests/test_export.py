@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer, frames
-from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.value_types import Flag, Moment, Names, Text, Whole
@@ -748,6 +748,8 @@ def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, int
     for name in df.columns[df.dtypes == Text.dtype]:
         df[name] = df[name].mask(df[name].isin(["", "true", "false"]))
     df = df[[name for name in df if name in KNOWN or df[name].notna().any()]]
+    # Nor a row of missing values from a blank one.
+    df = df[df.notna().any(axis=1)].reset_index(drop=True)
     content = rnb.to_csv(df, path, overwrite=True).read_bytes()
     path.write_bytes(saved_again(content, into=into))
     same(rnb.read_csv(path), df)
@@ -931,12 +933,15 @@ HEAD = b"id,title,should_translate,sensitive_properties,email_transform_version,
         pytest.param(b" \r\n\n", "is empty", id="blank"),
         pytest.param(PNG, "not UTF-8|binary", id="PNG"),
         pytest.param(b"PK\x03\x04\x14\0\x06\0", "workbook", id="a workbook"),
-        pytest.param("id,title\n".encode("utf-16"), "CSV UTF-8", id="UTF-16"),
+        pytest.param("id,title\n".encode("utf-16")[:-1], "CSV UTF-8", id="UTF-16, cut"),
+        pytest.param("id,title\n".encode("utf-32"), "UTF-8", id="UTF-32"),
         pytest.param("id,title\na,b\nc,Gr\xfc\xdfe\n".encode("cp1252"), "line 3", id="cp1252"),
         pytest.param(BOM + b"id\n\xe9\n", "line 2", id="cp1252 after a BOM"),
         pytest.param(b"id,title\na,b\nc,d,e\n", r"[Rr]ow #?3", id="too many cells"),
-        pytest.param(b"id,title\na,b\nc\n", r"[Rr]ow #?3", id="too few cells"),
-        pytest.param(b'id,title\n"a\nb\nc",d\ne\n', r"[Rr]ow #?3", id="after line breaks"),
+        pytest.param(b"id,title\na,b\n\n\nc,d,e\n", "row 5 has 3", id="after blank lines"),
+        pytest.param(b'id,title\n"a\nb\nc",d\ne,f,g\n', "row 3 has 3", id="after line breaks"),
+        pytest.param(b",\n,,\n", "is empty", id="only separators"),
+        pytest.param(BOM + b"id,title", "cut off", id="a header cut off"),
         pytest.param(b'id,title\na,"b\nc,d\n', "never closed", id="an open quote"),
         pytest.param(b'id,title\na,"b', "never closed", id="cut off"),
         pytest.param(b"id,title,id\na,b,c\n", "'id' twice", id="a column twice"),
@@ -961,7 +966,7 @@ def test_a_file_of_one_long_line_is_read_or_refused(path: Path, content: bytes) 
 def readable_or_refused(path: Path) -> bool:
     try:
         rnb.read_csv(path)
-    except FileProblem as error:
+    except (FileProblem, UnreadableWarning) as error:
         return path.name in str(error)
     return True
 
@@ -974,7 +979,6 @@ def readable_or_refused(path: Path) -> bool:
         ("created_at", "2016-02-30T00:00:00Z", "no date and time that exist"),
         ("created_at", "0001-01-01T00:00:00+01:00", "outside the years"),
         ("created_at", "10.02.2016 23:13", "not an ISO 8601 timestamp"),
-        ("created_at", '""', "not an ISO 8601 timestamp"),
         ("should_translate", "yes", "neither true nor false"),
         ("should_translate", "1", "neither true nor false"),
         ("should_translate", "WAHR", "neither true nor false"),
@@ -988,7 +992,7 @@ def readable_or_refused(path: Path) -> bool:
         ("sensitive_properties", "null", "no list of texts"),
         ("sensitive_properties", "[" * 100_000, "no list of texts"),
     ],
-    ids=range(18),
+    ids=range(17),
 )
 def test_a_cell_that_does_not_fit_is_named(path: Path, name: str, cell: str, said: str) -> None:
     path.write_bytes(f'id,{name},title\n"a\nb",,\nc,{cell},"x"\n'.encode())
@@ -1049,6 +1053,10 @@ def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
         try:
             back = rnb.read_csv(path)
         except FileProblem:
+            continue
+        except UnreadableWarning:
+            # Only another program's file is read with a warning.
+            assert again
             continue
         if not back.equals(df.head(len(back))):
             wrong.append(content[:size][-40:])

@@ -47,6 +47,7 @@ LAYERS = [
     },
     {"_equality", "_matching"},
     {"_csv_cells"},
+    {"_csv_text"},
     {"_csv_columns", "_csv_parser"},
     {"_csv_reader", "_csv_writer"},
     {"export", "comparing", "searching", "narrowing", "guarded"},
@@ -62,7 +63,6 @@ LAYERS = [
     {"places"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},
     {"sandbox.company", "sandbox.database", "sandbox.served"},
-    {"sandbox.tokens"},
     {
         "sandbox.directory",
         "sandbox.openapi",
@@ -116,7 +116,6 @@ BELOW_THE_SANDBOX = {
     "text",
     "docstrings",
     "errors",
-    "secret",
     "value_types",
     "fields",
     "wire",

@@ -80,6 +80,11 @@ def add(commands: Commands) -> None:
     )
     recording.add_argument("history", metavar="FOLDER", help="a folder or an fsspec URL")
     _add_listing(recording)
+    recording.add_argument(
+        "--another-tenant",
+        action="store_true",
+        help="record also what is of another tenant than what was recorded before",
+    )
     recording.set_defaults(run=_record)
 
 
@@ -128,5 +133,6 @@ def _record(options: argparse.Namespace) -> int:
     df = listing_of(
         options.place, project=options.project, context=options.context, comments=options.comments
     )
-    say(visible_lines(str(History(options.history).record(df))))
+    snapshot = History(options.history).record(df, another_tenant=options.another_tenant)
+    say(visible_lines(str(snapshot)))
     return 0

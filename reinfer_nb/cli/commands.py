@@ -16,7 +16,7 @@ import pandas as pd
 from reinfer_nb import markup, places
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.export import csv_of
+from reinfer_nb.export import csv_of, to_csv
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import counted, visible_lines
 
@@ -159,7 +159,10 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
     if options.overwrite and not options.out:
         raise InvalidInput("--overwrite goes with --out FILE.")
     content = _FORMS[options.format](title, answer, table)
-    if options.out:
+    if options.out and options.format == "csv":
+        to_csv(table, options.out, overwrite=options.overwrite)
+        print(f"{counted(len(table), 'row')} written to {options.out}", file=sys.stderr)
+    elif options.out:
         with written_whole(options.out, overwrite=options.overwrite) as file:
             file.write(content)
         note(f"{counted(len(table), 'row')} written to {options.out}")

@@ -1,0 +1,382 @@
+"""CSV as pandas, spreadsheets and the csv module write it is read right, or refused."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import cli
+from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
+from reinfer_nb.value_types import texts_in
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "x.csv"
+
+
+def read(path: Path, content: str | bytes) -> pd.DataFrame:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return rnb.read_csv(path)
+
+
+def told(df: pd.DataFrame) -> list[list[Any]]:
+    """The cells of a frame, None for what is missing or an empty text, which files may confuse."""
+    rows = df.astype(object).to_numpy().tolist()
+    return [
+        [
+            None if not isinstance(cell, tuple) and (pd.isna(cell) or cell == "") else cell
+            for cell in r
+        ]
+        for r in rows
+    ]
+
+
+# pandas
+
+WAYS: dict[str, dict[str, Any]] = {
+    "with its index": {},
+    "without": {"index": False},
+    "everything quoted": {"quoting": csv.QUOTE_ALL},
+    "everything quoted, no index": {"quoting": csv.QUOTE_ALL, "index": False},
+    "texts quoted": {"quoting": csv.QUOTE_NONNUMERIC},
+    "semicolons": {"sep": ";"},
+    "tabs": {"sep": "\t"},
+    "UTF-16": {"encoding": "utf-16"},
+    "a mark": {"encoding": "utf-8-sig"},
+    "CRLF": {"lineterminator": "\r\n"},
+    "CR": {"lineterminator": "\r", "index": False},
+    "gzip": {"compression": "gzip"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "order", ["as it is", "sorted", "filtered", "empty", "an index with names"]
+)
+def test_what_pandas_wrote_is_read(shared: rnb.Client, path: Path, way: str, order: str) -> None:
+    df = shared.statistics(shared.sources(), progress=False)
+    df["num_comments"] = df["num_comments"].astype("float64").mask(df.index == 3)
+    expected = df.assign(num_comments=df["num_comments"].astype("Int64"))
+    if order == "sorted":
+        df, expected = df.sort_values("title"), expected.sort_values("title")
+    if order == "filtered":
+        df, expected = df[df["owner"] == "claims"], expected[expected["owner"] == "claims"]
+    if order == "empty":
+        df, expected = df.head(0), expected.head(0)
+    written = df.set_index(["owner", "name"]) if order == "an index with names" else df
+    if order == "an index with names" and not WAYS[way].get("index", True):
+        pytest.skip("would not be written")
+    written.to_csv(path, **WAYS[way])
+    back = rnb.read_csv(path)
+    assert set(back.columns) == set(df.columns)
+    back = back[df.columns]
+    assert told(back) == told(expected)
+    assert back.dtypes.to_dict() == expected.dtypes.to_dict()
+    plan = shared.plan(back, project="claims" if order == "filtered" else None)
+    assert plan.ok
+    assert len(plan.steps) == 0
+
+
+def test_two_indexes_without_names_are_left_out(shared: rnb.Client, path: Path) -> None:
+    df = shared.sources("claims")
+    index = pd.MultiIndex.from_arrays([range(len(df)), range(len(df))])
+    df.set_index(index).to_csv(path)
+    assert list(rnb.read_csv(path).columns) == list(df.columns)
+
+
+def test_an_index_of_texts_without_a_name_is_asked_about(path: Path) -> None:
+    with pytest.raises(FileProblem, match=r"column 1 has no name in the first row\. Name it, or"):
+        read(path, ",id\nx,a\n")
+
+
+# Spreadsheets
+
+TABLE = [["id", "title", "num_comments"], ["a", "Grüße; alle", "5"], ["b", "", "7"]]
+EXPECTED = [["a", "Grüße; alle", 5], ["b", None, 7]]
+
+
+def as_text(sep: str, end: str = "\r\n", rows: list[list[str]] = TABLE) -> str:
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter=sep, lineterminator=end).writerows(rows)
+    return file.getvalue()
+
+
+FILES: dict[str, str | bytes] = {
+    "Excel, CSV UTF-8, German": b"\xef\xbb\xbf" + as_text(";").encode(),
+    "Excel, Unicode text": as_text("\t").encode("utf-16"),
+    "Excel, Unicode text, the other way round": b"\xfe\xff" + as_text("\t").encode("utf-16-be"),
+    "with sep=": "sep=;\r\n" + as_text(";"),
+    "with a quoted sep=": '"sep=,"\r\n' + as_text(","),
+    "Google Sheets": as_text(",").removesuffix("\r\n"),
+    "Numbers": as_text(";", "\n"),
+    "LibreOffice": as_text(",", "\n"),
+    "old Mac": as_text(",", "\r"),
+    "padded to the right": as_text(",", rows=[[*row, "", ""] for row in TABLE]),
+    "short rows": as_text(",").replace("b,,7", "b,,7,,,"),
+    "blank rows": as_text(",").replace("b,", "\r\n,,\r\n,,,,\r\n\r\nb,") + ",,\r\n\r\n,\r\n",
+    "blank rows at first": "\r\n,,\r\n" + as_text(","),
+    "a padded header": as_text(",").replace("id,title,num_comments", " id , title,num_comments "),
+    "everything quoted": "\n".join(",".join(f'"{cell}"' for cell in row) for row in TABLE) + "\n",
+    "gzip": gzip.compress(as_text(",").encode()),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_others_wrote_is_read(path: Path, name: str) -> None:
+    content = FILES[name]
+    back = read(path, content)
+    assert list(back.columns) == TABLE[0]
+    assert told(back) == EXPECTED
+    assert [str(dtype) for dtype in back.dtypes] == ["str", "str", "Int64"]
+
+
+def test_short_rows_lack_their_last_cells(path: Path) -> None:
+    back = read(path, "id,title,n\na,b,5\nc,d\ne\n")
+    assert told(back) == [["a", "b", 5], ["c", "d", None], ["e", None, None]]
+
+
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (
+            "id;title\na;Grüße\n".encode("cp1252"),
+            r"row 2, line 2.*CSV UTF-8.*read_text\('cp1252'\)",
+        ),
+        ('id;title\n"x\ny";\n\nb;Größe\n'.encode("cp1252"), "row 4, line 5"),
+        (b"PK\x03\x04rest", "workbook or a zip archive. Save"),
+        (b"\xd0\xcf\x11\xe0rest", "workbook .*Save it"),
+        (b"PAR1rest", "pd.read_parquet"),
+        (b"ARROW1rest", "pd.read_feather"),
+        (b"BZh91AY", "bzip2. Unpack"),
+        (b"\xfd7zXZ\0", "xz. Unpack"),
+        (b"\x28\xb5\x2f\xfd", "Zstandard. Unpack"),
+        (gzip.compress(b"id,title\n" * 1000)[:-9], "gzip, and cut off"),
+        ("id,title\n".encode("utf-32"), "UTF-32"),
+        ("id,title\na,b\n".encode("utf-16")[:-1], "UTF-16, and cut off"),
+    ],
+    ids=range(12),
+)
+def test_what_is_not_read_says_how_to_save_it(path: Path, content: bytes, advice: str) -> None:
+    with pytest.raises(FileProblem, match=advice):
+        read(path, content)
+
+
+def test_a_last_line_without_a_line_break_is_a_line(path: Path) -> None:
+    assert told(read(path, "id,title\na,b\nc,d")) == [["a", "b"], ["c", "d"]]
+    # With the mark, which comes with a line break at the end, there may be something missing.
+    with pytest.warns(UnreadableWarning, match=r"x\.csv does not end in a line break"):
+        back = read(path, "\ufeffid;title\r\na;b\r\nc;d")
+    assert told(back) == [["a", "b"], ["c", "d"]]
+
+
+@pytest.mark.parametrize(
+    ("before", "row"),
+    [
+        ("", 2),
+        ("\n\n", 4),
+        ('"one\ntwo\nthree",\n', 3),
+        (",\n\n,\n", 5),
+        ('"a\r\nb",\n\n"c\n\nd",\n', 5),
+    ],
+)
+@pytest.mark.parametrize(
+    "head", ["id,created_at\n", "\n\nid,created_at\n", "sep=,\nid,created_at\n"]
+)
+def test_rows_are_counted_as_a_spreadsheet_shows_them(
+    path: Path, before: str, row: int, head: str
+) -> None:
+    row += 2 * head.startswith("\n")
+    with pytest.raises(FileProblem, match=rf"row {row}, column 'created_at': 'bad'"):
+        read(path, f"{head}{before}x,bad\ny,\n")
+    with pytest.raises(FileProblem, match=rf"row {row} has 4 cells, and the header has 2"):
+        read(path, f"{head}{before}x,,,y\n")
+
+
+# Columns of one's own
+
+IDENTIFIERS = [
+    *("8085807e40000000", "00123", "+44123", "INF", "1E5", "-0", "1e5", "1.50", ".5", "5.", "Inf"),
+    *("0.10", "1e400", "12345678901234567890", "-007", "1_000", "0x1F", "1.0e3", "NaN", "nan"),
+]
+NUMBERS = {"5": 5, "-6": -6, "0": 0, "1.5": 1.5, "-0.0": -0.0, "1e+16": 1e16, "inf": float("inf")}
+
+
+@pytest.mark.parametrize("cell", IDENTIFIERS)
+@pytest.mark.parametrize("beside", [None, "12", "1.5", ""])
+def test_an_identifier_stays_a_text(path: Path, cell: str, beside: str | None) -> None:
+    cells = [cell] if beside is None else [cell, beside]
+    back = read(path, "id,own\n" + "".join(f"x,{text}\n" for text in cells))["own"]
+    assert str(back.dtype) == "str"
+    assert [None if pd.isna(text) else text for text in back] == [text or None for text in cells]
+    # And through a file of our own.
+    again = rnb.read_csv(rnb.to_csv(back.to_frame(), path, overwrite=True))
+    pd.testing.assert_frame_equal(again, back.to_frame())
+
+
+@pytest.mark.parametrize("cell", NUMBERS)
+def test_what_is_written_again_as_it_was_is_a_number(path: Path, cell: str) -> None:
+    back = read(path, f"id,own\nx,{cell}\ny,\n")["own"]
+    assert back[0] == NUMBERS[cell]
+    assert str(back.dtype) == ("Int64" if isinstance(NUMBERS[cell], int) else "Float64")
+    again = rnb.read_csv(rnb.to_csv(back.to_frame(), path, overwrite=True))
+    pd.testing.assert_frame_equal(again, back.to_frame())
+
+
+def test_no_number_is_read_whose_text_is_another(path: Path) -> None:
+    random = np.random.default_rng(20261128)
+    signs = np.array(list("0123456789+-.eE"))
+    for _ in range(300):
+        cell = "".join(random.choice(signs, random.integers(1, 8)))
+        value = read(path, f"id,own\nx,{cell}\n")["own"].tolist()[0]
+        if not isinstance(value, str | pd.Timestamp):
+            assert str(value) == cell
+
+
+# Lists as texts
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        (),
+        ("email",),
+        ("a", "b"),
+        ("it's",),
+        ('"',),
+        ("'\"",),
+        ("\n\t\\",),
+        ("\x1b", "ü", "\U0001f980"),
+    ],
+)
+@pytest.mark.parametrize("form", [repr, lambda names: repr(list(names))], ids=["tuple", "list"])
+def test_a_list_as_python_prints_it_is_read(path: Path, names: tuple[str, ...], form: Any) -> None:
+    assert texts_in(form(names)) == names
+    written = pd.DataFrame({"id": ["x"], "sensitive_properties": [form(names)]})
+    written.to_csv(path)
+    assert rnb.read_csv(path)["sensitive_properties"].tolist() == [names]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("['a' 'b']", '["a" "b"]', "('a')", "'a'", "['a',]", "[a]", "['a', 5]", "('a', 'b'", ""),
+        *("{'a'}", "['a', b'b']", "['\\u0061']", "['\\U11111111']", "__import__('os')", "['a']]"),
+    ],
+)
+def test_what_only_looks_like_a_list_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="list of texts"):
+        texts_in(text)
+
+
+# Writing
+
+
+@pytest.mark.parametrize("name", ["x.csv.gz", "X.CSV.GZ"])
+def test_a_name_in_gz_is_compressed(shared: rnb.Client, tmp_path: Path, name: str) -> None:
+    df = shared.sources()
+    packed = rnb.to_csv(df, tmp_path / name)
+    plain = rnb.to_csv(df, tmp_path / "y.csv").read_bytes()
+    assert gzip.decompress(packed.read_bytes()) == plain
+    assert rnb.read_csv(packed).equals(df)
+    assert packed.read_bytes() == rnb.to_csv(df, tmp_path / f"again-{name}").read_bytes()
+
+
+@pytest.mark.parametrize("report", ["audit", "compare"])
+def test_reports_are_compressed_too(shared: rnb.Client, tmp_path: Path, report: str) -> None:
+    df = shared.sources()
+    made: Any = rnb.audit(df) if report == "audit" else rnb.compare(df, df.iloc[1:])
+    packed = made.to_csv(tmp_path / "x.csv.gz").read_bytes()
+    assert gzip.decompress(packed) == made.to_csv(tmp_path / "x.csv").read_bytes()
+
+
+def test_the_command_line_compresses_too(configured: rnb.Client, tmp_path: Path) -> None:
+    words = ["audit", "--fail-on", "never", "--format", "csv", "--out"]
+    for name in ("x.csv", "x.csv.gz"):
+        assert cli.main([*words, str(tmp_path / name)]) == 0
+        assert cli.main(["list", "--csv", str(tmp_path / f"list-{name}")]) == 0
+    for name in ("x.csv", "list-x.csv"):
+        packed = (tmp_path / f"{name}.gz").read_bytes()
+        assert gzip.decompress(packed) == (tmp_path / name).read_bytes()
+    assert cli.main([*words, str(tmp_path / "x.xlsx")]) == 2
+    assert configured.sources().equals(rnb.read_csv(tmp_path / "list-x.csv.gz"))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        *((f"x.{end}", "name that ends in .csv; Excel") for end in ("xlsx", "XLSX", "xls", "ods")),
+        *((f"x.csv.{end}", r"\.csv or \.csv\.gz") for end in ("zip", "bz2", "xz", "zst", "7z")),
+        *((f"x.{end}", rf"df\.to_{end}\(path\)") for end in ("parquet", "feather", "json")),
+    ],
+)
+def test_a_name_of_another_kind_of_file_is_refused(
+    shared: rnb.Client, tmp_path: Path, name: str, advice: str
+) -> None:
+    with pytest.raises(InvalidInput, match=advice):
+        rnb.to_csv(shared.sources(), tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_arrays_are_lists(tmp_path: Path) -> None:
+    with rnb.sandbox() as client:
+        own_lists: Any = [[1, 2.5, None, "x"]] * 130
+        deep: Any = [{"a": ["b"]}] * 130
+        df = client.sources().assign(own=own_lists, deep=deep)
+    plain = df.copy()
+    plain.attrs = {}
+    file = tmp_path / "x.parquet"
+    texts: Any = [["a", "b"]] * 130
+    plain.assign(own=texts).to_parquet(file)
+    back = pd.read_parquet(file)
+    assert isinstance(back["sensitive_properties"][0], np.ndarray)
+    read_again = rnb.read_csv(rnb.to_csv(back, tmp_path / "x.csv"))
+    assert read_again["own"].tolist() == [["a", "b"]] * 130
+    assert read_again["deep"].tolist() == df["deep"].tolist()
+    assert read_again["sensitive_properties"].equals(df["sensitive_properties"])
+    with rnb.sandbox(back) as copy:
+        listing = copy.sources()
+    assert listing["sensitive_properties"].equals(df["sensitive_properties"])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.int64(5), 5),
+        (np.float32(1.5), 1.5),
+        (np.bool_(True), True),  # noqa: FBT003 - a value
+        (np.str_("x"), "x"),
+        (np.array([1, 2]), [1, 2]),
+        (np.array([[1], [2]]), [[1], [2]]),
+        (np.array(5), 5),
+        ({"a": np.int64(5), "b": [np.array(["x"])]}, {"a": 5, "b": [["x"]]}),
+        ([np.float64(1.5), np.bool_(False)], [1.5, False]),  # noqa: FBT003 - a value
+        (np.datetime64("2026-03-01T09:00:00", "ns"), "2026-03-01T09:00:00"),
+    ],
+    ids=range(10),
+)
+def test_values_of_numpy_fill_a_sandbox(value: Any, expected: Any) -> None:
+    rows = np.empty(1, dtype=object)
+    rows[0] = value
+    data = pd.DataFrame({"id": ["0" * 16], "owner": ["a"], "name": ["b"], "own": rows})
+    with rnb.sandbox(data) as client:
+        assert client.sources()["own"].tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [float("inf"), [float("nan")], {1, 2}, b"x", np.timedelta64(5, "s"), object(), {"a": object()}],
+    ids=range(7),
+)
+def test_what_json_has_not_is_refused_by_the_sandbox(value: Any) -> None:
+    data = pd.DataFrame({"id": ["0" * 16], "owner": ["a"], "name": ["b"], "own": [value]})
+    with pytest.raises(InvalidInput, match=r"'own', row 0: .* has no form in JSON"):
+        rnb.sandbox(data).start()
