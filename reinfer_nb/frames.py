@@ -83,6 +83,11 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     return _assembled(parts, model)
 
 
+# Types of which equal values are written alike, and how many values a column may repeat.
+_REPEATED = {str, bool, pd.Timestamp}
+_FEW = 10_000
+
+
 def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any]]:
     """Return a listing as the JSON objects it came from, what is missing left out.
 
@@ -101,13 +106,21 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
         field = types.get(column)
         name = field.wire if field else column.removeprefix("extra.")
         write = field.type.write if field else ValueType.write
-        for number, (row, value) in enumerate(zip(rows, df[column], strict=True)):
+        # Most columns repeat few values, which are checked once.
+        written: dict[Any, Any] = {}
+        for number, (row, value) in enumerate(zip(rows, df[column].tolist(), strict=True)):
+            kind = type(value)
+            if kind in _REPEATED and (kind, value) in written:
+                row[name] = written[kind, value]
+                continue
             if is_missing(value):
                 continue
             try:
                 row[name] = write(value)
                 if field:
                     field.type.read(row[name])
+                if kind in _REPEATED and len(written) < _FEW:
+                    written[kind, value] = row[name]
             except ValueError as error:
                 raise InvalidInput(
                     f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."

@@ -72,7 +72,9 @@ class ValueType:
     @classmethod
     def write(cls, value: Any, /) -> Any:
         """Return what a frame holds as JSON; raise `ValueError` where that has no form for it."""
-        return _as_json(value)
+        if isinstance(value, str | bool):
+            return value
+        return _plain(value)
 
     @classmethod
     def key(cls, value: Any, /) -> Any:
@@ -83,6 +85,31 @@ class ValueType:
     def refuse(cls, value: object) -> ValueError:
         """Return the error for a value of another type."""
         return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON; raise `ValueError` where it, or something in it, has no form there."""
+    value = plain(value) if isinstance(value, np.generic) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str | bool | int | float | list | tuple | dict | np.ndarray):
+        raise ValueError(f"({type(value).__name__}) has no form in JSON")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is no number in JSON; write it as text, or leave the cell empty")
+    if isinstance(value, list | tuple | dict | np.ndarray):
+        try:
+            return json.loads(json.dumps(value, allow_nan=False, default=_inner))
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(
+                "holds something that has no form in JSON, such as NaN or inf, or is nested too "
+                "deep"
+            ) from None
+    return value
+
+
+def _inner(value: Any) -> Any:
+    """Return a value inside of a list or dictionary, which `json` does not know, as it knows it."""
+    return value.tolist() if isinstance(value, np.ndarray) else _plain(value)
 
 
 class Text(ValueType):
@@ -302,27 +329,6 @@ def plain(value: Any) -> Any:
     if type(value) is dict and any(isinstance(item, np.ndarray) for item in value.values()):
         return {key: plain(item) for key, item in value.items()}
     return value
-
-
-def _as_json(value: Any) -> Any:
-    """Return what a cell of a frame holds as JSON; raise `ValueError` where it has no form."""
-    if isinstance(value, str | bool | int):
-        return value
-    try:
-        return json.loads(json.dumps(value, default=_json_of, allow_nan=False))
-    except (TypeError, ValueError, RecursionError):
-        kind = shown(value) if isinstance(value, float) else type(value).__name__
-        raise ValueError(f"({kind}) has no form in JSON") from None
-
-
-def _json_of(value: Any) -> Any:
-    if is_missing(value):
-        return None
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, np.ndarray | np.generic):
-        return plain(value)
-    raise TypeError
 
 
 def cell_text(value: object) -> str | None:

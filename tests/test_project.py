@@ -63,6 +63,7 @@ LAYERS = [
     {"places"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},
     {"sandbox.company", "sandbox.database", "sandbox.served"},
+    {"sandbox.tokens"},
     {
         "sandbox.directory",
         "sandbox.openapi",
@@ -116,6 +117,7 @@ BELOW_THE_SANDBOX = {
     "text",
     "docstrings",
     "errors",
+    "secret",
     "value_types",
     "fields",
     "wire",

@@ -9,7 +9,7 @@ import threading
 from reinfer_nb import errors
 from reinfer_nb.cli.commands import Commands, path_argument, say
 from reinfer_nb.config import ENDPOINT, TOKEN
-from reinfer_nb.sandbox import LOOPBACK
+from reinfer_nb.sandbox import LOOPBACK, Sandbox
 from reinfer_nb.text import shown
 
 
@@ -48,19 +48,29 @@ def add(commands: Commands) -> None:
     sandbox.add_argument(
         "--data", type=path_argument, metavar="CSV", help="sources to fill it with"
     )
+    sandbox.add_argument(
+        "--new-tokens",
+        action="store_true",
+        help="end the tokens that the database has had so far, and show new ones",
+    )
     sandbox.set_defaults(run=_sandbox)
 
 
 def _sandbox(options: argparse.Namespace) -> int:
-    from reinfer_nb.sandbox import Sandbox
-
-    box = Sandbox(options.data, database=options.database, host=options.host, port=options.port)
+    box = Sandbox(
+        options.data,
+        database=options.database,
+        new_tokens=options.new_tokens,
+        host=options.host,
+        port=options.port,
+    )
     with box:
         admin, viewer = box.tokens["admin"], box.tokens["viewer"]
         say(
             f"A practice tenant is at {box.endpoint}\n"
             f"  admin token:   {admin}\n"
             f"  viewer token:  {viewer}\n"
+            f"{_how_long(box, options)}"
             "Use it\n"
             "  from Python:   rnb.connect()   with these in the environment:\n"
             f"                 export {ENDPOINT}={box.endpoint} {TOKEN}={admin}\n"
@@ -75,6 +85,21 @@ def _sandbox(options: argparse.Namespace) -> int:
         _wait_for_the_end()
     say("The practice tenant is gone." if not options.database else "Stopped.")
     return 0
+
+
+def _how_long(box: Sandbox, options: argparse.Namespace) -> str:
+    """Return the lines that say how long the tokens work which are shown."""
+    if not options.database:
+        return ""
+    if "admin" in box.lasting:
+        return (
+            "  They go on working when it is started again. Note them: the database keeps only\n"
+            "  their hashes.\n"
+        )
+    return (
+        "  These two end with Ctrl-C. The tokens that were shown when the database was made go on\n"
+        "  working; if they are lost, start with --new-tokens.\n"
+    )
 
 
 def _wait_for_the_end() -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,14 @@ from reinfer_nb import checks
 from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
-from reinfer_nb.errors import ConfigurationError, InvalidInput
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.moments import now
-from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
+from reinfer_nb.sandbox.refusals import Missing, Refused, Taken, Unwritable
 from reinfer_nb.sandbox.striking import Faults
-from reinfer_nb.text import listed, shown
+from reinfer_nb.sandbox.tokens import checked_tokens, new_token
+from reinfer_nb.text import listed, shown, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.sandbox.directory import Directory
@@ -41,6 +41,8 @@ def sandbox(
     data: pd.DataFrame | str | os.PathLike[str] | None = None,
     *,
     database: str | os.PathLike[str] | None = None,
+    tokens: Mapping[str, str] | None = None,
+    new_tokens: bool = False,
     faults: Fault | Iterable[Fault] = (),
     host: str = LOOPBACK,
     port: int = 0,
@@ -61,22 +63,35 @@ def sandbox(
             years, with the flaws that real tenants have.
         database: File to keep it in. One that holds a sandbox already is opened as it is. What
             was acknowledged is on the disk, whatever happens to the process.
+        tokens: Tokens of your own by user, such as `{"admin": "..."}`, in place of made-up ones.
+        new_tokens: End the tokens that a database file has had so far; those in `Sandbox.tokens`
+            take their place.
         faults: What goes wrong, see `Fault`; `Sandbox.faults` changes it while it runs.
         host: Address to listen on. Others than loopback ones let other machines in, tokens and
             all travelling in the clear.
         port: TCP port; 0 for any that is free.
         cache_ttl: As for `connect`, of the client that `with` gives.
 
+    The tokens of the first start with a database file go on working after a restart. The file
+    holds only their hashes, so note them: `Sandbox.tokens`, or what the command line prints.
+
     Raises:
         InvalidInput: An argument cannot be what it should be. When it is started: `data` has the
-            same id or name twice, or the database has sources of its own.
+            same id or name twice, the database has sources of its own, or `tokens` names no user.
         ConfigurationError: When it is started: the extra "sandbox" is not installed, the host is
             none of this machine's, or the port is taken.
         FileProblem: When it is started: the database is not a sandbox's, or is open in another
             one; it is left as it is.
     """
     return Sandbox(
-        data, database=database, faults=faults, host=host, port=port, cache_ttl=cache_ttl
+        data,
+        database=database,
+        tokens=tokens,
+        new_tokens=new_tokens,
+        faults=faults,
+        host=host,
+        port=port,
+        cache_ttl=cache_ttl,
     )
 
 
@@ -87,6 +102,9 @@ class Sandbox:
         tokens: Tokens by the name of their user: of "admin", who may do everything, of "viewer",
             who may only look, and not at everything, and of who else there is. New ones for each
             sandbox.
+        lasting: The users whose token in `tokens` goes on working when a sandbox is started again
+            on the same database file: all of them on its first start. Later on the tokens of the
+            first start do, which only who noted them has.
         faults: What goes wrong; may be changed while it runs.
     """
 
@@ -95,6 +113,8 @@ class Sandbox:
         data: pd.DataFrame | str | os.PathLike[str] | None = None,
         *,
         database: str | os.PathLike[str] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        new_tokens: bool = False,
         faults: Fault | Iterable[Fault] = (),
         host: str = LOOPBACK,
         port: int = 0,
@@ -113,7 +133,12 @@ class Sandbox:
         self._cache_ttl = cache_ttl
         self._server: Server | None = None
         self._client: Client | None = None
-        self.tokens = {name: _token_of(name) for name in ("admin", "viewer")}
+        if new_tokens and database is None:
+            raise InvalidInput("new_tokens goes with database; without one, tokens are new anyway.")
+        self._given = checked_tokens(tokens)
+        self._new_tokens = new_tokens
+        self.tokens = {name: new_token(name) for name in ("admin", "viewer")} | self._given
+        self.lasting: frozenset[str] = frozenset()
 
     def start(self) -> Client:
         """Start serving, and return a client of it with the admin's token."""
@@ -166,7 +191,8 @@ class Sandbox:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
         from reinfer_nb.frames import from_elements, from_listing
 
-        body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
+        with _as_invalid():
+            body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
         _, frame = from_listing(body)
         return from_elements([]) if frame is None else frame
 
@@ -201,8 +227,12 @@ class Sandbox:
             self._directory().add_user(
                 name, list(global_permissions), _lists(organisation_permissions or {})
             )
-        self.tokens[name] = _token_of(name)
-        return self.tokens[name]
+            token = new_token(name)
+            self._running().store.lasting_tokens.keep({name: token})
+        self.tokens[name] = token
+        if self._database is not None:
+            self.lasting |= {name}
+        return token
 
     def permit(
         self,
@@ -308,10 +338,18 @@ class Sandbox:
             store = Store(self._database, rows)
         except Refused as error:
             raise InvalidInput(f"The data cannot fill a sandbox: {error}.") from None
+        except Unwritable as error:
+            raise _unreadable(self._database, error) from None
         try:
-            for user in store.directory.users():
-                self.tokens.setdefault(user.name, _token_of(user.name))
+            names = [user.name for user in store.directory.users()]
+            lasting = store.lasting_tokens.begin(
+                names, self.tokens, self._given, new=self._new_tokens
+            )
+            self.lasting = lasting if self._database is not None else frozenset()
             return Server(store, self.tokens, self.faults, self._host, self._port)
+        except Unwritable as error:
+            store.close()
+            raise _unreadable(self._database, error) from None
         except BaseException:
             store.close()
             raise
@@ -330,10 +368,6 @@ class Sandbox:
         return to_elements(data)
 
 
-def _token_of(name: str) -> str:
-    return f"sandbox-{name}-{secrets.token_urlsafe(18)}"
-
-
 def _lists(permissions: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
     for project, held in permissions.items():
         if isinstance(held, str):
@@ -348,3 +382,10 @@ def _as_invalid() -> Iterator[None]:
     except (Refused, Taken) as problem:
         text = str(problem).removesuffix(".")
         raise InvalidInput(f"{text[:1].upper()}{text[1:]}.") from None
+    except Unwritable as problem:
+        raise _unreadable(None, problem) from None
+
+
+def _unreadable(database: os.PathLike[str] | None, problem: Unwritable) -> FileProblem:
+    file = "of the sandbox" if database is None else visible(str(database), 200)
+    return FileProblem(f"The database {file} cannot be read or written: {problem}.")

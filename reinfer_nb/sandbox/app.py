@@ -31,6 +31,7 @@ from reinfer_nb.sandbox.refusals import Forbidden, Missing, Refused, Taken, Unwr
 from reinfer_nb.sandbox.served import SERVED, Served
 from reinfer_nb.sandbox.store import Store
 from reinfer_nb.sandbox.striking import Faults
+from reinfer_nb.sandbox.tokens import Accepted
 
 _BODY_BYTES = 8 << 20
 # Nothing in the page comes from elsewhere, and nothing may.
@@ -44,7 +45,8 @@ def build(
 
     Args:
         store: What it serves.
-        tokens: Tokens by the name of their user; may change at any time.
+        tokens: Tokens by the name of their user, beside those that the store keeps; may change at
+            any time.
         hosts: Names this server answers to.
         faults: What goes wrong; may change at any time.
         asked: Where requests are logged.
@@ -69,7 +71,7 @@ def build(
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
     app.router.redirect_slashes = False
-    return Door(app, tokens, hosts, asked)
+    return Door(app, Accepted(tokens, store.lasting_tokens), hosts, asked)
 
 
 class ByMethod:

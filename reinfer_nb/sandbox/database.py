@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,12 @@ CREATE TABLE buckets (
 );
 CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 """
+# Not in the files of earlier releases, which open files that have it.
+_TOKENS = (
+    "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT NOT NULL, "
+    "length INTEGER NOT NULL)"
+)
+_HAS_TOKENS = "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'"
 _NAMES = {"projects", "sources", "buckets", "users"}
 
 
@@ -56,6 +62,13 @@ class Database:
         self._file = file
         self._lock = threading.RLock()
         self._db = _connection(None if self.fresh else file)
+        if not self.fresh and not self.read(_HAS_TOKENS):
+            try:
+                with self.writing():
+                    self.write(_TOKENS)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Close it."""
@@ -72,7 +85,7 @@ class Database:
         with self.writing():
             self.write(f"PRAGMA application_id = {_APPLICATION}")
             self.write(f"PRAGMA user_version = {_VERSION}")
-            for statement in filter(str.strip, _TABLES.split(";")):
+            for statement in (*filter(str.strip, _TABLES.split(";")), _TOKENS):
                 self.write(statement)
             yield
         if self._file is not None:
@@ -91,7 +104,7 @@ class Database:
         with self._lock:
             try:
                 return self._db.execute(query, values).fetchall()
-            except sqlite3.OperationalError as error:
+            except sqlite3.DatabaseError as error:
                 raise Unwritable(str(error)) from None
 
     def write(self, statement: str, *values: Any) -> int:
@@ -103,7 +116,18 @@ class Database:
         """
         try:
             return self._db.execute(statement, values).rowcount
-        except sqlite3.OperationalError as error:
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
+            raise Unwritable(str(error)) from None
+
+    def write_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        """Carry out a statement for each row inside `writing`; raises what `write` raises."""
+        try:
+            self._db.executemany(statement, rows)
+        except sqlite3.IntegrityError:
+            raise
+        except sqlite3.DatabaseError as error:
             raise Unwritable(str(error)) from None
 
     @contextmanager
@@ -250,6 +274,28 @@ def _damage(db: sqlite3.Connection) -> str | None:
     (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
     if sound != "ok":
         return str(sound)
-    # Where the end of a long text is lost, the check above sees nothing.
-    broken = db.execute("SELECT 1 FROM sources WHERE NOT json_valid(body) LIMIT 1").fetchone()
-    return "a text is broken" if broken else None
+    # Where a text itself is damaged, the check above sees nothing.
+    return next(filter(None, (_broken_text(db, table) for table in sorted(_NAMES))), None)
+
+
+def _broken_text(db: sqlite3.Connection, table: str) -> str | None:
+    """Return which row of a table has a text that cannot be read; None if there is none."""
+    columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
+    objects = [name for name in columns if name in ("body", "settings")]
+    # As bytes, since SQLite itself does not look whether a text is UTF-8.
+    texts = [f"CAST({name} AS BLOB)" for name in columns]
+    sound = [
+        f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'object' ELSE 0 END"
+        for name in objects
+    ]
+    query = f"SELECT {', '.join(sound + texts)} FROM {table} ORDER BY rowid"  # noqa: S608 - names of ours
+    for number, row in enumerate(db.execute(query), 1):
+        broken = [name for name, good in zip(objects, row, strict=False) if not good]
+        for name, value in zip(columns, row[len(objects) :], strict=True):
+            try:
+                bytes(value).decode()
+            except (TypeError, UnicodeDecodeError):
+                broken.append(name)
+        if broken:
+            return f"the {broken[0]} in row {number:,} of the table {table} cannot be read"
+    return None

@@ -5,12 +5,11 @@ Host, token, and the log of what was asked. Knows no operation.
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
 import re
 import time
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from reinfer_nb import operations
+from reinfer_nb.sandbox.tokens import Accepted
 
 # Where the scope holds a function that closes the request's connection.
 HANG_UP = "reinfer_nb.hang_up"
@@ -75,14 +75,12 @@ class Door:
 
     Args:
         app: The application; finds the user's name as `user` in the scope.
-        tokens: Tokens by the name of their user; may change at any time.
+        tokens: The tokens that are accepted.
         hosts: Names this server answers to.
         asked: Where requests are logged, without tokens.
     """
 
-    def __init__(
-        self, app: ASGIApp, tokens: Mapping[str, str], hosts: Hosts, asked: deque[Asked]
-    ) -> None:
+    def __init__(self, app: ASGIApp, tokens: Accepted, hosts: Hosts, asked: deque[Asked]) -> None:
         self._app = app
         self._tokens = tokens
         self._hosts = hosts
@@ -132,15 +130,13 @@ class Door:
 
     def _user(self, authorization: bytes) -> str | None:
         scheme, _, token = authorization.partition(b" ")
-        # All of them are compared, each in constant time.
-        tokens = list(self._tokens.items())
-        found = [name for name, known in tokens if hmac.compare_digest(known.encode(), token)]
-        return found[0] if found and scheme.lower() == b"bearer" else None
+        user = self._tokens.user_of(token)
+        return user if scheme.lower() == b"bearer" else None
 
     def _log(self, scope: Scope, status: int, who: str | None) -> None:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-        if any(token in text for text in (path, unquote(path)) for token in self._tokens.values()):
+        if self._tokens.is_in(path) or self._tokens.is_in(unquote(path)):
             path = "(left out: it holds a token)"
         self._asked.append(Asked(scope["method"], path, status, who or ""))
 

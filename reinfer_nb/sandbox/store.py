@@ -6,6 +6,7 @@ Sources are kept as the JSON objects that the API tells of them.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -22,9 +23,13 @@ from reinfer_nb.sandbox.directory import Directory, only
 from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
+from reinfer_nb.sandbox.tokens import LastingTokens
 from reinfer_nb.text import shown
 
 KNOWN_TAG = "generic.0.CONVKER5"
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+# Rows that are looked at in one go.
+_CHUNK = 1000
 
 
 class Store:
@@ -37,6 +42,7 @@ class Store:
 
     Attributes:
         directory: The projects, buckets and users.
+        lasting_tokens: The tokens that the database keeps, as hashes.
 
     Raises:
         FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
@@ -57,6 +63,7 @@ class Store:
             if self._db.fresh:
                 with self._db.making():
                     self._fill(rows)
+            self.lasting_tokens = LastingTokens(self._db)
             # The first listing is to cost what the others cost.
             self._pages.of(None)
         except BaseException:
@@ -172,8 +179,8 @@ class Store:
             self.directory.add_project(project)
         for bucket in buckets:
             self.directory.add_bucket(bucket, {})
-        for source, comments in sources:
-            self._insert(source, comments)
+        _refuse_doubles(sources)
+        self._db.write_many(_INSERT, (_row(*source) for source in _with_progress(sources)))
         names = [project["name"] for project in projects]
         everything = dict.fromkeys(names, ALL_ON_A_PROJECT)
         self.directory.add_user("admin", [TENANT_ADMIN], everything, user_id=company.ADMIN_ID)
@@ -181,19 +188,28 @@ class Store:
         self.directory.add_user("viewer", [], seen, user_id=company.VIEWER_ID)
 
     def _insert(self, source: Mapping[str, Any], comments: int) -> None:
-        told = _told(source)
         try:
-            self._db.write(
-                "INSERT INTO sources (id, owner, name, body, comments) VALUES (?, ?, ?, ?, ?)",
-                *(told["id"], told["owner"], told["name"], json.dumps(told), int(comments)),
-            )
+            self._db.write(_INSERT, *_row(source, comments))
         except sqlite3.IntegrityError:
-            full_name = f"{told['owner']}/{told['name']}"
-            raise Refused(f"the id {told['id']} or the name {full_name} appears twice") from None
+            raise _double(source) from None
+
+
+_INSERT = "INSERT INTO sources (id, owner, name, body, comments) VALUES (?, ?, ?, ?, ?)"
+
+
+def _row(source: Mapping[str, Any], comments: int) -> tuple[str, str, str, str, int]:
+    told = _told(source)
+    return told["id"], told["owner"], told["name"], json.dumps(told), int(comments)
+
+
+def _double(source: Mapping[str, Any]) -> Refused:
+    full_name = f"{source['owner']}/{source['name']}"
+    return Refused(f"the id {source['id']} or the name {full_name} appears twice")
 
 
 _Objects = list[dict[str, Any]]
-_Content = tuple[_Objects, _Objects, list[tuple[dict[str, Any], int]]]
+_Sources = list[tuple[dict[str, Any], int]]
+_Content = tuple[_Objects, _Objects, _Sources]
 
 
 def _company() -> _Content:
@@ -203,6 +219,8 @@ def _company() -> _Content:
 
 def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
     """Return the projects and buckets that rows of a listing name, and the rows as sources."""
+    rows = list(rows)
+    _refuse_half_characters(rows)
     moment = now()
     defaults = _defaults() | {"created_at": moment, "updated_at": moment}
     sources = [_completed(row, defaults) for row in rows]
@@ -226,7 +244,9 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
     if not isinstance(row.get("owner"), str) or not isinstance(row.get("name"), str):
         raise Refused(f"a row has no owner or no name: {shown(dict(row))}")
     given = {name: value for name, value in row.items() if value is not None}
-    source = {**defaults, "id": secrets.token_hex(8), **given}
+    source = {**defaults, **given}
+    if "id" not in source:
+        source["id"] = secrets.token_hex(8)
     source.setdefault("last_modified", source["updated_at"])
     comments = source.pop("num_comments", 0)
     if isinstance(comments, float) and comments.is_integer():
@@ -234,6 +254,43 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
     if type(comments) is not int or comments < 0:
         raise Refused(f"num_comments of {source['owner']}/{source['name']} is no number")
     return source, comments
+
+
+def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
+    """Raise `Refused` where a text in the rows could not be sent as UTF-8."""
+    for start in range(0, len(rows), _CHUNK):
+        chunk = rows[start : start + _CHUNK]
+        try:
+            json.dumps(chunk, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            for number, row in enumerate(chunk, start):
+                for column, value in row.items():
+                    if _HALF_CHARACTER.search(json.dumps([column, value], ensure_ascii=False)):
+                        raise Refused(
+                            f"column {shown(column)}, row {number:,}: {shown(value)} holds half a "
+                            "character (a lone surrogate), which no tenant can send"
+                        ) from None
+
+
+def _refuse_doubles(sources: _Sources) -> None:
+    ids: set[str] = set()
+    names: set[tuple[str, str]] = set()
+    for source, _ in sources:
+        name = source["owner"], source["name"]
+        if source["id"] in ids or name in names:
+            raise _double(source)
+        ids.add(source["id"])
+        names.add(name)
+
+
+def _with_progress(sources: _Sources) -> Iterable[tuple[dict[str, Any], int]]:
+    """Return the sources, with a progress bar where going through them takes over a second."""
+    from tqdm.auto import tqdm
+
+    bar: Iterable[tuple[dict[str, Any], int]] = tqdm(
+        sources, "Filling the sandbox", unit="source", delay=1.0, leave=False
+    )
+    return bar
 
 
 def _defaults() -> dict[str, Any]:
