@@ -237,3 +237,42 @@ def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
         assert "HOME" in facts
     # A "~" that nobody could replace is no folder to make.
     assert not [path for path in folder.rglob("*") if path.name == "~"]
+
+
+FOLDERS = """
+import os
+import reinfer_nb as rnb
+from reinfer_nb.widgets.saved import new_file
+
+client = rnb.sandbox().start()
+df = client.sources()
+plan = client.plan(df.head(1).assign(title="x"))
+os.mkdir("gone")
+os.chdir("gone")
+os.rmdir("../gone")
+for operation in (
+    lambda: new_file("sources"),
+    lambda: rnb.to_csv(df, "x.csv"),
+    lambda: rnb.History("h").record(df),
+    lambda: plan.save("p.json"),
+    lambda: plan.apply(progress=False, journal="j.jsonl"),
+    lambda: rnb.sandbox(database="x.db").start(),
+):
+    try:
+        operation()
+    except rnb.ReinferError:
+        print("ours")
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder in use cannot be deleted")
+def test_a_working_folder_that_was_deleted_is_an_error_of_ours(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FOLDERS],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=120,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout.split()) == (0, ["ours"] * 6), ended.stderr

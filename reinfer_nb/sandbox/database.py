@@ -159,7 +159,11 @@ class Database:
 
 def _put(file: Path, content: bytes | bytearray) -> None:
     """Write a new file whole, never over one that somebody else has made meanwhile."""
-    target = Path(os.path.realpath(file))
+    try:
+        target = Path(os.path.realpath(file))
+    except OSError as error:
+        # The working folder was deleted.
+        raise FileProblem(f"{file} cannot be written: {error.strerror}.") from None
     try:
         if not target.stat().st_size:
             target.unlink()

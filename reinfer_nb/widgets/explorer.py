@@ -257,14 +257,13 @@ class Explorer(OnHosts, ui.VBox):
 
     def _on_export(self) -> None:
         listing = self.frame
-        path = new_file("sources")
 
         def done(written: Path) -> None:
             self._say(f"{counted(len(listing), 'source')} written to {written}")
             with dropping(self._files):
                 self._files.children = [Saved(written)]
 
-        self._start("Writing the CSV", lambda _: to_csv(listing, path), done)
+        self._start("Writing the CSV", lambda _: to_csv(listing, new_file("sources")), done)
 
     def _on_statistics(self) -> None:
         frame = self.frame

@@ -14,6 +14,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from reinfer_nb.errors import FileProblem
+
 # Given as text: anywidget keeps every widget of a path for as long as the process runs.
 _HERE = Path(__file__).parent
 
@@ -23,8 +25,18 @@ def new_file(kind: str) -> Path:
 
     Args:
         kind: What is in it; its name begins with that.
+
+    Raises:
+        FileProblem: That folder was deleted or moved.
     """
-    return Path.cwd() / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+    try:
+        folder = Path.cwd()
+    except OSError as error:
+        raise FileProblem(
+            f"The folder of this notebook cannot be found: {error.strerror}. Change to another "
+            "one with os.chdir."
+        ) from None
+    return folder / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
 
 
 class Saved(anywidget.AnyWidget):
