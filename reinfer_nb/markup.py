@@ -1,7 +1,8 @@
 """HTML made of texts that are never HTML: whatever comes in is escaped on its way.
 
 The one place where the widgets write markup. Colours are Jupyter's own variables, so that what is
-shown is right in light and dark; a fallback stands beside each for hosts that lack them.
+shown is right in light and dark. Hosts that lack them have a fallback made from the colour of the
+text around it, `currentColor`, since a fixed colour is too pale on either a light or a dark ground.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ from collections.abc import Iterable, Mapping
 
 from reinfer_nb.text import visible, visible_lines
 
-MUTED = "var(--jp-ui-font-color2, #616161)"
+MUTED = "var(--jp-ui-font-color2, color-mix(in srgb, currentColor 75%, transparent))"
 # Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
-ERROR_COLOR = "var(--jp-error-color1, #c62828)"
-ERROR = f"color-mix(in srgb, {ERROR_COLOR} 75%, var(--jp-ui-font-color1, #212121))"
+ERROR_COLOR = "var(--jp-error-color1, color-mix(in srgb, #e53935 60%, currentColor))"
+ERROR = f"color-mix(in srgb, {ERROR_COLOR} 75%, var(--jp-ui-font-color1, currentColor))"
 SUCCESS_COLOR = "var(--jp-success-color1, #2e7d32)"
-BORDER = "var(--jp-border-color2, #bdbdbd)"
+BORDER = "var(--jp-border-color2, color-mix(in srgb, currentColor 30%, transparent))"
 
 
 class Markup(str):

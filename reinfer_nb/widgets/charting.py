@@ -124,5 +124,5 @@ def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
         markup.Markup(svg),
         role="img",
         aria_label=said,
-        style="color:var(--jp-ui-font-color1, #212121)",
+        style="color:var(--jp-ui-font-color1, currentColor)",
     )

@@ -385,6 +385,16 @@ function heading({ heading, number }, first) {
   return make("div", { ...looks, ...role }, text, make("span", { "aria-hidden": "true" }));
 }
 
+// Whether the text around an element is light, and so the ground dark. A host need not say so in
+// any other way; the canvas understands every notation of a colour.
+function isDark(element) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = getComputedStyle(element).color;
+  context.fillRect(0, 0, 1, 1);
+  const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+  return red + green + blue > 3 * 128;
+}
+
 function render({ model, el }) {
   const id = `rnb-${Date.now().toString(36)}-${(views += 1)}`;
   let state = null;
@@ -476,6 +486,9 @@ function render({ model, el }) {
   nothing.hidden = true;
   setText(status, "Waiting for the kernel. If it was restarted, run the cell again.");
   el.append(root);
+  // Observed, since an element that is not yet on the page has no colour.
+  const placed = new ResizeObserver(() => root.classList.toggle("rnb-dark", isDark(el)));
+  placed.observe(root);
   outbox.send({ kind: "open" });
 
   return () => {
@@ -484,6 +497,7 @@ function render({ model, el }) {
     model.off("change:listed_at", grow);
     clearInterval(growing);
     table.resized.disconnect();
+    placed.disconnect();
     root.remove();
   };
 }

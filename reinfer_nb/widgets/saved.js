@@ -3,18 +3,20 @@
 const PAUSE = 400; // ms between pieces: Jupyter's server drops what comes too fast
 
 function render({ model, el }) {
-  const link = document.createElement("a");
+  // A button: a link to "#" makes some hosts scroll to the top of the notebook.
+  const link = document.createElement("button");
   const said = document.createElement("span");
-  link.href = "#";
+  link.type = "button";
   link.textContent = `Download ${model.get("name")}`;
-  link.style.cssText = "color:var(--jp-content-link-color, #0b57d0);text-decoration:underline";
+  link.style.cssText = 
+    "color:var(--jp-content-link-color, color-mix(in srgb, #1a73e8 45%, currentColor));" +
+    "text-decoration:underline;background:none;border:0;padding:0;font:inherit;cursor:pointer";
   said.setAttribute("role", "status");
   said.style.marginLeft = "8px";
   el.append(link, said);
   let parts = null;
 
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
+  link.addEventListener("click", () => {
     if (parts) return;
     parts = [];
     model.send({ piece: 0 });

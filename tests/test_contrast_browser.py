@@ -1,0 +1,169 @@
+"""What is shown can be read on hosts that lack JupyterLab's colours, light ones and dark ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
+from playwright.sync_api import Page
+
+import reinfer_nb as rnb
+from reinfer_nb import markup
+from reinfer_nb.text import visible
+from reinfer_nb.widgets.charting import drawing
+from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.updating import tag_line
+from tests import browser
+
+pytestmark = browser.needed()
+
+WIDGETS = Path(rnb.widgets.__file__).parent
+# The ground and the text of hosts, as they are by default.
+HOSTS = {
+    "plain": ("#ffffff", "#000000"),
+    "VS Code, light": ("#ffffff", "#3b3b3b"),
+    "VS Code, dark": ("#1e1e1e", "#cccccc"),
+    "Colab, dark": ("#383838", "#d5d5d5"),
+    "marimo, dark": ("#181c1a", "oklch(0.95 0.005 150)"),
+    "black": ("#000000", "#ffffff"),
+}
+# A model as anywidget hands it to a script.
+MODEL = """
+(state) => {
+  const heard = [];
+  window.sent = [];
+  window.tell = (message) => heard.forEach((function_) => function_(message, []));
+  window.model = {
+    get: (name) => state[name], set() {}, save_changes() {}, off() {},
+    on: (event, function_) => { if (event === "msg:custom") heard.push(function_); },
+    send: (message) => window.sent.push(message),
+  };
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def tab() -> Iterator[Page]:
+    with browser.page() as page:
+        yield page
+
+
+def open_host(tab: Page, host: str, content: str = "") -> None:
+    ground, text = HOSTS[host]
+    tab.set_content(
+        f"<!DOCTYPE html><html lang=en><title>x</title><body style='background:{ground};"
+        f"color:{text};font:13px sans-serif'><main>{content}</main></body></html>"
+    )
+
+
+def pale(tab: Page) -> list[str]:
+    """Return what axe finds too pale, and what it cannot tell."""
+    found = Axe().run(tab, options={"runOnly": ["color-contrast"]}).response
+    return [
+        f"{node['html'][:90]}: {node['any'][0]['data'].get('contrastRatio')}"
+        for kind in ("violations", "incomplete")
+        for flaw in found[kind]
+        for node in flaw["nodes"]
+        # Of what is scrolled out of sight nobody knows the ground.
+        if not (kind == "incomplete" and node["any"][0]["data"].get("messageKey") == "bgOverlap")
+    ]
+
+
+def reports(client: rnb.Client) -> str:
+    df = client.sources()
+    edited = df.iloc[:-3].assign(title="Another title")
+    plan = client.plan(edited, delete_missing=True)
+    shown = [
+        markup.muted("what stands back"),
+        markup.error("what is wrong"),
+        markup.status("what happened"),
+        markup.progress("Listing", 3, 10),
+        markup.code('{"a": 1}'),
+        markup.table(("a", "b"), [["1", markup.removed("x")], ["2", markup.added("y")]], "c"),
+        tag_line(client.source("claims/motor-inbox")),
+        rnb.audit(df).to_html(3),
+        rnb.compare(df, edited).to_html(3),
+        plan.to_html(3),
+        client.source("claims/motor-inbox")._repr_html_(),
+        drawing("Projects by kind", df),
+    ]
+    return "".join(shown)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_reports_can_be_read(tab: Page, shared: rnb.Client, host: str) -> None:
+    open_host(tab, host, reports(shared))
+    tab.evaluate("document.querySelectorAll('details').forEach((node) => { node.open = true })")
+    assert pale(tab) == []
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_table_can_be_read(
+    tab: Page, shared: rnb.Client, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finder = Finder(shared.sources())
+    sent: list[Any] = []
+    monkeypatch.setattr(finder, "send", lambda content, *_: sent.append(content))
+    finder.select([1, 2])
+    finder._hear(finder, {"kind": "open"}, [])
+    open_host(tab, host)
+    tab.add_style_tag(path=str(WIDGETS / "finder.css"))
+    tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})
+    show(tab, "finder.js")
+    tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
+    tab.locator(".rnb-body [role=row]").first.wait_for()
+    assert pale(tab) == []
+
+
+def show(tab: Page, script: str) -> None:
+    tab.evaluate(
+        """async (text) => {
+          const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+          const { default: widget } = await import(url);
+          const made = typeof widget === "function" ? await widget() : widget;
+          await made.render({ model: window.model, el: document.querySelector("main") });
+        }""",
+        (WIDGETS / script).read_text(),
+    )
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_download_can_be_read_and_goes_nowhere(tab: Page, host: str) -> None:
+    open_host(tab, host, "<div style='height:3000px'></div>")
+    tab.evaluate(MODEL, {"name": "sources.csv"})
+    show(tab, "saved.js")
+    download = tab.get_by_text("Download sources.csv")
+    download.scroll_into_view_if_needed()
+    place = tab.evaluate("scrollY")
+    assert place > 1000
+    assert pale(tab) == []
+    download.focus()
+    tab.keyboard.press("Enter")
+    assert tab.evaluate("sent") == [{"piece": 0}]
+    assert tab.evaluate("[scrollY, location.hash]") == [place, ""]
+
+
+def test_no_script_or_markup_has_a_link_to_nowhere() -> None:
+    for path in (*WIDGETS.parent.rglob("*.js"), *WIDGETS.parent.rglob("*.py")):
+        text = path.read_text()
+        assert 'href = "#"' not in text, path
+        assert 'href="#"' not in text, path
+
+
+def test_what_the_browser_calls_ignorable_is_made_visible(tab: Page) -> None:
+    codes: list[int] = tab.evaluate(
+        r"""() => {
+          const hidden = /^[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Zl}\p{Zp}]$/u;
+          const found = [];
+          for (let code = 0; code < 0x110000; code++) {
+            if (hidden.test(String.fromCodePoint(code))) found.push(code);
+          }
+          return found;
+        }"""
+    )
+    assert len(codes) > 4000
+    assert [hex(code) for code in codes if visible(f"a{chr(code)}b") == f"a{chr(code)}b"] == []
