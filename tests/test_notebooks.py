@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import papermill  # type: ignore[import-untyped]
 import pytest
 from nbclient import NotebookClient
 
@@ -30,8 +31,14 @@ def test_a_notebook_runs(
     monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
     monkeypatch.setenv("REINFER_TOKEN", token)
     before = client.sandbox.sources()
-    content = untyped.read(notebook, as_version=4)
-    NotebookClient(content, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    # Stricter than nbclient: papermill fails for an error that a tag of the cell allows.
+    content = papermill.execute_notebook(
+        notebook,
+        tmp_path / "executed.ipynb",
+        cwd=tmp_path,
+        progress_bar=False,
+        execution_timeout=120,
+    )
 
     assert any(asked.path == "/api/v1/sources" for asked in client.sandbox.requests)
     assert token not in json.dumps(content)
@@ -44,6 +51,37 @@ def test_a_notebook_is_shipped_without_outputs(notebook: Path) -> None:
     for cell in untyped.read(notebook, as_version=4).cells:
         assert not cell.get("outputs")
         assert not cell.get("execution_count")
+
+
+FORM = "import reinfer_nb as rnb\nrnb.update_form(source='claims/motor-inbox')"
+
+
+@pytest.mark.parametrize("by", ["nbclient", "papermill"])
+@pytest.mark.parametrize("kept", [True, False], ids=["with state", "without"])
+def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
+    configured: rnb.Client, tmp_path: Path, by: str, *, kept: bool
+) -> None:
+    assert configured.sandbox is not None
+    content = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(FORM)])
+    content.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
+    if by == "nbclient":
+        NotebookClient(content, timeout=120, store_widget_state=kept).execute()
+    else:
+        nbformat.write(content, tmp_path / "form.ipynb")  # type: ignore[no-untyped-call]
+        content = papermill.execute_notebook(
+            tmp_path / "form.ipynb",
+            tmp_path / "executed.ipynb",
+            cwd=tmp_path,
+            progress_bar=False,
+            store_widget_state=kept,
+        )
+    whole = json.dumps(content)
+    title = configured.source("claims/motor-inbox").title
+    assert title is not None
+    assert title not in json.dumps(content.cells)
+    # As `update_form` says: the state is the runner's to keep or to leave out.
+    assert (title in whole) is kept
+    assert configured.sandbox.tokens["admin"] not in whole
 
 
 def test_an_error_shows_itself_and_the_line_of_the_cell() -> None:

@@ -35,6 +35,11 @@ def explore(client: Client | None = None) -> Explorer:
     >>> ex.frame["name"].tolist()[:2]
     ['motor-inbox', 'motor-calls']
 
+    A notebook that is saved with widget state holds what its widgets show, titles and descriptions
+    included, and never the token. `jupyter nbconvert --execute` and papermill save widget state by
+    default. `--ExecutePreprocessor.store_widget_state=False` keeps it out of the first, and
+    `papermill.execute_notebook(..., store_widget_state=False)` out of the second.
+
     Args:
         client: The tenant; by default the one that is configured, or that `login` was for.
 
@@ -79,6 +84,11 @@ def update_form(client: Client | None = None, source: str | Source | None = None
     >>> form.controls["title"].fill("Motor")
     >>> form.code
     "client.update_source('claims/motor-inbox', title='Motor')"
+
+    A notebook that is saved with widget state holds what its widgets show, titles and descriptions
+    included, and never the token. `jupyter nbconvert --execute` and papermill save widget state by
+    default. `--ExecutePreprocessor.store_widget_state=False` keeps it out of the first, and
+    `papermill.execute_notebook(..., store_widget_state=False)` out of the second.
 
     Only what is changed is sent, after it was shown. Has the source moved since the form was
     opened on it, nothing is sent, and the form shows mine, theirs and what it was.
