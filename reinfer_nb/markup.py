@@ -16,7 +16,7 @@ MUTED = "var(--jp-ui-font-color2, color-mix(in srgb, currentColor 75%, transpare
 # Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
 ERROR_COLOR = "var(--jp-error-color1, color-mix(in srgb, #e53935 60%, currentColor))"
 ERROR = f"color-mix(in srgb, {ERROR_COLOR} 75%, var(--jp-ui-font-color1, currentColor))"
-SUCCESS_COLOR = "var(--jp-success-color1, #2e7d32)"
+SUCCESS_COLOR = "var(--jp-success-color1, #43a047)"
 BORDER = "var(--jp-border-color2, color-mix(in srgb, currentColor 30%, transparent))"
 
 
