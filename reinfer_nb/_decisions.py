@@ -5,7 +5,10 @@ Decides; sends nothing and asks for nothing. All that stands in the way is liste
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,6 +80,8 @@ class Decisions:
         theirs: How many settings are left as others changed them since the base.
         by_name: How many rows are of a source with another id, known by project and name.
         ignored: Columns of the edited listing that are none of a source.
+        outside: By project, how many sources are not deleted since the edited listing has no
+            source of their project.
     """
 
     actions: tuple[Action, ...]
@@ -84,6 +89,7 @@ class Decisions:
     theirs: int
     by_name: int
     ignored: tuple[str, ...]
+    outside: Mapping[str, int] = dataclasses.field(default_factory=dict)
 
 
 def decisions(
@@ -94,6 +100,7 @@ def decisions(
     of_this_tenant: bool,
     delete_missing: bool = False,
     project: str | None = None,
+    everywhere: bool = False,
 ) -> Decisions:
     """Return what has to be done so that `now` becomes what `edited` says.
 
@@ -106,6 +113,8 @@ def decisions(
         delete_missing: Delete what `now` has and `edited` has not; with a base, only what that
             has too.
         project: The project that `now` is a listing of; None for one of all.
+        everywhere: Delete in all projects of `now`, not only in those of which `edited` has a
+            source.
 
     Raises:
         InvalidInput: A frame is no listing.
@@ -126,8 +135,11 @@ def decisions(
         actions.append(Action("create", owner, name, None, row, tuple(settings)))
         problems += wrong
     actions.sort(key=lambda action: action.row or 0)
+    outside: Counter[str] = Counter()
     if delete_missing:
-        deletes, others = _deletes(now, rows.meant, began)
+        # A row that makes the first source of a project says nothing of what else is in there.
+        scope = None if everywhere else set(now["owner"].take(rows.meant))
+        deletes, others, outside = _deletes(now, rows.meant, began, scope)
         actions += deletes
         problems += others
     return Decisions(
@@ -136,6 +148,7 @@ def decisions(
         theirs=updating.theirs,
         by_name=rows.by_name,
         ignored=wanted.ignored,
+        outside=dict(outside),
     )
 
 
@@ -265,9 +278,20 @@ def _created(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
 
 
 def _deletes(
-    now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None
-) -> tuple[list[Action], list[Problem]]:
-    """Return the deletes of what no row is about, and which of it others have changed."""
+    now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None, scope: AbstractSet[str] | None
+) -> tuple[list[Action], list[Problem], Counter[str]]:
+    """Return the deletes of what no row is about, in some projects.
+
+    Args:
+        now: The listing as the tenant has it.
+        kept: The rows of it that rows of the edited listing are about.
+        base: The listing that the edit began with.
+        scope: The projects; None for all.
+
+    Returns:
+        The deletes; the sources that others have changed, as problems; and by project how many
+        sources would be deleted if the scope were all projects.
+    """
     gone = np.ones(len(now), dtype=np.bool_)
     gone[kept] = False
     # A tenant may list a source twice.
@@ -276,6 +300,12 @@ def _deletes(
     if base is not None:
         origin = _places_in(base, now)
         gone &= origin >= 0
+    outside: Counter[str] = Counter()
+    if scope is not None:
+        inside = now["owner"].isin(scope).to_numpy()
+        outside.update(now["owner"].to_numpy(dtype=object)[gone & ~inside].tolist())
+        gone &= inside
+    if base is not None:
         places = np.flatnonzero(gone)
         for owner, name, _, place in _named(now, places[_changed(now, base, places, origin)]):
             gone[place] = False
@@ -289,7 +319,7 @@ def _deletes(
         Action("delete", owner, name, id_, None, place=place)
         for owner, name, id_, place in _named(now, np.flatnonzero(gone))
     ]
-    return actions, problems
+    return actions, problems, outside
 
 
 def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: Positions) -> Flags:

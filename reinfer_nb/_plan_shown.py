@@ -90,12 +90,22 @@ def headline(plan: Plan) -> str:
 
 
 def mass_deletes(plan: Plan) -> str:
-    """Return of which projects a plan deletes more than a tenth; empty for none."""
-    found = [
-        f"{number:,} of the {counted(plan.sizes.get(owner, 0), 'source')} of {owner}"
+    """Return why a plan needs `allow_mass_delete`; empty where it does not."""
+    projects = _mass_deletes(plan)
+    return (
+        f"The plan deletes {'; '.join(projects)}. That is more than 3 and more than a tenth of a "
+        "project. Nothing was sent."
+    ) * bool(projects)
+
+
+def _mass_deletes(plan: Plan) -> list[str]:
+    """Return what a plan deletes of each project of which it deletes much."""
+    deletes = by_kind(plan.steps)["delete"]
+    return [
+        f"{number:,} of the {counted(plan.sizes.get(owner, 0), 'source')} of {visible(owner, 120)} "
+        f"with {all_comments([step for step in deletes if step.owner == owner])}"
         for owner, number in plan.mass_deletes().items()
     ]
-    return f"The plan deletes {listed(found)}: more than a tenth. Nothing was sent." * bool(found)
 
 
 def age(moment: datetime) -> str:
@@ -147,14 +157,22 @@ def _warnings(plan: Plan) -> list[str]:
     known, unknown = comments_of(deletes)
     others = f", and those of {counted(unknown, 'source')} that could not be counted"
     gone = f"{counted(known, 'comment')} would go with what is deleted{others * bool(unknown)}."
-    said = [f"{gone} Nothing brings comments back."]
-    mass = plan.mass_deletes()
-    if mass:
-        said.append(
-            f"More than a tenth of the sources of {listed(mass)} would be deleted: that is done "
-            "only with allow_mass_delete=True."
+    warnings = [f"{gone} Nothing brings comments back."]
+    projects = _mass_deletes(plan)
+    if projects:
+        warnings.append(
+            f"It deletes {'; '.join(projects)}: more than 3 and more than a tenth of a project, "
+            "which is done only with allow_mass_delete=True (on the command line: "
+            "--allow-mass-delete)."
         )
-    return said
+    return warnings
+
+
+def all_comments(deletes: Sequence[Step]) -> str:
+    """Return how many comments deletes take, in words."""
+    known, unknown = comments_of(deletes)
+    others = f" and those of {counted(unknown, 'source')} that could not be counted"
+    return counted(known, "comment") + others * bool(unknown)
 
 
 def comments_of(deletes: Sequence[Step]) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -28,31 +28,60 @@ from reinfer_nb.written import was_not_taken
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
 
+# Deletes in all projects of the tenant.
+TENANT = "tenant"
+
 
 def planned(
     client: Client,
     edited: pd.DataFrame,
     base: pd.DataFrame | None = None,
     *,
-    delete_missing: bool = False,
+    delete_missing: bool | Literal["tenant"] = False,
     project: str | None = None,
 ) -> Plan:
     """Return what `Client.plan` documents."""
-    if not isinstance(delete_missing, bool):
-        raise errors.InvalidInput(f"delete_missing is True or False, not {shown(delete_missing)}.")
+    tenant = isinstance(delete_missing, str) and delete_missing == TENANT
+    if not (tenant or isinstance(delete_missing, bool)):
+        raise errors.InvalidInput(
+            f'delete_missing is True, False or "tenant", not {shown(delete_missing)}: True deletes '
+            'in the projects of the edited listing, "tenant" in all projects.'
+        )
     if project is not None:
         checks.project_name(project)
+        if tenant:
+            raise errors.InvalidInput(
+                f'delete_missing="tenant" deletes in all projects, and project={shown(project)} '
+                "keeps the plan to one. Leave out one of the two."
+            )
     began = _endpoint(base)
     if began not in (None, client.endpoint):
         raise errors.InvalidInput(
             f"base is a listing of {shown(began)}, and this client is of {client.endpoint}: a base "
             "is what the tenant had when the edit began. Leave it out between tenants."
         )
-    if project is None:
-        # A listing of one project says nothing of the others.
-        project = _scope(edited) or _scope(base)
+    # Attributes of a frame outlive what they were true of; they widen and narrow no deletes.
+    everywhere = project is not None or tenant
+    if not everywhere:
+        project = _only_project(edited, base)
     now = client.sources(project, refresh=True)
-    return of_listing(client, edited, now, base, delete_missing=delete_missing, project=project)
+    return of_listing(
+        client,
+        edited,
+        now,
+        base,
+        delete_missing=bool(delete_missing),
+        project=project,
+        everywhere=everywhere,
+    )
+
+
+def _only_project(edited: object, base: object) -> str | None:
+    """Return the project that listings say they are of, if no row is of another one."""
+    project = _scope(edited) or _scope(base)
+    if not isinstance(edited, pd.DataFrame) or list(edited.columns).count("owner") != 1:
+        return None
+    return project if edited["owner"].map(lambda owner: owner == project).all() else None
 
 
 def of_listing(
@@ -63,6 +92,7 @@ def of_listing(
     *,
     delete_missing: bool = False,
     project: str | None = None,
+    everywhere: bool = False,
 ) -> Plan:
     """Return the plan that makes a listing of a tenant what an edited one says.
 
@@ -71,12 +101,19 @@ def of_listing(
         edited: The edited listing.
         now: What the tenant has.
         base: As for `Client.plan`.
-        delete_missing: As for `Client.plan`.
+        delete_missing: Whether to delete sources that `edited` has not.
         project: The project that `now` is a listing of; None for one of all.
+        everywhere: Whether to delete in all projects of `now`, not only in those of `edited`.
     """
     here = _endpoint(edited) in (None, client.endpoint)
     decided = decisions(
-        edited, now, base, of_this_tenant=here, delete_missing=delete_missing, project=project
+        edited,
+        now,
+        base,
+        of_this_tenant=here,
+        delete_missing=delete_missing,
+        project=project,
+        everywhere=everywhere,
     )
     new = [] if base is not None or not here else _newer(decided.actions, edited, now)
     actions = [action for action in decided.actions if action not in new]
@@ -267,5 +304,14 @@ def _notes(decided: Decisions, edited: pd.DataFrame, new: int, *, here: bool) ->
     if new:
         they = "is" if new == 1 else "are"
         yield f"{counted(new, 'source')} made since the listing was fetched {they} not deleted."
+    if decided.outside:
+        number = sum(decided.outside.values())
+        projects = listed(f"{owner} ({count:,})" for owner, count in decided.outside.items())
+        yield (
+            f"{counted(number, 'source')} of projects of which the edited listing has no source "
+            f"{'is' if number == 1 else 'are'} not deleted: {projects}. To delete in such a "
+            "project too, name it with project=, or plan for the whole tenant with "
+            'delete_missing="tenant" (on the command line: --project, --whole-tenant).'
+        )
     if decided.ignored:
         yield f"Columns that no source has, which were not looked at: {listed(decided.ignored)}."

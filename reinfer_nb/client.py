@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NoReturn, Self, Unpack
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
 import pandas as pd
 
@@ -324,7 +324,7 @@ class Client:
         edited: pd.DataFrame,
         base: pd.DataFrame | None = None,
         *,
-        delete_missing: bool = False,
+        delete_missing: bool | Literal["tenant"] = False,
         project: str | None = None,
     ) -> Plan:
         """Return what it takes to make the tenant's sources what an edited listing says.
@@ -345,14 +345,16 @@ class Client:
                 which tenant it is of; that of another one is matched by `owner` and `name`.
             base: The listing that the edit began with. What others have changed since then stays;
                 where both have changed the same setting, that is a problem.
-            delete_missing: Delete sources that `edited` has not: with a base, those that it has and
-                nobody has changed since; without, none younger than the listing, where its
-                `attrs["fetched_at"]` says how old that is.
-            project: Look at this project alone. By default the one that `edited` is a listing of,
-                as its `attrs["project"]` says, or else all.
+            delete_missing: Delete sources that `edited` has not. With True in the projects of which
+                `edited` has a source, or in that of `project`; with "tenant" in all projects. With
+                a base, only those that it has and nobody has changed since; without, none younger
+                than the listing, where its `attrs["fetched_at"]` says how old that is.
+            project: Look at this project alone, and delete in it even if `edited` has none of its
+                sources.
 
         Raises:
-            InvalidInput: `edited` or `base` is no listing, or `base` is of another tenant.
+            InvalidInput: `edited` or `base` is no listing, `base` is of another tenant, or
+                `delete_missing` is none of those.
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
         from reinfer_nb import _planned

@@ -129,14 +129,15 @@ class Plan(Portable):
                 many.
             journal: A new file to keep the journal in; by default one in the folder for the state
                 of programs of this user. `resume` takes it where this process ends too early.
-            allow_mass_delete: Delete also more than a tenth of a project's sources.
+            allow_mass_delete: Delete also more than 3 sources of a project that are more than a
+                tenth of its sources.
 
         Returns:
             What became of each action. What the tenant refuses is in it too; nothing is raised.
 
         Raises:
-            InvalidInput: There are problems, a project would lose more than a tenth of its
-                sources, or an argument cannot be; nothing was sent.
+            InvalidInput: There are problems, a project would lose more than 3 and more than a
+                tenth of its sources, or an argument cannot be; nothing was sent.
             FileProblem: The journal is there already or could not be begun, and nothing was sent;
                 or it cannot be written any more.
             Exception: What `progress` raised, after what was under way.
@@ -217,12 +218,15 @@ class Plan(Portable):
             raise InvalidInput(_plan_shown.problems_text(self.problems))
 
     def mass_deletes(self) -> dict[str, int]:
-        """Return by project the deletes, where they are more than a tenth of its sources."""
+        """Return by project the deletes that need `allow_mass_delete`.
+
+        That is where there are more than 3, and more than a tenth of the project's sources.
+        """
         counts = Counter(step.owner for step in self.steps if step.kind == "delete")
         return {
             owner: number
             for owner, number in counts.items()
-            if 10 * number > self.sizes.get(owner, 0)
+            if number > 3 and 10 * number > self.sizes.get(owner, 0)
         }
 
     def _check_deletes(self) -> None:

@@ -329,9 +329,13 @@ def test_a_listing_of_one_project_says_nothing_of_the_others(client: rnb.Client)
     bare.attrs = {}
     assert client.plan(bare, claims, delete_missing=True).project == "claims"
     assert len(client.plan(bare, delete_missing=True, project="claims").steps) == 1
-    # Nothing says that it is of one project: shown as it is, and done by no one by mistake.
-    everything = client.plan(bare, delete_missing=True)
-    assert set(everything.mass_deletes()) == set(client.sources()["owner"]) - {"claims"}
+    # Its rows say that it is of one project; all others are deleted only where that is asked for.
+    alone = client.plan(bare, delete_missing=True)
+    assert alone.frame[["action", "name"]].to_numpy().tolist() == [["delete", claims["name"][0]]]
+    everything = client.plan(bare, delete_missing="tenant")
+    sizes = client.sources()["owner"].value_counts()
+    much = {owner for owner, size in sizes.items() if size > 3}
+    assert set(everything.mass_deletes()) == much - {"claims"}
     with pytest.raises(rnb.InvalidInput, match=r"to one project.*allow_mass_delete"):
         everything.apply()
 
@@ -394,9 +398,9 @@ def test_what_was_made_since_the_listing_is_not_deleted(client: rnb.Client) -> N
     assert plan.notes == ("1 source made since the listing was fetched is not deleted.",)
 
 
-@pytest.mark.parametrize("delete_missing", ["no", 1, None])
+@pytest.mark.parametrize("delete_missing", ["no", 1, None, "", "Tenant", "*", ["tenant"]])
 def test_deletes_are_asked_for_in_so_many_words(client: rnb.Client, delete_missing: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="delete_missing is True or False"):
+    with pytest.raises(rnb.InvalidInput, match='delete_missing is True, False or "tenant"'):
         client.plan(client.sources().head(3), delete_missing=delete_missing)
 
 

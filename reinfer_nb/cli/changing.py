@@ -56,7 +56,14 @@ def add(commands: Commands) -> None:
     planning.add_argument("edited", metavar="EDITED", help="the listing as it is to be")
     planning.add_argument("--base", metavar="LISTING", help="the listing that the edit began with")
     planning.add_argument(
-        "--delete-missing", action="store_true", help="delete the sources that EDITED has not"
+        "--delete-missing",
+        action="store_true",
+        help="delete the sources that EDITED has not, in the projects of which it has a source",
+    )
+    planning.add_argument(
+        "--whole-tenant",
+        action="store_true",
+        help="with --delete-missing: delete in all projects",
     )
     planning.add_argument("--project", metavar="NAME", help="look at this project alone")
     _add_out(planning, "keep the plan in a file, for: reinfer-nb apply FILE")
@@ -120,7 +127,7 @@ def _add_applying(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-mass-delete",
         action="store_true",
-        help="delete also more than a tenth of a project's sources",
+        help="delete also more than 3 sources that are more than a tenth of a project's",
     )
     parser.add_argument(
         "--journal",
@@ -154,6 +161,8 @@ def _add_context(parser: argparse.ArgumentParser) -> None:
 
 def _plan(options: argparse.Namespace) -> int:
     _refuse_alone(options)
+    if options.whole_tenant and not options.delete_missing:
+        raise InvalidInput("--whole-tenant goes with --delete-missing.")
     # A row of a file whose owner is mistyped is told as a problem. Left out as one of another
     # project, its source would be missing, and --delete-missing would delete it.
     project = None if places.is_file(options.edited) else options.project
@@ -161,7 +170,10 @@ def _plan(options: argparse.Namespace) -> int:
     base = None if options.base is None else listing_of(options.base)
     with connect(context=options.context) as client:
         plan = client.plan(
-            edited, base, delete_missing=options.delete_missing, project=options.project
+            edited,
+            base,
+            delete_missing="tenant" if options.whole_tenant else options.delete_missing,
+            project=options.project,
         )
     if not plan.ok:
         say(visible_lines(plan.to_text(None)))
@@ -291,10 +303,7 @@ def _agreed(plan: Plan) -> bool:
     """Ask on the terminal whether a plan is to be carried out; only the right answer will do."""
     deletes = [step for step in plan.steps if step.kind == "delete"]
     if deletes:
-        known, unknown = _plan_shown.comments_of(deletes)
-        gone = f"{counted(len(deletes), 'source')} with {counted(known, 'comment')}"
-        if unknown:
-            gone += f" and those of {counted(unknown, 'source')} that could not be counted"
+        gone = f"{counted(len(deletes), 'source')} with {_plan_shown.all_comments(deletes)}"
         question, right = f"Type {len(deletes)} to delete {gone}: ", [str(len(deletes))]
     else:
         question, right = f"Do this on {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]

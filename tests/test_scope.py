@@ -1,0 +1,246 @@
+"""The scope of deletes: the projects of the edited listing, however the listing came about."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import cli
+from reinfer_nb.sandbox import Sandbox
+
+Captured = pytest.CaptureFixture[str]
+Shape = Callable[[pd.DataFrame, Path], pd.DataFrame]
+
+
+def bare(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a copy of a frame without attributes."""
+    copy = df.copy()
+    copy.attrs = {}
+    return copy
+
+
+def through_parquet(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    bare(df).to_parquet(folder / "listing.parquet")
+    return pd.read_parquet(folder / "listing.parquet")
+
+
+def through_excel(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    # A cell of a spreadsheet has no time zone.
+    times = {str(name): df[name].astype(str) for name in df.select_dtypes("datetimetz")}
+    df.assign(**times).to_excel(folder / "listing.xlsx", index=False)
+    return pd.read_excel(folder / "listing.xlsx")
+
+
+def through_our_csv(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    return rnb.read_csv(rnb.to_csv(df, folder / "listing.csv"))
+
+
+def merged(df: pd.DataFrame, _: Path) -> pd.DataFrame:
+    contacts = pd.DataFrame({"id": df["id"], "contact": "somebody"})
+    return df.merge(contacts, on="id")
+
+
+ROUND_TRIPS: dict[str, Shape] = {
+    "as it is": lambda df, _: df,
+    "no attributes": lambda df, _: bare(df),
+    "merge": merged,
+    "concat": lambda df, _: pd.concat([df.iloc[:5].assign(x=1), bare(df.iloc[5:])]),
+    "concat of two": lambda df, _: pd.concat([df.iloc[:5], df.iloc[5:]]),
+    "groupby": lambda df, _: df.groupby("owner", group_keys=False)[list(df)].apply(lambda g: g),
+    "pandas CSV": lambda df, _: pd.read_csv(io.StringIO(df.to_csv(index=False))),
+    "our CSV": through_our_csv,
+    "Parquet": through_parquet,
+    "Excel": through_excel,
+    "ids only": lambda df, _: bare(df[["id"]]),
+    "names only": lambda df, _: bare(df[["owner", "name"]]),
+    "attributes of another project": lambda df, _: with_project(df, "people"),
+    "attributes of no project": lambda df, _: with_project(df, "nowhere"),
+    "attributes of the tenant": lambda df, _: with_project(df, None),
+}
+
+
+def with_project(df: pd.DataFrame, project: str | None) -> pd.DataFrame:
+    copy = df.copy()
+    copy.attrs["project"] = project
+    return copy
+
+
+@pytest.mark.parametrize("shape", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
+@pytest.mark.parametrize("projects", [("claims",), ("claims", "people")], ids=["one", "two"])
+def test_deletes_are_in_the_projects_of_the_listing(
+    shared: rnb.Client, tmp_path: Path, shape: Shape, projects: tuple[str, ...]
+) -> None:
+    whole = shared.sources()
+    listing = (
+        shared.sources("claims")
+        if len(projects) == 1
+        else pd.concat([shared.sources(name) for name in projects], ignore_index=True)
+    )
+    listing = listing.sort_values(["name", "owner"])
+    gone, edited = listing.iloc[[3, 7]], listing.drop(index=listing.index[[3, 7]])
+    assert set(projects) == set(edited["owner"])
+    shaped = shape(edited, tmp_path)
+    plan = shared.plan(shaped, delete_missing=True)
+    assert plan.ok, plan
+    assert {(step.kind, step.id) for step in plan.steps} == {("delete", id_) for id_ in gone["id"]}
+    # The word for the whole tenant means the whole tenant, whatever the attributes say.
+    plan = shared.plan(shaped, delete_missing="tenant")
+    assert plan.ok, plan
+    assert {step.id for step in plan.steps} == set(whole["id"]) - set(edited["id"])
+
+
+@pytest.mark.parametrize("attributes", [True, False])
+@pytest.mark.parametrize("with_base", [True, False])
+def test_an_empty_listing_deletes_only_in_a_scope_that_is_named(
+    shared: rnb.Client, *, attributes: bool, with_base: bool
+) -> None:
+    claims = shared.sources("claims")
+    empty = claims.iloc[:0] if attributes else bare(claims.iloc[:0])
+    base = (claims,) if with_base else ()
+    plan = shared.plan(empty, *base, delete_missing=True)
+    assert plan.ok
+    assert plan.steps == ()
+    (note,) = plan.notes
+    assert f"claims ({len(claims)})" in note
+    assert 'project=, or plan for the whole tenant with delete_missing="tenant"' in note
+    named = shared.plan(empty, *base, delete_missing=True, project="claims")
+    assert {step.id for step in named.steps} == set(claims["id"])
+    everywhere = shared.plan(empty, *base, delete_missing="tenant")
+    whole = claims if with_base else shared.sources()
+    assert {step.id for step in everywhere.steps} == set(whole["id"])
+
+
+def test_a_first_row_of_a_project_says_nothing_of_its_other_sources(shared: rnb.Client) -> None:
+    claims, travel = shared.sources("claims"), shared.sources("people")
+    new = pd.DataFrame({"owner": ["people"], "name": ["new"]})
+    edited = pd.concat([claims.iloc[1:], new])
+    for listing in (edited, with_project(edited, "claims"), with_project(edited, "people")):
+        plan = shared.plan(listing, delete_missing=True)
+        assert plan.ok, plan
+        kinds = [(step.kind, step.full_name) for step in plan.steps]
+        first = f"claims/{claims['name'][0]}"
+        assert kinds == [("create", "people/new"), ("delete", first)]
+        assert f"people ({len(travel)})" in plan.to_text()
+    plan = shared.plan(new, delete_missing=True, project="people")
+    assert Counter(step.kind for step in plan.steps) == {"create": 1, "delete": len(travel)}
+
+
+def test_what_is_not_in_the_listing_is_counted_by_project(shared: rnb.Client) -> None:
+    whole = shared.sources()
+    rest = whole[whole["owner"] != "claims"]["owner"].value_counts()
+    plan = shared.plan(bare(whole[whole["owner"] == "claims"]), delete_missing=True)
+    assert plan.steps == ()
+    (note,) = plan.notes
+    assert note.startswith(f"{rest.sum()} sources of projects of which the edited listing has no")
+    for owner, number in rest.items():
+        assert f"{owner} ({number})" in note
+    # Without deletes there is nothing to say.
+    assert shared.plan(bare(whole[whole["owner"] == "claims"])).notes == ()
+
+
+@pytest.mark.parametrize(
+    "word", ["Tenant", "all", "*", "", "claims", 1, 0, None, ["tenant"], np.array(["a", "b"])]
+)
+def test_any_other_word_is_refused(shared: rnb.Client, word: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match=r'True, False or "tenant", not .*in all projects'):
+        shared.plan(shared.sources(), delete_missing=word)
+
+
+def test_the_word_for_the_tenant_and_a_project_contradict_each_other(shared: rnb.Client) -> None:
+    with pytest.raises(rnb.InvalidInput, match=r"Leave out one of the two"):
+        shared.plan(shared.sources(), delete_missing="tenant", project="claims")
+
+
+# Much is deleted only where that is said
+
+
+def tenant_of(sizes: dict[str, int]) -> Sandbox:
+    """Return a client of a tenant with projects of some sizes."""
+    rows = [(owner, f"s-{n}", n) for owner, size in sizes.items() for n in range(size)]
+    return rnb.sandbox(data=pd.DataFrame(rows, columns=["owner", "name", "num_comments"]))
+
+
+@pytest.mark.parametrize(
+    ("size", "deleted", "much"),
+    [
+        (1, 1, False),
+        (3, 3, False),
+        (4, 4, True),
+        (5, 1, False),
+        (20, 3, False),
+        (20, 4, True),
+        (39, 4, True),
+        (40, 4, False),
+        (41, 4, False),
+        (49, 5, True),
+        (50, 5, False),
+        (100, 11, True),
+    ],
+)
+def test_more_than_three_and_more_than_a_tenth_need_a_word(
+    size: int, deleted: int, *, much: bool
+) -> None:
+    assert much is (deleted > 3 and deleted / size > 0.1)
+    with tenant_of({"a": size, "b": 30}) as client:
+        edited = client.sources("a").iloc[deleted:]
+        plan = client.plan(edited, delete_missing=True, project="a")
+        assert bool(plan.mass_deletes()) is much
+        if much:
+            with pytest.raises(rnb.InvalidInput, match="allow_mass_delete=True"):
+                plan.apply(progress=False)
+        result = plan.apply(progress=False, allow_mass_delete=much)
+        assert result.counts == {"done": deleted}
+
+
+def test_it_is_told_by_project(tmp_path: Path, capsys: Captured) -> None:
+    with tenant_of({"a": 10, "b": 20, "c": 50}) as client:
+        assert client.sandbox is not None
+        whole = client.sources()
+        first = whole.groupby("owner").cumcount()
+        edited = whole[first >= whole["owner"].map({"a": 4, "b": 3, "c": 6})]
+        plan = client.plan(edited, delete_missing=True)
+        assert plan.mass_deletes() == {"a": 4, "c": 6}
+        lines = (
+            "4 of the 10 sources of a with 6 comments",
+            "6 of the 50 sources of c with 15 comments",
+        )
+        with pytest.raises(rnb.InvalidInput) as caught:
+            plan.apply(progress=False)
+        path = plan.save(tmp_path / "change.json")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("REINFER_ENDPOINT", client.endpoint)
+            patch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
+            assert cli.main(["apply", str(path), "--yes"]) == 2
+        error = capsys.readouterr().err
+        for line in lines:
+            for text in (str(caught.value), plan.to_text(), plan.to_html(), error):
+                assert line in text
+        assert " sources of b " not in plan.to_text()
+        assert len(client.sources(refresh=True)) == len(whole)
+
+
+def test_the_command_line_has_the_word(
+    configured: rnb.Client, tmp_path: Path, capsys: Captured
+) -> None:
+    claims = configured.sources("claims")
+    path = rnb.to_csv(claims.iloc[1:], tmp_path / "edited.csv")
+    assert cli.main(["plan", str(path), "--delete-missing"]) == 0
+    output = capsys.readouterr().out
+    assert "1 source to delete" in output
+    assert "--whole-tenant" in output
+    assert cli.main(["plan", str(path), "--delete-missing", "--whole-tenant"]) == 0
+    number = len(configured.sources()) - len(claims) + 1
+    assert f"{number} sources to delete" in capsys.readouterr().out
+    assert cli.main(["plan", str(path), "--whole-tenant"]) == 2
+    assert "--whole-tenant goes with --delete-missing" in capsys.readouterr().err
+    words = ["plan", str(path), "--delete-missing", "--whole-tenant", "--project", "claims"]
+    assert cli.main(words) == 2
+    assert "Leave out one of the two" in capsys.readouterr().err
