@@ -43,8 +43,9 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
             unknown.setdefault(column, [None] * number).append(value)
         for cells in unknown.values():
             cells.extend([None] * (number + 1 - len(cells)))
-        for text in values.values():
-            if isinstance(text, str) and whole_text(text) != text:
+        for value in values.values():
+            texts = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(text, str) and whole_text(text) != text for text in texts):
                 said.append("half a character is shown as \N{REPLACEMENT CHARACTER}")
         name = shown(values.get("id"), 24)
         problems.extend((number, f"({name}): {line}") for line in said)
@@ -59,7 +60,9 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
 def _column(value_type: type[ValueType], values: list[Any]) -> Any:
     if value_type.dtype == np.dtype(object):
         column = np.empty(len(values), dtype=object)
-        column[:] = values
+        column[:] = [
+            tuple(map(whole_text, value)) if isinstance(value, tuple) else value for value in values
+        ]
         return column
     if value_type.json == pa.string() and value_type is not Moment:
         values = [whole_text(value) for value in values]

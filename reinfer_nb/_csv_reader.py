@@ -15,7 +15,7 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
 from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole, texts_in
+from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 
 
 class Unreadable(ValueError):
@@ -86,7 +86,7 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     if dtype in _PLAIN:
         return dtype.__from_arrow__(_plain_and_odd(texts, *_PLAIN[dtype]))
     if known is Names:
-        return _distinct(texts, _names)
+        return _distinct(texts, Names.parse)
     if dtype == np.dtype(object):
         return _objects(_each(texts.to_pylist(), _object))
     return pd.array(_each(texts.to_pylist(), _flag if dtype == Flag.dtype else _number), dtype)
@@ -202,13 +202,6 @@ def _moment(text: str) -> Any:
         return Moment.read(text)
     except ValueError as error:
         raise ValueError(f"is {error}") from None
-
-
-def _names(text: str) -> tuple[str, ...]:
-    try:
-        return texts_in(text)
-    except ValueError:
-        raise ValueError('is no list of texts, such as ["email"]') from None
 
 
 def _object(text: str) -> Any:

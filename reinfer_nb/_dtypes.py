@@ -5,7 +5,6 @@ Knows nothing of what the listing is for.
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 import pandas as pd
@@ -80,10 +79,8 @@ def _names(cells: list[Any]) -> list[tuple[str, ...]]:
 def _items(cell: Any) -> tuple[str, ...]:
     """Return what is in a cell as texts; pandas reads a list in a file as one text."""
     if isinstance(cell, str):
-        if not cell.startswith(("[", "(")):
-            return (cell,) if cell else ()
         try:
-            cell = ast.literal_eval(cell)
-        except (ValueError, SyntaxError, RecursionError, MemoryError):
-            raise ValueError(f"{shown(cell)} is no list") from None
+            return Names.parse(cell) if cell.strip() else ()
+        except ValueError as error:
+            raise ValueError(f"{shown(cell)} {error}") from None
     return items_of(cell)

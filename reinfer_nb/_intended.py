@@ -6,7 +6,6 @@ thousand rows wants to hear of all of them at once. Knows no tenant.
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reinfer_nb._columns import whole_text
 from reinfer_nb._csv_cells import FLAGS, WHOLE
 from reinfer_nb._equality import Flags
 from reinfer_nb.errors import InvalidInput
@@ -126,7 +126,9 @@ def _typed(column: pd.Series, known: Field) -> tuple[pd.Series, list[Problem]]:
     cells = np.empty(len(column), dtype=object)
     problems = []
     for row, value in enumerate(column.array):
-        if is_missing(value):
+        # An empty cell of a file, which some readers take for an empty text.
+        empty = known.type is not Text and isinstance(value, str) and not value.strip()
+        if empty or is_missing(value):
             continue
         try:
             cells[row] = read(value)
@@ -136,22 +138,26 @@ def _typed(column: pd.Series, known: Field) -> tuple[pd.Series, list[Problem]]:
 
 
 def _are_names(column: pd.Series) -> bool:
-    """Whether all cells are tuples of texts, of which a listing has few distinct ones."""
+    """Whether all cells are tuples of whole texts; a listing has few distinct ones."""
     cells = column.tolist()
     if not set(map(type, cells)) <= {tuple}:
         return False
     try:
-        return all(type(item) is str for names in set(cells) for item in names)
+        items = {item for names in set(cells) for item in names}
+        return all(type(item) is str and _is_whole(item) for item in items)
     except TypeError:
         return False
 
 
+def _is_whole(text: str) -> bool:
+    """Whether a text has no half of a character (a lone surrogate), which UTF-8 cannot hold."""
+    return whole_text(text) == text
+
+
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise ValueError(f"must hold whole characters, not {shown(value)}.") from None
+        if not _is_whole(value):
+            raise ValueError(f"must hold whole characters, not {shown(value)}.")
         return str(value)
     # What zeros it began with is lost, and whether it was "2024" or "2024.0".
     hint = " Read a file with rnb.read_csv." if isinstance(value, int | float | np.number) else ""
@@ -181,25 +187,20 @@ def _whole(value: Any) -> int:
 def _names(value: Any) -> tuple[str, ...]:
     given = value.tolist() if isinstance(value, np.ndarray) else value
     if isinstance(given, str):
-        given = _listed_in(given)
-        if given is None:
+        try:
+            given = Names.parse(given)
+        except ValueError:
             raise ValueError(
                 f"must be a list of texts, not {shown(value)}: in a file written as "
                 """["salary"], and [] for none."""
-            )
+            ) from None
     try:
-        return tuple(Names.check(given))
+        names = tuple(Names.check(given))
     except ValueError as error:
         raise ValueError(f"{error}.") from None
-
-
-def _listed_in(text: str) -> Any:
-    """Return the list that a text spells, as JSON does or as pandas writes one; None for none."""
-    try:
-        given = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        return None
-    return given if isinstance(given, list | tuple) else None
+    if not all(map(_is_whole, names)):
+        raise ValueError(f"must hold whole characters, not {shown(value)}.")
+    return names
 
 
 def _moment(value: Any) -> datetime:

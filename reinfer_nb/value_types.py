@@ -220,12 +220,224 @@ class Names(ValueType):
 
     @classmethod
     def write(cls, value: Any, /) -> list[str]:
-        return cls.check(value)
+        if isinstance(value, str):
+            value = cls.parse(value)
+        return cls.check(value.tolist() if isinstance(value, np.ndarray) else value)
+
+    @classmethod
+    def parse(cls, text: str, /) -> tuple[str, ...]:
+        """Return the list that a text in a cell spells; raise `ValueError` where it spells none.
+
+        >>> Names.parse('["salary"]') == Names.parse("('salary',)") == ("salary",)
+        True
+
+        It is JSON, or exactly what Python prints of a list or a tuple of texts, since pandas
+        writes that into files. Nothing in it is evaluated.
+        """
+        text = text.strip()
+        try:
+            return cls.read(json.loads(text))
+        except (ValueError, RecursionError):
+            pass
+        literals = _LITERAL.findall(text[1:-1])
+        names = tuple(_ESCAPE.sub(_unescaped, literal[1:-1]) for literal in literals)
+        # Only what Python prints in exactly this way: '"a" "b"' is no list of two.
+        if text not in (repr(names), repr(list(names))):
+            raise ValueError('is no list of texts, such as ["email"]')
+        return names
 
     @classmethod
     def key(cls, value: Any, /) -> Any:
+        """Return a key that is equal for two values if and only if they mean the same."""
+        return value
+
+    @classmethod
+    def refuse(cls, value: object) -> ValueError:
+        """Return the error for a value of another type."""
+        return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
+
+
+def _plain(value: Any) -> Any:
+    """Return a cell as JSON; raise `ValueError` where it, or something in it, has no form there."""
+    value = plain(value) if isinstance(value, np.generic) else value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if not isinstance(value, str | bool | int | float | list | tuple | dict | np.ndarray):
+        raise ValueError(f"({type(value).__name__}) has no form in JSON")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("is no number in JSON; write it as text, or leave the cell empty")
+    if isinstance(value, list | tuple | dict | np.ndarray):
+        try:
+            return json.loads(json.dumps(value, allow_nan=False, default=_inner))
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(
+                "holds something that has no form in JSON, such as NaN or inf, or is nested too "
+                "deep"
+            ) from None
+    return value
+
+
+def _inner(value: Any) -> Any:
+    """Return a value inside of a list or dictionary, which `json` does not know, as it knows it."""
+    return value.tolist() if isinstance(value, np.ndarray) else _plain(value)
+
+
+class Text(ValueType):
+    """Text; a column of pandas' own `str`, in which missing is missing."""
+
+    noun = "text (str)"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
+    json = pa.string()
+    dtype = pd.StringDtype(na_value=np.nan)
+    absent = math.nan
+
+    @classmethod
+    def read(cls, value: Any, /) -> str:
+        if not isinstance(value, str):
+            raise ValueError("not a text")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> str:
+        if not isinstance(value, str):
+            raise cls.refuse(value)
+        return str(value)
+
+
+class Flag(ValueType):
+    """True or false; nullable, since absent is not false."""
+
+    noun = "True or False"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "boolean"}
+    json = pa.bool_()
+    dtype = pd.BooleanDtype()
+    absent = pd.NA
+
+    @classmethod
+    def read(cls, value: Any, /) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError("not true or false")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise cls.refuse(value)
+        return bool(value)
+
+
+class Whole(ValueType):
+    """A whole number of 64 bits."""
+
+    noun = "a whole number (int)"
+    schema: ClassVar[Mapping[str, Any]] = {
+        "type": "integer",
+        "format": "int64",
+        "minimum": -(2**63),
+        "maximum": 2**63 - 1,
+    }
+    json = pa.int64()
+    dtype = pd.Int64Dtype()
+    absent = pd.NA
+
+    @classmethod
+    def read(cls, value: Any, /) -> int:
+        # 3.0 is a whole number in JSON, which does not tell the two apart.
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
+            raise ValueError("not a whole number of 64 bits")
+        return value
+
+    @classmethod
+    def check(cls, value: Any, /) -> int:
+        if not isinstance(value, int | np.integer) or isinstance(value, bool):
+            raise cls.refuse(value)
+        if int(value) not in INT64:
+            raise ValueError(f"must fit into 64 bits, which {shown(value)} does not")
+        return int(value)
+
+
+class Names(ValueType):
+    """A set of texts, a list in JSON; a tuple a row, so that no cached frame can be damaged.
+
+    Neither the order of the texts nor how often each is there has a meaning.
+    """
+
+    noun = "a list of texts (list or tuple of str)"
+    schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
+    json = pa.list_(pa.string())
+    dtype = np.dtype(object)
+    absent = None
+    empty = ()
+
+    @classmethod
+    def read(cls, value: Any, /) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+            raise ValueError("not a list of texts")
+        return tuple(value)
+
+    @classmethod
+    def check(cls, value: Any, /) -> list[str]:
+        # Parquet gives lists back as arrays.
+        value = plain(value) if isinstance(value, np.ndarray) else value
+        if not isinstance(value, list | tuple | set | frozenset):
+            raise cls.refuse(value)
+        for item in value:
+            if not isinstance(item, str):
+                raise cls.refuse(value)
+        return sorted(value) if isinstance(value, set | frozenset) else list(value)
+
+    @classmethod
+    def write(cls, value: Any, /) -> list[str]:
+        if isinstance(value, str):
+            value = cls.parse(value)
+        return cls.check(value.tolist() if isinstance(value, np.ndarray) else value)
+
+    @classmethod
+    def parse(cls, text: str, /) -> tuple[str, ...]:
+        """Return the list that a text in a cell spells; raise `ValueError` where it spells none.
+
+        >>> Names.parse('["salary"]') == Names.parse("('salary',)") == ("salary",)
+        True
+
+        It is JSON, or exactly what Python prints of a list or a tuple of texts, since pandas
+        writes that into files. Nothing in it is evaluated.
+        """
+        text = text.strip()
+        try:
+            return cls.read(json.loads(text))
+        except (ValueError, RecursionError):
+            names = _printed(text)
+        if names is None:
+            raise ValueError('is no list of texts, such as ["email"]')
+        return names
+
+    @classmethod
+    def key(cls, value: Any, /) -> Any:
+        if isinstance(value, str):
+            try:
+                value = cls.parse(value)
+            except ValueError:
+                return value
         listed = isinstance(value, list | tuple | set | frozenset | np.ndarray)
         return frozenset(value) if listed else value
+
+
+_LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|(.))")
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    """Return the character that an escape in a printed text stands for."""
+    digits = match[1] or match[2] or match[3]
+    if digits is None:
+        return _ESCAPED.get(match[4], match[4])
+    number = int(digits, 16)
+    if number > sys.maxunicode:
+        raise ValueError('is no list of texts, such as ["email"]')
+    return chr(number)
 
 
 class Moment(ValueType):
@@ -340,39 +552,3 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, tuple | list | np.ndarray):
         return json.dumps(list(map(str, value)), ensure_ascii=False)
     return str(value)
-
-
-def texts_in(written: str) -> tuple[str, ...]:
-    r"""Return the list of texts that a text spells, as JSON or as Python prints a list or tuple.
-
-    >>> texts_in('["email"]') == texts_in("('email',)")
-    True
-
-    Raises:
-        ValueError: It is neither, to the letter; nothing is evaluated.
-    """
-    text = written.strip()
-    try:
-        return Names.read(json.loads(text))
-    except (ValueError, RecursionError):
-        pass
-    items = tuple(_ESCAPE.sub(_unescaped, item[1:-1]) for item in _PRINTED_TEXT.findall(text[1:-1]))
-    # Only what Python prints in exactly this way: '"a" "b"', say, is no list of two.
-    if text not in (repr(items), repr(list(items))):
-        raise ValueError('is no list of texts, such as ["email"]')
-    return items
-
-
-_PRINTED_TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
-_ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|(.))")
-_ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
-
-
-def _unescaped(match: re.Match[str]) -> str:
-    code = match[1] or match[2] or match[3]
-    if code is None:
-        return _ESCAPED.get(match[4], match[4])
-    number = int(code, 16)
-    if number > sys.maxunicode:
-        raise ValueError("is no list of texts")
-    return chr(number)

@@ -15,7 +15,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
-from reinfer_nb.value_types import texts_in
+from reinfer_nb.value_types import Names
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def test_no_number_is_read_whose_text_is_another(path: Path) -> None:
 )
 @pytest.mark.parametrize("form", [repr, lambda names: repr(list(names))], ids=["tuple", "list"])
 def test_a_list_as_python_prints_it_is_read(path: Path, names: tuple[str, ...], form: Any) -> None:
-    assert texts_in(form(names)) == names
+    assert Names.parse(form(names)) == names
     written = pd.DataFrame({"id": ["x"], "sensitive_properties": [form(names)]})
     written.to_csv(path)
     assert rnb.read_csv(path)["sensitive_properties"].tolist() == [names]
@@ -274,7 +274,7 @@ def test_a_list_as_python_prints_it_is_read(path: Path, names: tuple[str, ...], 
 )
 def test_what_only_looks_like_a_list_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="list of texts"):
-        texts_in(text)
+        Names.parse(text)
 
 
 # Writing

@@ -335,6 +335,12 @@ class NamesControl(Control):
         return "\n".join(value or ())
 
     def _value(self, raw: Any) -> Any:
+        # A list pasted from a file or from Python.
+        if re.match(r"""\s*(\(\)|\[\]|[\[(]\s*["'])""", raw):
+            try:
+                return value_types.Names.parse(raw)
+            except ValueError as error:
+                raise ValueError(f"{error}; or write one a line") from None
         return tuple(line for line in raw.split("\n") if line)
 
     def _holds(self, base: Any) -> bool:
