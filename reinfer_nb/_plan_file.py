@@ -77,8 +77,11 @@ def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Write a plan, as `Plan.save` documents it."""
     content = {"format": _FORMAT, "about": _ABOUT} | content_of(plan)
     target = path_of(path)
+    body = encoded(content, indent=2) + b"\n"
+    # A file that could not be read would be found too late.
+    plan_of(_decoded(body), None, form=_FORMAT)
     with written_whole(target, overwrite=overwrite) as file:
-        file.write(encoded(content, indent=2) + b"\n")
+        file.write(body)
     return target
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
-from reinfer_nb.files import is_url, path_of, written_whole
+from reinfer_nb.files import is_url, lasting_path, written_whole
 from reinfer_nb.text import listed, shown, visible
 
 _KEY = b"reinfer_nb"
@@ -66,7 +66,7 @@ class Folder:
         else:
             try:
                 # What is relative is so to where the history was made, wherever one goes later.
-                self._place = str(path_of(where).absolute())
+                self._place = str(lasting_path(where))
             except (FileProblem, InvalidInput, OSError) as error:
                 raise InvalidInput(
                     "A history is in a folder such as 'audits/', or behind a URL; not "

@@ -244,7 +244,10 @@ def _is_json(value: Any, depth: int = 50) -> bool:
         return depth > 0 and all(_is_json(item, depth - 1) for item in value)
     if type(value) is float:
         return math.isfinite(value)
-    return value is None or type(value) in (str, bool, int)
+    if type(value) is int:
+        # Python writes and reads no number of more than 4,300 digits.
+        return value.bit_length() < 14_000
+    return value is None or type(value) in (str, bool)
 
 
 def frame_of(table: pa.Table, about: About) -> pd.DataFrame:

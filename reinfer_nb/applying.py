@@ -59,6 +59,12 @@ def applied(
         )
     head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
     kept = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
+    try:
+        # What could not be read on a bad day is found before anything is sent.
+        _read(kept.lines(), client, kept.path)
+    except BaseException:
+        kept.close()
+        raise
     return _Applying(client, plan, kept, {}, stop=stop, workers=workers).run(progress)
 
 
@@ -137,7 +143,7 @@ def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
         FileProblem: The journal cannot be read, is none, or is still being written.
         InvalidInput: It is of another tenant than the client's.
     """
-    kept = Journal.opened(journal)
+    kept = Journal.opened_to_read(journal)
     try:
         plan, outcomes = _read(kept.lines(), client, kept.path)
     finally:
@@ -251,10 +257,12 @@ class _Applying:
         # What may have been done already stays as unsure as it is.
         if not (earlier and earlier.unsure):
             final = self._held[self._plan.steps[number].owner]
-            self._outcomes[number] = Outcome(
+            outcome = Outcome(
                 _attempts.MOVED if final else _attempts.LEFT,
                 "It was left, since not all that was to be made in this project could be.",
             )
+            self._outcomes[number] = outcome
+            self._journal.write({"action": number, **outcome.to_json()})
 
     def _do(self, number: int) -> None:
         """Carry out a step, in a thread, and write down that it is begun and how it ended."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from reinfer_nb import wire
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.text import shown, visible
 
@@ -66,6 +68,20 @@ def path_of(path: object) -> Path:
     return _at_home(text)
 
 
+def lasting_path(path: object) -> Path:
+    """Return a path as `path_of` does, absolute: it is used later, maybe from another folder.
+
+    Raises:
+        InvalidInput: As `path_of`.
+        FileProblem: As `path_of`, or the working folder was deleted.
+    """
+    given = path_of(path)
+    try:
+        return given.absolute()
+    except OSError as error:
+        raise FileProblem(f"{shown(str(given), 200)} cannot be found: {error.strerror}.") from None
+
+
 def _at_home(text: str) -> Path:
     """Return a path with its "~" or "~user" replaced by that home folder."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 - leaves an unknown user's "~name" as it is
@@ -87,9 +103,44 @@ def _at_home(text: str) -> Path:
     return result
 
 
+# A text in JSON, or what Python writes for numbers that JSON has not.
+_TEXT_OR_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
+
+
 def encoded(content: object, indent: int | None = None) -> bytes:
-    """Return JSON that people can read; half a character, which UTF-8 has not, as its escape."""
-    return json.dumps(content, ensure_ascii=False, indent=indent).encode(errors="backslashreplace")
+    """Return JSON that people can read, and from which `wire.decode` reads the same again.
+
+    Half a character, which UTF-8 has not, is its escape. A number beyond all doubles, which Python
+    reads as infinity, is written as such a number.
+
+    Args:
+        content: Objects, lists, texts, numbers, truth values and None.
+        indent: As for `json.dumps`.
+
+    Raises:
+        FileProblem: It holds what would not be read as the same again.
+    """
+    try:
+        plain = json.dumps(content, ensure_ascii=False)
+        text = json.dumps(content, ensure_ascii=False, indent=indent)
+        if "Infinity" in text or "NaN" in text:
+            text = _TEXT_OR_NO_NUMBER.sub(_as_json, text)
+        body = text.encode(errors="backslashreplace")
+        same = json.dumps(wire.decode(body), ensure_ascii=False) == plain
+        reason = "a part of it would be read as another one"
+    except RecursionError:
+        same, reason = False, "it is nested beyond reason"
+    except (TypeError, ValueError) as error:
+        same, reason = False, visible(str(error), 200)
+    if not same:
+        raise FileProblem(f"This cannot be kept in a file and read again: {reason}.")
+    return body
+
+
+def _as_json(piece: re.Match[str]) -> str:
+    if piece[0] == "NaN":
+        raise ValueError("NaN is not JSON")
+    return "1e999" if piece[0] == "Infinity" else piece[0]
 
 
 @contextlib.contextmanager

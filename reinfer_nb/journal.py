@@ -17,7 +17,7 @@ from typing import Any, Self
 
 from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem
-from reinfer_nb.files import encoded, path_of, written_whole
+from reinfer_nb.files import encoded, lasting_path, written_whole
 from reinfer_nb.text import visible
 
 _ELSEWHERE = 'journal="journal.jsonl" (or --journal journal.jsonl)'
@@ -58,9 +58,10 @@ class Journal:
             head: The first line.
 
         Raises:
-            FileProblem: There is such a file, or it could not be written.
+            FileProblem: There is such a file, it could not be written, or the line could not be
+                read again.
         """
-        path = path_of(path)
+        path = lasting_path(path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except (OSError, ValueError) as error:
@@ -70,8 +71,9 @@ class Journal:
                 f"{_name(path)} exists, and a journal is a new file. Choose another name."
             )
         # Whole or not at all: what has no first line is no journal to go on with.
+        line = _line(head)
         with written_whole(path, overwrite=False) as file:
-            file.write(_line(head))
+            file.write(line)
         return cls.opened(path)
 
     @classmethod
@@ -82,6 +84,7 @@ class Journal:
             FileProblem: There is no such folder, or it cannot be written to; says what to do.
         """
         path = default_path()
+        _line(head)
         try:
             return cls.begun(path, head)
         except FileProblem as error:
@@ -96,9 +99,22 @@ class Journal:
         Raises:
             FileProblem: It cannot be read or written, or another process has it open.
         """
-        path = path_of(path)
+        return cls._opened(path, os.O_RDWR | os.O_APPEND)
+
+    @classmethod
+    def opened_to_read(cls, path: str | os.PathLike[str]) -> Self:
+        """Return a journal that is there and only read: it may be where nothing can be written.
+
+        Raises:
+            FileProblem: It cannot be read, or another process has it open.
+        """
+        return cls._opened(path, os.O_RDONLY)
+
+    @classmethod
+    def _opened(cls, path: str | os.PathLike[str], flags: int) -> Self:
+        path = lasting_path(path)
         try:
-            number = os.open(path, os.O_RDWR | os.O_APPEND)
+            number = os.open(path, flags)
         except (OSError, ValueError) as error:
             raise _failed(path, error) from None
         try:

@@ -6,7 +6,7 @@ nothing brings back.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import user_folders, wire
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.fields import read_record
-from reinfer_nb.files import path_of, written_whole
+from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.models import Source
 from reinfer_nb.text import shown, visible
 
@@ -78,7 +78,7 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
 
 
 def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
-    """Write a restore file, whole and on the disk before this returns.
+    """Write a restore file, whole and on the disk and read back before this returns.
 
     Args:
         source: The source as it is.
@@ -86,7 +86,7 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
         path: A new file; its folder is made where there is none.
 
     Raises:
-        FileProblem: There is such a file already, or it could not be written.
+        FileProblem: There is such a file already, or it could not be written and read back.
     """
     path = path_of(path)
     try:
@@ -103,9 +103,18 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": source.to_wire(),
     }
+    body = encoded(content, indent=2)
     with written_whole(path, overwrite=False) as file:
-        # Escaped, so that also a lone surrogate has its form.
-        file.write(json.dumps(content, indent=2).encode() + b"\n")
+        file.write(body + b"\n")
+    try:
+        same = read(path).source.to_wire() == content["source"]
+        problem = "it holds another source than was written"
+    except FileProblem as error:
+        same, problem = False, str(error)
+    if not same:
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise FileProblem(f"The restore file could not be read back: {problem}")
 
 
 def read(path: str | os.PathLike[str]) -> Kept:

@@ -19,7 +19,7 @@ from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
-from reinfer_nb.files import path_of
+from reinfer_nb.files import lasting_path
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.moments import now
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken, Unwritable
@@ -126,8 +126,9 @@ class Sandbox:
             raise InvalidInput(f"host is an address such as {LOOPBACK}, not {shown(host)}.")
         checked_ttl(cache_ttl)
         self.faults = Faults(faults)
-        self._data = data
-        self._database = None if database is None else path_of(database)
+        # It is read when the sandbox is started, maybe from another folder.
+        self._data = lasting_path(data) if isinstance(data, str | os.PathLike) else data
+        self._database = None if database is None else lasting_path(database)
         self._host = host
         self._port = port
         self._cache_ttl = cache_ttl

@@ -10,7 +10,7 @@ import ipywidgets as ui
 
 from reinfer_nb import errors, guarded, markup, restoring
 from reinfer_nb.client import Client
-from reinfer_nb.files import path_of
+from reinfer_nb.files import lasting_path
 from reinfer_nb.models import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.conflict import MINE, THEIRS
@@ -46,7 +46,7 @@ class DeleteForm(Form):
         self.source: Source | None = None
         self.comments: int | None = None
         self.restore_file: Path | None = None
-        self._folder = None if folder is None else path_of(folder)
+        self._folder = None if folder is None else lasting_path(folder)
         self._counted = False
         self._why = self._no_file = ""
         self._gone: Source | None = None

@@ -1,0 +1,262 @@
+"""What is kept for bad days can be read back: journals, plans and restore files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import applying, cli, files, restoring, wire
+from reinfer_nb.files import encoded
+from reinfer_nb.widgets import DeleteForm
+from tests.scripted import Asked, Scripted, Step, relay, reply
+
+Captured = pytest.CaptureFixture[str]
+NAME = "claims/motor-inbox"
+# Values of an unknown field, as a tenant may send them.
+ODD = {
+    "infinite": b"1e999",
+    "negative infinite": b"-1e999",
+    "infinite inside": b'[1e999, {"a": [-1e999, 1.5]}]',
+    "texts like it": rb'["NaN", "-Infinity \" Infinity, NaN", "\\\"", {"Infinity": 1, "NaN": 2}]',
+    "deep lists": b"[" * 450 + b"1e999" + b"]" * 450,
+    "deep objects": b'{"a": ' * 450 + b"1" + b"}" * 450,
+    "a huge number": b"7" * 4_000,
+    "tiny": b"1e-400",
+    "half a character": rb'["\ud800", "\udc00\ud800 x"]',
+    "other characters": '["\u2028 \U0001f600 \x7f"]'.encode(),
+}
+
+
+@contextlib.contextmanager
+def odd_tenant(client: rnb.Client, odd: bytes) -> Iterator[rnb.Client]:
+    """Give a client of the same tenant through a server that adds an unknown field to sources."""
+    assert client.sandbox is not None
+    onward = relay(client.endpoint)
+
+    def added(asked: Asked) -> bytes:
+        head, body = onward(asked).split(b"\r\n\r\n", 1)
+        body = body.replace(b'{"_kind":', b'{"odd": %s, "_kind":' % odd)
+        return reply(body, int(head.split()[1]))
+
+    with (
+        Scripted(Step(added), repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=client.sandbox.tokens["admin"]) as made,
+    ):
+        yield made
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_what_a_tenant_sends_is_kept_to_the_letter(
+    client: rnb.Client, tmp_path: Path, odd: bytes
+) -> None:
+    with odd_tenant(client, odd) as tenant:
+        source = tenant.source(NAME)
+        assert source.extra == {"odd": wire.decode(odd)}
+        claims = tenant.sources("claims")
+        edited = claims.iloc[3:].assign(title="Edited")
+        plan = tenant.plan(edited, delete_missing=True, project="claims")
+        file = plan.save(tmp_path / "change.json")
+        again = rnb.load_plan(file, tenant)
+        assert [step.to_json() for step in again.steps] == [step.to_json() for step in plan.steps]
+        journal = tmp_path / "journal.jsonl"
+        result = plan.apply(progress=False, journal=journal)
+        assert result.ok, result
+        kept = applying.result_of(tenant, journal)
+        assert [o.to_json() for o in kept.outcomes] == [o.to_json() for o in result.outcomes]
+        assert len(kept.undo().steps) == len(plan.steps)
+        gone = tenant.delete_source(
+            claims["owner"][5] + "/" + claims["name"][5], restore_file=(tmp_path / "gone.json")
+        )
+        assert restoring.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
+        assert gone.extra == source.extra
+        made = restoring.restored(tenant, tmp_path / "gone.json")[0]
+        assert made.full_name == gone.full_name
+
+
+NO_JSON: dict[str, Callable[[], Any]] = {
+    "NaN": lambda: float("nan"),
+    "NaN inside": lambda: [{"a": ["NaN", float("nan")]}],
+    "keys that become one": lambda: {1: 2, "1": 3},
+    "halves that become one": lambda: "\ud83d" + "\ude00",
+    "an object": object,
+    "a number of too many digits": lambda: 10**5_000,
+    "nested beyond reason": lambda: nested(100_000),
+    "bytes": lambda: b"bytes",
+}
+
+
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
+@pytest.mark.parametrize("indent", [None, 2])
+def test_what_could_not_be_read_is_not_written(
+    value: Callable[[], Any], indent: int | None
+) -> None:
+    with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
+        encoded({"a": [value()]}, indent=indent)
+
+
+@pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
+def test_nothing_is_sent_where_a_plan_cannot_be_kept(
+    client: rnb.Client, tmp_path: Path, value: Callable[[], Any]
+) -> None:
+    assert client.sandbox is not None
+    plan = client.plan(client.sources("claims").iloc[1:], delete_missing=True)
+    (step,) = plan.steps
+    assert step.base is not None
+    odd = replace(step, base=replace(step.base, extra={"odd": value()}))
+    plan = replace(plan, steps=(odd,))
+    asked = len(client.sandbox.requests)
+    for journal in (None, tmp_path / "journal.jsonl"):
+        with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
+            plan.apply(progress=False, journal=journal)
+    with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
+        plan.save(tmp_path / "change.json")
+    with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
+        restoring.keep(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
+    assert len(client.sandbox.requests) == asked
+    assert list(tmp_path.glob("*.json*")) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"format": "another"}', b"x" * 300])
+def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
+    client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    """A disk that keeps something else than was written."""
+    assert client.sandbox is not None
+    whole = files.written_whole
+
+    @contextlib.contextmanager
+    def damaging(path: Path, *, overwrite: bool) -> Iterator[Any]:
+        with whole(path, overwrite=overwrite) as file:
+            yield file
+        path.write_bytes(damage)
+
+    monkeypatch.setattr(restoring, "written_whole", damaging)
+    with pytest.raises(rnb.FileProblem, match="could not be read back"):
+        client.delete_source(NAME, restore_file=tmp_path / "gone.json")
+    assert not (tmp_path / "gone.json").exists()
+    assert "DELETE" not in {asked.method for asked in client.sandbox.requests}
+    assert client.source(NAME).full_name == NAME
+
+
+def test_a_restore_file_with_another_source_protects_no_delete(
+    client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = restoring.Kept(source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint)
+    monkeypatch.setattr(restoring, "read", lambda _: other)
+    with pytest.raises(rnb.FileProblem, match="another source than was written"):
+        client.delete_source(NAME, restore_file=tmp_path / "gone.json")
+    assert client.source(NAME).full_name == NAME
+
+
+# Journals
+
+
+def held_back(client: rnb.Client, journal: str | Path, *, final: bool) -> rnb.ApplyResult:
+    """Return the result of a plan whose create could not be done, so that its delete was left."""
+    assert client.sandbox is not None
+    claims = client.sources("claims", refresh=True)
+    edited = claims.iloc[1:].copy()
+    edited.loc[len(claims)] = None
+    edited.loc[len(claims), ["owner", "name"]] = ["claims", "new"]
+    plan = client.plan(edited, delete_missing=True, project="claims")
+    assert [step.kind for step in plan.steps] == ["create", "delete"]
+    if final:
+        client.create_source("claims/new", title="Another one")
+        return plan.apply(progress=False, journal=journal)
+    with client.sandbox.faults.add(rnb.Fault.answer(403, on="create_source")):
+        return plan.apply(progress=False, journal=journal)
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_deletes_that_were_held_back_are_in_the_journal(
+    client: rnb.Client, tmp_path: Path, *, final: bool
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    result = held_back(client, journal, final=final)
+    held = result.outcomes[1]
+    assert held.status == ("moved" if final else "left")
+    assert "not all that was to be made" in held.said
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert [line["status"] for line in lines if line.get("action") == 1] == [held.status]
+    again = applying.result_of(client, journal)
+    assert again.outcomes == result.outcomes
+    assert again.counts == result.counts
+    resumed = rnb.resume(client, journal, progress=False)
+    assert resumed.counts == ({"moved": 2} if final else {"done": 2})
+
+
+def test_an_undo_only_reads_the_journal(
+    configured: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    journal = folder / "journal.jsonl"
+    edited = configured.sources("claims").head(2).assign(title="Edited")
+    configured.plan(edited).apply(progress=False, journal=journal)
+    before = journal.read_bytes()
+    journal.chmod(0o400)
+    folder.chmod(0o500)
+    open_file = os.open
+
+    def read_only(path: Any, flags: int, *rest: Any, **how: Any) -> int:
+        """Refuse to write in the folder: permissions do not hold back an administrator."""
+        writing = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
+        if writing and str(path).startswith(str(folder)):
+            raise PermissionError(13, "Permission denied")
+        return open_file(path, flags, *rest, **how)
+
+    monkeypatch.setattr(os, "open", read_only)
+    try:
+        assert cli.main(["undo", str(journal), "--yes"]) == 0
+    finally:
+        folder.chmod(0o700)
+    assert "2 done" in capsys.readouterr().out
+    assert journal.read_bytes() == before
+    assert "Edited" not in set(configured.sources("claims", refresh=True)["title"])
+
+
+# Paths that are used later
+
+
+def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
+    client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    monkeypatch.chdir(here)
+    result = held_back(client, "journal.jsonl", final=False)
+    assert result.journal == here / "journal.jsonl"
+    read = applying.result_of(client, "journal.jsonl")
+    history = rnb.History("history")
+    form = DeleteForm(client, client.source(NAME), folder="restore")
+    rnb.to_csv(client.sources("claims").head(2), "listing.csv")
+    box = rnb.sandbox(database="box.sqlite")
+    filled = rnb.sandbox(data="listing.csv")
+    monkeypatch.chdir(elsewhere)
+    assert read.retry(progress=False).counts == {"done": 2}
+    assert result.journal.exists()
+    history.record(client.sources())
+    form.name.value = NAME
+    form.button.click()
+    with box as opened:
+        opened.sources()
+    with filled as opened:
+        assert len(opened.sources()) == 2
+    assert list(elsewhere.iterdir()) == []
+    assert {"box.sqlite", "history", "journal.jsonl"} <= {path.name for path in here.iterdir()}
