@@ -156,7 +156,9 @@ def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
 def test_a_restore_file_with_another_source_protects_no_delete(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = restoring.Kept(source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint)
+    other = restoring.Kept(
+        source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint
+    )
     monkeypatch.setattr(restoring, "read", lambda _: other)
     with pytest.raises(rnb.FileProblem, match="another source than was written"):
         client.delete_source(NAME, restore_file=tmp_path / "gone.json")
@@ -254,9 +256,12 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     history.record(client.sources())
     form.name.value = NAME
     form.button.click()
+    form.jobs.wait()
     with box as opened:
         opened.sources()
     with filled as opened:
         assert len(opened.sources()) == 2
     assert list(elsewhere.iterdir()) == []
-    assert {"box.sqlite", "history", "journal.jsonl"} <= {path.name for path in here.iterdir()}
+    assert {"box.sqlite", "history", "journal.jsonl", "restore"} <= {
+        path.name for path in here.iterdir()
+    }
