@@ -15,7 +15,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import applying, cli, files, restoring, wire
 from reinfer_nb.files import encoded
-from reinfer_nb.widgets import DeleteForm
+from reinfer_nb.widgets import DeleteForm, jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
 
 Captured = pytest.CaptureFixture[str]
@@ -241,6 +241,7 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
     here.mkdir()
     elsewhere.mkdir()
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
     monkeypatch.chdir(here)
     result = held_back(client, "journal.jsonl", final=False)
     assert result.journal == here / "journal.jsonl"
@@ -254,6 +255,7 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     assert read.retry(progress=False).counts == {"done": 2}
     assert result.journal.exists()
     history.record(client.sources())
+    form.jobs.wait()
     form.name.value = NAME
     form.button.click()
     form.jobs.wait()
