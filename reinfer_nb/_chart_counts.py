@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.searching import as_arrow, column_of, texts_of
 from reinfer_nb.text import counted, hint, listed, shown, visible
@@ -230,8 +231,7 @@ def columns_of(df: object, names: Iterable[str], what: str = "The listing") -> l
     Raises:
         InvalidInput: It is no frame, or columns are not there.
     """
-    if not isinstance(df, pd.DataFrame):
-        raise InvalidInput(f"{what} is a DataFrame, not {shown(df)}.")
+    df = check_frame(df, f"{what} is a DataFrame")
     found = [(name, column_of(df, name)) for name in names]
     lacking = [name for name, column in found if column is None]
     if lacking:

@@ -17,6 +17,7 @@ import pandas as pd
 from reinfer_nb._columns import whole_text
 from reinfer_nb._csv_cells import FLAGS, WHOLE
 from reinfer_nb._equality import Flags
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
@@ -78,8 +79,7 @@ def intended(edited: object) -> Intended:
     Raises:
         InvalidInput: It is no frame, has a column twice, or nothing by which a row is a source.
     """
-    if not isinstance(edited, pd.DataFrame):
-        raise InvalidInput(f"A plan is made of a DataFrame, not {shown(edited)}.")
+    edited = check_frame(edited, "A plan is made of a DataFrame")
     if not edited.columns.is_unique:
         twice = edited.columns[edited.columns.duplicated()].unique()
         raise InvalidInput(f"The edited listing has the column {listed(map(shown, twice))} twice.")

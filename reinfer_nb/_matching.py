@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
@@ -32,9 +33,8 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
     return there[right]
 
 
-def _check(df: object, side: str, keys: Sequence[str]) -> None:
-    if not isinstance(df, pd.DataFrame):
-        raise InvalidInput(f"{side} is a DataFrame, not {shown(df)}.")
+def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
+    check_frame(df, f"{side} is a DataFrame")
     if not df.columns.is_unique:
         twice = df.columns[df.columns.duplicated()].unique()
         raise InvalidInput(f"{side} has the column {listed(map(shown, twice))} twice.")

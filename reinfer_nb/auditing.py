@@ -17,8 +17,9 @@ import pandas as pd
 
 from reinfer_nb import _dtypes, markup, moments, provenance
 from reinfer_nb._rules_texts import full_names
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import to_csv
+from reinfer_nb.export import read_csv, to_csv
 from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
@@ -31,7 +32,7 @@ _SHOWN = 10
 
 
 def audit(
-    df: pd.DataFrame,
+    df: pd.DataFrame | str | os.PathLike[str],
     rules: Iterable[str | Rule] | None = None,
     now: When | None = None,
     *,
@@ -47,8 +48,9 @@ def audit(
     1  twin-titles  claims  property-inbox
 
     Args:
-        df: A listing: of `Client.sources`, `read_csv`, `History.load`, or a piece of one. A rule
-            that needs a column which is not there is passed over, and `skipped` says so.
+        df: A listing: of `Client.sources`, `read_csv`, `History.load`, or a piece of one; or the
+            path of a CSV file, which is read as `read_csv` does. A rule that needs a column which
+            is not there is passed over, and `skipped` says so.
         rules: Ids or rules; by default all that `audit_rules` lists.
         now: The moment that ages are counted to; by default when the listing was fetched, and
             where it does not say, the time of the call. Without a zone it is UTC.
@@ -59,8 +61,9 @@ def audit(
         InvalidInput: There is no such rule or option, or a column of the listing is not of its
             dtype and cannot be made so.
     """
-    if not isinstance(df, pd.DataFrame):
-        raise InvalidInput(f"audit takes a DataFrame, not {shown(df)}.")
+    if isinstance(df, str | os.PathLike):
+        df = read_csv(df)
+    check_frame(df, "audit takes a DataFrame or the path of a CSV file")
     running = chosen(rules, ignore)
     _check_options(running, options)
     prepared = _dtypes.typed(df)

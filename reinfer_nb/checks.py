@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import pandas as pd
+
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import Field, Operation, fields_of
 from reinfer_nb.models import Source
@@ -148,3 +150,25 @@ def _why_not(field: Field, noun: str) -> str:
     if field.name in ("owner", "name"):
         return f"a {noun} cannot be renamed or moved, and its full name is given beside."
     return "the tenant sets it."
+
+
+def check_frame(df: object, requirement: str) -> pd.DataFrame:
+    """Return a value that is a DataFrame of pandas, or raise `InvalidInput`.
+
+    Args:
+        df: The value.
+        requirement: What is allowed, as the message begins: "to_csv takes a DataFrame".
+    """
+    if isinstance(df, pd.DataFrame):
+        return df
+    kind = type(df)
+    name = f"{kind.__module__.partition('.')[0]} {kind.__name__}"
+    if hasattr(df, "to_pandas"):
+        raise InvalidInput(f"{requirement}, not a {name}: call .to_pandas() first.")
+    if hasattr(df, "collect"):
+        raise InvalidInput(f"{requirement}, not a {name}: call .collect().to_pandas().")
+    if hasattr(df, "__dataframe__"):
+        raise InvalidInput(
+            f"{requirement}, not a {name}: call pd.api.interchange.from_dataframe(df) first."
+        )
+    raise InvalidInput(f"{requirement}, not {shown(df)}.")

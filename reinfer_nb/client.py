@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 
 import pandas as pd
 
 from reinfer_nb import checks, operations
+from reinfer_nb.errors import InvalidInput
 from reinfer_nb.files import path_of
-from reinfer_nb.listings import Listings
+from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
 from reinfer_nb.source_calls import SourceCalls, record
+from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
 
 if TYPE_CHECKING:
@@ -70,8 +72,10 @@ class Client:
 
     # Reading
 
-    def sources(self, project: str | None = None, *, refresh: bool = False) -> pd.DataFrame:
-        """Return the sources that the token may see, of all projects or of one.
+    def sources(
+        self, project: str | Iterable[str] | None = None, *, refresh: bool = False
+    ) -> pd.DataFrame:
+        """Return the sources that the token may see, of all projects or of some.
 
         >>> client.sources("claims")[["name", "language"]].head(2)
                      name language
@@ -79,29 +83,53 @@ class Client:
         1  property-inbox       en
 
         Args:
-            project: A project's name; all projects when left out.
+            project: A project's name, or the names of several projects; all projects when left
+                out.
             refresh: Ask the tenant even when the last listing is still good.
 
         Returns:
-            One row a source in the order of the API, over a `RangeIndex`. Columns: `id`,
+            One row a source in the order of the API, over a `RangeIndex`; the listings of several
+            projects follow one another in the order given. Columns: `id`,
             `owner`, `name`, `title`, `description`, `language`, `kind`, `bucket_id`,
             `email_transform_tag` (`str`); `should_translate` (`boolean`);
             `sensitive_properties` (`object`, a tuple of `str` a row); `email_transform_version`
             (`Int64`); `created_at`, `updated_at`, `last_modified` (`datetime64[us, UTC]`); then
             fields that this version does not know. `attrs` holds JSON values: `endpoint`,
-            `project` (None for all projects), and `fetched_at`, when the listing was requested,
-            as an ISO 8601 text in UTC.
+            `project` (None for all projects, a list for several), and `fetched_at`, when the
+            (oldest) listing was requested, as an ISO 8601 text in UTC.
+
+            The listing is kept for `cache_ttl` seconds, and what is returned shares its data until
+            it is written to. pandas notices writes to columns and cells; it does not notice writes
+            to the arrays inside of a column (`.array`, `.values`, `.to_numpy()`): copy these first.
 
         Raises:
-            InvalidInput: `project` cannot be a project's name.
+            InvalidInput: `project` cannot be a project's name, or holds none.
             ReinferError: The tenant could not be reached or did not answer with a listing.
 
         Warns:
             UnreadableWarning: Something could not be understood and is missing.
         """
+        if project is not None and not isinstance(project, str):
+            return self._sources_of(project, refresh=refresh)
         call = operations.LIST if project is None else operations.LIST_PROJECT
         name = None if project is None else checks.project_name(project)
         return self._listings.get(call, "sources", Source, refresh=refresh, project=name)
+
+    def _sources_of(self, projects: Iterable[str], *, refresh: bool) -> pd.DataFrame:
+        """Return the listings of several projects as one, in the order given."""
+        if not isinstance(projects, Iterable):
+            raise InvalidInput(
+                f"sources takes a project's name or a list of names, not {shown(projects)}."
+            )
+        names = list(dict.fromkeys(map(checks.project_name, projects)))
+        if not names:
+            raise InvalidInput(
+                "The list of projects is empty; leave it out for the sources of all projects."
+            )
+        parts = [self.sources(name, refresh=refresh) for name in names]
+        if len(parts) == 1:
+            return parts[0]
+        return concatenated(parts, self.endpoint, names)
 
     def projects(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the projects that the token may see.

@@ -6,7 +6,7 @@ Knows nothing of where they came from: a tenant, a CSV file, a snapshot, a filte
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,12 @@ import pandas as pd
 
 from reinfer_nb import _equality, markup
 from reinfer_nb._matching import Positions, matched
+from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.portable import Portable
-from reinfer_nb.text import counted, listed, more, visible
+from reinfer_nb.text import counted, hint, listed, more, shown, visible
 from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
@@ -36,7 +37,7 @@ def compare(
     after: pd.DataFrame,
     on: str | Sequence[str] = "id",
     *,
-    ignore: Iterable[str] | None = None,
+    ignore: str | Iterable[str] | None = None,
 ) -> Comparison:
     """Return what differs between two listings.
 
@@ -53,22 +54,25 @@ def compare(
         after: Another one.
         on: The column, or columns, by which a row here is a row there. Between two tenants, whose
             ids differ: `["owner", "name"]`.
-        ignore: Columns that are not compared. By default none where `on` is `"id"`, and
-            otherwise what differs between tenants in any case: bucket ids and timestamps.
+        ignore: The column, or columns, that are not compared. By default none where `on` is
+            `"id"`, and otherwise what differs between tenants in any case: bucket ids and
+            timestamps.
 
     Raises:
-        InvalidInput: A key is missing or there twice, on either side, or a column of `on` is not
-            there. Nothing is compared then.
+        InvalidInput: A key is missing or there twice, on either side, a column of `on` is not
+            there, or one of `ignore` is in neither listing. Nothing is compared then.
     """
-    keys = [on] if isinstance(on, str) else list(on)
+    keys = _checked_names(on, "on")
     there = matched(before, after, keys)
     both_after = np.flatnonzero(there >= 0)
     both_before = there[both_after]
     gone = np.ones(len(before), dtype=bool)
     gone[both_before] = False
     if ignore is None:
-        ignore = () if keys == ["id"] else _OF_A_TENANT
-    skipped = {*keys, *_IDENTITY, *ignore}
+        ignored = [] if keys == ["id"] else list(_OF_A_TENANT)
+    else:
+        ignored = _checked_columns(ignore, before, after)
+    skipped = {*keys, *_IDENTITY, *ignored}
     shared = [name for name in after.columns if name in before.columns]
     fields = [name for name in shared if name not in skipped]
     pairs = _Pairs(before, after, both_before, both_after)
@@ -313,6 +317,31 @@ class _Pairs:
 
     def _named(self, name: str, at: Positions) -> pd.Series:
         return self._after[name].take(self._right[at]).reset_index(drop=True)
+
+
+def _checked_columns(
+    ignore: str | Iterable[str], before: pd.DataFrame, after: pd.DataFrame
+) -> list[str]:
+    """Return the columns to ignore, each of which at least one of the listings has."""
+    names = _checked_names(ignore, "ignore")
+    columns = [*after.columns, *before.columns, *_OF_A_TENANT]
+    for name in names:
+        if name not in columns:
+            near = hint(name, dict.fromkeys(map(str, columns)))
+            raise InvalidInput(f"ignore names {shown(name)}, which no listing has; {near}")
+    return names
+
+
+def _checked_names(names: object, argument: str) -> list[str]:
+    """Return the columns that an argument names, one or several."""
+    several = [names] if isinstance(names, str) else names
+    if not isinstance(several, Iterable) or isinstance(several, Mapping):
+        raise InvalidInput(f"{argument} is a column or a list of columns, not {shown(names)}.")
+    columns = list(several)
+    for name in columns:
+        if not isinstance(name, str):
+            raise InvalidInput(f"{argument} names columns by their texts, not {shown(name)}.")
+    return columns
 
 
 def _texts_of(df: pd.DataFrame, name: str) -> list[str | None]:

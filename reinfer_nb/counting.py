@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import errors
+from reinfer_nb import checks, errors
 from reinfer_nb.concurrency import Progress, checked_workers, side_by_side
 from reinfer_nb.text import counted, listed
 from reinfer_nb.value_types import is_missing
@@ -69,11 +69,8 @@ def with_comments(
 
 def full_names(df: object) -> list[str]:
     """Return the full name of each row of a listing; empty where it has none."""
-    if (
-        not isinstance(df, pd.DataFrame)
-        or list(df.columns).count("owner") != 1
-        or list(df.columns).count("name") != 1
-    ):
+    df = checks.check_frame(df, "statistics takes a listing: a DataFrame")
+    if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
         raise errors.InvalidInput(
             "statistics takes a listing: a DataFrame with the columns owner and name, such as "
             "client.sources() returns."

@@ -25,6 +25,7 @@ import pyarrow as pa
 
 from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer
 from reinfer_nb._columns import whole_text
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import listed, shown, visible
@@ -63,8 +64,7 @@ def to_csv(
             the name of a file of another kind, such as "sources.xlsx".
         FileProblem: There is such a file, or it could not be written; an older one is as it was.
     """
-    if not isinstance(df, pd.DataFrame):
-        raise InvalidInput(f"to_csv takes a DataFrame, not {shown(df)}.")
+    check_frame(df, "to_csv takes a DataFrame")
     if sep not in _csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
     target = path_of(path)

@@ -21,7 +21,7 @@ from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
 from reinfer_nb.comparing import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.moments import When
-from reinfer_nb.provenance import FETCHED_AT
+from reinfer_nb.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.text import counted, listed, nearest, shown, visible
 from reinfer_nb.value_types import Moment
 
@@ -85,8 +85,13 @@ class History:
                 another tenant than what was recorded before.
             FileProblem: It could not be written; nothing is half-written.
         """
-        if not isinstance(df, pd.DataFrame):
-            raise InvalidInput(f"record takes a DataFrame, not {shown(df)}.")
+        checks.check_frame(df, "record takes a DataFrame")
+        projects = df.attrs.get(PROJECT)
+        if isinstance(projects, list) and len(projects) > 1:
+            raise InvalidInput(
+                f"This listing is of the projects {listed(map(shown, projects))}, and a snapshot "
+                "is of one project or of the whole tenant. Record the listing of each project."
+            )
         fetched_at = _fetched_at(df)
         endpoint, project = (
             whole_text(text) if isinstance(text, str) and text else None
@@ -185,7 +190,7 @@ class History:
         on: str | Sequence[str] = "id",
         *,
         project: str | None = None,
-        ignore: Iterable[str] | None = None,
+        ignore: str | Iterable[str] | None = None,
     ) -> Comparison:
         """Return what differs between two moments, as `compare` does.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from reinfer_nb import wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.operations import Call
-from reinfer_nb.provenance import described
+from reinfer_nb.provenance import described, fetched_at
 from reinfer_nb.transport import Transport
 
 
@@ -67,6 +67,17 @@ class Listings:
             yield
         finally:
             self.cache.clear()
+
+
+def concatenated(
+    parts: Sequence[pd.DataFrame], endpoint: str, projects: Sequence[str]
+) -> pd.DataFrame:
+    """Return the listings of several projects as one frame, as old as the oldest of them."""
+    times = [fetched_at(part) for part in parts]
+    whole = pd.concat(parts, ignore_index=True)
+    oldest = min(time for time in times if time is not None)
+    whole.attrs = described(endpoint, list(projects), oldest)
+    return whole
 
 
 def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:

@@ -43,7 +43,7 @@ def sandbox(
     database: str | os.PathLike[str] | None = None,
     tokens: Mapping[str, str] | None = None,
     new_tokens: bool = False,
-    faults: Fault | Iterable[Fault] = (),
+    faults: Fault | Iterable[Fault] | None = (),
     host: str = LOOPBACK,
     port: int = 0,
     cache_ttl: float = DEFAULT_TTL,
@@ -115,7 +115,7 @@ class Sandbox:
         database: str | os.PathLike[str] | None = None,
         tokens: Mapping[str, str] | None = None,
         new_tokens: bool = False,
-        faults: Fault | Iterable[Fault] = (),
+        faults: Fault | Iterable[Fault] | None = (),
         host: str = LOOPBACK,
         port: int = 0,
         cache_ttl: float = DEFAULT_TTL,
@@ -125,7 +125,7 @@ class Sandbox:
         if type(host) is not str or not host:
             raise InvalidInput(f"host is an address such as {LOOPBACK}, not {shown(host)}.")
         checked_ttl(cache_ttl)
-        self.faults = Faults(faults)
+        self.faults = Faults(() if faults is None else faults)
         # It is read when the sandbox is started, maybe from another folder.
         self._data = lasting_path(data) if isinstance(data, str | os.PathLike) else data
         self._database = None if database is None else lasting_path(database)
@@ -364,8 +364,7 @@ class Sandbox:
             return None
         if isinstance(data, str | os.PathLike):
             data = read_csv(data)
-        if not isinstance(data, pd.DataFrame):
-            raise InvalidInput(f"data is a DataFrame or the path of a CSV, not {shown(data)}.")
+        checks.check_frame(data, "data is a DataFrame or the path of a CSV")
         return to_elements(data)
 
 

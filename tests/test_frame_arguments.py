@@ -1,0 +1,126 @@
+"""What functions take for a frame, for one text or several, and what they refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+
+import reinfer_nb as rnb
+
+Take = Callable[[rnb.Client, Any, Path], object]
+TAKERS: dict[str, Take] = {
+    "audit": lambda _, df, __: rnb.audit(df),
+    "compare": lambda client, df, __: rnb.compare(df, client.sources()),
+    "compare with": lambda client, df, __: rnb.compare(client.sources(), df),
+    "to_csv": lambda _, df, path: rnb.to_csv(df, path / "frame.csv"),
+    "plan": lambda client, df, _: client.plan(df),
+    "plan from": lambda client, df, _: client.plan(client.sources(), df),
+    "statistics": lambda client, df, _: client.statistics(df, progress=False),
+    "record": lambda _, df, path: rnb.History(path / "history").record(df),
+    "sandbox": lambda _, df, __: rnb.sandbox(df).start(),
+    "freshness": lambda _, df, __: rnb.charts.freshness(df),
+    "timeline": lambda _, df, __: rnb.charts.timeline(df),
+    "projects": lambda _, df, __: rnb.charts.projects(df),
+    "findings": lambda _, df, __: rnb.charts.findings(df),
+    "changes": lambda _, df, __: rnb.charts.changes(df),
+}
+
+
+class Exchanged:
+    """A frame of some library that knows the protocol alone."""
+
+    def __dataframe__(self) -> None:
+        """Nothing calls it."""
+
+
+@pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
+def test_frames_of_other_libraries_are_refused_with_what_to_do(
+    shared: rnb.Client, tmp_path: Path, take: Take
+) -> None:
+    frame = pl.DataFrame({"id": ["a"], "owner": ["b"], "name": ["c"], "title": ["d"]})
+    advice = {
+        r"not a polars DataFrame: call \.to_pandas\(\)": frame,
+        r"not a polars LazyFrame: call \.collect\(\)\.to_pandas\(\)": frame.lazy(),
+        r"from_dataframe\(df\)": Exchanged(),
+    }
+    for message, df in advice.items():
+        with pytest.raises(rnb.InvalidInput, match=message):
+            take(shared, df, tmp_path)
+
+
+def test_an_audit_takes_the_path_of_a_file(shared: rnb.Client, tmp_path: Path) -> None:
+    listing = shared.sources("claims")
+    path = rnb.to_csv(listing, tmp_path / "listing.csv")
+    report = rnb.audit(listing, now="2026-01-01")
+    for file in (path, str(path)):
+        assert rnb.audit(file, now="2026-01-01").findings.equals(report.findings)
+    with pytest.raises(rnb.FileProblem):
+        rnb.audit(tmp_path / "nothing.csv")
+
+
+def test_one_ignored_column_may_be_given_as_a_text(shared: rnb.Client) -> None:
+    listing = shared.sources("claims")
+    edited = listing.assign(title="edited", description="edited")
+    for ignore in ("title", ["title"], ("title",), {"title"}, pd.Index(["title"])):
+        report = rnb.compare(listing, edited, ignore=ignore)
+        assert set(report.changed["field"]) == {"description"}
+
+
+@pytest.mark.parametrize("argument", ["on", "ignore"])
+def test_columns_that_are_none_are_refused(shared: rnb.Client, argument: str) -> None:
+    listing = shared.sources("claims")
+    given: list[tuple[Any, str]] = [
+        ("titel", "did you mean title"),
+        (["titel"], "did you mean title"),
+        (5, f"{argument} is a column or a list of columns, not 5"),
+        ([5], f"{argument} names columns by their texts, not 5"),
+        ([["title"]], "names columns by their texts"),
+        ({"title": 1}, "is a column or a list"),
+    ]
+    for value, message in given:
+        with pytest.raises(rnb.InvalidInput, match=message):
+            rnb.compare(listing, listing, **{argument: value})
+
+
+def test_what_only_one_listing_has_may_be_ignored(shared: rnb.Client) -> None:
+    listing = shared.sources("claims")
+    assert rnb.compare(listing.drop(columns="title"), listing, ignore=["title", "bucket_id"]).ok
+
+
+def test_a_sandbox_takes_no_faults() -> None:
+    with rnb.sandbox(faults=None) as client:
+        assert len(client.sources())
+
+
+def test_listings_of_several_projects_follow_one_another(shared: rnb.Client) -> None:
+    whole = shared.sources(refresh=True)
+    first, second = list(whole["owner"].unique())[:2]
+    df = shared.sources([second, first, second])
+    assert df["owner"].unique().tolist() == [second, first]
+    assert sorted(df["id"]) == sorted(whole["id"][whole["owner"].isin([first, second])])
+    assert isinstance(df.index, pd.RangeIndex)
+    assert df.attrs["project"] == [second, first]
+    times = [shared.sources(name).attrs["fetched_at"] for name in (first, second)]
+    assert df.attrs["fetched_at"] == min(times)
+    assert (df.dtypes == shared.sources(second).dtypes).all()
+    pd.testing.assert_frame_equal(shared.sources((first,)), shared.sources(first))
+    assert shared.sources([first]).attrs["project"] == first
+    assert not shared.plan(df).steps
+
+
+@pytest.mark.parametrize("project", [[], 5, [5], ["a/b"], [None], {"claims": 1, "": 2}])
+def test_projects_that_are_none_are_refused(shared: rnb.Client, project: Any) -> None:
+    with pytest.raises(rnb.InvalidInput):
+        shared.sources(project)
+
+
+def test_a_listing_of_several_projects_is_no_snapshot(shared: rnb.Client, tmp_path: Path) -> None:
+    names = list(shared.sources()["owner"].unique())[:2]
+    history = rnb.History(tmp_path / "history")
+    with pytest.raises(rnb.InvalidInput, match="Record the listing of each project"):
+        history.record(shared.sources(names))
