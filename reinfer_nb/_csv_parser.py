@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_text
 from reinfer_nb._csv_cells import BOM, SEPARATORS
 from reinfer_nb._csv_text import NoCSV
+from reinfer_nb.concurrency import in_order
 
 # The first record of a CSV, and what in it stands between quotes.
 _RECORD = re.compile(rb'(?:[^"\r\n]|"(?:[^"]|"")*")*')
@@ -149,8 +149,12 @@ def _at_once(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | 
     try:
         headers = [cell[1:-1].replace(b'""', b'"').decode() for cell in quoted]
         types = [kinds.get(header, pa.large_string()) for header in headers]
-        with ThreadPoolExecutor(WORKERS, "reinfer_nb-csv") as pool:
-            parts = list(pool.map(lambda piece: _read_checked(piece, sep, types), _pieces(rows)))
+        parts = in_order(
+            lambda piece: _read_checked(piece, sep, types),
+            _pieces(rows),
+            workers=WORKERS,
+            label="csv",
+        )
     except (UnicodeDecodeError, pa.ArrowInvalid):
         return None
     if sum(quotes for quotes, _ in parts) % 2:

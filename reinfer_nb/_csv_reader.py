@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
 from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
+from reinfer_nb.concurrency import in_order
 from reinfer_nb.text import shown
 from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 
@@ -39,13 +40,17 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
         NoCSV: It is none.
     """
     types = _csv_cells.known_types()
-    made = []
-    with ThreadPoolExecutor(_csv_parser.WORKERS, "reinfer_nb-csv") as pool:
-        for header, cells in _cells(content, types):
-            name, dtype = _csv_cells.column_of(header)
-            column = pool.submit(_column, cells, types.get(name), dtype)
-            made.append((name, column.result))
-        yield from made
+
+    def read(pair: tuple[str, Any]) -> tuple[str, Callable[[], Any]]:
+        name, dtype = _csv_cells.column_of(pair[0])
+        future: Future[Any] = Future()
+        try:
+            future.set_result(_column(pair[1], types.get(name), dtype))
+        except Exception as error:  # noqa: BLE001 - raised by the function that is returned
+            future.set_exception(error)
+        return name, future.result
+
+    yield from in_order(read, _cells(content, types), workers=_csv_parser.WORKERS, label="csv")
 
 
 def _cells(content: memoryview, types: Mapping[str, type[ValueType]]) -> list[tuple[str, Any]]:

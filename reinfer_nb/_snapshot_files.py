@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
+from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import is_url, lasting_path, written_whole
 from reinfer_nb.text import listed, shown, visible
@@ -197,8 +197,8 @@ class Folder:
 
     def abouts(self, names: Sequence[str]) -> dict[str, About]:
         """Return what several files say of themselves, as `about` does."""
-        with ThreadPoolExecutor(_READERS, "reinfer_nb-history") as pool:
-            return dict(zip(names, pool.map(self.about, names), strict=True))
+        abouts = in_order(self.about, names, workers=_READERS, label="history")
+        return dict(zip(names, abouts, strict=True))
 
     def about(self, name: str) -> About:
         """Return what a file says of itself.

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
-from reinfer_nb.concurrency import Lanes, Progress, checked_workers
+from reinfer_nb.concurrency import Lanes, Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal
 from reinfer_nb.planning import Plan, client_of
@@ -226,8 +226,8 @@ class _Applying:
             try:
                 for kind in KINDS:
                     self._held = self._held_back() if kind == "delete" else {}
-                    futures = [pool.submit(self._do, n) for n in todo if steps[n].kind == kind]
-                    for future in as_completed(futures):
+                    numbers = [n for n in todo if steps[n].kind == kind]
+                    for _, future in as_done(pool, self._do, numbers):
                         future.result()
                         done += 1
                         bar.update()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.forking import renew_in_children
 from reinfer_nb.text import shown
 
 
@@ -63,6 +64,11 @@ class Cache:
         self._lock = threading.Lock()
         self._kept: dict[Hashable, _Kept] = {}
         self._writes = 0
+        renew_in_children(self)
+
+    def renew_after_fork(self) -> None:
+        """Take a lock of one's own, in a child process."""
+        self._lock = threading.Lock()
 
     def get(
         self, scope: Hashable, fetch: Callable[[], pd.DataFrame], *, refresh: bool = False

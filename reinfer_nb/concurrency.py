@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from reinfer_nb.errors import InvalidInput
@@ -28,6 +28,73 @@ def checked_workers(workers: object) -> int:
     if isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= MOST:
         return workers
     raise InvalidInput(f"workers is a number from 1 to {MOST}, not {shown(workers)}.")
+
+
+def in_order(
+    work: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int, label: str
+) -> list[_Result]:
+    """Return what work makes of each item, in their order; side by side where that may be faster.
+
+    Args:
+        work: What to do with an item, in a thread or in this one.
+        items: The items.
+        workers: How many at once.
+        label: What the threads are called.
+    """
+    numbered = list(enumerate(items))
+    if min(len(numbered), workers) < 2:
+        return [work(item) for _, item in numbered]
+    with ThreadPoolExecutor(workers, f"reinfer_nb-{label}") as pool:
+        done = {
+            number: future.result()
+            for (number, _), future in as_done(pool, lambda pair: work(pair[1]), numbered)
+        }
+    return [done[number] for number, _ in numbered]
+
+
+def as_done(
+    pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item]
+) -> Iterator[tuple[_Item, Future[_Result]]]:
+    """Yield each item and its future, as they are done.
+
+    While the interpreter ends it starts no threads any more, and a machine may be out of them; the
+    thread that iterates does then what is left.
+
+    Args:
+        pool: The threads.
+        work: What to do with an item.
+        items: The items.
+    """
+    todo = [(item, threading.Lock()) for item in items]
+
+    def once(item: _Item, claim: threading.Lock) -> _Result:
+        # A pool that cannot start a thread has queued the item all the same.
+        if not claim.acquire(blocking=False):
+            raise CancelledError
+        return work(item)
+
+    futures: dict[Future[_Result], _Item] = {}
+    try:
+        for item, claim in todo:
+            futures[pool.submit(once, item, claim)] = item
+    except RuntimeError:
+        pool.shutdown(wait=True, cancel_futures=True)
+        for item, claim in todo:
+            if claim.acquire(blocking=False):
+                yield item, _done_here(work, item)
+        futures = {future: item for future, item in futures.items() if not future.cancelled()}
+    # Each item bounds its own waits.
+    for future in as_completed(futures):
+        yield futures[future], future
+
+
+def _done_here(work: Callable[[_Item], _Result], item: _Item) -> Future[_Result]:
+    future: Future[_Result] = Future()
+    try:
+        future.set_result(work(item))
+    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
+        future.set_exception(error)
+    return future
 
 
 def side_by_side(
@@ -60,18 +127,17 @@ def side_by_side(
     stop = threading.Event()
     pool = ThreadPoolExecutor(workers, f"reinfer_nb-{label}")
     try:
-        futures = {pool.submit(work, item, stop): item for item in items}
         bar = tqdm(
-            as_completed(futures),
-            total=len(futures),
+            as_done(pool, lambda item: work(item, stop), items),
+            total=len(items),
             desc=label,
             unit=unit,
             disable=progress is not True,
         )
-        for done, future in enumerate(bar, 1):
-            yield futures[future], future.result()
+        for done, (item, future) in enumerate(bar, 1):
+            yield item, future.result()
             if callable(progress):
-                progress(done, len(futures))
+                progress(done, len(items))
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)

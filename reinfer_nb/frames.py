@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate, chain
 from typing import Any
 
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
+from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source, column_of_unknown
@@ -53,8 +53,10 @@ def from_listing(
     """
     try:
         envelope, slices = wire.sliced(body, key)
-        with ThreadPoolExecutor(_WORKERS, "reinfer_nb-listing") as pool:
-            parts = list(chain.from_iterable(pool.map(lambda text: _parts(text, model), slices)))
+        several = in_order(
+            lambda text: _parts(text, model), slices, workers=_WORKERS, label="listing"
+        )
+        parts = list(chain.from_iterable(several))
     except wire.Irregular:
         envelope, rows = wire.split(body, key)
         if rows is None:

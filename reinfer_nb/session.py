@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import http.client
 import io
+import queue
 import socket
+import threading
 import time
 from typing import Any
 
@@ -20,6 +22,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.failures import TooLong, mark_unsent
+from reinfer_nb.forking import renew_in_children
 from reinfer_nb.secret import Token
 
 # A response has to be complete after so many times the read time-out.
@@ -88,8 +91,24 @@ class _QuietHTTPS(_Quiet, HTTPSConnection):
     pass
 
 
+class _Connections(queue.LifoQueue[Any]):
+    """The idle connections of a pool. A child process only closes them, when it ends."""
+
+    def __init__(self, maxsize: int = 0) -> None:
+        super().__init__(maxsize)
+        renew_in_children(self)
+
+    def renew_after_fork(self) -> None:
+        """Take locks of one's own, in a child process."""
+        self.mutex = threading.Lock()
+        self.not_empty = threading.Condition(self.mutex)
+        self.not_full = threading.Condition(self.mutex)
+        self.all_tasks_done = threading.Condition(self.mutex)
+
+
 class _QuietPool(HTTPConnectionPool):
     ConnectionCls = _Quiet
+    QueueCls = _Connections
 
     def _get_conn(self, timeout: float | None = None) -> Any:
         return super()._get_conn(_POOL_WAIT if timeout is None else timeout)

@@ -22,6 +22,7 @@ from reinfer_nb.answers import Answer, hint_at_base
 from reinfer_nb.clock import TenantClock
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.failures import Failure, failure_of
+from reinfer_nb.forking import renew_in_children
 from reinfer_nb.operations import Call
 from reinfer_nb.patience import Patience
 from reinfer_nb.session import Bearer, Session
@@ -82,6 +83,18 @@ class Transport:
             self._proxies = {"http": tenant.proxy, "https": tenant.proxy}
         self._session = Session()
         self.clock = TenantClock()
+        # Connections of the process that this one was forked from, never used here.
+        self._parents: list[Session] = []
+        renew_in_children(self)
+
+    def renew_after_fork(self) -> None:
+        """Open connections of one's own, in a child process.
+
+        A connection used on both sides would give each side responses to the other's requests.
+        """
+        self._parents.append(self._session)
+        self._session = Session()
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the connections; the next request would open new ones."""

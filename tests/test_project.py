@@ -24,7 +24,7 @@ PACKAGE = ROOT / "reinfer_nb"
 # Imports go down this list, never up; modules on one line may know each other.
 LAYERS = [
     {"text", "docstrings"},
-    {"errors", "secret"},
+    {"errors", "secret", "forking"},
     {"value_types", "markup", "moments", "portable"},
     {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
     {"user_folders"},

@@ -1,0 +1,249 @@
+"""A client in a child process, and in a process that ends."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+import reinfer_nb as rnb
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+BEGIN = """
+    import atexit, multiprocessing, os, sys, threading, time, warnings
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import pandas as pd
+    import reinfer_nb as rnb
+
+    def client_of(endpoint, token):
+        return rnb.connect(endpoint=endpoint, token=token, cache_ttl=0)
+
+    def ask(client, names, times, failures):
+        for number in range(times):
+            name = names[number % len(names)]
+            try:
+                got = client.source(name).full_name
+            except BaseException as error:
+                got = repr(error)
+            if got != name:
+                failures.append((name, got))
+"""
+
+
+def run(code: str, client: rnb.Client, tmp_path: Path, *options: str) -> str:
+    """Run a script with a client of the sandbox; return its output, an error's included."""
+    assert client.sandbox is not None
+    script = tmp_path / "script.py"
+    given = f"ENDPOINT, TOKEN = {client.endpoint!r}, {client.sandbox.tokens['admin']!r}\n"
+    script.write_text(textwrap.dedent(BEGIN) + given + textwrap.dedent(code))
+    ended = subprocess.run(
+        [sys.executable, *options, str(script)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        check=False,
+    )
+    return ended.stdout
+
+
+# Forks
+
+
+@needs_fork
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_each_process_gets_its_own_responses(
+    shared: rnb.Client, tmp_path: Path, method: str
+) -> None:
+    output = run(
+        f"""
+        def child(client, endpoint, token, names, queue):
+            client = client or client_of(endpoint, token)
+            failures = []
+            ask(client, names, 60, failures)
+            queue.put(failures)
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context({method!r})
+            client = client_of(ENDPOINT, TOKEN)
+            names = client.sources().pipe(lambda df: df["owner"] + "/" + df["name"]).tolist()
+            client.source(names[0])
+            queue = context.Queue()
+            handed = client if {method!r} == "fork" else None
+            children = [
+                context.Process(target=child, args=(handed, ENDPOINT, TOKEN, names[n:], queue))
+                for n in range(2)
+            ]
+            for process in children:
+                process.start()
+            failures = []
+            ask(client, names[::-1], 60, failures)
+            results = [queue.get(timeout=100) for _ in children]
+            print("failures:", failures, *results)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.split() == ["failures:", "[]", "[]", "[]"], output
+
+
+@needs_fork
+def test_a_fork_while_other_threads_send(shared: rnb.Client, tmp_path: Path) -> None:
+    output = run(
+        """
+        client = client_of(ENDPOINT, TOKEN)
+        names = client.sources().pipe(lambda df: df["owner"] + "/" + df["name"]).tolist()
+        failures, ended = [], threading.Event()
+
+        def work(some):
+            while not ended.is_set():
+                ask(client, some, 5, failures)
+                client.sources()
+
+        threads = [threading.Thread(target=work, args=(names[n:],)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+
+        def fork():
+            for _ in range(5):
+                pid = os.fork()
+                if pid == 0:
+                    wrong = []
+                    ask(client, names[::-1], 20, wrong)
+                    ok = not wrong and len(client.statistics(client.sources("claims")[:3]))
+                    os._exit(0 if ok else 3)
+                codes.append(os.waitpid(pid, 0)[1])
+
+        codes = []
+        forking = threading.Thread(target=fork)
+        forking.start()
+        forking.join(100)
+        ended.set()
+        for thread in threads:
+            thread.join(60)
+        print("codes", codes, failures)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines()[-1] == "codes [0, 0, 0, 0, 0] []", output
+
+
+@needs_fork
+def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
+    shared: rnb.Client, tmp_path: Path
+) -> None:
+    output = run(
+        """
+        from tqdm import tqdm
+        client = client_of(ENDPOINT, TOKEN)
+        df = client.sources("claims")[:3]
+        client.statistics(df, progress=True)
+        transport = client._transport
+        pools = [
+            pool.pool
+            for adapter in transport._session.adapters.values()
+            for pool in adapter.poolmanager.pools._container.values()
+        ]
+        held = threading.Event()
+
+        def hold():
+            with transport._lock, client._listings.cache._lock, tqdm.get_lock():
+                for pool in pools:
+                    pool.mutex.acquire()
+                held.set()
+                time.sleep(60)
+
+        threading.Thread(target=hold, daemon=True).start()
+        held.wait(30)
+        pid = os.fork()
+        if pid == 0:
+            client.sources()
+            client.statistics(df, progress=True)
+            # With all that runs at the end of a process.
+            sys.exit(0)
+        deadline = time.monotonic() + 30
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not ended[0]:
+            os.kill(pid, 9)
+        print("ended", ended[0] == pid, ended[1], flush=True)
+        os._exit(0)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines()[-1] == "ended True 0", output
+
+
+def test_a_client_is_not_sent_to_another_process(shared: rnb.Client) -> None:
+    with pytest.raises(TypeError, match="connect again in the other process"):
+        pickle.dumps(shared)
+
+
+# The end of a process
+
+CALLS = {
+    "sources": "len(client.sources(refresh=True))",
+    "statistics": "len(client.statistics(df, progress=True))",
+    "apply": "client.plan(df.assign(title='new')).apply(journal='new.jsonl').counts",
+    "audit": "len(rnb.audit(df).findings)",
+    "compare": "rnb.compare(df, df.iloc[1:])",
+    "record": "rnb.History('history').record(df), rnb.History('history').load(project='claims')",
+    "to_csv": "rnb.to_csv(df, 'new.csv')",
+    "read_csv": "rnb.read_csv('begin.csv')",
+}
+
+
+@pytest.mark.parametrize("where", ["thread", "atexit", "thread of atexit"])
+def test_every_call_works_while_the_process_ends(
+    client: rnb.Client, tmp_path: Path, where: str
+) -> None:
+    output = run(
+        f"""
+        client = client_of(ENDPOINT, TOKEN)
+        df = client.sources("claims")
+        rnb.to_csv(df, "begin.csv")
+
+        def work():
+            for name, call in CALLS.items():
+                try:
+                    eval(call)
+                    print("did", name, flush=True)
+                except BaseException as error:
+                    print("failed", name, repr(error), flush=True)
+
+        def later():
+            threading.main_thread().join()
+            time.sleep(0.2)
+            work()
+
+        where = {where!r}
+        if where == "thread":
+            threading.Thread(target=later).start()
+        elif where == "atexit":
+            atexit.register(work)
+        else:
+            def begin():
+                try:
+                    thread = threading.Thread(target=work)
+                    thread.start()
+                except RuntimeError:
+                    work()
+                else:
+                    thread.join()
+            atexit.register(begin)
+        """.replace("CALLS.items()", f"{CALLS!r}.items()"),
+        client,
+        tmp_path,
+    )
+    told = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
+    assert told == [f"did {name}" for name in CALLS], output
+    assert "Error" not in output
