@@ -9,7 +9,9 @@ tests, and each test runs its cells in a page of their own:
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import itertools
 import json
 import os
 import shutil
@@ -50,6 +52,9 @@ _NONE = (
 )
 
 
+_PORTS = itertools.count()
+
+
 @functools.cache
 def chromium() -> str | None:
     """Return the path of a Chromium of this machine, if it has one."""
@@ -69,11 +74,18 @@ def needed() -> pytest.MarkDecorator:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port nobody listens on.
+
+    It is below those that the system gives to connections and to servers that take any: one of
+    those could be given to somebody else before the server here is up. Test processes that run
+    side by side begin to look at different places.
+    """
+    for number in range(1000):
+        port = 10_000 + (os.getpid() * 97 + next(_PORTS) * 7 + number) % 20_000
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 @contextmanager
@@ -147,17 +159,17 @@ def _served(
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(120)
 
 
 def _wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
-    for _ in range(600):
+    for _ in range(1200):
         if process.poll() is not None:
             break
         try:
             if requests.get(url, timeout=2).ok:
                 return
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             pass
         time.sleep(0.1)
     raise AssertionError(f"The server did not come up:\n{log.read_text()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
+from hypothesis import settings
 
 import reinfer_nb as rnb
 from reinfer_nb import rules
@@ -50,6 +52,14 @@ def tally(request: pytest.FixtureRequest) -> Tally:
         counts[what] += number
 
     return add
+
+
+# How long an example takes is the machine's matter. What fails is printed so that it can be run
+# again, and is the same in each run of CI; elsewhere pytest-randomly's seed decides.
+settings.register_profile(
+    "tests", deadline=None, print_blob=True, derandomize=os.environ.get("CI") == "true"
+)
+settings.load_profile("tests")
 
 
 def pytest_configure() -> None:

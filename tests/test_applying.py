@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import signal
 import threading
 import time
 from collections import Counter
@@ -25,6 +24,7 @@ from reinfer_nb import Fault
 from reinfer_nb.patience import Patience
 from tests.conftest import Tally
 from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.waiting import ctrl_c_once
 
 WRITABLE = [
     "title",
@@ -372,20 +372,11 @@ def test_what_would_fail_for_all_ends_it(client: rnb.Client, fault: Fault, said:
 # 33: Ctrl-C
 
 
-def interrupt_after(seconds: float) -> threading.Timer:
-    main = threading.main_thread().ident
-    assert main is not None
-    timer = threading.Timer(seconds, lambda: signal.pthread_kill(main, signal.SIGINT))
-    timer.start()
-    return timer
-
-
 def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
     plan = edit_all(client)
     box_of(client).faults.add(Fault.wait(0.1, on="update_source"))
-    timer = interrupt_after(0.6)
-    result = plan.apply(workers=4, progress=False)
-    timer.join()
+    with ctrl_c_once(lambda: len(writes(client)) >= 4):
+        result = plan.apply(workers=4, progress=False)
     at_return = len(writes(client))
     assert result.stopped == "It was stopped by Ctrl-C."
     assert set(result.counts) == {"done", "left"}
@@ -404,22 +395,30 @@ def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
 
 def test_after_ctrl_c_nothing_is_written_any_more(client: rnb.Client) -> None:
     plan = edit_all(client)
-    box_of(client).faults.add(Fault.wait(0.8, on="get_source"))
-    timer = interrupt_after(0.4)
-    result = plan.apply(workers=4, progress=False)
-    timer.join()
+    looks = box_of(client).faults.add(Fault.wait(1.5, on="get_source"))
+    with ctrl_c_once(lambda: looks.struck == 4):
+        result = plan.apply(workers=4, progress=False)
     assert result.counts == {"left": 130}
     assert writes(client) == []
 
 
-def test_ctrl_c_does_not_wait_for_what_is_to_be_tried_again(client: rnb.Client) -> None:
+def test_ctrl_c_does_not_wait_for_what_is_to_be_tried_again(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plan = edit_all(client)
     box_of(client).faults.add(Fault.answer(429, retry_after=60, on="update_source"))
-    timer = interrupt_after(0.5)
+    pause, pauses = client._transport._pause, list[float]()
+
+    def counted(seconds: float, stop: threading.Event | None) -> bool:
+        pauses.append(seconds)
+        return pause(seconds, stop)
+
+    monkeypatch.setattr(client._transport, "_pause", counted)
     begin = time.monotonic()
-    result = plan.apply(workers=4, progress=False)
-    timer.join()
-    assert time.monotonic() - begin < 10
+    with ctrl_c_once(lambda: len(pauses) == 4):
+        result = plan.apply(workers=4, progress=False)
+    # A minute is what it does not wait.
+    assert time.monotonic() - begin < 50
     assert result.stopped == "It was stopped by Ctrl-C."
     assert result.counts == {"failed": 4, "left": 126}
     box_of(client).faults.clear()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from reinfer_nb.widgets import Explorer, jobs
 from reinfer_nb.widgets.bulk import BulkPane
 from tests.test_forms import sent, texts, through
 from tests.test_markup import NASTY, Parsed
+from tests.waiting import until
 
 THREE = ["claims/motor-inbox", "claims/property-inbox", "claims/theft-chat"]
 BULK = 4
@@ -416,10 +416,7 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
         bulk.apply.click()
         assert there(bulk.stop)
         assert bulk.apply.disabled
-        for _ in range(500):
-            if any("Applying: " in line for line in told):
-                break
-            time.sleep(0.01)
+        until(lambda: any("Applying: " in line for line in told))
         bulk.stop.click()
         assert bulk.stop.disabled
         done(ex)

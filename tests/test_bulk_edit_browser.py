@@ -26,6 +26,7 @@ from tests.widget_pages import (
     refresh,
     rows,
     set_up,
+    settle,
     shown,
     tab_of,
     tab_to,
@@ -80,6 +81,7 @@ def make(client: rnb.Client, stem: str) -> list[str]:
 def select_three(tab: Page, stem: str) -> None:
     field(explorer(tab), "Search").fill(stem)
     expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    settle(tab)
     expect(rows(tab)).to_have_count(3)
     rows(tab).first.click()
     rows(tab).nth(1).click(modifiers=["Control"])
@@ -164,6 +166,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     keys = tab.keyboard
     field(explorer(tab), "Search").fill("keys-")
     expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    settle(tab)
     tab_to(tab, grid(tab))
     keys.press("Control+a")
     expect(bulk(tab)).to_contain_text("3 sources are selected.")

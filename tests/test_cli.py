@@ -122,7 +122,7 @@ def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path)
         with rnb.connect(endpoint=endpoint[1], token=token[1]) as viewer:
             assert len(viewer.sources()) == 109
         process.send_signal(how)
-        rest, errors = process.communicate(timeout=20)
+        rest, errors = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 0

@@ -17,6 +17,8 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault, guarded
 from reinfer_nb.concurrency import Lanes
 from reinfer_nb.patience import Patience
+from reinfer_nb.sandbox.striking import Added
+from tests.waiting import until
 
 LOOKS = ["get_source", "get_source_by_id"]
 NAME = "claims/motor-inbox"
@@ -28,15 +30,24 @@ def faults(client: rnb.Client) -> Any:
 
 
 @contextmanager
-def meanwhile(client: rnb.Client, work: Callable[[rnb.Client], object]) -> Iterator[None]:
-    """Let somebody else do something after half a second; at the end that is done."""
+def meanwhile(
+    client: rnb.Client, slow: Added, work: Callable[[rnb.Client], object]
+) -> Iterator[None]:
+    """Let somebody else do something once a slow fault has struck; at the end that is done."""
     assert client.sandbox is not None
     token = client.sandbox.tokens["admin"]
-    with rnb.connect(endpoint=client.endpoint, token=token) as other:
-        theirs = threading.Timer(0.5, work, [other])
-        theirs.start()
+
+    def theirs(other: rnb.Client) -> None:
+        until(lambda: slow.struck)
+        work(other)
+
+    with (
+        rnb.connect(endpoint=client.endpoint, token=token) as other,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        done = pool.submit(theirs, other)
         yield
-        theirs.join()
+        done.result()
 
 
 def describe(other: rnb.Client) -> object:
@@ -94,9 +105,9 @@ def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client)
     assert client.sandbox is not None
     plan = one_update(client)
     base = client.source(NAME)
-    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
+    slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="update_source", after=True, times=1))
-    with meanwhile(client, describe):
+    with meanwhile(client, slow, describe):
         result = plan.apply(progress=False)
     assert client.source(NAME).title == "mine"
     assert result.counts == {"moved": 1}
@@ -110,10 +121,10 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
 ) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
-    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
+    slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="update_source", after=True, times=1))
     with (
-        meanwhile(client, describe),
+        meanwhile(client, slow, describe),
         pytest.raises(rnb.Moved, match="may have been written before that") as caught,
     ):
         guarded.update(client, base, {"title": "mine"})
@@ -124,9 +135,9 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
 def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
-    faults(client).add(Fault.wait(1.0, on=LOOKS, skip=1, times=1))
+    slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
-    with meanwhile(client, lambda other: other.create_source(NAME, title="theirs")):
+    with meanwhile(client, slow, lambda other: other.create_source(NAME, title="theirs")):
         assert guarded.delete(client, base).id == base.id
     assert client.source(NAME).title == "theirs"
 
@@ -142,8 +153,14 @@ def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None
 
 
 def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rnb.Client) -> None:
-    faults(client).add(Fault.wait(1.0, on="list_sources", after=True, times=1))
-    with meanwhile(client, lambda other: other.create_source("claims/theirs")):
+    slow = faults(client).add(Fault.wait(2.0, on="list_sources", after=True, times=1))
+
+    def create(other: rnb.Client) -> None:
+        # The fault counts as struck a moment before the listing is made.
+        time.sleep(0.5)
+        other.create_source("claims/theirs")
+
+    with meanwhile(client, slow, create):
         df = client.sources(refresh=True)
     assert "theirs" not in set(df["name"])
     plan = client.plan(df, delete_missing=True)

@@ -29,6 +29,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.sandbox.store import Store
 from tests.conftest import Tally
+from tests.waiting import until
 
 SOURCES = "/api/v1/sources"
 WRITERS = 8
@@ -421,6 +422,8 @@ def live(process: Process, writers: list[Writer], there: dict[str, Json], second
             pool.submit(writer.write, Line(process.endpoint, process.token)) for writer in writers
         ]
         time.sleep(seconds)
+        # On a busy machine nothing may have been answered yet.
+        until(lambda: sum(writer.acknowledged for writer in writers) > before)
         process.end(signal.SIGKILL)
         for each in writing:
             each.result()
@@ -528,6 +531,7 @@ def test_stopping_while_writers_write_loses_nothing(tmp_path: Path) -> None:
         with ThreadPoolExecutor(WRITERS) as pool:
             writing = [pool.submit(writer.write, line_of(client)) for writer in writers]
             time.sleep(seconds)
+            until(lambda: sum(writer.acknowledged for writer in writers) > WRITERS)
             box.stop()
             for each in writing:
                 each.result(60)

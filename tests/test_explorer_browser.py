@@ -35,6 +35,7 @@ from tests.widget_pages import (
     refresh,
     rows,
     set_up,
+    settle,
     shown,
     tab_of,
     tab_to,
@@ -258,6 +259,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     field(explorer(tab), "Search").focus()
     keys.type("by-keyboard")
     expect(shown(tab)).to_contain_text(re.compile("^1 of "))
+    settle(tab)
     expect(rows(tab)).to_have_count(1)
     tab_to(tab, grid(tab))
     keys.press("ArrowDown")

@@ -31,6 +31,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.patience import Patience
 from reinfer_nb.sandbox import Faults
+from tests.waiting import until
 
 # Anything but what a fault may be told; for calls that are wrong on purpose.
 wrong: Any = Fault
@@ -90,7 +91,7 @@ class Heard(NamedTuple):
 class Line(http.client.HTTPConnection):
     """One connection by hand: nothing is tried again, and it never opens a second time."""
 
-    def __init__(self, box: rnb.Sandbox, who: str = "admin", timeout: float = 10) -> None:
+    def __init__(self, box: rnb.Sandbox, who: str = "admin", timeout: float = 60) -> None:
         parts = urlsplit(box.endpoint)
         super().__init__(parts.hostname or "", parts.port, timeout=timeout)
         self.common = {"Authorization": f"Bearer {box.tokens[who]}"}
@@ -144,14 +145,6 @@ def stored(box: rnb.Sandbox, name: str) -> dict[str, Any]:
 
 def fresh_name() -> str:
     return f"made-{next(numbers)}"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is so, however long it takes within reason."""
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture(scope="module")
@@ -1476,16 +1469,17 @@ def test_a_listing_is_not_read_from_before_a_lost_write(box: rnb.Sandbox) -> Non
 def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
     token = box.tokens["admin"]
     made = [fresh_name() for _ in range(40)]
-    box.faults.add(
-        Fault.wait((0, 0.01)),
-        Fault.answer(429, retry_after=1, probability=0.1, seed=1),
-        Fault.answer(503, probability=0.1, seed=2, after=True),
-        Fault.drop(probability=0.1, seed=3, after=True),
-        Fault.cut(0.5, probability=0.1, seed=4),
-        Fault.gzip(probability=0.5, seed=5),
-    )
+    # The threads decide which request a fault strikes. A request is struck 95 times at most, so
+    # that none uses up its 100 attempts, however the threads run.
+    bad = [
+        Fault.answer(429, retry_after=1, probability=0.1, seed=1, times=20),
+        Fault.answer(503, probability=0.1, seed=2, after=True, times=25),
+        Fault.drop(probability=0.1, seed=3, after=True, times=25),
+        Fault.cut(0.5, probability=0.1, seed=4, times=25),
+    ]
+    box.faults.add(Fault.wait((0, 0.01)), *bad, Fault.gzip(probability=0.5, seed=5))
     with rnb.connect(endpoint=box.endpoint, token=token) as client:
-        client._transport.patience = Patience(30)
+        client._transport.patience = Patience(100, backoff=0)
         client._transport._sleep = lambda _: time.sleep(0.001)
 
         def work(name: str) -> str:
@@ -1496,6 +1490,7 @@ def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             assert [*pool.map(work, made)] == [name * 2 for name in made]
+    assert all(box.faults.struck(fault) > 5 for fault in bad)
     box.faults.clear()
     df = box.sources()
     found = df[df["name"].isin(made)]

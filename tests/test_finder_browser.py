@@ -247,6 +247,7 @@ def test_keyboard_only(tab: Page) -> None:
     tab.keyboard.press("Control+a")
     tab.keyboard.press("Delete")
     expect(status(tab)).to_have_text("130 of 130 sources")
+    expect(grid(tab)).to_have_attribute("aria-busy", "false")
     for _ in range(8):
         tab.keyboard.press("Tab")
     # The button to clear is disabled, so after seven facets comes the table.

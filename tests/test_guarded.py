@@ -119,15 +119,14 @@ def test_what_was_told_to_wait_looks_again(
     assert client.sandbox is not None
     base = client.source(NAME)
     client.sandbox.faults.add(Fault.answer(status, retry_after=1, on=f"{kind}_source", times=1))
-    theirs = threading.Timer(0.4, other.update_source, [NAME], {"description": "theirs"})
-    theirs.start()
+    # In the place of the wait that the tenant asks for.
+    client._transport._sleep = lambda _: other.update_source(NAME, description="theirs")
     ways: dict[str, Callable[[], object]] = {
         "update": lambda: guarded.update(client, base, {"title": "mine"}),
         "delete": lambda: guarded.delete(client, base),
     }
     with pytest.raises(Moved):
         ways[kind]()
-    theirs.join()
     source = other.source(NAME)
     assert (source.title, source.description) == ("Motor claims inbox", "theirs")
 

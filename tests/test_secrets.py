@@ -6,8 +6,6 @@ import copy
 import http.client
 import logging
 import pickle
-import signal
-import threading
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,6 +22,7 @@ from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
+from tests.waiting import ctrl_c_once
 
 SENTINEL = "sentinel-c0ffee-token"
 SOURCE = {
@@ -283,16 +282,14 @@ def test_nobody_listening_tells_no_token() -> None:
 
 
 def test_ctrl_c_tells_no_token() -> None:
-    main = threading.main_thread()
-    if threading.current_thread() is not main:
-        pytest.skip("Ctrl-C reaches the main thread only")
-    with Scripted(Step(wait=5)) as server:
+    with Scripted(Step(wait=60)) as server:
         tenant = config.resolve(endpoint=server.endpoint, token=SENTINEL)
-        with Client(Transport(tenant)) as client:
-            timer = threading.Timer(0.2, signal.pthread_kill, (main.ident, signal.SIGINT))
-            timer.start()
-            with pytest.raises(KeyboardInterrupt) as caught:
-                client.sources()
+        with (
+            Client(Transport(tenant)) as client,
+            pytest.raises(KeyboardInterrupt) as caught,
+            ctrl_c_once(lambda: server.asked),
+        ):
+            client.sources()
     assert SENTINEL not in told(caught.value)
 
 

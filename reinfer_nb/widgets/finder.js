@@ -33,8 +33,10 @@ function between(value, least, most) {
 // One message at a time is on its way to the kernel. Meanwhile a later one of the same kind takes
 // the place of an earlier one, so that fast typing and held keys never queue up.
 class Outbox {
-  constructor(post) {
+  // `changed` hears, of each change, whether something is still to be sent or answered.
+  constructor(post, changed) {
     this.post = post;
+    this.changed = changed;
     this.queue = [];
     this.flying = null;
     this.since = 0;
@@ -47,11 +49,13 @@ class Outbox {
     if (this.queue.length && same(this.queue.at(-1))) this.queue.pop();
     this.queue.push(message);
     this.next();
+    this.changed(true);
   }
 
   answered() {
     this.flying = null;
     this.next();
+    this.changed(this.flying !== null);
   }
 
   next() {
@@ -403,7 +407,7 @@ function render({ model, el }) {
     // Other rows are looked at from the first one on.
     const same = message.kind === "look" || message.kind === "select";
     model.send({ ...message, view: id, rows: table.range(same ? table.offset : 0) });
-  });
+  }, (busy) => table.grid.setAttribute("aria-busy", busy));
   const controls = new Controls(id, (message) => outbox.send(message));
   const table = new Table(id, {
     sort: (column, descending) => outbox.send({ kind: "sort", column, descending }),

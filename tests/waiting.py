@@ -1,0 +1,46 @@
+"""How tests wait: for something to happen, not for some time to pass."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+# Seconds that anything may take on a machine that is busy with other things. A test that waits so
+# long has found a fault.
+AGES = 60
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + AGES
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.005)
+
+
+@contextmanager
+def ctrl_c_once(condition: Callable[[], object]) -> Iterator[None]:
+    """Press Ctrl-C, as a terminal does, as soon as a condition holds."""
+    main = threading.main_thread()
+    if threading.current_thread() is not main or main.ident is None:
+        pytest.skip("Ctrl-C reaches the main thread only")
+    number, over = main.ident, threading.Event()
+
+    def press() -> None:
+        while not condition():
+            if over.wait(0.005):
+                return
+        signal.pthread_kill(number, signal.SIGINT)
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
