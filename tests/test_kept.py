@@ -77,7 +77,7 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
         )
         assert restoring.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
         assert gone.extra == source.extra
-        made = restoring.restored(tenant, tmp_path / "gone.json")[0]
+        made = restoring.restored(tenant, tmp_path / "gone.json")[0].source
         assert made.full_name == gone.full_name
 
 
