@@ -85,7 +85,7 @@ def audit(
         skipped=skipped,
         now=moment,
         # As it is now, whatever becomes of the caller's.
-        audited=df.copy(deep=False),
+        audited=df.copy(),
     )
 
 

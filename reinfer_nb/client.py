@@ -98,9 +98,9 @@ class Client:
             `project` (None for all projects, a list for several), and `fetched_at`, when the
             (oldest) listing was requested, as an ISO 8601 text in UTC.
 
-            The listing is kept for `cache_ttl` seconds, and what is returned shares its data until
-            it is written to. pandas notices writes to columns and cells; it does not notice writes
-            to the arrays inside of a column (`.array`, `.values`, `.to_numpy()`): copy these first.
+            The listing is kept for `cache_ttl` seconds. What is returned is a copy of it: whatever
+            is written into the frame, or into the arrays of its columns (`.array`, `.values`,
+            `.to_numpy()`), changes no other listing.
 
         Raises:
             InvalidInput: `project` cannot be a project's name, or holds none.

@@ -82,7 +82,7 @@ class Narrowing:
     """
 
     def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
-        self.frame: pd.DataFrame = df.copy(deep=False)
+        self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
         self.facets: tuple[Facet, ...] = tuple(each.facet for each in self._groupings.values())
