@@ -20,7 +20,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb import _dtypes
+from reinfer_nb import _dtypes, wire
 from reinfer_nb._columns import whole_text
 from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
@@ -204,7 +204,7 @@ def _extras(df: pd.DataFrame) -> Any:
                 f"The column {shown(name)} ({column.dtype}) could not be read back from a snapshot "
                 "as it is; make it one of texts with astype(str) first, or leave it out."
             )
-    return pa.array([json.dumps(row) if row else None for row in rows], pa.string())
+    return pa.array([wire.text_of(row) if row else None for row in rows], pa.string())
 
 
 def _reads_back(values: list[Any], column: pd.Series) -> bool:
@@ -243,7 +243,7 @@ def _is_json(value: Any, depth: int = 50) -> bool:
     if type(value) is list:
         return depth > 0 and all(_is_json(item, depth - 1) for item in value)
     if type(value) is float:
-        return math.isfinite(value)
+        return not math.isnan(value)
     if type(value) is int:
         # Python writes and reads no number of more than 4,300 digits.
         return value.bit_length() < 14_000

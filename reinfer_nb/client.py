@@ -14,7 +14,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.files import path_of
 from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
-from reinfer_nb.source_calls import SourceCalls, record
+from reinfer_nb.source_calls import SourceCalls, comments_of, record
 from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
 
@@ -233,11 +233,7 @@ class Client:
             project=project,
             name=name,
         )
-        statistics = answer.envelope().get("statistics")
-        count = statistics.get("num_comments") if isinstance(statistics, dict) else None
-        if type(count) is not int or not 0 <= count < 2**63:
-            raise answer.broken("without a number of comments")
-        return count
+        return comments_of(answer)
 
     # Writing
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -103,10 +102,6 @@ def _at_home(text: str) -> Path:
     return result
 
 
-# A text in JSON, or what Python writes for numbers that JSON has not.
-_TEXT_OR_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
-
-
 def encoded(content: object, indent: int | None = None) -> bytes:
     """Return JSON that people can read, and from which `wire.decode` reads the same again.
 
@@ -122,9 +117,7 @@ def encoded(content: object, indent: int | None = None) -> bytes:
     """
     try:
         plain = json.dumps(content, ensure_ascii=False)
-        text = json.dumps(content, ensure_ascii=False, indent=indent)
-        if "Infinity" in text or "NaN" in text:
-            text = _TEXT_OR_NO_NUMBER.sub(_as_json, text)
+        text = wire.text_of(content, ensure_ascii=False, indent=indent)
         body = text.encode(errors="backslashreplace")
         same = json.dumps(wire.decode(body), ensure_ascii=False) == plain
         reason = "a part of it would be read as another one"
@@ -135,12 +128,6 @@ def encoded(content: object, indent: int | None = None) -> bytes:
     if not same:
         raise FileProblem(f"This cannot be kept in a file and read again: {reason}.")
     return body
-
-
-def _as_json(piece: re.Match[str]) -> str:
-    if piece[0] == "NaN":
-        raise ValueError("NaN is not JSON")
-    return "1e999" if piece[0] == "Infinity" else piece[0]
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ time. Knows nothing of HTTP.
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
 from itertools import accumulate, chain
@@ -90,12 +91,15 @@ _REPEATED = {str, bool, pd.Timestamp}
 _FEW = 10_000
 
 
-def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any]]:
+def to_elements(
+    df: pd.DataFrame, *, model: type = Source, finite: bool = False
+) -> list[dict[str, Any]]:
     """Return a listing as the JSON objects it came from, what is missing left out.
 
     Args:
         df: A listing, or part of one; columns that are not of `model` are taken as they are.
         model: The definition of what its rows are.
+        finite: Whether infinite numbers are refused, which JSON has only as numbers such as 1e999.
 
     Raises:
         InvalidInput: A value is not of its column's type, or has no form in JSON.
@@ -119,6 +123,8 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
                 continue
             try:
                 row[name] = write(value)
+                if finite and not isinstance(value, str):
+                    _refuse_infinite(row[name])
                 if field:
                     field.type.read(row[name])
                 if kind in _REPEATED and len(written) < _FEW:
@@ -128,6 +134,15 @@ def to_elements(df: pd.DataFrame, *, model: type = Source) -> list[dict[str, Any
                     f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."
                 ) from None
     return rows
+
+
+def _refuse_infinite(value: Any) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise ValueError(
+            "is or holds inf, which is no number in JSON; write it as text, or leave the cell empty"
+        ) from None
 
 
 def to_sources(df: pd.DataFrame) -> list[Source]:

@@ -73,7 +73,7 @@ def read_contexts() -> list[Context]:
 
 
 def _parsed(file: Path) -> list[Context]:
-    content = json.loads(file.read_text("utf-8"), object_hook=_hidden)
+    content = json.loads(file.read_text("utf-8-sig"), object_hook=_hidden)
     current = content.get("current_context")
     return [_context(entry, current) for entry in content.get("contexts", [])]
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from reinfer_nb import guarded, markup
@@ -72,12 +74,16 @@ class ApplyResult(Portable):
     @property
     def failed(self) -> pd.DataFrame:
         """The rows of `frame` that were not done: not taken, moved, failed, left or begun."""
-        return self.frame[[not outcome.ok for outcome in self.outcomes]]
+        return self._rows([not outcome.ok for outcome in self.outcomes])
 
     @property
     def _remarkable(self) -> pd.DataFrame:
         """The rows of `frame` that were not done, or of which nobody knows by whom."""
-        return self.frame[[not outcome.ok or outcome.unsure for outcome in self.outcomes]]
+        return self._rows([not outcome.ok or outcome.unsure for outcome in self.outcomes])
+
+    def _rows(self, chosen: Sequence[bool]) -> pd.DataFrame:
+        # pandas takes an empty list for one of columns.
+        return self.frame.loc[np.array(chosen, dtype=np.bool_)]
 
     @property
     def counts(self) -> dict[str, int]:

@@ -15,6 +15,7 @@ from reinfer_nb.listings import Listings
 from reinfer_nb.models import Record, Source, User
 from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
+from reinfer_nb.value_types import Whole
 from reinfer_nb.written import Written, fields_not_taken, remember
 
 _Record = TypeVar("_Record", bound=Record)
@@ -36,6 +37,23 @@ def record(answer: Answer, key: str, model: type[_Record]) -> _Record:
         return model.from_wire(content.get(key))
     except errors.ProtocolError as error:
         raise answer.broken(f"not as documented: {error}") from None
+
+
+def comments_of(answer: Answer) -> int:
+    """Return the number of comments that a response about the statistics of a source holds.
+
+    Raises:
+        ReinferError: The response is an error, or holds no such number.
+    """
+    statistics = answer.envelope().get("statistics")
+    number = statistics.get("num_comments") if isinstance(statistics, dict) else None
+    try:
+        count = Whole.read(number)
+    except ValueError:
+        count = -1
+    if count < 0:
+        raise answer.broken("without a number of comments")
+    return count
 
 
 class SourceCalls:

@@ -94,17 +94,21 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if not isinstance(value, str | bool | int | float | list | tuple | dict | np.ndarray):
         raise ValueError(f"({type(value).__name__}) has no form in JSON")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("is no number in JSON; write it as text, or leave the cell empty")
     if isinstance(value, list | tuple | dict | np.ndarray):
         try:
-            return json.loads(json.dumps(value, allow_nan=False, default=_inner))
+            return json.loads(json.dumps(value, default=_inner), parse_constant=_infinite)
         except (TypeError, ValueError, RecursionError):
             raise ValueError(
-                "holds something that has no form in JSON, such as NaN or inf, or is nested too "
-                "deep"
+                "holds something that has no form in JSON, such as NaN, or is nested too deep"
             ) from None
     return value
+
+
+def _infinite(constant: str) -> float:
+    """Return an infinite number, which JSON has as one beyond all doubles."""
+    if constant == "NaN":
+        raise ValueError("NaN is no number in JSON")
+    return float(constant)
 
 
 def _inner(value: Any) -> Any:

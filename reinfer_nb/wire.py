@@ -5,6 +5,7 @@ Knows nothing of sources. What is refused here is refused as `Malformed`, with t
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,12 +17,15 @@ if TYPE_CHECKING:
 
 # How writers of JSON begin a listing; and where one may be cut, which a text may look like too.
 _BEGIN = (
+    rb"(?:\xef\xbb\xbf)?"
     rb'[ \t\r\n]*\{[ \t\r\n]*(?:"status"[ \t\r\n]*:[ \t\r\n]*"ok"[ \t\r\n]*,[ \t\r\n]*)?'
     rb'"%s"[ \t\r\n]*:[ \t\r\n]*\['
 )
 _CUT = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
 _SLICES = 16
 _WORTH_SLICING = 1 << 20
+# A text in JSON, or what Python writes for numbers that JSON has not.
+_TEXT_OR_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
 
 
 class Malformed(ValueError):
@@ -35,14 +39,16 @@ class Irregular(ValueError):
 def decode(body: bytes) -> Any:
     """Return the value of a JSON text; as RFC 8259 has it, and no name twice in an object.
 
-    A lone surrogate, which Python's own `json` writes and many decoders refuse, is kept.
+    A lone surrogate, which Python's own `json` writes and many decoders refuse, is kept. A byte
+    order mark at the beginning is passed over.
 
     Raises:
-        Malformed: It is not UTF-8, begins with a byte order mark, has a name twice in an object,
-            holds `NaN` or `Infinity`, is nested beyond reason, or is not JSON.
+        Malformed: It is not UTF-8, has a name twice in an object, holds `NaN` or `Infinity`, is
+            nested beyond reason, or is not JSON.
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_constant=_no_constant)
+        text = body.removeprefix(codecs.BOM_UTF8).decode()
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start:,}") from None
     except RecursionError:
@@ -54,6 +60,31 @@ def decode(body: bytes) -> Any:
         raise
     except ValueError:
         raise Malformed("holding a number of more digits than can be read") from None
+
+
+def text_of(content: object, *, ensure_ascii: bool = True, indent: int | None = None) -> str:
+    """Return a value as a JSON text; an infinite number as one beyond all doubles, `1e999`.
+
+    Args:
+        content: Objects, lists, texts, numbers, truth values and None.
+        ensure_ascii: As for `json.dumps`.
+        indent: As for `json.dumps`.
+
+    Raises:
+        ValueError: It holds NaN, or a whole number of too many digits.
+        TypeError: It holds something else.
+        RecursionError: It is nested beyond reason.
+    """
+    text = json.dumps(content, ensure_ascii=ensure_ascii, indent=indent)
+    if "Infinity" in text or "NaN" in text:
+        text = _TEXT_OR_NO_NUMBER.sub(_as_json, text)
+    return text
+
+
+def _as_json(piece: re.Match[str]) -> str:
+    if piece[0] == "NaN":
+        raise ValueError("NaN is not JSON")
+    return "1e999" if piece[0] == "Infinity" else piece[0]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -198,7 +198,7 @@ BROKEN = [
     b"[]",
     b"null",
     b"<html></html>",
-    b'\xef\xbb\xbf{"sources": [], "status": "ok"}',
+    b'\xef\xbb\xbf\xef\xbb\xbf{"sources": [], "status": "ok"}',
     b'{"sources": [{"id": "a"}',
     b'{"sources": [{"id": NaN}]}',
     b'{"sources": [{"x": NaN}]}',

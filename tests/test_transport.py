@@ -683,7 +683,7 @@ GARBLED = {
     "null": reply(b"null"),
     "text": reply(b'"ok"'),
     "twice": reply(b'{"status": "error", "status": "ok", "source": {}, "sources": []}'),
-    "BOM": reply(b'\xef\xbb\xbf{"status": "ok", "source": {}, "sources": []}'),
+    "two BOMs": reply(b'\xef\xbb\xbf\xef\xbb\xbf{"status": "ok", "source": {}, "sources": []}'),
     "NaN": reply(b'{"status": "ok", "source": {"x": NaN}, "sources": [{"x": NaN}]}'),
     "not UTF-8": reply(b'{"status": "ok", "source": {"x": "\xff"}, "sources": [{"x": "\xff"}]}'),
     "wrong type": reply({"status": "ok", "source": SOURCE, "sources": []}, 200, HTML),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -13,12 +12,13 @@ from typing import Any, Protocol, TextIO, TypeAlias
 
 import pandas as pd
 
-from reinfer_nb import markup, places
+from reinfer_nb import markup, places, wire
 from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import csv_of, to_csv
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import counted, visible_lines
+from reinfer_nb.value_types import is_missing
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
@@ -187,10 +187,10 @@ def _csv(_: str, __: Answer, table: pd.DataFrame) -> bytes:
 
 def _json(_: str, __: Answer, table: pd.DataFrame) -> bytes:
     rows: list[dict[str, Any]] = [
-        {str(name): None if pd.isna(cell) else cell for name, cell in row.items()}
+        {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
         for row in table.to_dict("records")
     ]
-    return (json.dumps(rows, indent=2) + "\n").encode()
+    return (wire.text_of(rows, indent=2) + "\n").encode()
 
 
 def _html(title: str, answer: Answer, _: pd.DataFrame) -> bytes:

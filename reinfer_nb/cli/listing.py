@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 
 import pandas as pd
 
-from reinfer_nb import errors, frames
+from reinfer_nb import errors, frames, wire
 from reinfer_nb.cli.commands import Commands, note, path_argument, say
 from reinfer_nb.connection import connect
 from reinfer_nb.export import to_csv
@@ -42,7 +41,7 @@ def _list(options: argparse.Namespace) -> int:
         path = to_csv(df, options.csv, overwrite=options.overwrite)
         note(f"{counted(len(df), 'source')} written to {path}")
     elif options.json:
-        say(json.dumps(frames.to_elements(df), indent=2))
+        say(wire.text_of(frames.to_elements(df), indent=2))
     elif df.empty:
         note("No sources.")
     else:

@@ -365,7 +365,7 @@ class Sandbox:
         if isinstance(data, str | os.PathLike):
             data = read_csv(data)
         checks.check_frame(data, "data is a DataFrame or the path of a CSV")
-        return to_elements(data)
+        return to_elements(data, finite=True)
 
 
 def _lists(permissions: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

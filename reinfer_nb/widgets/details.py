@@ -5,13 +5,12 @@ What is filled in and not sent stays with its source while others are looked at.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection
 from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import markup
+from reinfer_nb import markup, wire
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.guarded import has_moved
@@ -85,7 +84,7 @@ class Details(ui.VBox):
         if tab == FIELDS:
             self._fields.value = _facts(source)
         elif tab == JSON:
-            text = json.dumps(source.to_wire(), indent=2, ensure_ascii=False)
+            text = wire.text_of(source.to_wire(), indent=2, ensure_ascii=False)
             self._json.value = markup.code(text)
         elif tab == EDIT:
             self._open_edit(source)
@@ -154,4 +153,4 @@ def _facts(source: Source) -> markup.Markup:
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return wire.text_of(value, ensure_ascii=False)

@@ -1,0 +1,207 @@
+"""JSON as tenants write it: 5.0 for 5, byte order marks, numbers beyond all doubles."""
+
+from __future__ import annotations
+
+import argparse
+import codecs
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import cli, frames, wire
+from reinfer_nb.cli import commands
+from tests.scripted import Asked, Scripted, Step, reply
+
+Captured = pytest.CaptureFixture[str]
+BOM = codecs.BOM_UTF8
+
+
+def source_with(member: bytes, number: int = 0) -> bytes:
+    """Return the JSON of a source that has one member more."""
+    head = b'{"id": "%016x", "owner": "acme", "name": "s%d"' % (number, number)
+    return b"%s, %s}" % (head, member)
+
+
+@contextlib.contextmanager
+def tenant_of(*sources: bytes, before: bytes = b"") -> Iterator[rnb.Client]:
+    """Give a client of a tenant that has these sources, and answers each request about one."""
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "GET" and asked.path.rstrip("/").endswith(("/sources", "/acme")):
+            return reply(before + b'{"status": "ok", "sources": [%s]}' % b", ".join(sources))
+        return reply(before + b'{"status": "ok", "source": %s}' % sources[0])
+
+    with (
+        Scripted(Step(answer), repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token="t" * 20) as client,
+    ):
+        yield client
+
+
+def strict(text: str | bytes) -> Any:
+    """Return what a reader of JSON makes of a text that takes no `NaN` and no `Infinity`."""
+
+    def refuse(constant: str) -> NoReturn:
+        raise AssertionError(constant)
+
+    return json.loads(text, parse_constant=refuse)
+
+
+# Whole numbers
+
+WHOLE = {"5": 5, "5.0": 5, "5e0": 5, "0.5e1": 5, "0": 0, "0.0": 0, "-0.0": 0, "1e3": 1000}
+NO_COUNT = ["5.5", "-1", "-1.0", "1e999", "9223372036854775808", "1e19", '"5"', "true", "null"]
+
+
+@pytest.mark.parametrize("text", WHOLE)
+def test_a_whole_number_is_one_however_it_is_written(text: str) -> None:
+    count = b'{"status": "ok", "statistics": {"num_comments": %s}}' % text.encode()
+    with (
+        Scripted(reply(count), repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token="t" * 20) as client,
+    ):
+        comments = client.count_comments("acme/s0")
+        assert comments == WHOLE[text]
+        assert type(comments) is int
+        df = pd.DataFrame({"owner": ["acme"], "name": ["s0"]})
+        counted = client.statistics(df, progress=False)["num_comments"]
+        assert str(counted.dtype) == "Int64"
+        assert counted.tolist() == [WHOLE[text]]
+    member = b'"email_transform_version": %s' % text.encode()
+    with tenant_of(source_with(member), source_with(b'"email_transform_version": 7', 1)) as client:
+        version = client.source("acme/s0").email_transform_version
+        assert version == WHOLE[text]
+        assert type(version) is int
+        column = client.sources()["email_transform_version"]
+        assert str(column.dtype) == "Int64"
+        assert column.tolist() == [WHOLE[text], 7]
+
+
+@pytest.mark.parametrize("text", NO_COUNT)
+def test_what_is_no_number_of_comments_is_refused(text: str) -> None:
+    count = b'{"status": "ok", "statistics": {"num_comments": %s}}' % text.encode()
+    with (
+        Scripted(reply(count)) as server,
+        rnb.connect(endpoint=server.endpoint, token="t" * 20) as client,
+        pytest.raises(rnb.ProtocolError, match="without a number of comments"),
+    ):
+        client.count_comments("acme/s0")
+
+
+# Byte order marks
+
+
+def test_a_byte_order_mark_before_a_response_is_passed_over() -> None:
+    sources = [source_with(b'"title": "t"', number) for number in range(3)]
+    with tenant_of(*sources, before=BOM) as client:
+        assert client.source("acme/s0").title == "t"
+        marked = client.sources()
+    with tenant_of(*sources) as client:
+        pd.testing.assert_frame_equal(marked, client.sources())
+
+
+def test_a_marked_listing_goes_the_fast_way() -> None:
+    body = BOM + b'{"sources": [%s], "status": "ok"}' % source_with(b'"title": "t"')
+    envelope, slices = wire.sliced(body, "sources")
+    assert envelope == {"status": "ok"}
+    assert [bytes(text) for text in slices] == [source_with(b'"title": "t"')]
+
+
+@pytest.mark.parametrize("body", [BOM, BOM + BOM + b"{}", b" " + BOM + b"{}", b"{}" + BOM])
+def test_a_mark_elsewhere_is_refused(body: bytes) -> None:
+    with pytest.raises(wire.Malformed):
+        wire.decode(body)
+
+
+def test_files_that_an_editor_marked_are_read(client: rnb.Client, tmp_path: Path) -> None:
+    plan = client.plan(client.sources("claims").assign(title="Marked"))
+    file = plan.save(tmp_path / "plan.json")
+    gone = client.delete_source("claims/motor-inbox", restore_file=tmp_path / "gone.json")
+    for path in (file, tmp_path / "gone.json"):
+        path.write_bytes(BOM + path.read_bytes())
+    assert rnb.load_plan(file, client).steps == plan.steps
+    with pytest.warns(rnb.RestoredWarning):
+        assert rnb.restore(client, tmp_path / "gone.json").title == gone.title
+
+
+def test_a_contexts_file_that_an_editor_marked_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    file = tmp_path / "reinfer" / "contexts.json"
+    file.parent.mkdir()
+    context = {"name": "dev", "endpoint": "https://dev.example", "token": "t" * 20}
+    file.write_bytes(BOM + json.dumps({"current_context": "dev", "contexts": [context]}).encode())
+    assert rnb.contexts()["name"].tolist() == ["dev"]
+
+
+# Numbers beyond all doubles
+
+INFINITE = {"inf": b"1e999", "-inf": b"-1e999", "inside": b'[{"a": [1e999, "Infinity"]}]'}
+
+
+@pytest.mark.parametrize("value", INFINITE.values(), ids=INFINITE)
+def test_a_number_beyond_all_doubles_is_kept_everywhere(
+    value: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    expected = json.loads(value)
+    sources = [source_with(b'"odd": ' + value), source_with(b'"title": "t"', 1)]
+    with tenant_of(*sources) as client:
+        source = client.source("acme/s0")
+        assert source.extra["odd"] == expected
+        assert json.loads(wire.text_of(source.to_wire()))["odd"] == expected
+        df = client.sources()
+        assert df["odd"].tolist()[0] == expected
+        pd.testing.assert_frame_equal(client.sources(), df)
+        assert frames.to_sources(df)[0].extra["odd"] == expected
+        plan = client.plan(df.assign(title="new"))
+        assert plan.steps[0].base is not None
+        assert plan.steps[0].base.extra["odd"] == expected
+        again = rnb.load_plan(plan.save(tmp_path / "plan.json"), client)
+        assert again.steps == plan.steps
+        history = rnb.History(tmp_path / "history")
+        history.record(df)
+        back = history.load()
+        assert back["odd"].tolist()[0] == expected
+        monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
+        monkeypatch.setenv("REINFER_TOKEN", "t" * 20)
+        assert cli.main(["list", "--json"]) == 0
+        assert strict(capsys.readouterr().out)[0]["odd"] == expected
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf")])
+def test_the_command_line_prints_json_that_every_reader_takes(
+    value: float, capsys: Captured
+) -> None:
+    parser = argparse.ArgumentParser()
+    commands.add_output(parser)
+    report = rnb.audit(pd.DataFrame({"owner": ["acme"], "name": ["s0"], "id": ["a" * 16]}))
+    table = pd.DataFrame({"share": [1.5, value, None], "name": ["Infinity", "-Infinity", "NaN"]})
+    commands.give(parser.parse_args(["--format", "json"]), "title", report, table)
+    assert strict(capsys.readouterr().out) == [
+        {"share": 1.5, "name": "Infinity"},
+        {"share": value, "name": "-Infinity"},
+        {"share": None, "name": "NaN"},
+    ]
+
+
+# A plan without steps
+
+
+def test_the_result_of_a_plan_without_steps_shows_itself(client: rnb.Client) -> None:
+    plan = client.plan(client.sources())
+    assert not plan.steps
+    for result in (plan.apply(progress=False), plan.rehearse(progress=False).result):
+        assert result.ok
+        assert len(result.frame) == len(result.failed) == 0
+        assert list(result.failed.columns) == list(result.frame.columns)
+        assert (result.failed.dtypes == result.frame.dtypes).all()
+        assert "nothing to do" in repr(result)
+        assert "nothing to do" in result.to_html()
+        assert not result.undo().steps
