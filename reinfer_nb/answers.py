@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, operations, wire
 from reinfer_nb.operations import Call
+from reinfer_nb.secret import BY_FUNCTION
 from reinfer_nb.text import shown, visible
 
 _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
@@ -160,6 +161,8 @@ class Answer:
         return problem
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
+        if kind is errors.AuthenticationError and self.token_from == BY_FUNCTION:
+            return _REFUSED_AGAIN
         if kind is errors.AuthenticationError and self._token_expires():
             return _EXPIRED.format(token_from=self.token_from)
         advice = _ADVICE_BY_CALL.get(kind, {}).get(self.call.id, _ADVICE[kind])
@@ -189,7 +192,14 @@ def hint_at_base(endpoint: str) -> str:
 
 _EXPIRED = (
     "The tenant refuses the token ({token_from}), and an access token like this one is valid for "
-    "a limited time: it has probably expired. Get a new one and connect again."
+    "a limited time: it has probably expired. Get a new one and connect again, or "
+    "give a function that gets one whenever that is needed: "
+    "rnb.connect(endpoint=..., token=get_token)."
+)
+_REFUSED_AGAIN = (
+    "The tenant refuses the token that the function given as token= returned, also after the "
+    "function was called once more. Check that it returns a token for this tenant, and a new one "
+    "each time it is called."
 )
 _ADVICE: Mapping[type[errors.AnswerError], str] = {
     errors.AuthenticationError: (

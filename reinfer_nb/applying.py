@@ -300,7 +300,9 @@ class _Applying:
     def _heed(self, error: errors.ReinferError | None) -> None:
         """Leave the rest for later where it would fail likewise."""
         with self._lock:
-            if isinstance(error, errors.AuthenticationError | errors.RateLimited):
+            if isinstance(
+                error, errors.AuthenticationError | errors.ConfigurationError | errors.RateLimited
+            ):
                 self._failures = _TOO_MANY
             elif isinstance(error, errors.ConnectionFailed | errors.ServerError):
                 self._failures += 1

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import keyring_store
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
 from reinfer_nb.files import path_of
+from reinfer_nb.fresh_token import FunctionToken, token_given
 from reinfer_nb.re_contexts import (
     Context,
     contexts,
@@ -21,7 +23,7 @@ from reinfer_nb.re_contexts import (
     contexts_place,
     read_contexts,
 )
-from reinfer_nb.secret import Hidden, Token
+from reinfer_nb.secret import BY_FUNCTION, Hidden, Token
 from reinfer_nb.text import listed, nearest, shown, visible
 
 __all__ = [
@@ -111,7 +113,7 @@ class _Given:
 def resolve(
     *,
     endpoint: str | None = None,
-    token: Token | str | None = None,
+    token: Token | str | Callable[[], str] | None = None,
     context: str | None = None,
     verify: bool | str | None = None,
     proxy: Hidden | None = None,
@@ -120,7 +122,7 @@ def resolve(
 
     Args:
         endpoint: Base URL; more explicit than everything else.
-        token: API token; more explicit than everything else.
+        token: API token, or a function that returns one; more explicit than everything else.
         context: Name of a context of the vendor's client.
         verify: Whether to verify certificates, or the path of a CA bundle.
         proxy: URL of a proxy.
@@ -130,7 +132,7 @@ def resolve(
         ConfigurationError: What there is is incomplete or contradicts itself.
         InvalidInput: The endpoint or the token cannot be one.
     """
-    own = token if token is None or isinstance(token, Token) else Token(token)
+    own = token if token is None or isinstance(token, Token) else token_given(token)
     del token
     chosen = _chosen(endpoint, own, context)
     return _tenant(
@@ -160,6 +162,8 @@ def tenant_at(endpoint: str, token: Token | None = None) -> Tenant | None:
 
 
 def _tenant(chosen: _Given) -> Tenant:
+    if isinstance(chosen.token, FunctionToken):
+        chosen = replace(chosen, token_from=BY_FUNCTION)
     if chosen.endpoint is None or chosen.token is None:
         raise ConfigurationError(_incomplete(chosen))
     return Tenant(
@@ -380,7 +384,7 @@ def _checked_token(token: Token, token_from: str) -> Token:
     flaw = token.flaw()
     if flaw is None:
         return token
-    if token_from in (_ARGUMENT, LOGIN):
+    if token_from in (_ARGUMENT, LOGIN, BY_FUNCTION):
         raise InvalidInput(f"The token given {flaw}")
     if token_from == _VARIABLE:
         raise InvalidInput(f"{TOKEN} of the environment {flaw}")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 _Content = TypeVar("_Content", str, bytes)
+# Where a token came from, for a person, if a function returned it.
+BY_FUNCTION = "the function given"
 # Characters from which on a token is taken for one wherever it stands.
 _LONG = 16
 
@@ -59,13 +61,35 @@ class Token:
         return None
 
     @property
+    def length(self) -> int:
+        """The number of its characters."""
+        return len(self._reveal())
+
+    @property
     def short_lived(self) -> bool:
         """Whether it has the form of an access token (a JWT), which is valid for a limited time."""
         return bool(re.fullmatch(r"eyJ[\w-]+(\.[\w-]+){2,4}", self._reveal()))
 
     def bearer(self) -> Hidden:
         """Return the value of the `Authorization` header."""
-        return Hidden(f"Bearer {self._reveal()}")
+        # Not formatted: some kinds of text, such as members of an Enum, format as something else.
+        return Hidden("Bearer " + self._reveal())
+
+    def current(self) -> Token:
+        """Return the token to send: this one, which does not change."""
+        return self
+
+    def renewed(self, refused: Token) -> Token | None:  # noqa: ARG002 - of those that change
+        """Return another token than one that the tenant refused; None if there is no other."""
+        return None
+
+    def is_same(self, other: Token) -> bool:
+        """Whether another token has the same text."""
+        return bool(self._reveal() == other._reveal())
+
+    def twin(self) -> Token:
+        """Return another object with the same text."""
+        return Token(self._reveal())
 
     def hide_in(self, text: str) -> str:
         """Return `text` with the token, should it be in there, replaced by asterisks."""
@@ -77,7 +101,7 @@ class Token:
         A token that is short may be a word that a response holds for another reason; no tenant
         makes one, and it is left alone here.
         """
-        if len(self._reveal()) < _LONG:
+        if self.length < _LONG:
             return content
         if isinstance(content, str):
             return self.hide_in(content)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -25,6 +26,7 @@ from reinfer_nb.failures import Failure, failure_of
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.operations import Call
 from reinfer_nb.patience import Patience
+from reinfer_nb.secret import Token
 from reinfer_nb.session import Bearer, Session
 from reinfer_nb.text import shown, visible
 
@@ -72,7 +74,6 @@ class Transport:
         self.limit = limit
         self.patience = patience or Patience()
         self._sleep = sleep
-        self._auth = Bearer(tenant.token)
         self._lock = threading.Lock()
         # Since when, and until when, all hold back, since one of them was told to wait.
         self._held = (0.0, 0.0)
@@ -133,12 +134,18 @@ class Transport:
         begin = time.monotonic() - slept
         retry = self.patience.start()
         attempts = 0
+        renewed = False
         # When the first attempt was sent that may have been carried out.
         first: float | None = None
         while True:
             attempts += 1
+            asked_at = time.monotonic()
+            with _saying_doubt(call, first):
+                token = self.tenant.token.current()
             tried_at = time.monotonic()
-            outcome = self._attempt(call, what, url, body)
+            # A function that gets a token may take its time, and that is not the tenant's.
+            begin += tried_at - asked_at
+            outcome = self._attempt(call, what, url, body, token)
             waited = max(time.monotonic() - begin, slept)
             answer = None
             if isinstance(outcome, Answer):
@@ -152,7 +159,14 @@ class Transport:
                 )
                 if not self.patience.passes(call, answer.status):
                     self._let_go(tried_at)
-                    return answer
+                    if answer.status != 401 or renewed:
+                        return answer
+                    # What got a 401 was not carried out, so a write is sent once more too.
+                    renewed, asked_at = True, time.monotonic()
+                    if not self._another_token(call, token, stop, first):
+                        return answer
+                    begin += time.monotonic() - asked_at
+                    continue
                 outcome = answer
             next_try = self.patience.spent(retry, answer)
             pause = self.patience.pause(next_try, answer) if next_try else 0.0
@@ -186,6 +200,15 @@ class Transport:
                 )  # fmt: skip
             # What it waited for here is not the tenant.
             begin += time.monotonic() - paused_at
+
+    def _another_token(
+        self, call: Call, refused: Token, stop: threading.Event | None, first: float | None
+    ) -> bool:
+        """Get another token than the one that was refused; return whether to send with it."""
+        with _saying_doubt(call, first):
+            if self.tenant.token.renewed(refused) is None:
+                return False
+        return not retrying.come_back(call, stop, limited=False, in_doubt=first is not None)
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
@@ -257,9 +280,11 @@ class Transport:
         error.tried_at = tried_at if first is None else first
         raise error
 
-    def _attempt(self, call: Call, what: str, url: str, body: Any) -> Answer | Failure:
+    def _attempt(
+        self, call: Call, what: str, url: str, body: Any, token: Token
+    ) -> Answer | Failure:
         try:
-            return self._exchange(call, what, url, body)
+            return self._exchange(call, what, url, body, token)
         except BaseException as error:  # noqa: BLE001 - raised again, or returned as a failure
             caught = error
         # Outside of `except`: no error that is made here has a library's exception, and in it the
@@ -278,9 +303,9 @@ class Transport:
         finally:
             del caught
 
-    def _exchange(self, call: Call, what: str, url: str, body: Any) -> Answer:
+    def _exchange(self, call: Call, what: str, url: str, body: Any, token: Token) -> Answer:
         for _ in range(_REDIRECTS + 1):
-            request = requests.Request(call.method, url, json=body, auth=self._auth)
+            request = requests.Request(call.method, url, json=body, auth=Bearer(token))
             with self._lock:
                 # Cookies are read here, and requests does not promise that this is safe.
                 prepared = self._session.prepare_request(request)
@@ -297,9 +322,10 @@ class Transport:
             with self._session.send(
                 prepared, timeout=self.timeout, allow_redirects=False, **options
             ) as response:
-                token = self.tenant.token
+                # All tokens that the client has had, should a function have returned several.
+                tokens = self.tenant.token
                 for name, value in response.headers.items():
-                    response.headers[name] = token.hide_echo(value)
+                    response.headers[name] = tokens.hide_echo(value)
                 answer = Answer(
                     call=call,
                     what=what,
@@ -307,8 +333,8 @@ class Transport:
                     token_from=self.tenant.token_from,
                     status=response.status_code,
                     headers=response.headers,
-                    body=token.hide_echo(self._body(response)),
-                    scrub=token.hide_in,
+                    body=tokens.hide_echo(self._body(response)),
+                    scrub=tokens.hide_in,
                     short_lived=token.short_lived,
                 )
             self.clock.learn(answer.headers.get("date"), sent)
@@ -371,3 +397,19 @@ def _may_be_done(outcome: Answer | Failure) -> bool:
     """Whether what was asked may have been carried out, though no good answer came."""
     # A request that was told to wait, or met a conflict, has changed nothing.
     return outcome.status not in (409, 429) if isinstance(outcome, Answer) else outcome.sent
+
+
+@contextmanager
+def _saying_doubt(call: Call, first: float | None) -> Iterator[None]:
+    """Let errors of a token's function say that an earlier attempt may have been carried out.
+
+    Args:
+        call: What is being sent.
+        first: When the first attempt was sent that may have been carried out; None for none.
+    """
+    try:
+        yield
+    except errors.ReinferError as error:
+        error.in_doubt = call.writes and first is not None
+        error.tried_at = first
+        raise
