@@ -23,7 +23,7 @@ from reinfer_nb._matching import Positions
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import Names, Text
+from reinfer_nb.value_types import Moment, Names, Text
 
 Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}
@@ -234,11 +234,11 @@ class _Updating:
         for name in (name for name in _SET_BY_TENANT if name in self._wanted.columns):
             mine = self._wanted.columns[name].take(self._rows)
             theirs = self._now[name].take(self._at)
-            differ = mine.notna().to_numpy() & _equality.unequal(mine, theirs)
+            differ = mine.notna().to_numpy() & _equality.changed(mine, theirs, Moment)
             found = np.flatnonzero(differ)
             known, was = self._in_base(name, found)
             if was is not None:
-                edited = _equality.unequal(mine.take(found), was)
+                edited = _equality.changed(mine.take(found), was, Moment)
                 found, known = found[edited | ~known], known[edited | ~known]
             for number, in_base in zip(found.tolist(), known.tolist(), strict=True):
                 row = int(self._rows[number])

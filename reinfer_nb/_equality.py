@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.value_types import Names, Text, ValueType, is_empty, is_missing
+from reinfer_nb.value_types import Moment, Names, Text, ValueType, is_empty, is_missing
 
 Flags = npt.NDArray[np.bool_]
+# What files keep of a timestamp: JSON and workbooks milliseconds, many a CSV seconds.
+_COARSE = (np.timedelta64(1, "ms"), np.timedelta64(1, "s"))
 
 
 def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = None) -> Flags:
@@ -41,21 +43,36 @@ def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = No
 
 
 def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
-    """Return where two columns differ as `unequal` has it, and not in how they say nothing.
+    """Return where two columns differ as `unequal` has it, and not only since one was in a file.
 
-    A file that pandas wrote has nothing where a text or a list is empty.
+    A file that pandas wrote has nothing where a text or a list is empty, and may have cut or
+    rounded a timestamp to milliseconds or seconds.
 
     Args:
-        left: A column.
+        left: A column that may have been in a file.
         right: Another one, as long.
         kind: What their cells are.
     """
     differ = unequal(left, right, kind)
+    if kind is Moment and differ.any() and _is_instants(left) and _is_instants(right):
+        differ[differ] = ~_is_coarse(left[differ], right[differ])
     if kind in (Text, Names) and differ.any():
         rows = np.flatnonzero(differ)
         cells = zip(left.take(rows).tolist(), right.take(rows).tolist(), strict=True)
         differ[rows] = [not (is_empty(one) and is_empty(other)) for one, other in cells]
     return differ
+
+
+def _is_coarse(coarse: pd.Series, exact: pd.Series) -> Flags:
+    """Return where an instant is another one cut or rounded to milliseconds or seconds."""
+    instants, others = (
+        column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]") for column in (coarse, exact)
+    )
+    flags = np.zeros(len(instants), dtype=np.bool_)
+    for unit in _COARSE:
+        whole = instants.astype(np.int64) % (unit // np.timedelta64(1, "us")) == 0
+        flags |= whole & (np.abs(instants - others) < unit)
+    return flags
 
 
 def as_sets(lists: pa.ListArray) -> pa.ListArray:

@@ -6,9 +6,10 @@ thousand rows wants to hear of all of them at once. Knows no tenant.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -203,7 +204,22 @@ def _names(value: Any) -> tuple[str, ...]:
     return names
 
 
+# Numbers from each of these on, and below the next, are that many microseconds each: seconds,
+# milliseconds (what `DataFrame.to_json` writes), microseconds or nanoseconds since 1970. So each
+# unit has the years 1973 to 5138, and no number is of two units.
+_UNITS = ((1e17, 1e-3), (1e14, 1), (1e11, 1e3), (1e8, 1e6))
+_DIGITS = re.compile(r"\d{9,19}", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 def _moment(value: Any) -> datetime:
+    number = value.strip() if isinstance(value, str) else value
+    if isinstance(number, str) and _DIGITS.fullmatch(number):
+        number = int(number)
+    if isinstance(number, int | float | np.integer | np.floating) and not isinstance(number, bool):
+        for least, microseconds in _UNITS:
+            if least <= number < 1000 * least:
+                return _EPOCH + timedelta(microseconds=round(float(number) * microseconds))
     try:
         return moment(value)
     except InvalidInput:

@@ -81,7 +81,8 @@ def _only_project(edited: object, base: object) -> str | None:
     project = _scope(edited) or _scope(base)
     if not isinstance(edited, pd.DataFrame) or list(edited.columns).count("owner") != 1:
         return None
-    return project if edited["owner"].map(lambda owner: owner == project).all() else None
+    owners = edited["owner"].tolist()
+    return project if all(isinstance(it, str) and it == project for it in owners) else None
 
 
 def of_listing(

@@ -97,7 +97,8 @@ class Comparison(Portable):
         added: The rows that only the second has, with its columns.
         removed: The rows that only the first has, with its columns.
         changed: One row a changed field: `id`, `owner`, `name` as the second has them, `field`,
-            `before`, `after` (dtype `object`, None for missing).
+            `before`, `after` (dtype `object`, None for missing). These hold values of several
+            types, for which Parquet and Feather have no column; `frame` has them as texts.
         renamed: One row a source of another name: `id`, `owner_before`, `name_before`, `owner`,
             `name`; compared on owner and name: of another id, `owner`, `name`, `id_before`, `id`.
         on: The columns by which rows were matched.

@@ -73,6 +73,9 @@ class Plan(Portable):
         Columns: `action`, `id` (missing for a source to be made), `owner`, `name`, `field`
         (missing for a delete, and for a source made with nothing but a name) (`str`); `before`,
         `after` (`object`, None for missing); `comments` (`Int64`), those that a delete takes.
+
+        Parquet and Feather have no column for settings of several types; make them texts first:
+        `plan.frame.astype({"before": "str", "after": "str"}).to_parquet(path)`.
         """
         rows = [
             (step.kind, step.id, step.owner, step.name, name, before, after, step.comments)

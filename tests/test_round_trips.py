@@ -1,0 +1,370 @@
+"""Every public frame through pandas' own writers and readers, and listings back into a plan."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import io
+import json
+import pkgutil
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import reinfer_nb as rnb
+from tests.waiting import until
+
+Way = Callable[[pd.DataFrame], pd.DataFrame]
+TIMES = ["created_at", "updated_at", "last_modified"]
+
+
+def classes() -> dict[str, type]:
+    """Return the classes of the package by name."""
+    found: dict[str, type] = {}
+    for module in pkgutil.walk_packages(rnb.__path__, "reinfer_nb."):
+        if not module.name.endswith(("__main__", ".pytest")):
+            namespace = vars(importlib.import_module(module.name))
+            found |= {name: value for name, value in namespace.items() if inspect.isclass(value)}
+    return {
+        name: value for name, value in found.items() if value.__module__.startswith("reinfer_nb")
+    }
+
+
+def annotated(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield what a function returns, or what the public members of a class are or return."""
+    if not inspect.isclass(value):
+        yield "", str(getattr(value, "__annotations__", {}).get("return", ""))
+        return
+    for name, member in inspect.getmembers_static(value):
+        function = member.fget if isinstance(member, property) else member
+        if not name.startswith("_") and inspect.isroutine(function):
+            yield f".{name}", str(getattr(function, "__annotations__", {}).get("return", ""))
+    for kind in value.__mro__:
+        for name, annotation in vars(kind).get("__annotations__", {}).items():
+            if not name.startswith("_"):
+                yield f".{name}", str(annotation)
+
+
+def public_frames() -> set[str]:
+    """Return what gives a frame, of the public names and of whatever these return."""
+    known = classes()
+    public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
+    frames, seen = set(), set[str]()
+    while public.keys() - seen:
+        for name in public.keys() - seen:
+            seen.add(name)
+            for member, annotation in annotated(public[name]):
+                words = set(re.findall(r"\w+", annotation))
+                if "DataFrame" in words:
+                    frames.add(f"{name}{member}")
+                public |= {word: known[word] for word in words & known.keys()}
+    return frames
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.DataFrame]]:
+    """Every public frame, each with rows, by what gives it."""
+    folder = tmp_path_factory.mktemp("frames")
+    with rnb.Sandbox() as client:
+        box = client.sandbox
+        assert box is not None
+        before = client.sources()
+        history = rnb.History(folder / "history")
+        history.record(before)
+        edited = before.drop(index=[7, 8]).reset_index(drop=True)
+        edited.loc[0, "title"] = "Edited"
+        edited.loc[0, "should_translate"] = True
+        edited["sensitive_properties"] = [("salary", "iban"), *edited["sensitive_properties"][1:]]
+        new = {"owner": "claims", "name": "added", "title": "Added"}
+        edited = pd.concat([edited, pd.DataFrame([new])], ignore_index=True)
+        edited = edited.astype(before.dtypes.to_dict())
+        plan = client.plan(edited, before, delete_missing=True)
+        wrong = client.plan(before.head(2).assign(name=["a", "b"], should_translate="perhaps"))
+        rehearsal = plan.rehearse(progress=False)
+        # One step fails, since somebody else changes that source after the plan was made.
+        client.update_source(str(before.loc[0, "id"]), title="By another")
+        moved = plan.moved()
+        result = plan.apply(progress=False, journal=folder / "journal.jsonl")
+        after = client.sources(refresh=True)
+        history.record(after)
+        renamed = before.copy()
+        renamed.loc[3, "name"] = "another-name"
+        comparison = rnb.compare(before, renamed.drop(index=[5]))
+        larger = rnb.compare(before.drop(index=[6]), after)
+        report = rnb.audit(before)
+        explorer = rnb.explore(client)
+        until(lambda: len(explorer.frame))
+        explorer.finder.select([1, 3])
+        shown, selected = explorer.frame, explorer.selected
+        explorer.close()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CONFIG_HOME", str(folder))
+            (folder / "reinfer").mkdir()
+            context = {"name": "one", "endpoint": "https://one.example", "token": None}
+            content = {"current_context": "one", "contexts": [context]}
+            (folder / "reinfer" / "contexts.json").write_text(json.dumps(content), "utf-8")
+            contexts = rnb.contexts()
+        yield {
+            "Client.sources": before,
+            "Client.projects": client.projects(),
+            "Client.buckets": client.buckets(),
+            "Client.statistics": client.statistics(before.head(3), progress=False),
+            "read_csv": rnb.read_csv(rnb.to_csv(before, folder / "listing.csv")),
+            "History.load": history.load(),
+            "History.snapshots": history.snapshots(),
+            "History.timeline": history.timeline(str(before.loc[0, "id"])),
+            "History.changes": history.changes(),
+            "AuditReport.findings": report.findings,
+            "AuditReport.summary": report.summary,
+            "AuditReport.audited": report.audited,
+            "AuditReport.fixes": report.fixes(),
+            "audit_rules": rnb.audit_rules(),
+            "Comparison.added": larger.added,
+            "Comparison.removed": comparison.removed,
+            "Comparison.changed": larger.changed,
+            "Comparison.renamed": comparison.renamed,
+            "Comparison.summary": larger.summary,
+            "Comparison.frame": larger.frame(),
+            "Plan.frame": plan.frame,
+            "Plan.summary": plan.summary,
+            "Plan.problems": wrong.problems,
+            "Plan.moved": moved,
+            "ApplyResult.frame": result.frame,
+            "ApplyResult.failed": result.failed,
+            "Rehearsal.sources": rehearsal.sources,
+            "Sandbox.sources": box.sources(),
+            "Rule.find": report.rules["missing-title"].find(before, report.now, {}),
+            "Explorer.frame": shown,
+            "Explorer.selected": selected,
+            "contexts": contexts,
+        }
+
+
+def for_workbooks(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without time zones, which no workbook holds."""
+    zoned = map(str, df.select_dtypes("datetimetz"))
+    return df.assign(**{name: df[name].dt.tz_localize(None) for name in zoned})
+
+
+def written(df: pd.DataFrame, kind: str, **options: Any) -> io.BytesIO:
+    """Return what a writer of pandas writes."""
+    file = io.BytesIO()
+    getattr(df, f"to_{kind}")(file, **options)
+    return io.BytesIO(file.getvalue())
+
+
+def csv(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
+    return pd.read_csv(written(df, "csv", **to or {}), **options)
+
+
+def excel(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
+    return pd.read_excel(written(for_workbooks(df), "excel", **to or {}), **options)
+
+
+def parquet(df: pd.DataFrame, **options: Any) -> pd.DataFrame:
+    return pd.read_parquet(written(df, "parquet"), **options)
+
+
+def in_json(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
+    to = {"orient": "records"} | (to or {})
+    options = {"orient": to["orient"], "lines": to.get("lines", False)} | options
+    with warnings.catch_warnings():
+        # The default is one of the ways, for as long as pandas has it.
+        warnings.filterwarnings("ignore", "The default formatting of datetime")
+        warnings.filterwarnings("ignore", "The 'convert_dates' keyword")
+        return pd.read_json(written(df, "json", **to), **options)
+
+
+# As what pandas writes and reads without an option, each with its row labels.
+WRITERS: dict[str, Way] = {
+    "parquet": parquet,
+    "feather": lambda df: pd.read_feather(written(df, "feather")),
+    "arrow": lambda df: pa.Table.from_pandas(df).to_pandas(),
+    "pickle": lambda df: pd.read_pickle(written(df, "pickle")),  # noqa: S301 - its own
+    "csv": lambda df: csv(df, index_col=0),
+    "excel": lambda df: excel(df, index_col=0),
+    "json": lambda df: in_json(df, {"orient": "split"}),
+    "json with iso": lambda df: in_json(df, {"orient": "split", "date_format": "iso"}),
+}
+# Those that give values and `attrs` back as they were.
+EXACT = ("parquet", "feather", "arrow", "pickle")
+# `before` and `after` hold settings of every type, for which Parquet has no column.
+SETTINGS = {"Comparison.changed", "Plan.frame"}
+
+
+def cells(column: pd.Series) -> list[Any]:
+    """Return the cells of a column: None for missing, a list for what is an array or a tuple."""
+    values = column.astype(object).where(column.notna(), None).tolist()
+    return [list(value) if isinstance(value, tuple | np.ndarray) else value for value in values]
+
+
+def test_every_frame_is_covered(frames: dict[str, pd.DataFrame]) -> None:
+    assert public_frames() == set(frames)
+    assert all(len(df) for df in frames.values())
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_every_frame_is_written_and_read_by_pandas(
+    frames: dict[str, pd.DataFrame], writer: str
+) -> None:
+    write_and_read = WRITERS[writer]
+    for name, df in frames.items():
+        if name in SETTINGS and writer in ("parquet", "feather", "arrow"):
+            with pytest.raises(pa.ArrowTypeError):
+                write_and_read(df)
+        # As the docstrings say to do.
+        texts = df.astype({"before": "str", "after": "str"}) if name in SETTINGS else df
+        back = write_and_read(texts)
+        assert list(back.columns) == list(df.columns), name
+        assert len(back) == len(df), name
+        if writer in EXACT:
+            assert back.attrs == df.attrs, name
+            # Arrow gives a dictionary the keys of all the others.
+            columns = [column for column in df.columns if column != "options"]
+            assert {column: cells(back[column]) for column in columns} == {
+                column: cells(texts[column]) for column in columns
+            }, name
+
+
+# Texts on which files and their readers are known to stumble.
+ODD_TEXTS = [
+    "",
+    "plain",
+    " padded ",
+    "0012",
+    "1E5",
+    "12345678901234567890",
+    "2026-03-01",
+    "true",
+    "'quoted'",
+    "'=1",
+    "+44 20",
+    "-",
+    "@home",
+    'a "b", c;d',
+    "two\nlines",
+    "tab\there",
+    "\N{GRINNING FACE} \N{LATIN SMALL LETTER A WITH DIAERESIS}",
+    "[]",
+    "a\N{NO-BREAK SPACE}b",
+]
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[rnb.Client]:
+    """A tenant with odd texts and lists, and with times to the microsecond."""
+    with rnb.sandbox() as client:
+        df = client.sources("claims").head(len(ODD_TEXTS) + 1).copy()
+    texts = [None, *ODD_TEXTS][: len(df)]
+    assert len(texts) == len(df) == len(ODD_TEXTS) + 1
+    df["title"] = pd.Series(texts, df.index, dtype="str")
+    df["description"] = pd.Series([*ODD_TEXTS, None], df.index, dtype="str")
+    lists = [(), ("iban",), ("a b", "c, d", "it's"), ('"', "\\"), None]
+    df["sensitive_properties"] = pd.Series(
+        [lists[row % 5] for row in range(len(df))], df.index, dtype=object
+    )
+    df.loc[df.index[::3], "email_transform_version"] = pd.NA
+    df.loc[df.index[::4], "should_translate"] = pd.NA
+    assert (df["updated_at"].dt.microsecond % 1000 > 0).any()
+    with rnb.sandbox(df) as client:
+        assert (client.sources()["title"].iloc[2:] == df["title"].iloc[2:].to_numpy()).all()
+        yield client
+
+
+DTYPES: Any = dict.fromkeys(TIMES, str)
+WAYS: dict[str, Way] = {
+    **WRITERS,
+    "csv, its index a column": csv,
+    "csv without index": lambda df: csv(df, {"index": False}),
+    "csv as texts": lambda df: csv(df, dtype=str),
+    "csv as texts, nothing missing": lambda df: csv(df, dtype=str, keep_default_na=False),
+    "csv by pyarrow": lambda df: csv(df, engine="pyarrow", dtype_backend="pyarrow"),
+    "csv, nullable": lambda df: csv(df, dtype_backend="numpy_nullable"),
+    "csv with dates": lambda df: csv(df, parse_dates=TIMES),
+    "csv to the second": lambda df: csv(df, {"date_format": "%Y-%m-%d %H:%M:%S"}),
+    "csv with tabs": lambda df: csv(df, {"sep": "\t"}, sep="\t"),
+    "excel, its index a column": excel,
+    "excel without index": lambda df: excel(df, {"index": False}),
+    "excel as texts": lambda df: excel(df, dtype=str),
+    "excel with times as text": lambda df: excel(df.astype(DTYPES)),
+    "parquet by pyarrow": lambda df: parquet(df, dtype_backend="pyarrow"),
+    "parquet, nullable": lambda df: parquet(df, dtype_backend="numpy_nullable"),
+    "json records": in_json,
+    "json lines": lambda df: in_json(df, {"lines": True}),
+    "json columns": lambda df: in_json(df, {"orient": "columns"}),
+    "json index": lambda df: in_json(df, {"orient": "index"}),
+    "json table": lambda df: in_json(df, {"orient": "table"}),
+    "json as it is": lambda df: in_json(df, dtype=False, convert_dates=False),
+    "json, nullable": lambda df: in_json(df, dtype_backend="numpy_nullable"),
+    "json in seconds": lambda df: in_json(df, {"date_unit": "s"}, convert_dates=False),
+    "json in microseconds": lambda df: in_json(df, {"date_unit": "us"}, convert_dates=False),
+    "json in nanoseconds": lambda df: in_json(df, {"date_unit": "ns"}, convert_dates=False),
+    "json in texts of digits": lambda df: in_json(df, convert_dates=False).astype(DTYPES),
+    "json with a missing time": lambda df: in_json(
+        df.assign(updated_at=df["updated_at"].where(df.index != df.index[1])), convert_dates=False
+    ),
+    "arrow without metadata": lambda df: pa.Table.from_pandas(df, preserve_index=True).to_pandas(
+        ignore_metadata=True
+    ),
+    "polars": lambda df: pl.from_pandas(df).to_pandas(),
+    "dictionaries": lambda df: pd.DataFrame(df.to_dict("records")),
+    "reset index": lambda df: df.reset_index(),
+    "index reset twice": lambda df: df.reset_index().reset_index(),
+    "indexed by id": lambda df: df.set_index("id", drop=False),
+    "objects": lambda df: df.astype(object),
+    "texts": lambda df: df.astype(str),
+    "converted": lambda df: df.convert_dtypes(),
+    "categories": lambda df: df.astype(dict.fromkeys(["title", "kind", "owner"], "category")),
+    "without zones": for_workbooks,
+    "lists": lambda df: df.assign(
+        sensitive_properties=df["sensitive_properties"].map(list, na_action="ignore")
+    ),
+    "printed lists": lambda df: df.assign(
+        sensitive_properties=[str(list(names or ())) for names in df["sensitive_properties"]]
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_listing_that_was_written_and_read_plans_nothing(odd: rnb.Client, way: str) -> None:
+    listing = odd.sources()
+    back = WAYS[way](listing)
+    for base in (None, listing):
+        plan = odd.plan(back, base, delete_missing=True)
+        assert plan.problems.to_dict("records") == []
+        assert plan.steps == ()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_an_edit_in_what_was_read_is_planned_alone(odd: rnb.Client, way: str) -> None:
+    listing = odd.sources()
+    back = WAYS[way](listing)
+    back["title"] = back["title"].astype(object)
+    back.iloc[3, list(back.columns).index("title")] = "Edited"
+    for base in (None, WAYS[way](listing)):
+        plan = odd.plan(back, base)
+        assert plan.problems.to_dict("records") == []
+        (step,) = plan.steps
+        assert (step.kind, step.name) == ("update", listing["name"].iloc[3])
+        assert dict(step.settings) == {"title": "Edited"}
+
+
+def test_lists_as_numpy_prints_them_are_a_problem(odd: rnb.Client) -> None:
+    listing = odd.sources()
+    printed = [str(np.array(names or ())) for names in listing["sensitive_properties"]]
+    plan = odd.plan(listing.assign(sensitive_properties=printed))
+    assert "['a b' 'c, d' \"it's\"]" in printed
+    several = [
+        row for row, names in enumerate(listing["sensitive_properties"]) if len(names or ()) > 1
+    ]
+    assert set(plan.problems["row"]) == set(several)
+    assert set(plan.problems["column"]) == {"sensitive_properties"}
+    assert plan.problems["reason"].str.contains("must be a list of texts").all()
+    assert plan.steps == ()
