@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reinfer_nb import markup
+from reinfer_nb import arguments, markup
 from reinfer_nb._decisions import Kind
 from reinfer_nb._steps import Step, by_kind
 from reinfer_nb.text import counted, listed, more, visible
@@ -26,6 +26,7 @@ _HEADS = ("Source", "Field", "Before", "After")
 
 def to_text(plan: Plan, limit: int | None) -> str:
     """Return a plan as lines."""
+    limit = arguments.limit(limit)
     lines = [
         f"Plan for {visible(plan.endpoint, 200)}: {headline(plan)}",
         *_notes(plan),
@@ -50,6 +51,7 @@ def to_text(plan: Plan, limit: int | None) -> str:
 
 def to_html(plan: Plan, limit: int | None) -> markup.Markup:
     """Return a plan as a piece of HTML."""
+    limit = arguments.limit(limit)
     parts = [
         markup.block([markup.tag("b", "Plan for "), plan.endpoint, f": {headline(plan)}"]),
         *map(markup.muted, plan.notes),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
+from reinfer_nb.client import check_client
 from reinfer_nb.concurrency import Lanes, Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal
@@ -119,6 +120,7 @@ def resumed(
         progress: As for `resume`.
         stop: Once set, no other source is begun.
     """
+    client = check_client(client)
     checked_workers(workers)
     kept = Journal.opened(journal)
     try:
@@ -143,6 +145,7 @@ def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
         FileProblem: The journal cannot be read, is none, or is still being written.
         InvalidInput: It is of another tenant than the client's.
     """
+    client = check_client(client)
     kept = Journal.opened_to_read(journal)
     try:
         plan, outcomes = _read(kept.lines(), client, kept.path)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _dtypes, markup, moments, provenance
+from reinfer_nb import _dtypes, arguments, markup, moments, provenance
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
@@ -143,10 +143,7 @@ class AuditReport(Portable):
         Raises:
             InvalidInput: There is no such rule or severity.
         """
-        if severity not in SEVERITIES:
-            raise InvalidInput(
-                f"severity is one of {', '.join(SEVERITIES)}, not {shown(severity)}."
-            )
+        arguments.choice(severity, "severity", SEVERITIES)
         wanted = set(self.rules) if rules is None else {rule.id for rule in chosen(rules)}
         grave = SEVERITIES[: SEVERITIES.index(severity) + 1]
         kept = self.findings["rule"].isin(wanted) & self.findings["severity"].isin(grave)
@@ -225,6 +222,7 @@ class AuditReport(Portable):
 
     def _by_rule(self, limit: int | None) -> list[tuple[Rule, list[tuple[str, str, str]], int]]:
         """Return the rules that found something, with source, message and suggestion of some."""
+        limit = arguments.limit(limit)
         parts = []
         for key, part in self.findings.groupby("rule", sort=False):
             few = part if limit is None else part.head(limit)

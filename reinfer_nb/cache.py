@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import threading
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from reinfer_nb.errors import InvalidInput
@@ -17,9 +19,15 @@ from reinfer_nb.text import shown
 
 def checked_ttl(ttl: object) -> float:
     """Return a time to live in seconds, or raise `InvalidInput`."""
-    if isinstance(ttl, int | float) and not isinstance(ttl, bool) and ttl >= 0:
-        return float(ttl)
-    raise InvalidInput(f"cache_ttl is seconds, 0 for no cache, not {shown(ttl)}.")
+    if isinstance(ttl, bool):
+        pass
+    elif isinstance(ttl, int | float | np.integer | np.floating) and ttl >= 0:
+        with contextlib.suppress(OverflowError):
+            return float(ttl)
+    raise InvalidInput(
+        f"cache_ttl is seconds, 0 for no cache and math.inf for a cache without end, not "
+        f"{shown(ttl)}."
+    )
 
 
 @dataclass(frozen=True)

@@ -153,13 +153,18 @@ def _why_not(field: Field, noun: str) -> str:
 
 
 def check_frame(df: object, requirement: str) -> pd.DataFrame:
-    """Return a value that is a DataFrame of pandas, or raise `InvalidInput`.
+    """Return a DataFrame of pandas with one level of columns, or raise `InvalidInput`.
 
     Args:
         df: The value.
         requirement: What is allowed, as the message begins: "to_csv takes a DataFrame".
     """
     if isinstance(df, pd.DataFrame):
+        if df.columns.nlevels > 1:
+            raise InvalidInput(
+                f"{requirement} with one level of columns; this one has {df.columns.nlevels}. "
+                "Give it the columns of one level: df.columns = df.columns.get_level_values(0)."
+            )
         return df
     kind = type(df)
     name = f"{kind.__module__.partition('.')[0]} {kind.__name__}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 import pandas as pd
 
 from reinfer_nb import checks, operations
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import InvalidInput, NotPicklable
 from reinfer_nb.files import path_of
 from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
@@ -56,8 +56,9 @@ class Client:
         return f"<Client of {self.endpoint}, token from {self._transport.tenant.token_from}>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "a client holds a token and is not pickled; connect again in the other process"
+        raise NotPicklable(
+            "A client holds a token and is not pickled or copied; connect again in the other "
+            "process."
         )
 
     def __enter__(self) -> Self:
@@ -119,7 +120,8 @@ class Client:
         """Return the listings of several projects as one, in the order given."""
         if not isinstance(projects, Iterable):
             raise InvalidInput(
-                f"sources takes a project's name or a list of names, not {shown(projects)}."
+                f"sources takes a project's name or a list of names, not {shown(projects)}. A name "
+                f"is {checks.NAME_RULE}."
             )
         names = list(dict.fromkeys(map(checks.project_name, projects)))
         if not names:
@@ -391,3 +393,13 @@ class Client:
         if checks.is_id(which):
             which = self.source(which)
         return which.full_name if isinstance(which, Source) else which
+
+
+def check_client(client: object) -> Client:
+    """Return a value that is a client, or raise `InvalidInput`."""
+    if isinstance(client, Client):
+        return client
+    raise InvalidInput(
+        "The client is what rnb.connect() returns, or `with rnb.sandbox() as client`; "
+        f"{shown(client)} is none. It comes first."
+    )

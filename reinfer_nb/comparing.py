@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _equality, markup
+from reinfer_nb import _equality, arguments, markup
 from reinfer_nb._matching import Positions, matched
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
@@ -226,6 +226,7 @@ class Comparison(Portable):
         Args:
             limit: How many of each kind are told; None for all.
         """
+        limit = arguments.limit(limit)
         lines = [f"Comparison: {self._said()}"]
         for sign, df in (("+", self.added), ("-", self.removed)):
             lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df[:limit])]
@@ -244,6 +245,7 @@ class Comparison(Portable):
         Args:
             limit: How many of each kind are told; None for all.
         """
+        limit = arguments.limit(limit)
         parts = [markup.block([markup.tag("b", "Comparison: "), self._said()])]
         heads = ("Source", "Field", "Before", "After")
         for title, df in (("Changed", self.changed), ("Renamed", self._renames())):

@@ -66,6 +66,10 @@ class InvalidInput(ReinferError, ValueError):
     """A name or value that cannot be right; nothing was sent and nothing was written."""
 
 
+class NotPicklable(ReinferError, TypeError):
+    """An object that holds a token; pickle and copy may not write it down or double it."""
+
+
 class FileProblem(ReinferError, OSError):
     """A file that could not be read or written; what was there before is as it was."""
 

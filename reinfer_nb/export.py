@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer
+from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer, arguments
 from reinfer_nb._columns import whole_text
 from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
@@ -65,7 +65,9 @@ def to_csv(
         FileProblem: There is such a file, or it could not be written; an older one is as it was.
     """
     check_frame(df, "to_csv takes a DataFrame")
-    if sep not in _csv_cells.SEPARATORS:
+    spreadsheet = arguments.flag(spreadsheet, "spreadsheet")
+    separator: object = sep
+    if not isinstance(separator, str) or separator not in _csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
     target = path_of(path)
     _check_ending(target)

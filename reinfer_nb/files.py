@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from reinfer_nb import wire
+from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.text import shown, visible
 
@@ -141,10 +142,11 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         overwrite: Whether an older file may be replaced.
 
     Raises:
-        InvalidInput: `path` is no path on this machine.
+        InvalidInput: `path` is no path on this machine, or `overwrite` is no truth value.
         FileProblem: There is an older file and `overwrite` is false, or writing failed.
     """
     path = path_of(path)
+    overwrite = flag(overwrite, "overwrite")
     try:
         target = Path(os.path.realpath(path))
         mode = _replaceable(path, target, overwrite=overwrite)

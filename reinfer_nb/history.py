@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _snapshots, _versions, checks, markup, moments, provenance
+from reinfer_nb import _snapshots, _versions, arguments, checks, markup, moments, provenance
 from reinfer_nb._columns import whole_text
 from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
 from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
@@ -86,6 +86,7 @@ class History:
             FileProblem: It could not be written; nothing is half-written.
         """
         checks.check_frame(df, "record takes a DataFrame")
+        another_tenant = arguments.flag(another_tenant, "another_tenant")
         projects = df.attrs.get(PROJECT)
         if isinstance(projects, list) and len(projects) > 1:
             raise InvalidInput(
@@ -166,6 +167,8 @@ class History:
             InvalidInput: Nothing was recorded until then, or only of some projects.
             FileProblem: The file could not be read.
         """
+        if project is not None:
+            checks.project_name(project)
         if isinstance(when, Snapshot):
             name, about = self._recorded(when, project)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb import wire
+from reinfer_nb import arguments, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
 from reinfer_nb.operations import Call
@@ -47,6 +47,7 @@ class Listings:
         Raises:
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
+        refresh = arguments.flag(refresh, "refresh")
         endpoint = self._transport.tenant.endpoint
 
         def fetch() -> pd.DataFrame:

@@ -15,6 +15,7 @@ import pandas as pd
 from reinfer_nb import _plan_shown
 from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb._tables import table
+from reinfer_nb.client import check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput
 from reinfer_nb.portable import Portable
@@ -300,6 +301,8 @@ def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Pla
     """
     from reinfer_nb import _plan_file
 
+    if client is not None:
+        client = check_client(client)
     plan = _plan_file.read(path, client)
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import user_folders, wire
+from reinfer_nb.arguments import flag
+from reinfer_nb.client import check_client
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.fields import read_record
 from reinfer_nb.files import encoded, path_of, written_whole
@@ -149,6 +151,8 @@ def restored(
     client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
 ) -> tuple[Written, str]:
     """Return what `restore` returns, and what there is to say of it."""
+    client = check_client(client)
+    another_tenant = flag(another_tenant, "another_tenant")
     kept = read(path)
     if kept.endpoint != client.endpoint and not another_tenant:
         raise InvalidInput(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import guarded, markup
+from reinfer_nb import arguments, guarded, markup
 from reinfer_nb._attempts import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
@@ -137,6 +137,7 @@ class ApplyResult(Portable):
         Args:
             limit: How many actions are told; None for all.
         """
+        limit = arguments.limit(limit)
         lines = [f"{self._where()}: {self._said()}"]
         lines += [visible(self.stopped, 2000)] * bool(self.stopped)
         rows = self._remarkable
@@ -154,6 +155,7 @@ class ApplyResult(Portable):
         Args:
             limit: How many actions are told; None for all.
         """
+        limit = arguments.limit(limit)
         parts = [
             markup.block([markup.tag("b", self._where()), f": {self._said()}"]),
             markup.error(self.stopped) if self.stopped else "",

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from reinfer_nb.errors import NotPicklable
+
 _Content = TypeVar("_Content", str, bytes)
 # Where a token came from, for a person, if a function returned it.
 BY_FUNCTION = "the function given"
@@ -32,7 +34,7 @@ class Hidden(str):
         return format("***", spec)
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled or copied")
+        raise NotPicklable("A secret is not pickled or copied. Give it anew where it is needed.")
 
 
 class Token:
@@ -111,4 +113,4 @@ class Token:
         return "<token, hidden>"
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a token is not pickled or copied; connect again where it is needed")
+        raise NotPicklable("A token is not pickled or copied. Connect again where it is needed.")

@@ -120,6 +120,12 @@ class SourceCalls:
 
     def recreate(self, source: Source) -> Written:
         """Create a source again, as `Client.recreate_source` documents it."""
+        given: object = source
+        if not isinstance(given, Source):
+            raise errors.InvalidInput(
+                "recreate_source takes a Source, such as delete_source returned, not "
+                f"{shown(given)}."
+            )
         names = {field.wire for field in fields_of(Source) if field.may("create")}
         body = {name: value for name, value in source.to_wire().items() if name in names}
         return self.create(source.full_name, body)

@@ -10,15 +10,15 @@ import atexit
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
-from reinfer_nb import checks
+from reinfer_nb import arguments, checks
 from reinfer_nb.cache import checked_ttl
 from reinfer_nb.client import DEFAULT_TTL, Client
 from reinfer_nb.connection import connect
-from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotPicklable
 from reinfer_nb.files import lasting_path
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.moments import now
@@ -127,13 +127,18 @@ class Sandbox:
         checked_ttl(cache_ttl)
         self.faults = Faults(() if faults is None else faults)
         # It is read when the sandbox is started, maybe from another folder.
-        self._data = lasting_path(data) if isinstance(data, str | os.PathLike) else data
+        if isinstance(data, str | os.PathLike):
+            data = lasting_path(data)
+        elif data is not None:
+            data = checks.check_frame(data, "data is a DataFrame or the path of a CSV")
+        self._data = data
         self._database = None if database is None else lasting_path(database)
         self._host = host
         self._port = port
         self._cache_ttl = cache_ttl
         self._server: Server | None = None
         self._client: Client | None = None
+        new_tokens = arguments.flag(new_tokens, "new_tokens")
         if new_tokens and database is None:
             raise InvalidInput("new_tokens goes with database; without one, tokens are new anyway.")
         self._given = checked_tokens(tokens)
@@ -172,6 +177,12 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    def __reduce__(self) -> NoReturn:
+        raise NotPicklable(
+            "A sandbox serves in this process, so it is not pickled or copied. Give its endpoint "
+            "and a token to the other process, which connects to it."
+        )
 
     def __repr__(self) -> str:
         return f"<Sandbox at {self.endpoint}>" if self._server else "<Sandbox, not running>"
@@ -224,10 +235,10 @@ class Sandbox:
         """
         if not checks.is_name(name):
             raise InvalidInput(f"A user's name is {checks.NAME_RULE}; {shown(name)} is not.")
+        everywhere = arguments.permission_names(global_permissions, "global_permissions")
+        by_project = {} if organisation_permissions is None else _lists(organisation_permissions)
         with _as_invalid():
-            self._directory().add_user(
-                name, list(global_permissions), _lists(organisation_permissions or {})
-            )
+            self._directory().add_user(name, everywhere, by_project)
             token = new_token(name)
             self._running().store.lasting_tokens.keep({name: token})
         self.tokens[name] = token
@@ -257,13 +268,15 @@ class Sandbox:
             ConfigurationError: The sandbox is not running.
         """
         directory = self._directory()
-        if name not in self.tokens:
+        if not checks.is_name(name) or name not in self.tokens:
             raise InvalidInput(f"There is no user {shown(name)}; there are {listed(self.tokens)}.")
         changes: dict[str, Any] = {}
         if organisation_permissions is not None:
             changes["organisation_permissions"] = _lists(organisation_permissions)
         if global_permissions is not None:
-            changes["global_permissions"] = list(global_permissions)
+            changes["global_permissions"] = arguments.permission_names(
+                global_permissions, "global_permissions"
+            )
         with _as_invalid():
             directory.update_user(directory.user_named(name).told["id"], changes)
 
@@ -305,6 +318,7 @@ class Sandbox:
             raise InvalidInput(
                 f"The id of a bucket is {checks.ID_RULE}; {shown(bucket_id)} is not."
             )
+        checks.project_name(project)
         directory = self._directory()
         bucket = {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": project}
         with _as_invalid():
@@ -362,17 +376,22 @@ class Sandbox:
         data = self._data
         if data is None:
             return None
-        if isinstance(data, str | os.PathLike):
-            data = read_csv(data)
-        checks.check_frame(data, "data is a DataFrame or the path of a CSV")
+        data = read_csv(data) if isinstance(data, str | os.PathLike) else data
         return to_elements(data, finite=True)
 
 
-def _lists(permissions: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
-    for project, held in permissions.items():
-        if isinstance(held, str):
-            raise InvalidInput(f"The permissions on {project} are a list of texts, not a text.")
-    return {project: list(held) for project, held in permissions.items()}
+def _lists(permissions: object) -> dict[str, list[str]]:
+    if not isinstance(permissions, Mapping):
+        raise InvalidInput(
+            'organisation_permissions is a dict such as {"claims": ["sources-read"]}, not '
+            f"{shown(permissions)}."
+        )
+    return {
+        checks.project_name(project): arguments.permission_names(
+            held, f"organisation_permissions of the project {project}"
+        )
+        for project, held in permissions.items()
+    }
 
 
 @contextmanager

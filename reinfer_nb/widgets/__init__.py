@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from reinfer_nb.client import Client
+from reinfer_nb.client import Client, check_client
 from reinfer_nb.connection import connect
 from reinfer_nb.models import Source
 from reinfer_nb.widgets.creating import CreateForm
@@ -52,7 +52,7 @@ def explore(client: Client | None = None) -> Explorer:
         ConfigurationError: No client is given and no tenant is configured.
         ReinferError: The sources could not be listed.
     """
-    return Explorer(connect() if client is None else client)
+    return Explorer(_tenant(client))
 
 
 def create_form(client: Client | None = None, project: str = "") -> CreateForm:
@@ -74,7 +74,7 @@ def create_form(client: Client | None = None, project: str = "") -> CreateForm:
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
     """
-    return CreateForm(connect() if client is None else client, project)
+    return CreateForm(_tenant(client), project)
 
 
 def update_form(client: Client | None = None, source: str | Source | None = None) -> UpdateForm:
@@ -106,7 +106,7 @@ def update_form(client: Client | None = None, source: str | Source | None = None
         InvalidInput: `source` is neither.
         NotFound: There is no such source, or none that the token may see.
     """
-    client = connect() if client is None else client
+    client = _tenant(client)
     return UpdateForm(client, _opened(client, source), picker=source is None)
 
 
@@ -138,9 +138,13 @@ def delete_form(
         InvalidInput: `source` is neither.
         NotFound: There is no such source, or none that the token may see.
     """
-    client = connect() if client is None else client
+    client = _tenant(client)
     opened = _opened(client, source)
     return DeleteForm(client, opened, folder=restore_folder, picker=source is None)
+
+
+def _tenant(client: Client | None) -> Client:
+    return connect() if client is None else check_client(client)
 
 
 def _opened(client: Client, source: str | Source | None) -> Source | None:
