@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,10 +11,13 @@ import pandas as pd
 
 from reinfer_nb import applying, markup
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
 from reinfer_nb.sandbox import Sandbox
 from reinfer_nb.text import counted
+from reinfer_nb.value_types import ValueType, is_missing
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,7 +73,7 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
     """Carry out a plan on a copy, as `Plan.rehearse` documents it."""
     client = client_of(plan)
     listing = client.sources(plan.project, refresh=True)
-    box = Sandbox(listing)
+    box = Sandbox(_storable(listing))
     with box as copy, tempfile.TemporaryDirectory() as folder:
         _complete(box, listing, plan)
         there = replace(plan, endpoint=copy.endpoint, client=copy)
@@ -78,6 +82,25 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
     return Rehearsal(replace(result, plan=plan, journal=None, client=client), sources)
+
+
+def _storable(listing: pd.DataFrame) -> pd.DataFrame:
+    """Return a listing without the values of unknown fields that the copy cannot send as JSON."""
+    known = {field.name for field in fields_of(Source)}
+    for name in (name for name in listing.columns if name not in known):
+        has_form = [_has_form(value) for value in listing[name].tolist()]
+        if not all(has_form):
+            cells = listing[name].astype(object).where(pd.Series(has_form, listing.index))
+            listing = listing.assign(**{name: cells})
+    return listing
+
+
+def _has_form(value: object) -> bool:
+    try:
+        json.dumps(ValueType.write(value), allow_nan=False)
+    except ValueError:
+        return is_missing(value)
+    return True
 
 
 def _complete(box: Sandbox, listing: pd.DataFrame, plan: Plan) -> None:

@@ -243,8 +243,9 @@ class Names(ValueType):
             pass
         literals = _LITERAL.findall(text[1:-1])
         names = tuple(_ESCAPE.sub(_unescaped, literal[1:-1]) for literal in literals)
-        # Only what Python prints in exactly this way: '"a" "b"' is no list of two.
-        if text not in (repr(names), repr(list(names))):
+        # Only what Python prints in exactly this way: '"a" "b"' is no list of two. Which
+        # characters `repr` escapes depends on the version of Python; `ascii` escapes them all.
+        if text not in {form(items) for form in (repr, ascii) for items in (names, list(names))}:
             raise ValueError('is no list of texts, such as ["email"]')
         return names
 

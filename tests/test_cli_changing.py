@@ -98,7 +98,7 @@ def test_help_shows_an_example_and_the_exit_codes(command: str, capsys: Captured
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
     assert ended.value.code == 0
-    out = capsys.readouterr().out
+    out = " ".join(capsys.readouterr().out.split())
     assert f"Example: reinfer-nb {command}" in out
     assert "Exit code: 0" in out
     assert ("130" in out) == (command != "plan")
@@ -300,9 +300,10 @@ def test_yes_applies_without_a_question(configured: rnb.Client, capsys: Captured
     assert "    title: Motor claims inbox -> Motor" in lines
     assert "None of its sources has moved since it was made." in lines
     assert f"Applied to {configured.endpoint}: 2 done." in lines
-    assert lines[-1] == "Journal: j 1.jsonl"
+    journal = Path("j 1.jsonl").absolute()
+    assert lines[-1] == f"Journal: {journal}"
     # No question and no bar: this is no terminal.
-    assert captured.err == "Put it back with: reinfer-nb undo 'j 1.jsonl'\n"
+    assert captured.err == f"Put it back with: reinfer-nb undo '{journal}'\n"
     assert configured.sandbox is not None
     assert configured.sandbox.tokens["admin"] not in captured.out + captured.err
 
@@ -416,7 +417,8 @@ def test_what_fails_exits_with_one_and_can_be_gone_on_with(
         captured = capsys.readouterr()
         assert "2 failed." in captured.out
         assert r"Not \x1b[2J today." in captured.out
-        assert captured.err == "Go on with: reinfer-nb resume j.jsonl\n"
+        journal = Path("j.jsonl").absolute()
+        assert captured.err == f"Go on with: reinfer-nb resume {journal}\n"
         assert cli.main(["resume", "j.jsonl"]) == 1
     capsys.readouterr()
     assert cli.main(["resume", "j.jsonl"]) == 0
@@ -571,7 +573,7 @@ def test_ctrl_c_ends_it_after_what_is_under_way(configured: rnb.Client, capsys: 
             process.kill()
     assert process.returncode == 130
     assert "It was stopped by Ctrl-C." in out
-    assert "Go on with: reinfer-nb resume j.jsonl\n" in err
+    assert f"Go on with: reinfer-nb resume {Path('j.jsonl').absolute()}\n" in err
     assert "Traceback" not in err
     done = len(writes(configured))
     assert 0 < done < len(df)
@@ -619,8 +621,10 @@ def test_what_nobody_reads_to_its_end_is_done_and_exits_as_it_went(
     with configured.sandbox.faults.add(rnb.Fault.wait(1.0, on="update_source")):
         done = piped(command)
     assert done.returncode == 0
-    assert b"The result could not be printed. Journal: j.jsonl\n" in done.stderr
-    assert b"reinfer-nb undo j.jsonl\n" in done.stderr
+    journal = Path("j.jsonl").absolute()
+    errors = done.stderr.decode()
+    assert f"The result could not be printed. Journal: {journal}\n" in errors
+    assert f"reinfer-nb undo {journal}\n" in errors
     assert titles(configured) == ("Motor", "Glass")
 
 
@@ -643,7 +647,7 @@ def test_resume_finishes_what_a_kill_has_left(configured: rnb.Client, capsys: Ca
     assert cli.main(["resume", "j", "--workers", "2"]) == 0
     captured = capsys.readouterr()
     assert f"Applied to {configured.endpoint}: 2 done." in captured.out
-    assert captured.err == "Put it back with: reinfer-nb undo j\n"
+    assert captured.err == f"Put it back with: reinfer-nb undo {Path('j').absolute()}\n"
     assert writes(configured) == written
 
 
@@ -807,7 +811,7 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     content, asked = Path("j").read_bytes(), sent(configured)
     result = applying.result_of(configured, "j")
     assert result.frame["status"].tolist() == ["done", "begun", "left"]
-    assert (result.stopped, result.journal) == ("", Path("j"))
+    assert (result.stopped, result.journal) == ("", Path("j").absolute())
     assert Path("j").read_bytes() == content
     assert sent(configured) == asked
     # Released, for whoever goes on with it.

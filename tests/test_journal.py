@@ -162,11 +162,21 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
         assert result.counts == {"done": ACTIONS}
         assert len(client.sandbox.requests) == before
         client.sandbox.faults.clear()
+        # Of a create that was under way at a kill nobody can prove whose the source is; it stays.
+        doubtful = {
+            step.name
+            for step, outcome in zip(plan.steps, result.outcomes, strict=True)
+            if outcome.in_doubt
+        }
+        assert doubtful <= {f"new{n:03}" for n in range(100)}
+        assert len(doubtful) < 100
         undo = result.undo()
-        assert undo.summary[["create", "update", "delete"]].to_numpy().tolist() == [[100] * 3]
+        counts = undo.summary[["create", "update", "delete"]].to_numpy().tolist()
+        assert counts == [[100, 100, 100 - len(doubtful)]]
         undone = undo.apply(progress=False, allow_mass_delete=True, journal=tmp_path / "undo.jsonl")
         assert undone.ok
-        assert sorted(client.sources()["name"]) == [f"s{n:03}" for n in range(200)]
+        names = [*doubtful, *(f"s{n:03}" for n in range(200))]
+        assert sorted(client.sources()["name"]) == sorted(names)
     tally("kills of an apply, each followed by a resume", KILLS)
 
 

@@ -66,6 +66,7 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
         file = plan.save(tmp_path / "change.json")
         again = rnb.load_plan(file, tenant)
         assert [step.to_json() for step in again.steps] == [step.to_json() for step in plan.steps]
+        assert len(plan.rehearse(progress=False).sources) == len(edited)
         journal = tmp_path / "journal.jsonl"
         result = plan.apply(progress=False, journal=journal)
         assert result.ok, result
@@ -247,7 +248,10 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     assert result.journal == here / "journal.jsonl"
     read = applying.result_of(client, "journal.jsonl")
     history = rnb.History("history")
-    form = DeleteForm(client, client.source(NAME), folder="restore")
+    # Not one of those that the plan deletes.
+    people = client.sources("people")
+    source = client.source(people["id"].iloc[0])
+    form = DeleteForm(client, source, folder="restore")
     rnb.to_csv(client.sources("claims").head(2), "listing.csv")
     box = rnb.sandbox(database="box.sqlite")
     filled = rnb.sandbox(data="listing.csv")
@@ -256,7 +260,7 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     assert result.journal.exists()
     history.record(client.sources())
     form.jobs.wait()
-    form.name.value = NAME
+    form.name.value = source.full_name
     form.button.click()
     form.jobs.wait()
     with box as opened:
