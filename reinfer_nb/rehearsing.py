@@ -97,7 +97,7 @@ def _storable(listing: pd.DataFrame) -> pd.DataFrame:
 
 def _has_form(value: object) -> bool:
     try:
-        json.dumps(ValueType.write(value), allow_nan=False)
+        json.dumps(ValueType.write(value), allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
         return is_missing(value)
     return True
