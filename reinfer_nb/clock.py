@@ -59,7 +59,7 @@ class TenantClock:
             sent: When the request was sent, by `time.monotonic`.
         """
         received = time.monotonic()
-        shown = _seconds(date)
+        shown = timestamp(date)
         if shown is None:
             return
         least, greatest = shown - received, shown + RESOLUTION - sent
@@ -90,7 +90,8 @@ class TenantClock:
         return Span(earliest, latest)
 
 
-def _seconds(date: str | None) -> float | None:
+def timestamp(date: str | None) -> float | None:
+    """Return the time of an HTTP date in seconds since 1970; None if it is no date."""
     try:
         moment = parsedate_to_datetime(date or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

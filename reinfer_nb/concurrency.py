@@ -173,12 +173,17 @@ class Lanes:
     def _take(self, queue: deque[object]) -> None:
         ticket = object()
         queue.append(ticket)
-        self._free.wait_for(
-            lambda: self._busy < int(self._limit) and (self._back or queue)[0] is ticket
-        )
-        queue.popleft()
-        self._busy += 1
-        self._free.notify_all()
+        try:
+            # Without a time-out: who has a lane gives it back when its requests are over, and each
+            # of those is bounded by the time-outs and the patience of its client.
+            self._free.wait_for(
+                lambda: self._busy < int(self._limit) and (self._back or queue)[0] is ticket
+            )
+            self._busy += 1
+        finally:
+            # After Ctrl-C too: those behind would wait for this one without end.
+            queue.remove(ticket)
+            self._free.notify_all()
 
     def __exit__(self, *_: object) -> None:
         with self._free:
@@ -195,4 +200,9 @@ class Lanes:
                 self._cut_at = now
                 self._limit = max(1.0, self._limit / 2)
             self._free.notify_all()
-            self._take(self._back)
+            try:
+                self._take(self._back)
+            except BaseException:
+                # Ctrl-C, while it waited: leaving the lane counts it out.
+                self._busy += 1
+                raise

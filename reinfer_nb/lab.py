@@ -20,6 +20,8 @@ from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
 
 FOLDER = "reinfer-notebooks"
+# Seconds that JupyterLab has to end after it was told to.
+_ENDING = 20.0
 
 
 def run(
@@ -123,6 +125,7 @@ def _until_closed(command: list[str], environment: dict[str, str]) -> int:
     try:
         while True:
             try:
+                # Without a time-out: JupyterLab runs until somebody ends it.
                 return process.wait()
             except KeyboardInterrupt:
                 # JupyterLab got it too, and asks whether to end; we end when it does.
@@ -132,4 +135,9 @@ def _until_closed(command: list[str], environment: dict[str, str]) -> int:
             signal.signal(kind, handler)
         if process.poll() is None:
             process.terminate()
-            process.wait()
+            try:
+                process.wait(_ENDING)
+            except subprocess.TimeoutExpired:
+                # It asks nobody, so this is the end of it.
+                process.kill()
+                process.wait()

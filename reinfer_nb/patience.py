@@ -7,13 +7,12 @@ import random
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from reinfer_nb.answers import Answer
+from reinfer_nb.clock import timestamp
 from reinfer_nb.operations import Call
 
 
@@ -91,21 +90,12 @@ def retry_after(headers: Mapping[str, str]) -> float:
     value = headers.get("retry-after", "").strip()
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
         return _rounded_up(float(value))
-    until = _timestamp(value)
+    until = timestamp(value)
     if until is None:
         return 0.0
-    now = _timestamp(headers.get("date", ""))
+    now = timestamp(headers.get("date", ""))
     return _rounded_up(max(0.0, until - (time.time() if now is None else now)))
 
 
 def _rounded_up(seconds: float) -> float:
     return float(math.ceil(seconds)) if math.isfinite(seconds) else seconds
-
-
-def _timestamp(date: str) -> float | None:
-    """Return the time of an HTTP date in seconds since 1970; None if it is no date."""
-    try:
-        moment = parsedate_to_datetime(date)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
