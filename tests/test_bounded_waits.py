@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -72,7 +73,7 @@ def test_a_jupyterlab_that_does_not_end_is_ended(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ready, processes = tmp_path / "ready", []
-    real: Any = lab.subprocess.Popen
+    real: Any = subprocess.Popen
 
     class Interrupted(real):  # type: ignore[misc]
         """A process whose first wait ends with an error."""
@@ -90,7 +91,7 @@ def test_a_jupyterlab_that_does_not_end_is_ended(
             code: int = super().wait(timeout)
             return code
 
-    monkeypatch.setattr(lab.subprocess, "Popen", Interrupted)
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
     monkeypatch.setattr(lab, "_ENDING", 0.2)
     code = (
         "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
