@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from reinfer_nb._columns import Columns
 from reinfer_nb.fields import fields_of
+from reinfer_nb.nested import DEEPEST
 from reinfer_nb.value_types import Moment, Names
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
@@ -57,6 +58,8 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
         name = rows.type.field(number).name
         if rows.type.field(number).type in _PLAIN:
             unknown[name] = rows.field(number)
+        elif _is_too_deep(rows.type.field(number).type):
+            raise Refused(f"{name} is nested too deep")
         else:
             awkward.append(name)
     unknown |= _decoded(text, awkward)
@@ -151,6 +154,19 @@ def _lengths(lists: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int64]]:
 
     lengths = compute.fill_null(compute.list_value_length(lists), 0)
     return np.asarray(lengths, dtype=np.int64)
+
+
+def _is_too_deep(kind: pa.DataType) -> bool:
+    """Whether lists and structs lie deeper within one another than in a cell."""
+    waiting = [(kind, 1)]
+    while waiting:
+        inner, depth = waiting.pop()
+        if not pa.types.is_nested(inner):
+            continue
+        if depth > DEEPEST:
+            return True
+        waiting.extend((inner.field(number).type, depth + 1) for number in range(inner.num_fields))
+    return False
 
 
 def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[], list[Any]]]:

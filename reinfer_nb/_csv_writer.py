@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from reinfer_nb import _csv_cells, _csv_columns
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.nested import is_json
 from reinfer_nb.text import shown
 from reinfer_nb.value_types import Flag, Moment, Names, Text, ValueType, Whole, is_missing, plain
 
@@ -146,15 +147,6 @@ def _cell(value: Any) -> str:
 
 
 def _json(value: Any, *, lists: bool) -> str:
-    if not (lists or _is_json(value)):
+    if not (lists or is_json(value)):
         raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
     return json.dumps(value, ensure_ascii=False)
-
-
-def _is_json(value: Any) -> bool:
-    """Whether JSON gives a value back as it was, tuples and keys that are no texts not being so."""
-    if type(value) is dict:
-        return all(type(key) is str and _is_json(item) for key, item in value.items())
-    if type(value) is list:
-        return all(map(_is_json, value))
-    return value is None or type(value) in (str, bool, int, float)

@@ -100,9 +100,38 @@ def same(left: Any, right: Any) -> bool:
     """Whether two cells are equal, as `unequal` has it."""
     if type(left) is type(right) is tuple and all(type(item) is str for item in left):
         return bool(left == right)
-    if is_missing(left) or is_missing(right):
-        return is_missing(left) and is_missing(right)
-    return bool(_comparable(left) == _comparable(right))
+    pairs = [(left, right)]
+    # One after the other: values may be nested deeper than Python's recursion goes.
+    while pairs:
+        one, other = map(_item, pairs.pop())
+        if isinstance(one, _LISTS) and isinstance(other, _LISTS):
+            if len(one) != len(other):
+                return False
+            pairs.extend(zip(one, other, strict=True))
+        elif isinstance(one, Mapping) and isinstance(other, Mapping):
+            if one.keys() != other.keys():
+                return False
+            pairs.extend((item, other[key]) for key, item in one.items())
+        elif not _same_items(one, other):
+            return False
+    return True
+
+
+_LISTS = (list, tuple, np.ndarray)
+
+
+def _same_items(one: Any, other: Any) -> bool:
+    """Whether two values are equal of which at most one holds others."""
+    if is_missing(one) or is_missing(other):
+        return is_missing(one) and is_missing(other)
+    # True is not 1 here.
+    if isinstance(one, (*_LISTS, Mapping, bool)) or isinstance(other, (*_LISTS, Mapping, bool)):
+        return isinstance(one, bool) and isinstance(other, bool) and one == other
+    return bool(one == other)
+
+
+def _item(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _same_sets(left: Any, right: Any) -> bool:
@@ -110,19 +139,6 @@ def _same_sets(left: Any, right: Any) -> bool:
         return same(Names.key(left), Names.key(right))
     except TypeError:  # An item that is no text, and cannot be in a set.
         return same(left, right)
-
-
-def _comparable(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, list | tuple | np.ndarray):
-        return tuple(None if is_missing(item) else _comparable(item) for item in value)
-    if isinstance(value, Mapping):
-        return {key: None if is_missing(v) else _comparable(v) for key, v in value.items()}
-    if isinstance(value, bool):
-        # True is not 1 here.
-        return ("bool", value)
-    return value
 
 
 def _plain(column: pd.Series) -> pd.Series:

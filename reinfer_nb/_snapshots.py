@@ -26,6 +26,7 @@ from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
+from reinfer_nb.nested import is_json, walked
 from reinfer_nb.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.text import counted, listed, shown, visible
 from reinfer_nb.value_types import Moment, Names, is_missing
@@ -235,19 +236,16 @@ def _json_of(value: Any, dtype: Any) -> Any:
     return value
 
 
-def _is_json(value: Any, depth: int = 50) -> bool:
-    if type(value) is dict:
-        return depth > 0 and all(
-            type(key) is str and _is_json(item, depth - 1) for key, item in value.items()
-        )
-    if type(value) is list:
-        return depth > 0 and all(_is_json(item, depth - 1) for item in value)
-    if type(value) is float:
-        return not math.isnan(value)
-    if type(value) is int:
-        # Python writes and reads no number of more than 4,300 digits.
-        return value.bit_length() < 14_000
-    return value is None or type(value) in (str, bool)
+def _is_json(value: Any) -> bool:
+    return is_json(value) and all(_is_exact(item) for item, _ in walked(value))
+
+
+def _is_exact(item: Any) -> bool:
+    """Whether a number is one that Python writes and reads."""
+    if type(item) is int:
+        # None of more than 4,300 digits.
+        return item.bit_length() < 14_000
+    return not (type(item) is float and math.isnan(item))
 
 
 def frame_of(table: pa.Table, about: About) -> pd.DataFrame:

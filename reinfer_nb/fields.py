@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reinfer_nb.nested import DEEPEST, is_too_deep
 from reinfer_nb.text import listed, nearest, shown
 from reinfer_nb.value_types import VALUE_TYPES, ValueType, is_empty
 
@@ -178,8 +179,8 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
 
     Returns:
         The attributes by name, `None` (or the empty tuple) for what is absent or null or cannot
-        be understood, unknown fields by their JSON name under `extra`; and for each field that
-        could not be understood a line that says so.
+        be understood or is nested too deep, unknown fields by their JSON name under `extra`; and
+        for each field that could not be understood a line that says so.
     """
     values: dict[str, Any] = {}
     problems = []
@@ -195,5 +196,12 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
         except ValueError as error:
             values[field.name] = None
             problems.append(f"{field.wire} is {error}: {shown(value)}")
-    values["extra"] = {name: value for name, value in data.items() if name not in known}
+    extra = values["extra"] = {}
+    for name, value in data.items():
+        if name in known:
+            continue
+        extra[name] = value
+        if is_too_deep(value):
+            extra[name] = None
+            problems.append(f"{shown(name)} is nested more than {DEEPEST} levels deep")
     return values, problems

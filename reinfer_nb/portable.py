@@ -9,6 +9,8 @@ import copy
 import types
 from typing import Any, Self
 
+from reinfer_nb.nested import copied, put_together, taken_apart
+
 _CLIENT = "client"
 
 
@@ -22,12 +24,13 @@ class Portable:
         if _CLIENT in content:
             content[_CLIENT] = None
         proxies = [name for name, value in content.items() if _is_proxy(value)]
-        content |= {name: dict(content[name]) for name in proxies}
+        # Pickle would go down value by value, which it cannot far enough.
+        content |= {name: taken_apart(dict(content[name])) for name in proxies}
         return _rebuilt, (type(self), content, proxies)
 
     def __copy__(self) -> Self:
-        copied: Self = _rebuilt(type(self), _content(self), [])
-        return copied
+        result: Self = _rebuilt(type(self), _content(self), [])
+        return result
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         content: dict[str, Any] = {}
@@ -35,11 +38,11 @@ class Portable:
             if name == _CLIENT:
                 content[name] = value
             elif _is_proxy(value):
-                content[name] = types.MappingProxyType(copy.deepcopy(dict(value), memo))
+                content[name] = types.MappingProxyType(copied(dict(value)))
             else:
                 content[name] = copy.deepcopy(value, memo)
-        copied: Self = _rebuilt(type(self), content, [])
-        return copied
+        result: Self = _rebuilt(type(self), content, [])
+        return result
 
 
 def _content(value: Portable) -> dict[str, Any]:
@@ -53,7 +56,7 @@ def _is_proxy(value: object) -> bool:
 
 def _rebuilt(cls: Any, content: dict[str, Any], proxies: list[str]) -> Any:
     value = object.__new__(cls)
-    content |= {name: types.MappingProxyType(content[name]) for name in proxies}
+    content |= {name: types.MappingProxyType(put_together(content[name])) for name in proxies}
     for name, part in content.items():
         object.__setattr__(value, name, part)
     return value

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import codecs
 import contextlib
+import copy
 import json
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,6 +44,11 @@ def tenant_of(*sources: bytes, before: bytes = b"") -> Iterator[rnb.Client]:
         rnb.connect(endpoint=server.endpoint, token="t" * 20) as client,
     ):
         yield client
+
+
+def pickled(value: Any) -> Any:
+    """Return what comes out of a pickle of a value."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - made here
 
 
 def strict(text: str | bytes) -> Any:
@@ -189,6 +196,86 @@ def test_the_command_line_prints_json_that_every_reader_takes(
         {"share": value, "name": "-Infinity"},
         {"share": None, "name": "NaN"},
     ]
+
+
+# Values nested deep
+
+DEEP = {
+    "objects": b'{"a": ' * 500 + b"1" + b"}" * 500,
+    "lists": b"[" * 500 + b"]" * 500,
+    "both": b'[null, {"a": ' * 250 + b'"x"' + b"}]" * 250,
+}
+
+
+@pytest.mark.parametrize("value", DEEP.values(), ids=DEEP)
+@pytest.mark.filterwarnings("ignore::reinfer_nb.errors.RestoredWarning")
+def test_a_deep_value_is_the_same_everywhere(value: bytes, tmp_path: Path) -> None:
+    expected = json.loads(value)
+    sources = [source_with(b'"odd": ' + value, number) for number in range(3)]
+    with tenant_of(*sources) as client:
+        source = client.source("acme/s0")
+        assert source.extra["odd"] == expected
+        assert repr(source).count("[") + repr(source).count("{") >= 500
+        assert source._repr_html_()
+        for copied in (pickled(source), copy.deepcopy(source)):
+            assert copied == source
+        copied.extra["odd"].clear()
+        assert source.extra["odd"] == expected
+        df = client.sources()
+        again = client.sources()
+        assert again["odd"].tolist() == df["odd"].tolist() == [expected] * 3
+        again["odd"][0].clear()
+        assert client.sources()["odd"].tolist() == [expected] * 3
+        assert repr(df)
+        assert df.to_html()
+        file = rnb.to_csv(df, tmp_path / "sources.csv")
+        assert rnb.read_csv(file)["odd"].tolist() == df["odd"].tolist()
+        comparison = rnb.compare(df, client.sources())
+        assert len(comparison.changed) == 0
+        again["title"] = "new"
+        comparison = rnb.compare(df, again)
+        assert comparison.changed["field"].tolist() == ["title", "odd", "title", "title"]
+        assert comparison.changed["before"][1] == expected
+        assert repr(copy.deepcopy(comparison))
+        assert comparison.to_html()
+        assert len(comparison.frame()) == 4
+        assert repr(rnb.audit(df))
+        history = rnb.History(tmp_path / "history")
+        history.record(df)
+        assert history.load()["odd"].tolist() == df["odd"].tolist()
+        plan = client.plan(df.iloc[1:].assign(title="new"), delete_missing=True)
+        for other in (
+            rnb.load_plan(plan.save(tmp_path / "plan.json"), client),
+            pickled(plan),
+            copy.deepcopy(plan),
+        ):
+            assert [step.base for step in other.steps] == [step.base for step in plan.steps]
+            assert repr(other)
+            assert other.to_html()
+        gone = client.delete_source("acme/s0", restore_file=tmp_path / "gone.json")
+        assert gone.extra["odd"] == expected
+        assert rnb.restore(client, tmp_path / "gone.json").extra["odd"] == expected
+
+
+@pytest.mark.parametrize("levels", [600, 601, 700])
+@pytest.mark.parametrize(("start", "end"), [(b"[", b"]"), (b'{"a": [', b"]}")])
+def test_what_is_nested_too_deep_is_missing_and_said(levels: int, start: bytes, end: bytes) -> None:
+    levels += levels % 2 if start != b"[" else 0
+    times = levels // start.count(b"[") // (1 + start.count(b"{"))
+    value = start * times + end * times
+    sources = [source_with(b'"odd": ' + value), source_with(b'"odd": [[1]], "title": "t"', 1)]
+    kept = levels <= 600
+    unread = contextlib.nullcontext() if kept else pytest.warns(rnb.UnreadableWarning, match="odd")
+    with tenant_of(*sources) as client:
+        with unread:
+            df = client.sources()
+        assert df["title"].tolist()[1] == "t"
+        assert df["odd"].tolist()[1] == [[1]]
+        assert (df["odd"][0] is not None) == kept
+        unread = contextlib.nullcontext() if kept else pytest.warns(rnb.UnreadableWarning)
+        with unread:
+            source = client.source("acme/s0")
+        assert source.extra["odd"] == df["odd"][0]
 
 
 # A plan without steps

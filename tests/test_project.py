@@ -23,7 +23,7 @@ PACKAGE = ROOT / "reinfer_nb"
 
 # Imports go down this list, never up; modules on one line may know each other.
 LAYERS = [
-    {"text", "docstrings"},
+    {"text", "docstrings", "nested"},
     {"errors", "secret", "forking"},
     {"arguments", "value_types", "markup", "moments", "portable", "fresh_token"},
     {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
