@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from itertools import repeat
 from typing import Any, NamedTuple
 
 # Levels of lists and dictionaries that every part of the toolkit takes. Python's own JSON, `repr`
@@ -57,11 +58,11 @@ def copied(value: Any) -> Any:
         if kind in _ATOMS:
             continue
         if kind is dict:
-            container[key] = new = dict(item)
-            waiting.extend((new, inner) for inner in item)
+            container[key] = dict(item)
+            waiting.extend(zip(repeat(container[key]), item, strict=False))
         elif kind is list:
-            container[key] = new = list(item)
-            waiting.extend((new, inner) for inner in range(len(item)))
+            container[key] = list(item)
+            waiting.extend(zip(repeat(container[key]), range(len(item)), strict=False))
         else:
             container[key] = copy.deepcopy(item)
     return result[0]
