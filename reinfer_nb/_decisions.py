@@ -9,7 +9,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,7 @@ import pandas as pd
 
 from reinfer_nb import _equality
 from reinfer_nb._equality import Flags
+from reinfer_nb._guards import Guards, without, without_in_keys
 from reinfer_nb._identifying import NEW, Rows, cell, full_names, places
 from reinfer_nb._intended import Intended, Problem, intended
 from reinfer_nb._matching import Positions
@@ -82,6 +83,7 @@ class Decisions:
         ignored: Columns of the edited listing that are none of a source.
         outside: By project, how many sources are not deleted since the edited listing has no
             source of their project.
+        guards: What became of apostrophes that `to_csv` puts before texts.
     """
 
     actions: tuple[Action, ...]
@@ -90,6 +92,7 @@ class Decisions:
     by_name: int
     ignored: tuple[str, ...]
     outside: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    guards: Guards = dataclasses.field(default_factory=Guards)
 
 
 def decisions(
@@ -119,9 +122,11 @@ def decisions(
     Raises:
         InvalidInput: A frame is no listing.
     """
-    wanted = intended(edited)
-    began = None if base is None else intended(base).columns
+    wanted, guards = intended(edited), Guards()
+    wanted = replace(wanted, columns=without_in_keys(wanted.columns, now, guards))
+    began = None if base is None else _unguarded_base(intended(base).columns, now)
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
+    wanted = replace(wanted, columns=without(wanted.columns, now, rows.there, guards))
     updating = _Updating(rows, wanted, now, began)
     changed = np.array([*updating.settings], dtype=np.int64)
     actions = [
@@ -149,7 +154,15 @@ def decisions(
         by_name=rows.by_name,
         ignored=wanted.ignored,
         outside=dict(outside),
+        guards=guards,
     )
+
+
+def _unguarded_base(base: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Return a base without the guards of a file that it was in."""
+    guards = Guards()
+    base = without_in_keys(base, now, guards)
+    return without(base, now, _places_in(now, base), guards)
 
 
 class _Updating:
@@ -340,6 +353,6 @@ def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:
     """Return where the base has each source of the tenant; -1 for those it has not."""
-    if "id" in base:
+    if "id" in base and "id" in now:
         return places(base["id"], now["id"])
     return places(full_names(base), full_names(now))

@@ -314,5 +314,18 @@ def _notes(decided: Decisions, edited: pd.DataFrame, new: int, *, here: bool) ->
             "project too, name it with project=, or plan for the whole tenant with "
             'delete_missing="tenant" (on the command line: --project, --whole-tenant).'
         )
+    guards = decided.guards
+    if guards.known or guards.new:
+        others = f" Not on the tenant: {listed(map(shown, guards.new))}." if guards.new else ""
+        yield (
+            "The apostrophe that to_csv puts before some texts was taken off "
+            f"{counted(guards.known + len(guards.new), 'cell')}.{others}"
+        )
+    if guards.left:
+        yield (
+            "The apostrophe at the beginning of these texts is part of what will be written: "
+            f"{listed(map(shown, guards.left))}. If to_csv put it there, read the file with "
+            "rnb.read_csv."
+        )
     if decided.ignored:
         yield f"Columns that no source has, which were not looked at: {listed(decided.ignored)}."

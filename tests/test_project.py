@@ -58,7 +58,7 @@ LAYERS = [
     {"_snapshots"},
     {"_snapshot_files", "_versions"},
     {"auditing", "history", "charts", "_intended"},
-    {"_identifying"},
+    {"_identifying", "_guards"},
     {"_decisions"},
     {"places"},
     {"sandbox.moments", "sandbox.refusals", "sandbox.faults"},

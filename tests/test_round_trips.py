@@ -10,6 +10,7 @@ import pkgutil
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -368,3 +369,79 @@ def test_lists_as_numpy_prints_them_are_a_problem(odd: rnb.Client) -> None:
     assert set(plan.problems["column"]) == {"sensitive_properties"}
     assert plan.problems["reason"].str.contains("must be a list of texts").all()
     assert plan.steps == ()
+
+
+# Texts of each kind that our export guards, and texts that only look as if it had guarded them.
+GUARDED = ["=SUM(1)", " +44 20", "-", "@home", "0012", "1E5", "2026-03-01", "true", "1,5", "50 %"]
+GUARDED += ["'=SUM(1)", "''-", "'quoted", "'", "plain", "12", "", "3 Mar", "\uff1dA1", "\tx"]
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[rnb.Client]:
+    """A tenant with titles that our export guards, and ids that a spreadsheet would round."""
+    with rnb.sandbox() as client:
+        df = client.sources("claims").head(len(GUARDED)).copy()
+    df["title"] = GUARDED
+    df["id"] = [f"{row}234567890123456" for row in range(1, 10)] + [
+        f"80858{row}7e40000000" for row in range(10, 1 + len(df))
+    ]
+    df["id"] = df["id"].str[:16]
+    with rnb.sandbox(df) as client:
+        yield client
+
+
+@pytest.fixture
+def exported(guarded: rnb.Client, tmp_path: Path) -> pd.DataFrame:
+    """The listing in a file of `to_csv`, as pandas reads it."""
+    df = pd.read_csv(rnb.to_csv(guarded.sources(), tmp_path / "listing.csv"))
+    assert df["title"].str.startswith("'").sum() > 12
+    assert df["id"].str.startswith("'").any()
+    return df
+
+
+@pytest.mark.parametrize("with_base", [False, True])
+def test_the_apostrophes_of_an_export_are_taken_off(
+    guarded: rnb.Client, exported: pd.DataFrame, *, with_base: bool
+) -> None:
+    base = exported if with_base else None
+    for df in (exported, exported.reset_index(), csv(exported)):
+        plan = guarded.plan(df, base, delete_missing=True)
+        assert plan.problems.to_dict("records") == []
+        assert plan.steps == ()
+        assert "apostrophe" in " ".join(plan.notes)
+    exported_and_edited = exported.copy()
+    exported_and_edited.loc[0, "title"] = "'=SUM(2)"
+    exported_and_edited.loc[1, "title"] = "'tis"
+    exported_and_edited.loc[2, "title"] = "Edited"
+    plan = guarded.plan(exported_and_edited, base)
+    assert plan.problems.to_dict("records") == []
+    assert [dict(step.settings) for step in plan.steps] == [
+        {"title": "=SUM(2)"},
+        {"title": "'tis"},
+        {"title": "Edited"},
+    ]
+    assert "=SUM(2)" in " ".join(plan.notes)
+
+
+def test_an_apostrophe_that_somebody_typed_stays(guarded: rnb.Client) -> None:
+    listing = guarded.sources()
+    assert guarded.plan(listing).steps == ()
+    edited = listing.copy()
+    edited.loc[14, "title"] = "'=SUM(2)"
+    for df in (edited, edited.iloc[[14]], csv(edited, dtype={"id": str})):
+        plan = guarded.plan(df)
+        assert plan.problems.to_dict("records") == []
+        (step,) = plan.steps
+        assert dict(step.settings) == {"title": "'=SUM(2)"}
+        assert "is part of what will be written" in " ".join(plan.notes)
+    # The apostrophe of the tenant's own text is no guard either.
+    assert guarded.plan(listing.iloc[[10]]).steps == ()
+
+
+def test_a_listing_that_is_only_in_part_from_an_export_keeps_what_is_new(
+    guarded: rnb.Client, exported: pd.DataFrame
+) -> None:
+    both = pd.concat([exported.head(5), guarded.sources().iloc[5:]], ignore_index=True)
+    both.loc[2, "title"] = "'=SUM(2)"
+    (step,) = guarded.plan(both).steps
+    assert dict(step.settings) == {"title": "'=SUM(2)"}
