@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
@@ -21,7 +20,7 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
     """Return, for each row of the second frame, which row of the first it is; -1 for none.
 
     Raises:
-        InvalidInput: A frame is none, or a key is missing or there twice, on either side.
+        InvalidInput: A key is missing or there twice, on either side.
     """
     for side, df in (("before", before), ("after", after)):
         _check(df, side, keys)
@@ -34,7 +33,6 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
 
 
 def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
-    check_frame(df, f"{side} is a DataFrame")
     if not df.columns.is_unique:
         twice = df.columns[df.columns.duplicated()].unique()
         raise InvalidInput(f"{side} has the column {listed(map(shown, twice))} twice.")

@@ -41,6 +41,7 @@ def planned(
     project: str | None = None,
 ) -> Plan:
     """Return what `Client.plan` documents."""
+    edited = checks.check_frame(edited, "A plan is made of a DataFrame")
     tenant = isinstance(delete_missing, str) and delete_missing == TENANT
     if not (tenant or isinstance(delete_missing, bool)):
         raise errors.InvalidInput(

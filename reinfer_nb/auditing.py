@@ -63,7 +63,7 @@ def audit(
     """
     if isinstance(df, str | os.PathLike):
         df = read_csv(df)
-    check_frame(df, "audit takes a DataFrame or the path of a CSV file")
+    df = check_frame(df, "audit takes a DataFrame or the path of a CSV file")
     running = chosen(rules, ignore)
     _check_options(running, options)
     prepared = _dtypes.typed(df)

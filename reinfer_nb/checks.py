@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import Field, Operation, fields_of
@@ -152,8 +153,32 @@ def _why_not(field: Field, noun: str) -> str:
     return "the tenant sets it."
 
 
+def _computable(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame whose columns pandas can compute with; the same one if it is one already."""
+    views = [
+        isinstance(dtype, pd.ArrowDtype) and pa.types.is_string_view(dtype.pyarrow_dtype)
+        for dtype in df.dtypes
+    ]
+    if not any(views):
+        return df
+    # Column by column, since pandas cannot copy the frame.
+    columns = {
+        number: pd.Series(df.iloc[:, number].tolist(), df.index, dtype="str")
+        if is_view
+        else df.iloc[:, number]
+        for number, is_view in enumerate(views)
+    }
+    converted = pd.DataFrame(columns, index=df.index)
+    converted.columns = df.columns
+    converted.attrs = df.attrs
+    return converted
+
+
 def check_frame(df: object, requirement: str) -> pd.DataFrame:
     """Return a DataFrame of pandas with one level of columns, or raise `InvalidInput`.
+
+    Columns of Arrow's string views come back as `str`: pandas can hold them, and can neither
+    select, copy nor print them.
 
     Args:
         df: The value.
@@ -165,7 +190,7 @@ def check_frame(df: object, requirement: str) -> pd.DataFrame:
                 f"{requirement} with one level of columns; this one has {df.columns.nlevels}. "
                 "Give it the columns of one level: df.columns = df.columns.get_level_values(0)."
             )
-        return df
+        return _computable(df)
     kind = type(df)
     name = f"{kind.__module__.partition('.')[0]} {kind.__name__}"
     if hasattr(df, "to_pandas"):

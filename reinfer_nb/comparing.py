@@ -16,6 +16,7 @@ import pandas as pd
 
 from reinfer_nb import _equality, arguments, markup
 from reinfer_nb._matching import Positions, matched
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import to_csv
 from reinfer_nb.fields import fields_of
@@ -62,6 +63,10 @@ def compare(
         InvalidInput: A key is missing or there twice, on either side, a column of `on` is not
             there, or one of `ignore` is in neither listing. Nothing is compared then.
     """
+    before, after = (
+        check_frame(df, f"{side} is a DataFrame")
+        for side, df in (("before", before), ("after", after))
+    )
     keys = _checked_names(on, "on")
     there = matched(before, after, keys)
     both_after = np.flatnonzero(there >= 0)

@@ -64,7 +64,7 @@ def to_csv(
             the name of a file of another kind, such as "sources.xlsx".
         FileProblem: There is such a file, or it could not be written; an older one is as it was.
     """
-    check_frame(df, "to_csv takes a DataFrame")
+    df = check_frame(df, "to_csv takes a DataFrame")
     spreadsheet = arguments.flag(spreadsheet, "spreadsheet")
     separator: object = sep
     if not isinstance(separator, str) or separator not in _csv_cells.SEPARATORS:

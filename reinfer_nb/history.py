@@ -85,7 +85,7 @@ class History:
                 another tenant than what was recorded before.
             FileProblem: It could not be written; nothing is half-written.
         """
-        checks.check_frame(df, "record takes a DataFrame")
+        df = checks.check_frame(df, "record takes a DataFrame")
         another_tenant = arguments.flag(another_tenant, "another_tenant")
         projects = df.attrs.get(PROJECT)
         if isinstance(projects, list) and len(projects) > 1:

@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.models import KINDS, LANGUAGES
 from reinfer_nb.searching import (
@@ -82,6 +83,7 @@ class Narrowing:
     """
 
     def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
+        df = check_frame(df, "A listing to look through is a DataFrame")
         self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}

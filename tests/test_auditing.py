@@ -220,7 +220,7 @@ def test_what_is_no_listing_is_refused(listing: pd.DataFrame) -> None:
     twice = pd.concat([listing, listing[["title"]]], axis=1)
     with pytest.raises(rnb.InvalidInput, match="has the column 'title' twice"):
         rnb.audit(twice)
-    for wrong in ([1], None, "a.csv", listing["title"]):
+    for wrong in ([1], None, 5, listing["title"]):
         with pytest.raises(rnb.InvalidInput, match="audit takes a DataFrame"):
             rnb.audit(wrong)  # type: ignore[arg-type] # what is refused
 

@@ -84,8 +84,9 @@ def text_of(value: object) -> str | None:
                 value = value.astimezone(UTC)
         text = value.isoformat(" ", "minutes")[:16]
     elif isinstance(value, int | float | np.number):
-        text = f"{value:,}"
-    elif isinstance(value, tuple | list):
+        # A column of whole numbers with missing cells is one of doubles in pandas.
+        text = f"{value:,}".removesuffix(".0")
+    elif isinstance(value, tuple | list | np.ndarray):
         text = ", ".join(map(str, value))
     else:
         text = str(value)

@@ -70,12 +70,12 @@ class Finder(anywidget.AnyWidget):
         # Messages may come in another thread than the one that runs the cells.
         self._lock = threading.RLock()
         self._narrowing = Narrowing(df)
-        self._columns = columns_of(df)
+        self._columns = columns_of(self._narrowing.frame)
         self._only = ""
         # Each grows when the listing, or what is shown of it, is another.
         self._listing = 0
         self._version = 0
-        self._marks = Marks(len(df))
+        self._marks = Marks(len(self._narrowing.frame))
         self._settled = (0, 0)
         super().__init__(listed_at=_listed_at(df))
         self.on_msg(self._hear)
@@ -191,7 +191,7 @@ class Finder(anywidget.AnyWidget):
             _carry_over(old, new)
             self._marks = self._marks.moved(old.frame, new.frame)
             self._narrowing, self._only = new, ""
-            self._columns = columns_of(df)
+            self._columns = columns_of(new.frame)
             self._listing += 1
             self.listed_at = _listed_at(df)
             self._changed()
