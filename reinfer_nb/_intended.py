@@ -32,6 +32,7 @@ from reinfer_nb.value_types import (
     ValueType,
     Whole,
     is_missing,
+    is_whole,
 )
 
 # What else listings of the toolkit have.
@@ -177,7 +178,7 @@ def _whole(value: Any) -> int:
     if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
         value = int(value)
     # A column with missing cells is one of doubles in pandas.
-    if isinstance(value, float | np.floating) and float(value).is_integer():
+    if is_whole(value):
         value = int(value)
     try:
         return Whole.check(value)

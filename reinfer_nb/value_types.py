@@ -12,6 +12,7 @@ import sys
 import types
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 import numpy as np
@@ -176,8 +177,9 @@ class Whole(ValueType):
 
     @classmethod
     def read(cls, value: Any, /) -> int:
-        # 3.0 is a whole number in JSON, which does not tell the two apart.
-        if isinstance(value, float) and value.is_integer():
+        # 3.0 is a whole number in JSON, which does not tell the two apart; frames out of a
+        # database hold decimals.
+        if is_whole(value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
             raise ValueError("not a whole number of 64 bits")
@@ -190,6 +192,15 @@ class Whole(ValueType):
         if int(value) not in INT64:
             raise ValueError(f"must fit into 64 bits, which {shown(value)} does not")
         return int(value)
+
+
+def is_whole(value: object) -> bool:
+    """Whether a value is a float or a decimal without a fraction."""
+    return (
+        isinstance(value, float | np.floating | Decimal)
+        and math.isfinite(value)
+        and value == int(value)
+    )
 
 
 class Names(ValueType):

@@ -179,12 +179,16 @@ def test_counted_comments_are_looked_at(shared: rnb.Client) -> None:
 
 
 def test_properties_in_a_file_are_read_whichever_way_they_are_written() -> None:
-    cells = ["['iban']", '["iban"]', "('iban',)", "iban", "", "[]", "()"]
+    cells = ["['iban']", '["iban"]', "('iban',)", ' ["iban"] ', "", "[]", "()"]
     df = pd.DataFrame({"owner": "a", "name": list("abcdefg"), "sensitive_properties": cells})
     found = rnb.audit(df, rules=["odd-sensitive-properties"], share=0.6)
     assert found.findings["name"].tolist() == ["e", "f", "g"]
     assert set(found.findings["suggestion"]) == {"sensitive_properties = ['iban']"}
     assert found.fixes().equals(df)
+    # A word is no list: nobody knows whether it is one property or several.
+    for word in ("iban", "['iban' 'salary']"):
+        with pytest.raises(rnb.InvalidInput, match="no list of texts"):
+            rnb.audit(df.assign(sensitive_properties=word))
 
 
 def test_identifiers_that_are_numbers_are_told_as_they_are() -> None:
