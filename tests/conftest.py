@@ -6,6 +6,8 @@ import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ from hypothesis import settings
 
 import reinfer_nb as rnb
 from reinfer_nb import rules
+from reinfer_nb.clock import Span, TenantClock
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -136,3 +139,15 @@ def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Clien
     monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
     monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
     return client
+
+
+@pytest.fixture
+def coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody tell by the tenant's clock who made a source, however slow this machine is."""
+    exact = TenantClock.at
+
+    def coarse(clock: TenantClock, moment: float) -> Span | None:
+        span = exact(clock, moment)
+        return None if span is None else replace(span, latest=span.latest + timedelta(hours=1))
+
+    monkeypatch.setattr(TenantClock, "at", coarse)

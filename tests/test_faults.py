@@ -1371,6 +1371,7 @@ reply_is_lost = pytest.mark.parametrize(
 
 
 @reply_is_lost
+@pytest.mark.usefixtures("coarse_clock")
 def test_a_create_whose_reply_was_lost_has_succeeded(
     box: rnb.Sandbox, client: rnb.Client, fault: Fault
 ) -> None:

@@ -136,6 +136,7 @@ def test_another_order_is_no_remote_change(properties: tuple[str, ...]) -> None:
     assert difference.side == "mine"
 
 
+@pytest.mark.usefixtures("coarse_clock")
 def test_a_lost_create_is_found_whatever_order_the_tenant_returns(client: rnb.Client) -> None:
     assert client.sandbox is not None
     onward = relay(client.endpoint)

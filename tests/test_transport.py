@@ -426,6 +426,7 @@ def test_a_connection_that_closes_under_a_request_is_replaced(
 # 5: create
 
 
+@pytest.mark.usefixtures("coarse_clock")
 def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
     assert client.sandbox is not None
     onward = relay(client.endpoint)
@@ -512,6 +513,7 @@ def test_what_is_there_is_ours_by_its_age(
 
 
 @pytest.mark.parametrize("zone", ["+0000", "-0000", ""])
+@pytest.mark.usefixtures("coarse_clock")
 def test_a_date_is_read_whatever_its_zone_looks_like(reach: Reach, zone: str) -> None:
     refused = no(409, date=later().replace("GMT", zone).strip())
     new = SOURCE | dict.fromkeys(MOMENTS, datetime.now(UTC).isoformat())

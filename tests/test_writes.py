@@ -220,6 +220,7 @@ def test_a_namesake_made_before_is_somebody_else_s(client: rnb.Client) -> None:
 
 
 @pytest.mark.parametrize("status", [500, 502])
+@pytest.mark.usefixtures("coarse_clock")
 def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: int) -> None:
     plan = fresh(client)
     client._transport.patience = Patience(attempts=1)
@@ -267,6 +268,7 @@ def test_a_namesake_with_other_settings_is_somebody_else_s(
     assert [caught.value.existing] == theirs
 
 
+@pytest.mark.usefixtures("coarse_clock")
 def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
     onward = relay(client.endpoint)
     dropped: list[Asked] = []
