@@ -94,15 +94,20 @@ class Answer:
             advice += hint_at_base(self.endpoint)
         return advice
 
-    def envelope(self) -> dict[str, Any]:
+    def envelope(self, record: str = "") -> dict[str, Any]:
         """Return the answer's JSON object, of a successful answer.
+
+        Args:
+            record: A member in which `NaN` and `Infinity` are returned as `wire.NoNumber`.
 
         Raises:
             ReinferError: The answer is an error, or not what the API documents.
         """
         self.check_status()
         try:
-            content = wire.decode(self.body)
+            content = wire.decode(self.body, lenient=bool(record))
+            others = content.items() if isinstance(content, dict) else ()
+            wire.refuse_no_numbers([value for name, value in others if name != record])
         except wire.Malformed as error:
             raise self.broken(str(error)) from None
         return self.check(content)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reinfer_nb import wire
 from reinfer_nb.nested import DEEPEST, is_too_deep
 from reinfer_nb.text import listed, nearest, shown
 from reinfer_nb.value_types import VALUE_TYPES, ValueType, is_empty
@@ -181,6 +182,9 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
         The attributes by name, `None` (or the empty tuple) for what is absent or null or cannot
         be understood or is nested too deep, unknown fields by their JSON name under `extra`; and
         for each field that could not be understood a line that says so.
+
+    Raises:
+        wire.Malformed: A known field holds `NaN` or `Infinity`.
     """
     values: dict[str, Any] = {}
     problems = []
@@ -188,6 +192,7 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
     for field in fields_of(model):
         known.add(field.wire)
         value = data.get(field.wire)
+        wire.refuse_no_numbers(value)
         if value is None:
             values[field.name] = field.type.empty
             continue
@@ -201,7 +206,11 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
         if name in known:
             continue
         extra[name] = value
-        if is_too_deep(value):
+        constant = wire.no_number_in(value)
+        if constant:
+            extra[name] = None
+            problems.append(f"{shown(name)} holds {constant}, which is not JSON")
+        elif is_too_deep(value):
             extra[name] = None
             problems.append(f"{shown(name)} is nested more than {DEEPEST} levels deep")
     return values, problems

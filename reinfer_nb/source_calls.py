@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from reinfer_nb import checks, errors, operations
+from reinfer_nb import checks, errors, operations, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.clock import Span
 from reinfer_nb.fields import fields_of
@@ -32,11 +32,13 @@ def record(answer: Answer, key: str, model: type[_Record]) -> _Record:
     Raises:
         ReinferError: The response is an error, or not as documented.
     """
-    content = answer.envelope()
+    content = answer.envelope(key)
     try:
         return model.from_wire(content.get(key))
     except errors.ProtocolError as error:
         raise answer.broken(f"not as documented: {error}") from None
+    except wire.Malformed as error:
+        raise answer.broken(str(error)) from None
 
 
 def comments_of(answer: Answer) -> int:
@@ -209,7 +211,7 @@ class SourceCalls:
 
     def _written(self, answer: Answer, full_name: str, body: Mapping[str, Any]) -> Written:
         source = _source(answer, full_name)
-        names = fields_not_taken(answer.envelope()["source"], body)
+        names = fields_not_taken(answer.envelope("source")["source"], body)
         remember(self._transport.tenant.endpoint, source, body, names)
         return Written(source, names)
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from reinfer_nb.nested import walked
 from reinfer_nb.text import shown
 
 if TYPE_CHECKING:
@@ -36,19 +38,43 @@ class Irregular(ValueError):
     """A listing that cannot be cut into slices; it may well be whole."""
 
 
-def decode(body: bytes) -> Any:
+@dataclass(frozen=True)
+class NoNumber:
+    """Stands for `NaN` or `Infinity`, which JSON has not and some writers write."""
+
+    name: str
+
+
+def refuse_no_numbers(value: Any) -> None:
+    """Raise `Malformed` if there is a `NoNumber` in a decoded value."""
+    name = no_number_in(value)
+    if name:
+        raise Malformed(f"{name} is not JSON")
+
+
+def no_number_in(value: Any) -> str | None:
+    """Return the name of a `NoNumber` in a decoded value; None where there is none."""
+    return next((item.name for item, _ in walked(value) if isinstance(item, NoNumber)), None)
+
+
+def decode(body: bytes, *, lenient: bool = False) -> Any:
     """Return the value of a JSON text; as RFC 8259 has it, and no name twice in an object.
 
     A lone surrogate, which Python's own `json` writes and many decoders refuse, is kept. A byte
     order mark at the beginning is passed over.
 
+    Args:
+        body: The text.
+        lenient: Whether `NaN` and `Infinity` are returned as `NoNumber`.
+
     Raises:
-        Malformed: It is not UTF-8, has a name twice in an object, holds `NaN` or `Infinity`, is
-            nested beyond reason, or is not JSON.
+        Malformed: It is not UTF-8, has a name twice in an object, holds `NaN` or `Infinity` and is
+            not to be read leniently, is nested beyond reason, or is not JSON.
     """
     try:
+        constant = NoNumber if lenient else _no_constant
         text = body.removeprefix(codecs.BOM_UTF8).decode()
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_object, parse_constant=constant)
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start:,}") from None
     except RecursionError:
@@ -153,15 +179,16 @@ def elements(text: bytes | memoryview) -> list[msgspec.Raw]:
 def split(body: bytes, key: str) -> tuple[dict[str, Any], list[Any] | None]:
     """Return the envelope of a listing, and its elements, decoded; or None where it has no list.
 
-    Slow, and takes all that `decode` takes.
+    Slow, and takes all that `decode` takes; `NaN` and `Infinity` in elements as `NoNumber`.
 
     Raises:
         Malformed: It is not JSON, not an object, or the member is not a list.
     """
-    whole = decode(body)
+    whole = decode(body, lenient=True)
     if not isinstance(whole, dict):
         raise Malformed(f"a {type(whole).__name__} where an object was due")
     rows = whole.pop(key, None)
+    refuse_no_numbers(whole)
     if rows is not None and not isinstance(rows, list):
         raise Malformed(f"{key} is a {type(rows).__name__} where a list was due")
     return whole, rows

@@ -278,6 +278,27 @@ def test_what_is_nested_too_deep_is_missing_and_said(levels: int, start: bytes, 
         assert source.extra["odd"] == df["odd"][0]
 
 
+# Numbers that JSON has not
+
+
+@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b'[{"a": [NaN]}]'])
+def test_a_number_that_json_has_not_is_one_cell_missing(value: bytes) -> None:
+    sources = [source_with(b'"odd": 5, "title": "t"', number) for number in range(3)]
+    sources[0] = source_with(b'"title": "t", "odd": ' + value)
+    with tenant_of(*sources) as client:
+        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds -?(NaN|Infinity)") as caught:
+            df = client.sources()
+        assert len(caught) == 1
+        assert df["title"].tolist() == ["t"] * 3
+        assert str(df["odd"].dtype) == "Int64"
+        assert df["odd"].tolist() == [pd.NA, 5, 5]
+        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds"):
+            source = client.source("acme/s0")
+        assert (source.title, source.extra) == ("t", {"odd": None})
+        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds"):
+            assert client.update_source("acme/s0", title="t").title == "t"
+
+
 # A plan without steps
 
 
