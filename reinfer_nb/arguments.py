@@ -45,6 +45,19 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
     raise InvalidInput(f"{name} is one of {listed(allowed)}, not {shown(value)}.")
 
 
+def text(value: object, name: str, example: str) -> str:
+    """Return a text.
+
+    Args:
+        value: The value.
+        name: The argument, as the message calls it.
+        example: A text that it could be, for the message.
+    """
+    if isinstance(value, str):
+        return str(value)
+    raise InvalidInput(f"{name} is a text such as {example!r}, not {shown(value)}.")
+
+
 def permission_names(value: object, name: str) -> list[str]:
     """Return the names of permissions in a list or another collection of texts."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):

@@ -225,6 +225,9 @@ class Client:
             InvalidInput: `which` is neither.
             NotFound: There is no such source, or none that the token may see.
         """
+        event: object = stop
+        if event is not None and not isinstance(event, threading.Event):
+            raise InvalidInput(f"stop is a threading.Event, or None, not {shown(event)}.")
         full_name = self._full_name(which)
         project, name = checks.source_name(full_name)
         answer = self._transport.send(

@@ -60,7 +60,13 @@ class History:
         *,
         storage_options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._folder = Folder(where, storage_options or {})
+        options: object = {} if storage_options is None else storage_options
+        if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
+            raise InvalidInput(
+                'storage_options is a dict such as {"anon": True}, as fsspec takes it, not '
+                f"{shown(storage_options)}."
+            )
+        self._folder = Folder(where, options)
         # Files do not change once they are there.
         self._abouts: dict[str, About] = {}
 

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Self, TypedDict
 
 import pandas as pd
 
+from reinfer_nb import arguments
 from reinfer_nb.errors import ProtocolError, UnreadableWarning, warn
 from reinfer_nb.fields import About, fields_of, read_record
 from reinfer_nb.portable import Portable
@@ -311,7 +312,12 @@ class User(Record):
         Args:
             permission: Its name on the wire, such as "sources-read" or "sources-admin".
             project: The project's name.
+
+        Raises:
+            InvalidInput: One of them is no text.
         """
+        permission = arguments.text(permission, "permission", "sources-read")
+        project = arguments.text(project, "project", "claims")
         everywhere = (
             *(self.global_permissions or ()),
             *(self.sso_global_permissions or ()),

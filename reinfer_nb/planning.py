@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import _plan_shown
+from reinfer_nb import _plan_shown, arguments
 from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb._tables import table
 from reinfer_nb.client import check_client
@@ -153,7 +153,7 @@ class Plan(Portable):
         from reinfer_nb import applying
 
         self.check()
-        if not allow_mass_delete:
+        if not arguments.flag(allow_mass_delete, "allow_mass_delete"):
             self._check_deletes()
         applying.tell_moved(self)
         return applying.applied(self, workers=workers, progress=progress, journal=journal)

@@ -135,3 +135,29 @@ def test_what_holds_a_token_is_not_pickled(shared_client: rnb.Client, way: Call)
     with pytest.raises(ReinferError, match="sandbox") as caught:
         way(box)
     assert isinstance(caught.value, TypeError)
+
+
+ODD_CALLS: dict[str, Call] = {
+    "fault kind": lambda _: rnb.Fault(kind=np.array(["wait", "drop"])),  # type: ignore[arg-type]
+    "fault on": lambda _: rnb.Fault(kind="wait", on=5),  # type: ignore[arg-type]
+    "fault on names": lambda _: rnb.Fault(kind="wait", on=([],)),  # type: ignore[arg-type]
+    "fault last": lambda _: rnb.Fault(kind="wait").is_undone_by(5),  # type: ignore[arg-type]
+    "stop": lambda client: client.count_comments("lab/s0", stop=pd.DataFrame()),
+    "permission": lambda client: client.me().may(np.array(["a", "b"]), "lab"),
+    "project": lambda client: client.me().may("sources-read", []),
+    "mass delete": lambda client: client.plan(client.sources()).apply(
+        allow_mass_delete=pd.Series([True, True]), progress=False
+    ),
+    "storage_options": lambda _: rnb.History("x", storage_options="x"),  # type: ignore[arg-type]
+    "recreate": lambda client: client.recreate_source("lab/s0"),
+    "permit": lambda client: client.sandbox.permit([]),
+    "permissions": lambda client: client.sandbox.add_user("a", global_permissions=5),
+    "by project": lambda client: client.sandbox.add_user("a", organisation_permissions=[]),
+    "bucket": lambda client: client.sandbox.add_bucket("0" * 16, 2**63),
+}
+
+
+@pytest.mark.parametrize("name", ODD_CALLS)
+def test_what_is_refused_names_the_value(shared_client: rnb.Client, name: str) -> None:
+    with pytest.raises(rnb.InvalidInput, match=r"not |no "):
+        ODD_CALLS[name](shared_client)

@@ -118,6 +118,7 @@ BELOW_THE_SANDBOX = {
     "docstrings",
     "errors",
     "secret",
+    "arguments",
     "value_types",
     "fields",
     "wire",

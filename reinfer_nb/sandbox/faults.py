@@ -85,8 +85,14 @@ class Fault:
             value = getattr(self, name)
             if not is_right(value):
                 raise InvalidInput(f"{name} is {rule}, not {shown(value)}.")
-        for name in self.on:
-            if name not in OPERATIONS:
+        on: object = self.on
+        if not isinstance(on, tuple):
+            raise InvalidInput(
+                f"on is a tuple of operations, not {shown(on)}. Fault.answer(), Fault.wait() and "
+                "the other makers also take one operation or a list."
+            )
+        for name in on:
+            if not isinstance(name, str) or name not in OPERATIONS:
                 raise InvalidInput(f"{shown(name)} is no operation; {hint(name, OPERATIONS, 30)}")
 
     @staticmethod
@@ -182,6 +188,9 @@ class Fault:
 
     def is_undone_by(self, last: Fault) -> bool:
         """Whether it comes to nothing, since another one ends the request before or without it."""
+        other: object = last
+        if not isinstance(other, Fault):
+            raise InvalidInput(f"last is a Fault, not {shown(other)}.")
         if last.ends_it and not last.comes_after:
             return self.comes_after
         return last.kind == "drop" and self.kind == "gzip"
@@ -244,7 +253,11 @@ def _is_retry_after(after: Any) -> bool:
 
 # Fields, what they may be, and that in words.
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
-    ("kind", lambda value: value in get_args(Kind), f"one of {listed(get_args(Kind))}"),
+    (
+        "kind",
+        lambda value: isinstance(value, str) and value in get_args(Kind),
+        f"one of {listed(get_args(Kind))}",
+    ),
     ("after", lambda value: type(value) is bool, "True or False"),
     ("times", lambda value: value is None or _is_whole(1)(value), "a whole number from 1 on"),
     ("skip", _is_whole(0), "a whole number from 0 on"),
