@@ -174,7 +174,8 @@ class History:
             FileProblem: The file could not be read.
         """
         if project is not None:
-            checks.project_name(project)
+            # A frame of somebody's own may have an owner that no tenant has.
+            project = arguments.text(project, "project", "claims")
         if isinstance(when, Snapshot):
             name, about = self._recorded(when, project)
         else:

@@ -204,7 +204,7 @@ def test_users_that_cannot_be_are_refused(client: rnb.Client) -> None:
     with pytest.raises(rnb.InvalidInput, match="no project 'nowhere'"):
         box.add_user("x", organisation_permissions={"nowhere": ["sources-read"]})
     assert "x" not in box.tokens
-    with pytest.raises(rnb.InvalidInput, match="a list of texts"):
+    with pytest.raises(rnb.InvalidInput, match="a list of permissions"):
         box.add_user("x", organisation_permissions={"claims": "sources-read"})
     with pytest.raises(rnb.InvalidInput, match="no user 'nobody'; there are admin, viewer"):
         box.permit("nobody", global_permissions=[])

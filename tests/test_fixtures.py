@@ -116,6 +116,7 @@ def test_a_notebook_leads_there(reinfer_sandbox):
     assert len(reinfer_sandbox.sources()) == 129
 
 
+@pytest.mark.filterwarnings("ignore::reinfer_nb.InDoubtWarning")
 def test_faults_strike_through_the_handle(reinfer_sandbox):
     bad = [
         Fault.answer(503, on="list_sources", times=1),

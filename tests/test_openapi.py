@@ -601,20 +601,26 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
                 recorder=self.recorder,
             )
 
+    operations = ("get_source_by_id", "delete_source", "get_bucket_by_id", "get_user")
     with requests.Session() as session:
         session.trust_env = False
-        Walk.run(
-            settings=hypothesis.settings(
-                max_examples=70,
-                stateful_step_count=10,
-                deadline=None,
-                database=None,
-                print_blob=True,
-                suppress_health_check=list(HealthCheck),
+        # Which operations a walk comes to is a matter of chance; each is to be seen to succeed.
+        for _ in range(10):
+            Walk.run(
+                settings=hypothesis.settings(
+                    max_examples=70,
+                    stateful_step_count=10,
+                    deadline=None,
+                    database=None,
+                    print_blob=True,
+                    derandomize=False,
+                    suppress_health_check=list(HealthCheck),
+                )
             )
-        )
+            if all(answered[operation, True] for operation in operations):
+                break
     tally("schemathesis steps in walks", sum(answered.values()))
-    for operation in ("get_source_by_id", "delete_source", "get_bucket_by_id", "get_user"):
+    for operation in operations:
         assert answered[operation, True] > 0, operation
 
 

@@ -161,7 +161,7 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
     content = _FORMS[options.format](title, answer, table)
     if options.out and options.format == "csv":
         to_csv(table, options.out, overwrite=options.overwrite)
-        print(f"{counted(len(table), 'row')} written to {options.out}", file=sys.stderr)
+        note(f"{counted(len(table), 'row')} written to {options.out}")
     elif options.out:
         with written_whole(options.out, overwrite=options.overwrite) as file:
             file.write(content)
