@@ -633,7 +633,7 @@ NO_JSON = {
     "twice": b'{"source": {"title": "a", "title": "b"}}',
     "twice above": b'{"source": {}, "source": {}}',
     "NaN": b'{"source": {"email_transform_version": NaN}}',
-    "a BOM": b'\xef\xbb\xbf{"source": {}}',
+    "two BOMs": b'\xef\xbb\xbf\xef\xbb\xbf{"source": {}}',
     "no UTF-8": b'{"source": {"title": "\xff"}}',
     "a raw surrogate": b'{"source": {"title": "\xed\xa0\x80"}}',
     "a raw line break": b'{"source": {"title": "a\nb"}}',
