@@ -54,6 +54,13 @@ def text(value: object, name: str, example: str) -> str:
         example: A text that it could be, for the message.
     """
     if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"{name} is {shown(value)}, which holds half a character (a lone surrogate) that "
+                "no tenant has; write it anew."
+            ) from None
         return str(value)
     raise InvalidInput(f"{name} is a text such as {example!r}, not {shown(value)}.")
 

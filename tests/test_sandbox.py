@@ -899,11 +899,26 @@ def no_count(df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(num_comments="many")
 
 
+def too_many_comments(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(num_comments=2**63)
+
+
+def endless_comments(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(num_comments=pd.Series([10**400] * len(df), dtype=object))
+
+
+def fewer_than_no_comments(df: pd.DataFrame) -> pd.DataFrame:
+    return df.assign(num_comments=-1)
+
+
 def no_moment(df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(updated_at="yesterday")
 
 
-CANNOT = [doubled, same_id, same_name, no_owner, no_name, no_json, no_count, no_moment]
+CANNOT = [
+    *(doubled, same_id, same_name, no_owner, no_name, no_json, no_count, no_moment),
+    *(too_many_comments, endless_comments, fewer_than_no_comments),
+]
 
 
 @pytest.mark.parametrize("spoilt", CANNOT, ids=lambda spoilt: spoilt.__name__)

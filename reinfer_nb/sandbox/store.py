@@ -25,6 +25,7 @@ from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.sandbox.tokens import LastingTokens
 from reinfer_nb.text import shown
+from reinfer_nb.value_types import INT64, Whole
 
 KNOWN_TAG = "generic.0.CONVKER5"
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")
@@ -249,10 +250,15 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
         source["id"] = secrets.token_hex(8)
     source.setdefault("last_modified", source["updated_at"])
     comments = source.pop("num_comments", 0)
-    if isinstance(comments, float) and comments.is_integer():
-        comments = int(comments)
-    if type(comments) is not int or comments < 0:
-        raise Refused(f"num_comments of {source['owner']}/{source['name']} is no number")
+    try:
+        comments = Whole.read(comments)
+    except ValueError:
+        comments = -1
+    if comments < 0:
+        raise Refused(
+            f"num_comments of {source['owner']}/{source['name']} is not a whole number from 0 to "
+            f"{INT64[-1]:,}"
+        )
     return source, comments
 
 
