@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
+from reinfer_nb._decisions import decisions
 from reinfer_nb.sandbox import Sandbox
 
 Captured = pytest.CaptureFixture[str]
@@ -159,7 +161,49 @@ def test_the_word_for_the_tenant_and_a_project_contradict_each_other(shared: rnb
         shared.plan(shared.sources(), delete_missing="tenant", project="claims")
 
 
+@pytest.mark.parametrize("columns", [None, ["id"], ["owner", "name"]], ids=str)
+@pytest.mark.parametrize("scope", [{}, {"project": "claims"}, {"delete_missing": "tenant"}])
+def test_with_a_base_only_its_sources_are_deleted(
+    client: rnb.Client, columns: list[str] | None, scope: dict[str, Any]
+) -> None:
+    base = client.sources("claims")
+    client.create_source("claims/made-since")
+    part = base if columns is None else bare(base[columns])
+    edited = part.iloc[1:]
+    plan = client.plan(edited, part, **{"delete_missing": True} | scope)
+    assert plan.ok, plan
+    assert [(step.kind, step.id) for step in plan.steps] == [("delete", base["id"][0])]
+
+
+def test_a_source_that_is_listed_under_two_names_is_not_missing(shared: rnb.Client) -> None:
+    claims = shared.sources("claims")
+    other_name = claims.iloc[:1].assign(name="other-name")
+    # The listing of an odd tenant: the first source twice, with two names.
+    now = pd.concat([claims, other_name], ignore_index=True)
+    for first in (claims.iloc[:1], other_name):
+        edited = pd.concat([first, claims.iloc[2:]])[["owner", "name"]]
+        decided = decisions(edited, now, of_this_tenant=True, delete_missing=True)
+        assert decided.problems == ()
+        assert [(one.kind, one.id) for one in decided.actions] == [("delete", claims["id"][1])]
+
+
 # Much is deleted only where that is said
+
+
+def test_a_plan_file_that_does_not_say_how_large_a_project_is_needs_the_word(
+    client: rnb.Client, tmp_path: Path
+) -> None:
+    assert client.sandbox is not None
+    claims = client.sources("claims")
+    file = client.plan(claims.iloc[4:], delete_missing=True).save(tmp_path / "change.json")
+    content = json.loads(file.read_text())
+    assert content.pop("sources") == {"claims": len(claims)}
+    file.write_text(json.dumps(content | {"sources": {}}))
+    plan = rnb.load_plan(file, client)
+    with pytest.raises(rnb.InvalidInput, match="allow_mass_delete=True"):
+        plan.apply(progress=False)
+    assert "DELETE" not in {asked.method for asked in client.sandbox.requests}
+    assert len(client.sources("claims", refresh=True)) == len(claims)
 
 
 def tenant_of(sizes: dict[str, int]) -> Sandbox:
