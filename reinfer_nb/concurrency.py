@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from reinfer_nb.errors import InvalidInput
@@ -65,36 +65,33 @@ def as_done(
         work: What to do with an item.
         items: The items.
     """
-    todo = [(item, threading.Lock()) for item in items]
+    # Futures of our own: a pool that cannot start a thread returns none, though it has queued the
+    # item, which one of its other threads may take.
+    pieces = [(item, threading.Lock(), Future[_Result]()) for item in items]
 
-    def once(item: _Item, claim: threading.Lock) -> _Result:
-        # A pool that cannot start a thread has queued the item all the same.
+    def once(item: _Item, claim: threading.Lock, future: Future[_Result]) -> bool:
+        """Do an item that nobody else has taken; return whether it was done here."""
         if not claim.acquire(blocking=False):
-            raise CancelledError
-        return work(item)
+            return False
+        try:
+            future.set_result(work(item))
+        except BaseException as error:  # noqa: BLE001 - raised for whoever asks for the result
+            future.set_exception(error)
+        return True
 
-    futures: dict[Future[_Result], _Item] = {}
+    waiting = {future: item for item, _, future in pieces}
     try:
-        for item, claim in todo:
-            futures[pool.submit(once, item, claim)] = item
+        for piece in pieces:
+            pool.submit(once, *piece)
     except RuntimeError:
         pool.shutdown(wait=True, cancel_futures=True)
-        for item, claim in todo:
-            if claim.acquire(blocking=False):
-                yield item, _done_here(work, item)
-        futures = {future: item for future, item in futures.items() if not future.cancelled()}
+        for item, claim, future in pieces:
+            if once(item, claim, future):
+                del waiting[future]
+                yield item, future
     # Each item bounds its own waits.
-    for future in as_completed(futures):
-        yield futures[future], future
-
-
-def _done_here(work: Callable[[_Item], _Result], item: _Item) -> Future[_Result]:
-    future: Future[_Result] = Future()
-    try:
-        future.set_result(work(item))
-    except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it
-        future.set_exception(error)
-    return future
+    for future in as_completed(waiting):
+        yield waiting[future], future
 
 
 def side_by_side(
