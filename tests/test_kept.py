@@ -101,6 +101,12 @@ def nested(depth: int) -> Any:
     return value
 
 
+@pytest.mark.parametrize("value", [float("nan"), ["NaN", float("nan")], {"NaN": float("nan")}])
+def test_a_json_text_holds_no_nan(value: object) -> None:
+    with pytest.raises(ValueError, match="NaN is not JSON"):
+        wire.text_of(value)
+
+
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("indent", [None, 2])
 def test_what_could_not_be_read_is_not_written(
@@ -130,6 +136,23 @@ def test_nothing_is_sent_where_a_plan_cannot_be_kept(
         restoring.keep(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
     assert len(client.sandbox.requests) == asked
     assert list(tmp_path.glob("*.json*")) == []
+
+
+def test_a_plan_that_could_not_be_read_again_is_neither_saved_nor_begun(
+    client: rnb.Client, tmp_path: Path
+) -> None:
+    assert client.sandbox is not None
+    plan = client.plan(client.sources("claims").head(1).assign(title="Edited"))
+    (step,) = plan.steps
+    # It does not say what the source was.
+    plan = replace(plan, steps=(replace(step, base=None), replace(step, name="motor-claims")))
+    asked = len(client.sandbox.requests)
+    with pytest.raises(rnb.FileProblem, match="what the source was"):
+        plan.save(tmp_path / "change.json")
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(rnb.FileProblem, match="what the source was"):
+        plan.apply(progress=False, journal=tmp_path / "journal.jsonl")
+    assert len(client.sandbox.requests) == asked
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"format": "another"}', b"x" * 300])
@@ -271,3 +294,19 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     assert {"box.sqlite", "history", "journal.jsonl", "restore"} <= {
         path.name for path in here.iterdir()
     }
+
+
+def test_a_delete_form_keeps_its_folder_for_the_next_source(
+    shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
+    here.mkdir()
+    elsewhere.mkdir()
+    ids = shared.sources("claims")["id"]
+    monkeypatch.chdir(here)
+    form = DeleteForm(shared, shared.source(ids[0]), folder="restore")
+    monkeypatch.chdir(elsewhere)
+    form.look_at(shared.source(ids[1]))
+    form.jobs.wait()
+    assert form.restore_file is not None
+    assert form.restore_file.parent == here / "restore"
