@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,16 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.value_types import Moment, Names, Text, ValueType, is_empty, is_missing
+from reinfer_nb.value_types import (
+    Moment,
+    Names,
+    Text,
+    ValueType,
+    has_time_zone,
+    is_empty,
+    is_missing,
+    plain,
+)
 
 Flags = npt.NDArray[np.bool_]
 # What files keep of a timestamp: JSON and workbooks milliseconds, many a CSV seconds.
@@ -23,7 +33,7 @@ def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = No
 
     Texts are equal to texts, numbers to numbers and instants to instants, at any precision; a
     list is equal to a tuple; a text that says an instant is equal to that instant, since a file
-    read without dates holds such.
+    read without dates holds such. An instant without a time zone is one in UTC, as everywhere.
 
     Args:
         left: A column.
@@ -33,8 +43,8 @@ def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = No
     if kind is Names:
         return _one_by_one(left.tolist(), right.tolist(), _same_sets)
     left, right = _plain(left), _plain(right)
-    if _is_instants(left) != _is_instants(right):
-        left, right = _instants(left), _instants(right)
+    if kind is Moment or _is_instants(left) != _is_instants(right):
+        left, right = instants(left), instants(right)
     for ways in (_texts, _dates, _numbers):
         found = ways(left, right)
         if found is not None:
@@ -53,6 +63,7 @@ def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
         right: Another one, as long.
         kind: What their cells are.
     """
+    left, right = _plain(left), _plain(right)
     differ = unequal(left, right, kind)
     if kind is Moment and differ.any() and _is_instants(left) and _is_instants(right):
         differ[differ] = ~_is_coarse(left[differ], right[differ])
@@ -131,7 +142,10 @@ def _same_items(one: Any, other: Any) -> bool:
 
 
 def _item(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    value = plain(value) if isinstance(value, np.generic) else value
+    if isinstance(value, datetime) and value.tzinfo is None and value is not pd.NaT:
+        return value.replace(tzinfo=UTC)
+    return value
 
 
 def _same_sets(left: Any, right: Any) -> bool:
@@ -142,8 +156,18 @@ def _same_sets(left: Any, right: Any) -> bool:
 
 
 def _plain(column: pd.Series) -> pd.Series:
+    """Return a column without categories, and instants of any dtype with a time zone of pandas."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.astype(column.dtype.categories.dtype)
+        try:
+            column = column.astype(column.dtype.categories.dtype)
+        except ValueError:  # NumPy's whole numbers have no missing one among them.
+            column = column.astype(object)
+    dtype: Any = column.dtype
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_timestamp(dtype.pyarrow_dtype):
+        times = column.dt.tz_convert if has_time_zone(dtype) else column.dt.tz_localize
+        return pd.Series(times("UTC")).astype(pd.DatetimeTZDtype(dtype.pyarrow_dtype.unit, "UTC"))
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        return pd.Series(column.dt.tz_localize("UTC"))
     return column
 
 
@@ -151,14 +175,20 @@ def _is_instants(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.DatetimeTZDtype)
 
 
-def _instants(column: pd.Series) -> pd.Series:
-    """Return a column with each text that says an instant as that instant."""
+def instants(column: pd.Series) -> pd.Series:
+    """Return a column with each text or datetime that says an instant as that instant, in UTC.
+
+    What says no instant is as it was, in a column of objects.
+    """
+    column = _plain(column)
     if _is_instants(column):
         return column
-    texts = column.map(lambda value: value if isinstance(value, str) else None)
-    read = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
-    unread = read.isna() & ~column.map(is_missing)
-    return read if not unread.any() else read.astype(object).where(~unread, column)
+    cells = column.tolist()
+    readable = [cell if isinstance(cell, str | datetime) else None for cell in cells]
+    dates = pd.Series(readable, column.index, dtype=object, name=column.name)
+    read = pd.to_datetime(dates, utc=True, format="ISO8601", errors="coerce")
+    is_other = read.isna() & np.array([not is_missing(cell) for cell in cells], dtype=np.bool_)
+    return read if not is_other.any() else read.astype(object).where(~is_other, column)
 
 
 def _texts(left: pd.Series, right: pd.Series) -> Flags | None:

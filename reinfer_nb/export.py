@@ -29,6 +29,7 @@ from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.value_types import has_time_zone
 
 
 def to_csv(
@@ -227,6 +228,6 @@ def _said(name: str, dtype: Any, cells: Any) -> str | None:
         return "Int64"
     if pd.api.types.is_float_dtype(dtype):
         return "Float64"
-    if isinstance(dtype, pd.DatetimeTZDtype):
+    if has_time_zone(dtype):
         return "timestamp"
     return "text" if _csv_cells.says_dtype(name) else None

@@ -33,6 +33,7 @@ from reinfer_nb.searching import (
     instants_of,
     items_of,
     texts_of,
+    with_instants,
 )
 from reinfer_nb.text import listed, nearest, shown, visible
 
@@ -161,7 +162,7 @@ class Narrowing:
             if cells is None:
                 hint = _hint(column, map(str, self.frame.columns))
                 raise InvalidInput(f"{shown(column)} is no column of the listing{hint}")
-            self._orders[sort] = _order(cells, descending=descending)
+            self._orders[sort] = _order(with_instants(cells), descending=descending)
         self._sort, self._positions = sort, None
 
     @property

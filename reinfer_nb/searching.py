@@ -13,7 +13,10 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb._columns import whole_text
-from reinfer_nb.value_types import is_missing
+from reinfer_nb._equality import instants
+from reinfer_nb.fields import fields_of
+from reinfer_nb.models import Source
+from reinfer_nb.value_types import Moment, is_missing
 
 # A phrase in quotes, which may still lack its end while it is typed, or a word.
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -25,6 +28,8 @@ _LOOSE = (
     r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
 )
 _TEXT = pa.large_string()
+# The columns of a listing that hold times.
+TIMES = frozenset(field.name for field in fields_of(Source) if field.type is Moment)
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
@@ -123,8 +128,16 @@ def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:
     """Return a column as instants in UTC, to the microsecond; what is unreadable is missing."""
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         column = pd.Series(texts_of(column).to_pylist(), dtype=object)
-    instants = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-    return instants.to_numpy(dtype="datetime64[us]")
+    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return moments.to_numpy(dtype="datetime64[us]")
+
+
+def with_instants(column: pd.Series) -> pd.Series:
+    """Return a column of times of a listing as instants, whatever it holds; any other as it is.
+
+    A file read without dates holds texts.
+    """
+    return instants(column) if str(column.name) in TIMES else column
 
 
 def _haystack(df: pd.DataFrame) -> Any:

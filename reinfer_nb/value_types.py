@@ -357,6 +357,14 @@ VALUE_TYPES: Mapping[Any, type[ValueType]] = {
 }
 
 
+def has_time_zone(dtype: Any) -> bool:
+    """Whether a dtype, of pandas or of Arrow, is one of instants with a time zone."""
+    if isinstance(dtype, pd.ArrowDtype):
+        kind = dtype.pyarrow_dtype
+        return pa.types.is_timestamp(kind) and kind.tz is not None
+    return isinstance(dtype, pd.DatetimeTZDtype)
+
+
 def is_missing(value: object) -> bool:
     """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
     return (

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reinfer_nb.searching import TIMES
 from reinfer_nb.text import visible
-from reinfer_nb.value_types import is_missing
+from reinfer_nb.value_types import has_time_zone, is_missing
 
 _LONGEST_TEXT = 200
 _LONGEST_HEADING = 60
@@ -64,7 +65,7 @@ def columns_of(df: pd.DataFrame) -> list[Column]:
 
 def _heading(name: str, dtype: Any) -> dict[str, Any]:
     heading = _HEADINGS.get(name, visible(name.replace("_", " ").lower(), _LONGEST_HEADING))
-    if isinstance(dtype, pd.DatetimeTZDtype):
+    if has_time_zone(dtype) or name in TIMES:
         heading += " (UTC)"
     number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
     return {"key": name, "heading": heading, "width": _WIDTHS.get(name, 150), "number": number}

@@ -23,6 +23,7 @@ import traitlets
 from reinfer_nb import provenance
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.narrowing import Facet, Narrowing
+from reinfer_nb.searching import with_instants
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets._cells import columns_of, text_of
 from reinfer_nb.widgets._marks import Marks, Positions
@@ -322,7 +323,8 @@ class Finder(anywidget.AnyWidget):
     def _rows(self, positions: Positions) -> list[list[Any]]:
         """Return rows of the listing as they travel: whether selected, then the cells' texts."""
         part = self._narrowing.frame.iloc[positions]
-        cells = [map(text_of, part.iloc[:, column.place]) for column in self._columns]
+        columns = [with_instants(part.iloc[:, column.place]) for column in self._columns]
+        cells = [map(text_of, column) for column in columns]
         flags = self._marks.mask[positions].tolist()
         return [list(row) for row in zip(flags, *cells, strict=True)]
 
