@@ -70,6 +70,21 @@ def test_what_others_wrote_stays_where_the_edit_has_nothing(
         assert (decided.actions, decided.problems) == ((), ())
 
 
+@pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
+def test_what_is_written_where_others_have_nothing_is_no_conflict(
+    listing: pd.DataFrame, name: str
+) -> None:
+    mine: Any = ("x",) if name == "sensitive_properties" else "mine"
+    for base, now in itertools.product(KINDS_OF_NOTHING[name], repeat=2):
+        frames = [with_value(listing, name, value) for value in (mine, now, base)]
+        decided = decisions(*frames, of_this_tenant=True)
+        assert decided.problems == ()
+        settings = [
+            (one.kind, *((s.field, s.after) for s in one.settings)) for one in decided.actions
+        ]
+        assert settings == [("update", (name, mine))] * len(listing)
+
+
 @pytest.mark.parametrize("keep_empty", [True, False])
 @pytest.mark.parametrize("side", ["edited", "base", "both"])
 def test_an_edit_through_the_csv_of_pandas(client: rnb.Client, side: str, keep_empty: bool) -> None:  # noqa: FBT001
