@@ -15,7 +15,7 @@ from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
 from reinfer_nb.client import check_client
-from reinfer_nb.concurrency import Lanes, Progress, as_done, checked_workers
+from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal
 from reinfer_nb.planning import Plan, client_of
@@ -182,7 +182,6 @@ class _Applying:
         self._outcomes = dict(outcomes)
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
-        self._lanes = Lanes(workers)
         self._slowed = False
         self._held: dict[str, bool] = {}
         self._failures = 0
@@ -269,13 +268,12 @@ class _Applying:
 
     def _do(self, number: int) -> None:
         """Carry out a step, in a thread, and write down that it is begun and how it ended."""
-        with self._lanes:
-            if self._stop.is_set():
-                return
-            if self._plan.steps[number].owner in self._held:
-                self._hold_back(number)
-            else:
-                self._carry_out(number)
+        if self._stop.is_set():
+            return
+        if self._plan.steps[number].owner in self._held:
+            self._hold_back(number)
+        else:
+            self._carry_out(number)
 
     def _carry_out(self, number: int) -> None:
         step, earlier = self._plan.steps[number], self._outcomes.get(number)
@@ -291,14 +289,13 @@ class _Applying:
         self._heed(error)
 
     def _waited(self) -> None:
-        """Go on more slowly after a wait that was asked for, and say so the first time."""
+        """Say, the first time, that the tenant asks to wait."""
         with self._lock:
             first, self._slowed = not self._slowed, True
         if first:
             logger.warning(
                 "%s asks to wait between requests; going on more slowly.", self._client.endpoint
             )
-        self._lanes.again()
 
     def _heed(self, error: errors.ReinferError | None) -> None:
         """Leave the rest for later where it would fail likewise."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
@@ -16,8 +14,6 @@ from reinfer_nb.text import shown
 MOST = 32
 
 Progress = bool | Callable[[int, int], object]
-# How much faster it gets again, in lanes for all lanes done once.
-_GROWTH = 0.25
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -138,68 +134,3 @@ def side_by_side(
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
-
-
-class Lanes:
-    """How many pieces of work may go on at once: fewer after a wait that was asked for, then more.
-
-    Threads that were all told to wait would all come back at once, to be told again. Half of them
-    do, once for each time that they were told; each piece that is done lets some more in.
-
-    Args:
-        most: How many at most.
-    """
-
-    # Threads that come back within so many seconds were told to wait by the same limit.
-    _SAME = 0.5
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._limit = float(most)
-        self._cut_at = -self._SAME
-        self._busy = 0
-        self._free = threading.Condition()
-        # Those that stand there, first come, first served; who comes back goes before.
-        self._new: deque[object] = deque()
-        self._back: deque[object] = deque()
-
-    def __enter__(self) -> None:
-        with self._free:
-            self._take(self._new)
-
-    def _take(self, queue: deque[object]) -> None:
-        ticket = object()
-        queue.append(ticket)
-        try:
-            # Without a time-out: who has a lane gives it back when its requests are over, and each
-            # of those is bounded by the time-outs and the patience of its client.
-            self._free.wait_for(
-                lambda: self._busy < int(self._limit) and (self._back or queue)[0] is ticket
-            )
-            self._busy += 1
-        finally:
-            # After Ctrl-C too: those behind would wait for this one without end.
-            queue.remove(ticket)
-            self._free.notify_all()
-
-    def __exit__(self, *_: object) -> None:
-        with self._free:
-            self._busy -= 1
-            self._limit = min(self._most, self._limit + _GROWTH / self._limit)
-            self._free.notify_all()
-
-    def again(self) -> None:
-        """Come back from a wait that was asked for, as soon as there is a lane again."""
-        with self._free:
-            self._busy -= 1
-            now = time.monotonic()
-            if now - self._cut_at > self._SAME:
-                self._cut_at = now
-                self._limit = max(1.0, self._limit / 2)
-            self._free.notify_all()
-            try:
-                self._take(self._back)
-            except BaseException:
-                # Ctrl-C, while it waited: leaving the lane counts it out.
-                self._busy += 1
-                raise

@@ -175,7 +175,6 @@ def update(
         ReinferError: What `Client.update_source` raises.
     """
     body = checks.settings("update", settings)
-    _looked_at(client, base, before)
 
     def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
         try:
@@ -189,6 +188,7 @@ def update(
 
     try:
         with looking_again(look):
+            _looked_at(client, base, before)
             written = client.calls.update(base.full_name, body)
     except _DoneAlready as done:
         return Written(done.source)
@@ -229,7 +229,7 @@ def delete(
             restoring.keep(now, client.endpoint, files.pop())
         before(now)
 
-    now = _looked_at(client, base, prepare)
+    now = base
 
     def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
         try:
@@ -246,6 +246,7 @@ def delete(
 
     try:
         with looking_again(look):
+            now = _looked_at(client, base, prepare)
             client.calls.delete(now)
     except _DoneAlready:
         pass

@@ -20,6 +20,8 @@ _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
 _waited: ContextVar[Callable[[], object] | None] = ContextVar("waited", default=None)
 # What looks again before something is written that had to wait.
 _look: ContextVar[Callable[[bool], object] | None] = ContextVar("look", default=None)
+# Whether this thread looks at a source and writes to it right after that.
+_looks_first: ContextVar[bool] = ContextVar("looks_first", default=False)
 
 
 @contextmanager
@@ -42,15 +44,29 @@ def until(stop: threading.Event, waited: Callable[[], object]) -> Iterator[None]
 def looking_again(look: Callable[[bool], object]) -> Iterator[None]:
     """Look again before each write in here, in this thread, that had to wait or is tried again.
 
+    What is read in here is a look that a write follows at once.
+
     Args:
         look: Called with whether an earlier attempt may have been carried out; what it raises
             keeps the write from being sent.
     """
-    token = _look.set(look)
+    tokens = _look.set(look), _looks_first.set(True)
     try:
         yield
     finally:
-        _look.reset(token)
+        _look.reset(tokens[0])
+        _looks_first.reset(tokens[1])
+
+
+def turns(call: Call) -> int:
+    """Return how many turns of the client's pace a request takes.
+
+    A look takes the turn of the write after it too. So the write waits for no turn of its own, and
+    what the look has seen is still fresh.
+    """
+    if not _looks_first.get():
+        return 1
+    return 0 if call.writes else 2
 
 
 def tells_of_waits() -> bool:

@@ -13,26 +13,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors, retrying
-from reinfer_nb.answers import Answer, hint_at_base
+from reinfer_nb.answers import Answer
 from reinfer_nb.clock import TenantClock
 from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.failures import Failure, failure_of
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.operations import Call
+from reinfer_nb.pacing import Pacer
 from reinfer_nb.patience import Patience
+from reinfer_nb.receiving import body_of, followed
 from reinfer_nb.secret import Token
 from reinfer_nb.session import Bearer, Session
 from reinfer_nb.text import shown, visible
 
 logger = logging.getLogger("reinfer_nb")
 
-_PIECE = 16 << 20
 _REDIRECTS = 5
 _DAY = 86_400
 
@@ -75,8 +76,7 @@ class Transport:
         self.patience = patience or Patience()
         self._sleep = sleep
         self._lock = threading.Lock()
-        # Since when, and until when, all hold back, since one of them was told to wait.
-        self._held = (0.0, 0.0)
+        self._pacer = Pacer(time.monotonic)
         self._is_here = is_loopback(urlsplit(tenant.endpoint).hostname or "")
         self._proxies: dict[str, str] = {}
         if tenant.proxy:
@@ -96,6 +96,7 @@ class Transport:
         self._parents.append(self._session)
         self._session = Session()
         self._lock = threading.Lock()
+        self._pacer = Pacer(time.monotonic)
 
     def close(self) -> None:
         """Close the connections; the next request would open new ones."""
@@ -119,8 +120,9 @@ class Transport:
             stop: Once set, nothing is tried again; by default what `retrying.until` says.
             **parts: What fills the call's path.
 
-        What is told to wait (429) holds back all that is sent, from whatever thread; and does not
-        count as an attempt where the tenant says how long to wait.
+        A 429 holds back all requests, of whatever thread, for as long as the tenant asks; from then
+        on they go at the pace that the tenant allows. It does not count as an attempt where the
+        tenant says how long to wait.
 
         Raises:
             ConnectionFailed: No whole answer came back.
@@ -130,8 +132,8 @@ class Transport:
         """
         url = call.url(self.tenant.endpoint, **parts)
         stop = stop or retrying.stop_of_this_thread()
-        slept = self._hold(call, what, stop)
-        begin = time.monotonic() - slept
+        self._wait_at_first(call, what, stop)
+        begin, slept = time.monotonic(), 0.0
         retry = self.patience.start()
         attempts = 0
         renewed = False
@@ -158,7 +160,7 @@ class Transport:
                     sent_at=tried_at,
                 )
                 if not self.patience.passes(call, answer.status):
-                    self._let_go(tried_at)
+                    self._pacer.answered(tried_at)
                     if answer.status != 401 or renewed:
                         return answer
                     # What got a 401 was not carried out, so a write is sent once more too.
@@ -180,26 +182,28 @@ class Transport:
             limited = answer is not None and answer.status == 429
             if first is None and _may_be_done(outcome):
                 first = tried_at
-            if limited:
-                now = time.monotonic()
-                self._held = now, max(self._held[1], now + pause)
-            reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
-            long = pause >= 1 and not (limited and retrying.tells_of_waits())
-            level = logging.WARNING if long else logging.INFO
-            logger.log(
-                level, "%s: %s; trying again in %.1f s (attempt %d)",
-                self.tenant.endpoint, visible(reason), pause, attempts + 1,
-            )  # fmt: skip
+            until = self._pacer.refused(tried_at, pause) if limited else 0.0
+            self._log_retry(outcome, pause, attempts + 1, limited=limited)
             slept += pause
-            ended = self._pause(pause, stop)
             paused_at = time.monotonic()
-            if ended or retrying.come_back(call, stop, limited=limited, in_doubt=first is not None):
+            if self._ended(call, pause, until, stop, limited=limited, in_doubt=first is not None):
                 return self._give_up(
                     outcome, call, what, attempts=attempts, waited=waited, pause=0,
                     first=first, tried_at=tried_at,
                 )  # fmt: skip
-            # What it waited for here is not the tenant.
-            begin += time.monotonic() - paused_at
+            # The tenant asked for the pause, and not for what was waited for beyond it.
+            begin += max(0.0, time.monotonic() - paused_at - pause)
+
+    def _log_retry(
+        self, outcome: Answer | Failure, pause: float, attempt: int, *, limited: bool
+    ) -> None:
+        reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
+        long = pause >= 1 and not (limited and retrying.tells_of_waits())
+        logger.log(
+            logging.WARNING if long else logging.INFO,
+            "%s: %s; trying again in %.1f s (attempt %d)",
+            self.tenant.endpoint, visible(reason), pause, attempt,
+        )  # fmt: skip
 
     def _another_token(
         self, call: Call, refused: Token, stop: threading.Event | None, first: float | None
@@ -222,31 +226,65 @@ class Transport:
         finally:
             if ended_early:
                 # Whoever ends a wait, by Ctrl-C for example, and asks again, means now.
-                self._held = (0.0, 0.0)
+                self._pacer.let_go()
         return ended_early
 
-    def _hold(self, call: Call, what: str, stop: threading.Event | None) -> float:
-        """Wait as long as another request was told to, and return the seconds that took."""
-        slept, until = 0.0, 0.0
-        # Somebody may have been told to wait longer meanwhile.
-        while self._held[1] > max(until, time.monotonic()):
-            until = self._held[1]
-            left = until - time.monotonic()
-            slept += left
-            if self._pause(left, stop):
-                break
-        if slept and retrying.come_back(call, stop, limited=True, in_doubt=False):
+    def _wait_at_first(self, call: Call, what: str, stop: threading.Event | None) -> None:
+        """Wait for the turn of a request that was not sent yet."""
+        held = self._wait_for_turn(call, stop)
+        if held is None or (held and retrying.come_back(call, stop, limited=True, in_doubt=False)):
             raise errors.RateLimited(
                 f"Could not {call.does} {what} at {self.tenant.endpoint}: the tenant asked to "
                 "wait, and it was stopped before it was sent.",
                 429,
             )
-        return slept
 
-    def _let_go(self, tried_at: float) -> None:
-        """Hold back no longer: a request that was sent after the last 429 has been answered."""
-        if tried_at >= self._held[0]:
-            self._held = (0.0, 0.0)
+    def _ended(
+        self,
+        call: Call,
+        pause: float,
+        until: float,
+        stop: threading.Event | None,
+        *,
+        limited: bool,
+        in_doubt: bool,
+    ) -> bool:
+        """Wait before another attempt; return whether there is to be none.
+
+        Args:
+            call: What is tried again.
+            pause: Seconds to wait.
+            until: The end of that wait, if the tenant asks for it.
+            stop: Once set, nothing is tried again.
+            limited: Whether the tenant asks for the wait.
+            in_doubt: Whether an earlier attempt may have been carried out.
+        """
+        if self._pause(pause, stop):
+            return True
+        held = self._wait_for_turn(call, stop, until)
+        return held is None or retrying.come_back(
+            call, stop, limited=limited or held, in_doubt=in_doubt
+        )
+
+    def _wait_for_turn(
+        self, call: Call, stop: threading.Event | None, waited_until: float = 0.0
+    ) -> bool | None:
+        """Wait for the turn of a request.
+
+        Returns:
+            Whether the tenant wanted no request for some of the time; None if the wait was ended.
+        """
+        turns, held = retrying.turns(call), False
+        while True:
+            turn = self._pacer.turn(turns, waited_until)
+            left = turn.due - time.monotonic()
+            if left > 0 and self._pause(left, stop):
+                return None
+            if turn.held:
+                waited_until = turn.due
+            elif not self._pacer.holds(waited_until):
+                return held
+            held = True
 
     def _give_up(
         self,
@@ -333,64 +371,15 @@ class Transport:
                     token_from=self.tenant.token_from,
                     status=response.status_code,
                     headers=response.headers,
-                    body=tokens.hide_echo(self._body(response)),
+                    body=tokens.hide_echo(body_of(response, self.limit, self.tenant.endpoint)),
                     scrub=tokens.hide_in,
                     short_lived=token.short_lived,
                 )
             self.clock.learn(answer.headers.get("date"), sent)
             if not 300 <= answer.status < 400:
                 return answer
-            url = self._followed(answer, url)
+            url = followed(answer, url, is_here=self._is_here)
         raise answer.broken("one redirect too many")
-
-    def _body(self, response: requests.Response) -> bytes:
-        announced = response.raw.length_remaining
-        if announced is not None and "content-encoding" not in response.headers:
-            self._bounded(announced)
-            # In one piece, without the copies that reading in pieces makes.
-            body: bytes = response.raw.read()
-            return body
-        pieces = []
-        size = 0
-        while piece := response.raw.read(_PIECE, decode_content=True):
-            size += len(piece)
-            self._bounded(size)
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def _bounded(self, size: int) -> None:
-        if size > self.limit:
-            raise errors.ProtocolError(
-                f"The answer from {self.tenant.endpoint} is larger than {self.limit:,} bytes "
-                "once decompressed, and was not read further."
-            )
-
-    def _followed(self, answer: Answer, url: str) -> str:
-        """Return where a redirect leads, if the token may go there."""
-        location = answer.headers.get("location", "")
-        try:
-            target = urljoin(url, location)
-            same = urlsplit(target)[:2] == urlsplit(url)[:2]
-        except ValueError:
-            target, same = location, False
-        if answer.call.method != "GET":
-            reason = "is not followed, since " + (
-                "what is written is sent to no other address than the endpoint"
-                if answer.status in (307, 308)
-                else "it would silently become a read"
-            )
-        elif not same:
-            reason = "leads to another host, port or scheme, where the token does not go"
-        elif not location:
-            reason = "leads nowhere"
-        else:
-            return target
-        raise errors.ProtocolError(
-            f"{answer.could_not()}: the redirect (status {answer.status}) to "
-            f"{shown(answer.scrub(target), 200)} "
-            f"{reason}. Check the endpoint; if the tenant has moved, connect to where it is now."
-            f"{'' if same or self._is_here else hint_at_base(answer.endpoint)}"
-        )
 
 
 def _may_be_done(outcome: Answer | Failure) -> bool:

@@ -481,23 +481,19 @@ def test_told_to_wait_all_wait(rate: int, caplog: pytest.LogCaptureFixture) -> N
             with rnb.connect(endpoint=server.endpoint, token=token) as slow:
                 df = slow.sources().assign(title="slowly")
                 there = slow.plan(df)
-                time.sleep(1 - time.monotonic() % 1)
-                begin, before = time.monotonic(), limited.answered
                 caplog.clear()
                 result = there.apply(workers=8, progress=False)
-                took = time.monotonic() - begin
         assert plan.steps
         assert result.counts == {"done": number}
-        # Two requests a source, one window after the other; and what had to wait looks again.
-        needed = 2 * number
-        assert took < 1.5 * needed / rate, limited.answered - before
         # Said once, not for each request.
         said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
         assert sum("asks to wait between requests" in line for line in said) == 1
         assert not [line for line in said if "status 429" in line]
-        # In each window no more than are under way at once find out that it is full.
+        # In each window no more than are under way at once find out that it is full. How long it
+        # takes is simulated in test_pacing.
         windows = Counter(int(moment) for moment in limited.refused)
         assert max(windows.values()) <= 8
+        assert len(limited.refused) <= 8 + 2 * number / 5
 
 
 # Undone

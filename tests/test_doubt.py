@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,6 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, guarded
-from reinfer_nb.concurrency import Lanes
 from reinfer_nb.patience import Patience
 from reinfer_nb.sandbox.striking import Added
 from tests.waiting import until
@@ -190,32 +188,7 @@ def test_a_delete_is_held_back_for_no_longer_than_that_may_change(client: rnb.Cl
     assert client.source(f"claims/{claims['name'][0]}").id == claims["id"][0]
 
 
-def test_a_lane_goes_to_who_came_first() -> None:
-    lanes, order, started = Lanes(1), [], threading.Event()
-
-    def told_to_wait() -> None:
-        with lanes:
-            started.set()
-            time.sleep(0.1)
-            lanes.again()
-            order.append("back")
-
-    def work(number: int) -> None:
-        with lanes:
-            order.append(str(number))
-            time.sleep(0.005)
-
-    with ThreadPoolExecutor(8) as pool:
-        pool.submit(told_to_wait)
-        started.wait(5)
-        for number in range(40):
-            pool.submit(work, number)
-    assert len(order) == 41
-    # Those who stood there before it are at most the other threads of the pool.
-    assert order.index("back") <= 7
-
-
-def test_waiting_for_a_lane_is_not_waiting_for_the_tenant(client: rnb.Client) -> None:
+def test_waiting_for_a_turn_is_not_waiting_for_the_tenant(client: rnb.Client) -> None:
     client._transport.patience = Patience(longest=3.0)
     df = client.sources("claims").head(2).assign(title="mine")
     plan = client.plan(df)

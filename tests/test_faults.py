@@ -1241,7 +1241,7 @@ def test_an_hour_is_not_waited_for(
     box: rnb.Sandbox, client: rnb.Client, naps: list[float], retry_after: Any
 ) -> None:
     box.faults.add(Fault.answer(429, retry_after=retry_after))
-    with pytest.raises(rnb.RateLimited, match=r"asks to wait 3(600|599|601) s.* waits 120 s"):
+    with pytest.raises(rnb.RateLimited, match=r"asks to wait 3(59|60|61)\d s.* waits 120 s"):
         client.sources()
     assert naps == []
 

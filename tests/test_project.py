@@ -33,7 +33,17 @@ LAYERS = [
     {"checks"},
     {"re_contexts", "keyring_store"},
     {"config"},
-    {"answers", "clock", "failures", "patience", "retrying", "session", "transport"},
+    {
+        "answers",
+        "clock",
+        "failures",
+        "pacing",
+        "patience",
+        "receiving",
+        "retrying",
+        "session",
+        "transport",
+    },
     {"_columns", "_careful", "_arrow", "frames"},
     {
         "listings",

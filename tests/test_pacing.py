@@ -1,0 +1,358 @@
+"""The pace after a 429: by simulation, and over a socket judged by the server's log."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import config
+from reinfer_nb.client import Client
+from reinfer_nb.operations import ME
+from reinfer_nb.pacing import Pacer, Turn
+from reinfer_nb.transport import Transport
+from tests.scripted import Asked, Scripted, Step, reply
+
+USER = {"id": "0123456789abcdef", "username": "u", "display_name": "U", "email": "u@example.com"}
+TOLD = reply({"status": "ok", "user": USER})
+
+
+class Bucket:
+    """Allows `rate` requests a second, and `burst` at once after a while without any."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self.rate, self.burst = rate, burst
+        self._tokens, self._at = burst, -math.inf
+
+    def allows(self, now: float) -> bool:
+        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
+        self._at = now
+        allowed = self._tokens >= 1
+        self._tokens -= allowed
+        return allowed
+
+    def least(self, requests: int) -> float:
+        return (requests - self.burst) / self.rate
+
+    def retry_after(self, _: float) -> float:
+        return 1.0
+
+
+class Windows:
+    """Allows `rate` requests in each second of the clock."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self._window, self._count = -1, 0
+
+    def allows(self, now: float) -> bool:
+        if int(now) != self._window:
+            self._window, self._count = int(now), 0
+        self._count += 1
+        return self._count <= self.rate
+
+    def least(self, requests: int) -> float:
+        return requests / self.rate
+
+    def retry_after(self, now: float) -> float:
+        return float(math.ceil(1 - now % 1))
+
+
+Limit = Bucket | Windows
+
+
+class Simulation:
+    """Workers that send requests as fast as a pacer lets them, in simulated time.
+
+    Args:
+        limit: What the tenant allows.
+        requests: How many to send; one that is refused is sent again.
+        latency: Seconds from a request to its response, half as long to half as long again.
+        in_pairs: Whether each request is a look and the write after it.
+        says: Whether a 429 says how long to wait; else each one waits half a second.
+    """
+
+    def __init__(
+        self,
+        limit: Limit,
+        requests: int,
+        *,
+        latency: float = 0.02,
+        in_pairs: bool = False,
+        says: bool = True,
+        workers: int = 8,
+    ) -> None:
+        self.now, self.sent, self.refused, self.sent_while_held = 0.0, 0, 0, 0
+        self.pacer = Pacer(lambda: self.now)
+        self._limit, self._left, self._latency, self._says = limit, requests, latency, says
+        self._in_pairs = in_pairs
+        self._random = random.Random(1)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._until = 0.0
+        for _ in range(workers):
+            self._begin()
+        while self._events:
+            at, _, event = heapq.heappop(self._events)
+            self.now = max(self.now, at)
+            event()
+
+    def _at(self, moment: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._numbers), event))
+
+    def _begin(self) -> None:
+        if self._left > 0:
+            self._left -= 1 + self._in_pairs
+            self._wait("look" if self._in_pairs else "request")
+
+    def _wait(self, what: str) -> None:
+        # A look takes the turn of the write after it too.
+        turn = self.pacer.turn({"look": 2, "write": 0, "request": 1}[what])
+
+        def wake() -> None:
+            if not turn.held and not self.pacer.holds():
+                self._send(what)
+            elif what == "write":
+                self._wait("look")
+            else:
+                self._wait(what)
+
+        self._at(turn.due, wake)
+
+    def _send(self, what: str) -> None:
+        sent_at, way = self.now, self._latency / 2 * self._random.uniform(0.5, 1.5)
+        self.sent += 1
+        self.sent_while_held += sent_at < self._until
+
+        def arrive() -> None:
+            allowed, seconds = self._limit.allows(self.now), self._limit.retry_after(self.now)
+            self._at(self.now + way, lambda: respond(allowed=allowed, seconds=seconds))
+
+        def respond(*, allowed: bool, seconds: float) -> None:
+            if allowed:
+                self.pacer.answered(sent_at)
+                if what == "look":
+                    self._wait("write")
+                else:
+                    self._begin()
+                return
+            self.refused += 1
+            seconds = seconds if self._says else self._random.uniform(0.5, 0.75)
+            self._until = max(self._until, self.now + seconds)
+            self.pacer.refused(sent_at, seconds)
+            # What had to wait looks again.
+            again = "look" if what == "write" else what
+            self._at(self.now + seconds, lambda: self._wait(again))
+
+        self._at(self.now + way, arrive)
+
+
+LIMITS: dict[str, Callable[[], Limit]] = {
+    "20 a second": lambda: Bucket(20, 5),
+    "4 a second": lambda: Bucket(4, 5),
+    "8 a second": lambda: Bucket(8, 5),
+    "40 a second": lambda: Bucket(40, 5),
+    "20 at once": lambda: Bucket(20, 20),
+    "100 at once": lambda: Bucket(20, 100),
+    "windows of 4": lambda: Windows(4),
+    "windows of 8": lambda: Windows(8),
+    "windows of 20": lambda: Windows(20),
+    "windows of 40": lambda: Windows(40),
+}
+
+
+@pytest.mark.parametrize("latency", [0.02, 0.08])
+@pytest.mark.parametrize("in_pairs", [False, True], ids=["reads", "looks and writes"])
+@pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
+def test_the_pace_is_what_the_tenant_allows(
+    limit: Callable[[], Limit], *, in_pairs: bool, latency: float
+) -> None:
+    tenant = limit()
+    requests = int(20 * tenant.rate)
+    run = Simulation(tenant, requests, latency=latency, in_pairs=in_pairs)
+    assert run.now < 1.5 * tenant.least(requests)
+    assert run.refused <= 8 + requests / 5
+    # While the tenant wants no request, none is sent.
+    assert run.sent_while_held == 0
+
+
+def test_without_a_429_there_is_no_pace() -> None:
+    clock = [0.0]
+    pacer = Pacer(lambda: clock[0])
+    for _ in range(1000):
+        assert pacer.turn() == Turn(clock[0], held=False)
+        pacer.answered(clock[0])
+    assert math.isinf(pacer.rate)
+
+
+def test_a_pace_grows_only_while_requests_wait_and_ends_after_a_minute() -> None:
+    clock = [100.0]
+    pacer = Pacer(lambda: clock[0])
+    pacer.refused(pacer.turn().due, 1)
+    assert pacer.turn() == Turn(101, held=True)
+    clock[0] = 101.0
+    assert pacer.turn() == Turn(101, held=False)
+    rate = pacer.rate
+    for _ in range(40):
+        clock[0] += 1
+        assert pacer.turn().due == clock[0]
+        assert pacer.rate == rate
+    assert pacer.turn().due == clock[0] + 1 / rate
+    clock[0] += 0.1
+    assert pacer.turn().due > clock[0]
+    assert pacer.rate > rate
+    clock[0] = 161.5
+    assert [pacer.turn() for _ in range(9)] == [Turn(161.5, held=False)] * 9
+
+
+def test_requests_that_met_a_limit_together_lower_the_rate_once() -> None:
+    rates = []
+    for refused in (1, 8):
+        clock = [0.0]
+        pacer = Pacer(lambda: clock[0])  # noqa: B023 - used within the round
+        sent = [pacer.turn().due for _ in range(10 + refused)]
+        clock[0] = 0.1
+        for at in sent[refused:]:
+            pacer.answered(at)
+        for at in sent[:refused]:
+            pacer.refused(at, 1)
+        clock[0] = 1.1
+        pacer.turn()
+        rates.append(pacer.rate)
+    assert rates[0] == rates[1]
+
+
+def test_a_look_takes_the_turn_of_its_write_too() -> None:
+    clock = [0.0]
+    pacer = Pacer(lambda: clock[0])
+    pacer.refused(pacer.turn().due, 1)
+    clock[0] = 1.0
+    assert pacer.turn(2).due == 1
+    assert pacer.turn(0).due == 1
+    assert pacer.turn(1).due == pytest.approx(1 + 2 / pacer.rate)
+
+
+def test_what_is_asked_after_a_wait_was_ended_is_sent_at_once() -> None:
+    clock = [0.0]
+    pacer = Pacer(lambda: clock[0])
+    pacer.refused(pacer.turn().due, 60)
+    assert pacer.turn() == Turn(60, held=True)
+    pacer.let_go()
+    assert pacer.turn() == Turn(0, held=False)
+
+
+def test_a_longer_wait_holds_back_those_who_wait_already() -> None:
+    clock = [0.0]
+    pacer = Pacer(lambda: clock[0])
+    sent = pacer.turn().due
+    pacer.refused(sent, 1)
+    assert pacer.turn().due == 1
+    pacer.refused(sent, 30)
+    clock[0] = 1.0
+    assert pacer.holds()
+    assert pacer.turn() == Turn(30, held=True)
+
+
+# Over a socket
+
+
+class Tenant:
+    """A tenant with a limit, which keeps a log of when it was asked and what it said."""
+
+    def __init__(self, limit: Limit) -> None:
+        self._limit, self._lock = limit, threading.Lock()
+        self.log: list[tuple[float, bool]] = []
+
+    def __call__(self, _: Asked) -> bytes:
+        with self._lock:
+            now = time.monotonic()
+            allowed = self._limit.allows(now)
+            self.log.append((now, allowed))
+            if allowed:
+                return TOLD
+            seconds = {"Retry-After": str(int(self._limit.retry_after(now)))}
+            return reply({"status": "error"}, 429, seconds)
+
+
+@contextmanager
+def serving(answer: Any) -> Iterator[Client]:
+    with Scripted(Step(answer), repeat=True) as server:
+        tenant = config.resolve(endpoint=server.endpoint, token="t")
+        with Client(Transport(tenant)) as client:
+            yield client
+
+
+def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
+    limit, requests = Bucket(20, 5), 120
+    tenant = Tenant(limit)
+    with serving(tenant) as client, ThreadPoolExecutor(8) as pool:
+        users = list(pool.map(lambda _: client.me().username, range(requests)))
+    assert users == ["u"] * requests
+    moments = [moment for moment, allowed in tenant.log if allowed]
+    assert len(moments) == requests
+    assert len(tenant.log) - requests <= 8 + requests / 5
+
+
+def test_one_stop_does_not_end_another_wait() -> None:
+    limited = reply({"status": "error"}, 429, {"Retry-After": "3"})
+    asked: list[float] = []
+
+    def answer(_: Asked) -> bytes:
+        asked.append(time.monotonic())
+        return limited if len(asked) == 1 else TOLD
+
+    waits = threading.Semaphore(0)
+    with serving(answer) as client, ThreadPoolExecutor(2) as pool:
+        transport = client._transport
+        pause = transport._pause
+
+        def told(seconds: float, stop: threading.Event | None) -> bool:
+            waits.release()
+            return pause(seconds, stop)
+
+        transport._pause = told  # type: ignore[method-assign]
+        mine, theirs = threading.Event(), threading.Event()
+        first = pool.submit(transport.send, ME, stop=mine)
+        assert waits.acquire(timeout=10)
+        second = pool.submit(transport.send, ME, stop=theirs)
+        assert waits.acquire(timeout=10)
+        mine.set()
+        assert first.result(10).status == 429
+        assert second.result(10).status == 200
+    assert len(asked) == 2
+    assert asked[1] - asked[0] >= 3
+
+
+def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
+    limited = reply({"status": "error"}, 429, {"Retry-After": "60"})
+    asked = threading.Event()
+
+    def answer(_: Asked) -> bytes:
+        asked.set()
+        return limited
+
+    with serving(answer) as client, ThreadPoolExecutor(1) as pool:
+        transport, stop = client._transport, threading.Event()
+        waiting = pool.submit(transport.send, ME, stop=stop)
+        assert asked.wait(10)
+        # Until the response has come in.
+        while not transport._pacer.holds():
+            time.sleep(0.01)
+        begin = time.monotonic()
+        ended = threading.Event()
+        ended.set()
+        with pytest.raises(rnb.RateLimited, match="stopped before it was sent"):
+            transport.send(ME, stop=ended)
+        stop.set()
+        assert waiting.result(10).status == 429
+        assert time.monotonic() - begin < 30
