@@ -21,54 +21,11 @@ from reinfer_nb.client import Client
 from reinfer_nb.operations import ME
 from reinfer_nb.pacing import Pacer, Turn
 from reinfer_nb.transport import Transport
+from tests.limits import Bucket, Limit, LimitedTenant, Windows
 from tests.scripted import Asked, Scripted, Step, reply
 
 USER = {"id": "0123456789abcdef", "username": "u", "display_name": "U", "email": "u@example.com"}
 TOLD = reply({"status": "ok", "user": USER})
-
-
-class Bucket:
-    """Allows `rate` requests a second, and `burst` at once after a while without any."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self.rate, self.burst = rate, burst
-        self._tokens, self._at = burst, -math.inf
-
-    def allows(self, now: float) -> bool:
-        self._tokens = min(self.burst, self._tokens + (now - self._at) * self.rate)
-        self._at = now
-        allowed = self._tokens >= 1
-        self._tokens -= allowed
-        return allowed
-
-    def least(self, requests: int) -> float:
-        return (requests - self.burst) / self.rate
-
-    def retry_after(self, _: float) -> float:
-        return 1.0
-
-
-class Windows:
-    """Allows `rate` requests in each second of the clock."""
-
-    def __init__(self, rate: int) -> None:
-        self.rate = rate
-        self._window, self._count = -1, 0
-
-    def allows(self, now: float) -> bool:
-        if int(now) != self._window:
-            self._window, self._count = int(now), 0
-        self._count += 1
-        return self._count <= self.rate
-
-    def least(self, requests: int) -> float:
-        return requests / self.rate
-
-    def retry_after(self, now: float) -> float:
-        return float(math.ceil(1 - now % 1))
-
-
-Limit = Bucket | Windows
 
 
 class Simulation:
@@ -266,24 +223,6 @@ def test_a_longer_wait_holds_back_those_who_wait_already() -> None:
 # Over a socket
 
 
-class Tenant:
-    """A tenant with a limit, which keeps a log of when it was asked and what it said."""
-
-    def __init__(self, limit: Limit) -> None:
-        self._limit, self._lock = limit, threading.Lock()
-        self.log: list[tuple[float, bool]] = []
-
-    def __call__(self, _: Asked) -> bytes:
-        with self._lock:
-            now = time.monotonic()
-            allowed = self._limit.allows(now)
-            self.log.append((now, allowed))
-            if allowed:
-                return TOLD
-            seconds = {"Retry-After": str(int(self._limit.retry_after(now)))}
-            return reply({"status": "error"}, 429, seconds)
-
-
 @contextmanager
 def serving(answer: Any) -> Iterator[Client]:
     with Scripted(Step(answer), repeat=True) as server:
@@ -294,7 +233,7 @@ def serving(answer: Any) -> Iterator[Client]:
 
 def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     limit, requests = Bucket(20, 5), 120
-    tenant = Tenant(limit)
+    tenant = LimitedTenant(limit, TOLD)
     with serving(tenant) as client, ThreadPoolExecutor(8) as pool:
         users = list(pool.map(lambda _: client.me().username, range(requests)))
     assert users == ["u"] * requests
