@@ -17,9 +17,8 @@ import pandas as pd
 
 from reinfer_nb import _dtypes, arguments, markup, moments, provenance
 from reinfer_nb._rules_texts import full_names
-from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import read_csv, to_csv
+from reinfer_nb.export import frame_or_file, to_csv
 from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
@@ -60,10 +59,9 @@ def audit(
     Raises:
         InvalidInput: There is no such rule or option, or a column of the listing is not of its
             dtype and cannot be made so.
+        FileProblem: The file could not be read, or is no CSV.
     """
-    if isinstance(df, str | os.PathLike):
-        df = read_csv(df)
-    df = check_frame(df, "audit takes a DataFrame or the path of a CSV file")
+    df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV file")
     running = chosen(rules, ignore)
     _check_options(running, options)
     prepared = _dtypes.typed(df)

@@ -154,19 +154,14 @@ def _why_not(field: Field, noun: str) -> str:
 
 
 def _computable(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame whose columns pandas can compute with; the same one if it is one already."""
-    views = [
-        isinstance(dtype, pd.ArrowDtype) and pa.types.is_string_view(dtype.pyarrow_dtype)
-        for dtype in df.dtypes
-    ]
-    if not any(views):
+    """Return a frame whose columns pandas and Arrow can compute with; the same one if it is one."""
+    ways = [_conversion(dtype) for dtype in df.dtypes]
+    if not any(ways):
         return df
-    # Column by column, since pandas cannot copy the frame.
+    # Column by column, since pandas cannot copy a frame with string views.
     columns = {
-        number: pd.Series(df.iloc[:, number].tolist(), df.index, dtype="str")
-        if is_view
-        else df.iloc[:, number]
-        for number, is_view in enumerate(views)
+        number: convert(df.iloc[:, number]) if convert else df.iloc[:, number]
+        for number, convert in enumerate(ways)
     }
     converted = pd.DataFrame(columns, index=df.index)
     converted.columns = df.columns
@@ -174,11 +169,20 @@ def _computable(df: pd.DataFrame) -> pd.DataFrame:
     return converted
 
 
+def _conversion(dtype: Any) -> Callable[[pd.Series], pd.Series] | None:
+    """Return how a column is converted to a dtype that can be computed with; None if it is one."""
+    if isinstance(dtype, pd.SparseDtype):
+        return lambda column: column.astype(dtype.subtype)
+    if isinstance(dtype, pd.ArrowDtype) and pa.types.is_string_view(dtype.pyarrow_dtype):
+        return lambda column: pd.Series(column.tolist(), column.index, dtype="str")
+    return None
+
+
 def check_frame(df: object, requirement: str) -> pd.DataFrame:
     """Return a DataFrame of pandas with one level of columns, or raise `InvalidInput`.
 
     Columns of Arrow's string views come back as `str`: pandas can hold them, and can neither
-    select, copy nor print them.
+    select, copy nor print them. Sparse columns come back dense: Arrow has none.
 
     Args:
         df: The value.

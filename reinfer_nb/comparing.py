@@ -16,9 +16,8 @@ import pandas as pd
 
 from reinfer_nb import _equality, arguments, markup
 from reinfer_nb._matching import Positions, matched
-from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import to_csv
+from reinfer_nb.export import frame_or_file, to_csv
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.portable import Portable
@@ -34,8 +33,8 @@ _SHOWN = 50
 
 
 def compare(
-    before: pd.DataFrame,
-    after: pd.DataFrame,
+    before: pd.DataFrame | str | os.PathLike[str],
+    after: pd.DataFrame | str | os.PathLike[str],
     on: str | Sequence[str] = "id",
     *,
     ignore: str | Iterable[str] | None = None,
@@ -51,7 +50,8 @@ def compare(
     Missing equals missing; the order of rows and columns, the index and dtypes do not matter.
 
     Args:
-        before: A listing: of `Client.sources`, `read_csv`, or a piece of one.
+        before: A listing: of `Client.sources`, `read_csv`, or a piece of one; or the path of a
+            CSV file, which is read as `read_csv` does.
         after: Another one.
         on: The column, or columns, by which a row here is a row there. Between two tenants, whose
             ids differ: `["owner", "name"]`.
@@ -62,10 +62,11 @@ def compare(
     Raises:
         InvalidInput: A key is missing or there twice, on either side, a column of `on` is not
             there, or one of `ignore` is in neither listing. Nothing is compared then.
+        FileProblem: A file could not be read, or is no CSV.
     """
     before, after = (
-        check_frame(df, f"{side} is a DataFrame")
-        for side, df in (("before", before), ("after", after))
+        frame_or_file(given, f"{side} is a DataFrame or the path of a CSV file")
+        for side, given in (("before", before), ("after", after))
     )
     keys = _checked_names(on, "on")
     there = matched(before, after, keys)

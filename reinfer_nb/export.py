@@ -194,6 +194,23 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
+def frame_or_file(given: object, requirement: str) -> pd.DataFrame:
+    """Return a listing that was given as a frame, or as the path of a CSV file.
+
+    Args:
+        given: The value.
+        requirement: What is allowed, as the message begins: "audit takes a DataFrame or the path
+            of a CSV file".
+
+    Raises:
+        InvalidInput: It is neither.
+        FileProblem: As `read_csv` does.
+    """
+    if isinstance(given, str | os.PathLike):
+        given = read_csv(given)
+    return check_frame(given, requirement)
+
+
 def _check_shape(df: pd.DataFrame) -> None:
     odd = [name for name in list[Any](df.columns) if not _is_name(name)]
     if odd:

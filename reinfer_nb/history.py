@@ -80,7 +80,8 @@ class History:
         one counts as gone.
 
         Args:
-            df: The listing, with `id`, `owner` and `name` in each row.
+            df: The listing, with `id`, `owner` and `name` in each row. Sparse columns are kept as
+                dense ones.
             when: When it was so; by default when it was fetched, and where it does not say, now.
                 Without a zone it is UTC. Where something was recorded for this moment before,
                 this is recorded a microsecond later; `at` of what is returned says so.

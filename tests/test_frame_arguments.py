@@ -63,6 +63,53 @@ def test_an_audit_takes_the_path_of_a_file(shared: rnb.Client, tmp_path: Path) -
         rnb.audit(tmp_path / "nothing.csv")
 
 
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_a_comparison_takes_the_paths_of_files(
+    shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
+) -> None:
+    listing = shared.sources("claims")
+    edited = listing.assign(title="edited")
+    expected = rnb.compare(listing, edited).changed
+    sides: dict[str, Any] = {"before": listing, "after": edited}
+    path = rnb.to_csv(sides[side], tmp_path / "listing.csv")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for file in (path, str(path), "~/listing.csv"):
+        pd.testing.assert_frame_equal(rnb.compare(**{**sides, side: file}).changed, expected)
+    with pytest.raises(rnb.FileProblem, match=r"nothing\.csv"):
+        rnb.compare(**{**sides, side: tmp_path / "nothing.csv"})
+    with pytest.raises(rnb.InvalidInput, match=f"{side} is a DataFrame or the path of a CSV"):
+        rnb.compare(**{**sides, side: 5})
+
+
+SPARSE: dict[str, Any] = {
+    "whole": pd.arrays.SparseArray([0, 1] * 2),
+    "fractions": pd.arrays.SparseArray([float("nan"), 1.0] * 2),
+    "texts": pd.arrays.SparseArray(["a", "b"] * 2, fill_value="a"),
+    "flags": pd.arrays.SparseArray([True, False] * 2),
+}
+
+
+@pytest.mark.parametrize("kind", SPARSE)
+def test_a_sparse_column_is_taken_as_a_dense_one(
+    shared: rnb.Client, tmp_path: Path, kind: str
+) -> None:
+    cells = SPARSE[kind]
+    sparse = shared.sources("claims").head(4).assign(own=cells)
+    dense = sparse.assign(own=pd.Series(cells.tolist(), dtype=cells.dtype.subtype))
+    other = dense.assign(own=[dense["own"][1], *dense["own"][1:]])
+    assert rnb.compare(sparse, sparse).ok
+    assert rnb.compare(sparse, dense).ok
+    for before in (sparse, dense):
+        assert rnb.compare(before, other).changed["field"].tolist() == ["own"]
+        assert rnb.compare(other, before).changed["field"].tolist() == ["own"]
+    assert rnb.compare(dense, rnb.audit(sparse, rules="stale").fixes()).ok
+    files = [rnb.to_csv(df, tmp_path / f"{n}.csv") for n, df in enumerate((sparse, dense))]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    for name in ("plan", "plan from", "statistics", "record", "freshness", "timeline", "projects"):
+        TAKERS[name](shared, sparse, tmp_path)
+
+
 def test_one_ignored_column_may_be_given_as_a_text(shared: rnb.Client) -> None:
     listing = shared.sources("claims")
     edited = listing.assign(title="edited", description="edited")
