@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
 
 import pytest
 
@@ -25,22 +26,39 @@ def until(condition: Callable[[], object]) -> None:
 
 @contextmanager
 def ctrl_c_once(condition: Callable[[], object]) -> Iterator[None]:
-    """Press Ctrl-C, as a terminal does, as soon as a condition holds."""
+    """Press Ctrl-C, as a terminal does, as soon as a condition holds.
+
+    A signal that comes just before the main thread begins to wait for a lock does not end that
+    wait. So the signal is sent until the main thread takes it, and what comes after has no effect.
+    """
     main = threading.main_thread()
     if threading.current_thread() is not main or main.ident is None:
         pytest.skip("Ctrl-C reaches the main thread only")
-    number, over = main.ident, threading.Event()
+    number, over, taken = main.ident, threading.Event(), threading.Event()
+    usual = signal.getsignal(signal.SIGINT)
+
+    def take(signum: int, frame: FrameType | None) -> None:
+        if not taken.is_set():
+            taken.set()
+            assert callable(usual)
+            usual(signum, frame)
 
     def press() -> None:
         while not condition():
             if over.wait(0.005):
                 return
-        signal.pthread_kill(number, signal.SIGINT)
+        while not (taken.is_set() or over.is_set()):
+            signal.pthread_kill(number, signal.SIGINT)
+            taken.wait(0.05)
 
     thread = threading.Thread(target=press)
-    thread.start()
+    signal.signal(signal.SIGINT, take)
     try:
-        yield
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
     finally:
-        over.set()
-        thread.join()
+        signal.signal(signal.SIGINT, usual)
