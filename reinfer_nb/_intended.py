@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb._columns import whole_text
 from reinfer_nb._csv_cells import FLAGS, WHOLE
 from reinfer_nb._equality import Flags
 from reinfer_nb.checks import check_frame
@@ -23,7 +22,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.moments import moment
-from reinfer_nb.text import listed, nearest, shown
+from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 from reinfer_nb.value_types import (
     Flag,
     Moment,
@@ -101,6 +100,9 @@ def intended(edited: object) -> Intended:
     columns, readable = {}, {}
     for name in (name for name in table if name in edited):
         columns[name], bad = _typed(edited[name].reset_index(drop=True), table[name])
+        if table[name].about.nullable and table[name].type is Text:
+            # A blank cell of a file, which some readers take for a text.
+            columns[name] = columns[name].where(columns[name].str.strip() != "")
         if bad:
             readable[name] = np.ones(len(edited), dtype=np.bool_)
             readable[name][[problem.row or 0 for problem in bad]] = False
@@ -129,7 +131,7 @@ def _typed(column: pd.Series, known: Field) -> tuple[pd.Series, list[Problem]]:
     problems = []
     for row, value in enumerate(column.array):
         # An empty cell of a file, which some readers take for an empty text.
-        empty = known.type is not Text and isinstance(value, str) and not value.strip()
+        empty = known.type is not Text and is_blank(value)
         if empty or is_missing(value):
             continue
         try:
@@ -146,19 +148,14 @@ def _are_names(column: pd.Series) -> bool:
         return False
     try:
         items = {item for names in set(cells) for item in names}
-        return all(type(item) is str and _is_whole(item) for item in items)
+        return all(type(item) is str and not holds_half_character(item) for item in items)
     except TypeError:
         return False
 
 
-def _is_whole(text: str) -> bool:
-    """Whether a text has no half of a character (a lone surrogate), which UTF-8 cannot hold."""
-    return whole_text(text) == text
-
-
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        if not _is_whole(value):
+        if holds_half_character(value):
             raise ValueError(f"must hold whole characters, not {shown(value)}.")
         return str(value)
     # What zeros it began with is lost, and whether it was "2024" or "2024.0".
@@ -200,7 +197,7 @@ def _names(value: Any) -> tuple[str, ...]:
         names = tuple(Names.check(given))
     except ValueError as error:
         raise ValueError(f"{error}.") from None
-    if not all(map(_is_whole, names)):
+    if holds_half_character(names):
         raise ValueError(f"must hold whole characters, not {shown(value)}.")
     return names
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import holds_half_character, listed, shown
 
 
 def flag(value: object, name: str) -> bool:
@@ -54,13 +54,11 @@ def text(value: object, name: str, example: str) -> str:
         example: A text that it could be, for the message.
     """
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
+        if holds_half_character(value):
             raise InvalidInput(
                 f"{name} is {shown(value)}, which holds half a character (a lone surrogate) that "
                 "no tenant has; write it anew."
-            ) from None
+            )
         return str(value)
     raise InvalidInput(f"{name} is a text such as {example!r}, not {shown(value)}.")
 
@@ -69,7 +67,7 @@ def permission_names(value: object, name: str) -> list[str]:
     """Return the names of permissions in a list or another collection of texts."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         names = list(value)
-        if all(isinstance(each, str) for each in names):
+        if all(isinstance(each, str) and not holds_half_character(each) for each in names):
             return list(map(str, names))
     raise InvalidInput(
         f'{name} is a list of permissions such as ["sources-read"], not {shown(value)}.'

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from reinfer_nb import wire
 from reinfer_nb.nested import DEEPEST, is_too_deep
-from reinfer_nb.text import listed, nearest, shown
+from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 from reinfer_nb.value_types import VALUE_TYPES, ValueType, is_empty
 
 Operation = Literal["create", "update"]
@@ -87,9 +87,21 @@ class Field:
         return bool(self.type.key(left) == self.type.key(right))
 
     def check(self, value: Any) -> Any:
-        """Return the JSON to send for a value a user gave; raise `ValueError` with the reason."""
-        if value is None and self.about.nullable:
+        """Return the JSON to send for a value a user gave; raise `ValueError` with the reason.
+
+        What can be cleared is cleared by a blank text too, as by an empty cell of a file.
+        """
+        if self.about.nullable and (value is None or is_blank(value)):
             return None
+        content = self._checked(value)
+        if holds_half_character(content):
+            raise ValueError(
+                f"holds half a character (a lone surrogate), which cannot be sent: {shown(value)}; "
+                "write it anew"
+            )
+        return content
+
+    def _checked(self, value: Any) -> Any:
         allowed = self.about.allowed
         if allowed is None:
             return self.type.check(value)

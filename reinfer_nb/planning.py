@@ -17,7 +17,7 @@ from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb._tables import table
 from reinfer_nb.client import check_client
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.errors import ConfigurationError, InvalidInput
+from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
 
@@ -274,7 +274,14 @@ def client_of(plan: Plan) -> Client:
     from reinfer_nb.connection import connect
 
     # Not by the endpoint: a file must not say where a token goes that is bound to none.
-    client = connect()
+    try:
+        client = connect()
+    except NotConfigured as error:
+        raise NotConfigured(
+            f"The plan is for {shown(plan.endpoint, 200)}, and no client came with it. Give the "
+            f"client of its tenant: rnb.load_plan(path, client). Otherwise the plan is applied to "
+            f"the tenant that is configured, and: {error}"
+        ) from None
     if client.endpoint != plan.endpoint:
         raise ConfigurationError(
             f"The plan is for {shown(plan.endpoint, 200)}, and {client.endpoint} is configured. "

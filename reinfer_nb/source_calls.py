@@ -13,7 +13,7 @@ from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.listings import Listings
 from reinfer_nb.models import Record, Source, User
-from reinfer_nb.text import shown
+from reinfer_nb.text import holds_half_character, shown
 from reinfer_nb.transport import Transport
 from reinfer_nb.value_types import Whole
 from reinfer_nb.written import Written, fields_not_taken, remember
@@ -130,6 +130,11 @@ class SourceCalls:
             )
         names = {field.wire for field in fields_of(Source) if field.may("create")}
         body = {name: value for name, value in source.to_wire().items() if name in names}
+        if holds_half_character(body):
+            raise errors.InvalidInput(
+                f"A text of {shown(source.full_name)} holds half a character (a lone surrogate), "
+                "which cannot be sent: write it anew with dataclasses.replace(source, ...)."
+            )
         return self.create(source.full_name, body)
 
     def update(self, full_name: str, body: Mapping[str, Any]) -> Written:

@@ -5,6 +5,7 @@ Knows nothing of sources or HTTP; everything that prints a foreign text goes thr
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -35,6 +36,20 @@ _IGNORABLE = frozenset(
 )
 _JOINERS = frozenset("\u200c\u200d")
 _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
+
+
+def holds_half_character(content: object) -> bool:
+    """Whether a text, or a text in JSON content, holds a lone surrogate: no UTF-8 has those."""
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def is_blank(value: object) -> bool:
+    """Whether a value is a text that is empty or only white space."""
+    return isinstance(value, str) and not value.strip()
 
 
 def visible(text: str, limit: int | None = None) -> str:

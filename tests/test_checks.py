@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -421,6 +422,34 @@ def test_a_title_is_kept_whole_or_refused_by_the_tenant(client: rnb.Client, leng
         assert refusal.server_message  # noqa: PT017 - either is fine
         title = "Motor claims inbox"
     assert client.source(WHICH).title == title
+
+
+HALVES: list[dict[str, Any]] = [
+    {"title": "half \ud83d of one"},
+    {"description": "\udc00"},
+    {"sensitive_properties": ["a", "\ud83d"]},
+    {"kind": "\ud83d"},
+    {"bucket_id": "\ud83d"},
+    {"email_transform_tag": "\ud800"},
+]
+
+
+@pytest.mark.parametrize("write", WITH_SETTINGS)
+@pytest.mark.parametrize("settings", HALVES, ids=lambda settings: next(iter(settings)))
+def test_half_a_character_is_not_sent(
+    shared: rnb.Client, write: Callable[..., object], settings: dict[str, Any]
+) -> None:
+    message = refused(shared, lambda: write(shared, **settings))
+    assert message.isprintable()
+    assert f"{next(iter(settings))} holds half a character" in message
+
+
+@pytest.mark.parametrize("settings", HALVES, ids=lambda settings: next(iter(settings)))
+def test_half_a_character_is_not_created_again(
+    shared: rnb.Client, settings: dict[str, Any]
+) -> None:
+    source = replace(shared.source(WHICH), **settings)
+    assert "half a character" in refused(shared, lambda: shared.recreate_source(source))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import pytest
 import requests_mock
 
 import reinfer_nb as rnb
-from reinfer_nb import Fault
+from reinfer_nb import Fault, errors
 
 COLUMNS = ["row", "owner", "name", "column", "value", "reason"]
 
@@ -742,3 +742,53 @@ def test_a_rehearsal_shows_what_would_be_left_alone(client: rnb.Client) -> None:
     titles = rehearsal.sources.set_index("name")["title"]
     assert titles["motor-inbox"] == "theirs"
     assert (titles.drop("motor-inbox") == "the same").all()
+
+
+# Buckets that are blank
+
+
+@pytest.mark.parametrize("blank", ["", "  ", None, "from a file"])
+def test_a_blank_bucket_is_none(client: rnb.Client, blank: str | None) -> None:
+    df = client.sources()
+    row = df.index[df["bucket_id"].notna()][0]
+    free = df.index[df["bucket_id"].isna()][0]
+    edited = df.loc[[row, free]].copy()
+    if blank == "from a file":
+        file = io.StringIO(edited.assign(bucket_id="").to_csv(index=False))
+        edited = pd.read_csv(file, keep_default_na=False, dtype="str")
+    else:
+        edited["bucket_id"] = pd.Series([blank, blank], edited.index, dtype="str")
+    new = pd.DataFrame(
+        [{"owner": "claims", "name": "travel", "bucket_id": edited.iloc[0]["bucket_id"]}]
+    )
+    plan = client.plan(pd.concat([edited.drop(columns="updated_at"), new]))
+    assert plan.problems.to_dict("records") == []
+    assert [(step.kind, dict(step.settings)) for step in plan.steps][-1] == (
+        "update",
+        {"bucket_id": None},
+    )
+    assert len(plan.steps) == 2
+    assert plan.apply(progress=False).ok
+    assert client.source(f"{df['owner'][row]}/{df['name'][row]}").bucket_id is None
+
+
+@pytest.mark.parametrize("blank", ["", " \t", None])
+def test_a_blank_bucket_detaches(client: rnb.Client, blank: str | None) -> None:
+    df = client.sources()
+    row = df.loc[df["bucket_id"].notna()].iloc[0]
+    assert client.update_source(f"{row['owner']}/{row['name']}", bucket_id=blank).bucket_id is None
+    assert client.create_source("claims/travel", bucket_id=blank).bucket_id is None
+
+
+# Without a tenant
+
+
+@pytest.mark.parametrize("way", ["apply", "moved", "rehearse"])
+def test_where_no_tenant_is_configured_the_client_can_be_given(
+    client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, way: str
+) -> None:
+    path = client.plan(edited).save(tmp_path / "change.json")
+    with pytest.raises(errors.NotConfigured) as caught:
+        getattr(rnb.load_plan(path), way)()
+    assert "rnb.load_plan(path, client)" in str(caught.value)
+    assert "rnb.connect(endpoint=" in str(caught.value)

@@ -6,7 +6,6 @@ Every answer is JSON in the API's envelope, errors too. What is served, and wher
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -32,6 +31,7 @@ from reinfer_nb.sandbox.served import SERVED, Served
 from reinfer_nb.sandbox.store import Store
 from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.sandbox.tokens import Accepted
+from reinfer_nb.text import holds_half_character
 
 _BODY_BYTES = 8 << 20
 # Nothing in the page comes from elsewhere, and nothing may.
@@ -155,9 +155,7 @@ async def _content(request: Request) -> Mapping[str, Any] | Response:
         return error(400, f"400 Bad Request: {malformed}.")
     if not isinstance(content, dict):
         return error(400, "400 Bad Request: an object was due.")
-    try:
-        json.dumps(content, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
+    if holds_half_character(content):
         return error(422, "A text holds half a character (a lone surrogate).")
     return content
 

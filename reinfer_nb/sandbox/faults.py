@@ -15,7 +15,7 @@ from typing import Any, Literal, Self, TypedDict, TypeGuard, Unpack, get_args
 from reinfer_nb import operations
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.operations import Call
-from reinfer_nb.text import hint, listed, shown
+from reinfer_nb.text import hint, holds_half_character, listed, shown
 
 Kind = Literal["wait", "answer", "drop", "cut", "gzip"]
 Seconds = float | tuple[float, float] | Callable[[random.Random], float]
@@ -227,7 +227,7 @@ def _is_share(value: Any) -> bool:
 
 def _is_text(value: Any) -> bool:
     # Half a character (a lone surrogate) cannot be sent.
-    return isinstance(value, str) and not re.search("[\ud800-\udfff]", value)
+    return isinstance(value, str) and not holds_half_character(value)
 
 
 def _is_media_type(value: Any) -> bool:

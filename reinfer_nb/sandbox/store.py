@@ -6,7 +6,6 @@ Sources are kept as the JSON objects that the API tells of them.
 from __future__ import annotations
 
 import json
-import re
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -24,11 +23,10 @@ from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.sandbox.tokens import LastingTokens
-from reinfer_nb.text import shown
+from reinfer_nb.text import holds_half_character, shown
 from reinfer_nb.value_types import INT64, Whole
 
 KNOWN_TAG = "generic.0.CONVKER5"
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 # Rows that are looked at in one go.
 _CHUNK = 1000
 
@@ -266,16 +264,14 @@ def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
     """Raise `Refused` where a text in the rows could not be sent as UTF-8."""
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
-        try:
-            json.dumps(chunk, ensure_ascii=False).encode()
-        except UnicodeEncodeError:
+        if holds_half_character(chunk):
             for number, row in enumerate(chunk, start):
                 for column, value in row.items():
-                    if _HALF_CHARACTER.search(json.dumps([column, value], ensure_ascii=False)):
+                    if holds_half_character([column, value]):
                         raise Refused(
                             f"column {shown(column)}, row {number:,}: {shown(value)} holds half a "
                             "character (a lone surrogate), which no tenant can send"
-                        ) from None
+                        )
 
 
 def _refuse_doubles(sources: _Sources) -> None:

@@ -13,7 +13,7 @@ import ipywidgets as ui
 
 from reinfer_nb import fields, markup, value_types
 from reinfer_nb.fields import Field
-from reinfer_nb.text import visible
+from reinfer_nb.text import is_blank, visible
 from reinfer_nb.widgets.closing import dropping
 
 LABELS = {"description_width": "13em"}
@@ -92,7 +92,7 @@ class Control:
 
     def _value(self, raw: Any) -> Any:
         """Return the value for what the input holds; raises `ValueError`."""
-        if raw == "" and self.field.about.nullable:
+        if self.field.about.nullable and is_blank(raw):
             return None
         return raw
 
