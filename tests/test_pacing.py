@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config
+from reinfer_nb import config, guarded
 from reinfer_nb.client import Client
 from reinfer_nb.operations import ME
 from reinfer_nb.pacing import Pacer, Turn
@@ -295,3 +295,31 @@ def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
         stop.set()
         assert waiting.result(10).status == 429
         assert time.monotonic() - begin < 30
+
+
+def test_whoever_ends_a_wait_and_asks_again_means_now() -> None:
+    limited = reply({"status": "error"}, 429, {"Retry-After": "60"})
+    answers = iter([limited, TOLD])
+    with serving(lambda _: next(answers)) as client:
+        transport, stop = client._transport, threading.Event()
+        stop.set()
+        assert transport.send(ME, stop=stop).status == 429
+        # Nothing is left to wait for.
+        transport._sleep = lambda seconds: pytest.fail(f"it waits {seconds} s")
+        assert transport.send(ME).status == 200
+
+
+def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> None:
+    source = client.source("claims/motor-inbox")
+    pacer, turns = client._transport._pacer, list[int]()
+    turn = pacer.turn
+
+    def counted(number: int, waited_until: float) -> Turn:
+        turns.append(number)
+        return turn(number, waited_until)
+
+    pacer.turn = counted  # type: ignore[method-assign]
+    guarded.update(client, source, {"title": "mine"})
+    guarded.delete(client, client.source(source.full_name))
+    client.me()
+    assert turns == [2, 0, 1, 2, 0, 1]
