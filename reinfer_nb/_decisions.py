@@ -83,7 +83,7 @@ class Decisions:
         ignored: Columns of the edited listing that are none of a source.
         outside: By project, how many sources are not deleted since the edited listing has no
             source of their project.
-        guards: What became of apostrophes that `to_csv` puts before texts.
+        guards: What became of texts that differ in form alone, as by a guard of `to_csv`.
     """
 
     actions: tuple[Action, ...]
@@ -124,16 +124,20 @@ def decisions(
     """
     wanted, guards = intended(edited), Guards()
     wanted = replace(wanted, columns=without_in_keys(wanted.columns, now, guards))
-    began = None if base is None else _unguarded_base(intended(base).columns, now)
+    began, ambiguous = (None, []) if base is None else _base(intended(base).columns, now)
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
-    wanted = replace(wanted, columns=without(wanted.columns, now, rows.there, guards))
+    references = [(now, rows.there)]
+    if began is not None and len(now):
+        origin = _places_in(began, now)[rows.there]
+        references.append((began, np.where(rows.there >= 0, origin, NEW)))
+    wanted = replace(wanted, columns=without(wanted.columns, references, guards))
     updating = _Updating(rows, wanted, now, began)
     changed = np.array([*updating.settings], dtype=np.int64)
     actions = [
         Action("update", owner, name, id_, row, tuple(updating.settings[row]), place)
         for owner, name, id_, row, place in _named(now, rows.there[changed], changed)
     ]
-    problems = [*wanted.problems, *rows.problems, *updating.problems]
+    problems = [*wanted.problems, *ambiguous, *rows.problems, *updating.problems]
     for row in np.flatnonzero(rows.there == NEW).tolist():
         settings, wrong = _created(wanted, row)
         owner, name = (wanted.columns[key][row] for key in ("owner", "name"))
@@ -158,11 +162,33 @@ def decisions(
     )
 
 
-def _unguarded_base(base: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return a base without the guards of a file that it was in."""
+def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return a base without what a file made of it, and what in it is ambiguous.
+
+    Sources that it has in several rows that differ are problems, and left out of it.
+    """
     guards = Guards()
     base = without_in_keys(base, now, guards)
-    return without(base, now, _places_in(now, base), guards)
+    base = without(base, [(now, _places_in(now, base))], guards)
+    keys = base["id"] if "id" in base else full_names(base)
+    firsts = places(keys, keys.where(keys != ""))
+    later = np.flatnonzero((firsts >= 0) & (firsts != np.arange(len(base))))
+    differ = np.zeros(len(later), dtype=np.bool_)
+    for name in base:
+        first, again = base[name].take(firsts[later]), base[name].take(later)
+        differ |= _equality.changed(first, again, _FIELDS[str(name)].type)
+    later = later[differ]
+    problems = [
+        Problem(
+            None,
+            None,
+            None,
+            f"Row {row:,} of the base is the same source as its row {firsts[row]:,} "
+            f"({shown(keys[row])}), and they differ: keep one of the two in the base.",
+        )
+        for row in later.tolist()
+    ]
+    return base[~np.isin(firsts, firsts[later])].reset_index(drop=True), problems
 
 
 class _Updating:

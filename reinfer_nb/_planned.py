@@ -17,6 +17,7 @@ import pandas as pd
 
 from reinfer_nb import _problems, checks, counting, errors, frames, provenance
 from reinfer_nb._decisions import Action, Decisions, decisions
+from reinfer_nb._guards import CELL_LENGTH
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
 from reinfer_nb.fields import fields_of
@@ -322,6 +323,21 @@ def _notes(decided: Decisions, edited: pd.DataFrame, new: int, *, here: bool) ->
             "The apostrophe that to_csv puts before some texts was taken off "
             f"{counted(guards.known + len(guards.new), 'cell')}.{others}"
         )
+    for number, what in (
+        (guards.known, "that begin with such an apostrophe"),
+        (guards.lost, "that lack an apostrophe, such as to_csv puts, before the tenant's text"),
+        (guards.breaks, "that differ from the tenant's text in line breaks alone"),
+        (
+            guards.cut,
+            f"that hold the first {CELL_LENGTH:,} characters of the tenant's text, as Excel does,",
+        ),
+    ):
+        if number:
+            yield (
+                f"{counted(number, 'cell')} {what} {'is' if number == 1 else 'are'} taken for "
+                "what the tenant has, not for an edit; client.update_source sets such a text "
+                "if it is meant."
+            )
     if guards.left:
         yield (
             "The apostrophe at the beginning of these texts is part of what will be written: "

@@ -198,6 +198,23 @@ def test_a_source_may_be_there_once(now: pd.DataFrame, edited: pd.DataFrame) -> 
     assert (problem.row, problem.reason) == (2, "is the same source as row 0: keep one of the two.")
 
 
+@pytest.mark.parametrize("keys", [["id"], ["owner", "name"], ["id", "owner", "name"]])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_base_may_have_a_source_once(
+    now: pd.DataFrame, edited: pd.DataFrame, keys: list[str], order: int
+) -> None:
+    columns = [*keys, "title", "sensitive_properties"]
+    twice = pd.concat([now, now.iloc[[4]].assign(title="other")])[columns]
+    edited.loc[4, "title"] = "mine"
+    reason = only_problem(decide(edited, now, twice[::order])).reason
+    first, second = (4, len(now)) if order == 1 else (0, len(now) - 4)
+    assert f"Row {second} of the base is the same source as its row {first}" in reason
+    assert "keep one of the two" in reason
+    # Which of two equal rows is taken makes no difference.
+    same = pd.concat([now, now.iloc[[4]]])[columns]
+    assert [kind for kind, *_ in told(decide(edited, now, same[::order]))] == ["update"]
+
+
 def test_what_is_missing_may_clear_a_bucket(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     row = int(np.flatnonzero(now["bucket_id"].notna())[0])
     edited.loc[row, "bucket_id"] = None
