@@ -318,7 +318,7 @@ def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> No
         turns.append(number)
         return turn(number, waited_until)
 
-    pacer.turn = counted  # type: ignore[method-assign]
+    pacer.turn = counted  # type: ignore[assignment,method-assign]
     guarded.update(client, source, {"title": "mine"})
     guarded.delete(client, client.source(source.full_name))
     client.me()
