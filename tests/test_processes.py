@@ -146,16 +146,16 @@ def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
         client = client_of(ENDPOINT, TOKEN)
         df = client.sources("claims")[:3]
         client.statistics(df, progress=True)
-        transport = client._transport
-        pools = [
+        transport, cache = client._transport, client._listings.cache
+        pools = {
             pool.pool
             for adapter in transport._session.adapters.values()
             for pool in adapter.poolmanager.pools._container.values()
-        ]
+        }
         held = threading.Event()
 
         def hold():
-            with transport._lock, client._listings.cache._lock, tqdm.get_lock():
+            with transport._lock, transport._pacer._lock, cache._lock, tqdm.get_lock():
                 for pool in pools:
                     pool.mutex.acquire()
                 held.set()
@@ -247,3 +247,41 @@ def test_every_call_works_while_the_process_ends(
     told = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
     assert told == [f"did {name}" for name in CALLS], output
     assert "Error" not in output
+
+
+@needs_fork
+def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
+    shared: rnb.Client, tmp_path: Path
+) -> None:
+    output = run(
+        """
+        called, parent = threading.Event(), os.getpid()
+
+        def token():
+            if os.getpid() == parent:
+                called.set()
+                time.sleep(60)
+            return TOKEN
+
+        client = rnb.connect(endpoint=ENDPOINT, token=token)
+        threading.Thread(target=client.me, daemon=True).start()
+        called.wait(30)
+        pid = os.fork()
+        if pid == 0:
+            # The child's own thread may have the number of the parent's thread.
+            client._transport.tenant.token._caller = (
+                client._transport.tenant.token._caller and threading.get_ident()
+            )
+            os._exit(0 if client.me().username else 3)
+        deadline = time.monotonic() + 30
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not ended[0]:
+            os.kill(pid, 9)
+        print("ended", ended[0] == pid, ended[1], flush=True)
+        os._exit(0)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines()[-1] == "ended True 0", output
