@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 import reinfer_nb as rnb
+from reinfer_nb import errors
 from reinfer_nb.narrowing import Narrowing
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.conflict import Conflict
@@ -221,6 +222,12 @@ def test_warnings_show_it_visibly(served: str) -> None:
     assert len(caught) == 2
     for warning in caught:
         check(str(warning.message))
+
+
+def test_any_warning_shows_it_visibly() -> None:
+    with pytest.warns(UserWarning) as caught:
+        errors.warn("a\x1b[31m title", UserWarning)
+    assert "\x1b" not in str(caught[0].message)
 
 
 def test_a_history_shows_it_visibly(client: rnb.Client, tmp_path: Path) -> None:
