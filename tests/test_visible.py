@@ -225,8 +225,8 @@ def test_warnings_show_it_visibly(served: str) -> None:
 
 
 def test_any_warning_shows_it_visibly() -> None:
-    with pytest.warns(UserWarning) as caught:
-        errors.warn("a\x1b[31m title", UserWarning)
+    with pytest.warns(rnb.MovedWarning) as caught:
+        errors.warn("a\x1b[31m title", rnb.MovedWarning)
     assert "\x1b" not in str(caught[0].message)
 
 
