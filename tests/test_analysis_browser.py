@@ -46,6 +46,24 @@ CHARTS = (
     "Projects by language",
     "Findings by project",
 )
+# Starting a kernel and loading a page takes longer than most tests here.
+EXPLORE_ANEW = """
+import ipywidgets as ui
+import reinfer_nb as rnb
+
+client = rnb.connect()
+anew = ui.Button(description="New explorer", tooltip="0")
+box = ui.VBox([anew])
+
+def show(_):
+    for old in box.children[1:]:
+        old.close()
+    box.children = [anew, rnb.explore(client)]
+    anew.tooltip = str(int(anew.tooltip) + 1)
+
+anew.on_click(show)
+box
+"""
 # With findings, and with a project, kind and language that want to be markup or a formula.
 HOSTILE = [
     {
@@ -74,12 +92,22 @@ def setup(
         yield setup
 
 
-@pytest.fixture
-def tab(setup: Setup) -> Iterator[Page]:
-    """A page with an explorer of its own: what is compared and chosen stays with an explorer."""
-    with setup.host.run(EXPLORE, height=1400) as tab:
-        expect(shown(tab)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
+@pytest.fixture(scope="module")
+def opened(setup: Setup) -> Iterator[Page]:
+    """A page that most tests share, with a button that shows a new explorer."""
+    with setup.host.run(EXPLORE_ANEW, height=1400) as tab:
         yield tab
+
+
+@pytest.fixture
+def tab(opened: Page) -> Page:
+    """The page with a new explorer: what is compared and chosen stays with an explorer."""
+    number = int(button(explorer(opened), "New explorer").get_attribute("title") or 0)
+    button(explorer(opened), "New explorer").click()
+    # Set once the new explorer is shown.
+    expect(button(explorer(opened), "New explorer")).to_have_attribute("title", f"{number + 1}")
+    expect(shown(opened)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
+    return opened
 
 
 def findings(setup: Setup, *rules: str) -> pd.DataFrame:
