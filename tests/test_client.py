@@ -19,6 +19,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cache
 from reinfer_nb.sandbox.door import Asked
+from tests.waiting import AGES
 
 REFERENCE = Path(__file__).parent / "reference"
 SENT_AT = datetime(2016, 2, 10, 23, 13, 28, 340295, tzinfo=UTC)
@@ -945,12 +946,12 @@ def test_a_late_answer_does_not_replace_a_newer_one() -> None:
 
     def slow() -> pd.DataFrame:
         begun.set()
-        done.wait(10)
+        done.wait(AGES)
         return pd.DataFrame({"title": ["old"]})
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(kept.get, "all", slow)
-        begun.wait(10)
+        begun.wait(AGES)
         kept.get("all", lambda: pd.DataFrame({"title": ["new"]}), refresh=True)
         done.set()
         assert late.result()["title"].tolist() == ["old"]

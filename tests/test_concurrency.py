@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from reinfer_nb.concurrency import as_done
+from tests.waiting import AGES
 
 ITEMS = range(6)
 
@@ -26,7 +27,7 @@ def test_without_more_threads_each_item_is_done_once(
     def work(item: int) -> int:
         counts[item] += 1
         if item == 0:
-            assert released.wait(30)
+            assert released.wait(AGES)
         if item == 1:
             second_is_done.set()
         return 10 * item
@@ -44,14 +45,14 @@ def test_without_more_threads_each_item_is_done_once(
         if started:
             if taken_by_a_thread:
                 released.set()
-                assert second_is_done.wait(30)
+                assert second_is_done.wait(AGES)
             raise RuntimeError("can't start new thread")
         started.append(thread)
         start(thread)
 
     with Pool(4) as pool:
         monkeypatch.setattr(threading.Thread, "start", start_one)
-        results = [(item, future.result(30)) for item, future in as_done(pool, work, ITEMS)]
+        results = [(item, future.result(AGES)) for item, future in as_done(pool, work, ITEMS)]
         monkeypatch.undo()
     assert sorted(results) == [(item, 10 * item) for item in ITEMS]
     assert counts == dict.fromkeys(ITEMS, 1)

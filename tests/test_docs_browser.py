@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 import reinfer_nb as rnb
 from tests import browser
 from tests.test_sandbox import box_of
+from tests.waiting import AGES
 
 pytestmark = browser.needed()
 
@@ -80,7 +81,7 @@ def test_everybody_can_read_it(tab: Page, scheme: Scheme) -> None:
 
 
 def test_all_of_it_is_there(tab: Page, shared: rnb.Client) -> None:
-    document = requests.get(shared.endpoint + "/openapi.json", timeout=10).json()
+    document = requests.get(shared.endpoint + "/openapi.json", timeout=AGES).json()
     expect(tab).to_have_title(document["info"]["title"])
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

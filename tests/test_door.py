@@ -14,6 +14,7 @@ import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.cli import serving
 from reinfer_nb.sandbox.door import Hosts
+from tests.waiting import AGES
 
 
 def box_of(client: rnb.Client) -> rnb.Sandbox:
@@ -24,7 +25,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 def spoken(client: rnb.Client, text: bytes) -> tuple[int, dict[str, str], bytes]:
     """Return what the sandbox answers to bytes: status, headers and body."""
     parts = urlsplit(client.endpoint)
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=AGES) as connection:
         connection.sendall(text)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     head, _, body = answer.partition(b"\r\n\r\n")
@@ -54,9 +55,9 @@ def test_it_listens_elsewhere_when_told() -> None:
         port = urlsplit(client.endpoint).port
         headers = {"Authorization": f"Bearer {box.tokens['viewer']}"}
         url = f"http://{address}:{port}/api/v1/sources"
-        assert requests.get(url, headers=headers, timeout=5).status_code == 200
+        assert requests.get(url, headers=headers, timeout=AGES).status_code == 200
         foreign = {**headers, "Host": f"evil.example:{port}"}
-        assert requests.get(url, headers=foreign, timeout=5).status_code == 400
+        assert requests.get(url, headers=foreign, timeout=AGES).status_code == 400
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "::1"])
@@ -127,7 +128,7 @@ def test_a_405_tells_all_the_methods_of_a_path(shared: rnb.Client) -> None:
         "/api/v1/sources/claims/motor-inbox": {"GET", "HEAD", "PUT", "POST"},
         "/api/_private/projects/claims": {"GET", "HEAD", "PUT", "POST", "DELETE"},
     }.items():
-        answer = requests.patch(shared.endpoint + path, headers=headers, timeout=5)
+        answer = requests.patch(shared.endpoint + path, headers=headers, timeout=AGES)
         assert answer.status_code == 405
         assert set(answer.headers["Allow"].split(", ")) == methods
 
@@ -135,8 +136,8 @@ def test_a_405_tells_all_the_methods_of_a_path(shared: rnb.Client) -> None:
 def test_a_head_is_a_get_without_the_body(shared: rnb.Client) -> None:
     headers = {"Authorization": f"Bearer {box_of(shared).tokens['admin']}"}
     for path in ("/api/v1/sources", "/api/v1/sources/claims/motor-inbox", "/docs"):
-        told = requests.get(shared.endpoint + path, headers=headers, timeout=5)
-        bare = requests.head(shared.endpoint + path, headers=headers, timeout=5)
+        told = requests.get(shared.endpoint + path, headers=headers, timeout=AGES)
+        bare = requests.head(shared.endpoint + path, headers=headers, timeout=AGES)
         assert bare.status_code == 200
         assert bare.headers["Content-Length"] == told.headers["Content-Length"]
         assert bare.content == b""
@@ -149,7 +150,7 @@ def test_a_token_in_the_path_is_not_logged(client: rnb.Client) -> None:
     headers = {"Authorization": f"Bearer {token}"}
     escaped = "".join(f"%{ord(letter):02x}" for letter in token)
     for path in (f"/x?token={token}", f"/{token}", f"/x?token={escaped}", f"/x?{quote(token)}"):
-        requests.get(client.endpoint + path, headers=headers, timeout=5)
+        requests.get(client.endpoint + path, headers=headers, timeout=AGES)
     assert [asked.status for asked in box.requests] == [404] * 4
     for asked in box.requests:
         assert token not in repr(asked)

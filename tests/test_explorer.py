@@ -28,6 +28,7 @@ from reinfer_nb.widgets.saved import Saved
 from tests.scripted import Asked
 from tests.test_forms import html, no, press, texts, through
 from tests.test_markup import NASTY, Parsed
+from tests.waiting import AGES
 
 NAME = "claims/motor-inbox"
 OTHER = "claims/property-inbox"
@@ -321,7 +322,7 @@ def test_stopping_the_statistics_keeps_what_was_counted(
 ) -> None:
     def answer(asked: Asked) -> None:
         if asked.path.endswith("/statistics") and "/broker-desk/" not in asked.path:
-            gate.wait(10)
+            gate.wait(AGES)
 
     with through(client, answer) as way:
         ex = rnb.explore(way)

@@ -31,7 +31,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.patience import Patience
 from reinfer_nb.sandbox import Faults
-from tests.waiting import until
+from tests.waiting import AGES, until
 
 # Anything but what a fault may be told; for calls that are wrong on purpose.
 wrong: Any = Fault
@@ -182,7 +182,7 @@ def naps() -> list[float]:
 def client(box: rnb.Sandbox, naps: list[float]) -> Iterator[rnb.Client]:
     """A client that tries three times, and does not really sleep."""
     token = box.tokens["admin"]
-    with rnb.connect(endpoint=box.endpoint, token=token, cache_ttl=0, timeout=10) as made:
+    with rnb.connect(endpoint=box.endpoint, token=token, cache_ttl=0, timeout=AGES) as made:
         made._transport.patience = Patience(3)
         made._transport._sleep = naps.append
         yield made
@@ -272,7 +272,7 @@ def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
     with box, ThreadPoolExecutor(1) as pool:
         name = "travel"
         ask(box, "PUT", f"{LISTING}/claims/{name}", {"source": {"title": "T"}})
-        added = box.faults.add(Fault.wait(60, after=after, on=f"{what}_source"))
+        added = box.faults.add(Fault.wait(10 * AGES, after=after, on=f"{what}_source"))
         asked = pool.submit(write, box, what, name)
         until(lambda: added.struck == 1)
         if after:
@@ -285,7 +285,7 @@ def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
         # It stops all the same.
         box.stop()
         with suppress(*BROKEN):
-            assert asked.result(10).message
+            assert asked.result(AGES).message
 
 
 @WRITES
@@ -485,7 +485,7 @@ def raw(box: rnb.Sandbox, path: str, *headers: str) -> bytes:
     token = f"Authorization: Bearer {box.tokens['admin']}"
     head = (f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", token, *headers, "", "")
     pieces = []
-    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=10) as line:
+    with socket.create_connection((parts.hostname or "", parts.port or 0), timeout=AGES) as line:
         line.sendall("\r\n".join(head).encode())
         with suppress(ConnectionResetError):
             while piece := line.recv(65536):
@@ -518,7 +518,7 @@ def test_a_drop_does_not_care_for_whom_a_proxy_asks(box: rnb.Sandbox, *, after: 
         assert bystander.sock is not None
         host, port = bystander.sock.getsockname()
         for given in ("192.0.2.7", f"{host}:{port}"):
-            with closing(Line(box, timeout=3)) as line, pytest.raises(BROKEN):
+            with closing(Line(box, timeout=AGES)) as line, pytest.raises(BROKEN):
                 line.ask("GET", USER, X_Forwarded_For=given)
         box.faults.clear()
         assert bystander.ask("GET", USER).status == 200
@@ -593,7 +593,7 @@ def test_gzip_is_for_those_who_accept_it(
         with requests.Session() as session:
             session.trust_env = False
             session.headers["Authorization"] = f"Bearer {box.tokens['admin']}"
-            content = session.get(box.endpoint + path, timeout=10).json()
+            content = session.get(box.endpoint + path, timeout=AGES).json()
     assert heard.status == usual.status
     assert heard.headers["content-encoding"] == "gzip"
     assert heard.headers["content-length"] == str(len(heard.body))

@@ -23,6 +23,7 @@ import pytest
 from reinfer_nb import files
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import written_whole
+from tests.waiting import AGES
 
 OLD = b"old\n" * 1000
 
@@ -246,12 +247,15 @@ def test_killed_half_way_the_old_file_is_whole(old: Path) -> None:
 
 
 def test_killed_at_any_moment_the_file_is_an_old_or_a_new_one(tmp_path: Path) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    dice = random.Random(seed)
     paths = [tmp_path / f"file{number}.csv" for number in range(8)]
     for path in paths:
         path.write_bytes(b"o" * SIZE)
     processes = [started(WRITE_ON_AND_ON, path) for path in paths]
     for process in processes:
-        killed(process, after=random.uniform(0, 0.05))
+        killed(process, after=dice.uniform(0, 0.05))
     for path in paths:
         content = path.read_bytes()
         assert len(content) == SIZE
@@ -265,7 +269,7 @@ def test_of_many_writers_at_once_one_wins(
     if not links:
         monkeypatch.setattr(os, "link", broken(errno.EPERM))
     path = tmp_path / "file.csv"
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=AGES)
 
     def write(number: int) -> int | None:
         try:
@@ -284,7 +288,7 @@ def test_of_many_writers_at_once_one_wins(
 
 
 def test_of_many_that_overwrite_one_is_last_and_whole(old: Path) -> None:
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=AGES)
 
     def write(number: int) -> None:
         with written_whole(old, overwrite=True) as file:

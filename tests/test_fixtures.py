@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.waiting import AGES
+
 CONFTEST = """
 import os
 import threading
@@ -281,7 +283,7 @@ def developers_tenant() -> Iterator[Tenant]:
         yield tenant
     finally:
         tenant.close()
-        thread.join(5)
+        thread.join(AGES)
 
 
 class Run(NamedTuple):

@@ -24,6 +24,7 @@ from reinfer_nb.widgets.form import Form, call_text
 from tests.scripted import DROPPED, Asked, Scripted, Step, relay, reply
 from tests.test_controls import Wider
 from tests.test_markup import NASTY, Parsed
+from tests.waiting import AGES
 
 NAME = "claims/motor-inbox"
 NEW = "claims/travel"
@@ -394,7 +395,7 @@ def test_delete_is_off_until_the_name_is_typed_and_the_comments_are_counted(
 
     def answer(asked: Asked) -> None:
         if asked.path.endswith("/statistics"):
-            held.wait(10)
+            held.wait(AGES)
 
     with through(client, answer) as way:
         form = rnb.delete_form(way, NAME)

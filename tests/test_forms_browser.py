@@ -13,6 +13,7 @@ from playwright.sync_api import Locator, Page, expect
 import reinfer_nb as rnb
 from reinfer_nb.sandbox.store import Store
 from tests import browser
+from tests.waiting import AGES
 from tests.widget_pages import (
     BREATH,
     HTML,
@@ -50,7 +51,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     def waiting(write: Any) -> Any:
         def wait_and_write(*arguments: Any) -> Any:
-            assert gate.wait(30)
+            assert gate.wait(AGES)
             return write(*arguments)
 
         return wait_and_write

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from random import Random, uniform
+from random import Random, randrange
 from typing import Any
 
 import dask.dataframe
@@ -46,6 +46,7 @@ from tests.test_history import (
     simulated,
     told,
 )
+from tests.waiting import AGES
 
 # So many processes are killed while they record.
 KILLS = 30
@@ -508,6 +509,9 @@ for line in sys.stdin:
 def test_killed_at_any_moment_all_that_was_acknowledged_is_whole(
     tmp_path: Path, tally: Tally
 ) -> None:
+    seed = randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    dice = Random(seed)
     acknowledged: list[str] = []
     with subprocess.Popen(
         [sys.executable, "-c", _RECORDING],
@@ -518,7 +522,7 @@ def test_killed_at_any_moment_all_that_was_acknowledged_is_whole(
         assert process.stdin
         assert process.stdout
         for _ in range(KILLS):
-            process.stdin.write(f"{uniform(0, 0.3)} {tmp_path}\n")
+            process.stdin.write(f"{dice.uniform(0, 0.3)} {tmp_path}\n")
             process.stdin.flush()
             while (said := process.stdout.readline().rstrip()) != "ended":
                 assert said
@@ -714,7 +718,7 @@ def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
 
 def test_threads_share_a_history(tmp_path: Path) -> None:
     history = rnb.History(tmp_path)
-    together = threading.Barrier(8, timeout=30)
+    together = threading.Barrier(8, timeout=AGES)
 
     def work(number: int) -> rnb.history.Snapshot:
         together.wait()

@@ -17,6 +17,7 @@ from reinfer_nb.widgets.form import Form
 from reinfer_nb.widgets.jobs import Job, Jobs, Stopped
 from tests.scripted import Asked
 from tests.test_forms import NAME, deleting, filled, no, opened, texts, through
+from tests.waiting import AGES
 
 
 class Told:
@@ -71,7 +72,7 @@ def test_a_job_runs_in_a_thread_and_its_result_is_told(told: Told) -> None:
 
 @pytest.mark.usefixtures("_quick")
 def test_one_at_a_time(told: Told, gate: threading.Event) -> None:
-    assert told.start(lambda _: gate.wait(10) and "first")
+    assert told.start(lambda _: gate.wait(AGES) and "first")
     assert told.jobs.running
     assert not told.start(lambda _: "second")
     assert not told.start(lambda _: "third", clicked=None)
@@ -128,7 +129,7 @@ def test_stopping_waits_for_nobody_and_drops_what_comes_later(
     def work(job: Job) -> str:
         seen.append(job)
         try:
-            gate.wait(10)
+            gate.wait(AGES)
             job.progress(1, 2)
         finally:
             ended.set()
@@ -143,7 +144,7 @@ def test_stopping_waits_for_nobody_and_drops_what_comes_later(
     assert told.start(lambda _: "next")
     told.jobs.wait()
     gate.set()
-    assert ended.wait(10)
+    assert ended.wait(AGES)
     assert seen[0].stopped.is_set()
     assert told.done == ["next"]
     assert told.progress == []
@@ -179,7 +180,7 @@ def test_progress_is_told_now_and_then_and_the_last_one_always(
 
 
 def test_waiting_has_an_end(told: Told, gate: threading.Event) -> None:
-    told.start(lambda _: gate.wait(10))
+    told.start(lambda _: gate.wait(AGES))
     with pytest.raises(rnb.ReinferError, match=r"0\.01 s"):
         told.jobs.wait(0.01)
     gate.set()
@@ -196,11 +197,11 @@ def test_waiting_waits_for_a_job_that_the_first_ones_result_began(
 
     def work(_: Job) -> str:
         began.set()
-        gate.wait(10)
+        gate.wait(AGES)
         return "second"
 
     made.start(lambda _: None, lambda _: made.start(work, done.append, done.append), done.append)
-    assert began.wait(10)
+    assert began.wait(AGES)
     with pytest.raises(rnb.ReinferError):
         made.wait(0.1)
     gate.set()
@@ -216,11 +217,11 @@ def test_waiting_waits_until_all_is_told(gate: threading.Event) -> None:
     def told(_: object) -> None:
         # A job that is begun here, and ends first.
         made.start(lambda _: None, lambda _: ended.set(), lambda _: None)
-        ended.wait(10)
-        gate.wait(10)
+        ended.wait(AGES)
+        gate.wait(AGES)
 
     made.start(lambda _: None, told, lambda _: None)
-    assert ended.wait(10)
+    assert ended.wait(AGES)
     with pytest.raises(rnb.ReinferError):
         made.wait(0.1)
     gate.set()
@@ -245,7 +246,7 @@ def test_inside_a_loop_all_is_told_on_the_loop(told: Told) -> None:
 
 def test_a_loop_that_is_closed_meanwhile_loses_nothing(told: Told, gate: threading.Event) -> None:
     async def cell() -> None:
-        told.start(lambda _: gate.wait(10) and "after")
+        told.start(lambda _: gate.wait(AGES) and "after")
 
     asyncio.run(cell())
     gate.set()
@@ -270,7 +271,7 @@ def test_a_double_click_sends_one_request(
     def answer(asked: Asked) -> bytes | None:
         if asked.method not in writes or asked.path.endswith("/statistics"):
             return None
-        held.wait(10)
+        held.wait(AGES)
         return no(500, "broken") if failing else None
 
     with through(client, answer) as way:
@@ -298,7 +299,7 @@ def test_a_count_is_of_the_source_that_is_looked_at(client: rnb.Client) -> None:
 
     def answer(asked: Asked) -> None:
         if asked.path.endswith("motor-inbox/statistics"):
-            held.wait(10)
+            held.wait(AGES)
 
     with through(client, answer) as way:
         form = rnb.delete_form(way, NAME)
@@ -318,7 +319,7 @@ def test_another_source_picked_while_one_is_deleted_is_not_said_to_be_gone(
 
     def answer(asked: Asked) -> None:
         if asked.method == "DELETE":
-            held.wait(10)
+            held.wait(AGES)
 
     with through(client, answer) as way:
         form = rnb.delete_form(way)

@@ -11,6 +11,7 @@ import requests
 import reinfer_nb as rnb
 from reinfer_nb import config, errors, lab
 from tests import browser
+from tests.waiting import AGES
 
 needs_chromium = pytest.mark.skipif(
     browser.chromium() is None, reason="no Chromium on the PATH (Debian: apt install chromium)"
@@ -51,15 +52,15 @@ def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> N
         said = (tmp_path / "lab.log").read_text()
         box = re.search(r"Practice tenant at (\S+) \(no tenant is configured\)", said)
         assert box is not None
-        answer = requests.get(f"{box[1]}/api/v1/sources", timeout=5)
+        answer = requests.get(f"{box[1]}/api/v1/sources", timeout=AGES)
         assert answer.status_code == 401
-        files = requests.get(f"{address}/api/contents/{lab.FOLDER}", timeout=5).json()["content"]
+        files = requests.get(f"{address}/api/contents/{lab.FOLDER}", timeout=AGES).json()["content"]
         assert "01-quickstart.ipynb" in [file["name"] for file in files]
         process.terminate()
-        process.wait(30)
+        process.wait(AGES)
     for gone in (address, box[1]):
         with pytest.raises(requests.ConnectionError):
-            requests.get(gone, timeout=5)
+            requests.get(gone, timeout=AGES)
 
 
 def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 import reinfer_nb as rnb
+from tests.waiting import AGES
 
 
 def box_of(client: rnb.Client) -> rnb.Sandbox:
@@ -119,9 +120,9 @@ def test_no_token_is_in_the_file_or_in_the_log(tmp_path: Path) -> None:
     with rnb.sandbox(database=file, tokens={"admin": "t0"}) as client:
         for token in (first["viewer"], "t0", box_of(client).tokens["viewer"]):
             # By mistake in the path, where the process knows only the hash of the first one.
-            requests.get(f"{client.endpoint}/api/v1/sources/{token}/x?token={token}", timeout=30)
+            requests.get(f"{client.endpoint}/api/v1/sources/{token}/x?token={token}", timeout=AGES)
             quoted = token.replace("-", "%2D")
-            requests.get(f"{client.endpoint}/api/v1/sources/{quoted}", timeout=30)
+            requests.get(f"{client.endpoint}/api/v1/sources/{quoted}", timeout=AGES)
         log = repr(box_of(client).requests)
         content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
         for token in (*first.values(), *box_of(client).tokens.values()):
@@ -158,7 +159,7 @@ def served(file: Path, *options: str) -> tuple[str, str]:
         assert process.stdout is not None
         text = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=AGES)
     finally:
         process.kill()
     token = re.search(r"admin token:\s+(\S+)", text)

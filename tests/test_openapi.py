@@ -33,6 +33,7 @@ from reinfer_nb.sandbox import app, docs, openapi
 from reinfer_nb.sandbox.served import SERVED
 from tests.conftest import Tally
 from tests.test_sandbox import Plain, box_of, is_error
+from tests.waiting import AGES
 
 Json = dict[str, Any]
 Case = schemathesis.Case[Any]
@@ -78,7 +79,7 @@ def lasting() -> Iterator[rnb.Client]:
 @pytest.fixture(scope="module")
 def document(lasting: rnb.Client) -> Json:
     """The document as it is served."""
-    answer = requests.get(lasting.endpoint + "/openapi.json", timeout=10)
+    answer = requests.get(lasting.endpoint + "/openapi.json", timeout=AGES)
     assert answer.status_code == 200
     served: Json = answer.json()
     return served
@@ -275,9 +276,9 @@ def test_nobody_needs_a_token_for_it(
     lasting: rnb.Client, base: str, path: str, authorization: str | None
 ) -> None:
     headers = {"Authorization": authorization} if authorization else {}
-    answer = requests.get(lasting.endpoint + base + path, headers=headers, timeout=10)
+    answer = requests.get(lasting.endpoint + base + path, headers=headers, timeout=AGES)
     assert answer.status_code == 200
-    assert answer.content == requests.get(lasting.endpoint + path, timeout=10).content
+    assert answer.content == requests.get(lasting.endpoint + path, timeout=AGES).content
     kind = "application/json" if path == OPEN[0] else "text/html; charset=utf-8"
     assert answer.headers["Content-Type"] == kind
     assert answer.headers["Server-Timing"].startswith("total;dur=")
@@ -285,13 +286,13 @@ def test_nobody_needs_a_token_for_it(
         lasting.endpoint + base + path, headers={"Host": "evil.example"}, timeout=10
     )
     assert is_error(foreign, 400)
-    assert is_error(requests.post(lasting.endpoint + base + path, timeout=10), 405)
+    assert is_error(requests.post(lasting.endpoint + base + path, timeout=AGES), 405)
 
 
 @pytest.mark.parametrize("path", OPEN)
 def test_it_tells_nothing_of_the_tenant(lasting: rnb.Client, path: str) -> None:
     lasting.create_source("claims/a-source-of-ours", title="A source of ours")
-    text = requests.get(lasting.endpoint + path, timeout=10).text
+    text = requests.get(lasting.endpoint + path, timeout=AGES).text
     sources, projects, buckets = lasting.sources(), lasting.projects(), lasting.buckets()
     titles = sources["title"][sources["title"].str.len() > 4]
     told = [*sources["id"], *titles, "a-source-of-ours", *projects["id"], *buckets["id"]]
@@ -438,7 +439,7 @@ def test_a_refusal_is_as_it_says(lasting: rnb.Client, document: Json, status: in
             call.url(lasting.endpoint, **parts),
             data=body,
             headers={"Authorization": f"Bearer {token}", "Content-Type": kind},
-            timeout=10,
+            timeout=AGES,
         )
         assert is_error(answer, status)
         check(answer.json(), schema_of(document, call, status))
@@ -668,7 +669,7 @@ class Read(HTMLParser):
 @pytest.fixture(scope="module")
 def page(lasting: rnb.Client) -> str:
     """The page as it is served."""
-    return requests.get(lasting.endpoint + "/docs", timeout=10).text
+    return requests.get(lasting.endpoint + "/docs", timeout=AGES).text
 
 
 def test_the_page_loads_nothing(lasting: rnb.Client, page: str) -> None:
@@ -684,7 +685,9 @@ def test_the_page_loads_nothing(lasting: rnb.Client, page: str) -> None:
     assert set(read.attributes) == plain_attributes
     assert not re.search(r"url\(|@import|@font-face|expression", read.style)
     assert not re.search(r"https?:|//|javascript:|data:", page.replace("<!doctype html>", ""))
-    policy = requests.get(lasting.endpoint + "/docs", timeout=10).headers["Content-Security-Policy"]
+    policy = requests.get(lasting.endpoint + "/docs", timeout=AGES).headers[
+        "Content-Security-Policy"
+    ]
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'none'"
     assert "script-src" not in rules

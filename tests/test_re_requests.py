@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 import reinfer_nb as rnb
 from reinfer_nb.sandbox import app, server
 from reinfer_nb.sandbox.served import SERVED
+from tests.waiting import AGES
 
 # What `re` requires
 
@@ -245,7 +246,7 @@ class Re:
     def answer(self, method: str, path: str, body: Any, **parts: str) -> requests.Response:
         """Return the answer of a request that travels just like this, and is logged so."""
         at = self.base + path.format(**{k: quote(text, safe="") for k, text in parts.items()})
-        answer = self.session.request(method, self.box.endpoint + at, json=body, timeout=10)
+        answer = self.session.request(method, self.box.endpoint + at, json=body, timeout=AGES)
         assert answer.headers["Content-Type"] == "application/json"
         asked = self.box.requests[-1]
         assert (asked.method, asked.path, asked.status) == (method, at, answer.status_code)

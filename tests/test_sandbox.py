@@ -31,6 +31,8 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb.fields import fields_of
 from reinfer_nb.sandbox import app, server
+from tests.browser import free_port
+from tests.waiting import AGES
 
 JSON = {"Content-Type": "application/json"}
 MOTOR = "/api/v1/sources/claims/motor-inbox"
@@ -51,7 +53,7 @@ class Plain:
         self.session.headers["Authorization"] = f"Bearer {box_of(client).tokens[who]}"
 
     def __call__(self, method: str, path: str, **more: Any) -> requests.Response:
-        return self.session.request(method, self.endpoint + path, timeout=10, **more)
+        return self.session.request(method, self.endpoint + path, timeout=AGES, **more)
 
 
 @pytest.fixture
@@ -105,12 +107,12 @@ def test_it_starts_and_stops() -> None:
     assert repr(box) == f"<Sandbox at {client.endpoint}>"
     assert len(client.sources()) == 130
     address = ("127.0.0.1", urlsplit(client.endpoint).port)
-    socket.create_connection(address, timeout=5).close()
+    socket.create_connection(address, timeout=AGES).close()
     box.stop()
     box.stop()
     assert repr(box) == "<Sandbox, not running>"
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(address, timeout=5)
+        socket.create_connection(address, timeout=AGES)
 
 
 def test_it_starts_again_as_new() -> None:
@@ -133,7 +135,7 @@ def test_nobody_needs_to_keep_the_handle() -> None:
 def test_a_process_ends_that_did_not_stop_it() -> None:
     code = "import reinfer_nb as rnb; print(len(rnb.sandbox().start().sources()))"
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=30, check=True
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=AGES, check=True
     )
     assert (done.stdout.strip(), done.stderr) == (b"130", b"")
 
@@ -210,10 +212,13 @@ def test_it_listens_on_loopback_only(shared: rnb.Client) -> None:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(rnb.ConfigurationError, match=f"port {port}") as caught:
-            rnb.sandbox(port=port).start()
+    # No port that the system may give to somebody else in between.
+    port = free_port()
+    with (
+        socket.create_server(("127.0.0.1", port)),
+        pytest.raises(rnb.ConfigurationError, match=f"port {port}") as caught,
+    ):
+        rnb.sandbox(port=port).start()
     assert "0 for any that is free" in str(caught.value)
     with rnb.sandbox(port=port) as client:
         assert client.endpoint == f"http://127.0.0.1:{port}"
@@ -242,7 +247,9 @@ for module in ("uvicorn", "starlette"):
         print(error)
     del sys.modules[module]
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=30, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, timeout=AGES, check=True
+    )
     lines = done.stdout.decode().splitlines()
     assert len(lines) == 2
     for module, line in zip(("uvicorn", "starlette"), lines, strict=True):
@@ -407,7 +414,7 @@ def test_every_answer_tells_how_long_it_took(asking: Plain) -> None:
     for path in ("/api/v1/sources", "/nowhere"):
         timing = asking("GET", path).headers["Server-Timing"]
         assert re.fullmatch(r"total;dur=\d+(\.\d+)?", timing)
-    answer = requests.get(asking.endpoint + "/api/v1/sources", timeout=10)
+    answer = requests.get(asking.endpoint + "/api/v1/sources", timeout=AGES)
     assert answer.status_code == 401
     assert answer.headers["Server-Timing"].startswith("total;dur=")
 
@@ -442,7 +449,7 @@ def test_no_token_no_answer(
     headers = {"Authorization": authorization} if authorization is not None else {}
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.get(lasting.endpoint + path, headers=headers, timeout=10)
+        answer = session.get(lasting.endpoint + path, headers=headers, timeout=AGES)
     assert is_error(answer, 401)
     for token in box.tokens.values():
         assert token not in answer.text
@@ -457,7 +464,7 @@ def test_a_write_without_a_token_changes_nothing(lasting: rnb.Client) -> None:
         ("DELETE", f"/api/v1/sources/id:{before.id}"),
     ):
         body = {"source": {"title": "x"}}
-        answer = requests.request(method, lasting.endpoint + path, json=body, timeout=10)
+        answer = requests.request(method, lasting.endpoint + path, json=body, timeout=AGES)
         assert is_error(answer, 401)
     assert lasting.source("claims/property-inbox") == before
     with pytest.raises(rnb.NotFound):
@@ -573,7 +580,7 @@ def test_what_is_not_there_is_404(asking: Plain, method: str, path: str) -> None
 )
 def test_another_method_is_405(lasting: rnb.Client, method: str, path: str) -> None:
     parts = urlsplit(lasting.endpoint)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=AGES)
     headers = {"Authorization": f"Bearer {box_of(lasting).tokens['admin']}"}
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
@@ -657,7 +664,7 @@ def test_an_answer_survives_a_body_that_is_cut_off(lasting: rnb.Client) -> None:
         "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n"
     )
     before = lasting.source("claims/motor-inbox")
-    with socket.create_connection((parts.hostname, parts.port), timeout=5) as connection:
+    with socket.create_connection((parts.hostname, parts.port), timeout=AGES) as connection:
         connection.sendall(head.encode() + b'{"source": {"title": "half"}}')
     assert lasting.source("claims/motor-inbox") == before
 
@@ -799,7 +806,7 @@ def test_whatever_is_asked_the_answer_is_one(
     prepared = asking.session.prepare_request(request)
     # As it is: requests would resolve dots and encode again.
     prepared.url = asking.endpoint + path
-    answer = asking.session.send(prepared, timeout=10)
+    answer = asking.session.send(prepared, timeout=AGES)
     assert answer.status_code < 500
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Server-Timing"].startswith("total;dur=")
@@ -1095,7 +1102,7 @@ def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
         reader = client.sources()
 
         def write(number: int) -> bool:
-            begin.wait(30)
+            begin.wait(AGES)
             client.create_source(f"claims/writer-{number}", title="new")
             client.update_source(f"claims/writer-{number}", title=f"title {number}")
             client.update_source("claims/motor-inbox", email_transform_version=number)

@@ -28,6 +28,7 @@ from hypothesis.stateful import (
 
 import reinfer_nb as rnb
 from tests.conftest import Tally
+from tests.waiting import AGES
 
 EVERYTHING = [
     "sources-read",
@@ -240,7 +241,7 @@ class Tenant(RuleBasedStateMachine):
             self.box.endpoint + base + path,
             json=body,
             headers={"Authorization": f"Bearer {token}"},
-            timeout=20,
+            timeout=AGES,
         )
         content: dict[str, Any] = answer.json()
         assert answer.status_code == status, (who, method, path, body, content)

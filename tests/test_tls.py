@@ -21,6 +21,7 @@ from reinfer_nb.patience import Patience
 from reinfer_nb.transport import Transport
 from tests.certificates import Authority
 from tests.scripted import Scripted, Step, reply
+from tests.waiting import AGES
 
 SOURCE = {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "support", "title": "Support"}
 ONE = reply({"status": "ok", "source": SOURCE})
@@ -140,7 +141,7 @@ def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: P
 
 def test_a_handshake_that_does_not_end_is_named_and_was_not_sent() -> None:
     ended = threading.Event()
-    with raw(lambda _: ended.wait(30)) as port:
+    with raw(lambda _: ended.wait(AGES)) as port:
         client = made(f"https://127.0.0.1:{port}", timeout=(0.2, 30.0))
         with pytest.raises(rnb.Timeout, match=r"handshake .* within 0.2 s") as caught:
             client.update_source("acme/support", title="x")
@@ -255,7 +256,7 @@ def test_waiting_for_a_free_connection_ends(monkeypatch: pytest.MonkeyPatch) -> 
             client.update_source("acme/support", title="x")
         assert not caught.value.in_doubt
     for thread in threads:
-        thread.join(30)
+        thread.join(AGES)
 
 
 def suppressed(client: Client) -> None:

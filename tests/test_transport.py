@@ -35,7 +35,7 @@ from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience
 from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
-from tests.waiting import ctrl_c_once
+from tests.waiting import AGES, ctrl_c_once
 
 TOKEN = "token-of-these-tests"
 MOMENTS = ("created_at", "updated_at", "last_modified")
@@ -1183,9 +1183,9 @@ def test_compressed_answers_are_read(reach: Reach) -> None:
 
 @contextmanager
 def interrupted(after: float) -> Iterator[None]:
-    """Press Ctrl-C after some seconds, and see that all is over within five more.
+    """Press Ctrl-C after some seconds, and see that all is over long before it would be by itself.
 
-    What is waited for takes 30 s; a machine that is busy needs a moment to end it.
+    What is waited for takes a minute or more; a machine that is busy needs a moment to end it.
     """
     begin = time.monotonic()
     pressed: list[float] = []
@@ -1197,17 +1197,17 @@ def interrupted(after: float) -> Iterator[None]:
 
     with pytest.raises(KeyboardInterrupt), ctrl_c_once(due):
         yield
-    assert time.monotonic() - pressed[0] < 5
+    assert time.monotonic() - pressed[0] < AGES / 2
 
 
 @pytest.mark.parametrize("begun", [False, True])
 def test_ctrl_c_while_an_answer_is_due(reach: Reach, *, begun: bool) -> None:
-    hanging = Step(CUT.answer) if begun else Step(wait=30)
+    hanging = Step(CUT.answer) if begun else Step(wait=AGES)
     with Scripted(hanging, ONE) as server:
         client = reach(server.endpoint)
         with interrupted(0.2):
             client.source("acme/support")
-        assert within(5, lambda: client.source("acme/support")).title == "Support"
+        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
 def test_ctrl_c_while_waiting_to_try_again(reach: Reach) -> None:
@@ -1215,12 +1215,12 @@ def test_ctrl_c_while_waiting_to_try_again(reach: Reach) -> None:
         client = reach(server.endpoint, sleep=time.sleep)
         with interrupted(0.2):
             client.source("acme/support")
-        assert within(5, lambda: client.source("acme/support")).title == "Support"
+        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
 def test_ctrl_c_while_counting(reach: Reach) -> None:
     rows = [SOURCE | {"name": f"n{number}", "id": f"{number:016x}"} for number in range(40)]
-    with Scripted(reply({"status": "ok", "sources": rows}), Step(wait=30), repeat=True) as server:
+    with Scripted(reply({"status": "ok", "sources": rows}), Step(wait=AGES), repeat=True) as server:
         client = reach(server.endpoint, attempts=1)
         df = client.sources()
         with interrupted(0.3):
@@ -1228,7 +1228,7 @@ def test_ctrl_c_while_counting(reach: Reach) -> None:
         assert len(server.asked) <= 6
         server._script.clear()
         server._script.append(Step(ONE))
-        assert within(5, lambda: client.source("acme/support")).title == "Support"
+        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
 def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reach) -> None:
@@ -1241,7 +1241,7 @@ def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reac
         for _ in steps:
             with pytest.raises(KeyboardInterrupt):
                 client.source("acme/support")
-        assert within(5, lambda: client.source("acme/support")).title == "Support"
+        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
 def test_a_conflict_stays_one_when_nobody_can_say_with_what(reach: Reach) -> None:
