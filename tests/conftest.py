@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 import reinfer_nb as rnb
 from reinfer_nb import rules
@@ -65,6 +65,12 @@ settings.register_profile(
 settings.load_profile("tests")
 
 
+# For tests that make examples with a tenant, which take as long as they take.
+SLOW_EXAMPLES = settings(
+    deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+)
+
+
 def pytest_configure() -> None:
     """Let Ctrl-C be Ctrl-C: what a shell starts in the background ignores it from birth."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -107,6 +113,15 @@ def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.fixture(autouse=True)
 def _no_rules_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "_own", {})
+
+
+@pytest.fixture
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away the proxy and the certificates of whoever runs the tests."""
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
 
 @pytest.fixture

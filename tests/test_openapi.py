@@ -18,7 +18,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import strategies as st
 from schemathesis import GenerationMode, Response
 from schemathesis.checks import CHECKS, load_all_checks
@@ -31,7 +31,7 @@ from reinfer_nb.fields import About, Field, fields_of
 from reinfer_nb.operations import Call
 from reinfer_nb.sandbox import app, docs, openapi
 from reinfer_nb.sandbox.served import SERVED
-from tests.conftest import Tally
+from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.test_sandbox import Plain, box_of, is_error
 from tests.waiting import AGES
 
@@ -560,13 +560,7 @@ def test_whatever_is_asked_is_answered_as_it_says(
 
 
 def made_up(asking: Asking, mode: GenerationMode) -> None:
-    @hypothesis.settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        print_blob=True,
-        suppress_health_check=list(HealthCheck),
-    )
+    @hypothesis.settings(SLOW_EXAMPLES, max_examples=EXAMPLES)
     @given(asking.operation.as_strategy(generation_mode=mode), WHERE)
     def ask(case: Case, where: str) -> None:
         asking.ask(case, where)
@@ -576,7 +570,6 @@ def made_up(asking: Asking, mode: GenerationMode) -> None:
 
 def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tally) -> None:
     schema = schemathesis.openapi.from_url(client.endpoint + "/openapi.json")
-    token = {"Authorization": f"Bearer {box_of(client).tokens['admin']}"}
     answered: Counter[tuple[str, bool]] = Counter()
     load_all_checks()
     # What is valid by itself may be refused: a bucket that feeds a source, a tag not known.
@@ -584,9 +577,25 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
     base: Any = schema.as_state_machine()
 
     class Walk(base):  # type: ignore[misc]
+        """A walk on a tenant of its own.
+
+        What can be chosen next depends on the responses. Hypothesis begins many walks in the same
+        way, and fails where the same beginning leads to another choice.
+        """
+
+        def setup(self) -> None:
+            super().setup()
+            self.tenant = rnb.sandbox()
+            self.tenant.start()
+
+        def teardown(self) -> None:
+            self.tenant.stop()
+            super().teardown()
+
         def get_call_kwargs(self, case: Case) -> Json:
+            token = {"Authorization": f"Bearer {self.tenant.tokens['admin']}"}
             given = {} if is_negative(case, ParameterLocation.HEADER) else token
-            return {"session": session, "headers": given}
+            return {"session": session, "headers": given, "base_url": self.tenant.endpoint}
 
         def after_call(self, response: Response, case: Case) -> None:
             super().after_call(response, case)
@@ -606,16 +615,10 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
     with requests.Session() as session:
         session.trust_env = False
         # Which operations a walk comes to is a matter of chance; each is to be seen to succeed.
-        for _ in range(10):
+        for _ in range(20):
             Walk.run(
                 settings=hypothesis.settings(
-                    max_examples=70,
-                    stateful_step_count=10,
-                    deadline=None,
-                    database=None,
-                    print_blob=True,
-                    derandomize=False,
-                    suppress_health_check=list(HealthCheck),
+                    SLOW_EXAMPLES, max_examples=35, stateful_step_count=10, derandomize=False
                 )
             )
             if all(answered[operation, True] for operation in operations):

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pandas as pd
 import pytest
 import requests
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 )
 
 import reinfer_nb as rnb
-from tests.conftest import Tally
+from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.waiting import AGES
 
 EVERYTHING = [
@@ -734,13 +734,7 @@ def test_the_tenant_is_as_its_model(begin: Path, tally: Tally) -> None:
         run_state_machine_as_test(
             type("Tenant", (Tenant,), {"run": run}),
             settings=settings(
-                max_examples=90,
-                stateful_step_count=30,
-                deadline=None,
-                database=None,
-                derandomize=False,
-                print_blob=True,
-                suppress_health_check=list(HealthCheck),
+                SLOW_EXAMPLES, max_examples=90, stateful_step_count=30, derandomize=False
             ),
         )
     for stopped in run.stopped:

@@ -23,17 +23,11 @@ from tests.certificates import Authority
 from tests.scripted import Scripted, Step, reply
 from tests.waiting import AGES
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 SOURCE = {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "support", "title": "Support"}
 ONE = reply({"status": "ok", "source": SOURCE})
 DAY = timedelta(days=1)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,8 @@ from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
 from tests.waiting import AGES, ctrl_c_once
 
+pytestmark = pytest.mark.usefixtures("no_proxy")
+
 TOKEN = "token-of-these-tests"
 MOMENTS = ("created_at", "updated_at", "last_modified")
 SOURCE = {
@@ -63,14 +65,6 @@ def no(status: int, message: str = "no such luck", **headers: str) -> bytes:
 
 def later(**duration: float) -> str:
     return format_datetime(datetime.now(UTC) + timedelta(**duration), usegmt=True)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.delenv("CURL_CA_BUNDLE", raising=False)
 
 
 @pytest.fixture
