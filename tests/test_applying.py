@@ -580,7 +580,7 @@ def framed(sources: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_LISTING, _LISTING)
 def test_any_listing_becomes_any_other_and_is_put_back(
     tally: Tally,

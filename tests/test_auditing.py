@@ -434,7 +434,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(ROWS, st.sampled_from(["typed", "object", "category"]), st.randoms(use_true_random=False))
 def test_fixes_change_what_they_say_and_keep_all_else(
     rows: list[tuple[Any, ...]], how: str, dice: Any

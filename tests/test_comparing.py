@@ -328,7 +328,7 @@ def as_frame(rows: dict[str, dict[str, Any]], *, objects: bool) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(LISTINGS, LISTINGS, st.tuples(st.booleans(), st.booleans()))
 def test_it_agrees_with_a_loop(
     left: dict[str, dict[str, Any]], right: dict[str, dict[str, Any]], objects: tuple[bool, bool]

@@ -27,7 +27,7 @@ from tests.conftest import Tally
 from tests.waiting import until
 
 # So many applies, each killed so often before it is let finish.
-ROUNDS, KILLS = 4, 5
+ROUNDS, KILLS = 2, 5
 ACTIONS = 300
 
 # Waits for a line on stdin, so that the time to import is not the time that kills hit.

@@ -734,7 +734,7 @@ def test_the_tenant_is_as_its_model(begin: Path, tally: Tally) -> None:
         run_state_machine_as_test(
             type("Tenant", (Tenant,), {"run": run}),
             settings=settings(
-                SLOW_EXAMPLES, max_examples=90, stateful_step_count=30, derandomize=False
+                SLOW_EXAMPLES, max_examples=40, stateful_step_count=30, derandomize=False
             ),
         )
     for stopped in run.stopped:
