@@ -23,6 +23,7 @@ from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.text import counted, hint, listed, shown, visible
+from reinfer_nb.unshared import unshared
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
@@ -87,6 +88,7 @@ def audit(
     )
 
 
+@unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditReport(Portable):
     """What is wrong with a listing; `audit` makes one, and it shows itself.

@@ -22,6 +22,7 @@ from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
+from reinfer_nb.unshared import unshared
 from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
@@ -95,6 +96,7 @@ def compare(
     )
 
 
+@unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Portable):
     """What differs between two listings; `compare` makes one, and it shows itself.

@@ -20,6 +20,7 @@ from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
+from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -33,6 +34,7 @@ _FRAME = {
 }
 
 
+@unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class Plan(Portable):
     """What would be done on a tenant; `Client.plan` makes one, and it shows itself.

@@ -17,9 +17,11 @@ from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
 from reinfer_nb.sandbox import Sandbox
 from reinfer_nb.text import counted
+from reinfer_nb.unshared import unshared
 from reinfer_nb.value_types import ValueType, is_missing
 
 
+@unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class Rehearsal:
     """What a plan did to a copy of the tenant; `Plan.rehearse` makes one, and it shows itself.

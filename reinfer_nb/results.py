@@ -19,6 +19,7 @@ from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
+from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
     from reinfer_nb.client import Client
@@ -32,6 +33,7 @@ _SIDES = ("Source", "Field", "It was", "Mine", "Theirs")
 _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "str")
 
 
+@unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class ApplyResult(Portable):
     """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.

@@ -81,7 +81,8 @@ def test_results_are_pickled_and_copied(
 def test_a_copy_of_a_report_shares_no_rows(things: tuple[rnb.Client, dict[str, Any]]) -> None:
     report = things[1]["audit"]
     copied = copy.deepcopy(report)
-    copied.findings.loc[0, "message"] = "changed"
+    findings = copied.findings
+    findings.loc[0, "message"] = "changed"
     assert report.findings.loc[0, "message"] != "changed"
     with pytest.raises(TypeError):
         copy.deepcopy(things[1]["plan"].steps[0]).settings["title"] = "changed"

@@ -25,7 +25,7 @@ PACKAGE = ROOT / "reinfer_nb"
 LAYERS = [
     {"text", "docstrings", "nested"},
     {"errors", "secret", "forking"},
-    {"arguments", "value_types", "markup", "moments", "portable", "fresh_token"},
+    {"arguments", "value_types", "markup", "moments", "portable", "fresh_token", "unshared"},
     {"fields", "wire", "operations", "concurrency", "cache", "files", "provenance"},
     {"user_folders"},
     {"journal"},

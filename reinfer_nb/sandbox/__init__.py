@@ -99,9 +99,6 @@ class Sandbox:
     """A tenant in a box; `sandbox` makes one, and `client.sandbox` is the one of a client.
 
     Attributes:
-        tokens: Tokens by the name of their user: of "admin", who may do everything, of "viewer",
-            who may only look, and not at everything, and of who else there is. New ones for each
-            sandbox.
         lasting: The users whose token in `tokens` goes on working when a sandbox is started again
             on the same database file: all of them on its first start. Later on the tokens of the
             first start do, which only who noted them has.
@@ -143,7 +140,7 @@ class Sandbox:
             raise InvalidInput("new_tokens goes with database; without one, tokens are new anyway.")
         self._given = checked_tokens(tokens)
         self._new_tokens = new_tokens
-        self.tokens = {name: new_token(name) for name in ("admin", "viewer")} | self._given
+        self._tokens = {name: new_token(name) for name in ("admin", "viewer")} | self._given
         self.lasting: frozenset[str] = frozenset()
 
     def start(self) -> Client:
@@ -155,7 +152,7 @@ class Sandbox:
         atexit.register(self.stop)
         try:
             self._client = connect(
-                endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self._cache_ttl
+                endpoint=self.endpoint, token=self._tokens["admin"], cache_ttl=self._cache_ttl
             )
         except BaseException:
             self.stop()
@@ -186,6 +183,14 @@ class Sandbox:
 
     def __repr__(self) -> str:
         return f"<Sandbox at {self.endpoint}>" if self._server else "<Sandbox, not running>"
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """A copy of the tokens, new ones for each sandbox, by the name of their user.
+
+        "admin" may do everything, "viewer" may only look, and not at everything.
+        """
+        return dict(self._tokens)
 
     @property
     def endpoint(self) -> str:
@@ -241,7 +246,7 @@ class Sandbox:
             self._directory().add_user(name, everywhere, by_project)
             token = new_token(name)
             self._running().store.lasting_tokens.keep({name: token})
-        self.tokens[name] = token
+        self._tokens[name] = token
         if self._database is not None:
             self.lasting |= {name}
         return token
@@ -268,8 +273,8 @@ class Sandbox:
             ConfigurationError: The sandbox is not running.
         """
         directory = self._directory()
-        if not checks.is_name(name) or name not in self.tokens:
-            raise InvalidInput(f"There is no user {shown(name)}; there are {listed(self.tokens)}.")
+        if not checks.is_name(name) or name not in self._tokens:
+            raise InvalidInput(f"There is no user {shown(name)}; there are {listed(self._tokens)}.")
         changes: dict[str, Any] = {}
         if organisation_permissions is not None:
             changes["organisation_permissions"] = _lists(organisation_permissions)
@@ -358,10 +363,10 @@ class Sandbox:
         try:
             names = [user.name for user in store.directory.users()]
             lasting = store.lasting_tokens.begin(
-                names, self.tokens, self._given, new=self._new_tokens
+                names, self._tokens, self._given, new=self._new_tokens
             )
             self.lasting = lasting if self._database is not None else frozenset()
-            return Server(store, self.tokens, self.faults, self._host, self._port)
+            return Server(store, self._tokens, self.faults, self._host, self._port)
         except Unwritable as error:
             store.close()
             raise _unreadable(self._database, error) from None
