@@ -224,7 +224,7 @@ def test_keys_that_are_missing_are_named(listing: pd.DataFrame) -> None:
     ("left", "right", "on", "said"),
     [
         ([1], None, "id", "before is a DataFrame"),
-        (None, "a.csv", "id", "after is a DataFrame"),
+        (None, 5, "id", "after is a DataFrame"),
         (None, None, "di", "no column 'di'"),
         (None, None, ["owner", "nam"], "did you mean name"),
         (None, None, [], "at least one column"),
