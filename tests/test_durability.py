@@ -34,7 +34,7 @@ from tests.waiting import until
 SOURCES = "/api/v1/sources"
 WRITERS = 8
 # So many processes are killed under load, and so many more while they begin.
-LIVES, BIRTHS = 30, 10
+LIVES, BIRTHS = 15, 5
 
 Json = dict[str, Any]
 
