@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from reinfer_nb._csv_cells import BOM, SEPARATORS
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# How Latin letters look in UTF-16 and UTF-32, with neither a byte order mark nor a text in UTF-8.
+_WIDE = re.compile(rb"(?:[^\0]\0+){3}|(?:\0+[^\0]){3}")
 _GZIP = b"\x1f\x8b"
 # What files of other kinds begin with, and what to do with them.
 _OTHER_KINDS = {
@@ -85,6 +87,11 @@ def _decoded(whole: bytes) -> str:
             raise NoCSV(
                 "UTF-16, and cut off or damaged. From a spreadsheet, save it as 'CSV UTF-8'."
             ) from None
+    if _WIDE.match(whole):
+        raise NoCSV(
+            "UTF-16 or UTF-32 without a byte order mark. Save it as 'CSV UTF-8', or with "
+            "encoding='utf-16', which writes the mark."
+        )
     bare = whole.removeprefix(BOM)
     try:
         return bare.decode()
@@ -94,8 +101,8 @@ def _decoded(whole: bytes) -> str:
         raise NoCSV(
             f"not UTF-8 (row {max(row, 1):,}, line {before.count(chr(10)) + 1:,}). From a "
             "spreadsheet, save it as 'CSV UTF-8'. Where you know that it is of Windows' Western "
-            "European encoding, this converts it: text = Path(file).read_text('cp1252'); "
-            "Path(file).write_text(text, 'utf-8')."
+            "European encoding, this converts it: "
+            "Path(file).write_bytes(Path(file).read_bytes().decode('cp1252').encode())."
         ) from None
 
 

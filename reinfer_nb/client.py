@@ -118,7 +118,7 @@ class Client:
 
     def _sources_of(self, projects: Iterable[str], *, refresh: bool) -> pd.DataFrame:
         """Return the listings of several projects as one, in the order given."""
-        if not isinstance(projects, Iterable):
+        if isinstance(projects, pd.DataFrame) or not isinstance(projects, Iterable):
             raise InvalidInput(
                 f"sources takes a project's name or a list of names, not {shown(projects)}. A name "
                 f"is {checks.NAME_RULE}."

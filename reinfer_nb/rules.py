@@ -99,7 +99,12 @@ class Rule:
         if "now" in inspect.signature(self._find).parameters:
             given["now"] = now
         # What a rule puts into the listing is not there for the next one.
-        return self._table(self._find(df.copy(deep=False), **given), df)
+        try:
+            found = self._find(df.copy(deep=False), **given)
+        except Exception as error:
+            error.add_note(f"It was raised by the audit rule {self.id}.")
+            raise
+        return self._table(found, df)
 
     def _table(self, found: object, df: pd.DataFrame) -> pd.DataFrame:
         if isinstance(found, pd.DataFrame):

@@ -161,3 +161,21 @@ ODD_CALLS: dict[str, Call] = {
 def test_what_is_refused_names_the_value(shared_client: rnb.Client, name: str) -> None:
     with pytest.raises(rnb.InvalidInput, match=r"\b(not|no)\b"):
         ODD_CALLS[name](shared_client)
+
+
+@pytest.mark.parametrize("make", [rnb.update_form, rnb.delete_form])
+@pytest.mark.parametrize("source", [3, ["claims/motor-inbox"], pd.Series({"id": "a"})])
+def test_forms_of_what_is_no_source(shared: rnb.Client, make: Any, source: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match=r"project/name|16 hexadecimal digits"):
+        make(shared, source)
+
+
+@pytest.mark.parametrize("project", [3, ["claims"], None])
+def test_a_form_of_what_is_no_project(shared: rnb.Client, project: Any) -> None:
+    with pytest.raises(rnb.InvalidInput, match="project is a text such as 'claims'"):
+        rnb.create_form(shared, project)
+
+
+def test_a_frame_is_no_project(shared: rnb.Client) -> None:
+    with pytest.raises(rnb.InvalidInput, match="takes a project's name or a list of names"):
+        shared.sources(shared.projects())  # type: ignore[arg-type]

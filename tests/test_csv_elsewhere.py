@@ -149,7 +149,7 @@ def test_short_rows_lack_their_last_cells(path: Path) -> None:
     [
         (
             "id;title\na;Grüße\n".encode("cp1252"),
-            r"row 2, line 2.*CSV UTF-8.*read_text\('cp1252'\)",
+            r"row 2, line 2.*CSV UTF-8.*decode\('cp1252'\)",
         ),
         ('id;title\n"x\ny";\n\nb;Größe\n'.encode("cp1252"), "row 4, line 5"),
         (b"PK\x03\x04rest", "workbook or a zip archive. Save"),
@@ -162,12 +162,26 @@ def test_short_rows_lack_their_last_cells(path: Path) -> None:
         (gzip.compress(b"id,title\n" * 1000)[:-9], "gzip, and cut off"),
         ("id,title\n".encode("utf-32"), "UTF-32"),
         ("id,title\na,b\n".encode("utf-16")[:-1], "UTF-16, and cut off"),
+        *[
+            (text.encode(f"utf-{bits}"), "without a byte order mark.*CSV UTF-8")
+            for text in ("id,title\na,b\n", "id,title\na,Größe\n")
+            for bits in ("16-le", "16-be", "32-le", "32-be")
+        ],
     ],
-    ids=range(12),
+    ids=range(20),
 )
 def test_what_is_not_read_says_how_to_save_it(path: Path, content: bytes, advice: str) -> None:
     with pytest.raises(FileProblem, match=advice):
         read(path, content)
+
+
+def test_the_advice_for_a_file_of_another_encoding_keeps_all_else(path: Path) -> None:
+    rows = [["id", "title"], ["a", "Größe\r\nund\nFarbe"]]
+    with pytest.raises(FileProblem) as caught:
+        read(path, as_text(",", rows=rows).encode("cp1252"))
+    advice = str(caught.value).rpartition("converts it: ")[2].removesuffix(".")
+    exec(advice, {"Path": Path, "file": path})  # noqa: S102 - as a reader would run it
+    assert rnb.read_csv(path).to_numpy().tolist() == rows[1:]
 
 
 def test_a_last_line_without_a_line_break_is_a_line(path: Path) -> None:

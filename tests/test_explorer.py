@@ -87,6 +87,11 @@ def on_tab(ex: Explorer, full_name: str, tab: int) -> None:
 # From Python
 
 
+def test_a_search_is_a_text(ex: Explorer) -> None:
+    with pytest.raises(rnb.InvalidInput, match="search is a text such as 'motor', not 3"):
+        ex.search = 3  # type: ignore[assignment]
+
+
 def test_what_is_filtered_selected_and_looked_at_is_live(ex: Explorer, client: rnb.Client) -> None:
     listing = client.sources()
     pd.testing.assert_frame_equal(ex.frame, listing)

@@ -63,6 +63,13 @@ def test_recordings_of_a_moment_of_other_projects_are_apart(history: rnb.History
         assert titles(history.load(whole, project="b")) == ["whole"]
 
 
+def test_there_is_no_moment_after_the_last_one(history: rnb.History) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    history.record(listing_of(of_projects(a="1")), when=last)
+    with pytest.raises(InvalidInput, match=r"snapshot of 9999-12-31T23:59:59\.999999\+00:00"):
+        history.record(listing_of(of_projects(a="2")), when=last)
+
+
 def test_what_is_recorded_twice_is_one_snapshot(history: rnb.History) -> None:
     df = listing_of(of_projects(a="x"))
     first, again = history.record(df, when=WHEN), history.record(df, when=WHEN)

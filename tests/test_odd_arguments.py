@@ -227,7 +227,10 @@ def test_odd_arguments_work_or_are_refused_by_us(
             for parameter in parameters.values():
                 if parameter.name == odd_name:
                     value = make()
-                elif parameter.default is parameter.empty or parameter.name == "progress":
+                elif parameter.default is parameter.empty or parameter.name in (
+                    "client",
+                    "progress",
+                ):
                     value = tenant.argument(name, parameter.name)
                 else:
                     continue

@@ -152,8 +152,9 @@ def test_what_is_no_finding_is_refused(body: Callable[[pd.DataFrame], Any]) -> N
 
 
 def test_an_error_of_a_rule_is_its_own() -> None:
-    with pytest.raises(KeyError, match="nowhere"):
+    with pytest.raises(KeyError, match="nowhere") as caught:
         findings(lambda df: df["nowhere"])
+    assert caught.value.__notes__ == ["It was raised by the audit rule found."]
 
 
 # What it is given

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from reinfer_nb import arguments
 from reinfer_nb.client import Client, check_client
 from reinfer_nb.connection import connect
 from reinfer_nb.models import Source
@@ -73,8 +74,9 @@ def create_form(client: Client | None = None, project: str = "") -> CreateForm:
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
+        InvalidInput: `project` is no text.
     """
-    return CreateForm(_tenant(client), project)
+    return CreateForm(_tenant(client), arguments.text(project, "project", "claims"))
 
 
 def update_form(client: Client | None = None, source: str | Source | None = None) -> UpdateForm:
@@ -148,4 +150,4 @@ def _tenant(client: Client | None) -> Client:
 
 
 def _opened(client: Client, source: str | Source | None) -> Source | None:
-    return client.source(source) if isinstance(source, str) else source
+    return source if source is None or isinstance(source, Source) else client.source(source)

@@ -11,7 +11,7 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import counting, errors, frames, markup, provenance
+from reinfer_nb import arguments, counting, errors, frames, markup, provenance
 from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
 from reinfer_nb.models import Source, User
@@ -139,7 +139,7 @@ class Explorer(OnHosts, ui.VBox):
 
     @search.setter
     def search(self, text: str) -> None:
-        self.finder.search = text
+        self.finder.search = arguments.text(text, "search", "motor")
 
     @property
     def chosen(self) -> Mapping[str, str]:
