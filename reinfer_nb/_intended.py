@@ -184,15 +184,13 @@ def _whole(value: Any) -> int:
 
 
 def _names(value: Any) -> tuple[str, ...]:
-    given = value.tolist() if isinstance(value, np.ndarray) else value
-    if isinstance(given, str):
-        try:
-            given = Names.parse(given)
-        except ValueError:
-            raise ValueError(
-                f"must be a list of texts, not {shown(value)}: in a file written as "
-                """["salary"], and [] for none."""
-            ) from None
+    try:
+        given = Names.parse(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError(
+            f"must be a list of texts, not {shown(value)}: in a file written as "
+            """["salary"], and [] for none."""
+        ) from None
     try:
         names = tuple(Names.check(given))
     except ValueError as error:
