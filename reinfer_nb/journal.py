@@ -7,6 +7,7 @@ whoever goes on with the file first takes that away.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -46,6 +47,8 @@ class Journal:
         self._number = number
         self._writing, self._syncing = threading.Lock(), threading.Lock()
         self._written = self._synced = 0
+        # What a write raises after the file was closed.
+        self._ended_by = OSError(errno.EBADF, "it is closed")
         # As far as there are whole lines.
         self._end = 0
 
@@ -170,31 +173,50 @@ class Journal:
     def _write(self, data: bytes) -> None:
         try:
             with self._writing:
+                self._check()
                 try:
                     while data:
                         data = data[os.write(self._number, data) :]
-                except BaseException:
+                except BaseException as error:
                     # A line that was begun is to be the last one.
-                    self._number, number = -1, self._number
-                    os.close(number)
+                    self._end_with(error)
                     raise
                 self._written += 1
                 mine = self._written
             with self._syncing:
                 # Whoever waited for the lock finds its line on the disk with those of others.
                 if self._synced < mine:
+                    self._check()
                     written = self._written
                     os.fsync(self._number)
                     self._synced = written
         except OSError as error:
             raise _failed(self.path, error) from None
 
+    def _check(self) -> None:
+        """Raise why there is no file any more, if there is none."""
+        if self._number < 0:
+            raise self._ended_by
+
+    def _end_with(self, error: BaseException) -> None:
+        """Close the file after an error, with what other threads have written before it."""
+        with self._syncing:
+            if isinstance(error, OSError):
+                self._ended_by = error
+            with contextlib.suppress(OSError):
+                os.fsync(self._number)
+                self._synced = self._written
+            self._close()
+
+    def _close(self) -> None:
+        number, self._number = self._number, -1
+        with contextlib.suppress(OSError):
+            os.close(number)
+
     def close(self) -> None:
         """Close the file, for another process to go on with; a later `write` fails."""
         with self._writing, self._syncing:
-            number, self._number = self._number, -1
-            with contextlib.suppress(OSError):
-                os.close(number)
+            self._close()
 
 
 def _line(content: Mapping[str, Any]) -> bytes:

@@ -10,8 +10,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random, randrange
@@ -24,7 +26,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.journal import Journal
 from tests.conftest import Tally
-from tests.waiting import until
+from tests.waiting import AGES, until
 
 # So many applies, each killed so often before it is let finish.
 ROUNDS, KILLS = 2, 5
@@ -33,6 +35,7 @@ ACTIONS = 300
 # Waits for a line on stdin, so that the time to import is not the time that kills hit.
 _APPLYING = """
 import sys
+import threading
 from pathlib import Path
 import reinfer_nb as rnb
 import reinfer_nb.applying, reinfer_nb._plan_file
@@ -311,3 +314,44 @@ def test_a_full_disk_ends_it_before_the_request(
     assert done <= begun <= 10
     assert rnb.resume(client, path, progress=False).counts == {"done": 39}
     assert set(applied_to(client).values()) == {1}
+
+
+def test_a_line_before_a_full_disk_is_on_the_disk_and_later_ones_say_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    journal = Journal.begun(tmp_path / "a.jsonl", {"format": "x"})
+    write: Any = os.write
+    sync: Any = os.fsync
+    syncing, full = threading.Event(), threading.Event()
+
+    def write_or_fail(number: int, data: bytes) -> int:
+        if json.loads(data).get("n") == 2:
+            full.set()
+            raise OSError(28, "No space left on device")
+        return int(write(number, data))
+
+    def sync_late(number: int) -> None:
+        if not syncing.is_set():
+            syncing.set()
+            # So that the second line waits for its turn while the third one fails.
+            assert full.wait(AGES)
+            time.sleep(0.05)
+        sync(number)
+
+    monkeypatch.setattr(os, "write", write_or_fail)
+    monkeypatch.setattr(os, "fsync", sync_late)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(journal.write, {"n": 0})
+        assert syncing.wait(AGES)
+        second = pool.submit(journal.write, {"n": 1})
+        until(lambda: journal._written == 2)
+        third = pool.submit(journal.write, {"n": 2})
+        first.result(AGES)
+        second.result(AGES)
+        with pytest.raises(rnb.FileProblem, match="No space left"):
+            third.result(AGES)
+    with pytest.raises(rnb.FileProblem, match="No space left"):
+        journal.write({"n": 3})
+    journal.close()
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("n") for line in lines] == [None, 0, 1]
