@@ -58,6 +58,8 @@ box = ui.VBox([anew])
 def show(_):
     for old in box.children[1:]:
         old.close()
+    # As the tenant is by now: tests change it.
+    client.sources(refresh=True)
     box.children = [anew, rnb.explore(client)]
     anew.tooltip = str(int(anew.tooltip) + 1)
 
