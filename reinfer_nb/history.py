@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -127,7 +127,7 @@ class History:
             if not any(stamp_of(name).startswith(stamp(about.snapshot_at)) for name in names):
                 break
             # What is recorded later is later, by the smallest step there is.
-            about = replace(about, snapshot_at=_just_after(about.snapshot_at))
+            about = replace(about, snapshot_at=moments.just_after(about.snapshot_at))
         if last is not None and is_same:
             of = last[1].unchanged_since or last[0]
             about = replace(about, unchanged_since=of if of in names else None)
@@ -407,17 +407,6 @@ class History:
     def _repr_html_(self) -> str:
         head = markup.tag("b", f"History in {self._folder.where}: ")
         return str(markup.block([head, self._said()]))
-
-
-def _just_after(moment: datetime) -> datetime:
-    """Return the next moment that can be told from this one."""
-    try:
-        return moment + timedelta(microseconds=1)
-    except OverflowError:
-        raise InvalidInput(
-            f"There is a snapshot of {moment.isoformat()} already, and no later moment. Give an "
-            "earlier one with when=."
-        ) from None
 
 
 def _fetched_at(df: pd.DataFrame) -> datetime | None:
