@@ -163,9 +163,9 @@ def decisions(
 
 
 def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return a base without what a file made of it, and what in it is ambiguous.
+    """Return a base with its texts as they were before they went through a file, and its problems.
 
-    Sources that it has in several rows that differ are problems, and left out of it.
+    A source in several rows that differ is a problem, and the base is returned without it.
     """
     guards = Guards()
     base = without_in_keys(base, now, guards)

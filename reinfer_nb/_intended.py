@@ -147,10 +147,10 @@ def _are_names(column: pd.Series) -> bool:
     if not set(map(type, cells)) <= {tuple}:
         return False
     try:
-        items = {item for names in set(cells) for item in names}
-        return all(type(item) is str and not holds_half_character(item) for item in items)
+        items = list({item for names in set(cells) for item in names})
     except TypeError:
         return False
+    return set(map(type, items)) <= {str} and not holds_half_character(items)
 
 
 def _text(value: Any) -> str:

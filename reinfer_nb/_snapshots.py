@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -81,6 +81,21 @@ class About:
         """Whether both have the same rows, in whatever order, in the same columns."""
         mine, theirs = ((it.digest, it.columns, it.dtypes) for it in (self, other))
         return mine == theirs
+
+    def a_step_later(self) -> About:
+        """Return the same of the next moment that can be told from its own.
+
+        Raises:
+            InvalidInput: There is no later moment.
+        """
+        try:
+            later = self.snapshot_at + timedelta(microseconds=1)
+        except OverflowError:
+            raise InvalidInput(
+                f"There is a snapshot of {self.snapshot_at.isoformat()} already, and no later "
+                "moment. Give an earlier one with when=."
+            ) from None
+        return replace(self, snapshot_at=later)
 
 
 @dataclass(frozen=True)

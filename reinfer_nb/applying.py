@@ -289,7 +289,7 @@ class _Applying:
         self._heed(error)
 
     def _waited(self) -> None:
-        """Say, the first time, that the tenant asks to wait."""
+        """Log that the tenant asks to wait, the first time that it does."""
         with self._lock:
             first, self._slowed = not self._slowed, True
         if first:

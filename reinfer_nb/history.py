@@ -127,7 +127,7 @@ class History:
             if not any(stamp_of(name).startswith(stamp(about.snapshot_at)) for name in names):
                 break
             # What is recorded later is later, by the smallest step there is.
-            about = replace(about, snapshot_at=moments.just_after(about.snapshot_at))
+            about = about.a_step_later()
         if last is not None and is_same:
             of = last[1].unchanged_since or last[0]
             about = replace(about, unchanged_since=of if of in names else None)

@@ -194,12 +194,12 @@ class Journal:
             raise _failed(self.path, error) from None
 
     def _check(self) -> None:
-        """Raise why there is no file any more, if there is none."""
+        """Raise the error that closed the file, if it is closed."""
         if self._number < 0:
             raise self._ended_by
 
     def _end_with(self, error: BaseException) -> None:
-        """Close the file after an error, with what other threads have written before it."""
+        """Close the file after an error, once the lines of other threads are on the disk."""
         with self._syncing:
             if isinstance(error, OSError):
                 self._ended_by = error

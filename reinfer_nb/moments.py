@@ -5,7 +5,7 @@ Knows nothing of what is asked for at that moment.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 
 import numpy as np
 import pandas as pd
@@ -61,14 +61,3 @@ def _said(when: object) -> datetime | date:
     if when is pd.NaT or not isinstance(when, date):
         raise ValueError("is no moment")
     return when
-
-
-def just_after(moment: datetime) -> datetime:
-    """Return the next moment that can be told from this one."""
-    try:
-        return moment + timedelta(microseconds=1)
-    except OverflowError:
-        raise InvalidInput(
-            f"There is a snapshot of {moment.isoformat()} already, and no later moment. Give an "
-            "earlier one with when=."
-        ) from None

@@ -40,8 +40,9 @@ _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 def holds_half_character(content: object) -> bool:
     """Whether a text, or a text in JSON content, holds a lone surrogate: no UTF-8 has those."""
+    text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     try:
-        json.dumps(content, ensure_ascii=False).encode()
+        text.encode()
     except UnicodeEncodeError:
         return True
     return False

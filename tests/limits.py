@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 
 from tests.scripted import Asked, reply
 
@@ -58,20 +59,25 @@ class LimitedTenant:
 
     Args:
         limit: The limit.
-        allowed: What it answers to a request that is allowed.
+        onward: Answers a request that is allowed.
     """
 
-    def __init__(self, limit: Limit, allowed: bytes) -> None:
-        self._limit, self._allowed, self._lock = limit, allowed, threading.Lock()
+    def __init__(self, limit: Limit, onward: Callable[[Asked], bytes]) -> None:
+        self._limit, self._onward, self._lock = limit, onward, threading.Lock()
         # When each request came, and whether it was allowed.
         self.log: list[tuple[float, bool]] = []
 
-    def __call__(self, _: Asked) -> bytes:
+    def __call__(self, asked: Asked) -> bytes:
         with self._lock:
             now = time.monotonic()
             allowed = self._limit.allows(now)
             self.log.append((now, allowed))
-            if allowed:
-                return self._allowed
-            seconds = {"Retry-After": str(int(self._limit.retry_after(now)))}
-            return reply({"status": "error"}, 429, seconds)
+        if allowed:
+            return self._onward(asked)
+        seconds = {"Retry-After": str(int(self._limit.retry_after(now)))}
+        return reply({"status": "error"}, 429, seconds)
+
+    @property
+    def refused(self) -> list[float]:
+        """When requests came that were refused."""
+        return [moment for moment, allowed in self.log if not allowed]

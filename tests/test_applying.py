@@ -6,7 +6,6 @@ Failure cases 30, 31, 33 and 34, and what `retry` and `undo` make of a result.
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections import Counter
@@ -23,7 +22,8 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.patience import Patience
 from tests.conftest import Tally
-from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.limits import LimitedTenant, Windows
+from tests.scripted import Scripted, Step, relay
 from tests.waiting import ctrl_c_once
 
 WRITABLE = [
@@ -446,36 +446,12 @@ def test_what_progress_raises_ends_it_likewise(client: rnb.Client, tmp_path: Pat
 # 34: told to wait
 
 
-class Limited:
-    """A tenant that answers so many requests a second, in windows, and 429 beyond that."""
-
-    def __init__(self, endpoint: str, rate: int) -> None:
-        self._onward, self._rate = relay(endpoint), rate
-        self._lock = threading.Lock()
-        self._windows: Counter[int] = Counter()
-        self.refused: list[float] = []
-        self.answered = 0
-
-    def __call__(self, asked: Asked) -> bytes:
-        now = time.monotonic()
-        with self._lock:
-            self._windows[int(now)] += 1
-            over = self._windows[int(now)] > self._rate
-            if over:
-                self.refused.append(now)
-            else:
-                self.answered += 1
-        if over:
-            return reply({"status": "error"}, 429, {"Retry-After": str(math.ceil(1 - now % 1))})
-        return self._onward(asked)
-
-
 @pytest.mark.parametrize("rate", [4, 40])
 def test_told_to_wait_all_wait(rate: int, caplog: pytest.LogCaptureFixture) -> None:
     number = rate * 3
     with rnb.sandbox(many(number)) as client:
         plan = edit_all(client)
-        limited = Limited(client.endpoint, rate)
+        limited = LimitedTenant(Windows(rate), relay(client.endpoint))
         with Scripted(Step(limited), repeat=True) as server:
             token = box_of(client).tokens["admin"]
             with rnb.connect(endpoint=server.endpoint, token=token) as slow:

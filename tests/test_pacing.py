@@ -233,7 +233,7 @@ def serving(answer: Any) -> Iterator[Client]:
 
 def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     limit, requests = Bucket(20, 5), 120
-    tenant = LimitedTenant(limit, TOLD)
+    tenant = LimitedTenant(limit, lambda _: TOLD)
     with serving(tenant) as client, ThreadPoolExecutor(8) as pool:
         users = list(pool.map(lambda _: client.me().username, range(requests)))
     assert users == ["u"] * requests

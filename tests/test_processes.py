@@ -33,6 +33,16 @@ BEGIN = """
                 got = repr(error)
             if got != name:
                 failures.append((name, got))
+
+    def tell_the_end_of(pid):
+        # Prints whether a child ends in time, and how; then ends without waiting for threads.
+        deadline = time.monotonic() + 30
+        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not ended[0]:
+            os.kill(pid, 9)
+        print("ended", ended[0] == pid, ended[1], flush=True)
+        os._exit(0)
 """
 
 
@@ -169,13 +179,7 @@ def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
             client.statistics(df, progress=True)
             # With all that runs at the end of a process.
             sys.exit(0)
-        deadline = time.monotonic() + 30
-        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not ended[0]:
-            os.kill(pid, 9)
-        print("ended", ended[0] == pid, ended[1], flush=True)
-        os._exit(0)
+        tell_the_end_of(pid)
         """,
         shared,
         tmp_path,
@@ -273,13 +277,7 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
                 client._transport.tenant.token._caller and threading.get_ident()
             )
             os._exit(0 if client.me().username else 3)
-        deadline = time.monotonic() + 30
-        while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
-            time.sleep(0.05)
-        if not ended[0]:
-            os.kill(pid, 9)
-        print("ended", ended[0] == pid, ended[1], flush=True)
-        os._exit(0)
+        tell_the_end_of(pid)
         """,
         shared,
         tmp_path,
