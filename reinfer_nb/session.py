@@ -96,7 +96,23 @@ class _Connections(queue.LifoQueue[Any]):
 
     def __init__(self, maxsize: int = 0) -> None:
         super().__init__(maxsize)
+        self._closed = False
         renew_in_children(self)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Return an idle connection; None, for a new one, once the idle ones were closed.
+
+        Only urllib3 takes connections without waiting: to close them, also when the process ends.
+        What is registered with `atexit` earlier runs after that.
+        """
+        if not block:
+            self._closed = True
+        elif self._closed:
+            try:
+                return super().get(block=False)
+            except queue.Empty:
+                return None
+        return super().get(block, timeout)
 
     def renew_after_fork(self) -> None:
         """Take locks of one's own, in a child process."""

@@ -206,15 +206,33 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("where", ["thread", "atexit", "thread of atexit"])
+@pytest.mark.parametrize(
+    ("where", "first_use"),
+    [
+        ("thread", "before"),
+        ("atexit", "before"),
+        ("atexit", "after"),
+        ("atexit", "after, in a thread"),
+        ("thread of atexit", "before"),
+        ("thread of atexit", "after"),
+    ],
+)
 def test_every_call_works_while_the_process_ends(
-    client: rnb.Client, tmp_path: Path, where: str
+    client: rnb.Client, tmp_path: Path, where: str, first_use: str
 ) -> None:
+    # What is registered with `atexit` first runs last: after urllib3 has closed its connections.
     output = run(
         f"""
         client = client_of(ENDPOINT, TOKEN)
-        df = client.sources("claims")
-        rnb.to_csv(df, "begin.csv")
+
+        def use():
+            global df
+            df = client.sources("claims")
+            rnb.to_csv(df, "begin.csv")
+
+        first_use = {first_use!r}
+        if first_use == "before":
+            use()
 
         def work():
             for name, call in CALLS.items():
@@ -244,6 +262,13 @@ def test_every_call_works_while_the_process_ends(
                 else:
                     thread.join()
             atexit.register(begin)
+
+        if first_use == "after":
+            use()
+        elif first_use == "after, in a thread":
+            thread = threading.Thread(target=use)
+            thread.start()
+            thread.join()
         """.replace("CALLS.items()", f"{CALLS!r}.items()"),
         client,
         tmp_path,
