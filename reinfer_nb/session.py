@@ -99,7 +99,7 @@ class _Connections(queue.LifoQueue[Any]):
         self._closed = False
         renew_in_children(self)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
         """Return an idle connection; None, for a new one, once the idle ones were closed.
 
         Only urllib3 takes connections without waiting: to close them, also when the process ends.

@@ -68,8 +68,9 @@ def test_it_is_whole_after_all_others_were_closed(shared: rnb.Client, what: str)
 def test_closing_closes_everything_in_it(shared: rnb.Client, what: str) -> None:
     widget = OPENED[what](shared)
     assert len(registered()) > 5
-    if isinstance(widget, rnb.widgets.DeleteForm):
-        widget.jobs.wait()
+    for jobs in (getattr(widget, name, None) for name in ("jobs", "lookups")):
+        if jobs is not None:
+            jobs.wait()
     widget.close()
     assert list(map(type, registered().values())) == []
     widget.close()

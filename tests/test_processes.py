@@ -46,12 +46,12 @@ BEGIN = """
 """
 
 
-def run(code: str, client: rnb.Client, tmp_path: Path, *options: str) -> str:
+def run(code: str, client: rnb.Client, tmp_path: Path, *options: str, begin: str = BEGIN) -> str:
     """Run a script with a client of the sandbox; return its output, an error's included."""
     assert client.sandbox is not None
     script = tmp_path / "script.py"
     given = f"ENDPOINT, TOKEN = {client.endpoint!r}, {client.sandbox.tokens['admin']!r}\n"
-    script.write_text(textwrap.dedent(BEGIN) + given + textwrap.dedent(code))
+    script.write_text(textwrap.dedent(begin) + given + textwrap.dedent(code))
     ended = subprocess.run(
         [sys.executable, *options, str(script)],
         stdout=subprocess.PIPE,
@@ -276,6 +276,33 @@ def test_every_call_works_while_the_process_ends(
     told = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
     assert told == [f"did {name}" for name in CALLS], output
     assert "Error" not in output
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [
+        "explore(client)",
+        "create_form(client)",
+        "update_form(client, 'claims/motor-inbox')",
+        "delete_form(client, 'claims/motor-inbox')",
+        "login()",
+    ],
+)
+def test_a_script_ends_in_silence_with_a_widget_open(
+    client: rnb.Client, tmp_path: Path, opened: str
+) -> None:
+    # What else a script imports decides what is deleted first, so this one imports nothing else.
+    output = run(
+        f"""
+        client = rnb.connect(endpoint=ENDPOINT, token=TOKEN)
+        widget = rnb.{opened}
+        print("the end")
+        """,
+        client,
+        tmp_path,
+        begin="import reinfer_nb as rnb\n",
+    )
+    assert output == "the end\n"
 
 
 @needs_fork

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import ipywidgets as ui
 
 _OURS = __package__ or "reinfer_nb.widgets"
+
+
+def can_close(widget: ui.Widget) -> bool:
+    """Return whether a widget is open, in a process that goes on.
+
+    An interpreter that ends deletes what is left, and ipywidgets closes each deleted widget: too
+    late, as modules are gone by then.
+    """
+    return widget.comm is not None and not sys.is_finalizing()
 
 
 def close_all_in(owner: object) -> None:

@@ -19,7 +19,7 @@ from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.auditing import AuditPane
 from reinfer_nb.widgets.bulk import BulkPane
 from reinfer_nb.widgets.charting import ChartPane
-from reinfer_nb.widgets.closing import close_all_in, dropping
+from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.comparing import ComparePane
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.creating import CreateForm
@@ -109,7 +109,7 @@ class Explorer(OnHosts, ui.VBox):
 
         Counting, listing and exporting end; what a form or a bulk edit was told to write goes on.
         """
-        if self.comm is None:
+        if not can_close(self):
             return
         self._closed = True
         self.jobs.stop()

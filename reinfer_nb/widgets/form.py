@@ -13,7 +13,7 @@ from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.models import Source
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.closing import close_all_in, dropping
+from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
@@ -113,7 +113,7 @@ class Form(OnHosts, ui.VBox):
 
     def close(self) -> None:
         """Close the form and every widget in it; a request that was sent is not taken back."""
-        if self.comm is not None:
+        if can_close(self):
             close_all_in(self)
 
     def _show(self, *parts: Any) -> None:

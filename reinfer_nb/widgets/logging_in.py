@@ -17,7 +17,7 @@ from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport
-from reinfer_nb.widgets.closing import close_all_in
+from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Jobs, running_loop
@@ -134,7 +134,7 @@ class Login(OnHosts, ui.VBox):
 
     def close(self) -> None:
         """Close the form and every widget in it; who is logged in stays so."""
-        if self.comm is not None:
+        if can_close(self):
             close_all_in(self)
 
     def __repr__(self) -> str:
