@@ -105,6 +105,7 @@ class Client:
 
         Raises:
             InvalidInput: `project` cannot be a project's name, or holds none.
+            ProtocolError: The response holds sources of another project than `project`.
             ReinferError: The tenant could not be reached or did not answer with a listing.
 
         Warns:

@@ -17,9 +17,16 @@ def is_what_was_asked(source: Source, asked: str) -> bool:
     """Whether a source is the one of an id or of a full name."""
     if checks.is_id(asked):
         return source.id == asked
-    owner, _, name = asked.partition("/")
-    # An owner that is no name is the placeholder of the reference page's answers.
-    return source.name == name and (source.owner == owner or not checks.is_name(source.owner))
+    project, _, name = asked.partition("/")
+    return source.name == name and is_of_project(source.owner, project)
+
+
+def is_of_project(owner: object, project: str) -> bool:
+    """Whether the `owner` of a source in a response can be the project that was asked for.
+
+    An owner that is no name can be: the responses of the reference page have a placeholder there.
+    """
+    return owner == project or not checks.is_name(owner)
 
 
 def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) -> Maker:

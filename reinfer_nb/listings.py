@@ -12,8 +12,10 @@ import pandas as pd
 from reinfer_nb import arguments, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
+from reinfer_nb.identity import is_of_project
 from reinfer_nb.operations import Call
 from reinfer_nb.provenance import described, fetched_at
+from reinfer_nb.text import listed, shown
 from reinfer_nb.transport import Transport
 
 
@@ -45,6 +47,7 @@ class Listings:
             project: The project whose listing it is; None for one of the whole tenant.
 
         Raises:
+            ProtocolError: The response holds sources of other projects than `project`.
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
         refresh = arguments.flag(refresh, "refresh")
@@ -54,7 +57,10 @@ class Listings:
             parts: dict[str, Any] = {} if project is None else {"project": project}
             # What is made while the tenant writes it down may be missing in it.
             asked_at = datetime.now(UTC)
-            frame = _frame(self._transport.send(call, project or "", **parts), key, model)
+            answer = self._transport.send(call, project or "", **parts)
+            frame = _frame(answer, key, model)
+            if project is not None:
+                _check_project(answer, frame, project)
             frame.attrs = described(endpoint, project, asked_at)
             return frame
 
@@ -79,6 +85,14 @@ def concatenated(
     oldest = min(time for time in times if time is not None)
     whole.attrs = described(endpoint, list(projects), oldest)
     return whole
+
+
+def _check_project(answer: Answer, frame: pd.DataFrame, project: str) -> None:
+    """Raise `ProtocolError` if a listing of a project holds sources of another one."""
+    owners = frame["owner"].unique().tolist()
+    others = [shown(owner) for owner in owners if not is_of_project(owner, project)]
+    if others:
+        raise answer.broken(f"about sources of {listed(others, 5)}, not of {project} alone")
 
 
 def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
@@ -94,3 +95,55 @@ def test_a_form_s_look_is_about_the_source_of_the_form() -> None:
         with pytest.raises(rnb.ProtocolError, match="not about lab/one"):
             rnb.delete_form(client, "lab/one")
         assert server.methods == ["GET", "GET"]
+
+
+def listing(*rows: dict[str, Any]) -> bytes:
+    return reply({"status": "ok", "sources": rows})
+
+
+EDITED = pd.DataFrame({"id": [ID], "owner": ["lab"], "name": ["one"], "title": ["Uno"]})
+LISTINGS: dict[str, Callable[[rnb.Client], object]] = {
+    "sources": lambda client: client.sources("lab"),
+    "sources of several": lambda client: client.sources(["lab"]),
+    "plan": lambda client: client.plan(EDITED, project="lab"),
+    "plan with deletes": lambda client: client.plan(EDITED, project="lab", delete_missing=True),
+}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [ONE, ONE | {"id": OTHER, "owner": "other"}],
+        [ONE | {"owner": "other"}],
+        [ONE | {"owner": "Lab"}],
+        [ONE] * 3000 + [ONE | {"owner": "lab "}, ONE | {"owner": "l/ab"}, ONE | {"owner": "other"}],
+    ],
+    ids=["the whole tenant", "only another project", "another case", "the last of many"],
+)
+@pytest.mark.parametrize("call", LISTINGS.values(), ids=LISTINGS)
+def test_a_listing_of_a_project_holds_no_source_of_another_one(
+    call: Callable[[rnb.Client], object], rows: list[dict[str, Any]]
+) -> None:
+    with tenant(listing(*rows), listing(ONE)) as (client, server):
+        with pytest.raises(
+            rnb.ProtocolError, match=rf"of the project lab .*about .*{rows[-1]['owner']}.*not"
+        ):
+            call(client)
+        assert server.methods == ["GET"]
+        # It is not kept either.
+        assert client.sources("lab")["owner"].tolist() == ["lab"]
+
+
+def test_a_listing_that_names_no_project_is_of_the_one_asked_for() -> None:
+    # As the reference page's own listing of a project does, and a row that could not be read.
+    placeholder, nobody = ONE | {"owner": "<project>"}, ONE | {"id": OTHER, "owner": 7}
+    with tenant(listing(placeholder, nobody)) as (client, _):
+        with pytest.warns(rnb.UnreadableWarning, match="owner"):
+            df = client.sources("lab")
+        assert df["owner"].tolist()[0] == "<project>"
+        assert len(df) == 2
+
+
+def test_a_listing_of_all_projects_holds_any() -> None:
+    with tenant(listing(ONE, ONE | {"id": OTHER, "owner": "other"})) as (client, _):
+        assert client.sources()["owner"].tolist() == ["lab", "other"]
