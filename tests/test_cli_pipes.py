@@ -34,6 +34,7 @@ def folder(tenant: rnb.Client, tmp_path_factory: pytest.TempPathFactory) -> Path
     rnb.to_csv(edited, made / "edited.csv")
     rnb.to_csv(df.assign(language="english"), made / "broken.csv")
     tenant.plan(df.assign(title="T")).save(made / "plan.json")
+    tenant.plan(df.head(3).assign(title="T")).save(made / "few.json")
     return made
 
 
@@ -142,9 +143,39 @@ def test_nobody_to_tell_on_stderr_changes_no_exit_code(
     assert run(tenant, folder, f"$RNB {command} {closed}") == (code, "", "")
 
 
-def test_a_closed_output_is_a_message_and_exit_code_two(tenant: rnb.Client, folder: Path) -> None:
-    ended, _, errors = run(tenant, folder, "$RNB audit >&-")
-    assert (ended, errors) == (2, "reinfer-nb: there is no output to write to.\n")
+@pytest.mark.parametrize(
+    ("command", "code", "closed"),
+    [
+        ("audit --now 2026-01-01", 1, ">&-"),
+        ("list --csv listed.csv --overwrite", 0, ">&-"),
+        ("list --csv listed.csv --overwrite", 0, ">&- <&- 2>&-"),
+        ("plan edited.csv --out planned.json --overwrite", 0, ">&- 2>&-"),
+        ("audit --help", 0, ">&- <&-"),
+        ("list a/b", 2, ">&-"),
+    ],
+)
+def test_a_closed_output_changes_no_exit_code(
+    tenant: rnb.Client, folder: Path, command: str, code: int, closed: str
+) -> None:
+    files = {"--csv": folder / "listed.csv", "--out": folder / "planned.json"}
+    for file in files.values():
+        file.unlink(missing_ok=True)
+    ended, out, errors = run(tenant, folder, f"$RNB {command} {closed}")
+    assert (ended, out) == (code, "")
+    assert "Traceback" not in errors
+    for option, file in files.items():
+        assert file.exists() == (option in command)
+
+
+@pytest.mark.parametrize("output", ["| head -1", "| exec 0<&-", ">&-"])
+def test_a_rehearsal_needs_no_reader(tenant: rnb.Client, folder: Path, output: str) -> None:
+    ended, _, errors = run(tenant, folder, f"$RNB apply few.json --rehearse {output}")
+    assert (ended, "Traceback" in errors) == (0, False), errors
+
+
+def test_an_apply_that_cannot_be_shown_sends_nothing(tenant: rnb.Client, folder: Path) -> None:
+    ended, _, errors = run(tenant, folder, "$RNB apply few.json --yes >&-")
+    assert (ended, "Nothing was sent" in errors) == (2, True), errors
 
 
 def test_a_question_that_cannot_be_seen_is_not_answered(tenant: rnb.Client, folder: Path) -> None:

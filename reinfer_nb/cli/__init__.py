@@ -48,14 +48,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _open_what_is_closed() -> None:
-    """Let streams that the shell has closed be ends of nothing; what is to be seen needs one."""
+    """Open the streams that the shell has closed (`>&-`), as ends of nothing.
+
+    A closed stdout is a pipe that nobody reads: the exit code still tells what the command found,
+    and what a person has to see before something is sent is known to be unseen.
+    """
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for the life of the process
+    if sys.stdout is None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        os.dup2(writer, 1)
+        if writer != 1:
+            os.close(writer)
+        sys.stdout = open(1, "w")  # noqa: SIM115 - likewise
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - likewise
-    if sys.stdout is None:
-        print("reinfer-nb: there is no output to write to.", file=sys.stderr)
-        raise SystemExit(2)
 
 
 def _parser() -> argparse.ArgumentParser:

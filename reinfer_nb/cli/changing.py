@@ -234,7 +234,7 @@ def _refuse_alone(options: argparse.Namespace) -> None:
 
 
 def _rehearsed(plan: Plan, options: argparse.Namespace) -> int:
-    _show(plan.to_text(None))
+    say(visible_lines(plan.to_text(None)))
     if not plan.steps:
         return 0
     with _without_moved_warning():
