@@ -186,3 +186,20 @@ def test_a_question_that_cannot_be_seen_is_not_answered(tenant: rnb.Client, fold
     assert tenant.sandbox is not None
     sent = tenant.sandbox.requests[len(before) :]
     assert {request.method for request in sent} == {"GET"}
+
+
+@pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
+def test_a_terminal_gets_no_control_characters(tmp_path: Path, form: str) -> None:
+    title = "\x1b[31mred\x07 \x9b \u202e"
+    with rnb.sandbox(pd.DataFrame({"owner": "acme", "name": ["inbox"], "title": title})) as client:
+        before = client.sources()
+        rnb.to_csv(before, tmp_path / "before.csv")
+        rnb.to_csv(before.assign(title=f"{title}!"), tmp_path / "after.csv")
+        command = f"$RNB compare before.csv after.csv --format {form}"
+        _, shown, _ = run(client, tmp_path, f"script -qec '{command}' /dev/null")
+        ended, piped, _ = run(client, tmp_path, command)
+    assert "red" in shown
+    assert not [character for character in "\x1b\x07\x9b\u202e" if character in shown]
+    # A pipe gets the data as they are.
+    assert ended == 1
+    assert (title in piped) == (form == "csv")

@@ -166,6 +166,9 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
         with written_whole(options.out, overwrite=options.overwrite) as file:
             file.write(content)
         note(f"{counted(len(table), 'row')} written to {options.out}")
+    elif options.format == "csv" and sys.stdout.isatty():
+        # A terminal obeys control characters, which a file or a pipe gets as they are.
+        say(visible_lines("\n".join(content.decode("utf-8-sig").split("\r\n"))), end="")
     elif hasattr(sys.stdout, "buffer") and options.format != "text":
         try:
             sys.stdout.flush()
