@@ -43,7 +43,7 @@ def contexts_place() -> str:
     try:
         return visible(str(contexts_file()))
     except ConfigurationError:
-        return "in the home folder, which this user does not have"
+        return "the contexts file of the home folder, which this user does not have"
 
 
 def read_contexts() -> list[Context]:

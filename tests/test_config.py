@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, errors
+from reinfer_nb import config, errors, user_folders
 
 PROD = "https://cloud.uipath.com/org/prod/reinfer_"
 DEV = "https://cloud.uipath.com/org/dev/reinfer_"
@@ -684,3 +684,19 @@ def test_a_bad_token_does_not_matter_to_who_does_not_need_it(
     assert "argument" in repr(rnb.connect(endpoint=DEV, token="own"))
     with rnb.sandbox() as client:
         assert len(client.projects()) == 4
+
+
+def test_what_is_said_to_a_user_without_a_home_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(user_folders, "_folder", lambda _: None)
+    with pytest.raises(rnb.ConfigurationError) as caught:
+        rnb.connect(context="prod")
+    assert str(caught.value) == (
+        "There is no context 'prod' in the contexts file of the home folder, which this user does "
+        "not have; there are none."
+    )
+    with pytest.raises(
+        errors.NotConfigured, match="the file is the contexts file of the home folder"
+    ):
+        rnb.connect()

@@ -1086,6 +1086,16 @@ def test_another_version_is_told_with_both(tmp_path: Path) -> None:
         rnb.sandbox(database=tmp_path / "box.db").start()
 
 
+@pytest.mark.parametrize("database", [":memory:", "file:box?mode=memory"])
+def test_a_name_of_sqlite_is_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(rnb.InvalidInput, match="Leave it out for a sandbox in memory"):
+        rnb.sandbox(database=database).start()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(rnb.FileProblem):
         rnb.sandbox(database=tmp_path).start()

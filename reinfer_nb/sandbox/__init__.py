@@ -129,6 +129,11 @@ class Sandbox:
         elif data is not None:
             data = checks.check_frame(data, "data is a DataFrame or the path of a CSV")
         self._data = data
+        if isinstance(database, str) and database.startswith((":memory:", "file:")):
+            raise InvalidInput(
+                f"database is the path of a file, not {shown(database)}, as SQLite says it. Leave "
+                "it out for a sandbox in memory."
+            )
         self._database = None if database is None else lasting_path(database)
         self._host = host
         self._port = port
