@@ -15,6 +15,8 @@ from reinfer_nb import errors
 from reinfer_nb.config import Tenant
 from reinfer_nb.text import visible
 
+# A response has to be complete after so many times the read time-out.
+TOTAL = 10
 # OpenSSL's reasons for bytes that are no TLS at all.
 _NO_TLS = {
     "WRONG_VERSION_NUMBER",
@@ -132,7 +134,7 @@ def _timed_out(error: Exception, host: str, timeout: tuple[float, float]) -> str
     longer = "A longer wait is timeout=(connect, read) of rnb.connect."
     if any(isinstance(inner, TooLong) for inner in _inside(error)):
         return (
-            f"the answer from {host} kept coming, and was not complete within {10 * read:g} s, "
+            f"the answer from {host} kept coming, and was not complete within {TOTAL * read:g} s, "
             f"ten times the read time-out. {longer}"
         )
     if isinstance(

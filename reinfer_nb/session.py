@@ -21,12 +21,10 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.failures import TooLong, mark_unsent
+from reinfer_nb.failures import TOTAL, TooLong, mark_unsent
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.secret import Token
 
-# A response has to be complete after so many times the read time-out.
-TOTAL = 10
 # Seconds to wait for one of the connections, while others are using all of them.
 _POOL_WAIT = 120.0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -113,6 +114,14 @@ def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_pa
 @pytest.fixture(autouse=True)
 def _no_rules_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "_own", {})
+
+
+@pytest.fixture(autouse=True)
+def _no_figures_of_other_tests() -> Iterator[None]:
+    yield
+    # Without pyplot in the process there is nothing to close, and nothing is imported.
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from tests.waiting import AGES
+
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -62,7 +64,7 @@ def relay(endpoint: str) -> Callable[[Asked], bytes]:
     """Return what asks another server the same and returns its answer."""
 
     def carried(asked: Asked) -> bytes:
-        connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=10)
+        connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=AGES)
         try:
             connection.request(asked.method, asked.path, asked.body or None, dict(asked.headers))
             response = connection.getresponse()
@@ -113,7 +115,7 @@ class Scripted:
         self._stopped.set()
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)
-        self._door.join(5)
+        self._door.join(AGES)
         self._listening.close()
         for connection in list(self._open):
             with suppress(OSError):
@@ -128,7 +130,7 @@ class Scripted:
     def settle(self) -> None:
         """Wait until all connections are closed."""
         for thread in self._threads:
-            thread.join(5)
+            thread.join(AGES)
 
     def _accept(self) -> None:
         while not self._stopped.is_set():

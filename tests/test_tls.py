@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, session
+from reinfer_nb import config, failures, session
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience
 from reinfer_nb.transport import Transport
 from tests.certificates import Authority
 from tests.scripted import Scripted, Step, reply
-from tests.waiting import AGES
+from tests.waiting import AGES, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -195,8 +195,12 @@ def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
 @pytest.mark.parametrize("over_tls", [False, True])
 @pytest.mark.parametrize("part", ["head", "body", "pieces"])
 def test_a_response_that_drips_is_bounded_in_total(
-    authority: Authority, part: str, *, over_tls: bool
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, part: str, *, over_tls: bool
 ) -> None:
+    # With a long read time-out, a pause of a busy machine is no missing response.
+    assert failures.TOTAL == 10
+    for module in (failures, session):
+        monkeypatch.setattr(module, "TOTAL", 0.02)
     tls = authority.server("127.0.0.1") if over_tls else None
     begin = {
         "head": b"HTTP/1.1 200 OK\r\nX-Drip: ",
@@ -204,6 +208,7 @@ def test_a_response_that_drips_is_bounded_in_total(
         "pieces": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
     }[part]
     drop = b"1\r\nx\r\n" if part == "pieces" else b"x"
+    over = threading.Event()
 
     def serve(connection: socket.socket) -> None:
         if tls is not None:
@@ -214,16 +219,16 @@ def test_a_response_that_drips_is_bounded_in_total(
             for _ in range(2000):
                 connection.sendall(drop)
                 time.sleep(0.05)
+            over.set()
 
     with raw(serve) as port:
         scheme = "https" if over_tls else "http"
         verify = str(authority.bundle) if over_tls else None
-        client = made(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(20.0, 0.3))
-        begun = time.monotonic()
-        with pytest.raises(rnb.Timeout, match="not complete within 3 s") as caught:
+        client = made(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
+        with pytest.raises(rnb.Timeout, match="not complete within 1 s") as caught:
             client.update_source("acme/support", title="x")
-        # The whole drip would take a hundred seconds.
-        assert time.monotonic() - begun < 60
+        # The whole drip takes a hundred seconds at least.
+        assert not over.is_set()
     assert caught.value.in_doubt
 
 
@@ -235,17 +240,15 @@ def test_a_slow_response_that_goes_on_is_waited_for() -> None:
 
 def test_waiting_for_a_free_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_POOL_WAIT", 0.2)
-    with Scripted(Step(ONE, wait=30), repeat=True) as server, ExitStack() as stack:
-        client = stack.enter_context(made(server.endpoint))
+    # The server's end ends the waits of its responses.
+    with Scripted(Step(ONE, wait=10 * AGES), repeat=True) as server, ExitStack() as stack:
+        client = stack.enter_context(made(server.endpoint, timeout=(AGES, 10 * AGES)))
         threads = [
             threading.Thread(target=lambda: suppressed(client), daemon=True) for _ in range(MOST)
         ]
         for thread in threads:
             thread.start()
-        deadline = time.monotonic() + 30
-        while len(server.asked) < MOST:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        until(lambda: len(server.asked) == MOST)
         with pytest.raises(rnb.Timeout, match="in use") as caught:
             client.update_source("acme/support", title="x")
         assert not caught.value.in_doubt
