@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,9 @@ import pandas as pd
 from reinfer_nb import arguments, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
+from reinfer_nb.forking import renew_in_children
 from reinfer_nb.identity import is_of_project
+from reinfer_nb.models import Source
 from reinfer_nb.operations import Call
 from reinfer_nb.provenance import described, fetched_at
 from reinfer_nb.text import listed, shown
@@ -33,6 +36,15 @@ class Listings:
     def __init__(self, transport: Transport, ttl: float) -> None:
         self._transport = transport
         self.cache = Cache(checked_ttl(ttl))
+        # Ids and projects of the sources in the last listing of each project that had any.
+        self._seen = pd.DataFrame({"id": [], "owner": []}, dtype="str")
+        self._deleting: set[str] = set()
+        self._lock = threading.Lock()
+        renew_in_children(self)
+
+    def renew_after_fork(self) -> None:
+        """Take a lock of one's own, in a child process."""
+        self._lock = threading.Lock()
 
     def get(
         self, call: Call, key: str, model: type, *, refresh: bool, project: str | None = None
@@ -62,9 +74,35 @@ class Listings:
             if project is not None:
                 _check_project(answer, frame, project)
             frame.attrs = described(endpoint, project, asked_at)
+            if model is Source:
+                self._note(frame)
             return frame
 
         return self.cache.get((call.path, project), fetch, refresh=refresh)
+
+    def _note(self, listing: pd.DataFrame) -> None:
+        """Note the sources of a listing; of a project without any there, what was noted stays."""
+        with self._lock:
+            earlier = self._seen[~self._seen["owner"].isin(listing["owner"].unique())]
+            self._seen = pd.concat([earlier, listing[["id", "owner"]]], ignore_index=True)
+
+    def deleting(self, id_: str) -> None:
+        """Note that a source is about to be deleted from here, and will be missing."""
+        with self._lock:
+            self._deleting.add(id_)
+
+    def other_sources(self, project: str, ids: Iterable[str]) -> set[str]:
+        """Return the ids of the sources of a project that were listed last, less some.
+
+        Those that were deleted from here, or may have been, are left out too.
+
+        Args:
+            project: The project.
+            ids: What is left out.
+        """
+        with self._lock:
+            seen = self._seen["id"][self._seen["owner"] == project]
+            return set(seen.dropna()) - self._deleting - set(ids)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

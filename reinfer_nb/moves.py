@@ -35,7 +35,7 @@ def moved(plan: Plan) -> pd.DataFrame:
     sources = iter(frames.to_sources(now.iloc[by_id[by_id >= 0]]))
     # A project of which nothing is listed may be hidden from the token.
     unseen = {step.owner for step in plan.steps} - set(now["owner"])
-    hidden = {owner for owner in unseen if not client.calls.may_read(owner)}
+    hidden = {owner for owner in unseen if not client.calls.has_none(owner, ids.dropna())}
     rows = []
     for step, there, namesake in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
         what = _what(step, next(sources) if there else None, named=namesake)

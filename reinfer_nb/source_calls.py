@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from reinfer_nb import checks, errors, operations, wire
@@ -12,7 +12,7 @@ from reinfer_nb.clock import Span
 from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.listings import Listings
-from reinfer_nb.models import Record, Source, User
+from reinfer_nb.models import Project, Record, Source, User
 from reinfer_nb.text import holds_half_character, shown
 from reinfer_nb.transport import Transport
 from reinfer_nb.value_types import Whole
@@ -162,6 +162,7 @@ class SourceCalls:
             ReinferError: The tenant could not be reached, or refused.
         """
         self.check_id(source)
+        self._listings.deleting(source.id)
         with self._listings.writing():
             answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
         try:
@@ -174,28 +175,60 @@ class SourceCalls:
     def is_gone(self, source: Source) -> bool:
         """Whether it is certain that a source is gone, and not merely hidden from the token.
 
-        It is if the token sees the sources of the project, and the source is not among them.
+        It is if the token still sees the sources of the project, and the source is not among them.
         """
+        project = source.owner
         try:
             listing = self._listings.get(
-                operations.LIST_PROJECT, "sources", Source, refresh=True, project=source.owner
+                operations.LIST_PROJECT, "sources", Source, refresh=True, project=project
             )
         except errors.NotFound:
-            # The project is gone, if nothing could hide it.
-            return self.may_read("")
+            # The project is gone as well, if nothing could hide it.
+            return (
+                not self._listings.other_sources(project, [source.id])
+                and self._shows_project(project) is False
+                and self._may_read("")
+            )
         except errors.ReinferError:
             return False
         if source.id in set(listing["id"]):
             return False
-        return len(listing) > 0 or self.may_read(source.owner)
+        return len(listing) > 0 or self.has_none(project, [source.id])
 
-    def may_read(self, project: str) -> bool:
+    def has_none(self, project: str, ids: Iterable[str]) -> bool:
+        """Whether it is certain that a project has no sources, where its listing shows none.
+
+        A tenant may show an empty listing to a token that has lost its permission. So the token
+        must see the project itself, and its user must have the permission; and no other source
+        that was listed before may be missing too.
+
+        Args:
+            project: The project.
+            ids: The sources that are known to be missing; they may have been deleted.
+        """
+        return (
+            not self._listings.other_sources(project, ids)
+            and self._may_read(project)
+            and self._shows_project(project) is True
+        )
+
+    def _may_read(self, project: str) -> bool:
         """Whether the token may see the sources of a project; of all projects if it is empty."""
         try:
             user = record(self._transport.send(operations.ME), "user", User)
         except errors.ReinferError:
             return False
         return user.may(operations.READ, project)
+
+    def _shows_project(self, name: str) -> bool | None:
+        """Whether the tenant shows a project to the token; None if that cannot be told."""
+        try:
+            answer = self._transport.send(operations.PROJECT, name, project=name)
+            return record(answer, "project", Project).name == name
+        except errors.NotFound:
+            return False
+        except errors.ReinferError:
+            return None
 
     def tenant_time(self, moment: float | None = None) -> Span | None:
         """Return what the tenant's clock showed at a moment; None if that is not known.
