@@ -19,6 +19,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from reinfer_nb import checks
 from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
@@ -254,6 +255,18 @@ class Folder:
             for name in names[: len(names) if len(names) > 1 else 0]:
                 self.tables([name], columns, rows)
             raise self._unreadable(names[0], error) from error
+
+    def rows_of(self, source: str, names: Sequence[str]) -> pa.Table:
+        """Return the rows of a source in some files, with the file of each."""
+        from pyarrow import dataset
+
+        ids = [source]
+        if not checks.is_id(source):
+            owner, name = checks.full_name(source)
+            named = (dataset.field("owner") == owner) & (dataset.field("name") == name)
+            ids = self.tables(names, ["id"], named)["id"].unique().to_pylist()
+        columns = [*SCHEMA.names, "__filename"]
+        return self.tables(names, columns, dataset.field("id").isin(pa.array(ids, pa.string())))
 
     def _unreadable(self, name: str, error: Exception) -> FileProblem:
         path = visible(self.path(name), 300)

@@ -30,6 +30,19 @@ def tenant(endpoint: str | None) -> str | None:
     return "loopback" if host in _LOOPBACK else endpoint
 
 
+def is_of_another(before: pa.Table, after: pa.Table) -> bool:
+    """Return whether two listings are of different tenants, as far as their sources tell.
+
+    In another tenant sources may have the same names, and never the same ids.
+    """
+    ids = [set(table["id"].to_pylist()) for table in (before, after)]
+    names = [
+        set(zip(table["owner"].to_pylist(), table["name"].to_pylist(), strict=True))
+        for table in (before, after)
+    ]
+    return ids[0].isdisjoint(ids[1]) and not names[0].isdisjoint(names[1])
+
+
 def scope(about: About) -> tuple[str | None, str | None]:
     """Return the tenant and the project that a snapshot is of."""
     return tenant(about.endpoint), about.project

@@ -31,6 +31,11 @@ __all__ = ["History", "Snapshot"]
 _TOLD = {"snapshot_at": "first", "last_seen": "last", "gone_at": "gone", "changed": "changed"}
 _CHANGES = ["snapshot_at", "what", "id", "owner", "name", "field", "before", "after"]
 
+_ANOTHER = (
+    "Use another folder for another tenant, or say another_tenant=True (on the command line "
+    "--another-tenant)."
+)
+
 
 class History:
     """Listings kept over time, in a folder or behind an fsspec URL.
@@ -86,6 +91,7 @@ class History:
                 Without a zone it is UTC. Where something was recorded for this moment before,
                 this is recorded a microsecond later; `at` of what is returned says so.
             another_tenant: Record also what is of another tenant than what was recorded before.
+                Where a listing from a file does not say of which, other ids of the same names do.
 
         Raises:
             InvalidInput: It is no listing, a value in it has no exact form in a file, or it is of
@@ -237,7 +243,7 @@ class History:
             FileProblem: A file could not be read.
         """
         self._check_references(there := self._all())
-        rows = self._rows_of(source, [n for n, a in there if a.unchanged_since is None])
+        rows = self._folder.rows_of(source, [n for n, a in there if a.unchanged_since is None])
         if not len(rows):
             where, near = self._folder.where, self._near(source)
             raise InvalidInput(f"No snapshot of {where} has a source {shown(source)}.{near}")
@@ -337,6 +343,14 @@ class History:
 
     def _check_tenant(self, endpoint: str | None, table: pa.Table) -> None:
         if endpoint is None:
+            # A listing from a file does not say of which tenant it is.
+            last = [each for each in islice(self._from_the_last(), 1) if each[1].sources]
+            files = [about.unchanged_since or name for name, about in last]
+            if _versions.is_of_another(self._folder.tables(files, ["id", "owner", "name"]), table):
+                raise InvalidInput(
+                    f"{self._folder.where} has sources of the same names under other ids: this "
+                    f"listing may be of another tenant. {_ANOTHER}"
+                )
             return
         for name, about in self._from_the_last():
             if about.endpoint is None:
@@ -349,24 +363,9 @@ class History:
             if not is_same:
                 raise InvalidInput(
                     f"This history is of {visible(about.endpoint, 200)}, and the listing of "
-                    f"{visible(endpoint, 200)}. Use another folder for another tenant, or say "
-                    "another_tenant=True (on the command line --another-tenant)."
+                    f"{visible(endpoint, 200)}. {_ANOTHER}"
                 )
             return
-
-    def _rows_of(self, source: str, names: Sequence[str]) -> pa.Table:
-        """Return the rows of a source in some files, with the file of each."""
-        from pyarrow import dataset
-
-        ids = [source]
-        if not checks.is_id(source):
-            owner, name = checks.full_name(source)
-            named = (dataset.field("owner") == owner) & (dataset.field("name") == name)
-            ids = self._folder.tables(names, ["id"], named)["id"].unique().to_pylist()
-        columns = [*_snapshots.SCHEMA.names, "__filename"]
-        return self._folder.tables(
-            names, columns, dataset.field("id").isin(pa.array(ids, pa.string()))
-        )
 
     def _near(self, source: str) -> str:
         """Return a hint at a full name that the last snapshot has."""

@@ -200,6 +200,21 @@ def test_another_tenant_is_refused_unless_it_is_meant(history: rnb.History) -> N
     assert titles(history.load(snapshot)) == ["theirs"]
 
 
+def test_a_file_of_another_tenant_is_told_by_its_ids(history: rnb.History, tmp_path: Path) -> None:
+    with rnb.sandbox() as client:
+        rnb.to_csv(client.sources("claims"), tmp_path / "ours.csv")
+    ours = rnb.read_csv(tmp_path / "ours.csv")
+    theirs = ours.assign(id=[f"{number:016x}" for number in range(len(ours))])
+    history.record(ours, when="2026-03-01")
+    with pytest.raises(InvalidInput, match="other ids: this listing may be of another tenant"):
+        history.record(theirs, when="2026-03-02")
+    assert len(history.snapshots()) == 1
+    # One source that was deleted and made again is no other tenant, nor is another project.
+    history.record(pd.concat([theirs.head(1), ours.iloc[1:]]), when="2026-03-03")
+    history.record(theirs.assign(owner="other"), when="2026-03-04")
+    history.record(ours, when="2026-03-05", another_tenant=True)
+
+
 def test_a_practice_tenant_with_other_sources_is_another(history: rnb.History) -> None:
     with rnb.sandbox() as first:
         history.record(first.sources())
