@@ -16,6 +16,7 @@ from reinfer_nb.errors import (
     FileProblem,
     InvalidInput,
     Moved,
+    NotCarriedOut,
     NotFound,
     ProtocolError,
     ReinferError,
@@ -40,9 +41,9 @@ class Outcome:
 
     Attributes:
         status: "done"; "skipped": it was so already; "not taken": the tenant accepted it, and left
-            some fields as they were; "moved": the source is no longer what the plan was made from,
-            and was left alone; "failed"; "left": it was not begun; "begun":
-            nobody knows what became of it.
+            some fields as they were, or did not delete the source; "moved": the source is
+            no longer what the plan was made from, and was left alone; "failed"; "left": it was not
+            begun; "begun": nobody knows what became of it.
         said: What there is to say of it, the tenant's own words included.
         source: The source as the tenant told of it last: as it was made, changed or deleted; as
             others have made it where it has moved.
@@ -218,6 +219,8 @@ def _delete(client: Client, step: Step, earlier: Outcome | None, before: _Before
     base = _base(step)
     try:
         return Outcome(DONE, "", guarded.delete(client, base, before=before))
+    except NotCarriedOut as error:
+        return Outcome(NOT_TAKEN, str(error))
     except Moved as moved:
         if moved.theirs.id == base.id or not earlier:
             said = f"It {guarded.what_moved(base, moved.theirs)} meanwhile."

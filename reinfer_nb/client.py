@@ -336,6 +336,7 @@ class Client:
             FileProblem: The file exists or could not be written; nothing was deleted.
             NotFound: There is no such source, or none that the token may see; `in_doubt` says
                 that an earlier attempt may have deleted it, which could not be verified.
+            ProtocolError: The tenant accepted the delete, and the source is still there.
             PermissionDenied: The token is not a sources admin of that project.
         """
         if restore_file is not None:
@@ -346,7 +347,8 @@ class Client:
             from reinfer_nb import restoring
 
             restoring.keep(source, self.endpoint, restore_file)
-        self.calls.delete(source)
+        if not self.calls.delete(source):
+            self.calls.check_deleted(source)
         return source
 
     def plan(

@@ -103,6 +103,10 @@ class ProtocolError(ReinferError):
     """An answer that no healthy tenant gives: not JSON, not the documented shape, a redirect."""
 
 
+class NotCarriedOut(ProtocolError):
+    """A tenant accepted a delete with status 200, and the source is still there."""
+
+
 class AnswerError(ReinferError):
     """The tenant said no.
 

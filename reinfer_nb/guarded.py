@@ -219,6 +219,7 @@ def delete(
     Raises:
         Moved: It has; nothing was deleted.
         NotFound: It is gone, or the token may not see it any more.
+        NotCarriedOut: The tenant accepted the delete, and the source is still there.
         ReinferError: What `Client.delete_source` raises.
     """
     client.calls.check_id(base)
@@ -247,9 +248,11 @@ def delete(
     try:
         with looking_again(look):
             now = _looked_at(client, base, prepare)
-            client.calls.delete(now)
+            is_gone = client.calls.delete(now)
     except _DoneAlready:
-        pass
+        return now
+    if not is_gone:
+        client.calls.check_deleted(now)
     return now
 
 

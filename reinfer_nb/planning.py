@@ -126,8 +126,13 @@ class Plan(Portable):
 
         Each source is looked at again just before it is changed; where it is not what the plan was
         made from, it is left alone. Where a source could not be made, nothing is deleted in its
-        project. What is done is written to a journal, before and after each
-        request. Ctrl-C lets the requests under way come to their end, and returns what was done.
+        project. What is done is written to a journal, before and after each request. Ctrl-C lets
+        the requests under way come to their end, and returns what was done.
+
+        After each delete the tenant is asked once whether the source is gone. A create or an update
+        is "done" once the response shows the settings that were sent. If you doubt that the tenant
+        stores what it returns, plan again: `client.plan(edited)` asks for a fresh listing, and
+        still has each step that was not stored.
 
         Args:
             workers: Sources under way at once, up to 32.

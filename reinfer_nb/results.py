@@ -63,9 +63,10 @@ class ApplyResult(Portable):
 
         Columns (all `str`): `action`, `id` (as made, of a source that was created), `owner`,
         `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "not taken":
-        the tenant accepted it, and left some fields as they were; "moved": since the plan was made
-        others have changed or deleted the source, or made one of its name, and it was left alone;
-        "failed"; "left": it was not begun; "begun": it was not waited for, and may have been done.
+        the tenant accepted it, and left some fields as they were, or did not delete the source;
+        "moved": since the plan was made others have changed or deleted the source, or made one of
+        its name, and it was left alone; "failed"; "left": it was not begun; "begun": it was not
+        waited for, and may have been done.
         """
         rows = [
             (step.kind, _id(step, outcome), step.owner, step.name, outcome.status, outcome.said)

@@ -154,8 +154,12 @@ class SourceCalls:
             )
         return self._written(answer, full_name, body)
 
-    def delete(self, source: Source) -> None:
+    def delete(self, source: Source) -> bool:
         """Delete a source by its id.
+
+        Returns:
+            Whether it is certain that the source is gone; otherwise only the tenant says so, and
+            `check_deleted` looks.
 
         Raises:
             ProtocolError: Its id cannot be one; nothing was sent.
@@ -171,6 +175,26 @@ class SourceCalls:
             # An earlier attempt may have deleted it, and only its response been lost.
             if not (answer.in_doubt and self.is_gone(source)):
                 raise
+            return True
+        return False
+
+    def check_deleted(self, source: Source) -> None:
+        """Look whether a source is gone after the tenant has accepted its delete.
+
+        Where the look fails, the tenant's response to the delete stands.
+
+        Raises:
+            NotCarriedOut: The source is still there.
+        """
+        try:
+            self.get(source.id)
+        except errors.ReinferError:
+            return
+        raise errors.NotCarriedOut(
+            f"{self._transport.tenant.endpoint} accepted the delete of {source.full_name} with "
+            f"status 200, and the source {source.id} is still there. Look at it again in a while; "
+            "if it stays, ask whoever runs the tenant."
+        )
 
     def is_gone(self, source: Source) -> bool:
         """Whether it is certain that a source is gone, and not merely hidden from the token.

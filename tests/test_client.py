@@ -273,9 +273,11 @@ def test_a_refusal_carries_the_message_of_the_tenant(scratch: rnb.Client) -> Non
 def test_a_delete_returns_what_is_gone(client: rnb.Client) -> None:
     source = client.source("claims/motor-inbox")
     assert client.delete_source("claims/motor-inbox") == source
-    assert paths(client)[-2:] == [
+    assert paths(client)[-3:] == [
         ("GET", "/api/v1/sources/claims/motor-inbox"),
         ("DELETE", f"/api/v1/sources/id:{source.id}"),
+        # Whether it is gone.
+        ("GET", f"/api/v1/sources/id:{source.id}"),
     ]
     for which in ("claims/motor-inbox", source.id):
         with pytest.raises(rnb.NotFound):
@@ -786,6 +788,8 @@ def tenant(answers: dict[tuple[str, str], bytes], base: str = "") -> Iterator[Te
                 )
             )
             content = answers.get((self.command, self.path))
+            if self.command == "DELETE" and content:
+                answers.pop(("GET", self.path), None)
             self.send_response(200 if content else 404)
             self.send_header("Content-Type", "application/json")
             content = content or b'{"status": "error", "message": "404 Not Found"}'
@@ -915,6 +919,8 @@ def test_the_reference_delete(base: str, which: str) -> None:
     assert seen == [
         Seen("GET", look, "Bearer sesame", None, None),
         Seen("DELETE", by_id, "Bearer sesame", None, None),
+        # Whether it is gone.
+        Seen("GET", by_id, "Bearer sesame", None, None),
     ]
     assert is_the_example(source)
 

@@ -108,11 +108,11 @@ def test_it_is_there_before_the_delete_is_asked(client: rnb.Client, file: Path) 
     assert client.sandbox is not None
     token = client.sandbox.tokens["admin"]
     with (
-        Scripted(*[Step(answer)] * 2) as server,
+        Scripted(*[Step(answer)] * 3) as server,
         rnb.connect(endpoint=server.endpoint, token=token) as way,
     ):
         way.delete_source(NAME, restore_file=file)
-        assert server.methods == ["GET", "DELETE"]
+        assert server.methods == ["GET", "DELETE", "GET"]
     assert there == ["motor-inbox"]
 
 

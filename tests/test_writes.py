@@ -401,7 +401,12 @@ def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = len(box_of(client).requests)
     guarded.delete(client, base)
-    assert [one.method for one in box_of(client).requests[before:]] == ["GET", "DELETE"]
+    assert [one.method for one in box_of(client).requests[before:]] == [
+        "GET",
+        "DELETE",
+        # Whether it is gone.
+        "GET",
+    ]
 
 
 def test_keeping_the_settings_takes_time_that_counts(

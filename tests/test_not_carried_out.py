@@ -1,0 +1,142 @@
+"""A tenant says that it carried out a write, and did not: what is noticed, and when.
+
+The tenants are sandboxes behind a server that responds to some writes without handing them on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import guarded
+from reinfer_nb.models import Source
+from reinfer_nb.patience import Patience
+from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.test_forms import deleting, press, texts
+from tests.test_writes import NAME, box_of
+
+OK = reply({"status": "ok"})
+
+
+@contextmanager
+def tenant(
+    client: rnb.Client, instead: Callable[[Asked], bytes | None]
+) -> Iterator[tuple[rnb.Client, Scripted]]:
+    """Connect through a server that responds itself where `instead` has a response."""
+    onward = relay(client.endpoint)
+    step = Step(lambda asked: instead(asked) or onward(asked))
+    with (
+        Scripted(step, repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as made,
+    ):
+        made._transport.patience = Patience(2, backoff=0.01)
+        yield made, server
+
+
+def keeping(asked: Asked) -> bytes | None:
+    """Accept each delete, and carry out none."""
+    return OK if asked.method == "DELETE" else None
+
+
+DELETES: dict[str, Callable[[rnb.Client, Source], object]] = {
+    "by name": lambda client, base: client.delete_source(base.full_name),
+    "by id": lambda client, base: client.delete_source(base.id),
+    "of a source": lambda client, base: client.delete_source(base),
+    "guarded": guarded.delete,
+}
+
+
+@pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
+def test_a_delete_that_was_not_carried_out_is_an_error(
+    client: rnb.Client, delete: Callable[[rnb.Client, Source], object]
+) -> None:
+    base = client.source(NAME)
+    with tenant(client, keeping) as (mine, server):
+        with pytest.raises(
+            rnb.ProtocolError, match=rf"accepted the delete of {NAME} .*still there"
+        ) as caught:
+            delete(mine, base)
+        assert not caught.value.in_doubt
+        # One look before the delete and one after it.
+        assert server.methods == ["GET", "DELETE", "GET"]
+        assert server.asked[-1].path.endswith(f"id:{base.id}")
+
+
+@pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
+@pytest.mark.parametrize(
+    "response",
+    [
+        reply({"status": "error", "message": "403 Forbidden"}, 403),
+        reply({"status": "error", "message": "down"}, 503),
+        reply(b"<html>", 200, {"Content-Type": "text/html"}),
+        b"",
+    ],
+    ids=["forbidden", "down", "page", "broken"],
+)
+def test_where_no_look_is_possible_the_word_of_the_tenant_stands(
+    client: rnb.Client, delete: Callable[[rnb.Client, Source], object], response: bytes
+) -> None:
+    base, deleted = client.source(NAME), []
+
+    def instead(asked: Asked) -> bytes | None:
+        if asked.method == "DELETE":
+            deleted.append(asked)
+        return response if deleted and asked.method == "GET" else None
+
+    with tenant(client, instead) as (mine, _):
+        delete(mine, base)
+    assert base.id not in set(client.sources(refresh=True)["id"])
+
+
+def test_a_plan_says_which_delete_was_not_carried_out(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        listing = mine.sources("claims")
+        edited = listing.iloc[1:]
+        result = mine.plan(edited, delete_missing=True).apply(progress=False)
+        assert result.counts == {"not taken": 1}
+        assert "still there" in result.frame["said"][0]
+        assert len(result.failed) == 1
+        # There is nothing to undo, and a second plan still has the delete.
+        assert len(result.undo().steps) == 0
+        again = mine.plan(edited, delete_missing=True)
+        assert [step.kind for step in again.steps] == ["delete"]
+
+
+def test_the_undo_of_a_create_says_so_too(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        listing = mine.sources("claims")
+        made = listing.head(1).drop(columns=["id"]).assign(name="made")
+        result = mine.plan(made).apply(progress=False)
+        assert result.counts == {"done": 1}
+        assert result.undo().apply(progress=False).counts == {"not taken": 1}
+    assert client.source("claims/made").title == listing["title"][0]
+
+
+def test_a_form_says_it(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        form = deleting(mine, typed=NAME)
+        press(form)
+        assert "still there" in texts(form)
+        assert form.result is None
+
+
+def test_an_update_that_was_not_stored_is_planned_again(client: rnb.Client) -> None:
+    def echo(asked: Asked) -> bytes | None:
+        if asked.method != "POST":
+            return None
+        source = client.source("/".join(asked.path.split("/")[-2:]))
+        return reply(
+            {"status": "ok", "source": source.to_wire() | json.loads(asked.body)["source"]}
+        )
+
+    with tenant(client, echo) as (mine, _):
+        edited = mine.sources("claims").head(1).assign(title="Mine")
+        plan = mine.plan(edited)
+        assert plan.apply(progress=False).counts == {"done": 1}
+        again = mine.plan(edited)
+        steps = [(step.kind, step.full_name, step.settings) for step in again.steps]
+        assert steps == [("update", NAME, {"title": "Mine"})]
