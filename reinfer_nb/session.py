@@ -65,10 +65,29 @@ class _Bounded(io.RawIOBase):
         super().close()
 
 
+class _Lines(io.BufferedReader):
+    """A buffer that knows whether its last line had an end."""
+
+    ended = True
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """Return the next line."""
+        line = super().readline(size)
+        self.ended = line.endswith(b"\n")
+        return line
+
+
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp = io.BufferedReader(_Bounded(self.fp.detach(), sock))
+        self.fp = self._lines = _Lines(_Bounded(self.fp.detach(), sock))
+
+    def begin(self) -> None:
+        """Read the headers; http.client takes the end of the connection for the end of those."""
+        super().begin()
+        if not self._lines.ended:
+            self.close()
+            raise ConnectionAbortedError("the connection was closed within the headers")
 
 
 class _Quiet(HTTPConnection):
