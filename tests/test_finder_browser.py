@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from operator import methodcaller
 
 import pandas as pd
 import pytest
@@ -77,6 +78,28 @@ finder
 """
 
 
+# While `late` is a list, what comes from the kernel waits in it.
+LATE = """
+const { set, ...rest } = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
+Object.defineProperty(WebSocket.prototype, "onmessage", {
+  ...rest,
+  set(handler) {
+    set.call(this, (event) => {
+      if (window.late) window.late.push([event.data, () => handler.call(this, event)]);
+      else handler.call(this, event);
+    });
+  },
+});
+window.deliver = () => {
+  const messages = window.late;
+  window.late = null;
+  messages.forEach(([, handle]) => handle());
+};
+window.isLate = (text) => window.late.some(([data]) =>
+  (typeof data === "string" ? data : new TextDecoder().decode(data)).includes(text));
+"""
+
+
 @pytest.fixture(scope="module")
 def listing(shared: rnb.Client) -> pd.DataFrame:
     """The same sources as in the notebooks."""
@@ -94,7 +117,8 @@ def host(
 @pytest.fixture(scope="module")
 def opened(host: browser.Host) -> Iterator[Page]:
     """A page with a finder in two views, which the tests share."""
-    with host.run(FINDER, AGAIN, height=1500) as tab:
+    late = methodcaller("add_init_script", LATE)
+    with host.run(FINDER, AGAIN, height=1500, before=late) as tab:
         rows(tab).first.wait_for()
         yield tab
 
@@ -310,6 +334,32 @@ def test_left_and_right_scroll_sideways(tab: Page) -> None:
     for _ in range(30):
         tab.keyboard.press("ArrowLeft")
     expect(header(tab, "project")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("cause", ["key", "click", "scroll"])
+def test_a_late_response_leaves_the_scroll_bar_where_it_was_put(tab: Page, cause: str) -> None:
+    row(tab, 0).click()
+    told(tab, "selected [0], current 0")
+    tab.keyboard.press("End")
+    told(tab, "selected [129], current 129")
+    expect(grid(tab)).to_have_attribute("aria-busy", "false")
+    tab.evaluate("window.late = []")
+    match cause:
+        case "key":
+            tab.keyboard.press("Home")
+        case "click":
+            row(tab, 127).click()
+        case _:
+            grid(tab).evaluate("node => { node.scrollTop = 0 }")
+            expect(row(tab, 0)).to_be_in_viewport()
+            tab.keyboard.press("Control+a")
+    tab.wait_for_function('isLate(`"shown"`)')
+    # In one go, so that the response comes before the browser reports the scrolling.
+    grid(tab).evaluate("node => { node.scrollTop = 50 * 28; deliver() }")
+    expect(grid(tab)).to_have_attribute("aria-busy", "false")
+    for place in (50, 55):
+        expect(row(tab, place)).to_be_in_viewport()
+    assert grid(tab).evaluate("node => node.scrollTop") == 50 * 28
 
 
 # The notebook around it

@@ -153,6 +153,7 @@ class Table {
     this.current = null;
     this.offset = 0; // pixels of rows above what is seen
     this.bar = 0; // where the scroll bar was put for that
+    this.visible = false; // while hidden, a browser may lose where the scroll bar was
     this.rows = new Map(); // what is known of rows: { selected, cells, marks }
     this.drawn = new Map(); // the rows in the page
     this.hoped = null; // a row that was selected just now, until the kernel says so
@@ -176,6 +177,7 @@ class Table {
     this.body.addEventListener("click", (event) => this.clicked(event));
     // Shown again, or of another size.
     this.resized = new ResizeObserver(() => {
+      this.visible = this.grid.clientHeight > 0;
       this.place(this.offset);
       this.draw();
     });
@@ -277,6 +279,7 @@ class Table {
   }
 
   choose(row, how) {
+    this.follow();
     this.hoped = how === "only" ? row : null;
     this.current = row;
     this.place(between(this.offset, (row + 1) * ROW - this.seen(), row * ROW));
@@ -297,13 +300,18 @@ class Table {
 
   scrolled() {
     if (!this.grid.clientHeight) return;
-    const top = this.grid.scrollTop;
-    if (Math.abs(top - this.bar) >= 1) {
-      const [bar, rows] = this.travel();
-      this.bar = top;
-      this.offset = bar ? Math.min(top / bar, 1) * rows : 0;
-    }
+    this.follow();
     this.draw();
+  }
+
+  // Take over where a person put the scroll bar. The browser reports it only with its next frame:
+  // whatever places the rows before that calls this first, or it would undo the scrolling.
+  follow() {
+    const top = this.grid.scrollTop;
+    if (!this.visible || Math.abs(top - this.bar) < 1) return;
+    const [bar, rows] = this.travel();
+    this.bar = top;
+    this.offset = bar ? Math.min(top / bar, 1) * rows : 0;
   }
 
   place(offset) {
@@ -436,6 +444,7 @@ function render({ model, el }) {
       if (!outbox.has("open")) outbox.send({ kind: "open" });
       return;
     }
+    table.follow();
     if (other) table.rows.clear();
     if (other && message.listing === state?.listing) table.offset = 0;
     const searched = state?.search;
