@@ -111,7 +111,10 @@ def test_why_a_certificate_does_not_verify_is_said(
 
 
 def test_a_plain_port_does_not_speak_tls() -> None:
+    connections = []
+
     def serve(connection: socket.socket) -> None:
+        connections.append(connection)
         connection.recv(10_000)
         connection.sendall(reply({}, 400))
 
@@ -121,6 +124,8 @@ def test_a_plain_port_does_not_speak_tls() -> None:
             client.update_source("acme/support", title="x")
     assert not caught.value.in_doubt
     assert "certificate" not in str(caught.value)
+    # Another attempt would not help.
+    assert len(connections) == 1
 
 
 def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: Path) -> None:
@@ -142,12 +147,14 @@ def test_a_handshake_that_does_not_end_is_named_and_was_not_sent() -> None:
     assert not caught.value.in_doubt
 
 
-def test_a_handshake_that_is_cut_was_not_sent_and_is_tried_again() -> None:
+# Where something is left unread, the connection is reset; otherwise it just ends.
+@pytest.mark.parametrize("read", [100, 10_000])
+def test_a_handshake_that_is_cut_was_not_sent_and_is_tried_again(read: int) -> None:
     count: list[int] = []
 
     def cut(connection: socket.socket) -> None:
         count.append(1)
-        connection.recv(100)
+        connection.recv(read)
         connection.close()
 
     with raw(cut) as port:
