@@ -21,6 +21,8 @@ _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
     409: errors.Conflict,
     429: errors.RateLimited,
 }
+# Hosts of the vendor's cloud, on which an endpoint has a path.
+_CLOUD = re.compile(r"\.uipath\.(com|us)$")
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,10 @@ class Answer:
     def _check_endpoint(self) -> str:
         """Return what to check about the endpoint when the response is none of the API's."""
         advice = "Check that the endpoint is the tenant's and that no proxy answers in its place."
-        if _is_html(self.headers, self.body) and self.status < 500:
-            advice += hint_at_base(self.endpoint)
-        return advice
+        if self.status >= 500:
+            return advice
+        hint = hint_at_base if _is_html(self.headers, self.body) else hint_at_missing_base
+        return advice + hint(self.endpoint)
 
     def envelope(self, record: str = "") -> dict[str, Any]:
         """Return the answer's JSON object, of a successful answer.
@@ -171,7 +174,10 @@ class Answer:
         if kind is errors.AuthenticationError and self._token_expires():
             return _EXPIRED.format(token_from=self.token_from)
         advice = _ADVICE_BY_CALL.get(kind, {}).get(self.call.id, _ADVICE[kind])
-        return advice.format(token_from=self.token_from, permission=self.call.permission)
+        advice = advice.format(token_from=self.token_from, permission=self.call.permission)
+        if kind is errors.NotFound and advice in (_NO_TENANT, _NO_PROJECT):
+            advice += hint_at_missing_base(self.endpoint)
+        return advice
 
     def _token_expires(self) -> bool:
         """Whether the token is one of those that are valid for a limited time only."""
@@ -182,6 +188,12 @@ class Answer:
 def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
     begin = body[:100].lstrip().lower()
     return "html" in headers.get("content-type", "") or begin.startswith((b"<!doctype", b"<html"))
+
+
+def hint_at_missing_base(endpoint: str) -> str:
+    """Return `hint_at_base` for an endpoint that looks like a page of a tenant in the cloud."""
+    host, path = urlsplit(endpoint).hostname or "", urlsplit(endpoint).path.strip("/")
+    return hint_at_base(endpoint) if path or _CLOUD.search(host) else ""
 
 
 def hint_at_base(endpoint: str) -> str:

@@ -29,7 +29,7 @@ import requests
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
-from reinfer_nb import config, errors, operations, transport
+from reinfer_nb import answers, config, errors, operations, transport
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience
@@ -808,6 +808,76 @@ def test_a_page_in_place_of_the_api_hints_at_its_address(
         hint = f"such as {server.endpoint}{base}."
     assert (hint in str(caught.value)) == (base is not None)
     assert ("such as" in str(caught.value)) == (base is not None)
+
+
+JSON_404S = {
+    "of the API": reply({"status": "error", "message": "404 Not Found"}, 404),
+    "of another service": reply({"message": "no such route", "errorCode": 1002}, 404),
+}
+LISTED: dict[str, Callable[[rnb.Client], object]] = {
+    "sources": lambda client: client.sources(),
+    "of a project": lambda client: client.sources("lab"),
+    "projects": lambda client: client.projects(),
+    "buckets": lambda client: client.buckets(),
+    "me": lambda client: client.me(),
+}
+
+
+@pytest.mark.parametrize("response", JSON_404S.values(), ids=JSON_404S)
+@pytest.mark.parametrize("call", LISTED.values(), ids=LISTED)
+@pytest.mark.parametrize(
+    ("path", "base"),
+    [
+        ("/org/tenant/portal_", "/org/tenant/reinfer_"),
+        ("/org/tenant", "/org/tenant/reinfer_"),
+        ("/org", "/<org>/<tenant>/reinfer_"),
+    ],
+)
+def test_a_listing_that_a_page_of_the_tenant_does_not_have_hints_at_the_address_of_the_api(
+    reach: Reach, call: Callable[[rnb.Client], object], response: bytes, path: str, base: str
+) -> None:
+    with Scripted(response, repeat=True) as server:
+        with pytest.raises((rnb.NotFound, rnb.ProtocolError)) as caught:
+            call(reach(server.endpoint + path))
+        assert str(caught.value).count(f"such as {server.endpoint}{base}.") == 1
+
+
+@pytest.mark.parametrize("response", JSON_404S.values(), ids=JSON_404S)
+@pytest.mark.parametrize("call", LISTED.values(), ids=LISTED)
+@pytest.mark.parametrize("path", ["/org/tenant/reinfer_", ""])
+def test_a_404_of_a_tenant_s_own_address_hints_at_no_other(
+    reach: Reach, call: Callable[[rnb.Client], object], response: bytes, path: str
+) -> None:
+    with Scripted(response, repeat=True) as server:
+        with pytest.raises((rnb.NotFound, rnb.ProtocolError)) as caught:
+            call(reach(server.endpoint + path))
+        assert "such as" not in str(caught.value)
+
+
+def test_a_404_about_one_source_is_no_matter_of_the_address(reach: Reach) -> None:
+    with Scripted(JSON_404S["of the API"], repeat=True) as server:
+        client = reach(server.endpoint + "/org/tenant/portal_")
+        for call in (client.source, client.count_comments):
+            with pytest.raises(rnb.NotFound) as caught:
+                call("lab/one")
+            assert "such as" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "hints"),
+    [
+        ("https://cloud.uipath.com", True),
+        ("https://CLOUD.uipath.com/", True),
+        ("https://staging.uipath.com/org/tenant", True),
+        ("https://govcloud.uipath.us/org", True),
+        ("https://cloud.uipath.com/org/tenant/reinfer_", False),
+        ("https://acme.reinfer.io", False),
+        ("https://uipath.example.com", False),
+        ("https://notuipath.com", False),
+    ],
+)
+def test_which_endpoints_lack_the_address_of_the_api(endpoint: str, *, hints: bool) -> None:
+    assert bool(answers.hint_at_missing_base(endpoint)) is hints
 
 
 @pytest.mark.parametrize("answer", [GARBLED["500 and ok"], GARBLED["200 and error"]])
