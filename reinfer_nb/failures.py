@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Iterator
+from http.client import BadStatusLine
 from urllib.parse import urlsplit
 
 import requests
@@ -47,6 +48,8 @@ _UNVERIFIED = {
     62: _OTHER_NAME,
     64: _OTHER_NAME,
 }
+
+_MAY_BE_HTTPS = " If the server speaks https there, begin the endpoint with https://."
 
 
 class TooLong(TimeoutError):
@@ -123,8 +126,22 @@ def failure_of(error: Exception, tenant: Tenant, timeout: tuple[float, float]) -
     detail = visible(tenant.token.hide_in(_innermost(error)), 200)
     return Failure(
         errors.ConnectionFailed,
-        f"the connection to {host} failed or broke ({detail}). Check the endpoint and the network.",
+        f"the connection to {host} failed or broke ({detail}). Check the endpoint and the network."
+        f"{_MAY_BE_HTTPS if _may_be_https(error, tenant) else ''}",
         error,
+    )
+
+
+def _may_be_https(error: Exception, tenant: Tenant) -> bool:
+    """Whether a server that speaks https would have ended a plain http request like that."""
+    # What breaks within the body comes from urllib3 itself.
+    return (
+        urlsplit(tenant.endpoint).scheme == "http"
+        and isinstance(error, requests.exceptions.ConnectionError)
+        and any(
+            isinstance(inner, ConnectionResetError | BrokenPipeError | BadStatusLine)
+            for inner in _inside(error)
+        )
     )
 
 

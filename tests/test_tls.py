@@ -20,7 +20,7 @@ from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience
 from reinfer_nb.transport import Transport
 from tests.certificates import Authority
-from tests.scripted import Scripted, Step, reply
+from tests.scripted import RESET, Scripted, Step, reply
 from tests.waiting import AGES, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -126,6 +126,83 @@ def test_a_plain_port_does_not_speak_tls() -> None:
     assert "certificate" not in str(caught.value)
     # Another attempt would not help.
     assert len(connections) == 1
+
+
+def resetting(connection: socket.socket) -> None:
+    connection.recv(10_000)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+    connection.close()
+
+
+def saying(*parts: bytes) -> Callable[[socket.socket], None]:
+    def serve(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        for part in parts:
+            connection.sendall(part)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    return serve
+
+
+NO_RESPONSES: dict[str, Callable[[socket.socket], None]] = {
+    "reset": resetting,
+    "closed": saying(),
+    "an alert of TLS": saying(b"\x15\x03\x03\x00\x02\x02\x46"),
+    "a line of nothing": saying(b"\x00\xff\x15\x03\r\n"),
+}
+BROKEN_LATER: dict[str, Callable[[socket.socket], None]] = {
+    "within the headers": saying(b"HTTP/1.1 200 OK\r\nContent-Le"),
+    "within the body": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
+}
+MAY_BE_HTTPS = "If the server speaks https there, begin the endpoint with https://."
+
+
+@pytest.mark.parametrize("serve", NO_RESPONSES.values(), ids=NO_RESPONSES)
+def test_plain_http_to_a_port_that_does_not_speak_it_says_that_it_may_be_https(
+    serve: Callable[[socket.socket], None],
+) -> None:
+    with raw(serve) as port:
+        client = made(f"http://127.0.0.1:{port}", attempts=2)
+        with pytest.raises(rnb.ConnectionFailed, match="failed or broke") as caught:
+            client.update_source("acme/support", title="x")
+    assert MAY_BE_HTTPS in str(caught.value)
+    assert caught.value.in_doubt
+
+
+def test_plain_http_to_a_tls_port_says_that_it_may_be_https(authority: Authority) -> None:
+    with Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server:
+        client = made(server.endpoint.replace("https://", "http://"))
+        with pytest.raises(rnb.ConnectionFailed) as caught:
+            client.source("acme/support")
+        assert server.asked == []
+    assert MAY_BE_HTTPS in str(caught.value)
+
+
+@pytest.mark.parametrize("serve", BROKEN_LATER.values(), ids=BROKEN_LATER)
+def test_a_response_that_began_in_plain_http_says_nothing_of_https(
+    serve: Callable[[socket.socket], None],
+) -> None:
+    with raw(serve) as port:
+        client = made(f"http://127.0.0.1:{port}")
+        with pytest.raises(rnb.ConnectionFailed) as caught:
+            client.source("acme/support")
+    assert "https" not in str(caught.value)
+
+
+def test_who_speaks_https_already_is_told_nothing_of_it(authority: Authority) -> None:
+    with Scripted(RESET, repeat=True, tls=authority.server("127.0.0.1")) as server:
+        client = made(server.endpoint, verify=str(authority.bundle))
+        with pytest.raises(rnb.ConnectionFailed) as caught:
+            client.source("acme/support")
+    assert "begin the endpoint" not in str(caught.value)
+
+
+def test_where_nobody_listens_nothing_is_said_of_https() -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        port = listening.getsockname()[1]
+    with pytest.raises(rnb.ConnectionFailed) as caught:
+        made(f"http://127.0.0.1:{port}").source("acme/support")
+    assert "https" not in str(caught.value)
 
 
 def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: Path) -> None:
