@@ -124,6 +124,23 @@ def _no_figures_of_other_tests() -> Iterator[None]:
         pyplot.close("all")
 
 
+def _widgets() -> dict[str, Any]:
+    """Return all widgets of this process that are not closed, by their ids."""
+    module = sys.modules.get("ipywidgets.widgets.widget")
+    return {} if module is None else dict(module._instances)
+
+
+@pytest.fixture(autouse=True)
+def _no_widgets_of_other_tests() -> Iterator[None]:
+    # What wide fixtures made exists by now, and stays.
+    before = _widgets().keys()
+    yield
+    # Whatever goes through all widgets of the process would take longer from test to test.
+    made = _widgets()
+    for widget in [made[name] for name in made.keys() - before]:
+        sys.modules["ipywidgets"].Widget.close(widget)
+
+
 @pytest.fixture
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take away the proxy and the certificates of whoever runs the tests."""

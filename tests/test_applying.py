@@ -257,6 +257,7 @@ def test_what_others_do_after_a_refusal_is_theirs(client: rnb.Client, status: in
 
 def test_a_source_of_that_name_that_is_another_is_not_ours(client: rnb.Client) -> None:
     plan = client.plan(pd.DataFrame({"owner": ["claims"], "name": ["fresh"]}))
+    client._transport.patience = Patience(backoff=0.01)
     with box_of(client).faults.add(Fault.drop(on="create_source")):
         result = plan.apply(progress=False)
     assert result.counts == {"failed": 1}

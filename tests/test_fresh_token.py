@@ -475,10 +475,12 @@ def test_all_tokens_that_it_returned_are_hidden_where_the_tenant_echoes_them() -
 
 FUNCTION = """
     import os, signal
+    from reinfer_nb.patience import Patience
     def get_token():
         secret = open({file!r}).read()
         {last}
     client = rnb.connect(endpoint=client.endpoint, token=get_token)
+    client._transport.patience = Patience(backoff=0.01)
 """
 LAST = {
     "raised": "raise RuntimeError(f'refused: {secret}')",
