@@ -128,6 +128,8 @@ def outputs(page: str) -> list[tuple[str, str]]:
     return found
 
 
+# What marimo shows is made once, not in each process that runs tests.
+@pytest.mark.xdist_group("marimo")
 @pytest.mark.parametrize("what", CELLS)
 def test_marimo_shows_it(shown_by_marimo: dict[str, tuple[str, str]], what: str) -> None:
     kind, content = shown_by_marimo[what]

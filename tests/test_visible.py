@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -23,6 +21,7 @@ from reinfer_nb.narrowing import Narrowing
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.jobs import Jobs
+from tests.commands import Commands
 from tests.scripted import Asked, Scripted, Step, reply
 
 # A character of every kind that shows nothing or that moves, colours or reorders what is shown.
@@ -336,45 +335,42 @@ def test_a_conflict_shows_it_visibly() -> None:
 # The command line
 
 
-def run(served: str, folder: Path, *arguments: str, code: int) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "reinfer_nb.cli", *arguments],
-        cwd=folder,
-        check=False,
-        env={
-            **os.environ,
-            "REINFER_ENDPOINT": served,
-            "REINFER_TOKEN": "a-token",
-            "PYTHONIOENCODING": "utf-8",
-        },
-        capture_output=True,
-        encoding="utf-8",
-        errors="surrogatepass",
-        timeout=60,
-    )
-    assert done.returncode == code, done.stderr
-    check(done.stdout)
-    check(done.stderr)
-    return done
+def run(commands: Commands, *arguments: str, code: int) -> str:
+    """Run a command line, check what it prints, and return its output."""
+    ended, *printed = commands.run(*arguments)
+    out, err = (part.decode("utf-8", "surrogatepass") for part in printed)
+    assert ended == code, err
+    check(out)
+    check(err)
+    return out
 
 
-def test_the_command_line_shows_it_visibly(client: rnb.Client, served: str, tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
+def test_the_command_line_shows_it_visibly(
+    client: rnb.Client, served: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     df = client.sources()
     old = df.rename(columns={nasty("field"): nasty("old field")}).assign(title="Old")
     rnb.to_csv(old, tmp_path / "old.csv")
     rnb.to_csv(edited(df), tmp_path / "edited.csv")
     rnb.to_csv(df.rename(columns={"title": nasty("titel")}), tmp_path / "wrong.csv")
-    assert "owner" in run(served, tmp_path, "list", code=0).stdout
-    run(served, tmp_path, "list", "--json", code=0)
-    assert "field" in run(served, tmp_path, "compare", "old.csv", code=1).stdout
-    run(served, tmp_path, "compare", "old.csv", "--format", "html", code=1)
-    run(served, tmp_path, "compare", "old.csv", "--on", nasty("key"), code=2)
-    run(served, tmp_path, "audit", code=1)
-    run(served, tmp_path, "audit", "--option", nasty("days=1"), code=2)
-    run(served, tmp_path, "plan", "wrong.csv", code=0)
-    run(served, tmp_path, "plan", "edited.csv", code=0)
-    run(served, tmp_path, "record", nasty("audits"), code=0)
-    run(served, tmp_path, "list", "--csv", nasty("file") + ".csv", code=0)
+    environment = {
+        "REINFER_ENDPOINT": served,
+        "REINFER_TOKEN": "a-token",
+        "PYTHONIOENCODING": "utf-8",
+    }
+    with Commands(environment, tmp_path, tmp_path_factory.mktemp("output")) as commands:
+        assert "owner" in run(commands, "list", code=0)
+        run(commands, "list", "--json", code=0)
+        assert "field" in run(commands, "compare", "old.csv", code=1)
+        run(commands, "compare", "old.csv", "--format", "html", code=1)
+        run(commands, "compare", "old.csv", "--on", nasty("key"), code=2)
+        run(commands, "audit", code=1)
+        run(commands, "audit", "--option", nasty("days=1"), code=2)
+        run(commands, "plan", "wrong.csv", code=0)
+        run(commands, "plan", "edited.csv", code=0)
+        run(commands, "record", nasty("audits"), code=0)
+        run(commands, "list", "--csv", nasty("file") + ".csv", code=0)
 
 
 # What the writing of a language or an emoji needs
