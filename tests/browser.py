@@ -28,6 +28,7 @@ from typing import Any, Literal
 
 import pytest
 import requests
+from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -53,6 +54,19 @@ _NONE = (
 
 
 _PORTS = itertools.count()
+
+# Servers that the modules of tests share: starting one takes longer than most tests.
+_SHARED: dict[tuple[str, Path], str] = {}
+_OPEN = contextlib.ExitStack()
+
+# Each kernel takes its environment from its folder, as the server has the same for all of them.
+_ENVIRONMENT = ".environment.json"
+_STARTUP = f"""
+if __import__("os").path.exists("{_ENVIRONMENT}"):
+    with open("{_ENVIRONMENT}") as _:
+        __import__("os").environ.update(__import__("json").load(_))
+    del _
+"""
 
 
 @functools.cache
@@ -219,12 +233,14 @@ class Host:
     Attributes:
         kind: Which of the two.
         address: Where it is served.
-        folder: Where its notebooks are.
+        root: The folder that is served.
+        folder: Where its notebooks are, there or beneath.
         browser: The browser.
     """
 
     kind: Kind
     address: str
+    root: Path
     folder: Path
     browser: Browser
 
@@ -247,16 +263,17 @@ class Host:
             before: What to do with the page before it is opened, such as listening.
         """
         path = written(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
+        place = path.relative_to(self.root).as_posix()
         tab = self.browser.new_page(viewport={"width": width, "height": height})
         before(tab)
         try:
             if self.kind == "voila":
-                tab.goto(f"{self.address}/voila/render/{path.name}?theme={theme}")
+                tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
                 # Shown when the last cell was run.
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
             else:
-                _set(self.folder, "themes", theme=f"JupyterLab {theme.title()}")
-                open_notebook(tab, self.address, path.name, workspace=path.stem)
+                _set(self.root, "themes", theme=f"JupyterLab {theme.title()}")
+                open_notebook(tab, self.address, place, workspace=path.stem)
                 # The files at the side out of the way.
                 tab.keyboard.press("Control+b")
                 run_all_cells(tab, len(cells))
@@ -266,16 +283,57 @@ class Host:
 
 
 @contextmanager
-def host(kind: Kind, folder: Path, *, environment: dict[str, str] | None = None) -> Iterator[Host]:
-    """Run JupyterLab or Voilà, with a browser, for as many notebooks as are wanted."""
-    served = jupyterlab if kind == "lab" else voila
-    with served(folder, environment=environment) as (address, _), _browser() as browser:
-        yield Host(kind, address, folder, browser)
+def host(
+    kind: Kind,
+    folder: Path,
+    *,
+    environment: dict[str, str] | None = None,
+    shared: bool = False,
+) -> Iterator[Host]:
+    """Run JupyterLab or Voilà, with a browser, for as many notebooks as are wanted.
+
+    Args:
+        kind: Which of the two.
+        folder: Where the notebooks are to be.
+        environment: What the environment of their kernels is to hold.
+        shared: Whether one server on the folder above serves all the folders there, until
+            `stop_servers` is called. If not, the folder has a server of its own.
+    """
+    with contextlib.ExitStack() as stack:
+        if shared:
+            root = folder.parent
+            (folder / _ENVIRONMENT).write_text(json.dumps(environment or {}))
+            address = _shared(kind, root)
+        else:
+            root = folder
+            served = jupyterlab if kind == "lab" else voila
+            address, _ = stack.enter_context(served(folder, environment=environment))
+        yield Host(kind, address, root, folder, stack.enter_context(_browser()))
+
+
+def _shared(kind: Kind, root: Path) -> str:
+    """Return the address of the server on a folder that is shared; the first call starts it."""
+    if (kind, root) not in _SHARED:
+        startup = root / ".ipython" / "profile_default" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
+        (startup / "environment.py").write_text(_STARTUP)
+        served = jupyterlab if kind == "lab" else voila
+        environment = {"IPYTHONDIR": str(root / ".ipython")}
+        _SHARED[kind, root], _ = _OPEN.enter_context(served(root, environment=environment))
+    return _SHARED[kind, root]
+
+
+def stop_servers() -> None:
+    """Stop the servers that are shared."""
+    _SHARED.clear()
+    _OPEN.close()
 
 
 def axe(tab: Page, selector: str) -> list[dict[str, Any]]:
     """Return what axe finds wrong within the selector, as far as it is serious or critical."""
-    found = Axe().run(tab, context={"include": [[selector]]}).response["violations"]
+    # It is read in once for each page.
+    script = "0" if tab.evaluate("'axe' in window") else AXE_SCRIPT
+    found = Axe(script).run(tab, context={"include": [[selector]]}).response["violations"]
     return [violation for violation in found if violation["impact"] in {"serious", "critical"}]
 
 

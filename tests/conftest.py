@@ -20,13 +20,30 @@ from reinfer_nb import rules
 from reinfer_nb.clock import Span, TenantClock
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process run all tests of a module that share a server and a browser."""
-    for item in items:
-        if isinstance(item, pytest.Function) and item.module.__name__.endswith("_browser"):
-            parameters = item.callspec.params if hasattr(item, "callspec") else {}
-            kinds = [value for value in parameters.values() if value in ("lab", "voila")]
-            item.add_marker(pytest.mark.xdist_group("-".join([item.module.__name__, *kinds])))
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """Let one process run all tests that share a host and a page, one after the other."""
+    groups = {item: group for item in items if (group := _group_of(item)) is not None}
+    for item, group in groups.items():
+        # Before pytest-xdist looks for it: from then on the mark would have no effect.
+        item.add_marker(pytest.mark.xdist_group(group))
+    yield
+    # After others have ordered them, by chance too.
+    first: dict[str, int] = {}
+    places = {
+        item: first.setdefault(groups.get(item, item.nodeid), place)
+        for place, item in enumerate(items)
+    }
+    items.sort(key=places.__getitem__)
+
+
+def _group_of(item: pytest.Item) -> str | None:
+    """Return what a test shares its host with, if it needs a browser."""
+    if not isinstance(item, pytest.Function) or not item.module.__name__.endswith("_browser"):
+        return None
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    kinds = [value for value in parameters.values() if value in ("lab", "voila")]
+    return "-".join([item.module.__name__, *kinds])
 
 
 # What tests counted; workers of pytest-xdist hand theirs to the process that prints.
@@ -79,7 +96,9 @@ def pytest_configure() -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Hand what a worker counted to the process that prints."""
+    """Stop the servers of browser tests; hand what a worker counted to the one that prints."""
+    if browser := sys.modules.get("tests.browser"):
+        browser.stop_servers()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["tally"] = dict(counted(session.config))

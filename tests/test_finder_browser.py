@@ -110,7 +110,8 @@ def listing(shared: rnb.Client) -> pd.DataFrame:
 def host(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[browser.Host]:
-    with browser.host(request.param, tmp_path_factory.mktemp(request.param)) as running:
+    folder = tmp_path_factory.mktemp(request.param)
+    with browser.host(request.param, folder, shared=True) as running:
         yield running
 
 

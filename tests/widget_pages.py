@@ -55,7 +55,7 @@ def set_up(kind: browser.Kind, folder: Path, client: rnb.Client) -> Iterator[Set
         "HOME": str(folder),
         "XDG_STATE_HOME": str(folder / "state"),
     }
-    with browser.host(kind, folder, environment=environment) as host:
+    with browser.host(kind, folder, environment=environment, shared=True) as host:
         # Also on a machine that is busy with other things.
         expect.set_options(timeout=20_000)
         try:
