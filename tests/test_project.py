@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import re
 import subprocess
 import sys
@@ -285,6 +286,16 @@ def test_ci_runs_the_readme_s_second_command() -> None:
         ["bash", "-c", awk[1]], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
     assert taken.strip() == blocks[1]
+
+
+def test_tests_that_share_a_host_run_one_after_the_other(request: pytest.FixtureRequest) -> None:
+    marks = {item: item.get_closest_marker("xdist_group") for item in request.session.items}
+    groups = [mark.args[0] for mark in marks.values() if mark is not None]
+    assert len({*groups}) == len([*itertools.groupby(groups)])
+    if hasattr(request.config, "workerinput"):
+        # In one process: pytest-xdist goes by the ids.
+        for item, mark in marks.items():
+            assert mark is None or item.nodeid.endswith(f"@{mark.args[0]}")
 
 
 def test_the_changelog_has_its_form() -> None:
