@@ -131,6 +131,8 @@ def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
 
 
 def test_stop(setup: Setup, tab: Page) -> None:
+    # A test on a page of its own may have made sources that this page does not list yet.
+    refresh(tab, setup.client)
     clear(tab)
     grid(tab).focus()
     tab.keyboard.press("Control+a")
