@@ -220,8 +220,9 @@ _REFUSED_AGAIN = (
 )
 _ADVICE: Mapping[type[errors.AnswerError], str] = {
     errors.AuthenticationError: (
-        "The tenant does not know the token ({token_from}). Only the newest token of a user is "
-        "valid; make one on the tenant's page and connect again."
+        "The tenant does not know the token ({token_from}). A newer token of the same user may "
+        "have replaced it, or the practice tenant that made it has ended. Make a new one on the "
+        "tenant's page and connect again."
     ),
     errors.PermissionDenied: (
         'The token ({token_from}) lacks the permission "{permission}" there; client.me() shows '

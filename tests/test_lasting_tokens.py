@@ -49,6 +49,11 @@ def test_the_tokens_of_the_first_start_work_after_every_restart(tmp_path: Path) 
             own = dict(box_of(client).tokens)
     with rnb.sandbox(database=file) as client:
         assert {status(client, token) for token in own.values()} == {401}
+        with (
+            rnb.connect(endpoint=client.endpoint, token=own["admin"]) as other,
+            pytest.raises(rnb.AuthenticationError, match="that made it has ended"),
+        ):
+            other.me()
 
 
 def test_a_user_who_was_added_keeps_the_token(tmp_path: Path) -> None:

@@ -784,7 +784,7 @@ def test_a_401_advises_by_the_kind_of_token(
     ):
         reach(server.endpoint, token=token).sources()
     assert ("has probably expired" in str(caught.value)) == expires
-    assert ("newest token" in str(caught.value)) != expires
+    assert ("newer token" in str(caught.value)) != expires
     assert "argument" in str(caught.value)
 
 

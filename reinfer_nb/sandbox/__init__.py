@@ -73,7 +73,8 @@ def sandbox(
         cache_ttl: As for `connect`, of the client that `with` gives.
 
     The tokens of the first start with a database file go on working after a restart. The file
-    holds only their hashes, so note them: `Sandbox.tokens`, or what the command line prints.
+    holds only their hashes, so note them: `Sandbox.tokens`, or what the command line prints. The
+    tokens that a later start makes are valid until it ends.
 
     Raises:
         InvalidInput: An argument cannot be what it should be. When it is started: `data` has the
@@ -100,8 +101,7 @@ class Sandbox:
 
     Attributes:
         lasting: The users whose token in `tokens` goes on working when a sandbox is started again
-            on the same database file: all of them on its first start. Later on the tokens of the
-            first start do, which only who noted them has.
+            on the same database file: all of them on its first start.
         faults: What goes wrong; may be changed while it runs.
     """
 
