@@ -38,10 +38,7 @@ def folder(tenant: rnb.Client, tmp_path_factory: pytest.TempPathFactory) -> Path
     return made
 
 
-def run(
-    tenant: rnb.Client, folder: Path, command: str, *, unbuffered: bool = False
-) -> tuple[int, str, str]:
-    """Run a shell command, and return the first exit code of its pipeline, stdout and stderr."""
+def environment_of(tenant: rnb.Client) -> dict[str, str]:
     assert tenant.sandbox is not None
     environment = {
         **os.environ,
@@ -50,11 +47,14 @@ def run(
         "REINFER_TOKEN": tenant.sandbox.tokens["admin"],
     }
     environment.pop("PYTHONUNBUFFERED", None)
-    if unbuffered:
-        environment["PYTHONUNBUFFERED"] = "1"
+    return environment
+
+
+def run(tenant: rnb.Client, folder: Path, command: str) -> tuple[int, str, str]:
+    """Run a shell command, and return the first exit code of its pipeline, stdout and stderr."""
     ended = subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
-        env=environment,
+        env=environment_of(tenant),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -109,9 +109,21 @@ def test_a_reader_who_is_gone_from_the_start_changes_no_exit_code(
     tenant: rnb.Client, folder: Path, command: str, code: int
 ) -> None:
     # The reader closes both streams before the command has begun.
-    waiting = f"(sleep 1; exec $RNB {command}) 2>&1 | exec 0<&-"
-    ended, out, errors = run(tenant, folder, waiting, unbuffered=True)
-    assert (ended, out, errors) == (code, "", "")
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "reinfer_nb.cli", *command.split()],
+            env={**environment_of(tenant), "PYTHONUNBUFFERED": "1"},
+            cwd=folder,
+            stdout=writer,
+            stderr=writer,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(writer)
+    assert ended.returncode == code
 
 
 @pytest.mark.parametrize(
