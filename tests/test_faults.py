@@ -631,8 +631,9 @@ def test_what_is_written_and_read_is_the_same_compressed(
         assert client.source(made.id).title == "Rail"
         with pytest.raises(rnb.NotFound):
             client.source("claims/not-there")
+        # The delete is followed by a look whether the source is gone.
         client.delete_source(made)
-        assert added.struck == 7
+        assert added.struck == 8
 
 
 def test_what_is_compressed_may_be_cut_too(box: rnb.Sandbox) -> None:
