@@ -23,18 +23,18 @@ from reinfer_nb.clock import Span, TenantClock
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Let one process run all tests that share a host and a page, one after the other."""
-    groups = {item: group for item in items if (group := _group_of(item)) is not None}
-    for item, group in groups.items():
-        # Before pytest-xdist looks for it: from then on the mark would have no effect.
-        item.add_marker(pytest.mark.xdist_group(group))
+    for item in items:
+        if group := _group_of(item):
+            # Before pytest-xdist looks for it: from then on the mark would have no effect.
+            item.add_marker(pytest.mark.xdist_group(group))
     yield
-    # After others have ordered them, by chance too.
+    # After others have ordered them, by chance too. No item is looked up in a dictionary that was
+    # made before: pytest-xdist changes the name that an item's hash is made of.
     first: dict[str, int] = {}
-    places = {
-        item: first.setdefault(groups.get(item, item.nodeid), place)
-        for place, item in enumerate(items)
-    }
-    items.sort(key=places.__getitem__)
+    places = [
+        first.setdefault(_group_of(item) or item.nodeid, place) for place, item in enumerate(items)
+    ]
+    items[:] = [items[place] for place in sorted(range(len(items)), key=places.__getitem__)]
 
 
 def _group_of(item: pytest.Item) -> str | None:
