@@ -107,7 +107,7 @@ def test_a_process_leads_there(reinfer_sandbox):
         [sys.executable, "-c", DELETES], capture_output=True, check=True, timeout=60, text=True
     )
     assert done.stdout.split() == [reinfer_sandbox.endpoint, "129"]
-    assert [a.method for a in reinfer_sandbox.requests] == ["GET", "DELETE", "GET"]
+    assert [a.method for a in reinfer_sandbox.requests] == ["GET", "DELETE", "GET", "GET"]
 
 
 def test_a_notebook_leads_there(reinfer_sandbox):

@@ -124,6 +124,8 @@ def test_a_refused_write_itself_is_sent_once_more(kind: str) -> None:
             known[:] = [NEW]
         if token_of(asked) not in known:
             return REFUSED
+        if kind == "delete" and asked.method == "GET" and known == [NEW]:
+            return reply({"status": "error", "message": "404 Not Found"}, 404)
         name = "new" if kind == "create" else "motor-inbox"
         source = SOURCE | {"owner": "claims", "name": name, "title": "x"}
         return reply({"status": "ok", "source": source})
@@ -453,7 +455,7 @@ def test_nothing_shows_a_token_or_what_the_function_holds() -> None:
             with pytest.raises(TypeError) as caught:
                 copied(tenant.token)
             texts.append(told(caught.value, __file__))
-        assert tenant.token in met
+        assert any(thing is tenant.token for thing in met)
         assert issuer.calls == 2
     assert not [text for text in texts if MARK in text]
 

@@ -33,10 +33,14 @@ def source_with(member: bytes, number: int = 0) -> bytes:
 @contextlib.contextmanager
 def tenant_of(*sources: bytes, before: bytes = b"") -> Iterator[rnb.Client]:
     """Give a client of a tenant that has these sources, and answers each request about one."""
+    methods: list[str] = []
 
     def answer(asked: Asked) -> bytes:
         if asked.method == "GET" and asked.path.rstrip("/").endswith(("/sources", "/acme")):
             return reply(before + b'{"status": "ok", "sources": [%s]}' % b", ".join(sources))
+        methods.append(asked.method)
+        if methods[-2:] == ["DELETE", "GET"]:
+            return reply({"status": "error", "message": "404 Not Found"}, 404)
         return reply(before + b'{"status": "ok", "source": %s}' % sources[0])
 
     with (
