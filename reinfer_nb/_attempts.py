@@ -20,6 +20,7 @@ from reinfer_nb.errors import (
     NotFound,
     ProtocolError,
     ReinferError,
+    Stopped,
 )
 from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_as_created, is_older, maker_of
@@ -130,25 +131,22 @@ def attempt(
 
     def before(_: object = None) -> None:
         if stop.is_set():
-            raise _Stopped
+            raise Stopped("It was stopped before it was sent.")
 
     try:
         return ways[step.kind](client, step, earlier, before), None
-    except _Stopped:
-        # What may have been done before is as open as it was.
-        said = "It was stopped before it was sent."
-        return replace(earlier, status=BEGUN, said=said) if earlier else Outcome(LEFT, said), None
     except ReinferError as error:
+        if isinstance(error, Stopped) and not error.in_doubt:
+            said = "It was stopped before it was sent."
+            # What may have been done before is as open as it was.
+            began = replace(earlier, status=BEGUN, said=said) if earlier else None
+            return began or Outcome(LEFT, said), None
         if earlier is None and not error.in_doubt:
             return Outcome(FAILED, str(error)), error
         tried_at = begin if error.tried_at is None else error.tried_at
         first_try = earlier.first_try if earlier else client.calls.tenant_time(tried_at)
         said = f"{error} It may have been done all the same."
         return Outcome(FAILED, said, in_doubt=True, first_try=first_try), error
-
-
-class _Stopped(Exception):
-    """It was stopped before anything was written."""
 
 
 _Before = Callable[[Source | None], object]

@@ -225,6 +225,7 @@ class Client:
         Raises:
             InvalidInput: `which` is neither.
             NotFound: There is no such source, or none that the token may see.
+            Stopped: `stop` was set while the request waited to be sent again.
         """
         event: object = stop
         if event is not None and not isinstance(event, threading.Event):

@@ -99,6 +99,10 @@ class Timeout(ConnectionFailed):
     """No connection, or no answer, within the time allowed."""
 
 
+class Stopped(ReinferError):
+    """A request that waited was stopped by whoever asked for it, and was not sent again."""
+
+
 class ProtocolError(ReinferError):
     """An answer that no healthy tenant gives: not JSON, not the documented shape, a redirect."""
 

@@ -127,8 +127,8 @@ class Transport:
         Raises:
             ConnectionFailed: No whole answer came back.
             ProtocolError: A redirect that is not followed, or a body beyond the limit.
-            RateLimited: The tenant asks for a longer wait than there is patience for, or it was
-                stopped while it waited.
+            RateLimited: The tenant asks for a longer wait than there is patience for.
+            Stopped: It was stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
         stop = stop or retrying.stop_of_this_thread()
@@ -165,8 +165,10 @@ class Transport:
                         return answer
                     # What got a 401 was not carried out, so a write is sent once more too.
                     renewed, asked_at = True, time.monotonic()
-                    if not self._another_token(call, token, stop, first):
+                    if not self._another_token(token, call, first):
                         return answer
+                    if retrying.come_back(call, stop, limited=False, in_doubt=first is not None):
+                        raise self._stopped(call, what, answer, first)
                     begin += time.monotonic() - asked_at
                     continue
                 outcome = answer
@@ -187,10 +189,7 @@ class Transport:
             slept += pause
             paused_at = time.monotonic()
             if self._ended(call, pause, until, stop, limited=limited, in_doubt=first is not None):
-                return self._give_up(
-                    outcome, call, what, attempts=attempts, waited=waited, pause=0,
-                    first=first, tried_at=tried_at,
-                )  # fmt: skip
+                raise self._stopped(call, what, outcome, first)
             # The tenant asked for the pause, and not for what was waited for beyond it.
             begin += max(0.0, time.monotonic() - paused_at - pause)
 
@@ -205,14 +204,10 @@ class Transport:
             self.tenant.endpoint, visible(reason), pause, attempt,
         )  # fmt: skip
 
-    def _another_token(
-        self, call: Call, refused: Token, stop: threading.Event | None, first: float | None
-    ) -> bool:
-        """Get another token than the one that was refused; return whether to send with it."""
+    def _another_token(self, refused: Token, call: Call, first: float | None) -> bool:
+        """Get another token than the one that was refused; return whether there is one."""
         with _saying_doubt(call, first):
-            if self.tenant.token.renewed(refused) is None:
-                return False
-        return not retrying.come_back(call, stop, limited=False, in_doubt=first is not None)
+            return self.tenant.token.renewed(refused) is not None
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
         """Wait, and return whether it was ended early."""
@@ -233,11 +228,37 @@ class Transport:
         """Wait for the turn of a request that was not sent yet."""
         held = self._wait_for_turn(call, stop)
         if held is None or (held and retrying.come_back(call, stop, limited=True, in_doubt=False)):
-            raise errors.RateLimited(
-                f"Could not {call.does} {what} at {self.tenant.endpoint}: the tenant asked to "
-                "wait, and it was stopped before it was sent.",
-                429,
-            )
+            raise self._stopped(call, what)
+
+    def _stopped(
+        self,
+        call: Call,
+        what: str,
+        outcome: Answer | Failure | None = None,
+        first: float | None = None,
+    ) -> errors.Stopped:
+        """Return the error for a request whose wait was stopped.
+
+        Args:
+            call: What was to be sent.
+            what: What it is about.
+            outcome: What the last attempt brought; None if there was none.
+            first: When the first attempt was sent that may have been carried out.
+        """
+        about = f" {what}" if what else ""
+        again = ""
+        reason = "the tenant asked to wait"
+        if isinstance(outcome, Failure):
+            again, reason = " again", f"an attempt failed ({outcome.reason.rstrip('.')})"
+        elif outcome is not None and outcome.status != 429:
+            again, reason = " again", f"the response to an attempt had status {outcome.status}"
+        error = errors.Stopped(
+            f"Could not {call.does}{about} at {self.tenant.endpoint}: {reason}, and it was "
+            f"stopped before it was sent{again}."
+        )
+        error.in_doubt = call.writes and first is not None
+        error.tried_at = first
+        return error
 
     def _ended(
         self,

@@ -291,7 +291,7 @@ def test_a_stop_that_is_set_ends_the_trying_again() -> None:
         Scripted(busy, repeat=True) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as client,
     ):
-        with pytest.raises(rnb.ServerError):
+        with pytest.raises(rnb.Stopped, match=r"status 503.*stopped before it was sent again"):
             client.count_comments(NAME, stop=stop)
         assert len(server.asked) == 1
 
