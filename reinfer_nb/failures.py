@@ -13,7 +13,9 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors
+from reinfer_nb.answers import Answer
 from reinfer_nb.config import Tenant
+from reinfer_nb.operations import Call
 from reinfer_nb.text import visible
 
 # A response has to be complete after so many times the read time-out.
@@ -218,3 +220,34 @@ def _innermost(error: BaseException) -> str:
         error = inner
     message = re.sub(r"^\w+\(host=.*?\): ", "", str(error))
     return message or type(error).__name__
+
+
+def stopped(
+    call: Call,
+    what: str,
+    tenant: Tenant,
+    outcome: Answer | Failure | None = None,
+    first: float | None = None,
+) -> errors.Stopped:
+    """Return the error for a request whose wait was stopped.
+
+    Args:
+        call: What was to be sent.
+        what: What it is about; may be empty.
+        tenant: Where to.
+        outcome: What the last attempt brought; None if there was none.
+        first: When the first attempt was sent that may have been carried out.
+    """
+    about = f" {what}" if what else ""
+    reason, again = "the tenant asked to wait", ""
+    if isinstance(outcome, Failure):
+        reason, again = f"an attempt failed ({outcome.reason.rstrip('.')})", " again"
+    elif outcome is not None and outcome.status != 429:
+        reason, again = f"the response to an attempt had status {outcome.status}", " again"
+    error = errors.Stopped(
+        f"Could not {call.does}{about} at {tenant.endpoint}: {reason}, and it was stopped before "
+        f"it was sent{again}."
+    )
+    error.in_doubt = call.writes and first is not None
+    error.tried_at = first
+    return error

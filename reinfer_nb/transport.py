@@ -22,7 +22,7 @@ from reinfer_nb import errors, retrying
 from reinfer_nb.answers import Answer
 from reinfer_nb.clock import TenantClock
 from reinfer_nb.config import Tenant, is_loopback
-from reinfer_nb.failures import Failure, failure_of
+from reinfer_nb.failures import Failure, failure_of, stopped
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.operations import Call
 from reinfer_nb.pacing import Pacer
@@ -168,7 +168,7 @@ class Transport:
                     if not self._another_token(token, call, first):
                         return answer
                     if retrying.come_back(call, stop, limited=False, in_doubt=first is not None):
-                        raise self._stopped(call, what, answer, first)
+                        raise stopped(call, what, self.tenant, answer, first)
                     begin += time.monotonic() - asked_at
                     continue
                 outcome = answer
@@ -189,7 +189,7 @@ class Transport:
             slept += pause
             paused_at = time.monotonic()
             if self._ended(call, pause, until, stop, limited=limited, in_doubt=first is not None):
-                raise self._stopped(call, what, outcome, first)
+                raise stopped(call, what, self.tenant, outcome, first)
             # The tenant asked for the pause, and not for what was waited for beyond it.
             begin += max(0.0, time.monotonic() - paused_at - pause)
 
@@ -228,37 +228,7 @@ class Transport:
         """Wait for the turn of a request that was not sent yet."""
         held = self._wait_for_turn(call, stop)
         if held is None or (held and retrying.come_back(call, stop, limited=True, in_doubt=False)):
-            raise self._stopped(call, what)
-
-    def _stopped(
-        self,
-        call: Call,
-        what: str,
-        outcome: Answer | Failure | None = None,
-        first: float | None = None,
-    ) -> errors.Stopped:
-        """Return the error for a request whose wait was stopped.
-
-        Args:
-            call: What was to be sent.
-            what: What it is about.
-            outcome: What the last attempt brought; None if there was none.
-            first: When the first attempt was sent that may have been carried out.
-        """
-        about = f" {what}" if what else ""
-        again = ""
-        reason = "the tenant asked to wait"
-        if isinstance(outcome, Failure):
-            again, reason = " again", f"an attempt failed ({outcome.reason.rstrip('.')})"
-        elif outcome is not None and outcome.status != 429:
-            again, reason = " again", f"the response to an attempt had status {outcome.status}"
-        error = errors.Stopped(
-            f"Could not {call.does}{about} at {self.tenant.endpoint}: {reason}, and it was "
-            f"stopped before it was sent{again}."
-        )
-        error.in_doubt = call.writes and first is not None
-        error.tried_at = first
-        return error
+            raise stopped(call, what, self.tenant)
 
     def _ended(
         self,

@@ -942,6 +942,32 @@ def test_data_that_cannot_be_is_refused(
         assert len(client.sources()) == 3
 
 
+@pytest.mark.parametrize("column", ["owner", "name", "id"])
+@pytest.mark.parametrize("odd", ["Motor & Co", "a/b", "", "../up"])
+def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
+    shared: rnb.Client, column: str, odd: str
+) -> None:
+    data = shared.sources().head(3).reset_index(drop=True)
+    data.loc[1, column] = odd
+    box = rnb.sandbox(data)
+    with pytest.warns(UserWarning, match="can be listed, and neither changed nor deleted") as told:
+        box.start()
+    with box as client:
+        listing = client.sources()
+        assert sorted(listing[column]) == sorted(data[column])
+        if column != "id":
+            full_name = f"{data['owner'][1]}/{data['name'][1]}"
+            with pytest.raises(rnb.InvalidInput):
+                client.update_source(full_name, title="Mine")
+        assert client.update_source(data["id"][0], title="Mine").title == "Mine"
+    (warning,) = (w for w in told if w.category is UserWarning)
+    assert f"{data['owner'][1]}/{data['name'][1]} with the id {data['id'][1]}" in str(
+        warning.message
+    )
+    # It points at who started the sandbox.
+    assert warning.filename == __file__
+
+
 @pytest.mark.parametrize("data", [5, [1], {"owner": ["a"]}])
 def test_what_is_no_data_is_refused(data: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match="data is a DataFrame or the path"):

@@ -54,13 +54,13 @@ def sandbox(
     ...     len(client.sources())
     130
 
-    It listens on this machine only, unless told otherwise, and is gone afterwards, unless it has
-    a database file.
+    It listens on this machine only unless told otherwise, and lasts only with a database file.
 
     Args:
         data: Sources to fill it with, ids and timestamps kept: a listing, or the path of a CSV
             that `to_csv` wrote. By default the sample company: four projects, 130 sources, eight
-            years, with the flaws that real tenants have.
+            years, with the flaws that real tenants have. Names and ids that no request can
+            ask for are kept, with a warning.
         database: File to keep it in. One that holds a sandbox already is opened as it is. What
             was acknowledged is on the disk, whatever happens to the process.
         tokens: Tokens of your own by user, such as `{"admin": "..."}`, in place of made-up ones.

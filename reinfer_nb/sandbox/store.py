@@ -13,6 +13,8 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
+from reinfer_nb.checks import ID_RULE, NAME_RULE, is_id, is_name
+from reinfer_nb.errors import warn
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.operations import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
@@ -23,7 +25,7 @@ from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.sandbox.tokens import LastingTokens
-from reinfer_nb.text import holds_half_character, shown
+from reinfer_nb.text import holds_half_character, listed, shown
 from reinfer_nb.value_types import INT64, Whole
 
 KNOWN_TAG = "generic.0.CONVKER5"
@@ -223,6 +225,7 @@ def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
     moment = now()
     defaults = _defaults() | {"created_at": moment, "updated_at": moment}
     sources = [_completed(row, defaults) for row in rows]
+    _warn_of_odd([source for source, _ in sources])
     projects = {source["owner"]: source for source, _ in sources}
     fed = {source["bucket_id"]: source for source, _ in sources if "bucket_id" in source}
     made = [
@@ -258,6 +261,24 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
             f"{INT64[-1]:,}"
         )
     return source, comments
+
+
+def _warn_of_odd(sources: _Objects) -> None:
+    """Warn of sources with a name or an id that no request can ask for.
+
+    They are kept: the listing of a tenant that has such sources is to fill a sandbox as it is.
+    """
+    odd = [
+        f"{source['owner']}/{source['name']} with the id {source['id']}"
+        for source in sources
+        if not (is_name(source["owner"]) and is_name(source["name"]) and is_id(source["id"]))
+    ]
+    if odd:
+        warn(
+            f"Sources that can be listed, and neither changed nor deleted: {listed(odd)}. A name "
+            f"has to be {NAME_RULE}; an id {ID_RULE}.",
+            UserWarning,
+        )
 
 
 def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
