@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, frames, wire
+from reinfer_nb import cli, frames, journal, wire
 from reinfer_nb.cli import commands
 from tests.scripted import Asked, Scripted, Step, reply
 
@@ -317,3 +317,12 @@ def test_the_result_of_a_plan_without_steps_shows_itself(client: rnb.Client) -> 
         assert "nothing to do" in repr(result)
         assert "nothing to do" in result.to_html()
         assert not result.undo().steps
+
+
+def test_a_journal_that_could_not_be_read_again_is_not_begun_and_no_other_file_is_asked_for() -> (
+    None
+):
+    with pytest.raises(rnb.FileProblem) as caught:
+        journal.Journal.begun_by_default({"plan": {1: "a", "1": "b"}})
+    assert "Give a file" not in str(caught.value)
+    assert not journal.default_path().parent.exists()
