@@ -7,13 +7,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import pytest
 
 import reinfer_nb as rnb
+from reinfer_nb import user_folders
 
 # Does what a user does, and prints per operation the error (class, whether it is ours, message)
 # or what came of it. Everything is done first with a home, so that every lazy import is done before
@@ -300,3 +302,31 @@ def test_a_working_folder_that_was_deleted_is_an_error_of_ours(tmp_path: Path) -
         check=False,
     )
     assert (ended.returncode, ended.stdout.split()) == (0, ["ours"] * 6), ended.stderr
+
+
+def raising(error: Exception) -> Callable[..., Path]:
+    def look_up(*_: object, **__: object) -> Path:
+        raise error
+
+    return look_up
+
+
+# What the releases of platformdirs and Python did for a user without a home folder.
+WITHOUT_HOME: dict[str, Callable[..., Path]] = {
+    "RuntimeError": raising(RuntimeError("Could not determine home directory.")),
+    "KeyError": raising(KeyError("getpwuid(): uid not found: 4242")),
+    "OSError": raising(OSError("no such user")),
+    "tilde": lambda *_, **__: Path("~/.local/state/reinfer_nb"),
+}
+
+
+@pytest.mark.parametrize("look_up", WITHOUT_HOME.values(), ids=WITHOUT_HOME)
+def test_whatever_platformdirs_does_without_a_home_is_an_error_of_ours(
+    look_up: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platformdirs, "user_state_path", look_up)
+    monkeypatch.setattr(platformdirs, "user_config_path", look_up)
+    with pytest.raises(rnb.FileProblem, match=r"no home folder.*set HOME or XDG_STATE_HOME"):
+        user_folders.state("the journal", 'journal="j"')
+    with pytest.raises(rnb.ConfigurationError, match="no home folder"):
+        user_folders.config_of_re()
