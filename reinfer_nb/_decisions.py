@@ -128,8 +128,9 @@ def decisions(
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
     references = [(now, rows.there)]
     if began is not None and len(now):
-        origin = _places_in(began, now)[rows.there]
-        references.append((began, np.where(rows.there >= 0, origin, NEW)))
+        is_there = rows.there >= 0
+        origin = _places_in(began, now)[np.where(is_there, rows.there, 0)]
+        references.append((began, np.where(is_there, origin, NEW)))
     wanted = replace(wanted, columns=without(wanted.columns, references, guards))
     updating = _Updating(rows, wanted, now, began)
     changed = np.array([*updating.settings], dtype=np.int64)

@@ -288,3 +288,14 @@ def test_the_command_line_has_the_word(
     words = ["plan", str(path), "--delete-missing", "--whole-tenant", "--project", "claims"]
     assert cli.main(words) == 2
     assert "Leave out one of the two" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("id_", [float("inf"), float("-inf"), 1e300, -2, -1, 5, True])
+def test_an_id_that_is_no_id_is_a_problem_of_the_plan_however_few_sources_there_are(
+    id_: float,
+) -> None:
+    with rnb.sandbox(pd.DataFrame({"owner": ["solo"], "name": ["s"], "title": ["t"]})) as client:
+        base = client.sources()
+        plan = client.plan(base.assign(id=pd.Series([id_])), base)
+        assert len(plan.problems) == 1
+        assert len(plan.steps) == 0
