@@ -66,8 +66,8 @@ def fields_not_taken(content: Mapping[str, Any], body: Mapping[str, Any]) -> tup
     """Return the names of the fields that a response shows not to be as they were sent.
 
     Args:
-        content: The source as the response holds it, by names in JSON. A field that it leaves
-            out may be as it was sent; only where no value is left out too, that is none.
+        content: The source as the response holds it, by names in JSON. Of the fields that it
+            leaves out, those without a default are unset; the others may be as they were sent.
         body: The settings that were sent, by their names in JSON.
     """
     return tuple(
@@ -78,7 +78,7 @@ def fields_not_taken(content: Mapping[str, Any], body: Mapping[str, Any]) -> tup
 
 
 def _is_taken(field: Field, sent: Any, content: Mapping[str, Any]) -> bool:
-    if field.wire not in content and not field.about.nullable:
+    if field.wire not in content and field.about.default is not None:
         return True
     value = content.get(field.wire)
     try:
