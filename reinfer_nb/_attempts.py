@@ -71,7 +71,9 @@ class Outcome:
     @property
     def open(self) -> bool:
         """Whether it is to be tried again."""
-        return self.status in (BEGUN, FAILED, LEFT)
+        # A delete that is not taken may have been carried out a moment later.
+        deleted_later = self.status == NOT_TAKEN and self.in_doubt and not self.not_taken
+        return deleted_later or self.status in (BEGUN, FAILED, LEFT)
 
     @property
     def unsure(self) -> bool:
@@ -216,9 +218,10 @@ def _outcome(written: Written, was: Source | None = None) -> Outcome:
 def _delete(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     try:
-        return Outcome(DONE, "", guarded.delete(client, base, before=before))
+        source, remark = guarded.delete(client, base, before=before)
+        return Outcome(DONE, remark, source)
     except NotCarriedOut as error:
-        return Outcome(NOT_TAKEN, str(error))
+        return Outcome(NOT_TAKEN, str(error), in_doubt=True)
     except Moved as moved:
         if moved.theirs.id == base.id or not earlier:
             said = f"It {guarded.what_moved(base, moved.theirs)} meanwhile."

@@ -119,6 +119,8 @@ class Answer:
         """Raise the error that the answer is by its status and content type, if it is one."""
         if not self.ok:
             raise self._error()
+        if self.status == 206:
+            raise self.broken("only a part of what was asked for")
         kind = self.headers.get("content-type", "application/json").partition(";")[0].strip()
         if kind.lower() != "application/json" and not kind.lower().endswith("+json"):
             raise self.broken("not JSON by its content type")

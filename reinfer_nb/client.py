@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
 import pandas as pd
 
 from reinfer_nb import checks, operations
-from reinfer_nb.errors import InvalidInput, NotPicklable
+from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
 from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
@@ -307,13 +307,16 @@ class Client:
             InvalidInput: A name or value cannot be, or nothing is given; nothing was sent.
             NotFound: There is no such source, or none that the token may see.
             PermissionDenied: The token is not a sources admin of that project.
+            ProtocolError: The response is about another source; one of this name was made
+                meanwhile, for example.
 
         Warns:
             NotTakenWarning: The tenant accepted the request, and some fields are not as given; a
                 tenant may fix `language` and `kind` when a source is made.
         """
         body = checks.settings("update", settings)
-        return self.calls.update(self._full_name(which), body).warned()
+        id_ = which if isinstance(which, str) and checks.is_id(which) else None
+        return self.calls.update(self._full_name(which), body, id_).warned()
 
     def delete_source(
         self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
@@ -337,8 +340,12 @@ class Client:
             FileProblem: The file exists or could not be written; nothing was deleted.
             NotFound: There is no such source, or none that the token may see; `in_doubt` says
                 that an earlier attempt may have deleted it, which could not be verified.
-            ProtocolError: The tenant accepted the delete, and the source is still there.
+            NotCarriedOut: The tenant accepted the delete, and the source is still there.
             PermissionDenied: The token is not a sources admin of that project.
+
+        Warns:
+            InDoubtWarning: The tenant accepted the delete, and whether the source is gone could
+                not be looked up.
         """
         if restore_file is not None:
             restore_file = path_of(restore_file)
@@ -348,8 +355,8 @@ class Client:
             from reinfer_nb import restoring
 
             restoring.keep(source, self.endpoint, restore_file)
-        if not self.calls.delete(source):
-            self.calls.check_deleted(source)
+        if not self.calls.delete(source) and (remark := self.calls.check_deleted(source)):
+            warn(remark, InDoubtWarning)
         return source
 
     def plan(

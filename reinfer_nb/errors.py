@@ -108,7 +108,9 @@ class ProtocolError(ReinferError):
 
 
 class NotCarriedOut(ProtocolError):
-    """A tenant accepted a delete with status 200, and the source is still there."""
+    """A tenant accepted a delete, and the source is still there; it may be deleted later."""
+
+    in_doubt = True
 
 
 class AnswerError(ReinferError):
@@ -182,7 +184,11 @@ class NotTakenWarning(UserWarning):
 
 
 class InDoubtWarning(UserWarning):
-    """A source is as it was to be made, and may have been made by somebody else."""
+    """A write was accepted, and what became of it could not be verified.
+
+    A source is as it was to be made, and may have been made by somebody else; or a tenant accepted
+    a delete, and whether the source is gone could not be looked up.
+    """
 
 
 class RestoredWarning(UserWarning):

@@ -205,7 +205,7 @@ def delete(
     restore_file: str | os.PathLike[str] | None = None,
     *,
     before: Callable[[Source], object] = lambda _: None,
-) -> Source:
+) -> tuple[Source, str]:
     """Delete a source unless it has moved since `base`, and return it as it last was.
 
     What is deleted is what the last look compared. There is another look as for `update`.
@@ -215,6 +215,10 @@ def delete(
         base: The source as it was when the delete was decided.
         restore_file: A new file for its settings, written before anything is deleted.
         before: Called with the source just before it is deleted; what it raises keeps it.
+
+    Returns:
+        The source, and what a person has to know: that nobody could look whether it is gone; ''
+        if there is nothing.
 
     Raises:
         Moved: It has; nothing was deleted.
@@ -250,10 +254,8 @@ def delete(
             now = _looked_at(client, base, prepare)
             is_gone = client.calls.delete(now)
     except _DoneAlready:
-        return now
-    if not is_gone:
-        client.calls.check_deleted(now)
-    return now
+        return now, ""
+    return now, "" if is_gone else client.calls.check_deleted(now)
 
 
 class _DoneAlready(Exception):

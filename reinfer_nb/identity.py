@@ -25,8 +25,9 @@ def is_of_project(owner: object, project: str) -> bool:
     """Whether the `owner` of a source in a response can be the project that was asked for.
 
     An owner that is no name can be: the responses of the reference page have a placeholder there.
+    An empty one cannot.
     """
-    return owner == project or not checks.is_name(owner)
+    return owner == project or (owner != "" and not checks.is_name(owner))
 
 
 def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) -> Maker:

@@ -137,14 +137,16 @@ class SourceCalls:
             )
         return self.create(source.full_name, body)
 
-    def update(self, full_name: str, body: Mapping[str, Any]) -> Written:
+    def update(self, full_name: str, body: Mapping[str, Any], id_: str | None = None) -> Written:
         """Change settings of a source, and return it as it is then.
 
         Args:
             full_name: "project/name".
             body: The settings by their names in JSON, checked.
+            id_: The id of the source that has that name; None for whichever has it.
 
         Raises:
+            ProtocolError: The response is about another source than the one of that id.
             ReinferError: The tenant could not be reached, or refused.
         """
         project, name = checks.source_name(full_name)
@@ -152,7 +154,7 @@ class SourceCalls:
             answer = self._transport.send(
                 operations.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
-        return self._written(answer, full_name, body)
+        return self._written(answer, full_name, body, id_)
 
     def delete(self, source: Source) -> bool:
         """Delete a source by its id.
@@ -178,21 +180,24 @@ class SourceCalls:
             return True
         return False
 
-    def check_deleted(self, source: Source) -> None:
+    def check_deleted(self, source: Source) -> str:
         """Look whether a source is gone after the tenant has accepted its delete.
 
-        Where the look fails, the tenant's response to the delete stands.
+        Returns:
+            What a person has to know: why that could not be looked up; '' if the source is gone.
 
         Raises:
             NotCarriedOut: The source is still there.
         """
+        accepted = f"{self._transport.tenant.endpoint} accepted the delete of {source.full_name}"
         try:
             self.get(source.id)
-        except errors.ReinferError:
-            return
+        except errors.NotFound:
+            return ""
+        except errors.ReinferError as error:
+            return f"{accepted}, and whether the source is gone could not be looked up: {error}"
         raise errors.NotCarriedOut(
-            f"{self._transport.tenant.endpoint} accepted the delete of {source.full_name} with "
-            f"status 200, and the source {source.id} is still there. Look at it again in a while; "
+            f"{accepted}, and the source {source.id} is still there. Look at it again in a while; "
             "if it stays, ask whoever runs the tenant."
         )
 
@@ -200,8 +205,10 @@ class SourceCalls:
         """Whether it is certain that a source is gone, and not merely hidden from the token.
 
         It is if the token still sees the sources of the project, and the source is not among them.
+        A listing is no proof if it lacks ids, or another source that can still be asked for.
         """
         project = source.owner
+        others = self._listings.other_sources(project, [source.id])
         try:
             listing = self._listings.get(
                 operations.LIST_PROJECT, "sources", Source, refresh=True, project=project
@@ -215,9 +222,22 @@ class SourceCalls:
             )
         except errors.ReinferError:
             return False
-        if source.id in set(listing["id"]):
+        ids = listing["id"].tolist()
+        if source.id in ids or not all(checks.is_id(id_) for id_ in ids):
             return False
-        return len(listing) > 0 or self.has_none(project, [source.id])
+        if not ids:
+            return self.has_none(project, [source.id])
+        missing = sorted(others.difference(ids))
+        return not missing or self._is_not_found(missing[0])
+
+    def _is_not_found(self, id_: str) -> bool:
+        try:
+            self.get(id_)
+        except errors.NotFound:
+            return True
+        except errors.ReinferError:
+            return False
+        return False
 
     def has_none(self, project: str, ids: Iterable[str]) -> bool:
         """Whether it is certain that a project has no sources, where its listing shows none.
@@ -271,8 +291,12 @@ class SourceCalls:
                 f"{checks.ID_RULE}."
             )
 
-    def _written(self, answer: Answer, full_name: str, body: Mapping[str, Any]) -> Written:
+    def _written(
+        self, answer: Answer, full_name: str, body: Mapping[str, Any], id_: str | None = None
+    ) -> Written:
         source = _source(answer, full_name)
+        if id_ is not None:
+            _source(answer, id_)
         names = fields_not_taken(answer.envelope("source")["source"], body)
         remember(self._transport.tenant.endpoint, source, body, names)
         return Written(source, names)

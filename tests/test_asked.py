@@ -21,6 +21,7 @@ OTHERS = {
     "another name": ONE | {"name": "other"},
     "another project": ONE | {"owner": "other"},
     "another case": ONE | {"name": "One"},
+    "no project": ONE | {"owner": ""},
     "half of both": ONE | {"owner": "lab/one", "name": ""},
 }
 
@@ -147,3 +148,21 @@ def test_a_listing_that_names_no_project_is_of_the_one_asked_for() -> None:
 def test_a_listing_of_all_projects_holds_any() -> None:
     with tenant(listing(ONE, ONE | {"id": OTHER, "owner": "other"})) as (client, _):
         assert client.sources()["owner"].tolist() == ["lab", "other"]
+
+
+def test_an_update_by_id_that_went_to_a_namesake_is_an_error() -> None:
+    namesake = ok(ONE | {"id": OTHER, "title": "x"})
+    with tenant(ok(ONE), namesake) as (client, server):
+        with pytest.raises(rnb.ProtocolError, match=f"is about .*{OTHER}.*, not about {ID}") as no:
+            client.update_source(ID, title="x")
+        assert server.methods == ["GET", "POST"]
+        assert no.value.in_doubt
+
+
+def test_a_part_of_a_response_is_not_taken_for_the_whole() -> None:
+    part = reply({"status": "ok", "sources": [ONE]}, 206)
+    with (
+        tenant(part) as (client, _),
+        pytest.raises(rnb.ProtocolError, match="only a part of what was asked for"),
+    ):
+        client.sources()

@@ -136,7 +136,7 @@ def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> N
     slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
     with meanwhile(client, slow, lambda other: other.create_source(NAME, title="theirs")):
-        assert guarded.delete(client, base).id == base.id
+        assert guarded.delete(client, base)[0].id == base.id
     assert client.source(NAME).title == "theirs"
 
 

@@ -141,7 +141,7 @@ def test_what_was_done_unheard_is_done_once(
     with client.sandbox.faults.add(*(fault(on=way, after=True, times=1) for way in ways)):
         updated = guarded.update(client, base, {"title": "mine"}).source
         assert updated.title == "mine"
-        assert guarded.delete(client, updated) == updated
+        assert guarded.delete(client, updated) == (updated, "")
     sent = [one for one in client.sandbox.requests if one.method in ("POST", "DELETE")]
     assert len(sent) == 2
     with pytest.raises(rnb.NotFound):
@@ -208,7 +208,7 @@ def test_a_delete_of_what_moved_deletes_and_writes_nothing(
 
 def test_a_delete_of_what_is_still_the_same(client: rnb.Client, tmp_path: Path) -> None:
     base = client.source(NAME)
-    assert guarded.delete(client, base, tmp_path / "kept.json") == base
+    assert guarded.delete(client, base, tmp_path / "kept.json") == (base, "")
     assert (tmp_path / "kept.json").exists()
     with pytest.raises(rnb.NotFound):
         client.source(NAME)

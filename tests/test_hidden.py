@@ -174,3 +174,69 @@ def test_sources_that_were_deleted_from_here_do_not_count_as_vanished(client: rn
         result = plan.apply(progress=False, allow_mass_delete=True)
         assert result.counts == {"done": 3}
     assert set(client.sources(refresh=True)["owner"]) == {"solo", "rest"}
+
+
+def missing(rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    return [row for row in rows if row["name"] not in ("a", "b")]
+
+
+def unreadable(key: str, value: object) -> Callable[[list[dict[str, object]]], list[object]]:
+    """Return what replaces a member of the row of lab/b, or the whole row where key is empty."""
+
+    def changed(rows: list[dict[str, object]]) -> list[object]:
+        return [
+            (row | {key: value} if key else value) if row["name"] == "b" else row for row in rows
+        ]
+
+    return changed
+
+
+NO_PROOF: dict[str, Callable[[list[dict[str, object]]], object]] = {
+    "another source is missing too": missing,
+    "a row without an id": unreadable("id", None),
+    "an id that is none": unreadable("id", "18BA5CE699F8DA1F"),
+    "no row": unreadable("", None),
+}
+
+
+@pytest.mark.parametrize("listed", NO_PROOF.values(), ids=NO_PROOF)
+@pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
+@pytest.mark.filterwarnings("ignore::reinfer_nb.UnreadableWarning")
+def test_a_listing_that_is_not_whole_proves_no_delete(
+    client: rnb.Client,
+    delete: Callable[[rnb.Client, rnb.Source], object],
+    listed: Callable[[list[dict[str, object]]], object],
+) -> None:
+    """The tenant loses the delete, shows the source no more, and lists what is not whole."""
+    onward = relay(client.endpoint)
+    base = client.source("lab/b")
+    lost: list[Asked] = []
+
+    def response(asked: Asked) -> bytes:
+        if asked.method == "DELETE":
+            lost.append(asked)
+            return DOWN if len(lost) == 1 else NOT_FOUND
+        if lost and asked.path.endswith(("/lab/b", f"id:{base.id}")):
+            return NOT_FOUND
+        if lost and asked.path.endswith("/sources/lab"):
+            content = json.loads(onward(asked).partition(b"\r\n\r\n")[2])
+            return reply(content | {"sources": listed(content["sources"])})
+        return onward(asked)
+
+    with (
+        Scripted(Step(response), repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as mine,
+    ):
+        mine._transport.patience = Patience(backoff=0.01)
+        mine.sources("lab")
+        with pytest.raises(rnb.NotFound) as caught:
+            delete(mine, base)
+        assert caught.value.in_doubt
+
+
+def test_another_source_that_is_gone_as_well_leaves_the_proof(client: rnb.Client) -> None:
+    base = client.source("lab/b")
+    with losing(client, "lab/b") as mine:
+        mine.sources("lab")
+        client.delete_source("lab/a")
+        assert mine.delete_source("lab/b") == base

@@ -169,13 +169,13 @@ class DeleteForm(Form):
             return
         code = self._call(source)
 
-        def done(deleted: Source) -> None:
+        def done(outcome: tuple[Source, str]) -> None:
+            deleted, remark = outcome
             self._done = code
             self._gone = deleted
             comments = "" if self.comments is None else f" with {counted(self.comments, 'comment')}"
-            self.say(
-                f"{visible(deleted.full_name)} is deleted{comments}. Its settings are in {file}"
-            )
+            said = f"{visible(deleted.full_name)} is deleted{comments}. Its settings are in {file}"
+            self.say(said if not remark else markup.error(f"{remark} Its settings are in {file}"))
             self.result = deleted
 
         self._run(
