@@ -30,17 +30,20 @@ def tenant(endpoint: str | None) -> str | None:
     return "loopback" if host in _LOOPBACK else endpoint
 
 
-def is_of_another(before: pa.Table, after: pa.Table) -> bool:
+def is_of_another(before: pa.Table, after: pa.Table) -> bool | None:
     """Return whether two listings are of different tenants, as far as their sources tell.
 
-    In another tenant sources may have the same names, and never the same ids.
+    In another tenant sources may have the same names, and never the same ids. None if the listings
+    have neither an id nor a name in common.
     """
     ids = [set(table["id"].to_pylist()) for table in (before, after)]
+    if not ids[0].isdisjoint(ids[1]):
+        return False
     names = [
         set(zip(table["owner"].to_pylist(), table["name"].to_pylist(), strict=True))
         for table in (before, after)
     ]
-    return ids[0].isdisjoint(ids[1]) and not names[0].isdisjoint(names[1])
+    return None if names[0].isdisjoint(names[1]) else True
 
 
 def scope(about: About) -> tuple[str | None, str | None]:

@@ -215,6 +215,65 @@ def test_a_file_of_another_tenant_is_told_by_its_ids(history: rnb.History, tmp_p
     history.record(ours, when="2026-03-05", another_tenant=True)
 
 
+def from_file(df: pd.DataFrame) -> pd.DataFrame:
+    """Return a listing as a CSV file has it: of no tenant that is known."""
+    df = df.copy()
+    df.attrs = {}
+    return df
+
+
+def ours_and_theirs() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the listings of two tenants: the same names, other ids."""
+    ours = listing_of(of_projects(a="1", b="2"))
+    theirs = ours.assign(id=[f"{number:016x}" for number in range(len(ours))])
+    theirs.attrs = dict(ours.attrs)
+    return ours, theirs
+
+
+def of_project(df: pd.DataFrame, project: str) -> pd.DataFrame:
+    return df[df["owner"] == project].reset_index(drop=True)
+
+
+OURS, THEIRS = ours_and_theirs()
+ORDERS: dict[str, tuple[list[pd.DataFrame], pd.DataFrame]] = {
+    "a file, then a listing": ([from_file(OURS)], THEIRS),
+    "a file, then a file": ([from_file(OURS)], from_file(THEIRS)),
+    "another project last": (
+        [of_project(OURS, "a"), of_project(OURS, "b")],
+        from_file(of_project(THEIRS, "a")),
+    ),
+    "without the project last": (
+        [OURS, of_project(OURS, "b")],
+        from_file(of_project(THEIRS, "a")),
+    ),
+    "an empty listing last": ([OURS, OURS.head(0)], from_file(THEIRS)),
+    "a listing of the tenant, then a file, then a listing": (
+        [of_project(OURS, "b"), from_file(of_project(OURS, "a"))],
+        THEIRS,
+    ),
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_another_tenant_is_told_by_its_ids_whatever_was_recorded_last(
+    history: rnb.History, order: tuple[list[pd.DataFrame], pd.DataFrame]
+) -> None:
+    earlier, other = order
+    for day, listing in enumerate(earlier, 1):
+        history.record(listing, when=f"2026-03-0{day}")
+    with pytest.raises(InvalidInput, match="another_tenant=True"):
+        history.record(other, when="2026-03-09")
+    assert len(history.snapshots()) == len(earlier)
+    history.record(other, when="2026-03-09", another_tenant=True)
+
+
+def test_files_of_one_tenant_are_recorded_whatever_was_recorded_last(history: rnb.History) -> None:
+    pieces = [of_project(OURS, "a"), of_project(OURS, "b"), OURS.head(0), OURS]
+    for day, listing in enumerate([*pieces, *map(from_file, pieces), *pieces], 1):
+        history.record(listing, when=f"2026-03-{day:02}")
+    assert len(history.snapshots()) == 12
+
+
 def test_a_practice_tenant_with_other_sources_is_another(history: rnb.History) -> None:
     with rnb.sandbox() as first:
         history.record(first.sources())
