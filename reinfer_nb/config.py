@@ -296,8 +296,8 @@ def _incomplete(chosen: _Given) -> str:
             f"{ENDPOINT}, such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
         )
     return (
-        f"There is no token for {shown(chosen.endpoint)}. Give token=, set {TOKEN}, or type it "
-        "into rnb.login(); a token is made on the tenant's page under 'My account'."
+        f"There is no token for {_endpoint_shown(chosen.endpoint)}. Give token=, set {TOKEN}, or "
+        "type it into rnb.login(); a token is made on the tenant's page under 'My account'."
     )
 
 
@@ -313,31 +313,35 @@ def checked_endpoint(endpoint: object) -> str:
             to anywhere but this machine.
     """
     example = "such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
+    named = _endpoint_shown(endpoint)
     if not isinstance(endpoint, str) or not re.fullmatch(r"[!-[\]-~]+", endpoint):
-        raise InvalidInput(f"An endpoint is a URL, {example}, not {shown(endpoint)}.")
+        raise InvalidInput(f"An endpoint is a URL, {example}, not {named}.")
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInput(f"The endpoint {shown(endpoint)} is no URL: {error}.") from None
+        raise InvalidInput(f"The endpoint {named} is no URL: {error}.") from None
     if parts.username is not None or parts.password is not None:
         raise InvalidInput("The endpoint holds a user name; give the token as token= instead.")
     if parts.scheme not in ("http", "https") or not host:
-        raise InvalidInput(
-            f"The endpoint {shown(endpoint)} does not begin with https://, {example}."
-        )
+        raise InvalidInput(f"The endpoint {named} does not begin with https://, {example}.")
     if parts.query or parts.fragment:
-        raise InvalidInput(f"The endpoint {shown(endpoint)} holds a ? or #; end it before that.")
+        raise InvalidInput(f"The endpoint {named} holds a ? or #; end it before that.")
     if re.search(r"(^|/)\.\.?(/|$)|%", parts.path) or "/api/v1" in parts.path:
-        raise InvalidInput(
-            f"The endpoint {shown(endpoint)} is not a base: end it before /api/v1, {example}."
-        )
+        raise InvalidInput(f"The endpoint {named} is not a base: end it before /api/v1, {example}.")
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInput(
-            f"The endpoint {shown(endpoint)} is plain http, over which anyone on the way can read "
+            f"The endpoint {named} is plain http, over which anyone on the way can read "
             "the token. Use https://; plain http is for this machine only."
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def _endpoint_shown(endpoint: object) -> str:
+    """Return an endpoint for a message, without what in it may be a secret."""
+    if not isinstance(endpoint, str):
+        return shown(endpoint)
+    return shown(re.sub(r"(?s)(?<=[?#]).+", "***", re.sub(r"[^/?#]*@", "***@", endpoint)))
 
 
 def _checked_verify(verify: object) -> bool | str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
@@ -47,7 +48,8 @@ class Token:
     __slots__ = ("_reveal",)
 
     def __init__(self, given: object) -> None:
-        # In a closure, so that neither `vars` nor a walk over attributes meets it.
+        # In a closure, so that neither `vars` nor a walk over attributes meets it. No pattern made
+        # of it is bound to a name either: the `repr` of a pattern shows it.
         self._reveal: Callable[[], Any] = lambda: given
 
     def flaw(self) -> str | None:
@@ -95,7 +97,9 @@ class Token:
 
     def hide_in(self, text: str) -> str:
         """Return `text` with the token, should it be in there, replaced by asterisks."""
-        return text.replace(self._reveal(), "***")
+        if self._has_one_form():
+            return text.replace(self._reveal(), "***")
+        return re.sub(_any_form(self._reveal()), "***", text)
 
     def hide_echo(self, content: _Content) -> _Content:
         """Return a part of a response with the token, should it be in there, replaced.
@@ -107,10 +111,27 @@ class Token:
             return content
         if isinstance(content, str):
             return self.hide_in(content)
-        return content.replace(self._reveal().encode("ascii"), b"***")
+        if self._has_one_form():
+            return content.replace(self._reveal().encode("ascii"), b"***")
+        return re.sub(_any_form(self._reveal()).encode("ascii"), b"***", content)
+
+    def _has_one_form(self) -> bool:
+        return re.fullmatch(r"[\w.~-]*", self._reveal(), re.ASCII) is not None
 
     def __repr__(self) -> str:
         return "<token, hidden>"
 
     def __reduce__(self) -> NoReturn:
         raise NotPicklable("A token is not pickled or copied. Connect again where it is needed.")
+
+
+def _any_form(given: str) -> str:
+    """Return a pattern of a token in whatever form a URL, JSON or HTML has it."""
+    return "".join(
+        character
+        if character.isalnum()
+        else rf"(?:{re.escape(character)}|(?i:%{ord(character):02x}|\\u00{ord(character):02x}"
+        rf"|&#{ord(character)};|&#x{ord(character):x};)|\\{re.escape(character)}"
+        rf"|{re.escape(html.escape(character))})"
+        for character in given
+    )

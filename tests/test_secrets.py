@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import copy
+import html
 import http.client
+import json
 import logging
 import pickle
+import re
 import traceback
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import config
 from reinfer_nb.client import Client
+from reinfer_nb.fresh_token import FunctionToken
 from reinfer_nb.patience import Patience
 from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.session import Bearer
@@ -325,6 +331,85 @@ def test_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
     ):
         client.source("acme/support")
     assert SENTINEL not in str(caught.value)
+
+
+# A token with characters that URLs, JSON and HTML write in another way.
+ODD = "sentinel/c0ffee+token==&<'\"~"
+FORMS: dict[str, Callable[[str], str]] = {
+    "plain": str,
+    "quoted": quote,
+    "quoted whole": lambda token: quote(token, safe=""),
+    "quoted with plus": quote_plus,
+    "quoted in lower case": lambda token: re.sub(
+        "%..", lambda match: match[0].lower(), quote(token, safe="")
+    ),
+    "JSON": lambda token: json.dumps(token)[1:-1],
+    "JSON with slashes": lambda token: json.dumps(token)[1:-1].replace("/", r"\/"),
+    "JSON with escapes": lambda token: "".join(
+        c if c.isalnum() else f"\\u{ord(c):04x}" for c in token
+    ),
+    "HTML": html.escape,
+    "HTML by numbers": lambda token: re.sub("[^a-z0-9]", lambda m: f"&#{ord(m[0])};", token),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_a_token_is_hidden_in_whatever_form_it_comes(form: Callable[[str], str]) -> None:
+    text = f"before {form(ODD)} after"
+    for token in (Token(ODD), FunctionToken(lambda: ODD)):
+        assert token.current().bearer() == f"Bearer {ODD}"
+        assert token.hide_in(text) == "before *** after"
+        assert token.hide_echo(text) == "before *** after"
+        assert token.hide_echo(text.encode()) == b"before *** after"
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("place", ["message", "page", "location", "title"])
+def test_no_response_shows_a_token_in_another_form(
+    form: Callable[[str], str], place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    echo = form(ODD)
+    responses = {
+        "message": reply({"status": "error", "message": f"who is {echo}?"}, 422),
+        "page": reply(f"<p>{echo}</p>".encode(), 403, HTML),
+        "location": reply(b"", 302, {"Location": f"http://tenant.example/?token={echo}"}),
+        "title": reply({"status": "ok", "source": SOURCE | {"created_at": echo}}),
+    }
+    with (
+        Scripted(responses[place], repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=ODD) as client,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        shown = ""
+        try:
+            client.source("acme/support")
+        except rnb.ReinferError as error:
+            shown = told(error) + repr(vars(error))
+        shown += "".join(str(warning.message) for warning in caught) + caplog.text
+    assert shown
+    assert echo not in shown
+    assert ODD not in shown
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        f"https://h.example/?token={SENTINEL}",
+        f"https://h.example/#{SENTINEL}",
+        f"https://user:{SENTINEL}@h.example/",
+        f"user:{SENTINEL}@h.example/",
+        f"ftp://user:{SENTINEL}@h.example/?x#{SENTINEL}",
+        f"https://h.example:{SENTINEL}@h/",
+        f"https://h.example/ ?{SENTINEL}",
+    ],
+)
+def test_no_message_repeats_what_in_an_endpoint_may_be_a_secret(endpoint: str) -> None:
+    for token in ("some-token", None):
+        with pytest.raises(rnb.ReinferError) as caught:
+            rnb.connect(endpoint=endpoint, token=token)
+        assert SENTINEL not in f"{caught.value} {caught.value!r}"
 
 
 REFUSED = {
