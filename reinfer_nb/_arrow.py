@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+from pyarrow import compute, json
 
 from reinfer_nb._columns import Columns
 from reinfer_nb.fields import fields_of
@@ -67,8 +68,6 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
 
 
 def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:
-    from pyarrow import json
-
     # As the one row of one list: a line each would need line breaks between the elements and
     # none inside, and Arrow crashes where the first line is `null`.
     document = b"".join((b'{"rows":[', text, b"]}"))
@@ -105,8 +104,6 @@ def _check_utf8(document: bytes) -> None:
 
 
 def _moments(column: pa.Array) -> pa.Array:
-    from pyarrow import compute
-
     try:
         instants = column.cast(_TIMESTAMP)
     except pa.ArrowInvalid as error:
@@ -150,8 +147,6 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
 
 
 def _lengths(lists: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int64]]:
-    from pyarrow import compute
-
     lengths = compute.fill_null(compute.list_value_length(lists), 0)
     return np.asarray(lengths, dtype=np.int64)
 

@@ -12,6 +12,7 @@ import pandas as pd
 from reinfer_nb import checks, operations
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
+from reinfer_nb.forking import importing
 from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
 from reinfer_nb.source_calls import SourceCalls, comments_of, record
@@ -99,9 +100,8 @@ class Client:
             `project` (None for all projects, a list for several), and `fetched_at`, when the
             (oldest) listing was requested, as an ISO 8601 text in UTC.
 
-            The listing is kept for `cache_ttl` seconds. What is returned is a copy of it: whatever
-            is written into the frame, or into the arrays of its columns (`.array`, `.values`,
-            `.to_numpy()`), changes no other listing.
+            The listing is kept for `cache_ttl` seconds. What is returned is a copy of it: what is
+            written into it, or into arrays of its columns (`.to_numpy()`), changes no other one.
 
         Raises:
             InvalidInput: `project` cannot be a project's name, or holds none.
@@ -208,7 +208,8 @@ class Client:
         Warns:
             UnreadableWarning: Some sources could not be counted; the message names them.
         """
-        from reinfer_nb import counting
+        with importing():
+            from reinfer_nb import counting
 
         return counting.with_comments(self, df, workers=workers, progress=progress)
 
@@ -397,7 +398,8 @@ class Client:
                 `delete_missing` is none of those.
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
-        from reinfer_nb import _planned
+        with importing():
+            from reinfer_nb import _planned
 
         return _planned.planned(self, edited, base, delete_missing=delete_missing, project=project)
 

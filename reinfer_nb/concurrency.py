@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.forking import importing
 from reinfer_nb.text import shown
 
 # No more than the connections that a client keeps.
@@ -115,7 +116,8 @@ def side_by_side(
     """
     if not items:
         return
-    from tqdm.auto import tqdm
+    with importing():
+        from tqdm.auto import tqdm
 
     stop = threading.Event()
     pool = ThreadPoolExecutor(workers, f"reinfer_nb-{label}")

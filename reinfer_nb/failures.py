@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import sys
 from collections.abc import Iterator
 from http.client import BadStatusLine
 from urllib.parse import urlsplit
@@ -103,6 +104,10 @@ def failure_of(error: Exception, tenant: Tenant, timeout: tuple[float, float]) -
         tenant: Whom it was about.
         timeout: Seconds for connecting and for reading.
     """
+    if isinstance(error, ImportError):
+        why = "this process is ending" if sys.is_finalizing() else visible(str(error), 200)
+        reason = f"what the request needs could not be imported ({why})."
+        return Failure(errors.ConnectionFailed, reason, error, passing=False)
     host = urlsplit(tenant.endpoint).netloc
     timed_out = _timed_out(error, host, timeout)
     if timed_out is not None:

@@ -13,7 +13,7 @@ import pandas as pd
 from reinfer_nb import arguments, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.cache import Cache, checked_ttl
-from reinfer_nb.forking import renew_in_children
+from reinfer_nb.forking import importing, renew_in_children
 from reinfer_nb.identity import is_of_project
 from reinfer_nb.models import Source
 from reinfer_nb.operations import Call
@@ -134,7 +134,8 @@ def _check_project(answer: Answer, frame: pd.DataFrame, project: str) -> None:
 
 
 def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:
-    from reinfer_nb import frames
+    with importing():
+        from reinfer_nb import frames
 
     answer.check_status()
     try:

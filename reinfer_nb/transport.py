@@ -321,9 +321,8 @@ class Transport:
         # their frames the head of the request stands in clear, and a traceback that shows
         # variables would show the token, after Ctrl-C for example.
         try:
-            if isinstance(
-                caught, requests.RequestException | HTTPError | OSError
-            ) and not isinstance(caught, errors.ReinferError):
+            kinds = requests.RequestException | HTTPError | OSError | ImportError
+            if isinstance(caught, kinds) and not isinstance(caught, errors.ReinferError):
                 return failure_of(caught, self.tenant, self.timeout)
             if isinstance(caught, errors.ProtocolError):
                 caught.in_doubt = call.writes

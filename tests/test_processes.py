@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 import textwrap
@@ -335,3 +336,96 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
         tmp_path,
     )
     assert output.splitlines()[-1] == "ended True 0", output
+
+
+@needs_fork
+@pytest.mark.parametrize(
+    ("work", "module"),
+    [
+        ("client.statistics(listing, progress=False)", "reinfer_nb.counting"),
+        ("client.statistics(listing, progress=False)", "tqdm.auto"),
+        ("client.statistics(listing, progress=False)", "tqdm._monitor"),
+        ("client.sources(refresh=True)", "reinfer_nb.frames"),
+        ("client.plan(listing)", "reinfer_nb._planned"),
+    ],
+)
+def test_an_import_under_way_at_a_fork_does_not_block_the_child(
+    shared: rnb.Client, tmp_path: Path, work: str, module: str
+) -> None:
+    output = run(
+        f"""
+        class Slow:
+            importing = threading.Event()
+
+            def find_spec(self, name, path=None, target=None):
+                if name == {module!r}:
+                    self.importing.set()
+                    time.sleep(1)
+
+        client = client_of(ENDPOINT, TOKEN)
+        listing = pd.DataFrame({{"id": [None], "owner": ["claims"], "name": ["motor-inbox"]}})
+        sys.meta_path.insert(0, Slow())
+        threading.Thread(target=lambda: {work}, daemon=True).start()
+        print("importing", Slow.importing.wait(30), flush=True)
+        pid = os.fork()
+        if pid == 0:
+            {work}
+            os._exit(0)
+        tell_the_end_of(pid)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines() == ["importing True", "ended True 0"], output
+
+
+@needs_fork
+def test_an_import_of_another_library_does_not_block_a_child_that_asks_nothing(
+    shared: rnb.Client, tmp_path: Path
+) -> None:
+    output = run(
+        """
+        class Slow:
+            importing = threading.Event()
+
+            def find_spec(self, name, path=None, target=None):
+                if name == "tqdm._monitor":
+                    self.importing.set()
+                    time.sleep(1)
+
+        sys.meta_path.insert(0, Slow())
+        threading.Thread(target=lambda: __import__("tqdm.std"), daemon=True).start()
+        print("importing", Slow.importing.wait(30), flush=True)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0)
+        tell_the_end_of(pid)
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines() == ["importing True", "ended True 0"], output
+
+
+def test_a_call_when_nothing_can_be_imported_any_more_says_so(
+    shared: rnb.Client, tmp_path: Path
+) -> None:
+    output = run(
+        """
+        class Last:
+            def __init__(self):
+                self.client = client_of(ENDPOINT, TOKEN)
+                self.error, self.client_of = rnb.ReinferError, client_of
+
+            def __del__(self):
+                try:
+                    print("rows", len(self.client.sources("claims")))
+                except self.error as error:
+                    print("ours", error)
+
+        last = Last()
+        """,
+        shared,
+        tmp_path,
+    )
+    assert re.fullmatch(r"rows 39\n|ours Could not .*process is ending.*\n", output), output
