@@ -90,7 +90,10 @@ def setup(
     folder = tmp_path_factory.mktemp(request.param)
     with rnb.sandbox() as sample:
         data = frames.from_elements([*frames.to_elements(sample.sources()), *HOSTILE])
-    with rnb.sandbox(data) as client, set_up(request.param, folder, client) as setup:
+    sandbox = rnb.sandbox(data)
+    with pytest.warns(UserWarning, match="can be listed, and neither changed nor deleted"):
+        sandbox.start()
+    with sandbox as client, set_up(request.param, folder, client) as setup:
         yield setup
 
 
