@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
+from tests.forked_cli import ForkedCli
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
 
@@ -38,11 +40,25 @@ def folder(tenant: rnb.Client, tmp_path_factory: pytest.TempPathFactory) -> Path
     return made
 
 
+NEW_PROCESS = f"{sys.executable} -m reinfer_nb.cli"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forked_cli() -> Iterator[None]:
+    """Let $RNB be a command that does as `python -m reinfer_nb.cli` does, but at once."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ForkedCli(Path(folder)) as cli,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("RNB", " ".join(cli.command))
+        yield
+
+
 def environment_of(tenant: rnb.Client) -> dict[str, str]:
     assert tenant.sandbox is not None
     environment = {
         **os.environ,
-        "RNB": f"{sys.executable} -m reinfer_nb.cli",
         "REINFER_ENDPOINT": tenant.endpoint,
         "REINFER_TOKEN": tenant.sandbox.tokens["admin"],
     }
@@ -92,6 +108,25 @@ def test_a_reader_who_has_seen_enough_changes_no_exit_code(
 
 
 @pytest.mark.parametrize(
+    ("command", "streams"),
+    [
+        ("audit --now 2026-01-01 --format csv", "| head -1"),
+        ("audit --now 2026-01-01 --format csv", "> /dev/full"),
+        ("audit --help", ">&-"),
+        ("list a/b", "2>&-"),
+        ("audit --wrong", ">&- <&- 2>&-"),
+    ],
+)
+def test_a_forked_process_does_as_a_new_one(
+    tenant: rnb.Client, folder: Path, command: str, streams: str
+) -> None:
+    in_new, in_forked = (
+        run(tenant, folder, f"{cli} {command} {streams}") for cli in (NEW_PROCESS, "$RNB")
+    )
+    assert in_forked == in_new
+
+
+@pytest.mark.parametrize(
     ("command", "code"),
     [
         ("audit --now 2026-01-01 --format csv", 1),
@@ -113,7 +148,7 @@ def test_a_reader_who_is_gone_from_the_start_changes_no_exit_code(
     os.close(reader)
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "reinfer_nb.cli", *command.split()],
+            [*os.environ["RNB"].split(), *command.split()],
             env={**environment_of(tenant), "PYTHONUNBUFFERED": "1"},
             cwd=folder,
             stdout=writer,
