@@ -342,21 +342,23 @@ class History:
         return snapshot.path, about
 
     def _check_tenant(self, endpoint: str | None, table: pa.Table) -> None:
+        is_of_another: bool | None = None
         for name, about in self._from_the_last():
             if about.endpoint is None or endpoint is None:
-                # A listing from a file does not say of which tenant it is; its sources tell, from
-                # the last snapshot on that has some of them.
-                files = [about.unchanged_since or name] if about.sources and len(table) else []
-                earlier = self._folder.tables(files, ["id", "owner", "name"])
-                is_of_another = _versions.is_of_another(earlier, table)
+                # A listing from a file does not say of which tenant it is. Its sources tell: the
+                # last snapshot that has some of them decides.
+                if is_of_another is None and about.sources and len(table):
+                    file = about.unchanged_since or name
+                    earlier = self._folder.tables([file], ["id", "owner", "name"])
+                    is_of_another = _versions.is_of_another(earlier, table)
                 if is_of_another:
                     raise InvalidInput(
                         f"{self._folder.where} has sources of the same names under other ids: this "
                         f"listing may be of another tenant. {_ANOTHER}"
                     )
-                if is_of_another is None or endpoint is not None:
-                    continue
-                return
+                if is_of_another is False and endpoint is None:
+                    return
+                continue
             is_same = _versions.tenant(about.endpoint) == _versions.tenant(endpoint)
             if is_same and about.endpoint != endpoint and about.sources and len(table):
                 # Of practice tenants, which have other ports each time, the sources tell.
