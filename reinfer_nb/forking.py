@@ -23,6 +23,8 @@ _objects: WeakSet[Renewed] = WeakSet()
 _importing = threading.RLock()
 # Seconds that a fork waits for such an import.
 _LONGEST = 10
+# Whether the lock could be taken, for each fork under way.
+_waited: list[bool] = []
 
 
 def renew_in_children(thing: Renewed) -> None:
@@ -66,9 +68,6 @@ def _renew() -> None:
             kinds += kind.__subclasses__()
             kind.set_lock(lock)
 
-
-# Whether the lock could be taken, for each fork under way.
-_waited: list[bool] = []
 
 # Windows has no fork.
 if hasattr(os, "register_at_fork"):

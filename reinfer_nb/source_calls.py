@@ -233,10 +233,8 @@ class SourceCalls:
     def _is_not_found(self, id_: str) -> bool:
         try:
             self.get(id_)
-        except errors.NotFound:
-            return True
-        except errors.ReinferError:
-            return False
+        except errors.ReinferError as error:
+            return isinstance(error, errors.NotFound)
         return False
 
     def has_none(self, project: str, ids: Iterable[str]) -> bool:

@@ -79,9 +79,7 @@ def test_a_stopped_write_that_was_only_refused_is_not_in_doubt(client: rnb.Clien
 
 
 @pytest.mark.parametrize("last", [LIMITED, FAILED], ids=["429", "503"])
-def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(
-    last: bytes,
-) -> None:
+def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) -> None:
     stop = threading.Event()
 
     def stopping(_: Asked) -> bytes:
@@ -109,7 +107,6 @@ REQUESTS: dict[str, Callable[[Asked], bool]] = {
 @pytest.mark.parametrize("kind", ["create", "update", "delete"])
 @pytest.mark.parametrize("requests", REQUESTS)
 @pytest.mark.parametrize("workers", [1, 4])
-@pytest.mark.filterwarnings("ignore:.*without")
 def test_steps_that_waited_when_an_apply_was_stopped_are_left_and_resumed(
     client: rnb.Client, requests: str, kind: str, workers: int, tmp_path: Path
 ) -> None:
