@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from random import Random, randrange
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 import pytest
@@ -32,31 +32,45 @@ from tests.waiting import AGES, until
 ROUNDS, KILLS = 2, 5
 ACTIONS = 300
 
-# Waits for a line on stdin, so that the time to import is not the time that kills hit.
+# Has imported everything, and forks an applier for each line on stdin, so that neither the time to
+# import nor that of a new Python is the time that kills hit. Says which process it is, then how
+# that ended.
 _APPLYING = """
+import os
 import sys
-import threading
 from pathlib import Path
 import reinfer_nb as rnb
 import reinfer_nb.applying, reinfer_nb._plan_file
 
-print("ready", flush=True)
-endpoint, token, plan, journal = sys.stdin.readline().split()
-client = rnb.connect(endpoint=endpoint, token=token)
-if Path(journal).exists():
-    result = rnb.resume(client, journal, progress=False)
-else:
-    result = rnb.load_plan(plan, client).apply(
-        progress=False, journal=journal, allow_mass_delete=True
-    )
-print(result.counts, flush=True)
+def apply(endpoint, token, plan, journal, out):
+    client = rnb.connect(endpoint=endpoint, token=token)
+    if Path(journal).exists():
+        result = rnb.resume(client, journal, progress=False)
+    else:
+        result = rnb.load_plan(plan, client).apply(
+            progress=False, journal=journal, allow_mass_delete=True
+        )
+    Path(out).write_text(str(result.counts))
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        apply(*line.split())
+        sys.exit()
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
-class Applier:
-    """A process that applies a plan, or goes on with it."""
+class Appliers:
+    """Processes that apply a plan, or go on with it, one after the other.
 
-    def __init__(self) -> None:
+    Args:
+        out: A file for what one returns in the end.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
         self._process = subprocess.Popen(
             [sys.executable, "-c", _APPLYING],
             stdin=subprocess.PIPE,
@@ -64,22 +78,31 @@ class Applier:
             text=True,
             cwd=Path(__file__).parent.parent,
         )
+        self._applier = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=AGES)
 
     def begin(self, *arguments: object) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "ready\n"
-        self._process.stdin.write(" ".join(map(str, arguments)) + "\n")
+        self._process.stdin.write(" ".join(map(str, [*arguments, self._out])) + "\n")
         self._process.stdin.flush()
+        self._applier = self._number()
 
     def kill(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
-        self._process.communicate()
+        os.kill(self._applier, signal.SIGKILL)
+        assert self._number() == -signal.SIGKILL
 
     def end(self) -> str:
-        out, _ = self._process.communicate(timeout=120)
-        assert self._process.returncode == 0
-        return out.strip()
+        assert self._number() == 0
+        return self._out.read_text()
+
+    def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
 
 
 def applied_to(client: rnb.Client) -> Counter[tuple[str, str]]:
@@ -117,7 +140,7 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
     seed = randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when it fails
     dice = Random(seed)
-    with box(200) as client:
+    with box(200) as client, Appliers(tmp_path / "counts") as appliers:
         assert client.sandbox is not None
         plan = big_plan(client)
         assert len(plan.steps) == ACTIONS
@@ -132,20 +155,19 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
             Fault.answer(503, on=ways, probability=0.02, seed=seed + 2),
         )
         server = client.sandbox._running()._server
-        waiting = [Applier() for _ in range(KILLS + 1)]
         # Counted in what is done, as the clock says nothing of how far a busy machine comes.
         moments = sorted(dice.sample(range(ACTIONS // 2), KILLS - 1))
-        for applier, moment in zip(waiting, [*moments, ACTIONS // 2], strict=False):
-            applier.begin(client.endpoint, token, path, journal)
+        for moment in [*moments, ACTIONS // 2]:
+            appliers.begin(client.endpoint, token, path, journal)
             until(partial(has_come_to, client, moment))
             time.sleep(dice.uniform(0.0, 0.1))
-            applier.kill()
+            appliers.kill()
             # What was sent before the kill may still be on its way through the tenant.
             time.sleep(0.15)
             until(lambda: not server.server_state.tasks)
         killed_at = applied_to(client)
-        waiting[-1].begin(client.endpoint, token, path, journal)
-        assert waiting[-1].end() == str({"done": ACTIONS})
+        appliers.begin(client.endpoint, token, path, journal)
+        assert appliers.end() == str({"done": ACTIONS})
         assert 0 < killed_at.total() < ACTIONS, f"seed {seed}: no kill came in the middle"
         # Nothing done twice, and nothing left out.
         done = applied_to(client)
