@@ -29,7 +29,7 @@ from reinfer_nb.text import shown
 from reinfer_nb.written import Written
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
+    from reinfer_nb.api_client import ApiClient
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
 NOT_TAKEN, BEGUN = "not taken", "begun"
@@ -115,7 +115,7 @@ class Outcome:
 
 
 def attempt(
-    client: Client, step: Step, *, earlier: Outcome | None, stop: threading.Event
+    client: ApiClient, step: Step, *, earlier: Outcome | None, stop: threading.Event
 ) -> tuple[Outcome, ReinferError | None]:
     """Carry out a step where its source is still what it was; return what became of it.
 
@@ -154,7 +154,7 @@ def attempt(
 _Before = Callable[[Source | None], object]
 
 
-def _create(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _create(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     body = checks.settings("create", step.settings)
     existing = _existing(client, step.full_name) if earlier else None
     in_doubt = False
@@ -179,7 +179,7 @@ def _create(client: Client, step: Step, earlier: Outcome | None, before: _Before
     return Outcome(MOVED, said, existing, in_doubt=in_doubt)
 
 
-def _update(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _update(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     was: list[Source] = []
 
@@ -215,7 +215,7 @@ def _outcome(written: Written, was: Source | None = None) -> Outcome:
     )
 
 
-def _delete(client: Client, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _delete(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     try:
         source, remark = guarded.delete(client, base, before=before)
@@ -240,7 +240,7 @@ def _base(step: Step) -> Source:
     return step.base
 
 
-def _existing(client: Client, full_name: str) -> Source | None:
+def _existing(client: ApiClient, full_name: str) -> Source | None:
     try:
         return client.source(full_name)
     except NotFound:

@@ -17,7 +17,7 @@ from reinfer_nb.text import visible
 from reinfer_nb.value_types import Moment
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
+    from reinfer_nb.api_client import ApiClient
 
 _FORMAT = "reinfer_nb plan, version 1"
 _ABOUT = (
@@ -38,7 +38,7 @@ def content_of(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_of(content: object, client: Client | None, *, form: str | None = None) -> Plan:
+def plan_of(content: object, client: ApiClient | None, *, form: str | None = None) -> Plan:
     """Return the plan that a JSON object is.
 
     Args:
@@ -85,7 +85,7 @@ def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     return target
 
 
-def read(path: str | os.PathLike[str], client: Client | None) -> Plan:
+def read(path: str | os.PathLike[str], client: ApiClient | None) -> Plan:
     """Return the plan in a file.
 
     Raises:

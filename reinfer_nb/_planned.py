@@ -27,14 +27,14 @@ from reinfer_nb.text import counted, listed, shown
 from reinfer_nb.written import was_not_taken
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
+    from reinfer_nb.api_client import ApiClient
 
 # Deletes in all projects of the tenant.
 TENANT = "tenant"
 
 
 def planned(
-    client: Client,
+    client: ApiClient,
     edited: pd.DataFrame,
     base: pd.DataFrame | None = None,
     *,
@@ -88,7 +88,7 @@ def _only_project(edited: object, base: object) -> str | None:
 
 
 def of_listing(
-    client: Client,
+    client: ApiClient,
     edited: pd.DataFrame,
     now: pd.DataFrame,
     base: pd.DataFrame | None = None,
@@ -138,7 +138,7 @@ def of_listing(
     )
 
 
-def _not_taken_before(client: Client, steps: Iterable[Step]) -> Iterable[str]:
+def _not_taken_before(client: ApiClient, steps: Iterable[Step]) -> Iterable[str]:
     """Return a note on the settings that the tenant accepted before and left as they were."""
     fields = {field.name: field for field in fields_of(Source)}
     found = []
@@ -164,7 +164,7 @@ def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:
     return {owner: counts[owner] for owner in sorted(losing)}
 
 
-def with_comments(client: Client, steps: Sequence[Step]) -> list[Step]:
+def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
     """Return steps with the comments that the deletes among them take, as far as told."""
     names = [step.full_name for step in steps if step.kind == "delete"]
     counts: dict[str, int] = {}
@@ -241,7 +241,7 @@ def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
 
 
 def _unknown_projects(
-    client: Client, actions: Sequence[Action], now: pd.DataFrame
+    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame
 ) -> list[Problem]:
     """Return the sources to be made in projects that are not there."""
     made = [action for action in actions if action.kind == "create"]
@@ -265,7 +265,7 @@ def _unknown_projects(
 
 
 def _unknown_buckets(
-    client: Client, actions: Sequence[Action], now: pd.DataFrame, *, here: bool
+    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame, *, here: bool
 ) -> list[Problem]:
     """Return the settings of buckets that are not there."""
     given = [

@@ -9,12 +9,12 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
-from reinfer_nb.client import check_client
+from reinfer_nb.api_client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal
@@ -22,9 +22,6 @@ from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import CTRL_C, ApplyResult
 from reinfer_nb.retrying import until
 from reinfer_nb.text import counted, shown, visible
-
-if TYPE_CHECKING:
-    from reinfer_nb.client import Client
 
 logger = logging.getLogger("reinfer_nb")
 
@@ -70,7 +67,7 @@ def applied(
 
 
 def resume(
-    client: Client,
+    client: ApiClient,
     journal: str | os.PathLike[str],
     *,
     workers: int = 8,
@@ -104,7 +101,7 @@ def resume(
 
 
 def resumed(
-    client: Client,
+    client: ApiClient,
     journal: str | os.PathLike[str],
     *,
     workers: int,
@@ -120,7 +117,7 @@ def resumed(
         progress: As for `resume`.
         stop: Once set, no other source is begun.
     """
-    client = check_client(client)
+    client = check_client(client, ApiClient)
     checked_workers(workers)
     kept = Journal.opened(journal)
     try:
@@ -132,7 +129,7 @@ def resumed(
     return _Applying(client, plan, kept, outcomes, stop=stop, workers=workers).run(progress)
 
 
-def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
+def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
     """Return what became of a plan as far as its journal tells; what it left open stays so.
 
     Sends nothing and writes nothing: to undo what was done, and no more.
@@ -145,7 +142,7 @@ def result_of(client: Client, journal: str | os.PathLike[str]) -> ApplyResult:
         FileProblem: The journal cannot be read, is none, or is still being written.
         InvalidInput: It is of another tenant than the client's.
     """
-    client = check_client(client)
+    client = check_client(client, ApiClient)
     kept = Journal.opened_to_read(journal)
     try:
         plan, outcomes = _read(kept.lines(), client, kept.path)
@@ -169,7 +166,7 @@ class _Applying:
 
     def __init__(
         self,
-        client: Client,
+        client: ApiClient,
         plan: Plan,
         journal: Journal,
         outcomes: Mapping[int, Outcome],
@@ -340,7 +337,7 @@ def tell_moved(plan: Plan) -> None:
         )
 
 
-def _read(lines: Sequence[Any], client: Client, path: Path) -> tuple[Plan, dict[int, Outcome]]:
+def _read(lines: Sequence[Any], client: ApiClient, path: Path) -> tuple[Plan, dict[int, Outcome]]:
     """Return the plan of a journal, and what has become of its steps by their number."""
     name = visible(str(path), 200)
     head = lines[0] if lines else None

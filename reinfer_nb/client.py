@@ -1,363 +1,35 @@
-"""The client: the operations of the API, in the API's words, over frames and sources."""
+"""The client of a tenant: all its requests, and plans of what an edited listing changes."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal, NoReturn, Self, Unpack
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import checks, operations
-from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
-from reinfer_nb.files import path_of
+from reinfer_nb import connection
+from reinfer_nb.api_client import DEFAULT_TTL, ApiClient
 from reinfer_nb.forking import importing
-from reinfer_nb.listings import Listings, concatenated
-from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
-from reinfer_nb.source_calls import SourceCalls, comments_of, record
-from reinfer_nb.text import shown
-from reinfer_nb.transport import Transport
+from reinfer_nb.fresh_token import token_given
+from reinfer_nb.secret import Hidden
 
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan
     from reinfer_nb.sandbox import Sandbox
 
-DEFAULT_TTL = 300.0
 
-
-class Client:
+class Client(ApiClient):
     """A tenant, as far as its token sees it. Made by `connect`; safe in several threads.
 
     >>> client.sources("claims").shape[0]
     39
 
-    Args:
-        transport: The way to the tenant.
-        cache_ttl: Seconds that a listing is good for.
-
     Attributes:
+        endpoint: The base URL of the tenant.
         sandbox: The sandbox this is a client of, when it was made by `rnb.sandbox`; else None.
-        calls: The requests about one source, without a look before a write.
     """
 
     sandbox: Sandbox | None = None
-
-    def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
-        self._transport = transport
-        self._listings = Listings(transport, cache_ttl)
-        self.calls = SourceCalls(transport, self._listings)
-
-    @property
-    def endpoint(self) -> str:
-        """The base URL of the tenant."""
-        return self._transport.tenant.endpoint
-
-    def __repr__(self) -> str:
-        return f"<Client of {self.endpoint}, token from {self._transport.tenant.token_from}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise NotPicklable(
-            "A client holds a token and is not pickled or copied; connect again in the other "
-            "process."
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections. A later request opens new ones."""
-        self._transport.close()
-
-    # Reading
-
-    def sources(
-        self, project: str | Iterable[str] | None = None, *, refresh: bool = False
-    ) -> pd.DataFrame:
-        """Return the sources that the token may see, of all projects or of some.
-
-        >>> client.sources("claims")[["name", "language"]].head(2)
-                     name language
-        0     motor-inbox       en
-        1  property-inbox       en
-
-        Args:
-            project: A project's name, or the names of several projects; all projects when left
-                out.
-            refresh: Ask the tenant even when the last listing is still good.
-
-        Returns:
-            One row a source in the order of the API, over a `RangeIndex`; the listings of several
-            projects follow one another in the order given. Columns: `id`, `owner`, `name`, `title`,
-            `description`, `language`, `kind`, `bucket_id`, `email_transform_tag` (`str`);
-            `should_translate` (`boolean`); `sensitive_properties` (`object`, a tuple of `str` a
-            row); `email_transform_version` (`Int64`); `created_at`, `updated_at`, `last_modified`
-            (`datetime64[us, UTC]`); then fields that this version does not know. `attrs` holds JSON
-            values: `endpoint`, `project` (None for all projects, a list for several), and
-            `fetched_at`, when the (oldest) listing was requested, as an ISO 8601 text in UTC.
-
-            The listing is kept for `cache_ttl` seconds. What is returned is a copy of it: what is
-            written into it, or into arrays of its columns (`.to_numpy()`), changes no other one.
-
-        Raises:
-            InvalidInput: `project` cannot be a project's name, or holds none.
-            ProtocolError: The response holds sources of another project than `project`.
-            ReinferError: The tenant could not be reached or did not answer with a listing.
-
-        Warns:
-            UnreadableWarning: Something could not be understood and is missing.
-        """
-        if project is not None and not isinstance(project, str):
-            return self._sources_of(project, refresh=refresh)
-        call = operations.LIST if project is None else operations.LIST_PROJECT
-        name = None if project is None else checks.project_name(project)
-        return self._listings.get(call, "sources", Source, refresh=refresh, project=name)
-
-    def _sources_of(self, projects: Iterable[str], *, refresh: bool) -> pd.DataFrame:
-        """Return the listings of several projects as one, in the order given."""
-        if isinstance(projects, pd.DataFrame) or not isinstance(projects, Iterable):
-            raise InvalidInput(
-                f"sources takes a project's name or a list of names, not {shown(projects)}. A name "
-                f"is {checks.NAME_RULE}."
-            )
-        names = list(dict.fromkeys(map(checks.project_name, projects)))
-        if not names:
-            raise InvalidInput(
-                "The list of projects is empty; leave it out for the sources of all projects."
-            )
-        parts = [self.sources(name, refresh=refresh) for name in names]
-        if len(parts) == 1:
-            return parts[0]
-        return concatenated(parts, self.endpoint, names)
-
-    def projects(self, *, refresh: bool = False) -> pd.DataFrame:
-        """Return the projects that the token may see.
-
-        Returns:
-            One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
-            `updated_at` (`datetime64[us, UTC]`), then what else the tenant tells.
-        """
-        return self._listings.get(operations.PROJECTS, "projects", Project, refresh=refresh)
-
-    def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
-        """Return the buckets that the token may see; `sources` names them by `bucket_id`.
-
-        Returns:
-            One row a bucket: `id`, `name`, `owner` (`str`), `created_at`
-            (`datetime64[us, UTC]`), then what else the tenant tells.
-
-        Raises:
-            PermissionDenied: The token may see sources and no buckets; that is common.
-        """
-        return self._listings.get(operations.BUCKETS, "buckets", Bucket, refresh=refresh)
-
-    def me(self) -> User:
-        """Return the user the token belongs to, with its permissions.
-
-        >>> client.me().username
-        'admin'
-        """
-        return record(self._transport.send(operations.ME), "user", User)
-
-    def source(self, which: str | Source) -> Source:
-        """Return one source, by its full name or its id.
-
-        >>> client.source("claims/motor-inbox").title
-        'Motor claims inbox'
-
-        Args:
-            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
-
-        Raises:
-            InvalidInput: `which` is neither.
-            NotFound: There is none, or none that the token may see.
-        """
-        return self.calls.get(which.full_name if isinstance(which, Source) else which)
-
-    def statistics(
-        self,
-        df: pd.DataFrame,
-        *,
-        workers: int = 16,
-        progress: bool | Callable[[int, int], object] = True,
-    ) -> pd.DataFrame:
-        """Return a listing with the number of comments of each source, asked side by side.
-
-        >>> client.statistics(client.sources("claims").head(1), progress=False)["num_comments"]
-        0    19640
-        Name: num_comments, dtype: Int64
-
-        Args:
-            df: A listing, or any part of one; its columns `owner` and `name` are used.
-            workers: Requests under way at once, up to 32.
-            progress: Show a progress bar; or a function to call with how many are done, and of how
-                many. What it raises ends the counting.
-
-        Returns:
-            A copy of `df` with a column `num_comments` (`Int64`), missing where the tenant says
-            that there is no such source or that the token may not see it.
-
-        Raises:
-            InvalidInput: `df` is no listing, or `workers` is out of range.
-            ReinferError: The tenant could not be reached, or failed.
-
-        Warns:
-            UnreadableWarning: Some sources could not be counted; the message names them.
-        """
-        with importing():
-            from reinfer_nb import counting
-
-        return counting.with_comments(self, df, workers=workers, progress=progress)
-
-    def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
-        """Return how many comments a source has.
-
-        >>> client.count_comments("claims/motor-inbox")
-        19640
-
-        Args:
-            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
-            stop: Once set, a request that failed is not tried again.
-
-        Raises:
-            InvalidInput: `which` is neither.
-            NotFound: There is no such source, or none that the token may see.
-            Stopped: `stop` was set while the request waited to be sent again.
-        """
-        event: object = stop
-        if event is not None and not isinstance(event, threading.Event):
-            raise InvalidInput(f"stop is a threading.Event, or None, not {shown(event)}.")
-        full_name = self._full_name(which)
-        project, name = checks.source_name(full_name)
-        answer = self._transport.send(
-            operations.STATISTICS,
-            full_name,
-            body={"comment_filter": {}},
-            stop=stop,
-            project=project,
-            name=name,
-        )
-        return comments_of(answer)
-
-    # Writing
-
-    def create_source(self, full_name: str, /, **settings: Unpack[SourceSettings]) -> Source:
-        """Create a source, and return it as the tenant made it.
-
-        >>> client.create_source("claims/travel", title="Travel claims", language="xlm").language
-        'xlm'
-
-        Args:
-            full_name: "project/name"; neither can be changed later.
-            **settings: `title`, `description`, `language`, `kind`, `bucket_id`,
-                `email_transform_tag`, `should_translate`, `sensitive_properties`,
-                `email_transform_version`; what is left out is as the tenant has it by default.
-
-        Raises:
-            InvalidInput: The name or a value cannot be; nothing was sent.
-            Conflict: There is a source of that name; `existing` holds it.
-            PermissionDenied: The token is not a sources admin of that project.
-
-        Warns:
-            NotTakenWarning: The tenant accepted the request, and some fields are not as given.
-            InDoubtWarning: The response to a first attempt was lost, and the source that is there
-                with these settings may be one that somebody else made at the same time.
-        """
-        return self.calls.create(full_name, checks.settings("create", settings)).warned()
-
-    def recreate_source(self, source: Source, /) -> Source:
-        """Create a source again with the settings it had, and return it as the tenant made it.
-
-        >>> gone = client.delete_source("claims/motor-inbox")
-        >>> client.recreate_source(gone).title
-        'Motor claims inbox'
-
-        It gets a new id, and has no comments: nothing brings those back.
-
-        Args:
-            source: What `delete_source` returned. Its settings are sent as the tenant had them,
-                also where `create_source` would refuse them.
-
-        Raises:
-            InvalidInput: Its name cannot be one; nothing was sent.
-            Conflict: There is a source of that name; `existing` holds it.
-            PermissionDenied: The token is not a sources admin of that project.
-
-        Warns:
-            NotTakenWarning: The tenant accepted the request, and some fields are not as given.
-            InDoubtWarning: The response to a first attempt was lost, and the source that is there
-                with these settings may be one that somebody else made at the same time.
-        """
-        return self.calls.recreate(source).warned()
-
-    def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
-        """Change settings of a source, only those given, and return it as it is then.
-
-        >>> client.update_source("claims/motor-inbox", title="Motor").title
-        'Motor'
-
-        Args:
-            which: "project/name", an id, or a `Source`; a `Source` is updated by its full name.
-            **settings: As for `create_source`; `bucket_id=None` detaches the bucket.
-
-        Raises:
-            InvalidInput: A name or value cannot be, or nothing is given; nothing was sent.
-            NotFound: There is no such source, or none that the token may see.
-            PermissionDenied: The token is not a sources admin of that project.
-            ProtocolError: The response is about another source; one of this name was made
-                meanwhile, for example.
-
-        Warns:
-            NotTakenWarning: The tenant accepted the request, and some fields are not as given; a
-                tenant may fix `language` and `kind` when a source is made.
-        """
-        body = checks.settings("update", settings)
-        id_ = which if isinstance(which, str) and checks.is_id(which) else None
-        return self.calls.update(self._full_name(which), body, id_).warned()
-
-    def delete_source(
-        self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
-    ) -> Source:
-        """Delete a source with all its comments, for good, and return it as it last was.
-
-        >>> client.delete_source("claims/motor-inbox").title
-        'Motor claims inbox'
-
-        Nothing brings the comments back. The settings are in what is returned, for
-        `recreate_source`.
-
-        Args:
-            which: "project/name", an id, or a `Source`; a `Source` is deleted by its id, so
-                never another one that has its name by now.
-            restore_file: A new file to write the settings to before anything is deleted, from
-                which `restore` makes the source again.
-
-        Raises:
-            InvalidInput: `which` is none of those; nothing was sent.
-            FileProblem: The file exists or could not be written; nothing was deleted.
-            NotFound: There is no such source, or none that the token may see; `in_doubt` says
-                that an earlier attempt may have deleted it, which could not be verified.
-            NotCarriedOut: The tenant accepted the delete, and the source is still there.
-            PermissionDenied: The token is not a sources admin of that project.
-
-        Warns:
-            InDoubtWarning: The tenant accepted the delete, and whether the source is gone could
-                not be looked up.
-        """
-        if restore_file is not None:
-            restore_file = path_of(restore_file)
-        source = self.source(which.id if isinstance(which, Source) else which)
-        self.calls.check_id(source)
-        if restore_file is not None:
-            from reinfer_nb import restoring
-
-            restoring.keep(source, self.endpoint, restore_file)
-        if not self.calls.delete(source) and (remark := self.calls.check_deleted(source)):
-            warn(remark, InDoubtWarning)
-        return source
 
     def plan(
         self,
@@ -402,19 +74,70 @@ class Client:
 
         return _planned.planned(self, edited, base, delete_missing=delete_missing, project=project)
 
-    # Inside
 
-    def _full_name(self, which: str | Source) -> str:
-        if checks.is_id(which):
-            which = self.source(which)
-        return which.full_name if isinstance(which, Source) else which
+def connect(
+    *,
+    endpoint: str | None = None,
+    token: str | Callable[[], str] | None = None,
+    context: str | None = None,
+    cache_ttl: float = DEFAULT_TTL,
+    timeout: float | tuple[float, float] = (10.0, 60.0),
+    verify: bool | str | None = None,
+    proxy: str | None = None,
+) -> Client:
+    """Return a client of the tenant that is configured. Nothing is sent yet.
 
+    In this order: the arguments; what was logged in to by `login` in this session; the environment
+    (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or `REINFER_CONTEXT`); the current context of the
+    vendor's client `re`. An endpoint without a token gets the one that was logged in with, or that
+    the environment, a context or at last the system's keyring has for it. A token of any of these
+    is never sent to another endpoint than its own.
 
-def check_client(client: object) -> Client:
-    """Return a value that is a client, or raise `InvalidInput`."""
-    if isinstance(client, Client):
-        return client
-    raise InvalidInput(
-        "The client is what rnb.connect() returns, or `with rnb.sandbox() as client`; "
-        f"{shown(client)} is none. It comes first."
+    >>> connect(endpoint=client.endpoint, token="abc")
+    <Client of http://127.0.0.1:..., token from argument>
+
+    A token that is valid for an hour is better given as a function, which gets a new one when that
+    is needed:
+
+    >>> def get_token():
+    ...     # Here: ask the identity server, and return response.json()["access_token"].
+    ...     return client.sandbox.tokens["viewer"]
+    >>> connect(endpoint=client.endpoint, token=get_token).me().username
+    'viewer'
+
+    Args:
+        endpoint: Base URL, such as "https://cloud.uipath.com/<org>/<tenant>/reinfer_".
+        token: API token, or a function without arguments that returns one. The function is called
+            when a token is needed first, and once more after each response that refuses the token
+            (401); if it then returns another one, the request is sent once more with that, writes
+            too. It may be called from any thread, but never in two at once.
+        context: Name of a context of the vendor's client; `contexts` lists them.
+        cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
+        timeout: Seconds to wait for a connection, and for the next part of an answer; one number
+            for both, or two. A whole answer may take ten times the second number.
+        verify: Whether to verify certificates, or the path of a CA bundle.
+        proxy: URL of a proxy; by default what the environment says.
+
+    Raises:
+        ConfigurationError: No tenant is configured, or not unmistakably; the message says how.
+        InvalidInput: An argument cannot be what it should be. What a function returns is checked
+            when it is called: then the calls of the client raise this, or a `ConfigurationError`
+            if the function fails.
+
+    Warns:
+        InsecureWarning: Certificates will not be verified.
+    """
+    # Out of sight of a traceback that shows variables.
+    secret = None if token is None else token_given(token)
+    del token
+    hidden = None if proxy is None else Hidden(proxy)
+    del proxy
+    transport = connection.transport(
+        endpoint=endpoint,
+        token=secret,
+        context=context,
+        timeout=timeout,
+        verify=verify,
+        proxy=hidden,
     )
+    return Client(transport, cache_ttl=cache_ttl)

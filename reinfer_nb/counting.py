@@ -14,11 +14,11 @@ from reinfer_nb.text import counted, listed
 from reinfer_nb.value_types import is_missing
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
+    from reinfer_nb.api_client import ApiClient
 
 
 def each(
-    client: Client, names: Iterable[str], *, workers: int = 16, progress: Progress = False
+    client: ApiClient, names: Iterable[str], *, workers: int = 16, progress: Progress = False
 ) -> Iterator[tuple[str, int | str]]:
     """Yield each full name with the comments of that source, or why they cannot be told.
 
@@ -48,7 +48,7 @@ def each(
 
 
 def with_comments(
-    client: Client, df: pd.DataFrame, *, workers: int, progress: Progress
+    client: ApiClient, df: pd.DataFrame, *, workers: int, progress: Progress
 ) -> pd.DataFrame:
     """Return a listing with a column `num_comments`, as `Client.statistics` documents it."""
     names = full_names(df)

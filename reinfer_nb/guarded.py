@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reinfer_nb import checks, restoring
-from reinfer_nb.client import Client
+from reinfer_nb.api_client import ApiClient
 from reinfer_nb.errors import Moved, NotFound
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
@@ -116,7 +116,7 @@ def what_moved(base: Source, now: Source) -> str:
     return "was changed" + (f" at {when:%Y-%m-%d %H:%M:%S} UTC" if when else "")
 
 
-def looked_at(client: Client, base: Source) -> Source:
+def looked_at(client: ApiClient, base: Source) -> Source:
     """Return the source as it is now, if it is still what it was.
 
     A response that took long shows what was, and not what is: there is another look then.
@@ -128,7 +128,7 @@ def looked_at(client: Client, base: Source) -> Source:
     return _looked_at(client, base, lambda _: None)
 
 
-def _looked_at(client: Client, base: Source, then: Callable[[Source], object]) -> Source:
+def _looked_at(client: ApiClient, base: Source, then: Callable[[Source], object]) -> Source:
     """Look at a source, do what is to be done before it is written, and return it as it is.
 
     Args:
@@ -152,7 +152,7 @@ def _moved(base: Source, now: Source, written: str) -> Moved:
 
 
 def update(
-    client: Client,
+    client: ApiClient,
     base: Source,
     settings: Mapping[str, Any],
     *,
@@ -200,7 +200,7 @@ def update(
 
 
 def delete(
-    client: Client,
+    client: ApiClient,
     base: Source,
     restore_file: str | os.PathLike[str] | None = None,
     *,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import _plan_shown, arguments
+from reinfer_nb import _plan_shown, arguments, connection
 from reinfer_nb._steps import KINDS, Step, by_kind
 from reinfer_nb._tables import table
-from reinfer_nb.client import check_client
+from reinfer_nb.api_client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.portable import Portable
@@ -23,7 +23,6 @@ from reinfer_nb.text import shown
 from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
     from reinfer_nb.rehearsing import Rehearsal
     from reinfer_nb.results import ApplyResult
 
@@ -62,7 +61,7 @@ class Plan(Portable):
     problems: pd.DataFrame
     notes: tuple[str, ...]
     sizes: Mapping[str, int]
-    client: Client | None = None
+    client: ApiClient | None = None
 
     @property
     def ok(self) -> bool:
@@ -270,7 +269,7 @@ class Plan(Portable):
         return self.to_html()
 
 
-def client_of(plan: Plan) -> Client:
+def client_of(plan: Plan) -> ApiClient:
     """Return the client that a plan is applied with.
 
     Raises:
@@ -278,11 +277,9 @@ def client_of(plan: Plan) -> Client:
     """
     if plan.client is not None:
         return plan.client
-    from reinfer_nb.connection import connect
-
     # Not by the endpoint: a file must not say where a token goes that is bound to none.
     try:
-        client = connect()
+        client = ApiClient(connection.transport())
     except NotConfigured as error:
         raise NotConfigured(
             f"The plan is for {shown(plan.endpoint, 200)}, and no client came with it. Give the "
@@ -297,7 +294,7 @@ def client_of(plan: Plan) -> Client:
     return client
 
 
-def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Plan:
+def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> Plan:
     """Return a plan that `Plan.save` wrote.
 
     >>> _ = client.plan(client.sources().head(1).assign(title="Motor")).save("change.json")
@@ -316,7 +313,7 @@ def load_plan(path: str | os.PathLike[str], client: Client | None = None) -> Pla
     from reinfer_nb import _plan_file
 
     if client is not None:
-        client = check_client(client)
+        client = check_client(client, ApiClient)
     plan = _plan_file.read(path, client)
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
-from reinfer_nb import applying, markup
+from reinfer_nb import applying, connection, markup
+from reinfer_nb.api_client import ApiClient
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.fields import fields_of
+from reinfer_nb.fresh_token import token_given
 from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
-from reinfer_nb.sandbox import Sandbox
+from reinfer_nb.sandbox.tenant import PracticeTenant
 from reinfer_nb.text import counted
 from reinfer_nb.unshared import unshared
 from reinfer_nb.value_types import ValueType, is_missing
@@ -75,8 +79,8 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
     """Carry out a plan on a copy, as `Plan.rehearse` documents it."""
     client = client_of(plan)
     listing = client.sources(plan.project, refresh=True)
-    box = Sandbox(_storable(listing))
-    with box as copy, tempfile.TemporaryDirectory() as folder:
+    box = PracticeTenant(_storable(listing))
+    with _served(box) as copy, tempfile.TemporaryDirectory() as folder:
         _complete(box, listing, plan)
         there = replace(plan, endpoint=copy.endpoint, client=copy)
         journal = Path(folder) / "journal.jsonl"
@@ -84,6 +88,18 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
     return Rehearsal(replace(result, plan=plan, journal=None, client=client), sources)
+
+
+@contextmanager
+def _served(box: PracticeTenant) -> Iterator[ApiClient]:
+    """Serve a practice tenant, and give a client of its admin."""
+    box.serve()
+    try:
+        token = token_given(box.tokens["admin"])
+        with ApiClient(connection.transport(endpoint=box.endpoint, token=token)) as client:
+            yield client
+    finally:
+        box.stop()
 
 
 def _storable(listing: pd.DataFrame) -> pd.DataFrame:
@@ -105,7 +121,7 @@ def _has_form(value: object) -> bool:
     return True
 
 
-def _complete(box: Sandbox, listing: pd.DataFrame, plan: Plan) -> None:
+def _complete(box: PracticeTenant, listing: pd.DataFrame, plan: Plan) -> None:
     """Give the copy the projects and buckets that the plan names and no source has."""
     projects = {step.owner for step in plan.steps} - set(listing["owner"])
     for project in sorted(projects):

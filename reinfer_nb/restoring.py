@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import user_folders, wire
+from reinfer_nb.api_client import ApiClient, check_client
 from reinfer_nb.arguments import flag
-from reinfer_nb.client import check_client
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.fields import read_record
 from reinfer_nb.files import encoded, path_of, written_whole
@@ -24,7 +24,6 @@ from reinfer_nb.models import Source
 from reinfer_nb.text import shown, visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
     from reinfer_nb.written import Written
 
 _FORMAT = "reinfer_nb restore file, version 1"
@@ -148,10 +147,10 @@ def read(path: str | os.PathLike[str]) -> Kept:
 
 
 def restored(
-    client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
+    client: ApiClient, path: str | os.PathLike[str], *, another_tenant: bool = False
 ) -> tuple[Written, str]:
     """Return what `restore` returns, and what there is to say of it."""
-    client = check_client(client)
+    client = check_client(client, ApiClient)
     another_tenant = flag(another_tenant, "another_tenant")
     kept = read(path)
     if kept.endpoint != client.endpoint and not another_tenant:
@@ -169,7 +168,7 @@ def restored(
 
 
 def restore(
-    client: Client, path: str | os.PathLike[str], *, another_tenant: bool = False
+    client: ApiClient, path: str | os.PathLike[str], *, another_tenant: bool = False
 ) -> Source:
     """Make a deleted source again from its restore file: its settings, a new id, no comments.
 

@@ -22,7 +22,7 @@ from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
-    from reinfer_nb.client import Client
+    from reinfer_nb.api_client import ApiClient
     from reinfer_nb.planning import Plan
 
 # Why a result may be that of a part.
@@ -50,7 +50,7 @@ class ApplyResult(Portable):
     outcomes: tuple[Outcome, ...]
     journal: Path | None
     stopped: str
-    client: Client | None
+    client: ApiClient | None
 
     @property
     def ok(self) -> bool:

@@ -22,8 +22,8 @@ from reinfer_nb.cli.commands import (
     path_argument,
     say,
 )
+from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
-from reinfer_nb.connection import connect
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.planning import Plan, load_plan
 from reinfer_nb.results import CTRL_C, ApplyResult

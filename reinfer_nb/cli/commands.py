@@ -13,7 +13,7 @@ from typing import Any, Protocol, TextIO, TypeAlias
 import pandas as pd
 
 from reinfer_nb import markup, places, wire
-from reinfer_nb.connection import connect
+from reinfer_nb.client import connect
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import csv_of, to_csv
 from reinfer_nb.files import path_of, written_whole

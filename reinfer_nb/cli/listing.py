@@ -8,7 +8,7 @@ import pandas as pd
 
 from reinfer_nb import errors, frames, wire
 from reinfer_nb.cli.commands import Commands, note, path_argument, say
-from reinfer_nb.connection import connect
+from reinfer_nb.client import connect
 from reinfer_nb.export import to_csv
 from reinfer_nb.text import counted, visible
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from reinfer_nb import arguments
-from reinfer_nb.client import Client, check_client
-from reinfer_nb.connection import connect
+from reinfer_nb.api_client import check_client
+from reinfer_nb.client import Client, connect
 from reinfer_nb.models import Source
 from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.deleting import DeleteForm
@@ -146,7 +146,7 @@ def delete_form(
 
 
 def _tenant(client: Client | None) -> Client:
-    return connect() if client is None else check_client(client)
+    return connect() if client is None else check_client(client, Client)
 
 
 def _opened(client: Client, source: str | Source | None) -> Source | None:
