@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.client import Client, connect
 from reinfer_nb.config import contexts
+from reinfer_nb.conflicts import Conflict, Moved
 from reinfer_nb.errors import (
     AnswerError,
     AuthenticationError,
     ConfigurationError,
-    Conflict,
     ConnectionFailed,
     FileProblem,
     InDoubtWarning,
     InsecureWarning,
     InvalidInput,
-    Moved,
     MovedWarning,
     NotCarriedOut,
     NotFound,

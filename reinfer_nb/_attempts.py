@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import checks, guarded
 from reinfer_nb._steps import Step
 from reinfer_nb.clock import Span
+from reinfer_nb.conflicts import Conflict, Moved
 from reinfer_nb.errors import (
-    Conflict,
     FileProblem,
     InvalidInput,
-    Moved,
     NotCarriedOut,
     NotFound,
     ProtocolError,

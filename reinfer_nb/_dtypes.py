@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from reinfer_nb.cells import items_of
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
-from reinfer_nb.searching import items_of
 from reinfer_nb.text import listed, shown, visible
 from reinfer_nb.value_types import Moment, Names, Text
 

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, operations, wire
+from reinfer_nb.conflicts import Conflict
 from reinfer_nb.operations import Call
 from reinfer_nb.secret import BY_FUNCTION
 from reinfer_nb.text import shown, visible
@@ -18,7 +19,7 @@ _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
     403: errors.PermissionDenied,
     404: errors.NotFound,
     408: errors.ServerError,
-    409: errors.Conflict,
+    409: Conflict,
     429: errors.RateLimited,
 }
 # Hosts of the vendor's cloud, on which an endpoint has a path.
@@ -231,7 +232,7 @@ _ADVICE: Mapping[type[errors.AnswerError], str] = {
         "those it has."
     ),
     errors.NotFound: "Check the name; what the token may not see is not found either.",
-    errors.Conflict: "Something else is at work on the same thing; try again in a while.",
+    Conflict: "Something else is at work on the same thing; try again in a while.",
     errors.RateLimited: "Wait a while before asking again, or ask for less at once.",
     errors.ServerError: "The fault is at the tenant; try again later.",
     errors.ValidationFailed: "The tenant refuses the request; its message says why.",
@@ -266,7 +267,7 @@ _ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
         operations.UPDATE.id: f"Check the name. {_GONE}",
         operations.DELETE.id: _GONE,
     },
-    errors.Conflict: {
+    Conflict: {
         operations.CREATE.id: "The name is taken; update what is there, or choose another name.",
         **dict.fromkeys((operations.UPDATE.id, operations.DELETE.id), _CHANGING),
     },

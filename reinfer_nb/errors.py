@@ -9,12 +9,8 @@ import os
 import sys
 import traceback
 import warnings
-from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.text import visible, visible_lines
-
-if TYPE_CHECKING:
-    from reinfer_nb.models import Source
 
 _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text
 
@@ -74,23 +70,6 @@ class FileProblem(ReinferError, OSError):
     """A file that could not be read or written; what was there before is as it was."""
 
 
-class Moved(ReinferError):
-    """A source is no longer what a change was made from; nothing was written.
-
-    Attributes:
-        base: The source as the change was made from it.
-        theirs: The source as it is now.
-    """
-
-    def __init__(self, message: str, base: Source, theirs: Source) -> None:
-        super().__init__(message)
-        self.base = base
-        self.theirs = theirs
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (str(self), self.base, self.theirs), self.__dict__
-
-
 class ConnectionFailed(ReinferError):
     """The endpoint could not be reached, or the connection broke before the answer was whole."""
 
@@ -137,16 +116,6 @@ class PermissionDenied(AnswerError):
 
 class NotFound(AnswerError):
     """404: no such source or project, or none that the token may see."""
-
-
-class Conflict(AnswerError):
-    """409: the name is taken; or, for anything but a create, something else is at work on it.
-
-    Attributes:
-        existing: The source that has the name, when it could be looked up.
-    """
-
-    existing: Source | None = None
 
 
 class ValidationFailed(AnswerError):

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 from reinfer_nb import checks, restoring
 from reinfer_nb.api_client import ApiClient
-from reinfer_nb.errors import Moved, NotFound
+from reinfer_nb.conflicts import Moved
+from reinfer_nb.errors import NotFound
 from reinfer_nb.fields import Field, fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.retrying import looking_again

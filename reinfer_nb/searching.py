@@ -14,9 +14,10 @@ from pyarrow import compute
 
 from reinfer_nb._columns import whole_text
 from reinfer_nb._equality import instants
+from reinfer_nb.cells import TEXT, column_of, texts_of
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
-from reinfer_nb.value_types import Moment, is_missing
+from reinfer_nb.value_types import Moment
 
 # A phrase in quotes, which may still lack its end while it is typed, or a word.
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
@@ -27,7 +28,6 @@ _LOOSE = (
     r"\x{2126}-\x{212b}\x{2329}\x{232a}\x{2adc}\x{f900}-\x{fb4e}\x{11000}-\x{11fff}"
     r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
 )
-_TEXT = pa.large_string()
 # The columns of a listing that hold times.
 TIMES = frozenset(field.name for field in fields_of(Source) if field.type is Moment)
 
@@ -54,7 +54,7 @@ class Haystack:
         """
         mask = np.ones(len(self._texts), dtype=np.bool_)
         parts = [whole_text(phrase or word) or "" for phrase, word in _TERM.findall(search)]
-        array = pa.array([text.replace("\n", " ") for text in parts], _TEXT)
+        array = pa.array([text.replace("\n", " ") for text in parts], TEXT)
         terms = set(folded(array).to_pylist()) - {""}
         known = {term: self._known[term] for term in terms if term in self._known}
         for rows_of_term in known.values():
@@ -90,48 +90,6 @@ class Haystack:
         return np.asarray(compute.match_substring_regex(texts, pattern), dtype=np.bool_)
 
 
-def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
-    """Return a column, the first one where there are several of that name."""
-    places = [place for place, other in enumerate(df.columns) if str(other) == name]
-    return df.iloc[:, places[0]] if places else None
-
-
-def items_of(cell: Any) -> tuple[str, ...]:
-    """Return what is in a cell as texts."""
-    several = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
-    items = cell if several else [] if is_missing(cell) else [cell]
-    return tuple(whole_text(str(item)) or "" for item in items)
-
-
-def as_arrow(column: pd.Series) -> Any:
-    """Return a column as an Arrow array, or None if it has no one type there."""
-    try:
-        values = pa.array(column, from_pandas=True)
-    except (ValueError, TypeError, NotImplementedError, OverflowError):
-        return None
-    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-        values = values.cast(_TEXT)
-    if pa.types.is_float16(values.type):  # has no order in Arrow
-        values = values.cast(pa.float32())
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-
-
-def texts_of(column: pd.Series) -> Any:
-    """Return a column as an Arrow array of texts, whatever it holds."""
-    values = as_arrow(column)
-    if values is not None and values.type == _TEXT:
-        return values
-    return pa.array([None if is_missing(x) else ", ".join(items_of(x)) for x in column], _TEXT)
-
-
-def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:
-    """Return a column as instants in UTC, to the microsecond; what is unreadable is missing."""
-    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
-        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
-    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
-    return moments.to_numpy(dtype="datetime64[us]")
-
-
 def with_instants(column: pd.Series) -> pd.Series:
     """Return a column of times of a listing as instants, whatever it holds; any other as it is.
 
@@ -150,9 +108,9 @@ def _haystack(df: pd.DataFrame) -> Any:
     join = partial(compute.binary_join_element_wise, null_handling="replace")
     if {"owner", "name"} <= set(lines):
         # What is in one of the two is in this as well.
-        lines["name"] = join(lines.pop("owner"), lines["name"], pa.scalar("/", _TEXT))
-    first = pa.array([""] * len(df), _TEXT)  # there may be no columns
-    return folded(join(first, *lines.values(), pa.scalar("\n", _TEXT)))
+        lines["name"] = join(lines.pop("owner"), lines["name"], pa.scalar("/", TEXT))
+    first = pa.array([""] * len(df), TEXT)  # there may be no columns
+    return folded(join(first, *lines.values(), pa.scalar("\n", TEXT)))
 
 
 def _has(texts: Any, first: int, last: int) -> bool:
@@ -176,4 +134,4 @@ def _composed(texts: Any) -> Any:
         return texts
     loose = compute.fill_null(compute.match_substring_regex(texts, _LOOSE), fill_value=False)
     tight = [unicodedata.normalize("NFC", text) for text in texts.filter(loose).to_pylist()]
-    return compute.replace_with_mask(texts, loose, pa.array(tight, _TEXT)) if tight else texts
+    return compute.replace_with_mask(texts, loose, pa.array(tight, TEXT)) if tight else texts

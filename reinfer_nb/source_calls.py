@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from reinfer_nb import checks, errors, operations, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.clock import Span
+from reinfer_nb.conflicts import Conflict
 from reinfer_nb.fields import fields_of
 from reinfer_nb.identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.listings import Listings
@@ -107,7 +108,7 @@ class SourceCalls:
             )
         try:
             return self._written(answer, full_name, body)
-        except errors.Conflict as conflict:
+        except Conflict as conflict:
             existing = conflict.existing = self._existing(full_name)
             if existing is None or not answer.in_doubt:
                 raise

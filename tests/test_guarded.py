@@ -14,7 +14,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, counting, guarded
-from reinfer_nb.errors import Moved
+from reinfer_nb.conflicts import Moved
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.widgets import UpdateForm, jobs

@@ -14,7 +14,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import guarded
 from reinfer_nb._decisions import decisions
-from reinfer_nb.errors import Moved
+from reinfer_nb.conflicts import Moved
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
 from reinfer_nb.value_types import Names, Text

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import errors
+from reinfer_nb import conflicts, errors
 from reinfer_nb.errors import ReinferError
 
 COPIES: dict[str, Callable[[Any], Any]] = {
@@ -142,14 +142,14 @@ def test_errors_are_pickled_and_copied(
 ) -> None:
     source = things[1]["source"]
     error: Any
-    if issubclass(kind, errors.Moved):
+    if issubclass(kind, conflicts.Moved):
         error = kind("it changed", source, source)
     elif issubclass(kind, errors.AnswerError):
         error = kind("refused", 409, "the tenant's words")
     else:
         error = kind("it failed")
     error.in_doubt = True
-    if kind is errors.Conflict:
+    if kind is conflicts.Conflict:
         error.existing = source
     copied = COPIES[way](error)
     assert type(copied) is kind

@@ -31,6 +31,7 @@ LAYERS = [
     {"user_folders"},
     {"journal"},
     {"models"},
+    {"conflicts"},
     {"checks"},
     {"re_contexts", "keyring_store"},
     {"config"},
@@ -45,7 +46,7 @@ LAYERS = [
         "session",
         "transport",
     },
-    {"_columns", "_careful", "_arrow", "frames"},
+    {"_columns", "_careful", "_arrow", "frames", "cells"},
     {
         "listings",
         "identity",

@@ -8,7 +8,7 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import guarded, markup
-from reinfer_nb.errors import Moved
+from reinfer_nb.conflicts import Moved
 from reinfer_nb.guarded import Difference
 from reinfer_nb.widgets.controls import LABELS, Control, as_text, button_for, control_for, label_of
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipywidgets as ui
 
-from reinfer_nb import checks, errors, markup
+from reinfer_nb import checks, conflicts, errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.text import visible
@@ -114,7 +114,7 @@ class CreateForm(Form):
             self._taken = full_name
 
     def _explain(self, error: Exception, full_name: str) -> None:
-        if isinstance(error, errors.Conflict):
+        if isinstance(error, conflicts.Conflict):
             self._settle(full_name)
         elif isinstance(error, errors.NotFound | errors.PermissionDenied):
             self._refused = str(error) if full_name == self.full_name else None

@@ -8,7 +8,7 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import errors, guarded, markup, restoring
+from reinfer_nb import conflicts, errors, guarded, markup, restoring
 from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
 from reinfer_nb.models import Source
@@ -191,12 +191,12 @@ class DeleteForm(Form):
             self.say(markup.error(f"{words_of(error)} Its settings are in {self.restore_file}"))
             # The next attempt writes its own.
             self._name_restore_file()
-        if isinstance(error, errors.Moved):
+        if isinstance(error, conflicts.Moved):
             self.say("")
             head = [self.picker.box] if self.picker else []
             self._show(*head, *self._moved(error))
 
-    def _moved(self, moved: errors.Moved) -> list[Any]:
+    def _moved(self, moved: conflicts.Moved) -> list[Any]:
         rows = [
             [label_of(d.field), as_text(d.was), as_text(d.theirs)]
             for d in guarded.differences(moved.base, {}, moved.theirs)

@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import errors, guarded, markup
+from reinfer_nb import conflicts, guarded, markup
 from reinfer_nb.client import Client
 from reinfer_nb.fields import fields_of
 from reinfer_nb.models import Source
@@ -141,7 +141,7 @@ class UpdateForm(Form):
         )
 
     def _explain(self, error: Exception, settings: dict[str, Any]) -> None:
-        if isinstance(error, errors.Moved):
+        if isinstance(error, conflicts.Moved):
             self.say("")
             conflict = Conflict(error, settings, self._decide(error.theirs))
             self._show(*self._head, conflict, self.said)

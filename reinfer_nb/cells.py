@@ -1,0 +1,56 @@
+"""Cells of a listing as texts, as instants and as Arrow's arrays, whatever their column holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from reinfer_nb._columns import whole_text
+from reinfer_nb.value_types import is_missing
+
+TEXT = pa.large_string()
+
+
+def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
+    """Return a column, the first one where there are several of that name."""
+    places = [place for place, other in enumerate(df.columns) if str(other) == name]
+    return df.iloc[:, places[0]] if places else None
+
+
+def items_of(cell: Any) -> tuple[str, ...]:
+    """Return what is in a cell as texts."""
+    several = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
+    items = cell if several else [] if is_missing(cell) else [cell]
+    return tuple(whole_text(str(item)) or "" for item in items)
+
+
+def as_arrow(column: pd.Series) -> Any:
+    """Return a column as an Arrow array, or None if it has no one type there."""
+    try:
+        values = pa.array(column, from_pandas=True)
+    except (ValueError, TypeError, NotImplementedError, OverflowError):
+        return None
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        values = values.cast(TEXT)
+    if pa.types.is_float16(values.type):  # has no order in Arrow
+        values = values.cast(pa.float32())
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def texts_of(column: pd.Series) -> Any:
+    """Return a column as an Arrow array of texts, whatever it holds."""
+    values = as_arrow(column)
+    if values is not None and values.type == TEXT:
+        return values
+    return pa.array([None if is_missing(x) else ", ".join(items_of(x)) for x in column], TEXT)
+
+
+def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:
+    """Return a column as instants in UTC, to the microsecond; what is unreadable is missing."""
+    if not pd.api.types.is_datetime64_any_dtype(column.dtype):
+        column = pd.Series(texts_of(column).to_pylist(), dtype=object)
+    moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")
+    return moments.to_numpy(dtype="datetime64[us]")
