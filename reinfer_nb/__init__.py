@@ -38,8 +38,8 @@ from reinfer_nb.errors import (
     UnreadableWarning,
     ValidationFailed,
 )
-from reinfer_nb.models import Bucket, Project, Source, User
 from reinfer_nb.sandbox import Fault, Sandbox, sandbox
+from reinfer_nb.schema.records import Bucket, Project, Source, User
 
 if TYPE_CHECKING:
     from reinfer_nb import charts

@@ -16,9 +16,9 @@ import pyarrow as pa
 from pyarrow import compute, json
 
 from reinfer_nb._columns import Columns
-from reinfer_nb.fields import fields_of
 from reinfer_nb.nested import DEEPEST
-from reinfer_nb.value_types import Moment, Names
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.value_types import Moment, Names
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
 # Microseconds of the first and the last instant that Python's datetime has.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import checks, guarded
+from reinfer_nb import guarded
 from reinfer_nb._steps import Step
 from reinfer_nb.clock import Span
 from reinfer_nb.conflicts import Conflict, Moved
@@ -21,9 +21,10 @@ from reinfer_nb.errors import (
     ReinferError,
     Stopped,
 )
-from reinfer_nb.fields import fields_of
-from reinfer_nb.identity import is_as_created, is_older, maker_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.text import shown
 from reinfer_nb.written import Written
 
@@ -154,7 +155,7 @@ _Before = Callable[[Source | None], object]
 
 
 def _create(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
-    body = checks.settings("create", step.settings)
+    body = validation.settings("create", step.settings)
     existing = _existing(client, step.full_name) if earlier else None
     in_doubt = False
     if existing is None:

@@ -12,9 +12,9 @@ import pyarrow as pa
 
 from reinfer_nb import wire
 from reinfer_nb._columns import Columns, typed, whole_text
-from reinfer_nb.fields import fields_of, read_record
+from reinfer_nb.schema.fields import fields_of, read_record
+from reinfer_nb.schema.value_types import Moment, ValueType
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import Moment, ValueType
 
 
 def columns(rows: Sequence[Any], model: type) -> Columns:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from reinfer_nb.value_types import EXACT, INT64
+from reinfer_nb.schema.value_types import EXACT, INT64
 
 
 @dataclass

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import INT64, Flag, Moment, Text, ValueType, Whole
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import INT64, Flag, Moment, Text, ValueType, Whole
 
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = (",", ";", "\t")

@@ -15,8 +15,8 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
 from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
 from reinfer_nb.concurrency import in_order
+from reinfer_nb.schema.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 
 
 class Unreadable(ValueError):

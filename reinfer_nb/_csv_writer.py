@@ -12,8 +12,17 @@ import pyarrow as pa
 from reinfer_nb import _csv_cells, _csv_columns
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.nested import is_json
+from reinfer_nb.schema.value_types import (
+    Flag,
+    Moment,
+    Names,
+    Text,
+    ValueType,
+    Whole,
+    is_missing,
+    plain,
+)
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import Flag, Moment, Names, Text, ValueType, Whole, is_missing, plain
 
 _HALF = "holds half a character (a lone surrogate), which no file can hold; replace it first."
 

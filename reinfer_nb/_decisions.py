@@ -21,10 +21,10 @@ from reinfer_nb._guards import Guards, without, without_in_keys
 from reinfer_nb._identifying import NEW, Rows, cell, full_names, places
 from reinfer_nb._intended import Intended, Problem, intended
 from reinfer_nb._matching import Positions
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Moment, Names, Text
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import Moment, Names, Text
 
 Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}

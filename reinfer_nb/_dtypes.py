@@ -11,10 +11,10 @@ import pandas as pd
 
 from reinfer_nb.cells import items_of
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Moment, Names, Text
 from reinfer_nb.text import listed, shown, visible
-from reinfer_nb.value_types import Moment, Names, Text
 
 
 def typed(df: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.value_types import (
+from reinfer_nb.schema.value_types import (
     Moment,
     Names,
     Text,

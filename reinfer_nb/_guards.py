@@ -20,9 +20,9 @@ from reinfer_nb import _equality
 from reinfer_nb._csv_cells import guarded, unguarded
 from reinfer_nb._equality import Flags
 from reinfer_nb._matching import Positions
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import Text
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Text
 
 _KEYS = ("id", "owner", "name")
 # A listing, and by row of another one the row of it with the same source; negative for none.

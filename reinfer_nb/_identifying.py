@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 from pyarrow import compute
 
-from reinfer_nb import _equality, checks
+from reinfer_nb import _equality
 from reinfer_nb._equality import Flags
 from reinfer_nb._intended import Intended, Problem
 from reinfer_nb._matching import Positions
-from reinfer_nb.value_types import Text, is_missing
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.value_types import Text, is_missing
 
 # What a row is that is no source of the tenant, and what one is of which that is not known.
 NEW, UNCLEAR = -1, -2
@@ -132,8 +133,8 @@ class Rows:
         fine = np.ones(len(new), dtype=np.bool_)
         for row in np.flatnonzero(new).tolist():
             for key, said in (("owner", owners[row]), ("name", names[row])):
-                if not checks.is_name(said):
-                    reason = f"must be {checks.NAME_RULE}, for a source to be made."
+                if not validation.is_name(said):
+                    reason = f"must be {validation.NAME_RULE}, for a source to be made."
                     self.problems.append(Problem(row, key, said, reason))
                     fine[row] = False
         return fine

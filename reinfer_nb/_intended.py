@@ -17,13 +17,12 @@ import pandas as pd
 
 from reinfer_nb._csv_cells import FLAGS, WHOLE
 from reinfer_nb._equality import Flags
-from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.moments import moment
-from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
-from reinfer_nb.value_types import (
+from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.validation import check_frame
+from reinfer_nb.schema.value_types import (
     Flag,
     Moment,
     Names,
@@ -33,6 +32,7 @@ from reinfer_nb.value_types import (
     is_missing,
     is_whole,
 )
+from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 
 # What else listings of the toolkit have.
 _COUNTED = ("num_comments",)

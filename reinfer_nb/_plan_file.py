@@ -13,8 +13,8 @@ from reinfer_nb._steps import Step
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.planning import Plan
+from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import visible
-from reinfer_nb.value_types import Moment
 
 if TYPE_CHECKING:
     from reinfer_nb.api_client import ApiClient

@@ -11,8 +11,8 @@ import pandas as pd
 from reinfer_nb import arguments, markup
 from reinfer_nb._decisions import Kind
 from reinfer_nb._steps import Step, by_kind
+from reinfer_nb.schema.value_types import MISSING, cell_text
 from reinfer_nb.text import counted, listed, more, visible
-from reinfer_nb.value_types import MISSING, cell_text
 
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan

@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import _problems, checks, counting, errors, frames, provenance
+from reinfer_nb import _problems, counting, errors, frames
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._guards import CELL_LENGTH
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan
+from reinfer_nb.schema import provenance, validation
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, listed, shown
 from reinfer_nb.written import was_not_taken
 
@@ -42,7 +43,7 @@ def planned(
     project: str | None = None,
 ) -> Plan:
     """Return what `Client.plan` documents."""
-    edited = checks.check_frame(edited, "A plan is made of a DataFrame")
+    edited = validation.check_frame(edited, "A plan is made of a DataFrame")
     tenant = isinstance(delete_missing, str) and delete_missing == TENANT
     if not (tenant or isinstance(delete_missing, bool)):
         raise errors.InvalidInput(
@@ -50,7 +51,7 @@ def planned(
             'in the projects of the edited listing, "tenant" in all projects.'
         )
     if project is not None:
-        checks.project_name(project)
+        validation.project_name(project)
         if tenant:
             raise errors.InvalidInput(
                 f'delete_missing="tenant" deletes in all projects, and project={shown(project)} '
@@ -229,13 +230,15 @@ def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
             None,
             None,
             f"is {shown(f'{action.owner}/{action.name}')} with the id {shown(action.id)}, which "
-            f"this toolkit cannot {action.kind}: a name is {checks.NAME_RULE}, an id "
-            f"{checks.ID_RULE}. Leave it out.",
+            f"this toolkit cannot {action.kind}: a name is {validation.NAME_RULE}, an id "
+            f"{validation.ID_RULE}. Leave it out.",
         )
         for action in actions
         if action.kind != "create"
         and not (
-            checks.is_name(action.owner) and checks.is_name(action.name) and checks.is_id(action.id)
+            validation.is_name(action.owner)
+            and validation.is_name(action.name)
+            and validation.is_id(action.id)
         )
     ]
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from reinfer_nb._intended import Problem
 from reinfer_nb._tables import table
+from reinfer_nb.schema.value_types import cell_text
 from reinfer_nb.text import shown
-from reinfer_nb.value_types import cell_text
 
 _COLUMNS = {"row": "Int64"} | dict.fromkeys(["owner", "name", "column", "value", "reason"], "str")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reinfer_nb.models import KINDS
 from reinfer_nb.rules import findings, toolkit_rule
+from reinfer_nb.schema.records import KINDS
 from reinfer_nb.text import counted, listed, shown
 
 # How far the clocks of two machines may be apart.

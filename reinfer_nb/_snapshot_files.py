@@ -19,11 +19,11 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from reinfer_nb import checks
 from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import is_url, lasting_path, written_whole
+from reinfer_nb.schema import validation
 from reinfer_nb.text import listed, shown, visible
 
 _KEY = b"reinfer_nb"
@@ -261,8 +261,8 @@ class Folder:
         from pyarrow import dataset
 
         ids = [source]
-        if not checks.is_id(source):
-            owner, name = checks.full_name(source)
+        if not validation.is_id(source):
+            owner, name = validation.full_name(source)
             named = (dataset.field("owner") == owner) & (dataset.field("name") == name)
             ids = self.tables(names, ["id"], named)["id"].unique().to_pylist()
         columns = [*SCHEMA.names, "__filename"]

@@ -24,12 +24,12 @@ from reinfer_nb import _dtypes, wire
 from reinfer_nb._columns import whole_text
 from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.nested import is_json, walked
-from reinfer_nb.provenance import ENDPOINT, FETCHED_AT, PROJECT
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Moment, Names, is_missing
 from reinfer_nb.text import counted, listed, shown, visible
-from reinfer_nb.value_types import Moment, Names, is_missing
 
 _TIME = pa.timestamp("us", "UTC")
 COUNT = "num_comments"

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from reinfer_nb import checks
 from reinfer_nb._decisions import Kind
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
-from reinfer_nb.fields import Operation, fields_of, read_record
-from reinfer_nb.models import Source
 from reinfer_nb.portable import Portable
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import Operation, fields_of, read_record
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
 
 # The order in which they are carried out: what a delete takes is taken last.
@@ -85,8 +85,8 @@ class Step(Portable):
         kind: Kind = content["action"]
         owner, name = content.get("owner"), content.get("name")
         try:
-            owner = checks.project_name(owner)
-            name = checks.full_name(f"{owner}/{name}" if isinstance(name, str) else name)[1]
+            owner = validation.project_name(owner)
+            name = validation.full_name(f"{owner}/{name}" if isinstance(name, str) else name)[1]
             base = None if kind == "create" else _source(content.get("was"))
             settings = {} if kind == "delete" else _settings(kind, content.get("set", {}))
         except (InvalidInput, ProtocolError) as error:
@@ -115,8 +115,8 @@ def _source(content: object) -> Source:
     if problems:
         raise InvalidInput(f"{'; '.join(problems)}.")
     source = Source.from_wire(content)
-    if not checks.is_id(source.id):
-        raise InvalidInput(f"the id {shown(source.id)} is not {checks.ID_RULE}.")
+    if not validation.is_id(source.id):
+        raise InvalidInput(f"the id {shown(source.id)} is not {validation.ID_RULE}.")
     return source
 
 
@@ -133,7 +133,7 @@ def _settings(kind: Operation, content: object) -> dict[str, Any]:
             settings[known.name] = None if value is None else known.type.read(value)
         except ValueError as error:
             raise InvalidInput(f"{name} is {error}: {shown(value)}.") from None
-    checks.settings(kind, settings)
+    validation.settings(kind, settings)
     return settings
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from reinfer_nb import errors, operations, wire
+from reinfer_nb import errors, wire
 from reinfer_nb.conflicts import Conflict
-from reinfer_nb.operations import Call
+from reinfer_nb.schema import endpoints
+from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.secret import BY_FUNCTION
 from reinfer_nb.text import shown, visible
 
@@ -249,32 +250,30 @@ _CHANGE_IT = "The tenant refuses what was asked; change it and try again."
 # What to do where that depends on the call, by its id.
 _ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
     errors.PermissionDenied: {
-        operations.ME.id: "The user of the token ({token_from}) may not log in; ask an "
+        endpoints.ME.id: "The user of the token ({token_from}) may not log in; ask an "
         "administrator of the tenant.",
     },
     errors.NotFound: {
         **dict.fromkeys(
             (
                 call.id
-                for call in vars(operations).values()
+                for call in vars(endpoints).values()
                 if isinstance(call, Call) and "{" not in call.path
             ),
             _NO_TENANT,
         ),
-        operations.LIST_PROJECT.id: _NO_PROJECT,
-        operations.GET_BY_ID.id: "Check the id; what the token may not see is not found either.",
-        operations.CREATE.id: _NO_PROJECT,
-        operations.UPDATE.id: f"Check the name. {_GONE}",
-        operations.DELETE.id: _GONE,
+        endpoints.LIST_PROJECT.id: _NO_PROJECT,
+        endpoints.GET_BY_ID.id: "Check the id; what the token may not see is not found either.",
+        endpoints.CREATE.id: _NO_PROJECT,
+        endpoints.UPDATE.id: f"Check the name. {_GONE}",
+        endpoints.DELETE.id: _GONE,
     },
     Conflict: {
-        operations.CREATE.id: "The name is taken; update what is there, or choose another name.",
-        **dict.fromkeys((operations.UPDATE.id, operations.DELETE.id), _CHANGING),
+        endpoints.CREATE.id: "The name is taken; update what is there, or choose another name.",
+        **dict.fromkeys((endpoints.UPDATE.id, endpoints.DELETE.id), _CHANGING),
     },
     errors.ServerError: dict.fromkeys(
-        (operations.CREATE.id, operations.UPDATE.id, operations.DELETE.id), _LOOK_FIRST
+        (endpoints.CREATE.id, endpoints.UPDATE.id, endpoints.DELETE.id), _LOOK_FIRST
     ),
-    errors.ValidationFailed: dict.fromkeys(
-        (operations.CREATE.id, operations.UPDATE.id), _CHANGE_IT
-    ),
+    errors.ValidationFailed: dict.fromkeys((endpoints.CREATE.id, endpoints.UPDATE.id), _CHANGE_IT),
 }

@@ -9,12 +9,12 @@ from typing import NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
-from reinfer_nb import checks, operations
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
 from reinfer_nb.forking import importing
 from reinfer_nb.listings import Listings, concatenated
-from reinfer_nb.models import Bucket, Project, Source, SourceSettings, User
+from reinfer_nb.schema import endpoints, validation
+from reinfer_nb.schema.records import Bucket, Project, Source, SourceSettings, User
 from reinfer_nb.source_calls import SourceCalls, comments_of, record
 from reinfer_nb.text import shown
 from reinfer_nb.transport import Transport
@@ -106,8 +106,8 @@ class ApiClient:
         """
         if project is not None and not isinstance(project, str):
             return self._sources_of(project, refresh=refresh)
-        call = operations.LIST if project is None else operations.LIST_PROJECT
-        name = None if project is None else checks.project_name(project)
+        call = endpoints.LIST if project is None else endpoints.LIST_PROJECT
+        name = None if project is None else validation.project_name(project)
         return self._listings.get(call, "sources", Source, refresh=refresh, project=name)
 
     def _sources_of(self, projects: Iterable[str], *, refresh: bool) -> pd.DataFrame:
@@ -115,9 +115,9 @@ class ApiClient:
         if isinstance(projects, pd.DataFrame) or not isinstance(projects, Iterable):
             raise InvalidInput(
                 f"sources takes a project's name or a list of names, not {shown(projects)}. A name "
-                f"is {checks.NAME_RULE}."
+                f"is {validation.NAME_RULE}."
             )
-        names = list(dict.fromkeys(map(checks.project_name, projects)))
+        names = list(dict.fromkeys(map(validation.project_name, projects)))
         if not names:
             raise InvalidInput(
                 "The list of projects is empty; leave it out for the sources of all projects."
@@ -134,7 +134,7 @@ class ApiClient:
             One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
             `updated_at` (`datetime64[us, UTC]`), then what else the tenant tells.
         """
-        return self._listings.get(operations.PROJECTS, "projects", Project, refresh=refresh)
+        return self._listings.get(endpoints.PROJECTS, "projects", Project, refresh=refresh)
 
     def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the buckets that the token may see; `sources` names them by `bucket_id`.
@@ -146,7 +146,7 @@ class ApiClient:
         Raises:
             PermissionDenied: The token may see sources and no buckets; that is common.
         """
-        return self._listings.get(operations.BUCKETS, "buckets", Bucket, refresh=refresh)
+        return self._listings.get(endpoints.BUCKETS, "buckets", Bucket, refresh=refresh)
 
     def me(self) -> User:
         """Return the user the token belongs to, with its permissions.
@@ -154,7 +154,7 @@ class ApiClient:
         >>> client.me().username
         'admin'
         """
-        return record(self._transport.send(operations.ME), "user", User)
+        return record(self._transport.send(endpoints.ME), "user", User)
 
     def source(self, which: str | Source) -> Source:
         """Return one source, by its full name or its id.
@@ -225,9 +225,9 @@ class ApiClient:
         if event is not None and not isinstance(event, threading.Event):
             raise InvalidInput(f"stop is a threading.Event, or None, not {shown(event)}.")
         full_name = self._full_name(which)
-        project, name = checks.source_name(full_name)
+        project, name = validation.source_name(full_name)
         answer = self._transport.send(
-            operations.STATISTICS,
+            endpoints.STATISTICS,
             full_name,
             body={"comment_filter": {}},
             stop=stop,
@@ -260,7 +260,7 @@ class ApiClient:
             InDoubtWarning: The response to a first attempt was lost, and the source that is there
                 with these settings may be one that somebody else made at the same time.
         """
-        return self.calls.create(full_name, checks.settings("create", settings)).warned()
+        return self.calls.create(full_name, validation.settings("create", settings)).warned()
 
     def recreate_source(self, source: Source, /) -> Source:
         """Create a source again with the settings it had, and return it as the tenant made it.
@@ -308,8 +308,8 @@ class ApiClient:
             NotTakenWarning: The tenant accepted the request, and some fields are not as given; a
                 tenant may fix `language` and `kind` when a source is made.
         """
-        body = checks.settings("update", settings)
-        id_ = which if isinstance(which, str) and checks.is_id(which) else None
+        body = validation.settings("update", settings)
+        id_ = which if isinstance(which, str) and validation.is_id(which) else None
         return self.calls.update(self._full_name(which), body, id_).warned()
 
     def delete_source(
@@ -356,7 +356,7 @@ class ApiClient:
     # Inside
 
     def _full_name(self, which: str | Source) -> str:
-        if checks.is_id(which):
+        if validation.is_id(which):
             which = self.source(which)
         return which.full_name if isinstance(which, Source) else which
 

@@ -15,13 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _dtypes, arguments, markup, moments, provenance
+from reinfer_nb import _dtypes, arguments, markup, moments
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import frame_or_file, to_csv
 from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
+from reinfer_nb.schema import provenance
 from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.unshared import unshared
 

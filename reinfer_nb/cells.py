@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb._columns import whole_text
-from reinfer_nb.value_types import is_missing
+from reinfer_nb.schema.value_types import is_missing
 
 TEXT = pa.large_string()
 

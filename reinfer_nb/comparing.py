@@ -18,12 +18,12 @@ from reinfer_nb import _equality, arguments, markup
 from reinfer_nb._matching import Positions, matched
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import frame_or_file, to_csv
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.portable import Portable
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 from reinfer_nb.unshared import unshared
-from reinfer_nb.value_types import MISSING, cell_text, is_missing
 
 _IDENTITY = ("id", "owner", "name")
 # What differs between two tenants though nobody changed anything.

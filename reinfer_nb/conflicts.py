@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from reinfer_nb.errors import AnswerError, ReinferError
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 
 
 class Moved(ReinferError):

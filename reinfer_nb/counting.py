@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import checks, errors
+from reinfer_nb import errors
 from reinfer_nb.concurrency import Progress, checked_workers, side_by_side
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, listed
-from reinfer_nb.value_types import is_missing
 
 if TYPE_CHECKING:
     from reinfer_nb.api_client import ApiClient
@@ -69,7 +70,7 @@ def with_comments(
 
 def full_names(df: object) -> list[str]:
     """Return the full name of each row of a listing; empty where it has none."""
-    df = checks.check_frame(df, "statistics takes a listing: a DataFrame")
+    df = validation.check_frame(df, "statistics takes a listing: a DataFrame")
     if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
         raise errors.InvalidInput(
             "statistics takes a listing: a DataFrame with the columns owner and name, such as "

@@ -16,7 +16,7 @@ from urllib3.exceptions import HTTPError
 from reinfer_nb import errors
 from reinfer_nb.answers import Answer
 from reinfer_nb.config import Tenant
-from reinfer_nb.operations import Call
+from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import visible
 
 # A response has to be complete after so many times the read time-out.

@@ -21,10 +21,10 @@ from reinfer_nb import _arrow, _careful, wire
 from reinfer_nb._columns import Columns, typed
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source, column_of_unknown
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source, column_of_unknown
+from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.text import counted, listed, shown
-from reinfer_nb.value_types import ValueType, is_missing
 
 # As much of a listing as goes the careful way for one odd row in it.
 _BLOCK_ROWS = 1000

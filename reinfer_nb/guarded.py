@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reinfer_nb import checks, restoring
+from reinfer_nb import restoring
 from reinfer_nb.api_client import ApiClient
 from reinfer_nb.conflicts import Moved
 from reinfer_nb.errors import NotFound
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.retrying import looking_again
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.written import Written
 
 # Of an attempt of which no answer came, where somebody else has changed the source since.
@@ -175,7 +176,7 @@ def update(
         Moved: It has; nothing was written, or what was written may have gone to another source.
         ReinferError: What `Client.update_source` raises.
     """
-    body = checks.settings("update", settings)
+    body = validation.settings("update", settings)
 
     def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
         try:

@@ -14,16 +14,17 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _snapshots, _versions, arguments, checks, markup, moments, provenance
+from reinfer_nb import _snapshots, _versions, arguments, markup, moments
 from reinfer_nb._columns import whole_text
 from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
 from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
 from reinfer_nb.comparing import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.moments import When
-from reinfer_nb.provenance import FETCHED_AT, PROJECT
+from reinfer_nb.schema import provenance, validation
+from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
+from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import counted, listed, nearest, shown, visible
-from reinfer_nb.value_types import Moment
 
 __all__ = ["History", "Snapshot"]
 
@@ -98,7 +99,7 @@ class History:
                 another tenant than what was recorded before.
             FileProblem: It could not be written; nothing is half-written.
         """
-        df = checks.check_frame(df, "record takes a DataFrame")
+        df = validation.check_frame(df, "record takes a DataFrame")
         another_tenant = arguments.flag(another_tenant, "another_tenant")
         projects = df.attrs.get(PROJECT)
         if isinstance(projects, list) and len(projects) > 1:

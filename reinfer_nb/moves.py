@@ -11,8 +11,8 @@ from reinfer_nb._identifying import full_names, places
 from reinfer_nb._steps import Step
 from reinfer_nb._tables import table
 from reinfer_nb.guarded import has_moved, what_moved
-from reinfer_nb.models import Source
 from reinfer_nb.planning import client_of
+from reinfer_nb.schema.records import Source
 
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan

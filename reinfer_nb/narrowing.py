@@ -22,9 +22,9 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb.cells import as_arrow, column_of, instants_of, items_of, texts_of
-from reinfer_nb.checks import check_frame
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.models import KINDS, LANGUAGES
+from reinfer_nb.schema.records import KINDS, LANGUAGES
+from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.searching import Haystack, Mask, folded, with_instants
 from reinfer_nb.text import listed, nearest, shown, visible
 

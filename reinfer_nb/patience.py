@@ -13,7 +13,7 @@ from urllib3.util import Retry
 
 from reinfer_nb.answers import Answer
 from reinfer_nb.clock import timestamp
-from reinfer_nb.operations import Call
+from reinfer_nb.schema.endpoints import Call
 
 
 class Patience:

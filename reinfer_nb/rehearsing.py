@@ -14,15 +14,15 @@ import pandas as pd
 from reinfer_nb import applying, connection, markup
 from reinfer_nb.api_client import ApiClient
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.fields import fields_of
 from reinfer_nb.fresh_token import token_given
-from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
 from reinfer_nb.sandbox.tenant import PracticeTenant
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.text import counted
 from reinfer_nb.unshared import unshared
-from reinfer_nb.value_types import ValueType, is_missing
 
 
 @unshared

@@ -18,9 +18,9 @@ from reinfer_nb import user_folders, wire
 from reinfer_nb.api_client import ApiClient, check_client
 from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
-from reinfer_nb.fields import read_record
 from reinfer_nb.files import encoded, path_of, written_whole
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import read_record
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown, visible
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from reinfer_nb.errors import ReinferError
-from reinfer_nb.operations import Call
+from reinfer_nb.schema.endpoints import Call
 
 # Once it is set, what this thread sends is not tried again.
 _stop: ContextVar[threading.Event | None] = ContextVar("stop", default=None)

@@ -15,9 +15,9 @@ from pyarrow import compute
 from reinfer_nb._columns import whole_text
 from reinfer_nb._equality import instants
 from reinfer_nb.cells import TEXT, column_of, texts_of
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import Moment
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Moment
 
 # A phrase in quotes, which may still lack its end while it is typed, or a word.
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')

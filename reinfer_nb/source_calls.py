@@ -6,17 +6,18 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from reinfer_nb import checks, errors, operations, wire
+from reinfer_nb import errors, wire
 from reinfer_nb.answers import Answer
 from reinfer_nb.clock import Span
 from reinfer_nb.conflicts import Conflict
-from reinfer_nb.fields import fields_of
-from reinfer_nb.identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.listings import Listings
-from reinfer_nb.models import Project, Record, Source, User
+from reinfer_nb.schema import endpoints, validation
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Project, Record, Source, User
+from reinfer_nb.schema.source_identity import is_older, is_what_was_asked, maker_of
+from reinfer_nb.schema.value_types import Whole
 from reinfer_nb.text import holds_half_character, shown
 from reinfer_nb.transport import Transport
-from reinfer_nb.value_types import Whole
 from reinfer_nb.written import Written, fields_not_taken, remember
 
 _Record = TypeVar("_Record", bound=Record)
@@ -83,11 +84,11 @@ class SourceCalls:
         Args:
             which: A full name or an id.
         """
-        if checks.is_id(which):
-            answer = self._transport.send(operations.GET_BY_ID, which, id=which)
+        if validation.is_id(which):
+            answer = self._transport.send(endpoints.GET_BY_ID, which, id=which)
         else:
-            project, name = checks.source_name(which)
-            answer = self._transport.send(operations.GET, which, project=project, name=name)
+            project, name = validation.source_name(which)
+            answer = self._transport.send(endpoints.GET, which, project=project, name=name)
         return _source(answer, which), answer.sent_at
 
     def create(self, full_name: str, body: Mapping[str, Any]) -> Written:
@@ -101,10 +102,10 @@ class SourceCalls:
             Conflict: There is a source of that name; `existing` holds it.
             ReinferError: The tenant could not be reached, or refused.
         """
-        project, name = checks.full_name(full_name)
+        project, name = validation.full_name(full_name)
         with self._listings.writing():
             answer = self._transport.send(
-                operations.CREATE, full_name, body={"source": body}, project=project, name=name
+                endpoints.CREATE, full_name, body={"source": body}, project=project, name=name
             )
         try:
             return self._written(answer, full_name, body)
@@ -150,10 +151,10 @@ class SourceCalls:
             ProtocolError: The response is about another source than the one of that id.
             ReinferError: The tenant could not be reached, or refused.
         """
-        project, name = checks.source_name(full_name)
+        project, name = validation.source_name(full_name)
         with self._listings.writing():
             answer = self._transport.send(
-                operations.UPDATE, full_name, body={"source": body}, project=project, name=name
+                endpoints.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
         return self._written(answer, full_name, body, id_)
 
@@ -171,7 +172,7 @@ class SourceCalls:
         self.check_id(source)
         self._listings.deleting(source.id)
         with self._listings.writing():
-            answer = self._transport.send(operations.DELETE, source.full_name, id=source.id)
+            answer = self._transport.send(endpoints.DELETE, source.full_name, id=source.id)
         try:
             answer.envelope()
         except errors.NotFound:
@@ -212,7 +213,7 @@ class SourceCalls:
         others = self._listings.other_sources(project, [source.id])
         try:
             listing = self._listings.get(
-                operations.LIST_PROJECT, "sources", Source, refresh=True, project=project
+                endpoints.LIST_PROJECT, "sources", Source, refresh=True, project=project
             )
         except errors.NotFound:
             # The project is gone as well, if nothing could hide it.
@@ -224,7 +225,7 @@ class SourceCalls:
         except errors.ReinferError:
             return False
         ids = listing["id"].tolist()
-        if source.id in ids or not all(checks.is_id(id_) for id_ in ids):
+        if source.id in ids or not all(validation.is_id(id_) for id_ in ids):
             return False
         if not ids:
             return self.has_none(project, [source.id])
@@ -258,15 +259,15 @@ class SourceCalls:
     def _may_read(self, project: str) -> bool:
         """Whether the token may see the sources of a project; of all projects if it is empty."""
         try:
-            user = record(self._transport.send(operations.ME), "user", User)
+            user = record(self._transport.send(endpoints.ME), "user", User)
         except errors.ReinferError:
             return False
-        return user.may(operations.READ, project)
+        return user.may(endpoints.READ, project)
 
     def _shows_project(self, name: str) -> bool | None:
         """Whether the tenant shows a project to the token; None if that cannot be told."""
         try:
-            answer = self._transport.send(operations.PROJECT, name, project=name)
+            answer = self._transport.send(endpoints.PROJECT, name, project=name)
             return record(answer, "project", Project).name == name
         except errors.NotFound:
             return False
@@ -283,11 +284,11 @@ class SourceCalls:
 
     def check_id(self, source: Source) -> None:
         """Raise `ProtocolError` if a source has an id that no request can name."""
-        if not checks.is_id(source.id):
+        if not validation.is_id(source.id):
             raise errors.ProtocolError(
                 f"Nothing was deleted: {self._transport.tenant.endpoint} gave "
                 f"{shown(source.full_name)} the id {shown(source.id)}, which is not "
-                f"{checks.ID_RULE}."
+                f"{validation.ID_RULE}."
             )
 
     def _written(

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import _planned, _problems, provenance
+from reinfer_nb import _planned, _problems
 from reinfer_nb._attempts import DONE, NOT_TAKEN, Outcome
 from reinfer_nb._steps import Step, in_order
-from reinfer_nb.fields import Operation, fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan, client_of
+from reinfer_nb.schema import provenance
+from reinfer_nb.schema.fields import Operation, fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, shown
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from reinfer_nb.errors import InDoubtWarning, NotTakenWarning, warn
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import listed, shown
 
 _FIELDS = {field.wire: field for field in fields_of(Source)}

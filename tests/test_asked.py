@@ -11,7 +11,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import guarded
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 from tests.scripted import Scripted, reply
 
 ID, OTHER = "18ba5ce699f8da1f", "28ba5ce699f8da1f"

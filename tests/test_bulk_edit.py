@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import Explorer, jobs
 from reinfer_nb.widgets.bulk import BulkPane
 from tests.test_forms import sent, texts, through

@@ -16,7 +16,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import checks, operations
+from reinfer_nb.schema import endpoints, validation
 
 WHICH = "claims/motor-inbox"
 
@@ -136,7 +136,7 @@ def test_the_offending_part_is_named_with_the_rule(
 ) -> None:
     message = refused(shared, lambda: shared.create_source(name))
     assert part in message
-    assert checks.NAME_RULE in message or "has no slash" in message or "neither" in message
+    assert validation.NAME_RULE in message or "has no slash" in message or "neither" in message
 
 
 # A tuple is several projects, each of which could be there.
@@ -148,12 +148,12 @@ def test_the_offending_part_is_named_with_the_rule(
 def test_no_project(shared: rnb.Client, name: Any) -> None:
     message = refused(shared, lambda: shared.sources(name))
     assert message.isprintable()
-    assert checks.NAME_RULE in message
+    assert validation.NAME_RULE in message
 
 
 @pytest.mark.parametrize("name", ["a/b", "A-_9/" + "x" * 256, "-/_", "0/00", "deadbeef/deadbeef"])
 def test_a_full_name(name: str) -> None:
-    assert "/".join(checks.full_name(name)) == name
+    assert "/".join(validation.full_name(name)) == name
 
 
 # Names that may be a case of Unicode away from right, and texts that may be anything.
@@ -171,11 +171,11 @@ TYPED = (
 @example("acme/x", "https://t.example/")
 def test_what_is_accepted_stays_in_its_two_segments(text: str, endpoint: str) -> None:
     try:
-        project, name = checks.full_name(text)
+        project, name = validation.full_name(text)
     except rnb.InvalidInput:
         return
     assert f"{project}/{name}" == text
-    url = operations.GET.url(endpoint, project=project, name=name)
+    url = endpoints.GET.url(endpoint, project=project, name=name)
     base = endpoint.rstrip("/") + "/api/v1/sources/"
     assert url == base + text
     for sent in (url, requests.Request("GET", url).prepare().url):
@@ -191,7 +191,7 @@ def test_what_is_accepted_stays_in_its_two_segments(text: str, endpoint: str) ->
 def test_any_part_stays_in_its_segment(project: str, name: str) -> None:
     # Also what no check has seen; dots alone would need one, and `full_name` is it.
     parts = [part.encode("utf-8", "replace").decode() for part in (project, name)]
-    url = operations.GET.url("https://t.example", project=parts[0], name=parts[1])
+    url = endpoints.GET.url("https://t.example", project=parts[0], name=parts[1])
     path = url.removeprefix("https://t.example/api/v1/sources/")
     assert [unquote(segment) for segment in path.split("/")] == parts
 
@@ -379,7 +379,7 @@ def test_an_update_of_nothing_is_refused(shared: rnb.Client, which: str) -> None
 
 
 def test_a_kind_of_tomorrow_passes() -> None:
-    assert checks.settings("create", {"kind": "video"}) == {"_kind": "video"}
+    assert validation.settings("create", {"kind": "video"}) == {"_kind": "video"}
 
 
 # Texts

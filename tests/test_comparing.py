@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.value_types import is_missing
+from reinfer_nb.schema.value_types import is_missing
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.fields import About, fields_of
-from reinfer_nb.models import LANGUAGES, Source
+from reinfer_nb.schema.fields import About, fields_of
+from reinfer_nb.schema.records import LANGUAGES, Source
 from reinfer_nb.widgets.controls import (
     ChoiceControl,
     Control,

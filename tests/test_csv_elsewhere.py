@@ -15,7 +15,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
-from reinfer_nb.value_types import Names
+from reinfer_nb.schema.value_types import Names
 
 
 @pytest.fixture

@@ -23,9 +23,9 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer, frames
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import Flag, Moment, Names, Text, Whole
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Flag, Moment, Names, Text, Whole
 
 BOM = b"\xef\xbb\xbf"
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")

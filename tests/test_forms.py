@@ -16,8 +16,8 @@ import reinfer_nb as rnb
 from reinfer_nb import config
 from reinfer_nb.client import Client
 from reinfer_nb.guarded import settings_of
-from reinfer_nb.models import Source
 from reinfer_nb.patience import Patience
+from reinfer_nb.schema.records import Source
 from reinfer_nb.transport import Transport
 from reinfer_nb.widgets import CreateForm, DeleteForm, UpdateForm, jobs
 from reinfer_nb.widgets.form import Form, call_text

@@ -14,10 +14,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reinfer_nb import _arrow, _careful, checks, frames, wire
+from reinfer_nb import _arrow, _careful, frames, wire
 from reinfer_nb.errors import InvalidInput, UnreadableWarning
-from reinfer_nb.fields import About
-from reinfer_nb.models import Source
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import About
+from reinfer_nb.schema.records import Source
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -420,11 +421,13 @@ def test_a_field_added_to_the_definition_arrives_everywhere() -> None:
     assert str(df["retention_days"].dtype) == "Int64"
     assert df["retention_days"].tolist() == [30, pd.NA]
 
-    assert checks.settings("update", {"retention_days": 7}, model=Wider) == {"retention_days": 7}
+    assert validation.settings("update", {"retention_days": 7}, model=Wider) == {
+        "retention_days": 7
+    }
     with pytest.raises(InvalidInput, match="retention_days must be a whole number"):
-        checks.settings("create", {"retention_days": "seven"}, model=Wider)
+        validation.settings("create", {"retention_days": "seven"}, model=Wider)
     with pytest.raises(InvalidInput, match="no field of a source"):
-        checks.settings("create", {"retention_days": 7})
+        validation.settings("create", {"retention_days": 7})
 
     series = Wider.from_wire(row).to_series()
     assert series["retention_days"] == 30

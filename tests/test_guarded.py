@@ -15,8 +15,8 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import Fault, counting, guarded
 from reinfer_nb.conflicts import Moved
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import UpdateForm, jobs
 from reinfer_nb.widgets.conflict import EDIT, MINE, THEIRS, Choice, Conflict
 from tests.scripted import Scripted, reply

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import frames
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.value_types import Flag, Moment, Text, Whole, is_missing
+from reinfer_nb.schema.value_types import Flag, Moment, Text, Whole, is_missing
 from tests.benchmarks.history import Days, by_duckdb
 from tests.test_export import DTYPES, MOMENTS, OF_TYPE, TEXTS, UNKNOWN, column, maybe, same
 

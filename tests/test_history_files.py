@@ -33,7 +33,7 @@ from pyarrow import parquet
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, ReinferError
-from reinfer_nb.fields import fields_of
+from reinfer_nb.schema.fields import fields_of
 from tests.benchmarks.history import by_duckdb
 from tests.conftest import Tally
 from tests.test_export import DTYPES, same

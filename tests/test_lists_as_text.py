@@ -13,9 +13,9 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import Names
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Names
 from reinfer_nb.widgets.controls import control_for
 
 Captured = pytest.CaptureFixture[str]

@@ -15,8 +15,8 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import guarded
-from reinfer_nb.models import Source
 from reinfer_nb.patience import Patience
+from reinfer_nb.schema.records import Source
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_forms import deleting, press, texts
 from tests.test_writes import NAME, box_of

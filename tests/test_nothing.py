@@ -15,9 +15,9 @@ import reinfer_nb as rnb
 from reinfer_nb import guarded
 from reinfer_nb._decisions import decisions
 from reinfer_nb.conflicts import Moved
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import Names, Text
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Names, Text
 from reinfer_nb.widgets.conflict import Conflict
 
 FIELDS = [f for f in fields_of(Source) if f.may("update") and f.type in (Text, Names)]

@@ -26,18 +26,18 @@ from schemathesis.core.parameters import ParameterLocation
 from starlette.routing import Route
 
 import reinfer_nb as rnb
-from reinfer_nb import models, operations
-from reinfer_nb.fields import About, Field, fields_of
-from reinfer_nb.operations import Call
 from reinfer_nb.sandbox import app, docs, openapi
 from reinfer_nb.sandbox.served import SERVED
+from reinfer_nb.schema import endpoints, records
+from reinfer_nb.schema.endpoints import Call
+from reinfer_nb.schema.fields import About, Field, fields_of
 from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.test_sandbox import Plain, box_of, is_error
 from tests.waiting import AGES
 
 Json = dict[str, Any]
 Case = schemathesis.Case[Any]
-CALLS = [call for call in vars(operations).values() if isinstance(call, Call)]
+CALLS = [call for call in vars(endpoints).values() if isinstance(call, Call)]
 OPEN = ["/openapi.json", "/docs"]
 BASES = ["", "/org/tenant/reinfer_"]
 # What the vendor's client refuses to go without, object by object.
@@ -242,7 +242,7 @@ def test_a_new_field_of_the_definition_is_in_it(monkeypatch: pytest.MonkeyPatch)
             sent = type(sent)(sent.key, sent.operation, Source, sent.beside)
         served.append(type(one)(**{**vars(one), "sent": sent}))
     monkeypatch.setattr(openapi, "SERVED", tuple(served))
-    monkeypatch.setattr(models, "Source", Source)
+    monkeypatch.setattr(records, "Source", Source)
     schemas = openapi.document()["components"]["schemas"]
     added = {
         (name, field): schema

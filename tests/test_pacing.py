@@ -18,8 +18,8 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import config, guarded
 from reinfer_nb.client import Client
-from reinfer_nb.operations import ME
 from reinfer_nb.pacing import Pacer, Turn
+from reinfer_nb.schema.endpoints import ME
 from reinfer_nb.transport import Transport
 from tests.limits import Bucket, Limit, LimitedTenant, Windows
 from tests.scripted import Asked, Scripted, Step, reply

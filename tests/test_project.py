@@ -16,8 +16,9 @@ from typing import get_type_hints
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, fields
-from reinfer_nb.models import Source, SourceSettings
+from reinfer_nb import cli
+from reinfer_nb.schema import fields
+from reinfer_nb.schema.records import Source, SourceSettings
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reinfer_nb"

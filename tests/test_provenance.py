@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import provenance
+from reinfer_nb.schema import provenance
 
 MOMENT = datetime(2026, 3, 1, 9, 30, 15, 250, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import restoring
 from reinfer_nb.guarded import settings_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_forms import deleting, press, texts

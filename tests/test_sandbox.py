@@ -29,8 +29,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.fields import fields_of
 from reinfer_nb.sandbox import app, server
+from reinfer_nb.schema.fields import fields_of
 from tests.browser import free_port
 from tests.waiting import AGES
 

@@ -18,9 +18,9 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import _equality, guarded
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.value_types import VALUE_TYPES, Names
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import VALUE_TYPES, Names
 from reinfer_nb.widgets.controls import control_for
 from tests.scripted import Asked, Scripted, Step, lost, relay, reply
 

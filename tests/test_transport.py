@@ -29,10 +29,11 @@ import requests
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
-from reinfer_nb import answers, config, errors, operations, transport
+from reinfer_nb import answers, config, errors, transport
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience
+from reinfer_nb.schema import endpoints
 from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
 from tests.waiting import AGES, ctrl_c_once
@@ -384,12 +385,12 @@ def test_a_500_is_not_asked_again(reach: Reach) -> None:
 
 # 4: idle connections
 
-VERBS = [operations.GET, operations.CREATE, operations.UPDATE, operations.DELETE]
+VERBS = [endpoints.GET, endpoints.CREATE, endpoints.UPDATE, endpoints.DELETE]
 
 
 @pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
 def test_an_idle_connection_that_was_closed_goes_unnoticed(
-    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, call: operations.Call
+    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, call: endpoints.Call
 ) -> None:
     with Scripted(Step(ONE, close=True), ONE, ONE) as server:
         client = reach(server.endpoint)
@@ -407,7 +408,7 @@ def test_an_idle_connection_that_was_closed_goes_unnoticed(
 
 @pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
 def test_a_connection_that_closes_under_a_request_is_replaced(
-    reach: Reach, caplog: pytest.LogCaptureFixture, call: operations.Call
+    reach: Reach, caplog: pytest.LogCaptureFixture, call: endpoints.Call
 ) -> None:
     with Scripted(ONE, RESET, ONE) as server:
         client = reach(server.endpoint)

@@ -19,8 +19,8 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, cli, clock, guarded
-from reinfer_nb.models import Source
 from reinfer_nb.patience import Patience
+from reinfer_nb.schema.records import Source
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_forms import opened, press, texts
 

@@ -17,8 +17,8 @@ from reinfer_nb.client import connect
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.export import csv_of, to_csv
 from reinfer_nb.files import path_of, written_whole
+from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, visible_lines
-from reinfer_nb.value_types import is_missing
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"

@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from reinfer_nb import checks, operations
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.operations import (
+from reinfer_nb.sandbox.directory import User
+from reinfer_nb.sandbox.refusals import Forbidden, Missing
+from reinfer_nb.sandbox.served import Served
+from reinfer_nb.sandbox.store import Store
+from reinfer_nb.schema import endpoints, validation
+from reinfer_nb.schema.endpoints import (
     ADMIN,
     READ,
     READ_BUCKETS,
@@ -18,10 +22,6 @@ from reinfer_nb.operations import (
     TENANT_ADMIN,
     WRITE_BUCKETS,
 )
-from reinfer_nb.sandbox.directory import User
-from reinfer_nb.sandbox.refusals import Forbidden, Missing
-from reinfer_nb.sandbox.served import Served
-from reinfer_nb.sandbox.store import Store
 from reinfer_nb.text import shown
 
 
@@ -56,7 +56,7 @@ class Api:
 
     def allow(self, served: Served, user: User, parts: Mapping[str, str]) -> None:
         """Raise what a request is refused with, whatever it holds."""
-        if served.call is operations.UPDATE_USER:
+        if served.call is endpoints.UPDATE_USER:
             self._user(user, parts["id"])
         if served.needs == TENANT_ADMIN:
             if not user.is_tenant_admin:
@@ -82,7 +82,7 @@ class Api:
         return _ok("source", source)
 
     def create_source(self, query: Query) -> Response:
-        project, name = checks.full_name(f"{query.parts['project']}/{query.parts['name']}")
+        project, name = validation.full_name(f"{query.parts['project']}/{query.parts['name']}")
         return _ok("source", self._store.create(project, name, query.settings))
 
     def update_source(self, query: Query) -> Response:
@@ -112,7 +112,7 @@ class Api:
         return _ok("project", self._project(query.user, query.parts["project"]))
 
     def create_project(self, query: Query) -> Response:
-        name = checks.project_name(query.parts["project"])
+        name = validation.project_name(query.parts["project"])
         ids = query.content.get("user_ids", [])
         if not isinstance(ids, list) or not all(isinstance(user_id, str) for user_id in ids):
             raise InvalidInput(f"user_ids must be a list of texts, not {shown(ids)}.")
@@ -151,8 +151,8 @@ class Api:
 
     def create_bucket(self, query: Query) -> Response:
         project, name = query.parts["project"], query.parts["name"]
-        if not checks.is_name(name):
-            raise InvalidInput(f"A bucket's name is {checks.NAME_RULE}; {shown(name)} is not.")
+        if not validation.is_name(name):
+            raise InvalidInput(f"A bucket's name is {validation.NAME_RULE}; {shown(name)} is not.")
         return _ok("bucket", self._directory.create_bucket(project, name, query.settings))
 
     def delete_bucket(self, query: Query) -> Response:

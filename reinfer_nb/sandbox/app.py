@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reinfer_nb import checks, wire
+from reinfer_nb import wire
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.sandbox import docs, openapi
 from reinfer_nb.sandbox.api import Api, Query
@@ -31,6 +31,7 @@ from reinfer_nb.sandbox.served import SERVED, Served
 from reinfer_nb.sandbox.store import Store
 from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.sandbox.tokens import Accepted
+from reinfer_nb.schema import validation
 from reinfer_nb.text import holds_half_character
 
 _BODY_BYTES = 8 << 20
@@ -125,7 +126,7 @@ class Operation:
             sent = self._served.sent
             if sent is not None:
                 given = content.get(sent.key)
-                settings = checks.wire_settings(sent.operation, given, model=sent.model)
+                settings = validation.wire_settings(sent.operation, given, model=sent.model)
             asked = request.query_params
             return self._endpoint(Query(user, request.path_params, asked, content, settings))
         except Missing:

@@ -16,8 +16,8 @@ from urllib.parse import unquote
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reinfer_nb import operations
 from reinfer_nb.sandbox.tokens import Accepted
+from reinfer_nb.schema import endpoints
 
 # Where the scope holds a function that closes the request's connection.
 HANG_UP = "reinfer_nb.hang_up"
@@ -112,7 +112,7 @@ class Door:
             self._log(scope, 0, who)
             scope[HANG_UP]()
 
-        base = operations.TENANT_PATH.match(scope["path"])
+        base = endpoints.TENANT_PATH.match(scope["path"])
         path = scope["path"][base.end() :] if base else scope["path"]
         app: ASGIApp
         if headers.get(b"host", b"").decode("latin-1") not in self._hosts:

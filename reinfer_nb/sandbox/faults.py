@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict, TypeGuard, Unpack, get_args
 
-from reinfer_nb import operations
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.operations import Call
+from reinfer_nb.schema import endpoints
+from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import hint, holds_half_character, listed, shown
 
 Kind = Literal["wait", "answer", "drop", "cut", "gzip"]
 Seconds = float | tuple[float, float] | Callable[[random.Random], float]
 RetryAfter = float | timedelta | datetime
 
-OPERATIONS = tuple(call.id for call in vars(operations).values() if isinstance(call, Call))
+OPERATIONS = tuple(call.id for call in vars(endpoints).values() if isinstance(call, Call))
 
 
 class When(TypedDict, total=False):

@@ -10,18 +10,18 @@ import re
 from importlib import metadata
 from typing import Any
 
-from reinfer_nb import checks, models
 from reinfer_nb.docstrings import docstring
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.operations import TENANT_PATH, Call
 from reinfer_nb.sandbox.served import SERVED, Sent, Served
+from reinfer_nb.schema import records, validation
+from reinfer_nb.schema.endpoints import TENANT_PATH, Call
+from reinfer_nb.schema.fields import Field, fields_of
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,256}$"}
 _ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
 _PARTS: dict[str, tuple[dict[str, Any], str]] = {
-    "project": (_NAME, f"API name of the project: {checks.NAME_RULE}."),
-    "name": (_NAME, f"API name in the project: {checks.NAME_RULE}."),
-    "id": (_ID, f"Identifier: {checks.ID_RULE}."),
+    "project": (_NAME, f"API name of the project: {validation.NAME_RULE}."),
+    "name": (_NAME, f"API name in the project: {validation.NAME_RULE}."),
+    "id": (_ID, f"Identifier: {validation.ID_RULE}."),
 }
 _REASONS = {
     400: "The body is no JSON object, or the host is not this one's.",
@@ -65,7 +65,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for served in SERVED:
         paths.setdefault(served.call.path, {})[served.call.method.lower()] = _operation(served)
-    answered = (models.Source, models.Project, models.Bucket, models.User)
+    answered = (records.Source, records.Project, records.Bucket, records.User)
     sent = {served.sent.schema_name: served.sent for served in SERVED if served.sent}
     return {
         "openapi": "3.1.0",

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from reinfer_nb import models, operations
-from reinfer_nb.fields import About, Operation
-from reinfer_nb.models import Project, Source, User
-from reinfer_nb.operations import ADMIN, READ, READ_BUCKETS, TENANT_ADMIN, WRITE_BUCKETS, Call
+from reinfer_nb.schema import endpoints, records
+from reinfer_nb.schema.endpoints import ADMIN, READ, READ_BUCKETS, TENANT_ADMIN, WRITE_BUCKETS, Call
+from reinfer_nb.schema.fields import About, Operation
+from reinfer_nb.schema.records import Project, Source, User
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,14 @@ _READ = (403, 404)
 
 # The order is that of routes too: a path that begins with "id:" stands before the others.
 SERVED = (
-    Served(operations.LIST, "sources", Source, many=True),
-    Served(operations.GET_BY_ID, "source", Source, refusals=_READ),
-    Served(operations.DELETE, None, None, refusals=_READ),
-    Served(operations.LIST_PROJECT, "sources", Source, many=True, needs=READ, refusals=_READ),
-    Served(operations.STATISTICS, "statistics", None, needs=READ, refusals=(*_READ, *_BODY)),
-    Served(operations.GET, "source", Source, needs=READ, refusals=_READ),
+    Served(endpoints.LIST, "sources", Source, many=True),
+    Served(endpoints.GET_BY_ID, "source", Source, refusals=_READ),
+    Served(endpoints.DELETE, None, None, refusals=_READ),
+    Served(endpoints.LIST_PROJECT, "sources", Source, many=True, needs=READ, refusals=_READ),
+    Served(endpoints.STATISTICS, "statistics", None, needs=READ, refusals=(*_READ, *_BODY)),
+    Served(endpoints.GET, "source", Source, needs=READ, refusals=_READ),
     Served(
-        operations.CREATE,
+        endpoints.CREATE,
         "source",
         Source,
         sent=_sent("source", "create", Source),
@@ -108,17 +108,17 @@ SERVED = (
         refusals=(*_READ, 409, *_BODY),
     ),
     Served(
-        operations.UPDATE,
+        endpoints.UPDATE,
         "source",
         Source,
         sent=_sent("source", "update", Source),
         needs=ADMIN,
         refusals=(*_READ, *_BODY),
     ),
-    Served(operations.PROJECTS, "projects", Project, many=True),
-    Served(operations.PROJECT, "project", Project, refusals=(404,)),
+    Served(endpoints.PROJECTS, "projects", Project, many=True),
+    Served(endpoints.PROJECT, "project", Project, refusals=(404,)),
     Served(
-        operations.CREATE_PROJECT,
+        endpoints.CREATE_PROJECT,
         "project",
         Project,
         sent=_sent("project", "create", Project, _USER_IDS),
@@ -126,32 +126,32 @@ SERVED = (
         refusals=(403, 409, *_BODY),
     ),
     Served(
-        operations.UPDATE_PROJECT,
+        endpoints.UPDATE_PROJECT,
         "project",
         Project,
         sent=_sent("project", "update", Project),
         needs=ADMIN,
         refusals=(*_READ, *_BODY),
     ),
-    Served(operations.DELETE_PROJECT, None, None, needs=ADMIN, refusals=(*_READ, 422), force=True),
-    Served(operations.BUCKETS, "buckets", models.Bucket, many=True, refusals=(403,)),
-    Served(operations.BUCKET_BY_ID, "bucket", models.Bucket, refusals=_READ),
-    Served(operations.DELETE_BUCKET, None, None, refusals=(*_READ, 422)),
-    Served(operations.BUCKET, "bucket", models.Bucket, needs=READ_BUCKETS, refusals=_READ),
+    Served(endpoints.DELETE_PROJECT, None, None, needs=ADMIN, refusals=(*_READ, 422), force=True),
+    Served(endpoints.BUCKETS, "buckets", records.Bucket, many=True, refusals=(403,)),
+    Served(endpoints.BUCKET_BY_ID, "bucket", records.Bucket, refusals=_READ),
+    Served(endpoints.DELETE_BUCKET, None, None, refusals=(*_READ, 422)),
+    Served(endpoints.BUCKET, "bucket", records.Bucket, needs=READ_BUCKETS, refusals=_READ),
     Served(
-        operations.CREATE_BUCKET,
+        endpoints.CREATE_BUCKET,
         "bucket",
-        models.Bucket,
+        records.Bucket,
         sent=_sent("bucket", "create", Bucket),
         needs=WRITE_BUCKETS,
         refusals=(*_READ, 409, *_BODY),
     ),
-    Served(operations.ME, "user", User),
-    Served(operations.REFRESH, "permissions_refreshed", None, refusals=_BODY),
-    Served(operations.USERS, "users", User, many=True, refusals=(403,)),
-    Served(operations.USER, "user", User, refusals=_READ),
+    Served(endpoints.ME, "user", User),
+    Served(endpoints.REFRESH, "permissions_refreshed", None, refusals=_BODY),
+    Served(endpoints.USERS, "users", User, many=True, refusals=(403,)),
+    Served(endpoints.USER, "user", User, refusals=_READ),
     Served(
-        operations.UPDATE_USER,
+        endpoints.UPDATE_USER,
         "user",
         User,
         sent=_sent("user", "update", User),

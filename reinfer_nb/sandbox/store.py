@@ -13,11 +13,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any
 
-from reinfer_nb.checks import ID_RULE, NAME_RULE, is_id, is_name
 from reinfer_nb.errors import warn
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
-from reinfer_nb.operations import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
 from reinfer_nb.sandbox import company
 from reinfer_nb.sandbox.database import Database
 from reinfer_nb.sandbox.directory import Directory, only
@@ -25,8 +21,12 @@ from reinfer_nb.sandbox.moments import later, now
 from reinfer_nb.sandbox.pages import Pages
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.sandbox.tokens import LastingTokens
+from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.validation import ID_RULE, NAME_RULE, is_id, is_name
+from reinfer_nb.schema.value_types import INT64, Whole
 from reinfer_nb.text import holds_half_character, listed, shown
-from reinfer_nb.value_types import INT64, Whole
 
 KNOWN_TAG = "generic.0.CONVKER5"
 # Rows that are looked at in one go.

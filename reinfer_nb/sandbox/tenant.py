@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
-from reinfer_nb import arguments, checks
+from reinfer_nb import arguments
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotPicklable
 from reinfer_nb.files import lasting_path
 from reinfer_nb.sandbox.faults import Fault
@@ -18,6 +18,7 @@ from reinfer_nb.sandbox.moments import now
 from reinfer_nb.sandbox.refusals import Missing, Refused, Taken, Unwritable
 from reinfer_nb.sandbox.striking import Faults
 from reinfer_nb.sandbox.tokens import checked_tokens, new_token
+from reinfer_nb.schema import validation
 from reinfer_nb.text import listed, shown, visible
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class PracticeTenant:
         if isinstance(data, str | os.PathLike):
             data = lasting_path(data)
         elif data is not None:
-            data = checks.check_frame(data, "data is a DataFrame or the path of a CSV")
+            data = validation.check_frame(data, "data is a DataFrame or the path of a CSV")
         self._data = data
         if isinstance(database, str) and database.startswith((":memory:", "file:")):
             raise InvalidInput(
@@ -163,8 +164,8 @@ class PracticeTenant:
             InvalidInput: The name is taken or cannot be one, or a project is not there.
             ConfigurationError: The sandbox is not running.
         """
-        if not checks.is_name(name):
-            raise InvalidInput(f"A user's name is {checks.NAME_RULE}; {shown(name)} is not.")
+        if not validation.is_name(name):
+            raise InvalidInput(f"A user's name is {validation.NAME_RULE}; {shown(name)} is not.")
         everywhere = arguments.permission_names(global_permissions, "global_permissions")
         by_project = {} if organisation_permissions is None else _lists(organisation_permissions)
         with _as_invalid():
@@ -198,7 +199,7 @@ class PracticeTenant:
             ConfigurationError: The sandbox is not running.
         """
         directory = self._directory()
-        if not checks.is_name(name) or name not in self._tokens:
+        if not validation.is_name(name) or name not in self._tokens:
             raise InvalidInput(f"There is no user {shown(name)}; there are {listed(self._tokens)}.")
         changes: dict[str, Any] = {}
         if organisation_permissions is not None:
@@ -224,7 +225,7 @@ class PracticeTenant:
             InvalidInput: The name is taken or cannot be one.
             ConfigurationError: The sandbox is not running.
         """
-        checks.project_name(name)
+        validation.project_name(name)
         directory = self._directory()
         with _as_invalid():
             directory.create_project(name, {}, directory.user_named("admin"), [])
@@ -244,11 +245,11 @@ class PracticeTenant:
             InvalidInput: The id is taken or cannot be one, or there is no such project.
             ConfigurationError: The sandbox is not running.
         """
-        if not checks.is_id(bucket_id):
+        if not validation.is_id(bucket_id):
             raise InvalidInput(
-                f"The id of a bucket is {checks.ID_RULE}; {shown(bucket_id)} is not."
+                f"The id of a bucket is {validation.ID_RULE}; {shown(bucket_id)} is not."
             )
-        checks.project_name(project)
+        validation.project_name(project)
         directory = self._directory()
         bucket = {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": project}
         with _as_invalid():
@@ -317,7 +318,7 @@ def _lists(permissions: object) -> dict[str, list[str]]:
             f"{shown(permissions)}."
         )
     return {
-        checks.project_name(project): arguments.permission_names(
+        validation.project_name(project): arguments.permission_names(
             held, f"organisation_permissions of the project {project}"
         )
         for project, held in permissions.items()

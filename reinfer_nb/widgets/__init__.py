@@ -7,7 +7,7 @@ import os
 from reinfer_nb import arguments
 from reinfer_nb.api_client import check_client
 from reinfer_nb.client import Client, connect
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.creating import CreateForm
 from reinfer_nb.widgets.deleting import DeleteForm
 from reinfer_nb.widgets.explorer import Explorer

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reinfer_nb.schema.value_types import has_time_zone, is_missing
 from reinfer_nb.searching import TIMES
 from reinfer_nb.text import visible
-from reinfer_nb.value_types import has_time_zone, is_missing
 
 _LONGEST_TEXT = 200
 _LONGEST_HEADING = 60

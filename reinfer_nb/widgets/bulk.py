@@ -19,10 +19,10 @@ import pandas as pd
 from reinfer_nb import applying, markup
 from reinfer_nb._attempts import DONE, NOT_TAKEN, SKIPPED
 from reinfer_nb.client import Client
-from reinfer_nb.fields import Field, fields_of
-from reinfer_nb.models import Source
 from reinfer_nb.planning import Plan
 from reinfer_nb.results import ApplyResult
+from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
 from reinfer_nb.widgets.finder import Finder

@@ -11,8 +11,9 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import fields, markup, value_types
-from reinfer_nb.fields import Field
+from reinfer_nb import markup
+from reinfer_nb.schema import fields, value_types
+from reinfer_nb.schema.fields import Field
 from reinfer_nb.text import is_blank, visible
 from reinfer_nb.widgets.closing import dropping
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipywidgets as ui
 
-from reinfer_nb import checks, conflicts, errors, markup
+from reinfer_nb import conflicts, errors, markup
 from reinfer_nb.client import Client
-from reinfer_nb.fields import fields_of
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
 from reinfer_nb.widgets.form import Form, call_text, refused_field
@@ -57,7 +58,7 @@ class CreateForm(Form):
         if not self.project.value or not self.name.value:
             return None
         try:
-            checks.full_name(self.full_name)
+            validation.full_name(self.full_name)
         except errors.InvalidInput as error:
             return str(error)
         if self.full_name == self._taken:
@@ -85,7 +86,7 @@ class CreateForm(Form):
     def refresh(self) -> None:
         """Bring the messages, the button and the code up to date."""
         flaw = self._flaw() or self._refused
-        rule = f"Neither can be changed later. Each is {checks.NAME_RULE}."
+        rule = f"Neither can be changed later. Each is {validation.NAME_RULE}."
         self._note.value = markup.error(flaw) if flaw else markup.muted(rule)
         super().refresh()
 
@@ -103,7 +104,7 @@ class CreateForm(Form):
 
         self._run(
             f"Creating {full_name}",
-            lambda _: self.client.calls.create(full_name, checks.settings("create", settings)),
+            lambda _: self.client.calls.create(full_name, validation.settings("create", settings)),
             done,
             failed=lambda error: self._explain(error, full_name),
         )
@@ -131,4 +132,4 @@ def _projects(client: Client) -> list[str]:
             names = client.sources()["owner"].drop_duplicates()
         except errors.ReinferError:
             return []
-    return [name for name in names.dropna().head(_FEW) if checks.is_name(name)]
+    return [name for name in names.dropna().head(_FEW) if validation.is_name(name)]

@@ -11,7 +11,7 @@ import ipywidgets as ui
 from reinfer_nb import conflicts, errors, guarded, markup, restoring
 from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.conflict import MINE, THEIRS
 from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of

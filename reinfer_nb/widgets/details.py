@@ -12,9 +12,9 @@ import ipywidgets as ui
 
 from reinfer_nb import markup, wire
 from reinfer_nb.client import Client
-from reinfer_nb.fields import fields_of
 from reinfer_nb.guarded import has_moved
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import as_text
 from reinfer_nb.widgets.deleting import DeleteForm

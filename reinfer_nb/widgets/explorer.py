@@ -11,10 +11,11 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import arguments, counting, errors, frames, markup, provenance
+from reinfer_nb import arguments, counting, errors, frames, markup
 from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
-from reinfer_nb.models import Source, User
+from reinfer_nb.schema import provenance
+from reinfer_nb.schema.records import Source, User
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.auditing import AuditPane
 from reinfer_nb.widgets.bulk import BulkPane

@@ -11,7 +11,7 @@ import traitlets
 
 from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
-from reinfer_nb.models import Source
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.controls import Control

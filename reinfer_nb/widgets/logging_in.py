@@ -12,8 +12,8 @@ import traitlets
 from reinfer_nb import config, errors, keyring_store, markup
 from reinfer_nb.client import Client
 from reinfer_nb.config import Tenant
-from reinfer_nb.models import User
 from reinfer_nb.patience import Patience
+from reinfer_nb.schema.records import User
 from reinfer_nb.secret import Token
 from reinfer_nb.text import listed, visible
 from reinfer_nb.transport import Transport

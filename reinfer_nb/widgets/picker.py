@@ -7,10 +7,11 @@ from collections.abc import Callable
 import ipywidgets as ui
 import pandas as pd
 
-from reinfer_nb import checks, errors, markup
+from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
-from reinfer_nb.models import Source
 from reinfer_nb.narrowing import Narrowing
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.controls import FULL, LABELS
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Jobs
@@ -74,9 +75,9 @@ class Picker:
     def _refresh(self) -> None:
         flaw = None
         typed = self.input.value
-        if typed and not checks.is_id(typed):
+        if typed and not validation.is_id(typed):
             try:
-                checks.source_name(typed)
+                validation.source_name(typed)
             except errors.InvalidInput as error:
                 flaw = str(error)
         self.button.disabled = self._jobs.running or not typed or flaw is not None

@@ -8,8 +8,8 @@ import ipywidgets as ui
 
 from reinfer_nb import conflicts, guarded, markup
 from reinfer_nb.client import Client
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of

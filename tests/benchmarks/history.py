@@ -24,7 +24,7 @@ import duckdb
 import pandas as pd
 
 import reinfer_nb as rnb
-from reinfer_nb.fields import fields_of
+from reinfer_nb.schema.fields import fields_of
 from tests.benchmarks.listing import listing_of
 
 _BEGIN = datetime(2025, 1, 1, 6, tzinfo=UTC)

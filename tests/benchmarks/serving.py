@@ -26,7 +26,7 @@ from pathlib import Path
 from random import Random
 
 import reinfer_nb as rnb
-from reinfer_nb import operations
+from reinfer_nb.schema import endpoints
 from tests.benchmarks.listing import _took, by_toolkit, listing_of
 
 _ROUNDS = 7
@@ -55,14 +55,14 @@ def listing(count: int, folder: Path) -> None:
         client = rnb.connect(endpoint=endpoint, token=token)
 
         def written() -> bytes:
-            return client._transport.send(operations.LIST).body
+            return client._transport.send(endpoints.LIST).body
 
         def update() -> None:
             which = df.iloc[dice.randrange(count)]
             client.update_source(f"{which['owner']}/{which['name']}", title=f"{dice.random()}")
 
         def forget() -> None:
-            for call in (operations.CREATE_PROJECT, operations.DELETE_PROJECT):
+            for call in (endpoints.CREATE_PROJECT, endpoints.DELETE_PROJECT):
                 client._transport.send(call, body={"project": {}}, project="passing").envelope()
 
         body = written()

@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.fields import Field, Operation, fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema.fields import Field, Operation, fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import hint, listed, shown
 
 # The rule of the sibling resource bucket, taken for sources and projects too.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from reinfer_nb import checks
 from reinfer_nb.clock import Span
-from reinfer_nb.fields import fields_of
-from reinfer_nb.models import Source
+from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 
 Maker = Literal["we", "perhaps we", "somebody else"]
 
 
 def is_what_was_asked(source: Source, asked: str) -> bool:
     """Whether a source is the one of an id or of a full name."""
-    if checks.is_id(asked):
+    if validation.is_id(asked):
         return source.id == asked
     project, _, name = asked.partition("/")
     return source.name == name and is_of_project(source.owner, project)
@@ -27,7 +27,7 @@ def is_of_project(owner: object, project: str) -> bool:
     An owner that is no name can be: the responses of the reference page have a placeholder there.
     An empty one cannot.
     """
-    return owner == project or (owner != "" and not checks.is_name(owner))
+    return owner == project or (owner != "" and not validation.is_name(owner))
 
 
 def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) -> Maker:

@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from reinfer_nb import wire
 from reinfer_nb.nested import DEEPEST, is_too_deep
+from reinfer_nb.schema.value_types import VALUE_TYPES, ValueType, is_empty
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
-from reinfer_nb.value_types import VALUE_TYPES, ValueType, is_empty
 
 Operation = Literal["create", "update"]
 
