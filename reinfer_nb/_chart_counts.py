@@ -13,8 +13,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.cells import as_arrow, column_of, texts_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import as_arrow, column_of, texts_of
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.text import counted, hint, listed, shown, visible
 

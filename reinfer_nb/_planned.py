@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import _problems, counting, errors, frames
+from reinfer_nb import _problems, counting, errors
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._guards import CELL_LENGTH
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
+from reinfer_nb.frames import convert
 from reinfer_nb.planning import Plan
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
@@ -195,7 +196,7 @@ def _told(df: object, key: str) -> str | None:
 
 def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
     there = [action.place for action in actions if action.place is not None]
-    bases = dict(zip(there, frames.to_sources(now.iloc[there]), strict=True))
+    bases = dict(zip(there, convert.to_sources(now.iloc[there]), strict=True))
     return [
         Step(
             action.kind,

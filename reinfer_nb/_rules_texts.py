@@ -12,8 +12,8 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb import _lookalikes, _scripts
-from reinfer_nb.cells import texts_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.rules import findings, toolkit_rule
 from reinfer_nb.searching import folded
 from reinfer_nb.text import listed, shown, visible

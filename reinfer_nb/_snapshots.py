@@ -20,10 +20,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb import _dtypes, wire
-from reinfer_nb._columns import whole_text
+from reinfer_nb import wire
 from reinfer_nb._equality import as_sets
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames import dtypes as _dtypes
+from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.nested import is_json, walked
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT

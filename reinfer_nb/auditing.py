@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _dtypes, arguments, markup, moments
+from reinfer_nb import arguments, markup, moments
 from reinfer_nb._rules_texts import full_names
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.export import frame_or_file, to_csv
+from reinfer_nb.frames import dtypes
 from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
 from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
@@ -66,7 +67,7 @@ def audit(
     df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV file")
     running = chosen(rules, ignore)
     _check_options(running, options)
-    prepared = _dtypes.typed(df)
+    prepared = dtypes.typed(df)
     moment = _moment_of(df) if now is None else _moment(now, "now")
     tables = []
     skipped = {}

@@ -16,8 +16,8 @@ from reinfer_nb import _chart_axes as axes
 from reinfer_nb import _chart_counts as count
 from reinfer_nb import _chart_marks as marks
 from reinfer_nb._chart_axes import check_installed
-from reinfer_nb.cells import instants_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import instants_of
 from reinfer_nb.moments import When, moment
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import KINDS, LANGUAGES

@@ -24,9 +24,9 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer, arguments
-from reinfer_nb._columns import whole_text
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
 from reinfer_nb.files import path_of, written_whole
+from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.schema.value_types import has_time_zone
 from reinfer_nb.text import listed, shown, visible

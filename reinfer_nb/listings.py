@@ -135,11 +135,11 @@ def _check_project(answer: Answer, frame: pd.DataFrame, project: str) -> None:
 
 def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:
     with importing():
-        from reinfer_nb import frames
+        from reinfer_nb.frames import convert
 
     answer.check_status()
     try:
-        envelope, frame = frames.from_listing(answer.body, key=key, model=model)
+        envelope, frame = convert.from_listing(answer.body, key=key, model=model)
     except wire.Malformed as error:
         raise answer.broken(str(error)) from None
     answer.check(envelope)

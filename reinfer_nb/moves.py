@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import frames
 from reinfer_nb._identifying import full_names, places
 from reinfer_nb._steps import Step
-from reinfer_nb._tables import table
+from reinfer_nb.frames import convert
+from reinfer_nb.frames.tables import table
 from reinfer_nb.guarded import has_moved, what_moved
 from reinfer_nb.planning import client_of
 from reinfer_nb.schema.records import Source
@@ -32,7 +32,7 @@ def moved(plan: Plan) -> pd.DataFrame:
     ids = pd.Series([step.id for step in plan.steps], dtype="str")
     names = pd.Series([step.full_name for step in plan.steps], dtype="str")
     by_id, by_name = places(now["id"], ids), places(full_names(now), names)
-    sources = iter(frames.to_sources(now.iloc[by_id[by_id >= 0]]))
+    sources = iter(convert.to_sources(now.iloc[by_id[by_id >= 0]]))
     # A project of which nothing is listed may be hidden from the token.
     unseen = {step.owner for step in plan.steps} - set(now["owner"])
     hidden = {owner for owner in unseen if not client.calls.has_none(owner, ids.dropna())}

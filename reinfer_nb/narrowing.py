@@ -21,8 +21,8 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.cells import as_arrow, column_of, instants_of, items_of, texts_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import as_arrow, column_of, instants_of, items_of, texts_of
 from reinfer_nb.schema.records import KINDS, LANGUAGES
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.searching import Haystack, Mask, folded, with_instants

@@ -14,10 +14,10 @@ import pandas as pd
 
 from reinfer_nb import _plan_shown, arguments, connection
 from reinfer_nb._steps import KINDS, Step, by_kind
-from reinfer_nb._tables import table
 from reinfer_nb.api_client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
+from reinfer_nb.frames.tables import table
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
 from reinfer_nb.unshared import unshared

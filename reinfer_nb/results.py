@@ -15,8 +15,8 @@ from reinfer_nb import arguments, guarded, markup
 from reinfer_nb._attempts import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
-from reinfer_nb._tables import table
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.frames.tables import table
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.unshared import unshared

@@ -12,9 +12,9 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb._columns import whole_text
 from reinfer_nb._equality import instants
-from reinfer_nb.cells import TEXT, column_of, texts_of
+from reinfer_nb.frames.cells import TEXT, column_of, texts_of
+from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb import _chart_counts, _chart_marks, charts
-from reinfer_nb.cells import instants_of
+from reinfer_nb.frames.cells import instants_of
 
 mpl.use("agg")
 from matplotlib import pyplot as plt

@@ -142,9 +142,9 @@ def test_looking_at_many_sources_leaves_nothing(shared: rnb.Client) -> None:
 
 
 def rows_of(client: rnb.Client) -> list[dict[str, Any]]:
-    from reinfer_nb import frames
+    from reinfer_nb.frames import convert
 
-    return frames.to_elements(client.sources().head(9))
+    return convert.to_elements(client.sources().head(9))
 
 
 def test_files_offered_one_after_the_other_leave_nothing(

@@ -21,8 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer, frames
+from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
+from reinfer_nb.frames import convert
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Flag, Moment, Names, Text, Whole
@@ -166,7 +167,7 @@ def frame_of(**columns: Any) -> pd.DataFrame:
 
 def sample() -> pd.DataFrame:
     """A small listing in which every column has something, and something missing."""
-    return frames.from_elements(
+    return convert.from_elements(
         [
             {
                 "id": "18ba5ce699f8da1f",
@@ -239,7 +240,7 @@ def test_every_column_by_itself(path: Path, rows: int) -> None:
 
 
 def test_no_rows_keep_the_dtypes(path: Path) -> None:
-    df = frames.from_elements([])
+    df = convert.from_elements([])
     same(there_and_back(df, path), df)
 
 
@@ -310,12 +311,12 @@ def test_a_name_may_hold_a_separator(path: Path, names: list[str], sep: str) -> 
     ],
 )
 def test_what_an_unknown_field_holds_comes_back(path: Path, values: list[Any]) -> None:
-    df = frames.from_elements([{"id": "a", "field": value} for value in values])
+    df = convert.from_elements([{"id": "a", "field": value} for value in values])
     same(there_and_back(df, path), df)
 
 
 def test_an_unknown_field_that_is_always_null_comes_back(path: Path) -> None:
-    df = frames.from_elements([{"id": "a", "field": None}, {"id": "b"}])
+    df = convert.from_elements([{"id": "a", "field": None}, {"id": "b"}])
     same(there_and_back(df, path), df)
 
 
@@ -756,7 +757,7 @@ def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, int
 
 
 def test_saved_again_a_flag_among_objects_is_read(path: Path) -> None:
-    df = frames.from_elements([{"id": "a", "field": True}, {"id": "b", "field": [1]}])
+    df = convert.from_elements([{"id": "a", "field": True}, {"id": "b", "field": [1]}])
     path.write_bytes(saved_again(rnb.to_csv(df, path, overwrite=True).read_bytes()))
     assert rnb.read_csv(path)["id"].tolist() == ["a", "b"]
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reinfer_nb import _arrow, _careful, frames, wire
+from reinfer_nb import wire
 from reinfer_nb.errors import InvalidInput, UnreadableWarning
+from reinfer_nb.frames import arrow_reader, convert, python_reader
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import About
 from reinfer_nb.schema.records import Source
@@ -46,7 +47,7 @@ def listing(*rows: Any) -> bytes:
 
 
 def frame(*rows: Any) -> pd.DataFrame:
-    result = frames.from_listing(listing(*rows))[1]
+    result = convert.from_listing(listing(*rows))[1]
     assert result is not None
     return result
 
@@ -58,7 +59,7 @@ def quiet(*rows: Any) -> pd.DataFrame:
 
 
 def test_the_reference_listing_to_the_microsecond() -> None:
-    _, df = frames.from_listing((REFERENCE / "get-all.json").read_bytes())
+    _, df = convert.from_listing((REFERENCE / "get-all.json").read_bytes())
     assert df is not None
     assert len(df) == 1
     instant = pd.Timestamp("2016-02-10T23:13:28.340295+00:00")
@@ -78,7 +79,7 @@ def test_every_column_is_there_with_its_dtype(rows: list[Any]) -> None:
 
 
 def test_no_sources_member_is_no_frame() -> None:
-    envelope, df = frames.from_listing(b'{"status": "error", "message": "no"}')
+    envelope, df = convert.from_listing(b'{"status": "error", "message": "no"}')
     assert df is None
     assert envelope == {"status": "error", "message": "no"}
 
@@ -189,7 +190,7 @@ def test_unknown_fields_are_kept_behind_the_known_ones() -> None:
 def test_half_a_character_does_not_lose_the_row() -> None:
     body = b'{"sources": [{"id": "a", "title": "broken \\ud83d here"}], "status": "ok"}'
     with pytest.warns(UnreadableWarning, match="half a character"):
-        _, df = frames.from_listing(body)
+        _, df = convert.from_listing(body)
     assert df is not None
     assert df.loc[0, "title"] == "broken \N{REPLACEMENT CHARACTER} here"
 
@@ -222,7 +223,7 @@ BROKEN = [
 @pytest.mark.parametrize("body", BROKEN, ids=[repr(body[:50]) for body in BROKEN])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(wire.Malformed):
-        frames.from_listing(body)
+        convert.from_listing(body)
 
 
 def test_a_text_that_looks_like_the_end_of_a_source_is_a_text() -> None:
@@ -242,10 +243,10 @@ def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
         for number in range(30_000)
     ]
     body = json.dumps({"status": "ok", "sources": rows}, **layout).encode()
-    envelope, df = frames.from_listing(body)
+    envelope, df = convert.from_listing(body)
     assert envelope == {"status": "ok"}
     assert df is not None
-    pd.testing.assert_frame_equal(df, frames.from_elements(rows))
+    pd.testing.assert_frame_equal(df, convert.from_elements(rows))
 
 
 @pytest.mark.parametrize("odd", [0, 17_000, 39_999])
@@ -335,10 +336,10 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 def test_both_ways_agree(rows: list[Any], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(frames, "_BLOCK_ROWS", block)
+        patch.setattr(convert, "_BLOCK_ROWS", block)
         patch.setattr(wire, "_WORTH_SLICING", 1)
         fast = frame(*rows)
-        careful = frames.from_elements(json.loads(json.dumps(rows)))
+        careful = convert.from_elements(json.loads(json.dumps(rows)))
     same(fast, careful)
 
 
@@ -347,12 +348,12 @@ def test_both_ways_agree(rows: list[Any], block: int) -> None:
 def test_well_formed_rows_go_the_fast_way_or_are_refused_whole(rows: list[Any]) -> None:
     text = json.dumps(rows)[1:-1].encode()
     try:
-        fast = _arrow.columns(text, Source)
-    except _arrow.Refused:
+        fast = arrow_reader.columns(text, Source)
+    except arrow_reader.Refused:
         return
-    careful = _careful.columns(rows, Source)
+    careful = python_reader.columns(rows, Source)
     assert not careful.problems
-    same(frames._assembled([fast], Source), frames._assembled([careful], Source))
+    same(convert._assembled([fast], Source), convert._assembled([careful], Source))
 
 
 @settings(max_examples=300, deadline=None)
@@ -389,15 +390,15 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
             expected = wire.split(bytes(body), "sources")
         except wire.Malformed:
             with pytest.raises(wire.Malformed):
-                frames.from_listing(bytes(body))
+                convert.from_listing(bytes(body))
             return
-        envelope, df = frames.from_listing(bytes(body))
+        envelope, df = convert.from_listing(bytes(body))
         assert envelope == expected[0]
         if expected[1] is None:
             assert df is None
         else:
             assert df is not None
-            same(df, frames.from_elements(expected[1]))
+            same(df, convert.from_elements(expected[1]))
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -416,7 +417,7 @@ def test_a_field_added_to_the_definition_arrives_everywhere() -> None:
         "name": "support",
         "retention_days": 30,
     }
-    _, df = frames.from_listing(listing(row, {}), model=Wider)
+    _, df = convert.from_listing(listing(row, {}), model=Wider)
     assert df is not None
     assert str(df["retention_days"].dtype) == "Int64"
     assert df["retention_days"].tolist() == [30, pd.NA]

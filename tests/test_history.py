@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import frames
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames import convert
 from reinfer_nb.schema.value_types import Flag, Moment, Text, Whole, is_missing
 from tests.benchmarks.history import Days, by_duckdb
 from tests.test_export import DTYPES, MOMENTS, OF_TYPE, TEXTS, UNKNOWN, column, maybe, same
@@ -44,7 +44,7 @@ def listing_of(
     elements: list[Element], endpoint: str | None = TENANT, **attrs: Any
 ) -> pd.DataFrame:
     """Return elements of an answer as a listing."""
-    df = frames.from_elements(elements)
+    df = convert.from_elements(elements)
     tenant = {"endpoint": endpoint, "project": None} if endpoint else {}
     df.attrs.update(**(tenant | attrs))
     return df

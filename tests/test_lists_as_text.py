@@ -171,7 +171,7 @@ def test_half_a_character_in_a_list_is_a_problem(
 def test_half_a_character_of_the_tenant_is_shown_as_one_that_can_be_written() -> None:
     body = rb'{"sources": [{"id": "%s", "owner": "a", "name": "b", "sensitive_properties": '
     body = body % (b"0" * 16) + rb'["x\ud800", "y"]}]}'
-    from reinfer_nb.frames import from_listing
+    from reinfer_nb.frames.convert import from_listing
 
     with pytest.warns(rnb.UnreadableWarning, match="half a character"):
         _, frame = from_listing(body)

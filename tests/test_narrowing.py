@@ -15,8 +15,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import frames
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames import convert
 from reinfer_nb.narrowing import Choice, Facet, Narrowing
 
 NOW = pd.Timestamp("2025-06-15T12:00:00Z")
@@ -24,7 +24,7 @@ SEARCHED = ("id", "owner", "name", "title", "description")
 
 
 def listing(*rows: dict[str, Any]) -> pd.DataFrame:
-    return frames.from_elements(
+    return convert.from_elements(
         [{"id": f"{number:016x}", **row} for number, row in enumerate(rows)]
     )
 

@@ -16,8 +16,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, frames, journal, wire
+from reinfer_nb import cli, journal, wire
 from reinfer_nb.cli import commands
+from reinfer_nb.frames import convert
 from tests.scripted import Asked, Scripted, Step, reply
 
 Captured = pytest.CaptureFixture[str]
@@ -170,7 +171,7 @@ def test_a_number_beyond_all_doubles_is_kept_everywhere(
         df = client.sources()
         assert df["odd"].tolist()[0] == expected
         pd.testing.assert_frame_equal(client.sources(), df)
-        assert frames.to_sources(df)[0].extra["odd"] == expected
+        assert convert.to_sources(df)[0].extra["odd"] == expected
         plan = client.plan(df.assign(title="new"))
         assert plan.steps[0].base is not None
         assert plan.steps[0].base.extra["odd"] == expected

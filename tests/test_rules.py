@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb import _rules_texts, _scripts
-from reinfer_nb.cells import texts_of
+from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.text import replaced, shown, visible
 
 NOW = "2026-01-01"

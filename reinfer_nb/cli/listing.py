@@ -6,10 +6,11 @@ import argparse
 
 import pandas as pd
 
-from reinfer_nb import errors, frames, wire
+from reinfer_nb import errors, wire
 from reinfer_nb.cli.commands import Commands, note, path_argument, say
 from reinfer_nb.client import connect
 from reinfer_nb.export import to_csv
+from reinfer_nb.frames import convert
 from reinfer_nb.text import counted, visible
 
 _SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
@@ -41,7 +42,7 @@ def _list(options: argparse.Namespace) -> int:
         path = to_csv(df, options.csv, overwrite=options.overwrite)
         note(f"{counted(len(df), 'source')} written to {path}")
     elif options.json:
-        say(wire.text_of(frames.to_elements(df), indent=2))
+        say(wire.text_of(convert.to_elements(df), indent=2))
     elif df.empty:
         note("No sources.")
     else:

@@ -132,7 +132,7 @@ class PracticeTenant:
 
     def sources(self) -> pd.DataFrame:
         """Return all sources as they are in the store, past the API, as `Client.sources` does."""
-        from reinfer_nb.frames import from_elements, from_listing
+        from reinfer_nb.frames.convert import from_elements, from_listing
 
         with _as_invalid():
             body = b"".join((b'{"sources": ', *self._running().store.listing(), b"}"))
@@ -302,7 +302,7 @@ class PracticeTenant:
 
     def _rows(self) -> list[dict[str, object]] | None:
         from reinfer_nb.export import read_csv
-        from reinfer_nb.frames import to_elements
+        from reinfer_nb.frames.convert import to_elements
 
         data = self._data
         if data is None:

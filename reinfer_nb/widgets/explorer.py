@@ -11,9 +11,10 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import arguments, counting, errors, frames, markup
+from reinfer_nb import arguments, counting, errors, markup
 from reinfer_nb.client import Client
 from reinfer_nb.export import to_csv
+from reinfer_nb.frames import convert
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
 from reinfer_nb.text import counted, visible
@@ -159,7 +160,7 @@ class Explorer(OnHosts, ui.VBox):
             source = None
         else:
             try:
-                (source,) = frames.to_sources(self._listing.iloc[[position]])
+                (source,) = convert.to_sources(self._listing.iloc[[position]])
             except errors.ReinferError as error:
                 self._say(markup.error(f"This row cannot be looked at: {error}"))
                 source = None

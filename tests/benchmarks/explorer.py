@@ -22,7 +22,7 @@ import pandas as pd
 from comm.base_comm import BaseComm
 
 import reinfer_nb as rnb
-from reinfer_nb import frames
+from reinfer_nb.frames import convert
 from tests.benchmarks.listing import rows_of
 
 _ROUNDS = 9
@@ -59,7 +59,7 @@ def main(count: int) -> None:
     rows = [
         row | {"owner": f"project-{number % 5000}"} for number, row in enumerate(rows_of(count))
     ]
-    listing = frames.from_elements(rows)
+    listing = convert.from_elements(rows)
     with rnb.sandbox(listing) as client:
         df = client.sources()
         explorer = rnb.explore(client)

@@ -21,7 +21,7 @@ from typing import Any
 import pandas as pd
 
 import reinfer_nb as rnb
-from reinfer_nb import frames
+from reinfer_nb.frames import convert
 from tests.benchmarks.listing import _TIMES, _row
 
 _ROUNDS = 9
@@ -98,7 +98,7 @@ def main(count: int) -> None:
     with TemporaryDirectory() as folder:
         for shape, row in shapes.items():
             dice = Random(1)
-            df = frames.from_elements([row(number, dice) for number in range(count)])
+            df = convert.from_elements([row(number, dice) for number in range(count)])
             title = f"{count:,} sources, {shape}"
             _compare(title, df, Path(folder))
             _compare(f"{title}, sep=';'", df, Path(folder), sep=";")

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb import frames
+from reinfer_nb.frames import convert
 
 _TIMES = ("created_at", "updated_at", "last_modified")
 _ROUNDS = 7
@@ -35,7 +35,7 @@ def by_hand(body: bytes) -> pd.DataFrame:
 
 def by_toolkit(body: bytes) -> pd.DataFrame:
     """Return the listing as `Client.sources` does once it has the body."""
-    _, df = frames.from_listing(body)
+    _, df = convert.from_listing(body)
     assert df is not None
     return df
 

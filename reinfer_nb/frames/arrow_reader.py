@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, json
 
-from reinfer_nb._columns import Columns
+from reinfer_nb.frames.columns import Columns
 from reinfer_nb.nested import DEEPEST
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.value_types import Moment, Names

@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb.cells import items_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import items_of
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb._columns import whole_text
+from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.value_types import is_missing
 
 TEXT = pa.large_string()

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb import wire
-from reinfer_nb._columns import Columns, typed, whole_text
+from reinfer_nb.frames.columns import Columns, typed, whole_text
 from reinfer_nb.schema.fields import fields_of, read_record
 from reinfer_nb.schema.value_types import Moment, ValueType
 from reinfer_nb.text import shown

@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _arrow, _careful, wire
-from reinfer_nb._columns import Columns, typed
+from reinfer_nb import wire
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
+from reinfer_nb.frames import arrow_reader, python_reader
+from reinfer_nb.frames.columns import Columns, typed
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import ValueType, is_missing
@@ -62,7 +63,7 @@ def from_listing(
         envelope, rows = wire.split(body, key)
         if rows is None:
             return envelope, None
-        parts = [_careful.columns(rows, model)]
+        parts = [python_reader.columns(rows, model)]
     _warn(parts)
     return envelope, _assembled(parts, model)
 
@@ -81,7 +82,7 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     Warns:
         UnreadableWarning: Something could not be understood and is missing; once, naming rows.
     """
-    parts = [_careful.columns(rows, model)]
+    parts = [python_reader.columns(rows, model)]
     _warn(parts)
     return _assembled(parts, model)
 
@@ -158,21 +159,21 @@ def to_sources(df: pd.DataFrame) -> list[Source]:
 def _parts(text: memoryview, model: type) -> list[Columns]:
     """Return the columns of a slice, in as few parts as Arrow lets it fall into."""
     try:
-        return [_arrow.columns(text, model)]
-    except _arrow.Refused:
+        return [arrow_reader.columns(text, model)]
+    except arrow_reader.Refused:
         rows = wire.elements(text)
     parts = []
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS]
         try:
-            parts.append(_arrow.columns(b",".join(block), model))
-        except _arrow.Refused:
-            parts.append(_careful.columns(block, model))
+            parts.append(arrow_reader.columns(b",".join(block), model))
+        except arrow_reader.Refused:
+            parts.append(python_reader.columns(block, model))
     return parts
 
 
 def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:
-    parts = parts or [_careful.columns([], model)]
+    parts = parts or [python_reader.columns([], model)]
     columns: dict[str, Any] = {}
     for field in fields_of(model):
         columns[field.name] = _column(field.type.dtype, [part.known[field.name] for part in parts])

@@ -1,0 +1,1 @@
+"""A listing in JSON to a DataFrame, and back. The only place that knows Arrow's JSON reader."""
