@@ -11,8 +11,8 @@ Everything public is named here.
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
+from reinfer_nb.auth.tenant import contexts
 from reinfer_nb.client import Client, connect
-from reinfer_nb.config import contexts
 from reinfer_nb.conflicts import Conflict, Moved
 from reinfer_nb.errors import (
     AnswerError,

@@ -9,9 +9,9 @@ import pandas as pd
 
 from reinfer_nb import connection
 from reinfer_nb.api_client import DEFAULT_TTL, ApiClient
+from reinfer_nb.auth.secret import Hidden
+from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.forking import importing
-from reinfer_nb.fresh_token import token_given
-from reinfer_nb.secret import Hidden
 
 if TYPE_CHECKING:
     from reinfer_nb.planning import Plan

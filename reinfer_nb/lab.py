@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from reinfer_nb import config
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.cli.commands import say
 from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured
 from reinfer_nb.files import path_of

@@ -13,8 +13,8 @@ import pandas as pd
 
 from reinfer_nb import applying, connection, markup
 from reinfer_nb.api_client import ApiClient
+from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.fresh_token import token_given
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import ApplyResult
 from reinfer_nb.sandbox.tenant import PracticeTenant

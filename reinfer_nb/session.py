@@ -20,10 +20,10 @@ from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from reinfer_nb.auth.secret import Token
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.failures import TOTAL, TooLong, mark_unsent
 from reinfer_nb.forking import renew_in_children
-from reinfer_nb.secret import Token
 
 # Seconds to wait for one of the connections, while others are using all of them.
 _POOL_WAIT = 120.0

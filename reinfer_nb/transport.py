@@ -20,15 +20,15 @@ from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors, retrying
 from reinfer_nb.answers import Answer
+from reinfer_nb.auth.secret import Token
+from reinfer_nb.auth.tenant import Tenant, is_loopback
 from reinfer_nb.clock import TenantClock
-from reinfer_nb.config import Tenant, is_loopback
 from reinfer_nb.failures import Failure, failure_of, stopped
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.pacing import Pacer
 from reinfer_nb.patience import Patience
 from reinfer_nb.receiving import body_of, followed
 from reinfer_nb.schema.endpoints import Call
-from reinfer_nb.secret import Token
 from reinfer_nb.session import Bearer, Session
 from reinfer_nb.text import shown, visible
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, errors, user_folders
+from reinfer_nb import errors, user_folders
+from reinfer_nb.auth import tenant as config
 
 PROD = "https://cloud.uipath.com/org/prod/reinfer_"
 DEV = "https://cloud.uipath.com/org/dev/reinfer_"

@@ -13,7 +13,7 @@ import ipywidgets as ui
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.guarded import settings_of
 from reinfer_nb.patience import Patience

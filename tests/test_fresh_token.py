@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, retrying
+from reinfer_nb import retrying
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.patience import Patience
 from reinfer_nb.transport import Transport

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, keyring_store
-from reinfer_nb.secret import Token
+from reinfer_nb.auth import keyring_store, tenant
+from reinfer_nb.auth.secret import Token
 
 keyring = pytest.importorskip("keyring", reason="the extra keyring is not installed")
 
@@ -56,7 +56,7 @@ def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
     monkeypatch.setattr(keyring_store, "NOTICE", 0.1)
     monkeypatch.setattr(keyring_store, "LIMIT", 0.3)
     monkeypatch.setattr(keyring_store, "_hanging", [])
-    config.forget_login()
+    tenant.forget_login()
     yield made
     made.unlocked.set()
     keyring.set_keyring(before)

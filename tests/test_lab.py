@@ -9,7 +9,8 @@ import pytest
 import requests
 
 import reinfer_nb as rnb
-from reinfer_nb import config, errors, lab
+from reinfer_nb import errors, lab
+from reinfer_nb.auth import tenant
 from tests import browser
 from tests.waiting import AGES
 
@@ -41,7 +42,7 @@ def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
 def test_a_broken_configuration_is_not_taken_for_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(config.TOKEN, "abc")
+    monkeypatch.setenv(tenant.TOKEN, "abc")
     with pytest.raises(errors.ConfigurationError, match="no endpoint"):
         lab.run(tmp_path, browser=False)
     assert list(tmp_path.iterdir()) == []
@@ -66,8 +67,8 @@ def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> N
 def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) -> None:
     assert client.sandbox is not None
     environment = {
-        config.ENDPOINT: client.endpoint,
-        config.TOKEN: client.sandbox.tokens["viewer"],
+        tenant.ENDPOINT: client.endpoint,
+        tenant.TOKEN: client.sandbox.tokens["viewer"],
     }
     with browser.jupyterlab(tmp_path, environment=environment):
         said = (tmp_path / "lab.log").read_text()

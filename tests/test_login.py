@@ -16,8 +16,9 @@ import pytest
 from ipywidgets import embed
 
 import reinfer_nb as rnb
-from reinfer_nb import config, keyring_store
-from reinfer_nb.secret import Token
+from reinfer_nb.auth import keyring_store
+from reinfer_nb.auth import tenant as config
+from reinfer_nb.auth.secret import Token
 from reinfer_nb.widgets import jobs
 from reinfer_nb.widgets.logging_in import Login, login
 from tests.scripted import Scripted, reply

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, guarded
+from reinfer_nb import guarded
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.pacing import Pacer, Turn
 from reinfer_nb.schema.endpoints import ME

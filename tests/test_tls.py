@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import config, failures, session
+from reinfer_nb import failures, session
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience

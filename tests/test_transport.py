@@ -29,7 +29,8 @@ import requests
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
-from reinfer_nb import answers, config, errors, transport
+from reinfer_nb import answers, errors, transport
+from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.patience import Patience

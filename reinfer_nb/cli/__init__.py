@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from reinfer_nb import errors
+from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
 from reinfer_nb.cli import analysing, changing, listing, serving
 from reinfer_nb.cli.commands import flush_output, note, unwritten
-from reinfer_nb.config import ENDPOINT, TOKEN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

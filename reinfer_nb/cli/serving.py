@@ -7,8 +7,8 @@ import signal
 import threading
 
 from reinfer_nb import errors
+from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
 from reinfer_nb.cli.commands import Commands, path_argument, say
-from reinfer_nb.config import ENDPOINT, TOKEN
 from reinfer_nb.sandbox import LOOPBACK, Sandbox
 from reinfer_nb.text import shown
 

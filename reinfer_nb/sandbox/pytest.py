@@ -20,8 +20,8 @@ from collections.abc import Iterator
 import pandas as pd
 import pytest
 
+from reinfer_nb.auth.tenant import CONTEXT, ENDPOINT, TOKEN, forget_login, logged_in, remember_login
 from reinfer_nb.client import Client
-from reinfer_nb.config import CONTEXT, ENDPOINT, TOKEN, forget_login, logged_in, remember_login
 from reinfer_nb.sandbox import Sandbox
 
 

@@ -13,8 +13,8 @@ import secrets
 from collections.abc import Collection, Mapping, MutableMapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from reinfer_nb.auth.secret import Token
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.secret import Token
 from reinfer_nb.text import hint, shown
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from reinfer_nb.secret import Token
+from reinfer_nb.auth.secret import Token
 
 
 class SecretBox(anywidget.AnyWidget):

@@ -12,18 +12,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit, urlunsplit
 
-from reinfer_nb import keyring_store
-from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
-from reinfer_nb.files import path_of
-from reinfer_nb.fresh_token import FunctionToken, token_given
-from reinfer_nb.re_contexts import (
+from reinfer_nb.auth import keyring_store
+from reinfer_nb.auth.re_contexts import (
     Context,
     contexts,
     contexts_file,
     contexts_place,
     read_contexts,
 )
-from reinfer_nb.secret import BY_FUNCTION, Hidden, Token
+from reinfer_nb.auth.secret import BY_FUNCTION, Hidden, Token
+from reinfer_nb.auth.token_function import FunctionToken, token_given
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
+from reinfer_nb.files import path_of
 from reinfer_nb.text import listed, nearest, shown, visible
 
 __all__ = [

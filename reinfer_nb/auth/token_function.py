@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TypeVar
 
+from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.errors import ConfigurationError, InvalidInput, ReinferError
 from reinfer_nb.forking import renew_in_children
-from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.text import visible
 
 __all__ = ["FunctionToken", "token_given"]

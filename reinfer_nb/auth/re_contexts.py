@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from reinfer_nb import user_folders
+from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.errors import ConfigurationError
-from reinfer_nb.secret import Hidden, Token
 from reinfer_nb.text import visible
 
 

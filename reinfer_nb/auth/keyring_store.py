@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from reinfer_nb.auth.secret import Token
 from reinfer_nb.errors import ConfigurationError
-from reinfer_nb.secret import Token
 
 SERVICE = "reinfer_nb"
 NAME = "the system's keyring"

@@ -1,0 +1,1 @@
+"""Which tenant, and which token: arguments, a login, the environment, contexts of `re`, the keyring."""
