@@ -1,1 +1,1 @@
-"""Which tenant, and which token: arguments, a login, the environment, contexts of `re`, the keyring."""
+"""Which tenant and which token: from arguments, a login, the environment, `re`, the keyring."""
