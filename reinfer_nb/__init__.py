@@ -11,9 +11,9 @@ Everything public is named here.
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
+from reinfer_nb.api.conflicts import Conflict, Moved
 from reinfer_nb.auth.tenant import contexts
 from reinfer_nb.client import Client, connect
-from reinfer_nb.conflicts import Conflict, Moved
 from reinfer_nb.errors import (
     AnswerError,
     AuthenticationError,
@@ -43,16 +43,16 @@ from reinfer_nb.schema.records import Bucket, Project, Source, User
 
 if TYPE_CHECKING:
     from reinfer_nb import charts
+    from reinfer_nb.api.restore_files import restore
     from reinfer_nb.applying import resume
-    from reinfer_nb.auditing import AuditReport, audit
-    from reinfer_nb.comparing import Comparison, compare
-    from reinfer_nb.export import read_csv, to_csv
+    from reinfer_nb.audits.report import AuditReport, audit
+    from reinfer_nb.audits.rule import audit_rule, audit_rules
+    from reinfer_nb.csvfile.io import read_csv, to_csv
+    from reinfer_nb.diff.comparison import Comparison, compare
     from reinfer_nb.history import History
     from reinfer_nb.planning import Plan, load_plan
     from reinfer_nb.rehearsing import Rehearsal
-    from reinfer_nb.restoring import restore
     from reinfer_nb.results import ApplyResult
-    from reinfer_nb.rules import audit_rule, audit_rules
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
@@ -117,24 +117,24 @@ __all__ = [
 # Imported when first used.
 _LATER = {
     "ApplyResult": "reinfer_nb.results",
-    "AuditReport": "reinfer_nb.auditing",
-    "Comparison": "reinfer_nb.comparing",
+    "AuditReport": "reinfer_nb.audits.report",
+    "Comparison": "reinfer_nb.diff.comparison",
     "History": "reinfer_nb.history",
     "Plan": "reinfer_nb.planning",
     "Rehearsal": "reinfer_nb.rehearsing",
-    "audit": "reinfer_nb.auditing",
-    "audit_rule": "reinfer_nb.rules",
-    "audit_rules": "reinfer_nb.rules",
-    "compare": "reinfer_nb.comparing",
+    "audit": "reinfer_nb.audits.report",
+    "audit_rule": "reinfer_nb.audits.rule",
+    "audit_rules": "reinfer_nb.audits.rule",
+    "compare": "reinfer_nb.diff.comparison",
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",
     "explore": "reinfer_nb.widgets",
     "load_plan": "reinfer_nb.planning",
     "login": "reinfer_nb.widgets",
-    "read_csv": "reinfer_nb.export",
-    "restore": "reinfer_nb.restoring",
+    "read_csv": "reinfer_nb.csvfile.io",
+    "restore": "reinfer_nb.api.restore_files",
     "resume": "reinfer_nb.applying",
-    "to_csv": "reinfer_nb.export",
+    "to_csv": "reinfer_nb.csvfile.io",
     "update_form": "reinfer_nb.widgets",
 }
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import guarded
 from reinfer_nb._steps import Step
-from reinfer_nb.clock import Span
-from reinfer_nb.conflicts import Conflict, Moved
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.conflicts import Conflict, Moved
+from reinfer_nb.api.tenant_clock import Span
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.errors import (
     FileProblem,
     InvalidInput,
@@ -26,10 +27,9 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.text import shown
-from reinfer_nb.written import Written
 
 if TYPE_CHECKING:
-    from reinfer_nb.api_client import ApiClient
+    from reinfer_nb.api.client import ApiClient
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
 NOT_TAKEN, BEGUN = "not taken", "begun"
@@ -188,13 +188,13 @@ def _update(client: ApiClient, step: Step, earlier: Outcome | None, before: _Bef
         was.append(now)
 
     try:
-        written = guarded.update(client, base, step.settings, before=begin)
+        written = safe_write.update(client, base, step.settings, before=begin)
     except Moved as moved:
         now = moved.theirs
-        if not guarded.is_as_meant(now, base, step.settings):
-            said = f"It {guarded.what_moved(base, now)} meanwhile."
+        if not safe_write.is_as_meant(now, base, step.settings):
+            said = f"It {safe_write.what_moved(base, now)} meanwhile."
             unsure = earlier is not None or moved.in_doubt
-            said += f" {guarded.UNSURE}" * unsure
+            said += f" {safe_write.UNSURE}" * unsure
             return Outcome(MOVED, said, now, in_doubt=unsure)
         if earlier:
             return Outcome(DONE, "An earlier attempt did it, whose response was lost.", now)
@@ -218,13 +218,13 @@ def _outcome(written: Written, was: Source | None = None) -> Outcome:
 def _delete(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     try:
-        source, remark = guarded.delete(client, base, before=before)
+        source, remark = safe_write.delete(client, base, before=before)
         return Outcome(DONE, remark, source)
     except NotCarriedOut as error:
         return Outcome(NOT_TAKEN, str(error), in_doubt=True)
     except Moved as moved:
         if moved.theirs.id == base.id or not earlier:
-            said = f"It {guarded.what_moved(base, moved.theirs)} meanwhile."
+            said = f"It {safe_write.what_moved(base, moved.theirs)} meanwhile."
             return Outcome(MOVED, said, moved.theirs)
     except NotFound as error:
         if error.in_doubt or not client.calls.is_gone(base):

@@ -15,12 +15,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import _equality
-from reinfer_nb._equality import Flags
 from reinfer_nb._guards import Guards, without, without_in_keys
 from reinfer_nb._identifying import NEW, Rows, cell, full_names, places
 from reinfer_nb._intended import Intended, Problem, intended
-from reinfer_nb._matching import Positions
+from reinfer_nb.diff import equality
+from reinfer_nb.diff.equality import Flags
+from reinfer_nb.diff.matching import Positions
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
@@ -177,7 +177,7 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
     differ = np.zeros(len(later), dtype=np.bool_)
     for name in base:
         first, again = base[name].take(firsts[later]), base[name].take(later)
-        differ |= _equality.changed(first, again, _FIELDS[str(name)].type)
+        differ |= equality.changed(first, again, _FIELDS[str(name)].type)
     later = later[differ]
     problems = [
         Problem(
@@ -221,14 +221,14 @@ class _Updating:
     def _decide(self, field: Field) -> None:
         mine = self._wanted.columns[field.name].take(self._rows)
         theirs = self._now[field.name].take(self._at)
-        differ = _equality.changed(mine, theirs, field.type)
+        differ = equality.changed(mine, theirs, field.type)
         if field.name in self._wanted.readable:
             differ &= self._wanted.readable[field.name][self._rows]
         found = np.flatnonzero(differ)
         known, was = self._in_base(field.name, found)
         if was is not None:
-            by_me = _equality.changed(mine.take(found), was, field.type) | ~known
-            by_them = _equality.changed(theirs.take(found), was, field.type) & known
+            by_me = equality.changed(mine.take(found), was, field.type) | ~known
+            by_them = equality.changed(theirs.take(found), was, field.type) & known
             self.theirs += int((~by_me).sum())
             for number in np.flatnonzero(by_me & by_them).tolist():
                 values = cell(was, number), *(cell(x, found[number]) for x in (mine, theirs))
@@ -274,11 +274,11 @@ class _Updating:
         for name in (name for name in _SET_BY_TENANT if name in self._wanted.columns):
             mine = self._wanted.columns[name].take(self._rows)
             theirs = self._now[name].take(self._at)
-            differ = mine.notna().to_numpy() & _equality.changed(mine, theirs, Moment)
+            differ = mine.notna().to_numpy() & equality.changed(mine, theirs, Moment)
             found = np.flatnonzero(differ)
             known, was = self._in_base(name, found)
             if was is not None:
-                edited = _equality.changed(mine.take(found), was, Moment)
+                edited = equality.changed(mine.take(found), was, Moment)
                 found, known = found[edited | ~known], known[edited | ~known]
             for number, in_base in zip(found.tolist(), known.tolist(), strict=True):
                 row = int(self._rows[number])
@@ -368,7 +368,7 @@ def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: P
     changed = np.zeros(len(places), dtype=np.bool_)
     for name in (name for name in ("id", "updated_at", *settings) if name in base):
         was, there = base[name].take(origin[places]), now[name].take(places)
-        changed |= _equality.changed(was, there, _FIELDS[name].type)
+        changed |= equality.changed(was, there, _FIELDS[name].type)
     return changed
 
 

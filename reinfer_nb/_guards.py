@@ -16,10 +16,10 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import _equality
-from reinfer_nb._csv_cells import guarded, unguarded
-from reinfer_nb._equality import Flags
-from reinfer_nb._matching import Positions
+from reinfer_nb.csvfile.cells import guarded, unguarded
+from reinfer_nb.diff import equality
+from reinfer_nb.diff.equality import Flags
+from reinfer_nb.diff.matching import Positions
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Text
@@ -121,7 +121,7 @@ def _as_before(
             continue
         rows = np.flatnonzero((places >= 0) & ~settled)
         mine, others = texts.take(rows), listing[texts.name].take(places[rows])
-        differ = _equality.unequal(mine, others)
+        differ = equality.unequal(mine, others)
         settled[rows[~differ]] = True
         pairs = zip(rows[differ].tolist(), mine[differ], others[differ], strict=True)
         for row, text, other in pairs:
@@ -171,7 +171,7 @@ def _has_unguarded(read: pd.Series, theirs: pd.Series, there: Positions) -> bool
     """
     rows = np.flatnonzero(there >= 0)
     texts = read.take(rows)
-    texts = texts[~_equality.unequal(texts, theirs.take(there[rows]))]
+    texts = texts[~equality.unequal(texts, theirs.take(there[rows]))]
     return any(guarded(text) != text for text in texts.dropna().unique().tolist())
 
 

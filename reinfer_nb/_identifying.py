@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from pyarrow import compute
 
-from reinfer_nb import _equality
-from reinfer_nb._equality import Flags
 from reinfer_nb._intended import Intended, Problem
-from reinfer_nb._matching import Positions
+from reinfer_nb.diff import equality
+from reinfer_nb.diff.equality import Flags
+from reinfer_nb.diff.matching import Positions
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.value_types import Text, is_missing
 
@@ -109,7 +109,7 @@ class Rows:
         same = np.ones(len(fine), dtype=np.bool_)
         for key in (key for key in ("owner", "name") if key in self._df):
             mine, theirs = self._df[key].take(there), self._now[key].take(by_id[there])
-            wrong = _equality.unequal(mine, theirs) & mine.notna().to_numpy()
+            wrong = equality.unequal(mine, theirs) & mine.notna().to_numpy()
             for row in there[wrong].tolist():
                 place = by_id[row]
                 full = f"{self._now['owner'].iloc[place]}/{self._now['name'].iloc[place]}"
@@ -167,7 +167,7 @@ def full_names(df: pd.DataFrame) -> pd.Series:
 def places(known: pd.Series, asked: pd.Series) -> Positions:
     """Return where in `known` each of `asked` is first; -1 where it is not, or is missing."""
     found = compute.index_in(
-        _equality.text_array(asked), value_set=_equality.text_array(known), skip_nulls=True
+        equality.text_array(asked), value_set=equality.text_array(known), skip_nulls=True
     )
     return np.asarray(compute.fill_null(found, -1), dtype=np.int64)
 

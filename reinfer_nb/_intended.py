@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb._csv_cells import FLAGS, WHOLE
-from reinfer_nb._equality import Flags
+from reinfer_nb.csvfile.cells import FLAGS, WHOLE
+from reinfer_nb.diff.equality import Flags
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.moments import moment
 from reinfer_nb.schema.fields import Field, fields_of

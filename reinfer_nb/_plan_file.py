@@ -17,7 +17,7 @@ from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.api_client import ApiClient
+    from reinfer_nb.api.client import ApiClient
 
 _FORMAT = "reinfer_nb plan, version 1"
 _ABOUT = (

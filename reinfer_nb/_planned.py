@@ -15,21 +15,22 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import _problems, counting, errors
+from reinfer_nb import _problems, errors
 from reinfer_nb._decisions import Action, Decisions, decisions
 from reinfer_nb._guards import CELL_LENGTH
 from reinfer_nb._intended import Problem
 from reinfer_nb._steps import Step, in_order
+from reinfer_nb.api import comment_counts
+from reinfer_nb.api.write_result import was_not_taken
 from reinfer_nb.frames import convert
 from reinfer_nb.planning import Plan
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, listed, shown
-from reinfer_nb.written import was_not_taken
 
 if TYPE_CHECKING:
-    from reinfer_nb.api_client import ApiClient
+    from reinfer_nb.api.client import ApiClient
 
 # Deletes in all projects of the tenant.
 TENANT = "tenant"
@@ -172,7 +173,7 @@ def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
     counts: dict[str, int] = {}
     # A plan can be looked at without them; it says where they are not known.
     with contextlib.suppress(errors.ReinferError):
-        for name, count in counting.each(client, names):
+        for name, count in comment_counts.each(client, names):
             counts |= {name: count} if isinstance(count, int) else {}
     return [
         replace(step, comments=counts.get(step.full_name)) if step.kind == "delete" else step

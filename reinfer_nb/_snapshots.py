@@ -21,7 +21,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb import wire
-from reinfer_nb._equality import as_sets
+from reinfer_nb.diff.equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes as _dtypes
 from reinfer_nb.frames.columns import whole_text

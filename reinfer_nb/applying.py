@@ -14,13 +14,13 @@ from typing import Any
 from reinfer_nb import _attempts, _plan_file, errors
 from reinfer_nb._attempts import Outcome
 from reinfer_nb._steps import KINDS
-from reinfer_nb.api_client import ApiClient, check_client
+from reinfer_nb.api.client import ApiClient, check_client
+from reinfer_nb.api.retry_hooks import until
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.journal import Journal
 from reinfer_nb.planning import Plan, client_of
 from reinfer_nb.results import CTRL_C, ApplyResult
-from reinfer_nb.retrying import until
 from reinfer_nb.text import counted, shown, visible
 
 logger = logging.getLogger("reinfer_nb")

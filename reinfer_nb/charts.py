@@ -179,7 +179,7 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
 def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
     """Draw how often each rule of an audit found something, by project.
 
-    >>> from reinfer_nb.auditing import audit
+    >>> from reinfer_nb.audits.report import audit
     >>> ax = findings(audit(client.sources(), rules=["missing-title", "no-bucket"]))
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['warning: missing-title (15)', 'info: no-bucket (69)']

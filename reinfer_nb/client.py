@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import connection
-from reinfer_nb.api_client import DEFAULT_TTL, ApiClient
+from reinfer_nb.api import connection
+from reinfer_nb.api.client import DEFAULT_TTL, ApiClient
 from reinfer_nb.auth.secret import Hidden
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.forking import importing

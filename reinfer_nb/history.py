@@ -17,7 +17,7 @@ import pyarrow as pa
 from reinfer_nb import _snapshots, _versions, arguments, markup, moments
 from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
 from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
-from reinfer_nb.comparing import Comparison, compare
+from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.moments import When

@@ -8,9 +8,9 @@ import pandas as pd
 
 from reinfer_nb._identifying import full_names, places
 from reinfer_nb._steps import Step
+from reinfer_nb.api.safe_write import has_moved, what_moved
 from reinfer_nb.frames import convert
 from reinfer_nb.frames.tables import table
-from reinfer_nb.guarded import has_moved, what_moved
 from reinfer_nb.planning import client_of
 from reinfer_nb.schema.records import Source
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from reinfer_nb.csvfile.io import read_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.export import read_csv
 from reinfer_nb.files import is_url, path_of
 from reinfer_nb.history import History
 from reinfer_nb.text import shown

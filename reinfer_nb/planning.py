@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import _plan_shown, arguments, connection
+from reinfer_nb import _plan_shown, arguments
 from reinfer_nb._steps import KINDS, Step, by_kind
-from reinfer_nb.api_client import ApiClient, check_client
+from reinfer_nb.api import connection
+from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.frames.tables import table

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from reinfer_nb import applying, connection, markup
-from reinfer_nb.api_client import ApiClient
+from reinfer_nb import applying, markup
+from reinfer_nb.api import connection
+from reinfer_nb.api.client import ApiClient
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.planning import Plan, client_of

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import arguments, guarded, markup
+from reinfer_nb import arguments, markup
 from reinfer_nb._attempts import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb._plan_shown import shown_cell
 from reinfer_nb._steps import Step
+from reinfer_nb.api import safe_write
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.frames.tables import table
 from reinfer_nb.portable import Portable
@@ -22,7 +23,7 @@ from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
-    from reinfer_nb.api_client import ApiClient
+    from reinfer_nb.api.client import ApiClient
     from reinfer_nb.planning import Plan
 
 # Why a result may be that of a part.
@@ -180,7 +181,7 @@ class ApplyResult(Portable):
         rows = []
         for step, outcome in zip(self.plan.steps, self.outcomes, strict=True):
             if outcome.status == MOVED and step.base is not None and outcome.source is not None:
-                for found in guarded.differences(step.base, step.settings, outcome.source):
+                for found in safe_write.differences(step.base, step.settings, outcome.source):
                     values = (found.was, found.mine, found.theirs)
                     rows.append((step.full_name, found.field.name, *map(shown_cell, values)))
         return rows

@@ -16,8 +16,8 @@ from tests.waiting import AGES
 # does; its output goes to two files.
 _FORKING = """
 import json, os, sys
-import reinfer_nb.auditing, reinfer_nb.comparing, reinfer_nb.export, reinfer_nb.history
-import reinfer_nb.planning
+import reinfer_nb.audits.report, reinfer_nb.diff.comparison, reinfer_nb.csvfile.io
+import reinfer_nb.history, reinfer_nb.planning
 from reinfer_nb import cli
 
 for line in sys.stdin:

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 import reinfer_nb as rnb
-from reinfer_nb import rules
-from reinfer_nb.clock import Span, TenantClock
+from reinfer_nb.api.tenant_clock import Span, TenantClock
+from reinfer_nb.audits import rule
 
 
 @pytest.hookimpl(wrapper=True)
@@ -132,7 +132,7 @@ def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_pa
 
 @pytest.fixture(autouse=True)
 def _no_rules_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rules, "_own", {})
+    monkeypatch.setattr(rule, "_own", {})
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
-from reinfer_nb.patience import Patience
+from reinfer_nb.api.retry_policy import Patience
 from tests.scripted import Scripted, reply
 
 NAME = "lab/one"

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
-from reinfer_nb.patience import Patience
+from reinfer_nb.api.retry_policy import Patience
 from tests.conftest import Tally
 from tests.limits import LimitedTenant, Windows
 from tests.scripted import Scripted, Step, relay

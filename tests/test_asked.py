@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import guarded
+from reinfer_nb.api import safe_write
 from reinfer_nb.schema.records import Source
 from tests.scripted import Scripted, reply
 
@@ -47,8 +47,8 @@ CALLS: dict[str, Callable[[rnb.Client], object]] = {
     "create": lambda client: client.create_source("lab/one", title="x"),
     "recreate": lambda client: client.recreate_source(BASE),
     "delete by name": lambda client: client.delete_source("lab/one"),
-    "guarded update": lambda client: guarded.update(client, BASE, {"title": "x"}),
-    "guarded delete": lambda client: guarded.delete(client, BASE),
+    "guarded update": lambda client: safe_write.update(client, BASE, {"title": "x"}),
+    "guarded delete": lambda client: safe_write.delete(client, BASE),
 }
 BY_ID: dict[str, Callable[[rnb.Client], object]] = {
     "source": lambda client: client.source(ID),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.rules import SEVERITIES
+from reinfer_nb.audits.rule import SEVERITIES
 
 COLUMNS = ["rule", "severity", "id", "owner", "name", "message", "suggestion"]
 FIXING = ["missing-title", "odd-characters", "needless-translation"]

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cache
+from reinfer_nb.api import frame_cache
 from reinfer_nb.sandbox.door import Asked
 from tests.waiting import AGES
 
@@ -473,7 +473,7 @@ class Clock:
 
 def with_clock(client: rnb.Client, ttl: float = 300.0) -> Clock:
     clock = Clock()
-    client._listings.cache = cache.Cache(ttl, clock)
+    client._listings.cache = frame_cache.Cache(ttl, clock)
     return clock
 
 
@@ -530,7 +530,7 @@ def test_a_write_of_another_client_is_seen_after_the_time(
 
 def test_the_time_runs_from_the_asking(client: rnb.Client) -> None:
     clock = Clock()
-    kept = cache.Cache(10.0, clock)
+    kept = frame_cache.Cache(10.0, clock)
 
     def slow() -> pd.DataFrame:
         clock.now += 8
@@ -692,7 +692,7 @@ def test_a_list_of_an_unknown_field_changed_in_place_leaves_the_cache_alone() ->
 
 
 def test_a_listing_under_way_during_a_write_is_not_kept(client: rnb.Client) -> None:
-    kept = cache.Cache(300.0)
+    kept = frame_cache.Cache(300.0)
     fetched: list[pd.DataFrame] = []
 
     def fetch() -> pd.DataFrame:
@@ -708,7 +708,7 @@ def test_a_listing_under_way_during_a_write_is_not_kept(client: rnb.Client) -> N
 
 
 def test_a_refresh_under_way_during_a_write_is_not_kept(client: rnb.Client) -> None:
-    kept = cache.Cache(300.0)
+    kept = frame_cache.Cache(300.0)
     kept.get("x", client.sources)
 
     def outdated() -> pd.DataFrame:
@@ -947,7 +947,7 @@ def test_a_detached_bucket_is_null_on_the_wire() -> None:
 
 
 def test_a_late_answer_does_not_replace_a_newer_one() -> None:
-    kept = cache.Cache(300)
+    kept = frame_cache.Cache(300)
     begun, done = threading.Event(), threading.Event()
 
     def slow() -> pd.DataFrame:

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import guarded
-from reinfer_nb.patience import Patience
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.retry_policy import Patience
 from tests.scripted import Asked, Scripted, Step, relay
 from tests.test_writes import NAME, box_of
 
@@ -96,7 +96,7 @@ def test_a_guarded_update_knows_its_own(client: rnb.Client, cut: Callable[[bytes
         rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as mine,
     ):
         mine._transport.patience = Patience(3, backoff=0.01)
-        written = guarded.update(mine, base, {"title": "Mine"})
+        written = safe_write.update(mine, base, {"title": "Mine"})
         assert server.methods.count("POST") == 1
     assert client.source(NAME) == written.source
 

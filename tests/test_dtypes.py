@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
 import reinfer_nb as rnb
-from reinfer_nb.counting import full_names
+from reinfer_nb.api.comment_counts import full_names
 from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.widgets._cells import columns_of
 from reinfer_nb.widgets.finder import Finder

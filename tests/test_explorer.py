@@ -20,7 +20,7 @@ import pytest
 from ipywidgets import embed
 
 import reinfer_nb as rnb
-from reinfer_nb.guarded import settings_of
+from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import CreateForm, Explorer, jobs
 from reinfer_nb.widgets.details import DELETE, EDIT, JSON

@@ -21,7 +21,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import _csv_cells, _csv_columns, _csv_parser, _csv_reader, _csv_writer
+from reinfer_nb.csvfile import arrow_cells, parser, reader
+from reinfer_nb.csvfile import cells as csv_cells
+from reinfer_nb.csvfile import writer as csv_writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning
 from reinfer_nb.frames import convert
 from reinfer_nb.schema.fields import fields_of
@@ -359,10 +361,10 @@ def cell_by_cell() -> Iterator[None]:
     """Let nothing be done at once: each cell goes through Python."""
 
     def guarded(texts: Any, **how: Any) -> Any:
-        return changed(texts, lambda text: _csv_cells.guarded(text, **how))
+        return changed(texts, lambda text: csv_cells.guarded(text, **how))
 
     def unguarded(texts: Any, **how: Any) -> Any:
-        return changed(texts, lambda text: _csv_cells.unguarded(text, **how))
+        return changed(texts, lambda text: csv_cells.unguarded(text, **how))
 
     def changed(texts: Any, change: Any) -> Any:
         each = [text and change(text) for text in texts.to_pylist()]
@@ -372,17 +374,17 @@ def cell_by_cell() -> Iterator[None]:
         return pa.nulls(len(cells))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_csv_writer, "_at_once", lambda *_, **__: None)
-        patch.setattr(_csv_parser, "_at_once", lambda *_: None)
-        patch.setattr(_csv_columns, "guarded", guarded)
-        patch.setattr(_csv_columns, "unguarded", unguarded)
+        patch.setattr(csv_writer, "_at_once", lambda *_, **__: None)
+        patch.setattr(parser, "_at_once", lambda *_: None)
+        patch.setattr(arrow_cells, "guarded", guarded)
+        patch.setattr(arrow_cells, "unguarded", unguarded)
         patch.setattr(
-            _csv_reader,
+            reader,
             "_PLAIN",
             {
                 dtype: (lambda cells, kind=kind: sure_of_none(cells).cast(kind), read)
                 for (dtype, (_, read)), kind in zip(
-                    _csv_reader._PLAIN.items(), (pa.int64(), _csv_columns.TIMESTAMP), strict=True
+                    reader._PLAIN.items(), (pa.int64(), arrow_cells.TIMESTAMP), strict=True
                 )
             },
         )
@@ -393,8 +395,8 @@ def cell_by_cell() -> Iterator[None]:
 def in_pieces(size: int, block: int) -> Iterator[None]:
     """Let a file be read in pieces, and those in blocks, of so few bytes."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_csv_parser, "_PIECE", size)
-        patch.setattr(_csv_parser, "_BLOCK", block)
+        patch.setattr(parser, "_PIECE", size)
+        patch.setattr(parser, "_BLOCK", block)
         yield
 
 
@@ -487,8 +489,8 @@ def test_an_odd_timestamp_is_read_at_once_as_cell_by_cell(path: Path, name: str,
 def test_every_character_is_guarded_at_once_as_by_itself(form: str) -> None:
     characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code <= 0xDFFF]
     texts = [form.format(character) for character in characters]
-    at_once = _csv_columns.guarded(pa.array(texts, pa.large_string()), free=True, spreadsheet=True)
-    assert at_once.to_pylist() == [_csv_cells.guarded(text, free=True) for text in texts]
+    at_once = arrow_cells.guarded(pa.array(texts, pa.large_string()), free=True, spreadsheet=True)
+    assert at_once.to_pylist() == [csv_cells.guarded(text, free=True) for text in texts]
 
 
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
@@ -625,7 +627,7 @@ def test_what_looks_like_the_end_of_a_row_is_none(path: Path, rows: str) -> None
 def test_a_file_is_read_in_pieces_of_whole_rows() -> None:
     rows = b"".join(b'"%d","a\r\n""b"\n' % number for number in range(100))
     with in_pieces(64, 64):
-        pieces = [bytes(piece) for piece in _csv_parser._pieces(memoryview(rows))]
+        pieces = [bytes(piece) for piece in parser._pieces(memoryview(rows))]
     assert b"".join(pieces) == rows
     assert len(pieces) > 10
     assert all(piece.endswith(b'b"\n') for piece in pieces)

@@ -29,7 +29,7 @@ import requests
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
-from reinfer_nb.patience import Patience
+from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.sandbox import Faults
 from tests.waiting import AGES, until
 

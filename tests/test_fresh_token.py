@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import retrying
+from reinfer_nb.api import retry_hooks
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
-from reinfer_nb.patience import Patience
-from reinfer_nb.transport import Transport
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_secrets import SOURCE, chain, reachable, told
 from tests.test_tracebacks import run, shown
@@ -172,7 +172,9 @@ def test_a_write_looks_again_before_it_is_repeated() -> None:
     issuer = Issuer(OLD, NEW)
     looks: list[tuple[bool, int]] = []
     with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, issuer) as client:
-        with retrying.looking_again(lambda in_doubt: looks.append((in_doubt, len(server.asked)))):
+        with retry_hooks.looking_again(
+            lambda in_doubt: looks.append((in_doubt, len(server.asked)))
+        ):
             client.update_source("acme/support", title="Support")
         assert looks == [(False, 1)]
         assert len(server.asked) == 2
@@ -478,7 +480,7 @@ def test_all_tokens_that_it_returned_are_hidden_where_the_tenant_echoes_them() -
 
 FUNCTION = """
     import os, signal
-    from reinfer_nb.patience import Patience
+    from reinfer_nb.api.retry_policy import Patience
     def get_token():
         secret = open({file!r}).read()
         {last}

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import guarded
-from reinfer_nb.patience import Patience
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.retry_policy import Patience
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_writes import box_of
 
@@ -93,7 +93,7 @@ def client() -> Iterator[rnb.Client]:
 DELETES: dict[str, Callable[[rnb.Client, rnb.Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
-    "guarded": guarded.delete,
+    "guarded": safe_write.delete,
 }
 SEEN: dict[str, Callable[[rnb.Client], object]] = {
     "in the listing of the project": lambda client: client.sources("lab"),

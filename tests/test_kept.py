@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import applying, cli, files, restoring, wire
+from reinfer_nb import applying, cli, files, wire
+from reinfer_nb.api import restore_files
 from reinfer_nb.files import encoded
 from reinfer_nb.widgets import DeleteForm, jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
@@ -76,9 +77,9 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
         gone = tenant.delete_source(
             claims["owner"][5] + "/" + claims["name"][5], restore_file=(tmp_path / "gone.json")
         )
-        assert restoring.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
+        assert restore_files.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
         assert gone.extra == source.extra
-        made = restoring.restored(tenant, tmp_path / "gone.json")[0].source
+        made = restore_files.restored(tenant, tmp_path / "gone.json")[0].source
         assert made.full_name == gone.full_name
 
 
@@ -133,7 +134,7 @@ def test_nothing_is_sent_where_a_plan_cannot_be_kept(
     with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
         plan.save(tmp_path / "change.json")
     with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
-        restoring.keep(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
+        restore_files.keep(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
     assert len(client.sandbox.requests) == asked
     assert list(tmp_path.glob("*.json*")) == []
 
@@ -169,7 +170,7 @@ def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
             yield file
         path.write_bytes(damage)
 
-    monkeypatch.setattr(restoring, "written_whole", damaging)
+    monkeypatch.setattr(restore_files, "written_whole", damaging)
     with pytest.raises(rnb.FileProblem, match="could not be read back"):
         client.delete_source(NAME, restore_file=tmp_path / "gone.json")
     assert not (tmp_path / "gone.json").exists()
@@ -180,10 +181,10 @@ def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
 def test_a_restore_file_with_another_source_protects_no_delete(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = restoring.Kept(
+    other = restore_files.Kept(
         source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint
     )
-    monkeypatch.setattr(restoring, "read", lambda _: other)
+    monkeypatch.setattr(restore_files, "read", lambda _: other)
     with pytest.raises(rnb.FileProblem, match="another source than was written"):
         client.delete_source(NAME, restore_file=tmp_path / "gone.json")
     assert client.source(NAME).full_name == NAME

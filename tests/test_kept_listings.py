@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.narrowing import Narrowing
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.search.table_filter import Narrowing
 
 COLUMNS = [field.name for field in fields_of(Source)]
 # Fields that this version does not know, with each dtype that such a column can have.

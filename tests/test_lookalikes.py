@@ -10,14 +10,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reinfer_nb import _lookalikes
+from reinfer_nb.audits import lookalikes
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def found(names: list[str], owners: list[int] | None = None, letters: int = 4) -> list[list[str]]:
     numbers = np.array(owners or [0] * len(names), dtype=np.int64)
-    pairs = _lookalikes.pairs(numbers, pa.array(names, pa.large_string()), letters)
+    pairs = lookalikes.pairs(numbers, pa.array(names, pa.large_string()), letters)
     return [[names[left], names[right]] for left, right in pairs]
 
 
@@ -80,7 +80,7 @@ def test_pairs_are_those_of_a_loop_over_all_pairs(
 ) -> None:
     owners = np.array([owner for owner, _ in rows], dtype=np.int64)
     names = pa.array([name for _, name in rows], pa.large_string())
-    pairs = list(_lookalikes.pairs(owners, names, letters))
+    pairs = list(lookalikes.pairs(owners, names, letters))
     expected = {
         (left, right)
         for left, right in combinations(range(len(rows)), 2)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import convert
-from reinfer_nb.narrowing import Choice, Facet, Narrowing
+from reinfer_nb.search.table_filter import Choice, Facet, Narrowing
 
 NOW = pd.Timestamp("2025-06-15T12:00:00Z")
 SEARCHED = ("id", "owner", "name", "title", "description")

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import guarded
-from reinfer_nb.patience import Patience
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.schema.records import Source
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_forms import deleting, press, texts
@@ -53,7 +53,7 @@ DELETES: dict[str, Callable[[rnb.Client, Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
     "of a source": lambda client, base: client.delete_source(base),
-    "guarded": guarded.delete,
+    "guarded": safe_write.delete,
 }
 
 

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import rules
-from reinfer_nb.rules import Rule
+from reinfer_nb.audits import rule as rules
+from reinfer_nb.audits.rule import Rule
 
 DF = pd.DataFrame(
     {
@@ -308,7 +308,7 @@ def test_the_ids_of_the_toolkit_are_refused() -> None:
             """Mine."""
             return df["name"] == "a"
 
-    assert rules.known()["stale"].module == "reinfer_nb._rules_settings"
+    assert rules.known()["stale"].module == "reinfer_nb.audits.setting_rules"
 
 
 def documented(df: pd.DataFrame) -> Any:

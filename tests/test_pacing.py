@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import guarded
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.pacing import Pacer, Turn
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
-from reinfer_nb.pacing import Pacer, Turn
 from reinfer_nb.schema.endpoints import ME
-from reinfer_nb.transport import Transport
 from tests.limits import Bucket, Limit, LimitedTenant, Windows
 from tests.scripted import Asked, Scripted, Step, reply
 
@@ -323,8 +323,8 @@ def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> No
         return turn(number, waited_until)
 
     pacer.turn = counted  # type: ignore[assignment,method-assign]
-    guarded.update(client, source, {"title": "mine"})
-    guarded.delete(client, client.source(source.full_name))
+    safe_write.update(client, source, {"title": "mine"})
+    safe_write.delete(client, client.source(source.full_name))
     client.me()
     # After the delete there is a look whether the source is gone.
     assert turns == [2, 0, 1, 2, 0, 1, 1]

@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import conflicts, errors
+from reinfer_nb import errors
+from reinfer_nb.api import conflicts
 from reinfer_nb.errors import ReinferError
 
 COPIES: dict[str, Callable[[Any], Any]] = {

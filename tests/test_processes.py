@@ -342,7 +342,7 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
 @pytest.mark.parametrize(
     ("work", "module"),
     [
-        ("client.statistics(listing, progress=False)", "reinfer_nb.counting"),
+        ("client.statistics(listing, progress=False)", "reinfer_nb.api.comment_counts"),
         ("client.statistics(listing, progress=False)", "tqdm.auto"),
         ("client.statistics(listing, progress=False)", "tqdm._monitor"),
         ("client.sources(refresh=True)", "reinfer_nb.frames.convert"),

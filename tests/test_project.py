@@ -59,7 +59,7 @@ LAYERS = [
         "connection",
     },
     {"_equality", "_matching"},
-    {"_csv_cells"},
+    {"csv_cells"},
     {"_csv_text"},
     {"_csv_columns", "_csv_parser"},
     {"_csv_reader", "_csv_writer"},

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import restoring
-from reinfer_nb.guarded import settings_of
+from reinfer_nb.api import restore_files
+from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
@@ -54,7 +54,7 @@ def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
     assert "none of the comments" in content["about"]
     assert content["endpoint"] == client.endpoint
     assert content["source"]["title"] == "Über <b>Motor</b>"
-    assert restoring.read(file) == restoring.Kept(source=gone, endpoint=client.endpoint)
+    assert restore_files.read(file) == restore_files.Kept(source=gone, endpoint=client.endpoint)
     assert client.sandbox is not None
     assert not any(token in file.read_text() for token in client.sandbox.tokens.values())
 
@@ -70,8 +70,8 @@ def test_a_source_is_read_back_as_it_was(
     source = replace(PLAIN, title=title, sensitive_properties=tuple(names), extra=more)
     path = tmp_path / "kept.json"
     path.unlink(missing_ok=True)
-    restoring.keep(source, "https://x.example", path)
-    assert restoring.read(path).source == source
+    restore_files.keep(source, "https://x.example", path)
+    assert restore_files.read(path).source == source
 
 
 def test_an_older_file_stays(client: rnb.Client, file: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_delete_that_is_refused_leaves_the_file(viewer: rnb.Client, file: Path
     source = viewer.source(NAME)
     with pytest.raises(rnb.PermissionDenied):
         viewer.delete_source(source, restore_file=file)
-    assert restoring.read(file).source == source
+    assert restore_files.read(file).source == source
     assert viewer.source(NAME) == source
 
 
@@ -132,7 +132,7 @@ def test_a_delete_that_is_refused_leaves_the_file(viewer: rnb.Client, file: Path
 )
 def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
     for source in (replace(PLAIN, owner=bad), replace(PLAIN, name=bad), replace(PLAIN, id=bad)):
-        path = restoring.new_file(source, tmp_path)
+        path = restore_files.new_file(source, tmp_path)
         assert path.parent == tmp_path.resolve()
         assert path.suffix == ".json"
         assert set(path.stem) <= set(
@@ -144,13 +144,13 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
 @settings(deadline=None)
 def test_a_name_is_one_for_every_system(owner: str, name: str, identifier: str) -> None:
     source = Source(id=identifier, owner=owner * 50, name=name * 50)
-    path = restoring.new_file(source, "folder")
+    path = restore_files.new_file(source, "folder")
     assert path.parent == Path("folder").resolve()
     assert len(path.name.encode()) < 255
 
 
 def test_by_default_files_are_in_the_state_folder_of_the_user(tmp_path: Path) -> None:
-    path = restoring.new_file(PLAIN)
+    path = restore_files.new_file(PLAIN)
     assert path.parent == tmp_path / "state" / "reinfer_nb" / "restore"
     assert path.name.startswith("claims-motor-18ba5ce699f8da1f-")
     assert not path.parent.exists()
@@ -184,7 +184,7 @@ def test_what_is_sent_are_the_settings_as_the_tenant_had_them(file: Path) -> Non
         Scripted(told) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as client,
     ):
-        restoring.keep(source, client.endpoint, file)
+        restore_files.keep(source, client.endpoint, file)
         with pytest.warns(rnb.RestoredWarning):
             rnb.restore(client, file)
         (asked,) = server.asked
@@ -231,7 +231,7 @@ def changed(file: Path, **changes: Any) -> bytes:
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: Path) -> None:
-    restoring.keep(shared.source(NAME), shared.endpoint, file)
+    restore_files.keep(shared.source(NAME), shared.endpoint, file)
     whole = file.read_bytes().rstrip()
     for length in range(0, len(whole), 7):
         file.write_bytes(whole[:length])
@@ -254,7 +254,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: 
 def test_a_file_that_is_not_as_it_was_written_is_refused(
     shared: rnb.Client, file: Path, changes: dict[str, Any]
 ) -> None:
-    restoring.keep(shared.source(NAME), shared.endpoint, file)
+    restore_files.keep(shared.source(NAME), shared.endpoint, file)
     file.write_bytes(changed(file, **changes))
     assert shared.sandbox is not None
     before = len(shared.sandbox.requests)
@@ -284,13 +284,13 @@ def test_no_file_and_a_folder_are_refused(shared: rnb.Client, tmp_path: Path) ->
 def test_a_file_with_a_name_that_cannot_be_asked_for_is_refused(
     shared: rnb.Client, file: Path
 ) -> None:
-    restoring.keep(replace(PLAIN, owner="../.."), shared.endpoint, file)
+    restore_files.keep(replace(PLAIN, owner="../.."), shared.endpoint, file)
     with pytest.raises(rnb.InvalidInput):
         rnb.restore(shared, file)
 
 
 def test_a_value_that_cannot_be_read_makes_no_other_source(shared: rnb.Client, file: Path) -> None:
-    restoring.keep(replace(PLAIN, title="Motor"), shared.endpoint, file)
+    restore_files.keep(replace(PLAIN, title="Motor"), shared.endpoint, file)
     source = json.loads(file.read_text())["source"]
     file.write_bytes(changed(file, source=source | {"title": 5}))
     with pytest.raises(rnb.FileProblem):
@@ -315,7 +315,7 @@ def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> Non
     code = form.code
     press(form)
     assert told == [before]
-    assert restoring.read(file).source == before
+    assert restore_files.read(file).source == before
     with pytest.raises(rnb.NotFound):
         client.source(NAME)
     assert f"deleted with 19,640 comments. Its settings are in {file}" in texts(form)
@@ -344,7 +344,7 @@ def test_a_delete_form_that_is_refused_names_the_file(viewer: rnb.Client) -> Non
     press(form)
     assert f"Its settings are in {file}" in texts(form)
     assert "403" in texts(form)
-    assert restoring.read(file).source == viewer.source(NAME)
+    assert restore_files.read(file).source == viewer.source(NAME)
     assert form.name.value == NAME
     assert form.result is None
     # The next attempt writes another file.

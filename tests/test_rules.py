@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import _rules_texts, _scripts
+from reinfer_nb.audits import alphabets, text_rules
 from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.text import replaced, shown, visible
 
@@ -368,12 +368,12 @@ def test_odd_characters_of_names_are_found_and_not_changed() -> None:
 @example("a\r\nb")
 @example("\u05d0\u200e ")
 def test_what_is_taken_out_of_a_text_is_what_nobody_sees(text: str) -> None:
-    bare = _scripts.without_invisible(text)
-    assert _scripts.without_invisible(bare) == bare
+    bare = alphabets.without_invisible(text)
+    assert alphabets.without_invisible(bare) == bare
     kept = "".join(replaced(text, lambda *_: "").split())
     assert "".join(replaced(bare, lambda *_: "").split()) == kept
-    suspect = _scripts.suspects(texts_of(pd.Series([text], dtype="str")))[0].as_py()
-    assert suspect or (bare == text and not _scripts.mixed_words(text))
+    suspect = alphabets.suspects(texts_of(pd.Series([text], dtype="str")))[0].as_py()
+    assert suspect or (bare == text and not alphabets.mixed_words(text))
 
 
 # shared-bucket, no-bucket
@@ -621,7 +621,7 @@ def test_sources_without_comments_are_found(dtype: Any) -> None:
 def test_many_texts_are_shown_as_one_is(texts: list[str]) -> None:
     texts = [text for text in texts if text.isascii()] + ["a" * n for n in (77, 78, 79)]
     array = texts_of(pd.Series(texts, dtype="str"))
-    assert _rules_texts._all_shown(array).to_pylist() == [shown(text) for text in texts]
+    assert text_rules._all_shown(array).to_pylist() == [shown(text) for text in texts]
 
 
 # The sample, counted by plain loops

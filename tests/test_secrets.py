@@ -21,13 +21,13 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 import reinfer_nb as rnb
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.session import Bearer
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.auth.token_function import FunctionToken
 from reinfer_nb.client import Client
-from reinfer_nb.patience import Patience
-from reinfer_nb.session import Bearer
-from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
 from tests.waiting import ctrl_c_once
 

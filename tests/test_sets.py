@@ -17,7 +17,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import _equality, guarded
+from reinfer_nb.api import safe_write
+from reinfer_nb.diff import equality
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import VALUE_TYPES, Names
@@ -123,14 +124,14 @@ def test_another_order_is_no_remote_change(properties: tuple[str, ...]) -> None:
     now = replace(base, sensitive_properties=properties)
     for moment in (None, datetime(2026, 1, 1, tzinfo=UTC)):
         sides = (replace(source, updated_at=moment) for source in (base, now))
-        assert guarded.has_moved(*sides) is changed
-    assert guarded.is_as_meant(now, base, {}) is not changed
-    assert guarded.is_as_meant(now, base, {FIELD.name: list(PROPERTIES)}) is not changed
-    assert bool(guarded.differences(base, {}, now)) is changed
-    assert bool(guarded.differences(base, {FIELD.name: properties}, base)) is changed
-    (difference,) = guarded.differences(base, {FIELD.name: (*properties, "own")}, now)
+        assert safe_write.has_moved(*sides) is changed
+    assert safe_write.is_as_meant(now, base, {}) is not changed
+    assert safe_write.is_as_meant(now, base, {FIELD.name: list(PROPERTIES)}) is not changed
+    assert bool(safe_write.differences(base, {}, now)) is changed
+    assert bool(safe_write.differences(base, {FIELD.name: properties}, base)) is changed
+    (difference,) = safe_write.differences(base, {FIELD.name: (*properties, "own")}, now)
     assert difference.side == ("both" if changed else "mine")
-    (difference,) = guarded.differences(
+    (difference,) = safe_write.differences(
         base, {FIELD.name: ("x", "y")}, replace(now, sensitive_properties=("y", "x", "y"))
     )
     assert difference.side == "mine"
@@ -191,7 +192,7 @@ def test_columns_agree_with_sets() -> None:
     pairs = [(meaning(a), meaning(b)) for a, b in zip(left, right, strict=True)]
     expected = [a != b for a, b in pairs]
     one, other = (pd.Series(cells, dtype=object) for cells in (left, right))
-    assert _equality.unequal(one, other, Names).tolist() == expected
+    assert equality.unequal(one, other, Names).tolist() == expected
     nothing = [frozenset(), "missing"]
     expected = [a != b and not (a in nothing and b in nothing) for a, b in pairs]
-    assert _equality.changed(one, other, Names).tolist() == expected
+    assert equality.changed(one, other, Names).tolist() == expected

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import applying, retrying
+from reinfer_nb import applying
+from reinfer_nb.api import retry_hooks
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_writes import NAME, box_of
 
@@ -71,7 +72,7 @@ def test_a_stopped_write_that_was_only_refused_is_not_in_doubt(client: rnb.Clien
     tenant = Refusing(client.endpoint, lambda asked: asked.method == "POST")
     with (
         tenant.connected(admin(client)) as mine,
-        retrying.until(tenant.stop, lambda: None),
+        retry_hooks.until(tenant.stop, lambda: None),
         pytest.raises(rnb.Stopped) as caught,
     ):
         mine.update_source(NAME, title="Mine")
@@ -90,7 +91,7 @@ def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) ->
     with (
         Scripted(broken, Step(stopping)) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as mine,
-        retrying.until(stop, lambda: None),
+        retry_hooks.until(stop, lambda: None),
     ):
         with pytest.raises(rnb.Stopped, match="was stopped") as caught:
             mine.update_source(NAME, title="Mine")

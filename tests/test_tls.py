@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import failures, session
+from reinfer_nb.api import connection_failures, session
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.patience import Patience
-from reinfer_nb.transport import Transport
 from tests.certificates import Authority
 from tests.scripted import RESET, Scripted, Step, reply
 from tests.waiting import AGES, until
@@ -283,8 +283,8 @@ def test_a_response_that_drips_is_bounded_in_total(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, part: str, *, over_tls: bool
 ) -> None:
     # With a long read time-out, a pause of a busy machine is no missing response.
-    assert failures.TOTAL == 10
-    for module in (failures, session):
+    assert connection_failures.TOTAL == 10
+    for module in (connection_failures, session):
         monkeypatch.setattr(module, "TOTAL", 0.02)
     tls = authority.server("127.0.0.1") if over_tls else None
     begin = {

@@ -29,13 +29,14 @@ import requests
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
-from reinfer_nb import answers, errors, transport
+from reinfer_nb import errors
+from reinfer_nb.api import responses, transport
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.patience import Patience
 from reinfer_nb.schema import endpoints
-from reinfer_nb.transport import Transport
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
 from tests.waiting import AGES, ctrl_c_once
 
@@ -879,7 +880,7 @@ def test_a_404_about_one_source_is_no_matter_of_the_address(reach: Reach) -> Non
     ],
 )
 def test_which_endpoints_lack_the_address_of_the_api(endpoint: str, *, hints: bool) -> None:
-    assert bool(answers.hint_at_missing_base(endpoint)) is hints
+    assert bool(responses.hint_at_missing_base(endpoint)) is hints
 
 
 @pytest.mark.parametrize("answer", [GARBLED["500 and ok"], GARBLED["200 and error"]])

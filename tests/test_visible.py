@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 import reinfer_nb as rnb
 from reinfer_nb import errors
-from reinfer_nb.narrowing import Narrowing
+from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.jobs import Jobs

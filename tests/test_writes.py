@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import Fault, cli, clock, guarded
-from reinfer_nb.patience import Patience
+from reinfer_nb import Fault, cli
+from reinfer_nb.api import safe_write, tenant_clock
+from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.schema.records import Source
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_forms import opened, press, texts
@@ -293,7 +294,7 @@ def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
 def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> None:
     # Made later than the resolution of the tenant's clock after the first attempt.
     plan = fresh(client)
-    box_of(client).faults.add(Fault.wait(2 * clock.RESOLUTION, on="create_source", times=1))
+    box_of(client).faults.add(Fault.wait(2 * tenant_clock.RESOLUTION, on="create_source", times=1))
     box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
     result = plan.apply(progress=False)
     assert result.counts == {"done": 1}
@@ -302,7 +303,7 @@ def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> No
 
 
 def test_a_clock_without_a_date_says_nothing() -> None:
-    shown = clock.TenantClock()
+    shown = tenant_clock.TenantClock()
     for date in (None, "", "no date", "Mon, 01 Jan 99999 00:00:00 GMT"):
         shown.learn(date, 0.0)
         assert shown.at(0.0) is None
@@ -311,7 +312,7 @@ def test_a_clock_without_a_date_says_nothing() -> None:
 def test_a_clock_keeps_the_best_of_what_it_learned(monkeypatch: pytest.MonkeyPatch) -> None:
     here = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: here)
-    shown = clock.TenantClock()
+    shown = tenant_clock.TenantClock()
     moment = datetime(2020, 1, 1, tzinfo=UTC)
 
     def learn(seconds: float, took: float) -> timedelta:
@@ -390,8 +391,8 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
             assert moved.apply(progress=False, allow_mass_delete=True).counts == {"moved": 1}
         else:
             ways: dict[str, Callable[[], object]] = {
-                "update": lambda: guarded.update(mine, base, {"title": "mine"}),
-                "delete": lambda: guarded.delete(mine, base, tmp_path / "kept.json"),
+                "update": lambda: safe_write.update(mine, base, {"title": "mine"}),
+                "delete": lambda: safe_write.delete(mine, base, tmp_path / "kept.json"),
             }
             with pytest.raises(rnb.Moved):
                 ways[kind]()
@@ -403,7 +404,7 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
 def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = len(box_of(client).requests)
-    guarded.delete(client, base)
+    safe_write.delete(client, base)
     assert [one.method for one in box_of(client).requests[before:]] == [
         "GET",
         "DELETE",
@@ -415,19 +416,19 @@ def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
 def test_keeping_the_settings_takes_time_that_counts(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    from reinfer_nb import restoring
+    from reinfer_nb.api import restore_files
 
     base = client.source(NAME)
-    keep = restoring.keep
+    keep = restore_files.keep
 
     def slowly(*arguments: Any) -> None:
         keep(*arguments)
         client.update_source(NAME, description="theirs")
         threading.Event().wait(1.2)
 
-    monkeypatch.setattr(restoring, "keep", slowly)
+    monkeypatch.setattr(restore_files, "keep", slowly)
     with pytest.raises(rnb.Moved):
-        guarded.delete(client, base, tmp_path / "kept.json")
+        safe_write.delete(client, base, tmp_path / "kept.json")
     assert client.source(NAME).description == "theirs"
 
 
@@ -435,7 +436,7 @@ def test_where_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> Non
     base = client.source(NAME)
     box_of(client).faults.add(Fault.wait(1.1, on=LOOKS))
     before = len(box_of(client).requests)
-    guarded.update(client, base, {"title": "mine"})
+    safe_write.update(client, base, {"title": "mine"})
     methods = [one.method for one in box_of(client).requests[before:]]
     assert methods == ["GET"] * 3 + ["POST"]
 
@@ -453,7 +454,7 @@ def test_what_was_written_to_another_source_of_that_name_is_said(client: rnb.Cli
         return onward(asked)
 
     with through(client, carried) as mine, pytest.raises(rnb.Moved, match="that one") as caught:
-        guarded.update(mine, base, {"title": "mine"})
+        safe_write.update(mine, base, {"title": "mine"})
     assert caught.value.in_doubt
 
 
@@ -492,7 +493,7 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
     base = client.source(NAME)
     for call in (
         lambda mine: mine.delete_source(NAME),
-        lambda mine: guarded.delete(mine, base),
+        lambda mine: safe_write.delete(mine, base),
     ):
         with (
             hidden(client, after=True) as mine,

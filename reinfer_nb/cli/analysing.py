@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from reinfer_nb.auditing import audit
+from reinfer_nb.audits.report import audit
+from reinfer_nb.audits.rule import SEVERITIES, chosen
 from reinfer_nb.cli.commands import WHERE, Commands, add_output, give, listing_of, say
-from reinfer_nb.comparing import compare
+from reinfer_nb.diff.comparison import compare
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history import History
-from reinfer_nb.rules import SEVERITIES, chosen
 from reinfer_nb.text import shown, visible_lines
 
 _NEVER = "never"

@@ -14,8 +14,8 @@ import pandas as pd
 
 from reinfer_nb import markup, places, wire
 from reinfer_nb.client import connect
+from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.export import csv_of, to_csv
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, visible_lines

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from reinfer_nb.api_client import DEFAULT_TTL
-from reinfer_nb.cache import checked_ttl
+from reinfer_nb.api.client import DEFAULT_TTL
+from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.client import Client, connect
 from reinfer_nb.sandbox.faults import Fault
 from reinfer_nb.sandbox.striking import Faults

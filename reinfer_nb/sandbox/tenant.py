@@ -301,7 +301,7 @@ class PracticeTenant:
             raise
 
     def _rows(self) -> list[dict[str, object]] | None:
-        from reinfer_nb.export import read_csv
+        from reinfer_nb.csvfile.io import read_csv
         from reinfer_nb.frames.convert import to_elements
 
         data = self._data

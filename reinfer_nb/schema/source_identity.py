@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from reinfer_nb.clock import Span
+from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source

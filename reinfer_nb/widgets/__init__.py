@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from reinfer_nb import arguments
-from reinfer_nb.api_client import check_client
+from reinfer_nb.api.client import check_client
 from reinfer_nb.client import Client, connect
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.creating import CreateForm

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb.schema.value_types import has_time_zone, is_missing
-from reinfer_nb.searching import TIMES
+from reinfer_nb.search.text_index import TIMES
 from reinfer_nb.text import visible
 
 _LONGEST_TEXT = 200

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.narrowing import Narrowing
+from reinfer_nb.search.table_filter import Narrowing
 
 Positions = np.ndarray[Any, np.dtype[np.int64]]
 

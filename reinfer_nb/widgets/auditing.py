@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import markup
-from reinfer_nb._rules_texts import full_names
-from reinfer_nb.auditing import AuditReport, audit
+from reinfer_nb.audits.report import AuditReport, audit
+from reinfer_nb.audits.text_rules import full_names
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for

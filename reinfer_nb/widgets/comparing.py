@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import markup, places
-from reinfer_nb.comparing import Comparison, compare
+from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of

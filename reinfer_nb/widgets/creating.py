@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ipywidgets as ui
 
-from reinfer_nb import conflicts, errors, markup
+from reinfer_nb import errors, markup
+from reinfer_nb.api import conflicts
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
 from reinfer_nb.widgets.form import Form, call_text, refused_field
-from reinfer_nb.written import Written
 
 _FEW = 500
 

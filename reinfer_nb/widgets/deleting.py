@@ -8,7 +8,9 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import conflicts, errors, guarded, markup, restoring
+from reinfer_nb import errors, markup
+from reinfer_nb.api import conflicts, restore_files, safe_write
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
 from reinfer_nb.schema.records import Source
@@ -18,7 +20,6 @@ from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
 from reinfer_nb.widgets.form import WRAP, Form, call_text, words_of
 from reinfer_nb.widgets.picker import Picker
 from reinfer_nb.widgets.updating import tag_line
-from reinfer_nb.written import Written
 
 
 class DeleteForm(Form):
@@ -88,7 +89,7 @@ class DeleteForm(Form):
         self.restore_file, self._no_file = None, ""
         if self.source is not None:
             try:
-                self.restore_file = restoring.new_file(self.source, self._folder)
+                self.restore_file = restore_files.new_file(self.source, self._folder)
             except errors.FileProblem as error:
                 self._no_file = str(error)
 
@@ -180,7 +181,7 @@ class DeleteForm(Form):
 
         self._run(
             f"Deleting {visible(source.full_name)}",
-            lambda _: guarded.delete(self.client, source, file),
+            lambda _: safe_write.delete(self.client, source, file),
             done,
             failed=self._explain,
         )
@@ -199,7 +200,7 @@ class DeleteForm(Form):
     def _moved(self, moved: conflicts.Moved) -> list[Any]:
         rows = [
             [label_of(d.field), as_text(d.was), as_text(d.theirs)]
-            for d in guarded.differences(moved.base, {}, moved.theirs)
+            for d in safe_write.differences(moved.base, {}, moved.theirs)
         ]
         shown = markup.table(("Field", "It was", "Theirs"), rows) if rows else markup.muted("")
         keep = ui.Button(
@@ -233,4 +234,6 @@ class DeleteForm(Form):
             self.say_written(said, written)
             self.result = made
 
-        self._run("Restoring its settings", lambda _: restoring.restored(self.client, file), done)
+        self._run(
+            "Restoring its settings", lambda _: restore_files.restored(self.client, file), done
+        )

@@ -11,8 +11,8 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import markup, wire
+from reinfer_nb.api.safe_write import has_moved
 from reinfer_nb.client import Client
-from reinfer_nb.guarded import has_moved
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.closing import dropping

@@ -11,9 +11,10 @@ import ipywidgets as ui
 import pandas as pd
 import traitlets
 
-from reinfer_nb import arguments, counting, errors, markup
+from reinfer_nb import arguments, errors, markup
+from reinfer_nb.api import comment_counts
 from reinfer_nb.client import Client
-from reinfer_nb.export import to_csv
+from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import convert
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
@@ -269,12 +270,12 @@ class Explorer(OnHosts, ui.VBox):
 
     def _on_statistics(self) -> None:
         frame = self.frame
-        ids = dict(zip(counting.full_names(frame), frame["id"], strict=True))
+        ids = dict(zip(comment_counts.full_names(frame), frame["id"], strict=True))
         names = [name for name in ids if name]
         unknown: list[str] = []
 
         def work(job: Job) -> None:
-            for name, count in counting.each(self.client, names, progress=job.progress):
+            for name, count in comment_counts.each(self.client, names, progress=job.progress):
                 if isinstance(count, int):
                     self._counts[ids[name]] = count
                 else:

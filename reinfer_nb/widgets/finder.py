@@ -21,9 +21,9 @@ import pandas as pd
 import traitlets
 
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.narrowing import Facet, Narrowing
 from reinfer_nb.schema import provenance
-from reinfer_nb.searching import with_instants
+from reinfer_nb.search.table_filter import Facet, Narrowing
+from reinfer_nb.search.text_index import with_instants
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets._cells import columns_of, text_of
 from reinfer_nb.widgets._marks import Marks, Positions

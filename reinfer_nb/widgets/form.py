@@ -10,6 +10,7 @@ import ipywidgets as ui
 import traitlets
 
 from reinfer_nb import errors, markup
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
@@ -17,7 +18,6 @@ from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
-from reinfer_nb.written import Written
 
 _Result = TypeVar("_Result")
 

@@ -10,15 +10,15 @@ import ipywidgets as ui
 import traitlets
 
 from reinfer_nb import errors, markup
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import keyring_store
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.auth.tenant import Tenant
 from reinfer_nb.client import Client
-from reinfer_nb.patience import Patience
 from reinfer_nb.schema.records import User
 from reinfer_nb.text import listed, visible
-from reinfer_nb.transport import Transport
 from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.hosts import OnHosts

@@ -9,9 +9,9 @@ import pandas as pd
 
 from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
-from reinfer_nb.narrowing import Narrowing
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
+from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.widgets.controls import FULL, LABELS
 from reinfer_nb.widgets.form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Jobs

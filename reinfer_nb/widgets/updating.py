@@ -6,7 +6,9 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import conflicts, guarded, markup
+from reinfer_nb import markup
+from reinfer_nb.api import conflicts, safe_write
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -15,7 +17,6 @@ from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of
 from reinfer_nb.widgets.form import Form, call_text, refused_field
 from reinfer_nb.widgets.picker import Picker
-from reinfer_nb.written import Written
 
 
 class UpdateForm(Form):
@@ -135,7 +136,7 @@ class UpdateForm(Form):
 
         self._run(
             f"Updating {visible(base.full_name)}",
-            lambda _: guarded.update(self.client, base, settings),
+            lambda _: safe_write.update(self.client, base, settings),
             done,
             failed=lambda error: self._explain(error, settings),
         )

@@ -17,7 +17,7 @@ from functools import partial
 
 import pandas as pd
 
-from reinfer_nb.narrowing import Narrowing
+from reinfer_nb.search.table_filter import Narrowing
 from tests.benchmarks.listing import listing_of
 
 _ROUNDS = 31

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from reinfer_nb.api.transport import Transport, checked_timeout
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.errors import InsecureWarning, warn
-from reinfer_nb.transport import Transport, checked_timeout
 
 
 def transport(

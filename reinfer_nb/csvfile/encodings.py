@@ -7,7 +7,7 @@ import re
 import zlib
 from collections.abc import Iterator
 
-from reinfer_nb._csv_cells import BOM, SEPARATORS
+from reinfer_nb.csvfile.cells import BOM, SEPARATORS
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # How Latin letters look in UTF-16 and UTF-32, with neither a byte order mark nor a text in UTF-8.

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_columns, _csv_parser
-from reinfer_nb._csv_cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
 from reinfer_nb.concurrency import in_order
+from reinfer_nb.csvfile import arrow_cells, parser
+from reinfer_nb.csvfile import cells as csv_cells
+from reinfer_nb.csvfile.cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
 from reinfer_nb.schema.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
 
@@ -39,10 +40,10 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
     Raises:
         NoCSV: It is none.
     """
-    types = _csv_cells.known_types()
+    types = csv_cells.known_types()
 
     def read(pair: tuple[str, Any]) -> tuple[str, Callable[[], Any]]:
-        name, dtype = _csv_cells.column_of(pair[0])
+        name, dtype = csv_cells.column_of(pair[0])
         future: Future[Any] = Future()
         try:
             future.set_result(_column(pair[1], types.get(name), dtype))
@@ -50,20 +51,20 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
             future.set_exception(error)
         return name, future.result
 
-    yield from in_order(read, _cells(content, types), workers=_csv_parser.WORKERS, label="csv")
+    yield from in_order(read, _cells(content, types), workers=parser.WORKERS, label="csv")
 
 
 def _cells(content: memoryview, types: Mapping[str, type[ValueType]]) -> list[tuple[str, Any]]:
     """Return the columns of a CSV by header: of a listing's timestamps and flags already values."""
     kinds = {name: _KINDS[type_] for name, type_ in types.items() if type_ in _KINDS}
-    columns = _csv_parser.columns(content, kinds)
-    if all(_csv_columns.exist(cells) for _, cells in columns if cells.type == _KINDS[Moment]):
+    columns = parser.columns(content, kinds)
+    if all(arrow_cells.exist(cells) for _, cells in columns if cells.type == _KINDS[Moment]):
         return columns
-    return _csv_parser.columns(content, {})
+    return parser.columns(content, {})
 
 
 # As what Arrow reads nothing but what is one, and as what we would.
-_KINDS = {Moment: _csv_columns.TIMESTAMP, Flag: pa.bool_()}
+_KINDS = {Moment: arrow_cells.TIMESTAMP, Flag: pa.bool_()}
 
 
 def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
@@ -79,13 +80,13 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     """
     if cells.type != pa.large_string():
         return (known.dtype if known else dtype).__from_arrow__(cells)
-    filled = _csv_columns.without_empty_texts(cells)
+    filled = arrow_cells.without_empty_texts(cells)
     if known is not None:
         dtype = known.dtype
     elif dtype is None:
         dtype = _dtype_by(filled)
     if dtype == Text.dtype:
-        return dtype.__from_arrow__(_csv_columns.unguarded(cells, free=known is None))
+        return dtype.__from_arrow__(arrow_cells.unguarded(cells, free=known is None))
     # Of any other type an empty text is none: some programs put quotes around every cell.
     texts = filled.combine_chunks()
     if dtype in _PLAIN:
@@ -228,6 +229,6 @@ def _number(text: str) -> float:
 
 # The dtypes of which Arrow reads the cells that are plainly so, and what reads the others.
 _PLAIN: Mapping[Any, tuple[Callable[[Any], Any], Callable[[str], Any]]] = {
-    Whole.dtype: (_csv_columns.wholes, _whole),
-    Moment.dtype: (_csv_columns.moments, _moment),
+    Whole.dtype: (arrow_cells.wholes, _whole),
+    Moment.dtype: (arrow_cells.moments, _moment),
 }

@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_columns
+from reinfer_nb.csvfile import arrow_cells
+from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.nested import is_json
 from reinfer_nb.schema.value_types import (
@@ -53,10 +54,10 @@ def _at_once(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: b
     dtype: Any = column.dtype
     if isinstance(dtype, pd.StringDtype) and known in (Text, None):
         texts = pa.array(values, pa.large_string())
-        return _csv_columns.guarded(texts, free=known is None, spreadsheet=spreadsheet)
+        return arrow_cells.guarded(texts, free=known is None, spreadsheet=spreadsheet)
     if isinstance(dtype, pd.DatetimeTZDtype) and known in (Moment, None):
         instants = column.dt.tz_convert(None).to_numpy()
-        return _csv_columns.written_moments(pa.array(instants, from_pandas=True))
+        return arrow_cells.written_moments(pa.array(instants, from_pandas=True))
     if isinstance(values, _NUMBERS_AND_FLAGS) and (dtype.kind, known) in _WRITTEN_BY_ARROW:
         return pa.array(values).cast(pa.string())
     if dtype == np.dtype(object) and known is Names:
@@ -110,7 +111,7 @@ def _each(
                 f"Column {shown(column.name)}, row {row:,}: {shown(value)} {error}."
             ) from None
         if isinstance(value, str) and not as_json:
-            cell = _csv_cells.guarded(cell, free=known is None, spreadsheet=spreadsheet)
+            cell = csv_cells.guarded(cell, free=known is None, spreadsheet=spreadsheet)
         cells.append(cell)
     return cells
 
@@ -150,7 +151,7 @@ def _cell(value: Any) -> str:
         return value.tz_convert("UTC").isoformat(timespec="microseconds")
     if isinstance(value, float):
         return repr(value)
-    if isinstance(value, int) and _csv_cells.fits(str(value)):
+    if isinstance(value, int) and csv_cells.fits(str(value)):
         return str(value)
     raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
 

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, wire
+from reinfer_nb.api.conflicts import Conflict
 from reinfer_nb.auth.secret import BY_FUNCTION
-from reinfer_nb.conflicts import Conflict
 from reinfer_nb.schema import endpoints
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import shown, visible

@@ -1,6 +1,6 @@
 """Whole columns of cells by Arrow, which leaves to Python the few it cannot be sure of.
 
-Knows no frames and no files. What a single cell says is for `_csv_cells` to tell; here is only
+Knows no frames and no files. What a single cell says is for `csv_cells` to tell; here is only
 found, without looking at each in Python, where it says nothing special.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells
+from reinfer_nb.csvfile import cells as csv_cells
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 # Microseconds of the first and the last instant that Python's datetime has.
@@ -35,7 +35,7 @@ _PERHAPS_GUARDED_FREE = rf"{_PERHAPS_GUARDED}|\A[0-9]{{4}}-"
 
 
 def guarded(texts: Any, *, free: bool, spreadsheet: bool) -> Any:
-    """Return texts as `_csv_cells.guarded` writes each of them.
+    """Return texts as `csv_cells.guarded` writes each of them.
 
     Args:
         texts: An Arrow column of large strings.
@@ -48,7 +48,7 @@ def guarded(texts: Any, *, free: bool, spreadsheet: bool) -> Any:
     return _changed(
         texts,
         compute.match_substring_regex(texts, pattern),
-        lambda text: _csv_cells.guarded(text, free=free, spreadsheet=spreadsheet),
+        lambda text: csv_cells.guarded(text, free=free, spreadsheet=spreadsheet),
     )
 
 
@@ -64,7 +64,7 @@ def unguarded(cells: Any, *, free: bool) -> Any:
     return _changed(
         cells,
         compute.starts_with(cells, "'"),
-        lambda cell: _csv_cells.unguarded(cell, free=free),
+        lambda cell: csv_cells.unguarded(cell, free=free),
     )
 
 

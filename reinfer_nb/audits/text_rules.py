@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb import _lookalikes, _scripts
+from reinfer_nb.audits import alphabets, lookalikes
+from reinfer_nb.audits.rule import findings, toolkit_rule
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import texts_of
-from reinfer_nb.rules import findings, toolkit_rule
-from reinfer_nb.searching import folded
+from reinfer_nb.search.text_index import folded
 from reinfer_nb.text import listed, shown, visible
 
 
@@ -49,8 +49,8 @@ def missing_title(df: pd.DataFrame) -> pd.DataFrame:
 
 def _titles_of(names: pa.Array) -> pa.Array:
     """Return names as words: "motor-inbox" as "Motor inbox"."""
-    odd = _scripts.suspects(names)
-    bare = [_scripts.without_invisible(name) for name in names.filter(odd).to_pylist()]
+    odd = alphabets.suspects(names)
+    bare = [alphabets.without_invisible(name) for name in names.filter(odd).to_pylist()]
     if bare:
         names = compute.replace_with_mask(names, odd, pa.array(bare, names.type))
     parted = compute.replace_substring_regex(names, "([a-z])([A-Z])", r"\1 \2")
@@ -145,7 +145,7 @@ def look_alike_names(df: pd.DataFrame, *, letters: int = 4) -> pd.DataFrame:
     names = texts_of(known["name"])
     owners = pd.factorize(known["owner"])[0].astype(np.int64)
     kin: defaultdict[int, list[int]] = defaultdict(list)
-    for left, right in _lookalikes.pairs(owners, names, letters):
+    for left, right in lookalikes.pairs(owners, names, letters):
         kin[left].append(right)
         kin[right].append(left)
     rows = sorted(kin)
@@ -180,17 +180,17 @@ def _odd(df: pd.DataFrame, column: str) -> pd.DataFrame:
     )
     texts = texts_of(df[column])
     rows, messages, suggestions, values = [], [], [], []
-    for row in np.flatnonzero(np.asarray(_scripts.suspects(texts), dtype=np.bool_)).tolist():
+    for row in np.flatnonzero(np.asarray(alphabets.suspects(texts), dtype=np.bool_)).tolist():
         text = texts[row].as_py()
-        bare = _scripts.without_invisible(text)
+        bare = alphabets.without_invisible(text)
         if bare != text:
             fix = bare if column == "title" and bare else None
             rows.append(row)
             messages.append(f"Its {column} has characters that nobody sees: {visible(text, 80)}.")
             suggestions.append(anew if fix is None else f"title = {shown(fix)}")
             values.append(fix)
-        for word in _scripts.mixed_words(text)[:3]:
-            scripts = " and ".join(_scripts.scripts_of(word))
+        for word in alphabets.mixed_words(text)[:3]:
+            scripts = " and ".join(alphabets.scripts_of(word))
             rows.append(row)
             messages.append(
                 f"In its {column} the word {shown(word)} is of several alphabets: {scripts}."

@@ -18,18 +18,19 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from reinfer_nb import errors, retrying
-from reinfer_nb.answers import Answer
+from reinfer_nb import errors
+from reinfer_nb.api import retry_hooks
+from reinfer_nb.api.bodies import body_of, followed
+from reinfer_nb.api.connection_failures import Failure, failure_of, stopped
+from reinfer_nb.api.pacing import Pacer
+from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.session import Bearer, Session
+from reinfer_nb.api.tenant_clock import TenantClock
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.auth.tenant import Tenant, is_loopback
-from reinfer_nb.clock import TenantClock
-from reinfer_nb.failures import Failure, failure_of, stopped
 from reinfer_nb.forking import renew_in_children
-from reinfer_nb.pacing import Pacer
-from reinfer_nb.patience import Patience
-from reinfer_nb.receiving import body_of, followed
 from reinfer_nb.schema.endpoints import Call
-from reinfer_nb.session import Bearer, Session
 from reinfer_nb.text import shown, visible
 
 logger = logging.getLogger("reinfer_nb")
@@ -131,7 +132,7 @@ class Transport:
             Stopped: It was stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
-        stop = stop or retrying.stop_of_this_thread()
+        stop = stop or retry_hooks.stop_of_this_thread()
         self._wait_at_first(call, what, stop)
         begin, slept = time.monotonic(), 0.0
         retry = self.patience.start()
@@ -167,7 +168,7 @@ class Transport:
                     renewed, asked_at = True, time.monotonic()
                     if not self._another_token(token, call, first):
                         return answer
-                    if retrying.come_back(call, stop, limited=False, in_doubt=first is not None):
+                    if retry_hooks.come_back(call, stop, limited=False, in_doubt=first is not None):
                         raise stopped(call, what, self.tenant, answer, first)
                     begin += time.monotonic() - asked_at
                     continue
@@ -197,7 +198,7 @@ class Transport:
         self, outcome: Answer | Failure, pause: float, attempt: int, *, limited: bool
     ) -> None:
         reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
-        long = pause >= 1 and not (limited and retrying.tells_of_waits())
+        long = pause >= 1 and not (limited and retry_hooks.tells_of_waits())
         logger.log(
             logging.WARNING if long else logging.INFO,
             "%s: %s; trying again in %.1f s (attempt %d)",
@@ -227,7 +228,9 @@ class Transport:
     def _wait_at_first(self, call: Call, what: str, stop: threading.Event | None) -> None:
         """Wait for the turn of a request that was not sent yet."""
         held = self._wait_for_turn(call, stop)
-        if held is None or (held and retrying.come_back(call, stop, limited=True, in_doubt=False)):
+        if held is None or (
+            held and retry_hooks.come_back(call, stop, limited=True, in_doubt=False)
+        ):
             raise stopped(call, what, self.tenant)
 
     def _ended(
@@ -253,7 +256,7 @@ class Transport:
         if self._pause(pause, stop):
             return True
         held = self._wait_for_turn(call, stop, until)
-        return held is None or retrying.come_back(
+        return held is None or retry_hooks.come_back(
             call, stop, limited=limited or held, in_doubt=in_doubt
         )
 
@@ -265,7 +268,7 @@ class Transport:
         Returns:
             Whether the tenant wanted no request for some of the time; None if the wait was ended.
         """
-        turns, held = retrying.turns(call), False
+        turns, held = retry_hooks.turns(call), False
         while True:
             turn = self._pacer.turn(turns, waited_until)
             left = turn.due - time.monotonic()

@@ -9,15 +9,15 @@ from typing import NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
+from reinfer_nb.api.listings import Listings, concatenated
+from reinfer_nb.api.source_calls import SourceCalls, comments_of, record
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
 from reinfer_nb.forking import importing
-from reinfer_nb.listings import Listings, concatenated
 from reinfer_nb.schema import endpoints, validation
 from reinfer_nb.schema.records import Bucket, Project, Source, SourceSettings, User
-from reinfer_nb.source_calls import SourceCalls, comments_of, record
 from reinfer_nb.text import shown
-from reinfer_nb.transport import Transport
 
 DEFAULT_TTL = 300.0
 
@@ -202,9 +202,9 @@ class ApiClient:
             UnreadableWarning: Some sources could not be counted; the message names them.
         """
         with importing():
-            from reinfer_nb import counting
+            from reinfer_nb.api import comment_counts
 
-        return counting.with_comments(self, df, workers=workers, progress=progress)
+        return comment_counts.with_comments(self, df, workers=workers, progress=progress)
 
     def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
         """Return how many comments a source has.
@@ -346,9 +346,9 @@ class ApiClient:
         source = self.source(which.id if isinstance(which, Source) else which)
         self.calls.check_id(source)
         if restore_file is not None:
-            from reinfer_nb import restoring
+            from reinfer_nb.api import restore_files
 
-            restoring.keep(source, self.endpoint, restore_file)
+            restore_files.keep(source, self.endpoint, restore_file)
         if not self.calls.delete(source) and (remark := self.calls.check_deleted(source)):
             warn(remark, InDoubtWarning)
         return source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reinfer_nb.rules import findings, toolkit_rule
+from reinfer_nb.audits.rule import findings, toolkit_rule
 from reinfer_nb.schema.records import KINDS
 from reinfer_nb.text import counted, listed, shown
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import user_folders, wire
-from reinfer_nb.api_client import ApiClient, check_client
+from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
 from reinfer_nb.files import encoded, path_of, written_whole
@@ -24,7 +24,7 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown, visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.written import Written
+    from reinfer_nb.api.write_result import Written
 
 _FORMAT = "reinfer_nb restore file, version 1"
 _ABOUT = (

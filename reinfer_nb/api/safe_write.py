@@ -13,15 +13,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reinfer_nb import restoring
-from reinfer_nb.api_client import ApiClient
-from reinfer_nb.conflicts import Moved
+from reinfer_nb.api import restore_files
+from reinfer_nb.api.client import ApiClient
+from reinfer_nb.api.conflicts import Moved
+from reinfer_nb.api.retry_hooks import looking_again
+from reinfer_nb.api.write_result import Written
 from reinfer_nb.errors import NotFound
-from reinfer_nb.retrying import looking_again
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.written import Written
 
 # Of an attempt of which no answer came, where somebody else has changed the source since.
 UNSURE = "What you set may have been written before that."
@@ -233,7 +233,7 @@ def delete(
 
     def prepare(now: Source) -> None:
         if files:
-            restoring.keep(now, client.endpoint, files.pop())
+            restore_files.keep(now, client.endpoint, files.pop())
         before(now)
 
     now = base

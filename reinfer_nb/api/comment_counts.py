@@ -15,7 +15,7 @@ from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, listed
 
 if TYPE_CHECKING:
-    from reinfer_nb.api_client import ApiClient
+    from reinfer_nb.api.client import ApiClient
 
 
 def each(

@@ -25,7 +25,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import as_arrow, column_of, instants_of, items_of, texts_of
 from reinfer_nb.schema.records import KINDS, LANGUAGES
 from reinfer_nb.schema.validation import check_frame
-from reinfer_nb.searching import Haystack, Mask, folded, with_instants
+from reinfer_nb.search.text_index import Haystack, Mask, folded, with_instants
 from reinfer_nb.text import listed, nearest, shown, visible
 
 _WITHIN = (7, 30, 90, 365)

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb._equality import instants
+from reinfer_nb.diff.equality import instants
 from reinfer_nb.frames.cells import TEXT, column_of, texts_of
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.fields import fields_of

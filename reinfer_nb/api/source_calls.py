@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from reinfer_nb import errors, wire
-from reinfer_nb.answers import Answer
-from reinfer_nb.clock import Span
-from reinfer_nb.conflicts import Conflict
-from reinfer_nb.listings import Listings
+from reinfer_nb.api.conflicts import Conflict
+from reinfer_nb.api.listings import Listings
+from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.tenant_clock import Span
+from reinfer_nb.api.transport import Transport
+from reinfer_nb.api.write_result import Written, fields_not_taken, remember
 from reinfer_nb.schema import endpoints, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Project, Record, Source, User
 from reinfer_nb.schema.source_identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.schema.value_types import Whole
 from reinfer_nb.text import holds_half_character, shown
-from reinfer_nb.transport import Transport
-from reinfer_nb.written import Written, fields_not_taken, remember
 
 _Record = TypeVar("_Record", bound=Record)
 

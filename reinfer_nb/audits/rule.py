@@ -203,7 +203,7 @@ def audit_rule(
     ... def long_title(df, *, longest=60):
     ...     """Long titles are cut in reports."""
     ...     return df["title"].str.len() > longest
-    >>> from reinfer_nb.auditing import audit
+    >>> from reinfer_nb.audits.report import audit
     >>> audit(client.sources(), rules=[long_title], longest=32).findings["name"].to_list()
     ['recovery-postfach']
 

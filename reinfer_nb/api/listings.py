@@ -11,15 +11,15 @@ from typing import Any
 import pandas as pd
 
 from reinfer_nb import arguments, wire
-from reinfer_nb.answers import Answer
-from reinfer_nb.cache import Cache, checked_ttl
+from reinfer_nb.api.frame_cache import Cache, checked_ttl
+from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.transport import Transport
 from reinfer_nb.forking import importing, renew_in_children
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.schema.provenance import described, fetched_at
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_identity import is_of_project
 from reinfer_nb.text import listed, shown
-from reinfer_nb.transport import Transport
 
 
 class Listings:

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors
-from reinfer_nb.answers import Answer
+from reinfer_nb.api.responses import Answer
 from reinfer_nb.auth.tenant import Tenant
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import visible

@@ -14,10 +14,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import _equality, arguments, markup
-from reinfer_nb._matching import Positions, matched
+from reinfer_nb import arguments, markup
+from reinfer_nb.csvfile.io import frame_or_file, to_csv
+from reinfer_nb.diff import equality
+from reinfer_nb.diff.matching import Positions, matched
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import frame_or_file, to_csv
 from reinfer_nb.portable import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -319,7 +320,7 @@ class _Pairs:
 
     def _differing(self, name: str) -> Positions:
         before, after = self._before[name].take(self._left), self._after[name].take(self._right)
-        return np.flatnonzero(_equality.unequal(before, after, _TYPES.get(name)))
+        return np.flatnonzero(equality.unequal(before, after, _TYPES.get(name)))
 
     def _naming(self, keys: Sequence[str]) -> list[str]:
         """Return the columns that say which source is meant."""

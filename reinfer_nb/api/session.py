@@ -20,9 +20,9 @@ from requests.auth import AuthBase
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
+from reinfer_nb.api.connection_failures import TOTAL, TooLong, mark_unsent
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.concurrency import MOST
-from reinfer_nb.failures import TOTAL, TooLong, mark_unsent
 from reinfer_nb.forking import renew_in_children
 
 # Seconds to wait for one of the connections, while others are using all of them.

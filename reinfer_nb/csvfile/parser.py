@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_text
-from reinfer_nb._csv_cells import BOM, SEPARATORS
-from reinfer_nb._csv_text import NoCSV
 from reinfer_nb.concurrency import in_order
+from reinfer_nb.csvfile import cells as csv_cells
+from reinfer_nb.csvfile import encodings
+from reinfer_nb.csvfile.cells import BOM, SEPARATORS
+from reinfer_nb.csvfile.encodings import NoCSV
 
 # The first record of a CSV, and what in it stands between quotes.
 _RECORD = re.compile(rb'(?:[^"\r\n]|"(?:[^"]|"")*")*')
@@ -51,11 +52,11 @@ def columns(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str, An
 
 def _carefully(content: memoryview) -> list[tuple[str, Any]]:
     """Return the columns of a CSV that any program wrote, all as texts."""
-    text, sep = _csv_text.text_of(content)
-    head = _csv_text.head_of(text)
-    ours = _csv_text.is_all_quoted(head, sep)
+    text, sep = encodings.text_of(content)
+    head = encodings.head_of(text)
+    ours = encodings.is_all_quoted(head, sep)
     is_header_alone = text.strip("\r\n") == head
-    if (ours or is_header_alone) and _csv_text.ends_within_a_line(content.tobytes()):
+    if (ours or is_header_alone) and encodings.ends_within_a_line(content.tobytes()):
         raise NoCSV(
             "cut off: its last line is not whole. If nothing is missing, end it with a line break."
         )
@@ -68,7 +69,7 @@ def _carefully(content: memoryview) -> list[tuple[str, Any]]:
         table = None
     if table is None or not any(column[0].is_valid for column in table.columns):
         # Rows of several lengths, or empty ones before the header.
-        columns = _csv_text.aligned(text, sep)
+        columns = encodings.aligned(text, sep)
         cells = (pa.chunked_array([column[1:]], pa.large_string()) for column in columns)
         return _named(zip((column[0] for column in columns), cells, strict=True), ours=ours)
     headers = [column[0].as_py() for column in table.columns]
@@ -103,7 +104,7 @@ def _named(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> list[tup
     named: list[tuple[str, Any]] = []
     for number, (header, cells) in enumerate(columns, start=1):
         bare = (header or "").strip()
-        if not ours and bare in _csv_cells.known_types():
+        if not ours and bare in csv_cells.known_types():
             named.append((bare, cells))
         elif header and (bare or not _is_empty(cells)):
             named.append((header, cells))

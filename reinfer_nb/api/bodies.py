@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from reinfer_nb import errors
-from reinfer_nb.answers import Answer, hint_at_base
+from reinfer_nb.api.responses import Answer, hint_at_base
 from reinfer_nb.text import shown
 
 _PIECE = 16 << 20

@@ -23,7 +23,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _csv_cells, _csv_reader, _csv_text, _csv_writer, arguments
+from reinfer_nb import arguments
+from reinfer_nb.csvfile import cells as csv_cells
+from reinfer_nb.csvfile import encodings, reader, writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import whole_text
@@ -68,7 +70,7 @@ def to_csv(
     df = check_frame(df, "to_csv takes a DataFrame")
     spreadsheet = arguments.flag(spreadsheet, "spreadsheet")
     separator: object = sep
-    if not isinstance(separator, str) or separator not in _csv_cells.SEPARATORS:
+    if not isinstance(separator, str) or separator not in csv_cells.SEPARATORS:
         raise InvalidInput(f'sep is one of "," ";" and a tab, not {shown(sep)}.')
     target = path_of(path)
     _check_ending(target)
@@ -119,21 +121,21 @@ def csv_of(df: pd.DataFrame) -> bytes:
 def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
     """Return a frame as the texts of the cells, in columns named as in the file."""
     _check_shape(df)
-    types = _csv_cells.known_types()
+    types = csv_cells.known_types()
     columns = []
     names = []
     for name in df.columns:
-        cells = _csv_writer.cells(df[name], types.get(name), spreadsheet=spreadsheet)
+        cells = writer.cells(df[name], types.get(name), spreadsheet=spreadsheet)
         columns.append(cells)
         dtype = None if name in types else _said(name, df[name].dtype, cells)
-        names.append(_csv_cells.named(name, dtype))
+        names.append(csv_cells.named(name, dtype))
     return pa.table(columns, names=names)
 
 
 def _put(table: pa.Table, file: BinaryIO | io.BufferedIOBase, sep: str) -> None:
     from pyarrow import csv
 
-    file.write(_csv_cells.BOM)
+    file.write(csv_cells.BOM)
     csv.write_csv(table, file, csv.WriteOptions(delimiter=sep, quoting_style="needed"))
 
 
@@ -175,17 +177,17 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     columns: dict[str, Any] = {}
     name = ""
     try:
-        content = _csv_text.unpacked(content)
-        for name, array in _csv_reader.columns(memoryview(content)):
+        content = encodings.unpacked(content)
+        for name, array in reader.columns(memoryview(content)):
             if name in columns:
                 raise FileProblem(f"{path} has the column {shown(name)} twice.")
             columns[name] = array()
-    except _csv_reader.Unreadable as error:
-        row = _csv_text.row_number(memoryview(content), error.row)
+    except reader.Unreadable as error:
+        row = encodings.row_number(memoryview(content), error.row)
         raise FileProblem(f"{path}, row {row:,}, column {shown(name)}: {error}") from None
-    except _csv_text.NoCSV as error:
+    except encodings.NoCSV as error:
         raise FileProblem(f"{path} is {error}") from None
-    if _csv_text.ends_within_a_line(content):
+    if encodings.ends_within_a_line(content):
         warn(
             f"The last line of {path} does not end in a line break. If the file was cut off, the "
             "last row is not whole, or rows are missing behind it.",
@@ -237,7 +239,7 @@ def _said(name: str, dtype: Any, cells: Any) -> str | None:
     """Return what the name of a column says of its dtype, where its cells do not tell it."""
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return "JSON"
-    if cells.null_count < len(cells) and not _csv_cells.says_dtype(name):
+    if cells.null_count < len(cells) and not csv_cells.says_dtype(name):
         return None
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
@@ -247,4 +249,4 @@ def _said(name: str, dtype: Any, cells: Any) -> str | None:
         return "Float64"
     if has_time_zone(dtype):
         return "timestamp"
-    return "text" if _csv_cells.says_dtype(name) else None
+    return "text" if csv_cells.says_dtype(name) else None

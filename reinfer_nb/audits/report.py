@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, markup, moments
-from reinfer_nb._rules_texts import full_names
+from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen
+from reinfer_nb.audits.text_rules import full_names
+from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.export import frame_or_file, to_csv
 from reinfer_nb.frames import dtypes
 from reinfer_nb.moments import When
 from reinfer_nb.portable import Portable
-from reinfer_nb.rules import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.schema import provenance
 from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.unshared import unshared
@@ -170,7 +170,7 @@ class AuditReport(Portable):
         for one cell the first. `only` restricts it to some rules. `compare` shows what it changed.
 
         >>> report = audit(client.sources(), rules=["missing-title"])
-        >>> from reinfer_nb.comparing import compare
+        >>> from reinfer_nb.diff.comparison import compare
         >>> compare(client.sources(), report.fixes()).changed["after"].head(2).to_list()
         ['Theft chat', 'Motor postfach']
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from reinfer_nb.answers import Answer
-from reinfer_nb.clock import timestamp
+from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.tenant_clock import timestamp
 from reinfer_nb.schema.endpoints import Call
 
 

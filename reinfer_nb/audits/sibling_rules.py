@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 
 import pandas as pd
 
-from reinfer_nb._rules_texts import others_of
-from reinfer_nb.rules import findings, toolkit_rule
+from reinfer_nb.audits.rule import findings, toolkit_rule
+from reinfer_nb.audits.text_rules import others_of
 from reinfer_nb.schema.records import LANGUAGES
 from reinfer_nb.text import listed, shown
 

@@ -1,0 +1,1 @@
+"""Rules over a listing, and the report of what they find."""

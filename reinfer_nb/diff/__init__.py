@@ -1,0 +1,1 @@
+"""Two listings compared: which row is which source, and what differs."""

@@ -1,0 +1,1 @@
+"""Search, facets and order of a listing."""
