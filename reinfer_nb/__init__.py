@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from reinfer_nb.audits.rule import audit_rule, audit_rules
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
-    from reinfer_nb.history import History
+    from reinfer_nb.history.history import History
     from reinfer_nb.planning import Plan, load_plan
     from reinfer_nb.rehearsing import Rehearsal
     from reinfer_nb.results import ApplyResult
@@ -119,7 +119,7 @@ _LATER = {
     "ApplyResult": "reinfer_nb.results",
     "AuditReport": "reinfer_nb.audits.report",
     "Comparison": "reinfer_nb.diff.comparison",
-    "History": "reinfer_nb.history",
+    "History": "reinfer_nb.history.history",
     "Plan": "reinfer_nb.planning",
     "Rehearsal": "reinfer_nb.rehearsing",
     "audit": "reinfer_nb.audits.report",

@@ -22,7 +22,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb import _chart_counts, _chart_marks, charts
+from reinfer_nb import charts
+from reinfer_nb.charts import counts as counts_of
+from reinfer_nb.charts import marks
 from reinfer_nb.frames.cells import instants_of
 
 mpl.use("agg")
@@ -315,8 +317,8 @@ def test_the_timeline_ends_with_all_sources_and_adds_up_on_the_way(listing: pd.D
 def test_cumulated_counts_are_those_of_a_plain_loop(number: int) -> None:
     df = sources_of(number, PROJECTS["four"])
     moments = instants_of(df["created_at"])
-    groups = _chart_counts.grouped(df["owner"])
-    at, lines = _chart_counts.cumulated(moments, groups, 400)
+    groups = counts_of.grouped(df["owner"])
+    at, lines = counts_of.cumulated(moments, groups, 400)
     assert len(at) <= 402
     assert lines[:, 0].sum() == 0
     assert lines[:, -1].sum() == number
@@ -494,7 +496,7 @@ def test_a_history_is_asked_for_its_changes() -> None:
 @settings(max_examples=100, deadline=None)
 def test_bars_never_overlap_and_hold_every_moment(moments: list[datetime]) -> None:
     at = np.array(moments, dtype="datetime64[us]")
-    bars = _chart_counts.barred(at)
+    bars = counts_of.barred(at)
     ends = bars.starts + bars.widths
     assert (ends[:-1] <= bars.starts[1:]).all()
     assert (bars.widths >= np.timedelta64(0)).all()
@@ -656,11 +658,11 @@ def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
     seen = VISION[vision]
     with plt.style.context(style):
         ax = Figure().subplots()
-    *ink, share = _chart_marks.others(ax)
+    *ink, share = marks.others(ax)
     others = tuple(share * np.array(ink) + (1 - share) * np.array(to_rgb(ax.get_facecolor())))
     stacks: list[Any] = [
-        _chart_marks.PALETTE,
-        *([color, others] for color in _chart_marks.PALETTE),
+        marks.PALETTE,
+        *([color, others] for color in marks.PALETTE),
         list(charts._WHAT.values()),
     ]
     least = 8 if vision == "grey" else 18
@@ -671,7 +673,7 @@ def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
 
 @pytest.mark.parametrize("vision", ["ordinary", "protanopia", "deuteranopia", "tritanopia"])
 def test_any_two_colours_of_a_chart_are_told_apart(vision: str) -> None:
-    for one, other in combinations(_chart_marks.PALETTE, 2):
+    for one, other in combinations(marks.PALETTE, 2):
         assert distance(one, other, VISION[vision]) > 15, (one, other)
 
 

@@ -13,8 +13,8 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb._versions import tenant
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.history.versions import tenant
 from tests.test_history import TENANT, listing_of, of_projects
 
 WHEN = "2026-03-01T09:00"

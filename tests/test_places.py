@@ -10,7 +10,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.places import listing_at
+from reinfer_nb.history.listing_source import listing_at
 from tests.test_export import same
 from tests.test_history import listing_of, of_projects
 

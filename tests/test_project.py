@@ -209,7 +209,7 @@ def test_dir_shows_the_public_names_and_no_others() -> None:
     code = (
         "import sys, reinfer_nb as rnb\n"
         "assert dir(rnb) == rnb.__all__, dir(rnb)\n"
-        "import reinfer_nb.history, reinfer_nb.widgets\n"
+        "import reinfer_nb.history.history, reinfer_nb.widgets\n"
         "assert dir(rnb) == rnb.__all__, dir(rnb)\n"
         "assert rnb.charts is sys.modules['reinfer_nb.charts']\n"
         "assert rnb.history.History is rnb.History\n"

@@ -10,7 +10,7 @@ from reinfer_nb.audits.rule import SEVERITIES, chosen
 from reinfer_nb.cli.commands import WHERE, Commands, add_output, give, listing_of, say
 from reinfer_nb.diff.comparison import compare
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.history import History
+from reinfer_nb.history.history import History
 from reinfer_nb.text import shown, visible_lines
 
 _NEVER = "never"

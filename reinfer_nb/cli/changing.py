@@ -11,7 +11,7 @@ import shlex
 import sys
 import warnings
 
-from reinfer_nb import _attempts, _plan_shown, places
+from reinfer_nb import _attempts, _plan_shown
 from reinfer_nb.applying import result_of, resume
 from reinfer_nb.cli.commands import (
     WHERE,
@@ -25,6 +25,7 @@ from reinfer_nb.cli.commands import (
 from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
+from reinfer_nb.history import listing_source
 from reinfer_nb.planning import Plan, load_plan
 from reinfer_nb.results import CTRL_C, ApplyResult
 from reinfer_nb.text import counted, visible, visible_lines
@@ -165,7 +166,7 @@ def _plan(options: argparse.Namespace) -> int:
         raise InvalidInput("--whole-tenant goes with --delete-missing.")
     # A row of a file whose owner is mistyped is told as a problem. Left out as one of another
     # project, its source would be missing, and --delete-missing would delete it.
-    project = None if places.is_file(options.edited) else options.project
+    project = None if listing_source.is_file(options.edited) else options.project
     edited = listing_of(options.edited, project=project)
     base = None if options.base is None else listing_of(options.base)
     with connect(context=options.context) as client:

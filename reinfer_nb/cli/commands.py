@@ -12,17 +12,18 @@ from typing import Any, Protocol, TextIO, TypeAlias
 
 import pandas as pd
 
-from reinfer_nb import markup, places, wire
+from reinfer_nb import markup, wire
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import path_of, written_whole
+from reinfer_nb.history import listing_source
 from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, visible_lines
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
-WHERE = f"A listing is {places.HELP}, or a tenant of a context of `re` (context:prod)."
+WHERE = f"A listing is {listing_source.HELP}, or a tenant of a context of `re` (context:prod)."
 
 
 def listing_of(
@@ -46,7 +47,7 @@ def listing_of(
     if place is not None and not place.startswith(_TENANT):
         if context is not None or comments:
             raise InvalidInput("--context and --comments go with a tenant, not with a file.")
-        return places.listing_at(place, project)
+        return listing_source.listing_at(place, project)
     if place is not None:
         context = place.removeprefix(_TENANT)
     with connect(context=context) as client:

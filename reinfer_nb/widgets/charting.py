@@ -12,8 +12,8 @@ import ipywidgets as ui
 import pandas as pd
 
 from reinfer_nb import charts, markup
-from reinfer_nb._chart_axes import check_installed
 from reinfer_nb.audits.report import audit
+from reinfer_nb.charts.axes import check_installed
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.text import counted
 from reinfer_nb.widgets.form import words_of

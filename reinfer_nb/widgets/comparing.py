@@ -8,8 +8,9 @@ import ipywidgets as ui
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import markup, places
+from reinfer_nb import markup
 from reinfer_nb.diff.comparison import Comparison, compare
+from reinfer_nb.history import listing_source
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.finder import Finder
 from reinfer_nb.widgets.form import WRAP, words_of
@@ -46,7 +47,9 @@ class ComparePane(ui.VBox):
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)
         self._said, self._result = ui.HTML(), ui.HTML()
-        self._help = ui.HTML(markup.muted(f"What is listed is compared with {places.HELP}."))
+        self._help = ui.HTML(
+            markup.muted(f"What is listed is compared with {listing_source.HELP}.")
+        )
         super().__init__(
             [
                 ui.HBox([self.place, self.button], layout=WRAP),
@@ -82,7 +85,7 @@ class ComparePane(ui.VBox):
             return
 
         def work(_: Job) -> Comparison:
-            return compare(places.listing_at(place), listing)
+            return compare(listing_source.listing_at(place), listing)
 
         def done(comparison: Comparison) -> None:
             self.comparison, self._compared = comparison, listing

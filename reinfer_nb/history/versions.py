@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb._snapshots import CONTENT, FIELDS, About
 from reinfer_nb.diff.equality import as_sets
+from reinfer_nb.history.snapshot_table import CONTENT, FIELDS, About
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 

@@ -14,12 +14,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import _snapshots, _versions, arguments, markup, moments
-from reinfer_nb._snapshot_files import Folder, stamp, stamp_of
-from reinfer_nb._snapshots import COUNT, FIELDS, About, Snapshot, snapshot_of
+from reinfer_nb import arguments, markup, moments
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.frames.columns import whole_text
+from reinfer_nb.history import snapshot_table
+from reinfer_nb.history import versions as _versions
+from reinfer_nb.history.snapshot_store import Folder, stamp, stamp_of
+from reinfer_nb.history.snapshot_table import COUNT, FIELDS, About, Snapshot, snapshot_of
 from reinfer_nb.moments import When
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
@@ -112,14 +114,14 @@ class History:
             whole_text(text) if isinstance(text, str) and text else None
             for text in (df.attrs.get("endpoint"), df.attrs.get("project"))
         )
-        table, dtypes = _snapshots.table_of(df)
+        table, dtypes = snapshot_table.table_of(df)
         about = About(
             snapshot_at=fetched_at or datetime.now(UTC) if when is None else moments.moment(when),
             sources=len(df),
             endpoint=endpoint,
             project=project,
             fetched_at=fetched_at,
-            digest=_snapshots.digest_of(table),
+            digest=snapshot_table.digest_of(table),
             columns=list(df.columns),
             dtypes=dtypes,
         )
@@ -194,7 +196,7 @@ class History:
                 raise InvalidInput(self._nothing(moment, project))
             name, about = last
         table = self._folder.tables([about.unchanged_since or name])
-        df = _snapshots.frame_of(table, about)
+        df = snapshot_table.frame_of(table, about)
         if project is not None and about.project is None:
             attrs = df.attrs | {"project": project}
             df = df[df["owner"] == project].reset_index(drop=True)
@@ -260,7 +262,7 @@ class History:
                 dtypes[name] = kind if dtypes.get(name, kind) == kind else "object"
         columns = [*FIELDS, *([COUNT] if table[COUNT].null_count < len(table) else []), *dtypes]
         about = replace(there[-1][1], columns=columns, dtypes=dtypes)
-        listing = _snapshots.frame_of(table, about)
+        listing = snapshot_table.frame_of(table, about)
         listing.attrs.pop(FETCHED_AT, None)
         for place, (name, attribute) in enumerate(_TOLD.items()):
             dtype = object if name == "changed" else Moment.dtype
@@ -295,7 +297,9 @@ class History:
             left = self._folder.tables([before]) if left is None else left
             right = tables[after] = self._folder.tables([after])
             left, right = _versions.differing(left, right)
-            part = compare(_snapshots.frame_of(left, old), _snapshots.frame_of(right, new)).frame()
+            part = compare(
+                snapshot_table.frame_of(left, old), snapshot_table.frame_of(right, new)
+            ).frame()
             parts.append(part.assign(snapshot_at=new.snapshot_at))
         table = pd.concat(parts, ignore_index=True)[_CHANGES]
         return table.astype(dict.fromkeys(_CHANGES[1:], "str") | {"snapshot_at": Moment.dtype})

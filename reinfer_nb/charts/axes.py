@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import _chart_texts as texts
+from reinfer_nb.charts import labels as texts
 from reinfer_nb.errors import ConfigurationError, InvalidInput
 from reinfer_nb.text import shown
 

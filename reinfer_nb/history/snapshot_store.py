@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from reinfer_nb._snapshots import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import is_url, lasting_path, written_whole
+from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, About
 from reinfer_nb.schema import validation
 from reinfer_nb.text import listed, shown, visible
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from reinfer_nb import _chart_texts as texts
-from reinfer_nb._chart_axes import count_on, date_on, ink, names_inside, room, space
+from reinfer_nb.charts import labels as texts
+from reinfer_nb.charts.axes import count_on, date_on, ink, names_inside, room, space
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Patch
 
-    from reinfer_nb._chart_counts import Bars, Moments, Numbers
+    from reinfer_nb.charts.counts import Bars, Moments, Numbers
 
 # Of Okabe and Ito's colours and Paul Tol's "muted", those that people of every kind of colour
 # vision tell apart, in an order in which neighbours differ in grey as well.

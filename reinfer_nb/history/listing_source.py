@@ -14,7 +14,7 @@ import pandas as pd
 from reinfer_nb.csvfile.io import read_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import is_url, path_of
-from reinfer_nb.history import History
+from reinfer_nb.history.history import History
 from reinfer_nb.text import shown
 
 # An address may hold an "@" itself; a moment begins with a year and a month.

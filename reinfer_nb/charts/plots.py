@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import _chart_axes as axes
-from reinfer_nb import _chart_counts as count
-from reinfer_nb import _chart_marks as marks
-from reinfer_nb._chart_axes import check_installed
+from reinfer_nb.charts import axes, marks
+from reinfer_nb.charts import counts as count
+from reinfer_nb.charts.axes import check_installed
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import instants_of
 from reinfer_nb.moments import When, moment

@@ -1,0 +1,6 @@
+"""Listings that are kept over time, as Parquet files."""
+
+from reinfer_nb.history.history import History
+from reinfer_nb.history.snapshot_table import Snapshot
+
+__all__ = ["History", "Snapshot"]
