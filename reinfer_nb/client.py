@@ -14,7 +14,7 @@ from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.forking import importing
 
 if TYPE_CHECKING:
-    from reinfer_nb.planning import Plan
+    from reinfer_nb.plans.plan import Plan
     from reinfer_nb.sandbox import Sandbox
 
 
@@ -70,9 +70,9 @@ class Client(ApiClient):
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
         with importing():
-            from reinfer_nb import _planned
+            from reinfer_nb.plans import planner
 
-        return _planned.planned(self, edited, base, delete_missing=delete_missing, project=project)
+        return planner.planned(self, edited, base, delete_missing=delete_missing, project=project)
 
 
 def connect(

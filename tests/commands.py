@@ -17,7 +17,7 @@ from tests.waiting import AGES
 _FORKING = """
 import json, os, sys
 import reinfer_nb.audits.report, reinfer_nb.diff.comparison, reinfer_nb.csvfile.io
-import reinfer_nb.history.history, reinfer_nb.planning
+import reinfer_nb.history.history, reinfer_nb.plans.plan
 from reinfer_nb import cli
 
 for line in sys.stdin:

@@ -38,8 +38,9 @@ sys.exit(code if code >= 0 else 128 - code)
 
 _FORKING = """
 import io, json, os, socket, sys
-import reinfer_nb.applying, reinfer_nb.audits.report, reinfer_nb.diff.comparison
-import reinfer_nb.csvfile.io, reinfer_nb.history.history, reinfer_nb.planning, reinfer_nb._plan_file
+import reinfer_nb.plans.executor, reinfer_nb.audits.report, reinfer_nb.diff.comparison
+import reinfer_nb.csvfile.io, reinfer_nb.history.history
+import reinfer_nb.plans.plan, reinfer_nb.plans.document
 from reinfer_nb import cli
 
 def open_stream(name, number, environment):

@@ -19,8 +19,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import applying, cli
-from reinfer_nb.journal import Journal
+from reinfer_nb import cli
+from reinfer_nb.plans import executor
+from reinfer_nb.plans.journal import Journal
 from tests.waiting import AGES
 
 Captured = pytest.CaptureFixture[str]
@@ -818,13 +819,13 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     # Begun and done, begun, and not begun.
     Path("j").write_text("\n".join([head, *lines[:3]]) + "\n")
     content, asked = Path("j").read_bytes(), sent(configured)
-    result = applying.result_of(configured, "j")
+    result = executor.result_of(configured, "j")
     assert result.frame["status"].tolist() == ["done", "begun", "left"]
     assert (result.stopped, result.journal) == ("", Path("j").absolute())
     assert Path("j").read_bytes() == content
     assert sent(configured) == asked
     # Released, for whoever goes on with it.
-    assert applying.resume(configured, "j", progress=False).ok
+    assert executor.resume(configured, "j", progress=False).ok
 
 
 @pytest.mark.parametrize(

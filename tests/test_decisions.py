@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb._decisions import Action, Decisions, decisions
-from reinfer_nb._intended import Problem
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.plans.decisions import Action, Decisions, decisions
+from reinfer_nb.plans.edited_listing import Problem
 
 EDITED = "claims/motor-inbox"
 

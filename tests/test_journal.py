@@ -24,7 +24,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
-from reinfer_nb.journal import Journal
+from reinfer_nb.plans.journal import Journal
 from tests.conftest import Tally
 from tests.waiting import AGES, until
 
@@ -40,7 +40,7 @@ import os
 import sys
 from pathlib import Path
 import reinfer_nb as rnb
-import reinfer_nb.applying, reinfer_nb._plan_file
+import reinfer_nb.plans.executor, reinfer_nb.plans.document
 
 def apply(endpoint, token, plan, journal, out):
     client = rnb.connect(endpoint=endpoint, token=token)

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb._decisions import decisions
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Moved
+from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names, Text

@@ -16,9 +16,10 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, journal, wire
+from reinfer_nb import cli, wire
 from reinfer_nb.cli import commands
 from reinfer_nb.frames import convert
+from reinfer_nb.plans import journal
 from tests.scripted import Asked, Scripted, Step, reply
 
 Captured = pytest.CaptureFixture[str]

@@ -346,7 +346,7 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
         ("client.statistics(listing, progress=False)", "tqdm.auto"),
         ("client.statistics(listing, progress=False)", "tqdm._monitor"),
         ("client.sources(refresh=True)", "reinfer_nb.frames.convert"),
-        ("client.plan(listing)", "reinfer_nb._planned"),
+        ("client.plan(listing)", "reinfer_nb.plans.planner"),
     ],
 )
 def test_an_import_under_way_at_a_fork_does_not_block_the_child(

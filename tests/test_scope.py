@@ -15,7 +15,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb._decisions import decisions
+from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.sandbox import Sandbox
 
 Captured = pytest.CaptureFixture[str]

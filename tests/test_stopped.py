@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import applying
 from reinfer_nb.api import retry_hooks
+from reinfer_nb.plans import executor
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.test_writes import NAME, box_of
 
@@ -127,7 +127,7 @@ def test_steps_that_waited_when_an_apply_was_stopped_are_left_and_resumed(
     with tenant.connected(admin(client)) as mine:
         plan = mine.plan(edited, delete_missing=kind == "delete")
         assert len(plan.steps) == count
-        result = applying.applied(
+        result = executor.applied(
             plan, workers=workers, progress=False, journal=journal, stop=tenant.stop
         )
         assert result.counts == {"left": count}, result.to_text()

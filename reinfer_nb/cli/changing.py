@@ -11,8 +11,6 @@ import shlex
 import sys
 import warnings
 
-from reinfer_nb import _attempts, _plan_shown
-from reinfer_nb.applying import result_of, resume
 from reinfer_nb.cli.commands import (
     WHERE,
     Commands,
@@ -26,8 +24,10 @@ from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.history import listing_source
-from reinfer_nb.planning import Plan, load_plan
-from reinfer_nb.results import CTRL_C, ApplyResult
+from reinfer_nb.plans import attempt, display
+from reinfer_nb.plans.executor import result_of, resume
+from reinfer_nb.plans.plan import Plan, load_plan
+from reinfer_nb.plans.result import CTRL_C, ApplyResult
 from reinfer_nb.text import counted, visible, visible_lines
 
 _PLANNED = (
@@ -280,7 +280,7 @@ def _has_bar() -> bool:
 
 
 def _check_deletes(plan: Plan) -> None:
-    said = _plan_shown.mass_deletes(plan)
+    said = display.mass_deletes(plan)
     if said:
         raise InvalidInput(f"{said} If it is meant, say --allow-mass-delete.")
 
@@ -304,7 +304,7 @@ def _agreed(plan: Plan) -> bool:
     """Ask on the terminal whether a plan is to be carried out; only the right answer will do."""
     deletes = [step for step in plan.steps if step.kind == "delete"]
     if deletes:
-        gone = f"{counted(len(deletes), 'source')} with {_plan_shown.all_comments(deletes)}"
+        gone = f"{counted(len(deletes), 'source')} with {display.all_comments(deletes)}"
         question, right = f"Type {len(deletes)} to delete {gone}: ", [str(len(deletes))]
     else:
         question, right = f"Do this on {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]
@@ -334,9 +334,9 @@ def _told(result: ApplyResult, options: argparse.Namespace) -> int:
         counts = result.counts
         if any(outcome.open for outcome in result.outcomes):
             note(f"Go on with: {_command('resume', result.journal, options)}")
-        if _attempts.MOVED in counts:
+        if attempt.MOVED in counts:
             note("What has moved needs a plan made anew: reinfer-nb plan")
-        if {_attempts.DONE, _attempts.NOT_TAKEN} & counts.keys():
+        if {attempt.DONE, attempt.NOT_TAKEN} & counts.keys():
             note(f"Put it back with: {_command('undo', result.journal, options)}")
     return _code(result)
 

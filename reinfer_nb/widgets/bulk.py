@@ -16,11 +16,12 @@ import ipywidgets as ui
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import applying, markup
-from reinfer_nb._attempts import DONE, NOT_TAKEN, SKIPPED
+from reinfer_nb import markup
 from reinfer_nb.client import Client
-from reinfer_nb.planning import Plan
-from reinfer_nb.results import ApplyResult
+from reinfer_nb.plans import executor
+from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
+from reinfer_nb.plans.plan import Plan
+from reinfer_nb.plans.result import ApplyResult
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted
@@ -317,7 +318,7 @@ class BulkPane(ui.VBox):
         stop = self._stopping = threading.Event()
 
         def work(job: Job) -> ApplyResult:
-            return applying.applied(
+            return executor.applied(
                 plan, workers=_WORKERS, progress=job.progress, journal=None, stop=stop
             )
 
@@ -331,7 +332,7 @@ class BulkPane(ui.VBox):
         stop = self._stopping = threading.Event()
 
         def work(job: Job) -> ApplyResult:
-            return applying.resumed(
+            return executor.resumed(
                 self._client, journal, workers=_WORKERS, progress=job.progress, stop=stop
             )
 

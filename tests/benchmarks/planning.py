@@ -24,7 +24,7 @@ import pandas as pd
 import requests
 
 import reinfer_nb as rnb
-from reinfer_nb import _planned
+from reinfer_nb.plans import planner
 from tests.benchmarks.listing import listing_of
 
 _ROUNDS = 7
@@ -52,10 +52,10 @@ def making(count: int) -> None:
     client = rnb.connect(endpoint="https://example.com", token="none")
     ways: dict[str, Callable[[], int]] = {
         "compare": lambda: len(rnb.compare(now, edited).changed),
-        "a plan": lambda: len(_planned.of_listing(client, edited, now).steps),
-        "with a base": lambda: len(_planned.of_listing(client, edited, now, now).steps),
+        "a plan": lambda: len(planner.of_listing(client, edited, now).steps),
+        "with a base": lambda: len(planner.of_listing(client, edited, now, now).steps),
         "compare by name": lambda: len(rnb.compare(now, edited, on=["owner", "name"]).changed),
-        "between tenants": lambda: len(_planned.of_listing(client, elsewhere, now).steps),
+        "between tenants": lambda: len(planner.of_listing(client, elsewhere, now).steps),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(_ROUNDS):

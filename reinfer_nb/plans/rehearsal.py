@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from reinfer_nb import applying, markup
+from reinfer_nb import markup
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import ApiClient
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.planning import Plan, client_of
-from reinfer_nb.results import ApplyResult
+from reinfer_nb.plans import executor
+from reinfer_nb.plans.plan import Plan, client_of
+from reinfer_nb.plans.result import ApplyResult
 from reinfer_nb.sandbox.tenant import PracticeTenant
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -85,7 +86,7 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
         _complete(box, listing, plan)
         there = replace(plan, endpoint=copy.endpoint, client=copy)
         journal = Path(folder) / "journal.jsonl"
-        result = applying.applied(there, workers=workers, progress=progress, journal=journal)
+        result = executor.applied(there, workers=workers, progress=progress, journal=journal)
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
     return Rehearsal(replace(result, plan=plan, journal=None, client=client), sources)

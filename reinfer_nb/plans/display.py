@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reinfer_nb import arguments, markup
-from reinfer_nb._decisions import Kind
-from reinfer_nb._steps import Step, by_kind
+from reinfer_nb.plans.decisions import Kind
+from reinfer_nb.plans.steps import Step, by_kind
 from reinfer_nb.schema.value_types import MISSING, cell_text
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.planning import Plan
+    from reinfer_nb.plans.plan import Plan
 
 # Sources of each kind that are shown; all of them are in the frame.
 LIMIT = 50

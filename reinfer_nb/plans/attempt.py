@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb._steps import Step
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Conflict, Moved
 from reinfer_nb.api.tenant_clock import Span
@@ -22,6 +21,7 @@ from reinfer_nb.errors import (
     ReinferError,
     Stopped,
 )
+from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source

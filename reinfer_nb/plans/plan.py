@@ -12,20 +12,21 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import _plan_shown, arguments
-from reinfer_nb._steps import KINDS, Step, by_kind
+from reinfer_nb import arguments
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.frames.tables import table
+from reinfer_nb.plans import display
+from reinfer_nb.plans.steps import KINDS, Step, by_kind
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
 from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
-    from reinfer_nb.rehearsing import Rehearsal
-    from reinfer_nb.results import ApplyResult
+    from reinfer_nb.plans.rehearsal import Rehearsal
+    from reinfer_nb.plans.result import ApplyResult
 
 _FRAME = {
     **dict.fromkeys(["action", "id", "owner", "name", "field"], "str"),
@@ -157,13 +158,13 @@ class Plan(Portable):
         Warns:
             MovedWarning: The plan is more than ten minutes old, and sources have moved since.
         """
-        from reinfer_nb import applying
+        from reinfer_nb.plans import executor
 
         self.check()
         if not arguments.flag(allow_mass_delete, "allow_mass_delete"):
             self._check_deletes()
-        applying.tell_moved(self)
-        return applying.applied(self, workers=workers, progress=progress, journal=journal)
+        executor.tell_moved(self)
+        return executor.applied(self, workers=workers, progress=progress, journal=journal)
 
     def rehearse(self, *, workers: int = 8, progress: Progress = True) -> Rehearsal:
         """Do it to a copy: a sandbox filled with the tenant's listing as it is now.
@@ -186,10 +187,10 @@ class Plan(Portable):
             InvalidInput: There are problems.
             ConfigurationError: The extra "sandbox" is not installed.
         """
-        from reinfer_nb import rehearsing
+        from reinfer_nb.plans import rehearsal
 
         self.check()
-        return rehearsing.rehearsed(self, workers=workers, progress=progress)
+        return rehearsal.rehearsed(self, workers=workers, progress=progress)
 
     def moved(self) -> pd.DataFrame:
         """Return the sources that are no longer what the plan was made from; `apply` leaves them.
@@ -203,9 +204,9 @@ class Plan(Portable):
         Raises:
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
-        from reinfer_nb import moves
+        from reinfer_nb.plans import drift
 
-        return moves.moved(self)
+        return drift.moved(self)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the plan to a file that people can read and `load_plan` reads; no token is in it.
@@ -218,15 +219,15 @@ class Plan(Portable):
             InvalidInput: There are problems, so that nobody could apply it.
             FileProblem: There is a file already, or it cannot be written; nothing is half-written.
         """
-        from reinfer_nb import _plan_file
+        from reinfer_nb.plans import document
 
         self.check()
-        return _plan_file.write(self, path, overwrite=overwrite)
+        return document.write(self, path, overwrite=overwrite)
 
     def check(self) -> None:
         """Raise `InvalidInput`, all problems listed, where there are any."""
         if not self.ok:
-            raise InvalidInput(_plan_shown.problems_text(self.problems))
+            raise InvalidInput(display.problems_text(self.problems))
 
     def mass_deletes(self) -> dict[str, int]:
         """Return by project the deletes that need `allow_mass_delete`.
@@ -241,26 +242,26 @@ class Plan(Portable):
         }
 
     def _check_deletes(self) -> None:
-        said = _plan_shown.mass_deletes(self)
+        said = display.mass_deletes(self)
         if said:
             hint = "" if self.project else " project= keeps a plan to one project."
             raise InvalidInput(f"{said}{hint} If it is meant, say allow_mass_delete=True.")
 
-    def to_text(self, limit: int | None = _plan_shown.LIMIT) -> str:
+    def to_text(self, limit: int | None = display.LIMIT) -> str:
         """Return it as lines, like a diff.
 
         Args:
             limit: How many sources of each kind are told; None for all.
         """
-        return _plan_shown.to_text(self, limit)
+        return display.to_text(self, limit)
 
-    def to_html(self, limit: int | None = _plan_shown.LIMIT) -> str:
+    def to_html(self, limit: int | None = display.LIMIT) -> str:
         """Return it as a piece of HTML, like a diff.
 
         Args:
             limit: How many sources of each kind are told; None for all.
         """
-        return str(_plan_shown.to_html(self, limit))
+        return str(display.to_html(self, limit))
 
     def __repr__(self) -> str:
         """Return `to_text`."""
@@ -311,11 +312,11 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
         FileProblem: It cannot be read, is no plan, or holds what could not be applied.
         InvalidInput: It is a plan for another tenant than the client's.
     """
-    from reinfer_nb import _plan_file
+    from reinfer_nb.plans import document
 
     if client is not None:
         client = check_client(client, ApiClient)
-    plan = _plan_file.read(path, client)
+    plan = document.read(path, client)
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(
             f"{path} is a plan for {shown(plan.endpoint, 200)}, and this client is of "

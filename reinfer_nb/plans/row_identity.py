@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 from pyarrow import compute
 
-from reinfer_nb._intended import Intended, Problem
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
+from reinfer_nb.plans.edited_listing import Intended, Problem
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.value_types import Text, is_missing
 

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from reinfer_nb import _problems, errors
-from reinfer_nb._decisions import Action, Decisions, decisions
-from reinfer_nb._guards import CELL_LENGTH
-from reinfer_nb._intended import Problem
-from reinfer_nb._steps import Step, in_order
+from reinfer_nb import errors
 from reinfer_nb.api import comment_counts
 from reinfer_nb.api.write_result import was_not_taken
 from reinfer_nb.frames import convert
-from reinfer_nb.planning import Plan
+from reinfer_nb.plans import problems as _problems
+from reinfer_nb.plans.csv_guards import CELL_LENGTH
+from reinfer_nb.plans.decisions import Action, Decisions, decisions
+from reinfer_nb.plans.edited_listing import Problem
+from reinfer_nb.plans.plan import Plan
+from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source

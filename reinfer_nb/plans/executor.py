@@ -11,16 +11,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from reinfer_nb import _attempts, _plan_file, errors
-from reinfer_nb._attempts import Outcome
-from reinfer_nb._steps import KINDS
+from reinfer_nb import errors
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.api.retry_hooks import until
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
-from reinfer_nb.journal import Journal
-from reinfer_nb.planning import Plan, client_of
-from reinfer_nb.results import CTRL_C, ApplyResult
+from reinfer_nb.plans import attempt, document
+from reinfer_nb.plans.attempt import Outcome
+from reinfer_nb.plans.journal import Journal
+from reinfer_nb.plans.plan import Plan, client_of
+from reinfer_nb.plans.result import CTRL_C, ApplyResult
+from reinfer_nb.plans.steps import KINDS
 from reinfer_nb.text import counted, shown, visible
 
 logger = logging.getLogger("reinfer_nb")
@@ -55,7 +56,7 @@ def applied(
         raise InvalidInput(
             f"The plan is for {shown(plan.endpoint, 200)}, and the client is of {client.endpoint}."
         )
-    head = {"format": _FORMAT, "plan": _plan_file.content_of(plan)}
+    head = {"format": _FORMAT, "plan": document.content_of(plan)}
     kept = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
     try:
         # What could not be read on a bad day is found before anything is sent.
@@ -257,7 +258,7 @@ class _Applying:
         if not (earlier and earlier.unsure):
             final = self._held[self._plan.steps[number].owner]
             outcome = Outcome(
-                _attempts.MOVED if final else _attempts.LEFT,
+                attempt.MOVED if final else attempt.LEFT,
                 "It was left, since not all that was to be made in this project could be.",
             )
             self._outcomes[number] = outcome
@@ -276,11 +277,11 @@ class _Applying:
         step, earlier = self._plan.steps[number], self._outcomes.get(number)
         earlier = earlier if earlier and earlier.unsure else None
         first_try = earlier.first_try if earlier else self._client.calls.tenant_time()
-        begun = Outcome(_attempts.BEGUN, "It may have been done or not.", first_try=first_try)
+        begun = Outcome(attempt.BEGUN, "It may have been done or not.", first_try=first_try)
         self._journal.write({"action": number, **begun.to_json()})
         self._outcomes[number] = begun
         with until(self._stop, self._waited):
-            outcome, error = _attempts.attempt(self._client, step, earlier=earlier, stop=self._stop)
+            outcome, error = attempt.attempt(self._client, step, earlier=earlier, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._heed(error)
@@ -312,14 +313,14 @@ class _Applying:
     def _result(self) -> ApplyResult:
         outcomes = _of_all(self._plan, self._outcomes)
         why = self._why
-        if self._stop.is_set() and not why and _attempts.LEFT in {o.status for o in outcomes}:
+        if self._stop.is_set() and not why and attempt.LEFT in {o.status for o in outcomes}:
             why = "It was stopped."
         return ApplyResult(self._plan, outcomes, self._journal.path, why, self._client)
 
 
 def _of_all(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
     """Return what has become of every step, those that were not begun included."""
-    left = Outcome(_attempts.LEFT, "It was not begun.")
+    left = Outcome(attempt.LEFT, "It was not begun.")
     return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
 
 
@@ -344,7 +345,7 @@ def _read(lines: Sequence[Any], client: ApiClient, path: Path) -> tuple[Plan, di
     if not isinstance(head, dict) or head.get("format") != _FORMAT:
         raise FileProblem(f"{name} is no journal of this toolkit, or one of a later version.")
     try:
-        plan = _plan_file.plan_of(head.get("plan"), client)
+        plan = document.plan_of(head.get("plan"), client)
         outcomes = dict(_outcome(line, plan) for line in lines[1:] if "action" in line)
     except FileProblem as problem:
         raise FileProblem(f"{name} cannot be taken for a journal. {problem}") from None

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb._identifying import full_names, places
-from reinfer_nb._steps import Step
 from reinfer_nb.api.safe_write import has_moved, what_moved
 from reinfer_nb.frames import convert
 from reinfer_nb.frames.tables import table
-from reinfer_nb.planning import client_of
+from reinfer_nb.plans.plan import client_of
+from reinfer_nb.plans.row_identity import full_names, places
+from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.records import Source
 
 if TYPE_CHECKING:
-    from reinfer_nb.planning import Plan
+    from reinfer_nb.plans.plan import Plan
 
 _GONE = "is gone"
 _GONE_OR_HIDDEN = "is gone, or the token may not see it any more"

@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import arguments, markup
-from reinfer_nb._attempts import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
-from reinfer_nb._plan_shown import shown_cell
-from reinfer_nb._steps import Step
 from reinfer_nb.api import safe_write
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.frames.tables import table
+from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
+from reinfer_nb.plans.display import shown_cell
+from reinfer_nb.plans.steps import Step
 from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
-    from reinfer_nb.planning import Plan
+    from reinfer_nb.plans.plan import Plan
 
 # Why a result may be that of a part.
 CTRL_C = "It was stopped by Ctrl-C."
@@ -109,14 +109,14 @@ class ApplyResult(Portable):
             InvalidInput: It is the result of a rehearsal.
             FileProblem: The journal is gone, or cannot be written.
         """
-        from reinfer_nb import applying
         from reinfer_nb.errors import InvalidInput
-        from reinfer_nb.planning import client_of
+        from reinfer_nb.plans import executor
+        from reinfer_nb.plans.plan import client_of
 
         if self.journal is None:
             raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
         client = self.client or client_of(self.plan)
-        return applying.resume(client, self.journal, workers=workers, progress=progress)
+        return executor.resume(client, self.journal, workers=workers, progress=progress)
 
     def undo(self) -> Plan:
         """Return a plan that puts back what was there before, as far as that can be.
@@ -131,7 +131,7 @@ class ApplyResult(Portable):
         Raises:
             ReinferError: The tenant could not be asked how many comments would go.
         """
-        from reinfer_nb import undoing
+        from reinfer_nb.plans import undo as undoing
 
         return undoing.undo(self)
 

@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import _planned, _problems
-from reinfer_nb._attempts import DONE, NOT_TAKEN, Outcome
-from reinfer_nb._steps import Step, in_order
-from reinfer_nb.planning import Plan, client_of
+from reinfer_nb.plans import planner, problems
+from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, Outcome
+from reinfer_nb.plans.plan import Plan, client_of
+from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.fields import Operation, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, shown
 
 if TYPE_CHECKING:
-    from reinfer_nb.results import ApplyResult
+    from reinfer_nb.plans.result import ApplyResult
 
 
 def undo(result: ApplyResult) -> Plan:
@@ -38,14 +38,14 @@ def undo(result: ApplyResult) -> Plan:
     if any(step.kind == "delete" for step in steps):
         now = client.sources(project, refresh=True)
         made_at = provenance.fetched_at(now) or made_at
-        sizes = dict(_planned.sizes(steps, now))
-        steps = _planned.with_comments(client, steps)
+        sizes = dict(planner.sizes(steps, now))
+        steps = planner.with_comments(client, steps)
     return Plan(
         endpoint=result.plan.endpoint,
         project=project,
         made_at=made_at,
         steps=in_order(steps),
-        problems=_problems.no_problems(),
+        problems=problems.no_problems(),
         notes=tuple(notes),
         sizes=sizes,
         client=client,

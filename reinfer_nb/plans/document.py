@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import wire
-from reinfer_nb._problems import no_problems
-from reinfer_nb._steps import Step
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, path_of, written_whole
-from reinfer_nb.planning import Plan
+from reinfer_nb.plans.plan import Plan
+from reinfer_nb.plans.problems import no_problems
+from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import visible
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from reinfer_nb._intended import Problem
 from reinfer_nb.frames.tables import table
+from reinfer_nb.plans.edited_listing import Problem
 from reinfer_nb.schema.value_types import cell_text
 from reinfer_nb.text import shown
 

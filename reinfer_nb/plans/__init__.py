@@ -1,0 +1,1 @@
+"""An edited listing to a plan, its steps carried out, a journal, and the way back."""
