@@ -18,7 +18,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.api import frame_cache
-from reinfer_nb.sandbox.door import Asked
+from reinfer_nb.server.access import Asked
 from tests.waiting import AGES
 
 REFERENCE = Path(__file__).parent / "reference"

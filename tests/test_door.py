@@ -13,7 +13,7 @@ import requests
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.cli import serving
-from reinfer_nb.sandbox.door import Hosts
+from reinfer_nb.server.access import Hosts
 from tests.waiting import AGES
 
 

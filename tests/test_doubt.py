@@ -16,7 +16,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.retry_policy import Patience
-from reinfer_nb.sandbox.striking import Added
+from reinfer_nb.server.active_faults import Added
 from tests.waiting import until
 
 LOOKS = ["get_source", "get_source_by_id"]

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox.store import Store
+from reinfer_nb.server.store import Store
 from tests.conftest import Tally
 from tests.waiting import until
 
@@ -77,9 +77,9 @@ def line_of(client: rnb.Client) -> Line:
 _FORKING = """
 import ctypes, os, signal, sys
 from pathlib import Path
-import reinfer_nb.sandbox.server
+import reinfer_nb.server.running
 from reinfer_nb import cli
-from reinfer_nb.sandbox.store import Store
+from reinfer_nb.server.store import Store
 
 libc = ctypes.CDLL(None)
 ptrace, TRACE_ME, SYSTEM_CALL = libc.ptrace, 0, 24

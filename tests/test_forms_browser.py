@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox.store import Store
+from reinfer_nb.server.store import Store
 from tests import browser
 from tests.waiting import AGES
 from tests.widget_pages import (

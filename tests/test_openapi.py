@@ -26,11 +26,11 @@ from schemathesis.core.parameters import ParameterLocation
 from starlette.routing import Route
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox import app, docs, openapi
-from reinfer_nb.sandbox.served import SERVED
 from reinfer_nb.schema import endpoints, records
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.schema.fields import About, Field, fields_of
+from reinfer_nb.server import app, docs_page, openapi
+from reinfer_nb.server.routes import SERVED
 from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.test_sandbox import Plain, box_of, is_error
 from tests.waiting import AGES
@@ -266,7 +266,7 @@ def test_a_new_field_of_the_definition_is_in_it(monkeypatch: pytest.MonkeyPatch)
             "enum": ["red", "blue"],
         },
     }
-    assert "_weight" in docs.page(openapi.document())
+    assert "_weight" in docs_page.page(openapi.document())
 
 
 @pytest.mark.parametrize("path", OPEN)
@@ -748,7 +748,7 @@ def test_its_text_is_escaped(document: Json) -> None:
         made["components"]["schemas"] = {name + mark: schema for name, schema in schemas.items()}
         return made
 
-    hostile, harmless = Read(docs.page(whole(HOSTILE))), Read(docs.page(whole("MARK")))
+    hostile, harmless = Read(docs_page.page(whole(HOSTILE))), Read(docs_page.page(whole("MARK")))
     assert hostile.tags == harmless.tags
     assert set(hostile.attributes) == set(harmless.attributes)
     # Values are shown as JSON, in which a quotation mark is escaped once more.

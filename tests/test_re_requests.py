@@ -24,8 +24,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox import app, server
-from reinfer_nb.sandbox.served import SERVED
+from reinfer_nb.server import app, running
+from reinfer_nb.server.routes import SERVED
 from tests.waiting import AGES
 
 # What `re` requires
@@ -1084,7 +1084,7 @@ def losing() -> Iterator[tuple[Losing, Re]]:
 
     box = rnb.sandbox()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(server, "build", build)
+        patch.setattr(running, "build", build)
         client = box.start()
     with box:
         ask = Re(client)

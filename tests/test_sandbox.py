@@ -29,8 +29,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox import app, server
 from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.server import app, running
 from tests.browser import free_port
 from tests.waiting import AGES
 
@@ -153,7 +153,7 @@ def test_connections_that_come_in_while_it_stops_are_closed(
     monkeypatch: pytest.MonkeyPatch, turns: int
 ) -> None:
     halted, queued = threading.Event(), threading.Event()
-    shutdown = server._Uvicorn.shutdown
+    shutdown = running._Uvicorn.shutdown
 
     async def shutdown_with_a_queue(self: Any, sockets: Any = None) -> None:
         # The event loop stands still until connections are queued up, and handles them as far as
@@ -164,7 +164,7 @@ def test_connections_that_come_in_while_it_stops_are_closed(
             await asyncio.sleep(0)
         await shutdown(self, sockets)
 
-    monkeypatch.setattr(server._Uvicorn, "shutdown", shutdown_with_a_queue)
+    monkeypatch.setattr(running._Uvicorn, "shutdown", shutdown_with_a_queue)
     gc.collect()
     box = rnb.sandbox()
     parts = urlsplit(box.start().endpoint)

@@ -12,7 +12,7 @@ import pandas as pd
 from playwright.sync_api import Dialog, Locator, Page, expect
 
 import reinfer_nb as rnb
-from reinfer_nb.sandbox.door import Asked
+from reinfer_nb.server.access import Asked
 from tests import browser
 
 # Milliseconds: a click that follows an answer faster than that is taken for part of a double click.

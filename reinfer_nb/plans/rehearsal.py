@@ -19,10 +19,10 @@ from reinfer_nb.concurrency import Progress
 from reinfer_nb.plans import executor
 from reinfer_nb.plans.plan import Plan, client_of
 from reinfer_nb.plans.result import ApplyResult
-from reinfer_nb.sandbox.tenant import PracticeTenant
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import ValueType, is_missing
+from reinfer_nb.server.practice_tenant import PracticeTenant
 from reinfer_nb.text import counted
 from reinfer_nb.unshared import unshared
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from reinfer_nb.sandbox.moments import text
+from reinfer_nb.server.timestamps import text
 
 # The one project that the user "viewer" does not get to see.
 HIDDEN = "people"

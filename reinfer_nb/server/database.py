@@ -16,7 +16,7 @@ from typing import Any
 
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import written_whole
-from reinfer_nb.sandbox.refusals import Unwritable
+from reinfer_nb.server.refusals import Unwritable
 
 # "RINB": tells a sandbox's file from all others.
 _APPLICATION = 0x52494E42

@@ -11,10 +11,10 @@ from importlib import metadata
 from typing import Any
 
 from reinfer_nb.docstrings import docstring
-from reinfer_nb.sandbox.served import SERVED, Sent, Served
 from reinfer_nb.schema import records, validation
 from reinfer_nb.schema.endpoints import TENANT_PATH, Call
 from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.server.routes import SERVED, Sent, Served
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,256}$"}
 _ID = {"type": "string", "pattern": "^[0-9a-f]{16}$"}

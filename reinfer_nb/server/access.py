@@ -16,8 +16,8 @@ from urllib.parse import unquote
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reinfer_nb.sandbox.tokens import Accepted
 from reinfer_nb.schema import endpoints
+from reinfer_nb.server.tokens import Accepted
 
 # Where the scope holds a function that closes the request's connection.
 HANG_UP = "reinfer_nb.hang_up"

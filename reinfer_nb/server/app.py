@@ -21,17 +21,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from reinfer_nb import wire
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.sandbox import docs, openapi
-from reinfer_nb.sandbox.api import Api, Query
-from reinfer_nb.sandbox.directory import Directory
-from reinfer_nb.sandbox.door import Asked, Door, Hosts, error
-from reinfer_nb.sandbox.misbehaving import Misbehaving
-from reinfer_nb.sandbox.refusals import Forbidden, Missing, Refused, Taken, Unwritable
-from reinfer_nb.sandbox.served import SERVED, Served
-from reinfer_nb.sandbox.store import Store
-from reinfer_nb.sandbox.striking import Faults
-from reinfer_nb.sandbox.tokens import Accepted
 from reinfer_nb.schema import validation
+from reinfer_nb.server import docs_page, openapi
+from reinfer_nb.server.access import Asked, Door, Hosts, error
+from reinfer_nb.server.active_faults import Faults
+from reinfer_nb.server.directory import Directory
+from reinfer_nb.server.fault_middleware import Misbehaving
+from reinfer_nb.server.operations import Api, Query
+from reinfer_nb.server.refusals import Forbidden, Missing, Refused, Taken, Unwritable
+from reinfer_nb.server.routes import SERVED, Served
+from reinfer_nb.server.store import Store
+from reinfer_nb.server.tokens import Accepted
 from reinfer_nb.text import holds_half_character
 
 _BODY_BYTES = 8 << 20
@@ -62,7 +62,7 @@ def build(
         Route(path, ByMethod(methods), methods=list(methods)) for path, methods in by_path.items()
     ]
     document = openapi.document()
-    page = docs.page(document)
+    page = docs_page.page(document)
     routes += [
         Route("/openapi.json", lambda _: JSONResponse(document)),
         Route("/docs", lambda _: HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})),

@@ -6,7 +6,7 @@ import json
 from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-from reinfer_nb.sandbox.database import Database
+from reinfer_nb.server.database import Database
 
 # Sources in a page: few enough that SQLite puts one together in a millisecond.
 _SIZE = 1000

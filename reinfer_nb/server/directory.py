@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from reinfer_nb.sandbox.database import Database
-from reinfer_nb.sandbox.moments import later, now
-from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, TENANT_ADMIN
+from reinfer_nb.server.database import Database
+from reinfer_nb.server.refusals import Missing, Refused, Taken
+from reinfer_nb.server.timestamps import later, now
 from reinfer_nb.text import counted
 
 

@@ -12,9 +12,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reinfer_nb.sandbox.door import HANG_UP
-from reinfer_nb.sandbox.faults import Fault
-from reinfer_nb.sandbox.striking import Faults, Struck
+from reinfer_nb.server.access import HANG_UP
+from reinfer_nb.server.active_faults import Faults, Struck
+from reinfer_nb.server.faults import Fault
 
 
 class Misbehaving:

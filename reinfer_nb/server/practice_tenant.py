@@ -13,18 +13,18 @@ import pandas as pd
 from reinfer_nb import arguments
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotPicklable
 from reinfer_nb.files import lasting_path
-from reinfer_nb.sandbox.faults import Fault
-from reinfer_nb.sandbox.moments import now
-from reinfer_nb.sandbox.refusals import Missing, Refused, Taken, Unwritable
-from reinfer_nb.sandbox.striking import Faults
-from reinfer_nb.sandbox.tokens import checked_tokens, new_token
 from reinfer_nb.schema import validation
+from reinfer_nb.server.active_faults import Faults
+from reinfer_nb.server.faults import Fault
+from reinfer_nb.server.refusals import Missing, Refused, Taken, Unwritable
+from reinfer_nb.server.timestamps import now
+from reinfer_nb.server.tokens import checked_tokens, new_token
 from reinfer_nb.text import listed, shown, visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.sandbox.directory import Directory
-    from reinfer_nb.sandbox.door import Asked
-    from reinfer_nb.sandbox.server import Server
+    from reinfer_nb.server.access import Asked
+    from reinfer_nb.server.directory import Directory
+    from reinfer_nb.server.running import Server
 
 LOOPBACK = "127.0.0.1"
 
@@ -271,13 +271,13 @@ class PracticeTenant:
 
     def _served(self) -> Server:
         try:
-            from reinfer_nb.sandbox.server import Server
+            from reinfer_nb.server.running import Server
         except ImportError as error:
             raise ConfigurationError(
                 f"The sandbox needs {error.name}, which is not installed. Install it with: "
                 "pip install 'reinfer_nb[sandbox]'"
             ) from None
-        from reinfer_nb.sandbox.store import Store
+        from reinfer_nb.server.store import Store
 
         rows = self._rows()
         try:

@@ -18,7 +18,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import hint, shown
 
 if TYPE_CHECKING:
-    from reinfer_nb.sandbox.database import Database
+    from reinfer_nb.server.database import Database
 
 
 class _Kept(NamedTuple):

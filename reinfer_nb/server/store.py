@@ -14,18 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from reinfer_nb.errors import warn
-from reinfer_nb.sandbox import company
-from reinfer_nb.sandbox.database import Database
-from reinfer_nb.sandbox.directory import Directory, only
-from reinfer_nb.sandbox.moments import later, now
-from reinfer_nb.sandbox.pages import Pages
-from reinfer_nb.sandbox.refusals import Missing, Refused, Taken
-from reinfer_nb.sandbox.tokens import LastingTokens
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import ID_RULE, NAME_RULE, is_id, is_name
 from reinfer_nb.schema.value_types import INT64, Whole
+from reinfer_nb.server import sample_data
+from reinfer_nb.server.database import Database
+from reinfer_nb.server.directory import Directory, only
+from reinfer_nb.server.listing_cache import Pages
+from reinfer_nb.server.refusals import Missing, Refused, Taken
+from reinfer_nb.server.timestamps import later, now
+from reinfer_nb.server.tokens import LastingTokens
 from reinfer_nb.text import holds_half_character, listed, shown
 
 KNOWN_TAG = "generic.0.CONVKER5"
@@ -184,9 +184,9 @@ class Store:
         self._db.write_many(_INSERT, (_row(*source) for source in _with_progress(sources)))
         names = [project["name"] for project in projects]
         everything = dict.fromkeys(names, ALL_ON_A_PROJECT)
-        self.directory.add_user("admin", [TENANT_ADMIN], everything, user_id=company.ADMIN_ID)
-        seen = {name: [READ] for name in names if rows is not None or name != company.HIDDEN}
-        self.directory.add_user("viewer", [], seen, user_id=company.VIEWER_ID)
+        self.directory.add_user("admin", [TENANT_ADMIN], everything, user_id=sample_data.ADMIN_ID)
+        seen = {name: [READ] for name in names if rows is not None or name != sample_data.HIDDEN}
+        self.directory.add_user("viewer", [], seen, user_id=sample_data.VIEWER_ID)
 
     def _insert(self, source: Mapping[str, Any], comments: int) -> None:
         try:
@@ -215,7 +215,7 @@ _Content = tuple[_Objects, _Objects, _Sources]
 
 def _company() -> _Content:
     """Return projects, buckets and sources of the sample company, these with their comments."""
-    return company.projects(), company.buckets(), company.sources()
+    return sample_data.projects(), sample_data.buckets(), sample_data.sources()
 
 
 def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:

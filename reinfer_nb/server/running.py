@@ -17,10 +17,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from reinfer_nb.errors import ConfigurationError
-from reinfer_nb.sandbox.app import build
-from reinfer_nb.sandbox.door import HANG_UP, Asked, Hosts
-from reinfer_nb.sandbox.store import Store
-from reinfer_nb.sandbox.striking import Faults
+from reinfer_nb.server.access import HANG_UP, Asked, Hosts
+from reinfer_nb.server.active_faults import Faults
+from reinfer_nb.server.app import build
+from reinfer_nb.server.store import Store
 
 LOOPBACK = "127.0.0.1"
 # Requests that are remembered.

@@ -11,7 +11,7 @@ from email.utils import format_datetime
 from typing import Self
 
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.sandbox.faults import Fault
+from reinfer_nb.server.faults import Fault
 from reinfer_nb.text import listed, shown
 
 

@@ -9,10 +9,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.sandbox.directory import User
-from reinfer_nb.sandbox.refusals import Forbidden, Missing
-from reinfer_nb.sandbox.served import Served
-from reinfer_nb.sandbox.store import Store
 from reinfer_nb.schema import endpoints, validation
 from reinfer_nb.schema.endpoints import (
     ADMIN,
@@ -22,6 +18,10 @@ from reinfer_nb.schema.endpoints import (
     TENANT_ADMIN,
     WRITE_BUCKETS,
 )
+from reinfer_nb.server.directory import User
+from reinfer_nb.server.refusals import Forbidden, Missing
+from reinfer_nb.server.routes import Served
+from reinfer_nb.server.store import Store
 from reinfer_nb.text import shown
 
 

@@ -1,0 +1,1 @@
+"""The practice tenant as a server, which knows no client."""
