@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.widgets import Explorer, charting, jobs
+from reinfer_nb.widgets import Explorer, jobs
+from reinfer_nb.widgets.explorer import chart_tab
 from tests.test_forms import texts
 from tests.test_markup import NASTY, Parsed
 
@@ -217,14 +218,14 @@ def svg(ex: Explorer) -> ET.Element:
     return ET.fromstring(found[0])  # noqa: S314 - of matplotlib's own making
 
 
-@pytest.mark.parametrize("kind", list(charting._KINDS))
+@pytest.mark.parametrize("kind", list(chart_tab._KINDS))
 def test_each_chart_is_drawn_in_the_page_s_own_colours(ex: Explorer, kind: str) -> None:
     ex.tabs.selected_index = CHARTS
     ex.charts.kind.value = kind
     drawn = svg(ex)
     assert drawn.tag.endswith("svg")
     assert "currentColor" in ex.charts.chart.value
-    assert charting._INK not in ex.charts.chart.value
+    assert chart_tab._INK not in ex.charts.chart.value
     assert f'aria-label="{kind}: chart of 130 sources"' in ex.charts.chart.value
 
 
@@ -248,7 +249,7 @@ def test_no_text_of_the_tenant_is_in_the_drawing() -> None:
     with rnb.sandbox(pd.DataFrame(rows)) as client:
         ex = rnb.explore(client)
         ex.tabs.selected_index = CHARTS
-        for kind in charting._KINDS:
+        for kind in chart_tab._KINDS:
             ex.charts.kind.value = kind
             assert "<!--" not in ex.charts.chart.value
             tags = {tag for tag, _ in Parsed(ex.charts.chart.value).elements}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from reinfer_nb import lab
+from reinfer_nb.cli import lab
 from tests import waiting
 
 

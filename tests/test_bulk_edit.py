@@ -13,7 +13,7 @@ import reinfer_nb as rnb
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import Explorer, jobs
-from reinfer_nb.widgets.bulk import BulkPane
+from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from tests.test_forms import sent, texts, through
 from tests.test_markup import NASTY, Parsed
 from tests.waiting import until

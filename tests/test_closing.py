@@ -14,7 +14,7 @@ import pytest
 from ipywidgets.widgets import widget as registry
 
 import reinfer_nb as rnb
-from reinfer_nb.widgets.details import EDIT
+from reinfer_nb.widgets.explorer.source_details import EDIT
 
 OPENED: dict[str, Callable[[rnb.Client], ui.Widget]] = {
     "explorer": rnb.explore,

@@ -13,14 +13,15 @@ from playwright.sync_api import Page
 import reinfer_nb as rnb
 from reinfer_nb import markup
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.charting import drawing
-from reinfer_nb.widgets.finder import Finder
-from reinfer_nb.widgets.updating import tag_line
+from reinfer_nb.widgets.explorer.chart_tab import drawing
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.forms.edit_form import tag_line
 from tests import browser
 
 pytestmark = browser.needed()
 
-WIDGETS = Path(rnb.widgets.__file__).parent
+PACKAGE = Path(rnb.__file__).parent
+EXPLORER = PACKAGE / "widgets" / "explorer"
 # The ground and the text of hosts, as they are by default.
 HOSTS = {
     "plain": ("#ffffff", "#000000"),
@@ -139,9 +140,9 @@ def test_the_table_can_be_read(
     finder.select([1, 2])
     finder._hear(finder, {"kind": "open"}, [])
     open_host(tab, host)
-    tab.add_style_tag(path=str(WIDGETS / "finder.css"))
+    tab.add_style_tag(path=str(EXPLORER / "source_table.css"))
     tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})
-    show(tab, "finder.js")
+    show(tab, "source_table.js")
     tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
     tab.locator(".rnb-body [role=row]").first.wait_for()
     assert pale(tab) == []
@@ -155,7 +156,7 @@ def show(tab: Page, script: str) -> None:
           const made = typeof widget === "function" ? await widget() : widget;
           await made.render({ model: window.model, el: document.querySelector("main") });
         }""",
-        (WIDGETS / script).read_text(),
+        (EXPLORER / script).read_text(),
     )
 
 
@@ -163,7 +164,7 @@ def show(tab: Page, script: str) -> None:
 def test_the_download_can_be_read_and_goes_nowhere(tab: Page, host: str) -> None:
     open_host(tab, host, "<div style='height:3000px'></div>")
     tab.evaluate(MODEL, {"name": "sources.csv"})
-    show(tab, "saved.js")
+    show(tab, "download_link.js")
     download = tab.get_by_text("Download sources.csv")
     download.scroll_into_view_if_needed()
     place = tab.evaluate("scrollY")
@@ -176,7 +177,7 @@ def test_the_download_can_be_read_and_goes_nowhere(tab: Page, host: str) -> None
 
 
 def test_no_script_or_markup_has_a_link_to_nowhere() -> None:
-    for path in (*WIDGETS.parent.rglob("*.js"), *WIDGETS.parent.rglob("*.py")):
+    for path in (*PACKAGE.rglob("*.js"), *PACKAGE.rglob("*.py")):
         text = path.read_text()
         assert 'href = "#"' not in text, path
         assert 'href="#"' not in text, path

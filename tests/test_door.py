@@ -12,7 +12,7 @@ import requests
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb.cli import serving
+from reinfer_nb.cli import servers
 from reinfer_nb.server.access import Hosts
 from tests.waiting import AGES
 
@@ -220,7 +220,7 @@ def test_users_that_cannot_be_are_refused(client: rnb.Client) -> None:
 def test_the_command_says_how_to_use_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "_wait_for_the_end", lambda: None)
+    monkeypatch.setattr(servers, "_wait_for_the_end", lambda: None)
     assert cli.main(["sandbox"]) == 0
     said = capsys.readouterr().out
     assert "export REINFER_ENDPOINT=http://127.0.0.1:" in said

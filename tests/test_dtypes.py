@@ -21,8 +21,8 @@ from matplotlib.text import Text
 import reinfer_nb as rnb
 from reinfer_nb.api.comment_counts import full_names
 from reinfer_nb.schema.value_types import is_missing
-from reinfer_nb.widgets._cells import columns_of
-from reinfer_nb.widgets.finder import Finder
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.explorer.table_cells import columns_of
 
 TEXT_DTYPES: dict[str, Any] = {
     "object": object,

@@ -23,8 +23,8 @@ import reinfer_nb as rnb
 from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import CreateForm, Explorer, jobs
-from reinfer_nb.widgets.details import DELETE, EDIT, JSON
-from reinfer_nb.widgets.saved import Saved
+from reinfer_nb.widgets.explorer.download_link import Saved
+from reinfer_nb.widgets.explorer.source_details import DELETE, EDIT, JSON
 from tests.scripted import Asked
 from tests.test_forms import html, no, press, texts, through
 from tests.test_markup import NASTY, Parsed
@@ -288,7 +288,7 @@ def test_export_never_replaces_a_file(
 ) -> None:
     now = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
     clock = SimpleNamespace(now=lambda _: now)
-    monkeypatch.setattr("reinfer_nb.widgets.saved.datetime", clock)
+    monkeypatch.setattr("reinfer_nb.widgets.explorer.download_link.datetime", clock)
     older = tmp_path / "work" / "sources-20240501-123000-000000.csv"
     older.write_text("older")
     ex.export.click()

@@ -14,7 +14,7 @@ from ipywidgets import Widget
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.widgets.finder import _FIRST_ROWS, Finder
+from reinfer_nb.widgets.explorer.source_table import _FIRST_ROWS, Finder
 
 
 class Browser:

@@ -20,7 +20,7 @@ from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import CreateForm, DeleteForm, UpdateForm, jobs
-from reinfer_nb.widgets.form import Form, call_text
+from reinfer_nb.widgets.forms.base_form import Form, call_text
 from tests.scripted import DROPPED, Asked, Scripted, Step, relay, reply
 from tests.test_controls import Wider
 from tests.test_markup import NASTY, Parsed

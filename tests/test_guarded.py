@@ -19,7 +19,7 @@ from reinfer_nb.api.conflicts import Moved
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import UpdateForm, jobs
-from reinfer_nb.widgets.conflict import EDIT, MINE, THEIRS, Choice, Conflict
+from reinfer_nb.widgets.forms.conflict import EDIT, MINE, THEIRS, Choice, Conflict
 from tests.scripted import Scripted, reply
 from tests.test_forms import html, opened, press, texts
 from tests.test_markup import NASTY, Parsed

@@ -13,7 +13,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.client import Client
 from reinfer_nb.widgets import DeleteForm, UpdateForm, jobs
-from reinfer_nb.widgets.form import Form
+from reinfer_nb.widgets.forms.base_form import Form
 from reinfer_nb.widgets.jobs import Job, Jobs, Stopped
 from tests.scripted import Asked
 from tests.test_forms import NAME, deleting, filled, no, opened, texts, through

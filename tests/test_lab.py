@@ -9,8 +9,9 @@ import pytest
 import requests
 
 import reinfer_nb as rnb
-from reinfer_nb import errors, lab
+from reinfer_nb import errors
 from reinfer_nb.auth import tenant
+from reinfer_nb.cli import lab
 from tests import browser
 from tests.waiting import AGES
 

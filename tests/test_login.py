@@ -20,7 +20,7 @@ from reinfer_nb.auth import keyring_store
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.widgets import jobs
-from reinfer_nb.widgets.logging_in import Login, login
+from reinfer_nb.widgets.forms.login_form import Login, login
 from tests.scripted import Scripted, reply
 
 keyring = pytest.importorskip("keyring", reason="the extra keyring is not installed")

@@ -17,7 +17,7 @@ from tests import browser
 
 pytestmark = browser.needed()
 
-FORM = "from reinfer_nb.widgets.logging_in import login\nform = login()\nform"
+FORM = "from reinfer_nb.widgets.forms.login_form import login\nform = login()\nform"
 # All that the kernel and its libraries log, each message it gets included.
 LOGGING = """\
 import logging

@@ -12,7 +12,7 @@ import pytest
 from nbclient import NotebookClient
 
 import reinfer_nb as rnb
-from reinfer_nb import lab
+from reinfer_nb.cli import lab
 
 NOTEBOOKS = lab.shipped_notebooks()
 untyped: Any = nbformat

@@ -18,7 +18,7 @@ from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names, Text
-from reinfer_nb.widgets.conflict import Conflict
+from reinfer_nb.widgets.forms.conflict import Conflict
 
 FIELDS = [f for f in fields_of(Source) if f.may("update") and f.type in (Text, Names)]
 IDS = [field.name for field in FIELDS]

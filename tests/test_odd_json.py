@@ -17,7 +17,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli, wire
-from reinfer_nb.cli import commands
+from reinfer_nb.cli import shared
 from reinfer_nb.frames import convert
 from reinfer_nb.plans import journal
 from tests.scripted import Asked, Scripted, Step, reply
@@ -193,10 +193,10 @@ def test_the_command_line_prints_json_that_every_reader_takes(
     value: float, capsys: Captured
 ) -> None:
     parser = argparse.ArgumentParser()
-    commands.add_output(parser)
+    shared.add_output(parser)
     report = rnb.audit(pd.DataFrame({"owner": ["acme"], "name": ["s0"], "id": ["a" * 16]}))
     table = pd.DataFrame({"share": [1.5, value, None], "name": ["Infinity", "-Infinity", "NaN"]})
-    commands.give(parser.parse_args(["--format", "json"]), "title", report, table)
+    shared.give(parser.parse_args(["--format", "json"]), "title", report, table)
     assert strict(capsys.readouterr().out) == [
         {"share": 1.5, "name": "Infinity"},
         {"share": value, "name": "-Infinity"},

@@ -19,7 +19,7 @@ import reinfer_nb as rnb
 from reinfer_nb import errors
 from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.conflict import Conflict
+from reinfer_nb.widgets.forms.conflict import Conflict
 from reinfer_nb.widgets.jobs import Jobs
 from tests.commands import Commands
 from tests.scripted import Asked, Scripted, Step, reply

@@ -27,7 +27,7 @@ import contextlib, io, json, os, sys, warnings
 warnings.simplefilter("ignore")
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb.widgets.deleting import DeleteForm
+from reinfer_nb.widgets.forms.deletion_form import DeleteForm
 
 endpoint, token, top, *kinds = sys.argv[1:]
 kind, folder = "before", f"{top}/before"
@@ -268,7 +268,7 @@ def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
 FOLDERS = """
 import os
 import reinfer_nb as rnb
-from reinfer_nb.widgets.saved import new_file
+from reinfer_nb.widgets.explorer.download_link import new_file
 
 client = rnb.sandbox().start()
 df = client.sources()

@@ -11,8 +11,8 @@ from importlib import metadata
 
 from reinfer_nb import errors
 from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
-from reinfer_nb.cli import analysing, changing, listing, serving
-from reinfer_nb.cli.commands import flush_output, note, unwritten
+from reinfer_nb.cli import listings, plans, reports, servers
+from reinfer_nb.cli.shared import flush_output, note, unwritten
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for part in (serving, listing, analysing, changing):
+    for part in (servers, listings, reports, plans):
         part.add(commands)
     return parser

@@ -8,11 +8,11 @@ from reinfer_nb import arguments
 from reinfer_nb.api.client import check_client
 from reinfer_nb.client import Client, connect
 from reinfer_nb.schema.records import Source
-from reinfer_nb.widgets.creating import CreateForm
-from reinfer_nb.widgets.deleting import DeleteForm
-from reinfer_nb.widgets.explorer import Explorer
-from reinfer_nb.widgets.logging_in import Login, login
-from reinfer_nb.widgets.updating import UpdateForm
+from reinfer_nb.widgets.explorer.explorer import Explorer
+from reinfer_nb.widgets.forms.creation_form import CreateForm
+from reinfer_nb.widgets.forms.deletion_form import DeleteForm
+from reinfer_nb.widgets.forms.edit_form import UpdateForm
+from reinfer_nb.widgets.forms.login_form import Login, login
 
 __all__ = [
     "CreateForm",

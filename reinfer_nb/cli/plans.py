@@ -11,7 +11,7 @@ import shlex
 import sys
 import warnings
 
-from reinfer_nb.cli.commands import (
+from reinfer_nb.cli.shared import (
     WHERE,
     Commands,
     discard_the_rest,

@@ -21,9 +21,9 @@ from reinfer_nb.schema.records import User
 from reinfer_nb.text import listed, visible
 from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.forms.secret_box import SecretBox
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Jobs, running_loop
-from reinfer_nb.widgets.secret_box import SecretBox
 
 _LABEL = "6em"
 _WIDTH = {"width": "auto", "max_width": "60em", "min_width": "0"}

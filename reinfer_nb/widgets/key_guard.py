@@ -14,7 +14,7 @@ _HERE = Path(__file__).parent
 class Keys(anywidget.AnyWidget):
     """Stands among the children of a box, and looks after all drop-downs in that box."""
 
-    _esm = (_HERE / "keys.js").read_text(encoding="utf-8")
+    _esm = (_HERE / "key_guard.js").read_text(encoding="utf-8")
 
     def __init__(self) -> None:
         super().__init__(layout=ui.Layout(display="none"))

@@ -26,8 +26,8 @@ from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
-from reinfer_nb.widgets.finder import Finder
-from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
 
 _WORKERS = 8

@@ -19,20 +19,20 @@ from reinfer_nb.frames import convert
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.auditing import AuditPane
-from reinfer_nb.widgets.bulk import BulkPane
-from reinfer_nb.widgets.charting import ChartPane
 from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
-from reinfer_nb.widgets.comparing import ComparePane
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.creating import CreateForm
-from reinfer_nb.widgets.details import Details
-from reinfer_nb.widgets.finder import Finder
-from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.explorer.audit_tab import AuditPane
+from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
+from reinfer_nb.widgets.explorer.chart_tab import ChartPane
+from reinfer_nb.widgets.explorer.compare_tab import ComparePane
+from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.explorer.source_details import Details
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.forms.base_form import WRAP, words_of
+from reinfer_nb.widgets.forms.creation_form import CreateForm
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job, Jobs
-from reinfer_nb.widgets.keys import Keys
-from reinfer_nb.widgets.saved import Saved, new_file
+from reinfer_nb.widgets.key_guard import Keys
 
 COMMENTS = "num_comments"
 _TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")

@@ -13,7 +13,7 @@ from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
 from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.widgets.controls import FULL, LABELS
-from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Jobs
 
 _SUGGESTED = 20

@@ -17,8 +17,8 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import as_text
-from reinfer_nb.widgets.deleting import DeleteForm
-from reinfer_nb.widgets.updating import UpdateForm, tag_line
+from reinfer_nb.widgets.forms.deletion_form import DeleteForm
+from reinfer_nb.widgets.forms.edit_form import UpdateForm, tag_line
 
 FIELDS, JSON, EDIT, DELETE = range(4)
 _TITLES = ("Fields", "JSON", "Edit", "Delete")

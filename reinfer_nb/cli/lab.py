@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from reinfer_nb.auth import tenant as config
-from reinfer_nb.cli.commands import say
+from reinfer_nb.cli.shared import say
 from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
@@ -82,7 +82,7 @@ def _configured() -> bool:
 
 def shipped_notebooks() -> list[Path]:
     """Return the notebooks that come with the toolkit, in order."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     beside = package.parent / "notebooks"
     # In a checkout they lie beside the package; a wheel has them inside.
     checkout = beside.is_dir() and (package.parent / "pyproject.toml").is_file()

@@ -8,7 +8,7 @@ import threading
 
 from reinfer_nb import errors
 from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
-from reinfer_nb.cli.commands import Commands, path_argument, say
+from reinfer_nb.cli.shared import Commands, path_argument, say
 from reinfer_nb.sandbox import LOOPBACK, Sandbox
 from reinfer_nb.text import shown
 
@@ -113,7 +113,7 @@ def _wait_for_the_end() -> None:
 
 
 def _lab(options: argparse.Namespace) -> int:
-    from reinfer_nb import lab
+    from reinfer_nb.cli import lab
 
     if options.jupyter and not options.jupyter[0].startswith("-"):
         raise errors.InvalidInput(

@@ -13,10 +13,10 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.conflict import Conflict
 from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of
-from reinfer_nb.widgets.form import Form, call_text, refused_field
-from reinfer_nb.widgets.picker import Picker
+from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
+from reinfer_nb.widgets.forms.conflict import Conflict
+from reinfer_nb.widgets.forms.source_picker import Picker
 
 
 class UpdateForm(Form):

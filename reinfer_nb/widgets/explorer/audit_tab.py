@@ -14,10 +14,10 @@ from reinfer_nb.audits.text_rules import full_names
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.finder import Finder
-from reinfer_nb.widgets.form import WRAP, words_of
-from reinfer_nb.widgets.restricting import ALL, RestrictingChoice
-from reinfer_nb.widgets.saved import Saved, new_file
+from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 
 _ANY = "*"
 # Findings that are shown beneath the choice; the table above shows all the sources.

@@ -25,8 +25,8 @@ from reinfer_nb.schema import provenance
 from reinfer_nb.search.table_filter import Facet, Narrowing
 from reinfer_nb.search.text_index import with_instants
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets._cells import columns_of, text_of
-from reinfer_nb.widgets._marks import Marks, Positions
+from reinfer_nb.widgets.explorer.selection import Marks, Positions
+from reinfer_nb.widgets.explorer.table_cells import columns_of, text_of
 
 # Given as text: anywidget keeps every widget of a path for as long as the process runs.
 _HERE = Path(__file__).parent
@@ -58,8 +58,8 @@ class Finder(anywidget.AnyWidget):
         listed_at: When the listing was fetched, in seconds since 1970; 0 when that is not known.
     """
 
-    _esm = (_HERE / "finder.js").read_text(encoding="utf-8")
-    _css = (_HERE / "finder.css").read_text(encoding="utf-8")
+    _esm = (_HERE / "source_table.js").read_text(encoding="utf-8")
+    _css = (_HERE / "source_table.css").read_text(encoding="utf-8")
 
     height = traitlets.Int(360, min=120).tag(sync=True)
     listed_at = traitlets.Float(0.0).tag(sync=True)

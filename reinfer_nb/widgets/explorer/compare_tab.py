@@ -12,10 +12,10 @@ from reinfer_nb import markup
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.history import listing_source
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.finder import Finder
-from reinfer_nb.widgets.form import WRAP, words_of
+from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
-from reinfer_nb.widgets.restricting import RestrictingChoice
 
 _KINDS = ("added", "changed", "renamed")
 

@@ -55,6 +55,7 @@ class Column:
 
 
 def columns_of(df: pd.DataFrame) -> list[Column]:
+    """Return the columns of a listing in the order of the table."""
     names = [str(name) for name in df.columns]
     known = [names.index(name) for name in _WIDTHS if name in names]
     others = [place for place in range(len(names)) if place not in known]

@@ -12,7 +12,7 @@ from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
-from reinfer_nb.widgets.form import Form, call_text, refused_field
+from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 
 _FEW = 500
 

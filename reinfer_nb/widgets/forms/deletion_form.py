@@ -15,11 +15,11 @@ from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.conflict import MINE, THEIRS
 from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
-from reinfer_nb.widgets.form import WRAP, Form, call_text, words_of
-from reinfer_nb.widgets.picker import Picker
-from reinfer_nb.widgets.updating import tag_line
+from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text, words_of
+from reinfer_nb.widgets.forms.conflict import MINE, THEIRS
+from reinfer_nb.widgets.forms.edit_form import tag_line
+from reinfer_nb.widgets.forms.source_picker import Picker
 
 
 class DeleteForm(Form):

@@ -46,7 +46,7 @@ class Saved(anywidget.AnyWidget):
         path: The file.
     """
 
-    _esm = (_HERE / "saved.js").read_text(encoding="utf-8")
+    _esm = (_HERE / "download_link.js").read_text(encoding="utf-8")
     name = traitlets.Unicode().tag(sync=True)
     # Jupyter's server drops what comes faster than a million bytes a second.
     _piece = 300_000

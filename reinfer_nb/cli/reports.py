@@ -7,7 +7,7 @@ from typing import Any
 
 from reinfer_nb.audits.report import audit
 from reinfer_nb.audits.rule import SEVERITIES, chosen
-from reinfer_nb.cli.commands import WHERE, Commands, add_output, give, listing_of, say
+from reinfer_nb.cli.shared import WHERE, Commands, add_output, give, listing_of, say
 from reinfer_nb.diff.comparison import compare
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history.history import History

@@ -7,7 +7,7 @@ import argparse
 import pandas as pd
 
 from reinfer_nb import errors, wire
-from reinfer_nb.cli.commands import Commands, note, path_argument, say
+from reinfer_nb.cli.shared import Commands, note, path_argument, say
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import convert

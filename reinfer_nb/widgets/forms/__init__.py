@@ -1,0 +1,1 @@
+"""Forms that create, update and delete a source, and the login."""
