@@ -1,21 +1,27 @@
-"""The client of a tenant: all its requests, and plans of what an edited listing changes."""
+"""The client of a tenant, and the practice tenant that has one.
+
+The two stand together because each has the other as an attribute.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import DEFAULT_TTL, ApiClient
+from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.auth.secret import Hidden
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.forking import importing
+from reinfer_nb.server.faults import Fault
+from reinfer_nb.server.practice_tenant import LOOPBACK, PracticeTenant
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.plan import Plan
-    from reinfer_nb.sandbox import Sandbox
 
 
 class Client(ApiClient):
@@ -141,3 +147,66 @@ def connect(
         proxy=hidden,
     )
     return Client(transport, cache_ttl=cache_ttl)
+
+
+class Sandbox(PracticeTenant):
+    """A tenant in a box; `sandbox` makes one, and `client.sandbox` is the one of a client.
+
+    Attributes:
+        lasting: The users whose token in `tokens` goes on working when a sandbox is started again
+            on the same database file: all of them on its first start.
+        faults: What goes wrong; may be changed while it runs.
+    """
+
+    def __init__(
+        self,
+        data: pd.DataFrame | str | os.PathLike[str] | None = None,
+        *,
+        database: str | os.PathLike[str] | None = None,
+        tokens: Mapping[str, str] | None = None,
+        new_tokens: bool = False,
+        faults: Fault | Iterable[Fault] | None = (),
+        host: str = LOOPBACK,
+        port: int = 0,
+        cache_ttl: float = DEFAULT_TTL,
+    ) -> None:
+        checked_ttl(cache_ttl)
+        super().__init__(
+            data,
+            database=database,
+            tokens=tokens,
+            new_tokens=new_tokens,
+            faults=faults,
+            host=host,
+            port=port,
+        )
+        self._cache_ttl = cache_ttl
+        self._client: Client | None = None
+
+    def start(self) -> Client:
+        """Start serving, and return a client of it with the admin's token."""
+        if self._client is not None:
+            return self._client
+        self.serve()
+        try:
+            self._client = connect(
+                endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self._cache_ttl
+            )
+        except BaseException:
+            self.stop()
+            raise
+        self._client.sandbox = self
+        return self._client
+
+    def stop(self) -> None:
+        """Stop serving. What is in memory is gone; what is in a database file stays."""
+        if self._client is not None:
+            self._client.close()
+        self._client = None
+        super().stop()
+
+    def __enter__(self) -> Client:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.text import shown, visible
@@ -118,9 +118,9 @@ def encoded(content: object, indent: int | None = None) -> bytes:
     """
     try:
         plain = json.dumps(content, ensure_ascii=False)
-        text = wire.text_of(content, ensure_ascii=False, indent=indent)
+        text = strict_json.text_of(content, ensure_ascii=False, indent=indent)
         body = text.encode(errors="backslashreplace")
-        same = json.dumps(wire.decode(body), ensure_ascii=False) == plain
+        same = json.dumps(strict_json.decode(body), ensure_ascii=False) == plain
         reason = "a part of it would be read as another one"
     except RecursionError:
         same, reason = False, "it is nested beyond reason"

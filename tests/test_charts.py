@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import charts
 from reinfer_nb.charts import counts as counts_of
-from reinfer_nb.charts import marks
+from reinfer_nb.charts import marks, plots
 from reinfer_nb.frames.cells import instants_of
 
 mpl.use("agg")
@@ -577,7 +577,7 @@ def test_without_matplotlib_it_says_what_to_install(
     with pytest.raises(rnb.ConfigurationError, match=r"pip install 'reinfer_nb\[lab\]'"):
         charts.timeline(listing)
     with pytest.raises(rnb.ConfigurationError):
-        charts.check_installed()
+        plots.check_installed()
 
 
 def modules_after(code: str) -> list[str]:
@@ -663,7 +663,7 @@ def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
     stacks: list[Any] = [
         marks.PALETTE,
         *([color, others] for color in marks.PALETTE),
-        list(charts._WHAT.values()),
+        list(plots._WHAT.values()),
     ]
     least = 8 if vision == "grey" else 18
     for stack in stacks:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.errors import InvalidInput, UnreadableWarning
 from reinfer_nb.frames import arrow_reader, convert, python_reader
 from reinfer_nb.schema import validation
@@ -222,7 +222,7 @@ BROKEN = [
 
 @pytest.mark.parametrize("body", BROKEN, ids=[repr(body[:50]) for body in BROKEN])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(strict_json.Malformed):
         convert.from_listing(body)
 
 
@@ -337,7 +337,7 @@ def test_both_ways_agree(rows: list[Any], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
         patch.setattr(convert, "_BLOCK_ROWS", block)
-        patch.setattr(wire, "_WORTH_SLICING", 1)
+        patch.setattr(strict_json, "_WORTH_SLICING", 1)
         fast = frame(*rows)
         careful = convert.from_elements(json.loads(json.dumps(rows)))
     same(fast, careful)
@@ -385,11 +385,11 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
         )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(wire, "_WORTH_SLICING", 1)
+        patch.setattr(strict_json, "_WORTH_SLICING", 1)
         try:
-            expected = wire.split(bytes(body), "sources")
-        except wire.Malformed:
-            with pytest.raises(wire.Malformed):
+            expected = strict_json.split(bytes(body), "sources")
+        except strict_json.Malformed:
+            with pytest.raises(strict_json.Malformed):
                 convert.from_listing(bytes(body))
             return
         envelope, df = convert.from_listing(bytes(body))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, files, wire
+from reinfer_nb import cli, files, strict_json
 from reinfer_nb.api import restore_files
 from reinfer_nb.files import encoded
 from reinfer_nb.plans import executor
@@ -61,7 +61,7 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
 ) -> None:
     with odd_tenant(client, odd) as tenant:
         source = tenant.source(NAME)
-        assert source.extra == {"odd": wire.decode(odd)}
+        assert source.extra == {"odd": strict_json.decode(odd)}
         claims = tenant.sources("claims")
         edited = claims.iloc[3:].assign(title="Edited")
         plan = tenant.plan(edited, delete_missing=True, project="claims")
@@ -106,7 +106,7 @@ def nested(depth: int) -> Any:
 @pytest.mark.parametrize("value", [float("nan"), ["NaN", float("nan")], {"NaN": float("nan")}])
 def test_a_json_text_holds_no_nan(value: object) -> None:
     with pytest.raises(ValueError, match="NaN is not JSON"):
-        wire.text_of(value)
+        strict_json.text_of(value)
 
 
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reinfer_nb.dates import moment
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.moments import moment
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EAST, WEST = (timezone(timedelta(hours=hours)) for hours in (5, -5))

@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, wire
+from reinfer_nb import cli, strict_json
 from reinfer_nb.cli import shared
 from reinfer_nb.frames import convert
 from reinfer_nb.plans import journal
@@ -121,15 +121,15 @@ def test_a_byte_order_mark_before_a_response_is_passed_over() -> None:
 
 def test_a_marked_listing_goes_the_fast_way() -> None:
     body = BOM + b'{"sources": [%s], "status": "ok"}' % source_with(b'"title": "t"')
-    envelope, slices = wire.sliced(body, "sources")
+    envelope, slices = strict_json.sliced(body, "sources")
     assert envelope == {"status": "ok"}
     assert [bytes(text) for text in slices] == [source_with(b'"title": "t"')]
 
 
 @pytest.mark.parametrize("body", [BOM, BOM + BOM + b"{}", b" " + BOM + b"{}", b"{}" + BOM])
 def test_a_mark_elsewhere_is_refused(body: bytes) -> None:
-    with pytest.raises(wire.Malformed):
-        wire.decode(body)
+    with pytest.raises(strict_json.Malformed):
+        strict_json.decode(body)
 
 
 def test_files_that_an_editor_marked_are_read(client: rnb.Client, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_a_number_beyond_all_doubles_is_kept_everywhere(
     with tenant_of(*sources) as client:
         source = client.source("acme/s0")
         assert source.extra["odd"] == expected
-        assert json.loads(wire.text_of(source.to_wire()))["odd"] == expected
+        assert json.loads(strict_json.text_of(source.to_wire()))["odd"] == expected
         df = client.sources()
         assert df["odd"].tolist()[0] == expected
         pd.testing.assert_frame_equal(client.sources(), df)

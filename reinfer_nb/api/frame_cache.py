@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import nested
+from reinfer_nb import nesting
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.text import shown
@@ -54,7 +54,7 @@ class _Kept:
         """
         copied = self.frame.copy()
         for name in self.fragile:
-            values = nested.copied(self.frame[name].tolist())
+            values = nesting.copied(self.frame[name].tolist())
             copied[name] = pd.Series(values, self.frame.index, dtype=object)
         return copied
 

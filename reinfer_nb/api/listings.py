@@ -10,15 +10,15 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb import arguments, wire
+from reinfer_nb import arguments, strict_json
 from reinfer_nb.api.frame_cache import Cache, checked_ttl
 from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.source_identity import is_of_project
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.forking import importing, renew_in_children
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.schema.provenance import described, fetched_at
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.source_identity import is_of_project
 from reinfer_nb.text import listed, shown
 
 
@@ -140,7 +140,7 @@ def _frame(answer: Answer, key: str, model: type) -> pd.DataFrame:
     answer.check_status()
     try:
         envelope, frame = convert.from_listing(answer.body, key=key, model=model)
-    except wire.Malformed as error:
+    except strict_json.Malformed as error:
         raise answer.broken(str(error)) from None
     answer.check(envelope)
     if frame is None:

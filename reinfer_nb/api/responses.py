@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from reinfer_nb import errors, wire
+from reinfer_nb import errors, strict_json
 from reinfer_nb.api.conflicts import Conflict
 from reinfer_nb.auth.secret import BY_FUNCTION
 from reinfer_nb.schema import endpoints
@@ -110,10 +110,10 @@ class Answer:
         """
         self.check_status()
         try:
-            content = wire.decode(self.body, lenient=bool(record))
+            content = strict_json.decode(self.body, lenient=bool(record))
             others = content.items() if isinstance(content, dict) else ()
-            wire.refuse_no_numbers([value for name, value in others if name != record])
-        except wire.Malformed as error:
+            strict_json.refuse_no_numbers([value for name, value in others if name != record])
+        except strict_json.Malformed as error:
             raise self.broken(str(error)) from None
         return self.check(content)
 
@@ -137,8 +137,8 @@ class Answer:
 
     def _error(self) -> errors.ReinferError:
         try:
-            content = wire.decode(self.body)
-        except wire.Malformed as error:
+            content = strict_json.decode(self.body)
+        except strict_json.Malformed as error:
             content, reason = None, str(error)
         else:
             reason = "no error envelope"

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import user_folders, wire
+from reinfer_nb import strict_json, user_folders
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, RestoredWarning, warn
@@ -127,7 +127,7 @@ def read(path: str | os.PathLike[str]) -> Kept:
     path = path_of(path)
     name = visible(str(path), 200)
     try:
-        content: Any = wire.decode(path.read_bytes())
+        content: Any = strict_json.decode(path.read_bytes())
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read: {reason}.") from None

@@ -6,17 +6,17 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
-from reinfer_nb import errors, wire
+from reinfer_nb import errors, strict_json
 from reinfer_nb.api.conflicts import Conflict
 from reinfer_nb.api.listings import Listings
 from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.source_identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.api.write_result import Written, fields_not_taken, remember
 from reinfer_nb.schema import endpoints, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Project, Record, Source, User
-from reinfer_nb.schema.source_identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.schema.value_types import Whole
 from reinfer_nb.text import holds_half_character, shown
 
@@ -39,7 +39,7 @@ def record(answer: Answer, key: str, model: type[_Record]) -> _Record:
         return model.from_wire(content.get(key))
     except errors.ProtocolError as error:
         raise answer.broken(f"not as documented: {error}") from None
-    except wire.Malformed as error:
+    except strict_json.Malformed as error:
         raise answer.broken(str(error)) from None
 
 

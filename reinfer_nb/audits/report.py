@@ -15,17 +15,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import arguments, markup, moments
+from reinfer_nb import arguments, dates, markup
 from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen
 from reinfer_nb.audits.text_rules import full_names
+from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
+from reinfer_nb.dates import When
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes
-from reinfer_nb.moments import When
-from reinfer_nb.portable import Portable
+from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
 from reinfer_nb.text import counted, hint, listed, shown, visible
-from reinfer_nb.unshared import unshared
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
@@ -347,4 +347,4 @@ def _moment_of(df: pd.DataFrame) -> pd.Timestamp:
 
 
 def _moment(when: Any, name: str) -> pd.Timestamp:
-    return pd.Timestamp(moments.moment(when, name=name)).as_unit("us")
+    return pd.Timestamp(dates.moment(when, name=name)).as_unit("us")

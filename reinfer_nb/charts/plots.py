@@ -15,9 +15,9 @@ import pandas as pd
 from reinfer_nb.charts import axes, marks
 from reinfer_nb.charts import counts as count
 from reinfer_nb.charts.axes import check_installed
+from reinfer_nb.dates import When, moment
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import instants_of
-from reinfer_nb.moments import When, moment
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import KINDS, LANGUAGES
 from reinfer_nb.text import counted, listed, shown

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TextIO, TypeAlias
 
 import pandas as pd
 
-from reinfer_nb import markup, wire
+from reinfer_nb import markup, strict_json
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
@@ -194,7 +194,7 @@ def _json(_: str, __: Answer, table: pd.DataFrame) -> bytes:
         {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
         for row in table.to_dict("records")
     ]
-    return (wire.text_of(rows, indent=2) + "\n").encode()
+    return (strict_json.text_of(rows, indent=2) + "\n").encode()
 
 
 def _html(title: str, answer: Answer, _: pd.DataFrame) -> bytes:

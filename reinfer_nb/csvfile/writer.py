@@ -12,7 +12,7 @@ import pyarrow as pa
 from reinfer_nb.csvfile import arrow_cells
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.nested import is_json
+from reinfer_nb.nesting import is_json
 from reinfer_nb.schema.value_types import (
     Flag,
     Moment,

@@ -15,16 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, markup
+from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.matching import Positions, matched
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.portable import Portable
+from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
-from reinfer_nb.unshared import unshared
 
 _IDENTITY = ("id", "owner", "name")
 # What differs between two tenants though nobody changed anything.

@@ -16,7 +16,7 @@ import pyarrow as pa
 from pyarrow import compute, json
 
 from reinfer_nb.frames.columns import Columns
-from reinfer_nb.nested import DEEPEST
+from reinfer_nb.nesting import DEEPEST
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.value_types import Moment, Names
 

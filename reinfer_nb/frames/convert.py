@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
 from reinfer_nb.frames import arrow_reader, python_reader
@@ -54,13 +54,13 @@ def from_listing(
         UnreadableWarning: Something could not be understood and is missing; once, naming rows.
     """
     try:
-        envelope, slices = wire.sliced(body, key)
+        envelope, slices = strict_json.sliced(body, key)
         several = in_order(
             lambda text: _parts(text, model), slices, workers=_WORKERS, label="listing"
         )
         parts = list(chain.from_iterable(several))
-    except wire.Irregular:
-        envelope, rows = wire.split(body, key)
+    except strict_json.Irregular:
+        envelope, rows = strict_json.split(body, key)
         if rows is None:
             return envelope, None
         parts = [python_reader.columns(rows, model)]
@@ -161,7 +161,7 @@ def _parts(text: memoryview, model: type) -> list[Columns]:
     try:
         return [arrow_reader.columns(text, model)]
     except arrow_reader.Refused:
-        rows = wire.elements(text)
+        rows = strict_json.elements(text)
     parts = []
     for start in range(0, len(rows), _BLOCK_ROWS):
         block = rows[start : start + _BLOCK_ROWS]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.frames.columns import Columns, typed, whole_text
 from reinfer_nb.schema.fields import fields_of, read_record
 from reinfer_nb.schema.value_types import Moment, ValueType
@@ -32,7 +32,7 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
     unknown: dict[str, list[Any]] = {}
     problems: list[tuple[int, str]] = []
     for number, row in enumerate(rows):
-        element = wire.decode(bytes(row)) if isinstance(row, msgspec.Raw) else row
+        element = strict_json.decode(bytes(row)) if isinstance(row, msgspec.Raw) else row
         is_object = isinstance(element, dict)
         values, said = read_record(model, element if is_object else {})
         if not is_object:

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb import arguments, markup, moments
+from reinfer_nb import arguments, dates, markup
+from reinfer_nb.dates import When
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
 from reinfer_nb.frames.columns import whole_text
@@ -22,7 +23,6 @@ from reinfer_nb.history import snapshot_table
 from reinfer_nb.history import versions as _versions
 from reinfer_nb.history.snapshot_store import Folder, stamp, stamp_of
 from reinfer_nb.history.snapshot_table import COUNT, FIELDS, About, Snapshot, snapshot_of
-from reinfer_nb.moments import When
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
@@ -116,7 +116,7 @@ class History:
         )
         table, dtypes = snapshot_table.table_of(df)
         about = About(
-            snapshot_at=fetched_at or datetime.now(UTC) if when is None else moments.moment(when),
+            snapshot_at=fetched_at or datetime.now(UTC) if when is None else dates.moment(when),
             sources=len(df),
             endpoint=endpoint,
             project=project,
@@ -189,7 +189,7 @@ class History:
         if isinstance(when, Snapshot):
             name, about = self._recorded(when, project)
         else:
-            moment = None if when is None else moments.moment(when, end=True)
+            moment = None if when is None else dates.moment(when, end=True)
             of = (None, project)
             last = next(((n, a) for n, a in self._from_the_last(moment) if a.project in of), None)
             if last is None:
@@ -285,7 +285,7 @@ class History:
         Raises:
             FileProblem: A file could not be read.
         """
-        moment = None if since is None else moments.moment(since)
+        moment = None if since is None else dates.moment(since)
         parts = [pd.DataFrame({name: pd.Series(dtype="str") for name in _CHANGES})]
         self._check_references(there := self._all())
         # Of each file the rows are read once: it comes after one, and then before another.

@@ -20,12 +20,12 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.diff.equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes as _dtypes
 from reinfer_nb.frames.columns import whole_text
-from reinfer_nb.nested import is_json, walked
+from reinfer_nb.nesting import is_json, walked
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.schema.records import Source
@@ -221,7 +221,7 @@ def _extras(df: pd.DataFrame) -> Any:
                 f"The column {shown(name)} ({column.dtype}) could not be read back from a snapshot "
                 "as it is; make it one of texts with astype(str) first, or leave it out."
             )
-    return pa.array([wire.text_of(row) if row else None for row in rows], pa.string())
+    return pa.array([strict_json.text_of(row) if row else None for row in rows], pa.string())
 
 
 def _reads_back(values: list[Any], column: pd.Series) -> bool:

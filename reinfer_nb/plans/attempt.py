@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Conflict, Moved
+from reinfer_nb.api.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.errors import (
@@ -25,7 +26,6 @@ from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.text import shown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.plans.plan import Plan
@@ -104,6 +104,6 @@ def read(path: str | os.PathLike[str], client: ApiClient | None) -> Plan:
 
 def _decoded(body: bytes) -> Any:
     try:
-        return wire.decode(body)
-    except wire.Malformed as error:
+        return strict_json.decode(body)
+    except strict_json.Malformed as error:
         raise FileProblem(f"It is {error}.") from None

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb.csvfile.cells import FLAGS, WHOLE
+from reinfer_nb.dates import moment
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.moments import moment
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import check_frame

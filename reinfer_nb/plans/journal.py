@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from reinfer_nb import user_folders, wire
+from reinfer_nb import strict_json, user_folders
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, lasting_path, written_whole
 from reinfer_nb.text import visible
@@ -158,7 +158,7 @@ class Journal:
         for number, line in enumerate(whole[: self._end].split(b"\n")[:-1], 1):
             try:
                 content.append(_object(line))
-            except wire.Malformed as error:
+            except strict_json.Malformed as error:
                 raise FileProblem(f"{_name(self.path)}, line {number:,}, is {error}.") from None
         return content
 
@@ -224,9 +224,9 @@ def _line(content: Mapping[str, Any]) -> bytes:
 
 
 def _object(line: bytes) -> dict[str, Any]:
-    content = wire.decode(line)
+    content = strict_json.decode(line)
     if not isinstance(content, dict):
-        raise wire.Malformed("no object")
+        raise strict_json.Malformed("no object")
     return content
 
 

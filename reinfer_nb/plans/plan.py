@@ -16,13 +16,13 @@ from reinfer_nb import arguments
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.copies import unshared
 from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
 from reinfer_nb.frames.tables import table
+from reinfer_nb.pickling import Portable
 from reinfer_nb.plans import display
 from reinfer_nb.plans.steps import KINDS, Step, by_kind
-from reinfer_nb.portable import Portable
 from reinfer_nb.text import shown
-from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.rehearsal import Rehearsal

@@ -16,6 +16,7 @@ from reinfer_nb.api import connection
 from reinfer_nb.api.client import ApiClient
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.copies import unshared
 from reinfer_nb.plans import executor
 from reinfer_nb.plans.plan import Plan, client_of
 from reinfer_nb.plans.result import ApplyResult
@@ -24,7 +25,6 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.server.practice_tenant import PracticeTenant
 from reinfer_nb.text import counted
-from reinfer_nb.unshared import unshared
 
 
 @unshared

@@ -14,13 +14,13 @@ import pandas as pd
 from reinfer_nb import arguments, markup
 from reinfer_nb.api import safe_write
 from reinfer_nb.concurrency import Progress
+from reinfer_nb.copies import unshared
 from reinfer_nb.frames.tables import table
+from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb.plans.display import shown_cell
 from reinfer_nb.plans.steps import Step
-from reinfer_nb.portable import Portable
 from reinfer_nb.text import counted, listed, more, visible
-from reinfer_nb.unshared import unshared
 
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
+from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.decisions import Kind
-from reinfer_nb.portable import Portable
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import Operation, fields_of, read_record
 from reinfer_nb.schema.records import Source

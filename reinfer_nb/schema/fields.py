@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from reinfer_nb import wire
-from reinfer_nb.nested import DEEPEST, is_too_deep
+from reinfer_nb import strict_json
+from reinfer_nb.nesting import DEEPEST, is_too_deep
 from reinfer_nb.schema.value_types import VALUE_TYPES, ValueType, is_empty
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 
@@ -204,7 +204,7 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
     for field in fields_of(model):
         known.add(field.wire)
         value = data.get(field.wire)
-        wire.refuse_no_numbers(value)
+        strict_json.refuse_no_numbers(value)
         if value is None:
             values[field.name] = field.type.empty
             continue
@@ -218,7 +218,7 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
         if name in known:
             continue
         extra[name] = value
-        constant = wire.no_number_in(value)
+        constant = strict_json.no_number_in(value)
         if constant:
             extra[name] = None
             problems.append(f"{shown(name)} holds {constant}, which is not JSON")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb.moments import moment
+from reinfer_nb.dates import moment
 from reinfer_nb.schema.value_types import Moment, is_missing
 
 ENDPOINT, PROJECT, FETCHED_AT = "endpoint", "project", "fetched_at"

@@ -17,7 +17,7 @@ import pandas as pd
 
 from reinfer_nb import arguments
 from reinfer_nb.errors import ProtocolError, UnreadableWarning, warn
-from reinfer_nb.portable import Portable
+from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import About, fields_of, read_record
 from reinfer_nb.text import listed, shown, visible
 

@@ -19,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from reinfer_nb import wire
+from reinfer_nb import strict_json
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.schema import validation
 from reinfer_nb.server import docs_page, openapi
@@ -151,8 +151,8 @@ async def _content(request: Request) -> Mapping[str, Any] | Response:
         if len(body) > _BODY_BYTES:
             return error(413, f"413 Content Too Large: more than {_BODY_BYTES:,} bytes.")
     try:
-        content = wire.decode(bytes(body))
-    except wire.Malformed as malformed:
+        content = strict_json.decode(bytes(body))
+    except strict_json.Malformed as malformed:
         return error(400, f"400 Bad Request: {malformed}.")
     if not isinstance(content, dict):
         return error(400, "400 Bad Request: an object was due.")

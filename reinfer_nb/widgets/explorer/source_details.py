@@ -10,7 +10,7 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb import markup, wire
+from reinfer_nb import markup, strict_json
 from reinfer_nb.api.safe_write import has_moved
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
@@ -84,7 +84,7 @@ class Details(ui.VBox):
         if tab == FIELDS:
             self._fields.value = _facts(source)
         elif tab == JSON:
-            text = wire.text_of(source.to_wire(), indent=2, ensure_ascii=False)
+            text = strict_json.text_of(source.to_wire(), indent=2, ensure_ascii=False)
             self._json.value = markup.code(text)
         elif tab == EDIT:
             self._open_edit(source)
@@ -153,4 +153,4 @@ def _facts(source: Source) -> markup.Markup:
 
 
 def _as_json(value: Any) -> str:
-    return wire.text_of(value, ensure_ascii=False)
+    return strict_json.text_of(value, ensure_ascii=False)

@@ -9,7 +9,7 @@ import copy
 import types
 from typing import Any, Self
 
-from reinfer_nb.nested import copied, put_together, taken_apart
+from reinfer_nb.nesting import copied, put_together, taken_apart
 
 _CLIENT = "client"
 

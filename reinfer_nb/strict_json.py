@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from reinfer_nb.nested import walked
+from reinfer_nb.nesting import walked
 from reinfer_nb.text import shown
 
 if TYPE_CHECKING:
