@@ -43,16 +43,13 @@ from reinfer_nb.schema.records import Bucket, Project, Source, User
 
 if TYPE_CHECKING:
     from reinfer_nb import charts
-    from reinfer_nb.api.restore_files import restore
+    from reinfer_nb.api.recreation import restore
     from reinfer_nb.audits.report import AuditReport, audit
     from reinfer_nb.audits.rule import audit_rule, audit_rules
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
     from reinfer_nb.history.history import History
-    from reinfer_nb.plans.executor import resume
-    from reinfer_nb.plans.plan import Plan, load_plan
-    from reinfer_nb.plans.rehearsal import Rehearsal
-    from reinfer_nb.plans.result import ApplyResult
+    from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
@@ -116,12 +113,12 @@ __all__ = [
 
 # Imported when first used.
 _LATER = {
-    "ApplyResult": "reinfer_nb.plans.result",
+    "ApplyResult": "reinfer_nb.plans.plan",
     "AuditReport": "reinfer_nb.audits.report",
     "Comparison": "reinfer_nb.diff.comparison",
     "History": "reinfer_nb.history.history",
     "Plan": "reinfer_nb.plans.plan",
-    "Rehearsal": "reinfer_nb.plans.rehearsal",
+    "Rehearsal": "reinfer_nb.plans.plan",
     "audit": "reinfer_nb.audits.report",
     "audit_rule": "reinfer_nb.audits.rule",
     "audit_rules": "reinfer_nb.audits.rule",
@@ -132,8 +129,8 @@ _LATER = {
     "load_plan": "reinfer_nb.plans.plan",
     "login": "reinfer_nb.widgets",
     "read_csv": "reinfer_nb.csvfile.io",
-    "restore": "reinfer_nb.api.restore_files",
-    "resume": "reinfer_nb.plans.executor",
+    "restore": "reinfer_nb.api.recreation",
+    "resume": "reinfer_nb.plans.plan",
     "to_csv": "reinfer_nb.csvfile.io",
     "update_form": "reinfer_nb.widgets",
 }

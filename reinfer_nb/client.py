@@ -77,8 +77,11 @@ class Client(ApiClient):
         """
         with importing():
             from reinfer_nb.plans import planner
+            from reinfer_nb.plans.plan import Plan
 
-        return planner.planned(self, edited, base, delete_missing=delete_missing, project=project)
+        return Plan.of(
+            planner.planned(self, edited, base, delete_missing=delete_missing, project=project)
+        )
 
 
 def connect(

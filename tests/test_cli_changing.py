@@ -20,8 +20,8 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb.plans import executor
 from reinfer_nb.plans.journal import Journal
+from reinfer_nb.plans.plan import result_of, resume
 from tests.waiting import AGES
 
 Captured = pytest.CaptureFixture[str]
@@ -819,13 +819,13 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     # Begun and done, begun, and not begun.
     Path("j").write_text("\n".join([head, *lines[:3]]) + "\n")
     content, asked = Path("j").read_bytes(), sent(configured)
-    result = executor.result_of(configured, "j")
+    result = result_of(configured, "j")
     assert result.frame["status"].tolist() == ["done", "begun", "left"]
     assert (result.stopped, result.journal) == ("", Path("j").absolute())
     assert Path("j").read_bytes() == content
     assert sent(configured) == asked
     # Released, for whoever goes on with it.
-    assert executor.resume(configured, "j", progress=False).ok
+    assert resume(configured, "j", progress=False).ok
 
 
 @pytest.mark.parametrize(

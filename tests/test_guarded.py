@@ -276,7 +276,11 @@ def test_what_progress_raises_ends_the_counting(client: rnb.Client) -> None:
 
 def test_each_name_is_asked_for_once_and_what_cannot_be_told_says_why(client: rnb.Client) -> None:
     before = count(client)
-    told = dict(comment_counts.each(client, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]))
+    told = dict(
+        comment_counts.each(
+            client.count_comments, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]
+        )
+    )
     assert asked(client, before) == ["POST", "POST"]
     assert told[NAME] == 19640
     assert told["claims/nothing"] == "404"

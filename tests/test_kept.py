@@ -14,9 +14,9 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli, files, strict_json
-from reinfer_nb.api import restore_files
+from reinfer_nb.api import recreation, restore_files
 from reinfer_nb.files import encoded
-from reinfer_nb.plans import executor
+from reinfer_nb.plans import plan as plans
 from reinfer_nb.widgets import DeleteForm, jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
 
@@ -72,7 +72,7 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
         journal = tmp_path / "journal.jsonl"
         result = plan.apply(progress=False, journal=journal)
         assert result.ok, result
-        kept = executor.result_of(tenant, journal)
+        kept = plans.result_of(tenant, journal)
         assert [o.to_json() for o in kept.outcomes] == [o.to_json() for o in result.outcomes]
         assert len(kept.undo().steps) == len(plan.steps)
         gone = tenant.delete_source(
@@ -80,7 +80,7 @@ def test_what_a_tenant_sends_is_kept_to_the_letter(
         )
         assert restore_files.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
         assert gone.extra == source.extra
-        made = restore_files.restored(tenant, tmp_path / "gone.json")[0].source
+        made = recreation.restored(tenant, tmp_path / "gone.json")[0].source
         assert made.full_name == gone.full_name
 
 
@@ -221,7 +221,7 @@ def test_deletes_that_were_held_back_are_in_the_journal(
     assert "not all that was to be made" in held.said
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("action") == 1] == [held.status]
-    again = executor.result_of(client, journal)
+    again = plans.result_of(client, journal)
     assert again.outcomes == result.outcomes
     assert again.counts == result.counts
     resumed = rnb.resume(client, journal, progress=False)
@@ -271,7 +271,7 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     monkeypatch.chdir(here)
     result = held_back(client, "journal.jsonl", final=False)
     assert result.journal == here / "journal.jsonl"
-    read = executor.result_of(client, "journal.jsonl")
+    read = plans.result_of(client, "journal.jsonl")
     history = rnb.History("history")
     # Not one of those that the plan deletes.
     people = client.sources("people")

@@ -204,7 +204,9 @@ class ApiClient:
         with importing():
             from reinfer_nb.api import comment_counts
 
-        return comment_counts.with_comments(self, df, workers=workers, progress=progress)
+        return comment_counts.with_comments(
+            self.count_comments, df, workers=workers, progress=progress
+        )
 
     def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
         """Return how many comments a source has.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
@@ -14,17 +14,25 @@ from reinfer_nb.schema import validation
 from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, listed
 
-if TYPE_CHECKING:
-    from reinfer_nb.api.client import ApiClient
+
+class CountComments(Protocol):
+    """`Client.count_comments`."""
+
+    def __call__(self, which: str, *, stop: threading.Event | None = None) -> int:
+        """Return how many comments a source has."""
 
 
 def each(
-    client: ApiClient, names: Iterable[str], *, workers: int = 16, progress: Progress = False
+    count_comments: CountComments,
+    names: Iterable[str],
+    *,
+    workers: int = 16,
+    progress: Progress = False,
 ) -> Iterator[tuple[str, int | str]]:
     """Yield each full name with the comments of that source, or why they cannot be told.
 
     Args:
-        client: The tenant.
+        count_comments: `Client.count_comments` of the tenant.
         names: Full names; each is asked for once.
         workers: Requests under way at once, up to 32.
         progress: As for `side_by_side`.
@@ -32,7 +40,7 @@ def each(
 
     def count(which: str, stop: threading.Event) -> int | str:
         try:
-            return client.count_comments(which, stop=stop)
+            return count_comments(which, stop=stop)
         except errors.InvalidInput:
             return "not a name this toolkit can ask for"
         except (errors.NotFound, errors.PermissionDenied) as error:
@@ -49,13 +57,13 @@ def each(
 
 
 def with_comments(
-    client: ApiClient, df: pd.DataFrame, *, workers: int, progress: Progress
+    count_comments: CountComments, df: pd.DataFrame, *, workers: int, progress: Progress
 ) -> pd.DataFrame:
     """Return a listing with a column `num_comments`, as `Client.statistics` documents it."""
     names = full_names(df)
     counts: dict[str, int | None] = {}
     uncounted = []
-    for name, number in each(client, names, workers=workers, progress=progress):
+    for name, number in each(count_comments, names, workers=workers, progress=progress):
         counts[name] = number if isinstance(number, int) else None
         if not isinstance(number, int):
             uncounted.append(f"{name or 'one without a name'} ({number})")

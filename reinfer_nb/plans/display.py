@@ -15,7 +15,7 @@ from reinfer_nb.schema.value_types import MISSING, cell_text
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
-    from reinfer_nb.plans.plan import Plan
+    from reinfer_nb.plans.plan_data import PlanData
 
 # Sources of each kind that are shown; all of them are in the frame.
 LIMIT = 50
@@ -24,7 +24,7 @@ _TITLES: dict[Kind, str] = {"create": "To create", "update": "To update", "delet
 _HEADS = ("Source", "Field", "Before", "After")
 
 
-def to_text(plan: Plan, limit: int | None) -> str:
+def to_text(plan: PlanData, limit: int | None) -> str:
     """Return a plan as lines."""
     limit = arguments.limit(limit)
     lines = [
@@ -49,7 +49,7 @@ def to_text(plan: Plan, limit: int | None) -> str:
     return "\n".join(lines)
 
 
-def to_html(plan: Plan, limit: int | None) -> markup.Markup:
+def to_html(plan: PlanData, limit: int | None) -> markup.Markup:
     """Return a plan as a piece of HTML."""
     limit = arguments.limit(limit)
     parts = [
@@ -69,11 +69,11 @@ def to_html(plan: Plan, limit: int | None) -> markup.Markup:
     return markup.join(parts)
 
 
-def _notes(plan: Plan) -> list[str]:
+def _notes(plan: PlanData) -> list[str]:
     return [visible(note, 1000) for note in plan.notes]
 
 
-def headline(plan: Plan) -> str:
+def headline(plan: PlanData) -> str:
     """Return how much a plan does, and how old it is."""
     found = by_kind(plan.steps)
     updates = sum(len(step.settings) for step in found["update"])
@@ -91,7 +91,7 @@ def headline(plan: Plan) -> str:
     )
 
 
-def mass_deletes(plan: Plan) -> str:
+def mass_deletes(plan: PlanData) -> str:
     """Return why a plan needs `allow_mass_delete`; empty where it does not."""
     projects = _mass_deletes(plan)
     return (
@@ -100,7 +100,7 @@ def mass_deletes(plan: Plan) -> str:
     ) * bool(projects)
 
 
-def _mass_deletes(plan: Plan) -> list[str]:
+def _mass_deletes(plan: PlanData) -> list[str]:
     """Return what a plan deletes of each project of which it deletes much."""
     deletes = by_kind(plan.steps)["delete"]
     return [
@@ -151,7 +151,7 @@ def _problems(problems: pd.DataFrame) -> Iterable[tuple[str, str]]:
         yield where, f"{'it ' if not pd.isna(column) or not pd.isna(row) else ''}{reason}"
 
 
-def _warnings(plan: Plan) -> list[str]:
+def _warnings(plan: PlanData) -> list[str]:
     """Return what a plan takes away for good."""
     deletes = by_kind(plan.steps)["delete"]
     if not deletes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from reinfer_nb import strict_json
 from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import encoded, path_of, written_whole
-from reinfer_nb.plans.plan import Plan
+from reinfer_nb.plans.plan_data import PlanData
 from reinfer_nb.plans.problems import no_problems
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.value_types import Moment
@@ -26,7 +26,7 @@ _ABOUT = (
 )
 
 
-def content_of(plan: Plan) -> dict[str, Any]:
+def content_of(plan: PlanData) -> dict[str, Any]:
     """Return a plan as a JSON object."""
     return {
         "endpoint": plan.endpoint,
@@ -38,7 +38,7 @@ def content_of(plan: Plan) -> dict[str, Any]:
     }
 
 
-def plan_of(content: object, client: ApiClient | None, *, form: str | None = None) -> Plan:
+def plan_of(content: object, client: ApiClient | None, *, form: str | None = None) -> PlanData:
     """Return the plan that a JSON object is.
 
     Args:
@@ -70,10 +70,10 @@ def plan_of(content: object, client: ApiClient | None, *, form: str | None = Non
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise FileProblem(f"It has two actions for {twice}.")
-    return Plan(endpoint, project, made_at, steps, no_problems(), tuple(notes), sizes, client)
+    return PlanData(endpoint, project, made_at, steps, no_problems(), tuple(notes), sizes, client)
 
 
-def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
+def write(plan: PlanData, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     """Write a plan, as `Plan.save` documents it."""
     content = {"format": _FORMAT, "about": _ABOUT} | content_of(plan)
     target = path_of(path)
@@ -85,7 +85,7 @@ def write(plan: Plan, path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     return target
 
 
-def read(path: str | os.PathLike[str], client: ApiClient | None) -> Plan:
+def read(path: str | os.PathLike[str], client: ApiClient | None) -> PlanData:
     """Return the plan in a file.
 
     Raises:

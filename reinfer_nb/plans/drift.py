@@ -9,20 +9,20 @@ import pandas as pd
 from reinfer_nb.api.safe_write import has_moved, what_moved
 from reinfer_nb.frames import convert
 from reinfer_nb.frames.tables import table
-from reinfer_nb.plans.plan import client_of
+from reinfer_nb.plans.plan_data import client_of
 from reinfer_nb.plans.row_identity import full_names, places
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.records import Source
 
 if TYPE_CHECKING:
-    from reinfer_nb.plans.plan import Plan
+    from reinfer_nb.plans.plan_data import PlanData
 
 _GONE = "is gone"
 _GONE_OR_HIDDEN = "is gone, or the token may not see it any more"
 _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "what"], "str")
 
 
-def moved(plan: Plan) -> pd.DataFrame:
+def moved(plan: PlanData) -> pd.DataFrame:
     """Return the sources of a plan that are no longer what it was made from.
 
     One row an action, as `Plan.moved` documents it.

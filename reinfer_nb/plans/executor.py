@@ -16,11 +16,11 @@ from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.api.retry_hooks import until
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
-from reinfer_nb.plans import attempt, document
+from reinfer_nb.plans import attempt, document, drift
 from reinfer_nb.plans.attempt import Outcome
 from reinfer_nb.plans.journal import Journal
-from reinfer_nb.plans.plan import Plan, client_of
-from reinfer_nb.plans.result import CTRL_C, ApplyResult
+from reinfer_nb.plans.plan_data import PlanData, client_of
+from reinfer_nb.plans.result_data import CTRL_C, ResultData
 from reinfer_nb.plans.steps import KINDS
 from reinfer_nb.text import counted, shown, visible
 
@@ -34,13 +34,13 @@ _TOO_MANY = 3
 
 
 def applied(
-    plan: Plan,
+    plan: PlanData,
     *,
     workers: int,
     progress: Progress,
     journal: str | os.PathLike[str] | None,
     stop: threading.Event | None = None,
-) -> ApplyResult:
+) -> ResultData:
     """Carry out a plan, as `Plan.apply` documents it.
 
     Args:
@@ -67,40 +67,6 @@ def applied(
     return _Applying(client, plan, kept, {}, stop=stop, workers=workers).run(progress)
 
 
-def resume(
-    client: ApiClient,
-    journal: str | os.PathLike[str],
-    *,
-    workers: int = 8,
-    progress: Progress = True,
-) -> ApplyResult:
-    """Finish an apply that ended too early, from its journal; nothing is done twice.
-
-    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
-    >>> result = plan.apply(progress=False, journal="motor.jsonl")
-    >>> resume(client, "motor.jsonl", progress=False).frame["status"]
-    0    done
-    Name: status, dtype: str
-
-    What was under way is looked up first, and done only where it was not. What had failed is tried
-    again. Where all was done, nothing is sent, and what became of it is returned.
-
-    Args:
-        client: The tenant of the plan.
-        journal: The file; `ApplyResult.journal` names it.
-        workers: Sources under way at once, up to 32.
-        progress: As for `Plan.apply`.
-
-    Returns:
-        What became of each action, those done before included.
-
-    Raises:
-        FileProblem: The journal cannot be read, is none, or is still being written.
-        InvalidInput: It is of another tenant than the client's, or `workers` is out of range.
-    """
-    return resumed(client, journal, workers=workers, progress=progress)
-
-
 def resumed(
     client: ApiClient,
     journal: str | os.PathLike[str],
@@ -108,7 +74,7 @@ def resumed(
     workers: int,
     progress: Progress,
     stop: threading.Event | None = None,
-) -> ApplyResult:
+) -> ResultData:
     """Finish an apply, as `resume` documents it.
 
     Args:
@@ -130,7 +96,7 @@ def resumed(
     return _Applying(client, plan, kept, outcomes, stop=stop, workers=workers).run(progress)
 
 
-def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
+def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ResultData:
     """Return what became of a plan as far as its journal tells; what it left open stays so.
 
     Sends nothing and writes nothing: to undo what was done, and no more.
@@ -149,7 +115,7 @@ def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult
         plan, outcomes = _read(kept.lines(), client, kept.path)
     finally:
         kept.close()
-    return ApplyResult(plan, _of_all(plan, outcomes), kept.path, "", client)
+    return ResultData(plan, _of_all(plan, outcomes), kept.path, "", client)
 
 
 class _Applying:
@@ -168,7 +134,7 @@ class _Applying:
     def __init__(
         self,
         client: ApiClient,
-        plan: Plan,
+        plan: PlanData,
         journal: Journal,
         outcomes: Mapping[int, Outcome],
         *,
@@ -185,7 +151,7 @@ class _Applying:
         self._failures = 0
         self._why = ""
 
-    def run(self, progress: Progress) -> ApplyResult:
+    def run(self, progress: Progress) -> ResultData:
         """Do what is left to do, and return what became of all.
 
         Raises:
@@ -310,25 +276,25 @@ class _Applying:
                 self._stop.set()
                 self._why = f"It was stopped, since the rest would fail likewise: {error}"
 
-    def _result(self) -> ApplyResult:
+    def _result(self) -> ResultData:
         outcomes = _of_all(self._plan, self._outcomes)
         why = self._why
         if self._stop.is_set() and not why and attempt.LEFT in {o.status for o in outcomes}:
             why = "It was stopped."
-        return ApplyResult(self._plan, outcomes, self._journal.path, why, self._client)
+        return ResultData(self._plan, outcomes, self._journal.path, why, self._client)
 
 
-def _of_all(plan: Plan, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
+def _of_all(plan: PlanData, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
     """Return what has become of every step, those that were not begun included."""
     left = Outcome(attempt.LEFT, "It was not begun.")
     return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
 
 
-def tell_moved(plan: Plan) -> None:
+def tell_moved(plan: PlanData) -> None:
     """Warn of the sources of a plan that have moved since it was made, if that was long ago."""
     if not plan.steps or datetime.now(UTC) - plan.made_at < _OLD:
         return
-    moved = plan.moved()
+    moved = drift.moved(plan)
     if len(moved):
         errors.warn(
             f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan have moved "
@@ -338,7 +304,9 @@ def tell_moved(plan: Plan) -> None:
         )
 
 
-def _read(lines: Sequence[Any], client: ApiClient, path: Path) -> tuple[Plan, dict[int, Outcome]]:
+def _read(
+    lines: Sequence[Any], client: ApiClient, path: Path
+) -> tuple[PlanData, dict[int, Outcome]]:
     """Return the plan of a journal, and what has become of its steps by their number."""
     name = visible(str(path), 200)
     head = lines[0] if lines else None
@@ -357,7 +325,7 @@ def _read(lines: Sequence[Any], client: ApiClient, path: Path) -> tuple[Plan, di
     return plan, outcomes
 
 
-def _outcome(line: dict[str, Any], plan: Plan) -> tuple[int, Outcome]:
+def _outcome(line: dict[str, Any], plan: PlanData) -> tuple[int, Outcome]:
     number = line["action"]
     if type(number) is not int or not 0 <= number < len(plan.steps):
         raise FileProblem(f"It tells of an action {shown(number)}, which the plan has not.")

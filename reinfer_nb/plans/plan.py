@@ -1,43 +1,28 @@
-"""Plans: what would be created, updated and deleted on a tenant, to look at before it is done."""
+"""Plans and their results, with all that can be done with them."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from reinfer_nb import arguments
-from reinfer_nb.api import connection
+from reinfer_nb import arguments, markup
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.copies import unshared
-from reinfer_nb.errors import ConfigurationError, InvalidInput, NotConfigured
-from reinfer_nb.frames.tables import table
-from reinfer_nb.pickling import Portable
-from reinfer_nb.plans import display
-from reinfer_nb.plans.steps import KINDS, Step, by_kind
-from reinfer_nb.text import shown
-
-if TYPE_CHECKING:
-    from reinfer_nb.plans.rehearsal import Rehearsal
-    from reinfer_nb.plans.result import ApplyResult
-
-_FRAME = {
-    **dict.fromkeys(["action", "id", "owner", "name", "field"], "str"),
-    **dict.fromkeys(["before", "after"], "object"),
-    "comments": "Int64",
-}
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.plans import display, document, drift, executor, rehearsal
+from reinfer_nb.plans import undo as undoing
+from reinfer_nb.plans.plan_data import PlanData, client_of
+from reinfer_nb.plans.result_data import ResultData
+from reinfer_nb.text import counted, shown
 
 
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
-class Plan(Portable):
+class Plan(PlanData):
     """What would be done on a tenant; `Client.plan` makes one, and it shows itself.
 
     Nothing is done before `apply`, and nothing at all where there are `problems`.
@@ -56,59 +41,10 @@ class Plan(Portable):
             after pickling.
     """
 
-    endpoint: str
-    project: str | None
-    made_at: datetime
-    steps: tuple[Step, ...]
-    problems: pd.DataFrame
-    notes: tuple[str, ...]
-    sizes: Mapping[str, int]
-    client: ApiClient | None = None
-
-    @property
-    def ok(self) -> bool:
-        """Whether there are no problems, so that it can be applied."""
-        return not len(self.problems)
-
-    @property
-    def frame(self) -> pd.DataFrame:
-        """What would be done, one row an action and field.
-
-        Columns: `action`, `id` (missing for a source to be made), `owner`, `name`, `field`
-        (missing for a delete, and for a source made with nothing but a name) (`str`); `before`,
-        `after` (`object`, None for missing); `comments` (`Int64`), those that a delete takes.
-
-        Parquet and Feather have no column for settings of several types; make them texts first:
-        `plan.frame.astype({"before": "str", "after": "str"}).to_parquet(path)`.
-        """
-        rows = [
-            (step.kind, step.id, step.owner, step.name, name, before, after, step.comments)
-            for step in self.steps
-            for name, before, after in _fields(step)
-        ]
-        return table(_FRAME, rows)
-
-    @property
-    def summary(self) -> pd.DataFrame:
-        """Counts by project: `owner` (`str`), `create`, `update`, `delete`, `comments` (`int64`).
-
-        The comments are those that the deletes take, as far as they could be counted.
-        """
-        found = by_kind(self.steps)
-        owners = sorted({step.owner for step in self.steps})
-        columns: dict[str, Counter[str]] = {
-            kind: Counter(step.owner for step in found[kind]) for kind in KINDS
-        }
-        columns["comments"] = Counter()
-        for step in found["delete"]:
-            columns["comments"][step.owner] += step.comments or 0
-        return pd.DataFrame(
-            {"owner": pd.Series(owners, dtype="str")}
-            | {
-                name: pd.Series([count[owner] for owner in owners], dtype="int64")
-                for name, count in columns.items()
-            }
-        )
+    @classmethod
+    def of(cls, plan: PlanData) -> Plan:
+        """Return a plan with its verbs."""
+        return cls(**{field.name: getattr(plan, field.name) for field in fields(plan)})
 
     def apply(
         self,
@@ -158,13 +94,13 @@ class Plan(Portable):
         Warns:
             MovedWarning: The plan is more than ten minutes old, and sources have moved since.
         """
-        from reinfer_nb.plans import executor
-
         self.check()
         if not arguments.flag(allow_mass_delete, "allow_mass_delete"):
             self._check_deletes()
         executor.tell_moved(self)
-        return executor.applied(self, workers=workers, progress=progress, journal=journal)
+        return ApplyResult.of(
+            executor.applied(self, workers=workers, progress=progress, journal=journal)
+        )
 
     def rehearse(self, *, workers: int = 8, progress: Progress = True) -> Rehearsal:
         """Do it to a copy: a sandbox filled with the tenant's listing as it is now.
@@ -187,10 +123,9 @@ class Plan(Portable):
             InvalidInput: There are problems.
             ConfigurationError: The extra "sandbox" is not installed.
         """
-        from reinfer_nb.plans import rehearsal
-
         self.check()
-        return rehearsal.rehearsed(self, workers=workers, progress=progress)
+        result, sources = rehearsal.rehearsed(self, workers=workers, progress=progress)
+        return Rehearsal(ApplyResult.of(result), sources)
 
     def moved(self) -> pd.DataFrame:
         """Return the sources that are no longer what the plan was made from; `apply` leaves them.
@@ -204,8 +139,6 @@ class Plan(Portable):
         Raises:
             ReinferError: The tenant could not be reached or did not answer with a listing.
         """
-        from reinfer_nb.plans import drift
-
         return drift.moved(self)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -219,8 +152,6 @@ class Plan(Portable):
             InvalidInput: There are problems, so that nobody could apply it.
             FileProblem: There is a file already, or it cannot be written; nothing is half-written.
         """
-        from reinfer_nb.plans import document
-
         self.check()
         return document.write(self, path, overwrite=overwrite)
 
@@ -228,18 +159,6 @@ class Plan(Portable):
         """Raise `InvalidInput`, all problems listed, where there are any."""
         if not self.ok:
             raise InvalidInput(display.problems_text(self.problems))
-
-    def mass_deletes(self) -> dict[str, int]:
-        """Return by project the deletes that need `allow_mass_delete`.
-
-        That is where there are more than 3, and more than a tenth of the project's sources.
-        """
-        counts = Counter(step.owner for step in self.steps if step.kind == "delete")
-        return {
-            owner: number
-            for owner, number in counts.items()
-            if number > 3 and 10 * number > self.sizes.get(owner, 0)
-        }
 
     def _check_deletes(self) -> None:
         said = display.mass_deletes(self)
@@ -271,29 +190,110 @@ class Plan(Portable):
         return self.to_html()
 
 
-def client_of(plan: Plan) -> ApiClient:
-    """Return the client that a plan is applied with.
+@unshared
+@dataclass(frozen=True, eq=False, repr=False)
+class ApplyResult(ResultData):
+    """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
 
-    Raises:
-        ConfigurationError: It was loaded, and no tenant is configured, or another one.
+    Attributes:
+        plan: The plan.
+        outcomes: What became of each of its steps, in their order.
+        journal: The file that all of it is written in; None of a rehearsal.
+        stopped: Why it ended before all was tried; empty when it did not.
+        client: The tenant; None after pickling, and then found when it is needed.
     """
-    if plan.client is not None:
-        return plan.client
-    # Not by the endpoint: a file must not say where a token goes that is bound to none.
-    try:
-        client = ApiClient(connection.transport())
-    except NotConfigured as error:
-        raise NotConfigured(
-            f"The plan is for {shown(plan.endpoint, 200)}, and no client came with it. Give the "
-            f"client of its tenant: rnb.load_plan(path, client). Otherwise the plan is applied to "
-            f"the tenant that is configured, and: {error}"
-        ) from None
-    if client.endpoint != plan.endpoint:
-        raise ConfigurationError(
-            f"The plan is for {shown(plan.endpoint, 200)}, and {client.endpoint} is configured. "
-            "Give the client of its tenant: rnb.load_plan(path, client)."
+
+    plan: Plan
+
+    @classmethod
+    def of(cls, result: ResultData) -> ApplyResult:
+        """Return a result with its verbs."""
+        content = {field.name: getattr(result, field.name) for field in fields(result)}
+        return cls(**content | {"plan": Plan.of(result.plan)})
+
+    def retry(self, *, workers: int = 8, progress: Progress = True) -> ApplyResult:
+        """Try again what has failed or was not begun, and nothing else; what moved is left alone.
+
+        Args:
+            workers: Sources under way at once, up to 32.
+            progress: As for `Plan.apply`.
+
+        Returns:
+            What became of each action of the plan, those done before included.
+
+        Raises:
+            InvalidInput: It is the result of a rehearsal.
+            FileProblem: The journal is gone, or cannot be written.
+        """
+        if self.journal is None:
+            raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
+        client = self.client or client_of(self.plan)
+        return resume(client, self.journal, workers=workers, progress=progress)
+
+    def undo(self) -> Plan:
+        """Return a plan that puts back what was there before, as far as that can be.
+
+        What was updated gets its settings back, and what was created is deleted, each unless
+        others have changed it since. What was deleted is not brought back: new sources are made
+        with the settings of those that are gone, under new ids, and without their comments.
+
+        Returns:
+            The plan. Its `notes` say what it cannot put back; nothing is done before its `apply`.
+
+        Raises:
+            ReinferError: The tenant could not be asked how many comments would go.
+        """
+        return Plan.of(undoing.undo(self))
+
+
+@unshared
+@dataclass(frozen=True, eq=False, repr=False)
+class Rehearsal:
+    """What a plan did to a copy of the tenant; `Plan.rehearse` makes one, and it shows itself.
+
+    Attributes:
+        result: What became of each action there.
+        sources: The listing afterwards, with the columns of `Client.sources`.
+    """
+
+    result: ApplyResult
+    sources: pd.DataFrame
+
+    @property
+    def ok(self) -> bool:
+        """Whether every action was done, or was so already."""
+        return self.result.ok
+
+    def to_text(self, limit: int | None = None) -> str:
+        """Return it as lines.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        return f"{self.result.to_text(limit)}\n{self._said()}"
+
+    def to_html(self, limit: int | None = None) -> str:
+        """Return it as a piece of HTML.
+
+        Args:
+            limit: How many actions are told; None for all.
+        """
+        return str(
+            markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
         )
-    return client
+
+    def _said(self) -> str:
+        return (
+            f"The copy has {counted(len(self.sources), 'source')} afterwards. Nothing was changed "
+            "on the tenant."
+        )
+
+    def __repr__(self) -> str:
+        """Return `to_text`."""
+        return self.to_text(50)
+
+    def _repr_html_(self) -> str:
+        return self.to_html(50)
 
 
 def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> Plan:
@@ -312,11 +312,9 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
         FileProblem: It cannot be read, is no plan, or holds what could not be applied.
         InvalidInput: It is a plan for another tenant than the client's.
     """
-    from reinfer_nb.plans import document
-
     if client is not None:
         client = check_client(client, ApiClient)
-    plan = document.read(path, client)
+    plan = Plan.of(document.read(path, client))
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(
             f"{path} is a plan for {shown(plan.endpoint, 200)}, and this client is of "
@@ -326,9 +324,49 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
     return plan
 
 
-def _fields(step: Step) -> list[tuple[str | None, object, object]]:
-    """Return of each field that a step sets its name, and what it is before and after."""
-    rows: list[tuple[str | None, object, object]] = [
-        (name, step.before(name), after) for name, after in step.settings.items()
-    ]
-    return rows or [(None, None, None)]
+def resume(
+    client: ApiClient,
+    journal: str | os.PathLike[str],
+    *,
+    workers: int = 8,
+    progress: Progress = True,
+) -> ApplyResult:
+    """Finish an apply that ended too early, from its journal; nothing is done twice.
+
+    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+    >>> result = plan.apply(progress=False, journal="motor.jsonl")
+    >>> resume(client, "motor.jsonl", progress=False).frame["status"]
+    0    done
+    Name: status, dtype: str
+
+    What was under way is looked up first, and done only where it was not. What had failed is tried
+    again. Where all was done, nothing is sent, and what became of it is returned.
+
+    Args:
+        client: The tenant of the plan.
+        journal: The file; `ApplyResult.journal` names it.
+        workers: Sources under way at once, up to 32.
+        progress: As for `Plan.apply`.
+
+    Returns:
+        What became of each action, those done before included.
+
+    Raises:
+        FileProblem: The journal cannot be read, is none, or is still being written.
+        InvalidInput: It is of another tenant than the client's, or `workers` is out of range.
+    """
+    return ApplyResult.of(executor.resumed(client, journal, workers=workers, progress=progress))
+
+
+def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
+    """Return what became of a plan as far as its journal tells; nothing is sent.
+
+    Args:
+        client: The tenant that the plan was applied to.
+        journal: The file; `ApplyResult.journal` names it.
+
+    Raises:
+        FileProblem: The journal cannot be read, is none, or is still being written.
+        InvalidInput: It is of another tenant than the client's.
+    """
+    return ApplyResult.of(executor.result_of(client, journal))

@@ -23,7 +23,7 @@ from reinfer_nb.plans import problems as _problems
 from reinfer_nb.plans.csv_guards import CELL_LENGTH
 from reinfer_nb.plans.decisions import Action, Decisions, decisions
 from reinfer_nb.plans.edited_listing import Problem
-from reinfer_nb.plans.plan import Plan
+from reinfer_nb.plans.plan_data import PlanData
 from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
@@ -44,7 +44,7 @@ def planned(
     *,
     delete_missing: bool | Literal["tenant"] = False,
     project: str | None = None,
-) -> Plan:
+) -> PlanData:
     """Return what `Client.plan` documents."""
     edited = validation.check_frame(edited, "A plan is made of a DataFrame")
     tenant = isinstance(delete_missing, str) and delete_missing == TENANT
@@ -100,7 +100,7 @@ def of_listing(
     delete_missing: bool = False,
     project: str | None = None,
     everywhere: bool = False,
-) -> Plan:
+) -> PlanData:
     """Return the plan that makes a listing of a tenant what an edited one says.
 
     Args:
@@ -130,7 +130,7 @@ def of_listing(
     steps = _steps(actions, now)
     if not problems:
         steps = with_comments(client, steps)
-    return Plan(
+    return PlanData(
         endpoint=client.endpoint,
         project=project,
         made_at=provenance.fetched_at(now) or datetime.now(UTC),
@@ -174,7 +174,7 @@ def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
     counts: dict[str, int] = {}
     # A plan can be looked at without them; it says where they are not known.
     with contextlib.suppress(errors.ReinferError):
-        for name, count in comment_counts.each(client, names):
+        for name, count in comment_counts.each(client.count_comments, names):
             counts |= {name: count} if isinstance(count, int) else {}
     return [
         replace(step, comments=counts.get(step.full_name)) if step.kind == "delete" else step

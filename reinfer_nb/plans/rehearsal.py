@@ -6,79 +6,28 @@ import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from reinfer_nb import markup
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import ApiClient
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.concurrency import Progress
-from reinfer_nb.copies import unshared
 from reinfer_nb.plans import executor
-from reinfer_nb.plans.plan import Plan, client_of
-from reinfer_nb.plans.result import ApplyResult
+from reinfer_nb.plans.plan_data import PlanData, client_of
+from reinfer_nb.plans.result_data import ResultData
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.server.practice_tenant import PracticeTenant
-from reinfer_nb.text import counted
 
 
-@unshared
-@dataclass(frozen=True, eq=False, repr=False)
-class Rehearsal:
-    """What a plan did to a copy of the tenant; `Plan.rehearse` makes one, and it shows itself.
-
-    Attributes:
-        result: What became of each action there.
-        sources: The listing afterwards, with the columns of `Client.sources`.
-    """
-
-    result: ApplyResult
-    sources: pd.DataFrame
-
-    @property
-    def ok(self) -> bool:
-        """Whether every action was done, or was so already."""
-        return self.result.ok
-
-    def to_text(self, limit: int | None = None) -> str:
-        """Return it as lines.
-
-        Args:
-            limit: How many actions are told; None for all.
-        """
-        return f"{self.result.to_text(limit)}\n{self._said()}"
-
-    def to_html(self, limit: int | None = None) -> str:
-        """Return it as a piece of HTML.
-
-        Args:
-            limit: How many actions are told; None for all.
-        """
-        return str(
-            markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
-        )
-
-    def _said(self) -> str:
-        return (
-            f"The copy has {counted(len(self.sources), 'source')} afterwards. Nothing was changed "
-            "on the tenant."
-        )
-
-    def __repr__(self) -> str:
-        """Return `to_text`."""
-        return self.to_text(50)
-
-    def _repr_html_(self) -> str:
-        return self.to_html(50)
-
-
-def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
-    """Carry out a plan on a copy, as `Plan.rehearse` documents it."""
+def rehearsed(
+    plan: PlanData, *, workers: int, progress: Progress
+) -> tuple[ResultData, pd.DataFrame]:
+    """Carry out a plan on a copy; return what became of it, and the listing afterwards."""
     client = client_of(plan)
     listing = client.sources(plan.project, refresh=True)
     box = PracticeTenant(_storable(listing))
@@ -89,7 +38,7 @@ def rehearsed(plan: Plan, *, workers: int, progress: Progress) -> Rehearsal:
         result = executor.applied(there, workers=workers, progress=progress, journal=journal)
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
-    return Rehearsal(replace(result, plan=plan, journal=None, client=client), sources)
+    return replace(result, plan=plan, journal=None, client=client), sources
 
 
 @contextmanager
@@ -123,7 +72,7 @@ def _has_form(value: object) -> bool:
     return True
 
 
-def _complete(box: PracticeTenant, listing: pd.DataFrame, plan: Plan) -> None:
+def _complete(box: PracticeTenant, listing: pd.DataFrame, plan: PlanData) -> None:
     """Give the copy the projects and buckets that the plan names and no source has."""
     projects = {step.owner for step in plan.steps} - set(listing["owner"])
     for project in sorted(projects):

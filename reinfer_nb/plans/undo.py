@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.plans import planner, problems
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, Outcome
-from reinfer_nb.plans.plan import Plan, client_of
+from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.fields import Operation, fields_of
@@ -16,10 +16,10 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, shown
 
 if TYPE_CHECKING:
-    from reinfer_nb.plans.result import ApplyResult
+    from reinfer_nb.plans.result_data import ResultData
 
 
-def undo(result: ApplyResult) -> Plan:
+def undo(result: ResultData) -> PlanData:
     """Return the plan that `ApplyResult.undo` documents."""
     steps, notes = [], [*_general_notes(result)]
     for step, outcome in _pairs(result):
@@ -40,7 +40,7 @@ def undo(result: ApplyResult) -> Plan:
         made_at = provenance.fetched_at(now) or made_at
         sizes = dict(planner.sizes(steps, now))
         steps = planner.with_comments(client, steps)
-    return Plan(
+    return PlanData(
         endpoint=result.plan.endpoint,
         project=project,
         made_at=made_at,
@@ -52,11 +52,11 @@ def undo(result: ApplyResult) -> Plan:
     )
 
 
-def _pairs(result: ApplyResult) -> Iterable[tuple[Step, Outcome]]:
+def _pairs(result: ResultData) -> Iterable[tuple[Step, Outcome]]:
     return zip(result.plan.steps, result.outcomes, strict=True)
 
 
-def _general_notes(result: ApplyResult) -> Iterable[str]:
+def _general_notes(result: ResultData) -> Iterable[str]:
     """Return what no step can put back, and of which actions nobody knows."""
     deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
     if deleted:

@@ -20,8 +20,7 @@ from reinfer_nb import markup
 from reinfer_nb.client import Client
 from reinfer_nb.plans import executor
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
-from reinfer_nb.plans.plan import Plan
-from reinfer_nb.plans.result import ApplyResult
+from reinfer_nb.plans.plan import ApplyResult, Plan
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted
@@ -318,9 +317,10 @@ class BulkPane(ui.VBox):
         stop = self._stopping = threading.Event()
 
         def work(job: Job) -> ApplyResult:
-            return executor.applied(
+            result = executor.applied(
                 plan, workers=_WORKERS, progress=job.progress, journal=None, stop=stop
             )
+            return ApplyResult.of(result)
 
         doing = "Putting back" if self._back else "Applying"
         self._run(doing, work, self._take, self._written, stoppable=True)
@@ -332,9 +332,10 @@ class BulkPane(ui.VBox):
         stop = self._stopping = threading.Event()
 
         def work(job: Job) -> ApplyResult:
-            return executor.resumed(
+            result = executor.resumed(
                 self._client, journal, workers=_WORKERS, progress=job.progress, stop=stop
             )
+            return ApplyResult.of(result)
 
         self._run("Trying again", work, self._take, self._written, stoppable=True)
 

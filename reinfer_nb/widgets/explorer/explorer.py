@@ -275,7 +275,9 @@ class Explorer(OnHosts, ui.VBox):
         unknown: list[str] = []
 
         def work(job: Job) -> None:
-            for name, count in comment_counts.each(self.client, names, progress=job.progress):
+            for name, count in comment_counts.each(
+                self.client.count_comments, names, progress=job.progress
+            ):
                 if isinstance(count, int):
                     self._counts[ids[name]] = count
                 else:

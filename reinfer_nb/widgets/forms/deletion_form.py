@@ -9,7 +9,7 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import errors, markup
-from reinfer_nb.api import conflicts, restore_files, safe_write
+from reinfer_nb.api import conflicts, recreation, restore_files, safe_write
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
@@ -234,6 +234,4 @@ class DeleteForm(Form):
             self.say_written(said, written)
             self.result = made
 
-        self._run(
-            "Restoring its settings", lambda _: restore_files.restored(self.client, file), done
-        )
+        self._run("Restoring its settings", lambda _: recreation.restored(self.client, file), done)

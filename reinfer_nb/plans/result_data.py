@@ -1,4 +1,4 @@
-"""What became of a plan: of each of its actions, in words, and how to go on from there."""
+"""What became of a plan: of each of its actions, in words."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.api import safe_write
-from reinfer_nb.concurrency import Progress
 from reinfer_nb.copies import unshared
 from reinfer_nb.frames.tables import table
 from reinfer_nb.pickling import Portable
@@ -24,7 +23,7 @@ from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
-    from reinfer_nb.plans.plan import Plan
+    from reinfer_nb.plans.plan_data import PlanData
 
 # Why a result may be that of a part.
 CTRL_C = "It was stopped by Ctrl-C."
@@ -36,8 +35,8 @@ _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "s
 
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
-class ApplyResult(Portable):
-    """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
+class ResultData(Portable):
+    """What became of a plan; `ApplyResult` adds what can be done next.
 
     Attributes:
         plan: The plan.
@@ -47,7 +46,7 @@ class ApplyResult(Portable):
         client: The tenant; None after pickling, and then found when it is needed.
     """
 
-    plan: Plan
+    plan: PlanData
     outcomes: tuple[Outcome, ...]
     journal: Path | None
     stopped: str
@@ -94,46 +93,6 @@ class ApplyResult(Portable):
         """How many actions have each status, those that none has left out."""
         found = Counter(outcome.status for outcome in self.outcomes)
         return {status: found[status] for status in STATUSES if found[status]}
-
-    def retry(self, *, workers: int = 8, progress: Progress = True) -> ApplyResult:
-        """Try again what has failed or was not begun, and nothing else; what moved is left alone.
-
-        Args:
-            workers: Sources under way at once, up to 32.
-            progress: As for `Plan.apply`.
-
-        Returns:
-            What became of each action of the plan, those done before included.
-
-        Raises:
-            InvalidInput: It is the result of a rehearsal.
-            FileProblem: The journal is gone, or cannot be written.
-        """
-        from reinfer_nb.errors import InvalidInput
-        from reinfer_nb.plans import executor
-        from reinfer_nb.plans.plan import client_of
-
-        if self.journal is None:
-            raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
-        client = self.client or client_of(self.plan)
-        return executor.resume(client, self.journal, workers=workers, progress=progress)
-
-    def undo(self) -> Plan:
-        """Return a plan that puts back what was there before, as far as that can be.
-
-        What was updated gets its settings back, and what was created is deleted, each unless
-        others have changed it since. What was deleted is not brought back: new sources are made
-        with the settings of those that are gone, under new ids, and without their comments.
-
-        Returns:
-            The plan. Its `notes` say what it cannot put back; nothing is done before its `apply`.
-
-        Raises:
-            ReinferError: The tenant could not be asked how many comments would go.
-        """
-        from reinfer_nb.plans import undo as undoing
-
-        return undoing.undo(self)
 
     def to_text(self, limit: int | None = _SHOWN) -> str:
         """Return it as lines: what was not done, and why.
