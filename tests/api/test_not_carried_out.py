@@ -1,0 +1,194 @@
+"""A tenant says that it carried out a write, and did not: what is noticed, and when.
+
+The tenants are sandboxes behind a server that responds to some writes without handing them on.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.schema.records import Source
+from tests.api.test_write_result import NAME, box_of
+from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.widgets.forms.test_forms import deleting, press, texts
+
+OK = reply({"status": "ok"})
+
+
+@contextmanager
+def tenant(
+    client: rnb.Client, instead: Callable[[Asked], bytes | None]
+) -> Iterator[tuple[rnb.Client, Scripted]]:
+    """Connect through a server that responds itself where `instead` has a response."""
+    onward = relay(client.endpoint)
+
+    def response(asked: Asked) -> bytes:
+        given = instead(asked)
+        return onward(asked) if given is None else given
+
+    step = Step(response)
+    with (
+        Scripted(step, repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as made,
+    ):
+        made._transport.patience = Patience(2, backoff=0.01)
+        yield made, server
+
+
+def keeping(asked: Asked) -> bytes | None:
+    """Accept each delete, and carry out none."""
+    return OK if asked.method == "DELETE" else None
+
+
+DELETES: dict[str, Callable[[rnb.Client, Source], object]] = {
+    "by name": lambda client, base: client.delete_source(base.full_name),
+    "by id": lambda client, base: client.delete_source(base.id),
+    "of a source": lambda client, base: client.delete_source(base),
+    "guarded": safe_write.delete,
+}
+
+
+@pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
+def test_a_delete_that_was_not_carried_out_is_an_error(
+    client: rnb.Client, delete: Callable[[rnb.Client, Source], object]
+) -> None:
+    base = client.source(NAME)
+    with tenant(client, keeping) as (mine, server):
+        with pytest.raises(
+            rnb.NotCarriedOut, match=rf"accepted the delete of {NAME}, .*still there"
+        ) as caught:
+            delete(mine, base)
+        # The tenant may carry it out a moment later.
+        assert caught.value.in_doubt
+        # One look before the delete and one after it.
+        assert server.methods == ["GET", "DELETE", "GET"]
+        assert server.asked[-1].path.endswith(f"id:{base.id}")
+
+
+@pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
+@pytest.mark.parametrize(
+    "response",
+    [
+        reply({"status": "error", "message": "403 Forbidden"}, 403),
+        reply({"status": "error", "message": "down"}, 503),
+        reply(b"<html>", 200, {"Content-Type": "text/html"}),
+        b"nonsense\r\n\r\n",
+    ],
+    ids=["forbidden", "down", "page", "broken"],
+)
+def test_where_no_look_is_possible_the_word_of_the_tenant_stands_and_a_warning_says_so(
+    client: rnb.Client, delete: Callable[[rnb.Client, Source], object], response: bytes
+) -> None:
+    base, deleted = client.source(NAME), []
+
+    def instead(asked: Asked) -> bytes | None:
+        if asked.method == "DELETE":
+            deleted.append(asked)
+        return response if deleted and asked.method == "GET" else None
+
+    with tenant(client, instead) as (mine, _), warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        returned = delete(mine, base)
+    remark = returned[1] if isinstance(returned, tuple) else str(caught[0].message)
+    assert all(warning.category is rnb.InDoubtWarning for warning in caught)
+    assert re.search(
+        rf"accepted the delete of {NAME}, and whether .*could not be looked up", remark
+    )
+    assert base.id not in set(client.sources(refresh=True)["id"])
+
+
+def test_a_plan_and_a_form_say_that_no_look_was_possible(client: rnb.Client) -> None:
+    deleted = []
+
+    def instead(asked: Asked) -> bytes | None:
+        if asked.method == "DELETE":
+            deleted.append(asked)
+        look = deleted and asked.method == "GET" and "/id:" in asked.path
+        return reply({"status": "error", "message": "403 Forbidden"}, 403) if look else None
+
+    with tenant(client, instead) as (mine, _):
+        listing = mine.sources("claims")
+        result = mine.plan(listing.drop(index=1), delete_missing=True).apply(progress=False)
+        assert result.counts == {"done": 1}
+        assert "could not be looked up" in result.frame["said"][0]
+        form = deleting(mine, typed=NAME)
+        press(form)
+        assert "could not be looked up" in texts(form)
+        assert form.result is not None
+        assert form.result.full_name == NAME
+
+
+def test_a_delete_that_was_carried_out_late_is_found_by_a_retry(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, server):
+        listing = mine.sources("claims")
+        result = mine.plan(listing.iloc[1:], delete_missing=True).apply(progress=False)
+        assert result.counts == {"not taken": 1}
+        undo = result.undo()
+        assert len(undo.steps) == 0
+        assert any("may have been done or not" in note for note in undo.notes)
+        client.delete_source(listing["id"][0])
+        methods = len(server.methods)
+        retried = result.retry(progress=False)
+        assert retried.counts == {"done": 1}
+        assert "DELETE" not in server.methods[methods:]
+        # What is gone is made again by an undo.
+        assert [step.kind for step in retried.undo().steps] == ["create"]
+
+
+def test_a_plan_says_which_delete_was_not_carried_out(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        listing = mine.sources("claims")
+        edited = listing.iloc[1:]
+        result = mine.plan(edited, delete_missing=True).apply(progress=False)
+        assert result.counts == {"not taken": 1}
+        assert "still there" in result.frame["said"][0]
+        assert len(result.failed) == 1
+        # There is nothing to undo, and a second plan still has the delete.
+        assert len(result.undo().steps) == 0
+        again = mine.plan(edited, delete_missing=True)
+        assert [step.kind for step in again.steps] == ["delete"]
+
+
+def test_the_undo_of_a_create_says_so_too(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        listing = mine.sources("claims")
+        made = listing.head(1).drop(columns=["id"]).assign(name="made")
+        result = mine.plan(made).apply(progress=False)
+        assert result.counts == {"done": 1}
+        assert result.undo().apply(progress=False).counts == {"not taken": 1}
+    assert client.source("claims/made").title == listing["title"][0]
+
+
+def test_a_form_says_it(client: rnb.Client) -> None:
+    with tenant(client, keeping) as (mine, _):
+        form = deleting(mine, typed=NAME)
+        press(form)
+        assert "still there" in texts(form)
+        assert form.result is None
+
+
+def test_an_update_that_was_not_stored_is_planned_again(client: rnb.Client) -> None:
+    def echo(asked: Asked) -> bytes | None:
+        if asked.method != "POST":
+            return None
+        source = client.source("/".join(asked.path.split("/")[-2:]))
+        return reply(
+            {"status": "ok", "source": source.to_wire() | json.loads(asked.body)["source"]}
+        )
+
+    with tenant(client, echo) as (mine, _):
+        edited = mine.sources("claims").head(1).assign(title="Mine")
+        plan = mine.plan(edited)
+        assert plan.apply(progress=False).counts == {"done": 1}
+        again = mine.plan(edited)
+        steps = [(step.kind, step.full_name, step.settings) for step in again.steps]
+        assert steps == [("update", NAME, {"title": "Mine"})]

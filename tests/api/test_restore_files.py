@@ -1,0 +1,393 @@
+"""What is kept of a source that is deleted, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import reinfer_nb as rnb
+from reinfer_nb.api import restore_files
+from reinfer_nb.api.safe_write import settings_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.widgets import jobs
+from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.widgets.forms.test_forms import deleting, press, texts
+
+NAME = "claims/motor-inbox"
+PLAIN = Source(id="18ba5ce699f8da1f", owner="claims", name="motor")
+TEXTS = st.one_of(st.text(), st.sampled_from(["\ud800", "a\r\nb\x00", "../x", ""]))
+
+
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "kept" / "source.json"
+
+
+@pytest.fixture
+def second() -> Iterator[rnb.Client]:
+    """Another tenant."""
+    with rnb.sandbox() as made:
+        yield made
+
+
+# The file
+
+
+def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
+    client.update_source(NAME, title="Über <b>Motor</b>")
+    gone = client.delete_source(NAME, restore_file=file)
+    content = json.loads(file.read_text())
+    assert content["format"] == "reinfer_nb restore file, version 1"
+    assert "none of the comments" in content["about"]
+    assert content["endpoint"] == client.endpoint
+    assert content["source"]["title"] == "Über <b>Motor</b>"
+    assert restore_files.read(file) == restore_files.Kept(source=gone, endpoint=client.endpoint)
+    assert client.sandbox is not None
+    assert not any(token in file.read_text() for token in client.sandbox.tokens.values())
+
+
+@given(title=TEXTS, names=st.lists(TEXTS), extra=st.dictionaries(TEXTS, st.integers() | TEXTS))
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
+)
+def test_a_source_is_read_back_as_it_was(
+    tmp_path: Path, title: str, names: list[str], extra: dict[str, Any]
+) -> None:
+    more = {f"unknown {key}": value for key, value in extra.items()}
+    source = replace(PLAIN, title=title, sensitive_properties=tuple(names), extra=more)
+    path = tmp_path / "kept.json"
+    path.unlink(missing_ok=True)
+    restore_files.keep(source, "https://x.example", path)
+    assert restore_files.read(path).source == source
+
+
+def test_an_older_file_stays(client: rnb.Client, file: Path) -> None:
+    file.parent.mkdir()
+    file.write_text("older")
+    with pytest.raises(rnb.FileProblem, match="exists"):
+        client.delete_source(NAME, restore_file=file)
+    assert file.read_text() == "older"
+    assert client.source(NAME).name == "motor-inbox"
+
+
+@pytest.mark.parametrize("bad", ["file/under.json", "folder", "\0.json", "a\0b/x.json", "x" * 300])
+def test_a_file_that_cannot_be_written_stops_the_delete(
+    client: rnb.Client, tmp_path: Path, bad: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(rnb.FileProblem):
+        client.delete_source(NAME, restore_file=f"{tmp_path}/{bad}")
+    assert client.source(NAME).name == "motor-inbox"
+    assert client.sandbox is not None
+    assert "DELETE" not in [one.method for one in client.sandbox.requests]
+
+
+def test_it_is_there_before_the_delete_is_asked(client: rnb.Client, file: Path) -> None:
+    onward = relay(client.endpoint)
+    there: list[Any] = []
+
+    def answer(asked: Asked) -> bytes:
+        if asked.method == "DELETE":
+            there.append(json.loads(file.read_text())["source"]["name"])
+        return onward(asked)
+
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    with (
+        Scripted(*[Step(answer)] * 3) as server,
+        rnb.connect(endpoint=server.endpoint, token=token) as way,
+    ):
+        way.delete_source(NAME, restore_file=file)
+        assert server.methods == ["GET", "DELETE", "GET"]
+    assert there == ["motor-inbox"]
+
+
+def test_a_delete_that_is_refused_leaves_the_file(viewer: rnb.Client, file: Path) -> None:
+    source = viewer.source(NAME)
+    with pytest.raises(rnb.PermissionDenied):
+        viewer.delete_source(source, restore_file=file)
+    assert restore_files.read(file).source == source
+    assert viewer.source(NAME) == source
+
+
+# Its name
+
+
+@pytest.mark.parametrize(
+    "bad", ["../../x", "..", "/etc/passwd", "a/../../b", "C:\\x", "x\0y\n", ""]
+)
+def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
+    for source in (replace(PLAIN, owner=bad), replace(PLAIN, name=bad), replace(PLAIN, id=bad)):
+        path = restore_files.new_file(source, tmp_path)
+        assert path.parent == tmp_path.resolve()
+        assert path.suffix == ".json"
+        assert set(path.stem) <= set(
+            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+        )
+
+
+@given(TEXTS, TEXTS, TEXTS)
+@settings(deadline=None)
+def test_a_name_is_one_for_every_system(owner: str, name: str, identifier: str) -> None:
+    source = Source(id=identifier, owner=owner * 50, name=name * 50)
+    path = restore_files.new_file(source, "folder")
+    assert path.parent == Path("folder").resolve()
+    assert len(path.name.encode()) < 255
+
+
+def test_by_default_files_are_in_the_state_folder_of_the_user(tmp_path: Path) -> None:
+    path = restore_files.new_file(PLAIN)
+    assert path.parent == tmp_path / "state" / "reinfer_nb" / "restore"
+    assert path.name.startswith("claims-motor-18ba5ce699f8da1f-")
+    assert not path.parent.exists()
+
+
+# Making it again
+
+
+def test_a_source_is_made_again(client: rnb.Client, file: Path) -> None:
+    settings = {"description": "two\r\nlines", "should_translate": True, "bucket_id": None}
+    before = client.update_source(NAME, sensitive_properties=["b", "a"], kind="my-own", **settings)  # type: ignore[arg-type]
+    client.delete_source(NAME, restore_file=file)
+    with pytest.warns(rnb.RestoredWarning) as caught:
+        made = rnb.restore(client, file)
+    assert settings_of(made) == settings_of(before)
+    assert client.source(NAME) == made
+    assert made.id != before.id
+    assert client.count_comments(NAME) == 0
+    (warning,) = caught
+    for part in (NAME, made.id, before.id, "nothing brings those back"):
+        assert part in str(warning.message)
+    assert Path(warning.filename) == Path(__file__)
+
+
+def test_what_is_sent_are_the_settings_as_the_tenant_had_them(file: Path) -> None:
+    source = replace(
+        PLAIN, title="", language="fr", kind="calls", bucket_id="no bucket", extra={"new": 1}
+    )
+    told = reply({"status": "ok", "source": source.to_wire()})
+    with (
+        Scripted(told) as server,
+        rnb.connect(endpoint=server.endpoint, token="some-token") as client,
+    ):
+        restore_files.keep(source, client.endpoint, file)
+        with pytest.warns(rnb.RestoredWarning):
+            rnb.restore(client, file)
+        (asked,) = server.asked
+    assert (asked.method, asked.path) == ("PUT", "/api/v1/sources/claims/motor")
+    assert json.loads(asked.body) == {
+        "source": {
+            "title": "",
+            "language": "fr",
+            "_kind": "calls",
+            "bucket_id": "no bucket",
+            "sensitive_properties": [],
+        }
+    }
+
+
+def test_a_name_that_is_taken_is_a_conflict(client: rnb.Client, file: Path) -> None:
+    client.delete_source(NAME, restore_file=file)
+    there = client.create_source(NAME, title="Another one")
+    with pytest.raises(rnb.Conflict) as caught:
+        rnb.restore(client, file)
+    assert caught.value.existing == there
+    assert client.source(NAME) == there
+
+
+def test_another_tenant_only_when_told(client: rnb.Client, second: rnb.Client, file: Path) -> None:
+    client.delete_source(NAME, restore_file=file)
+    second.delete_source(NAME)
+    with pytest.raises(rnb.InvalidInput) as caught:
+        rnb.restore(second, file)
+    for part in (client.endpoint, second.endpoint, "another_tenant=True"):
+        assert part in str(caught.value)
+    with pytest.raises(rnb.NotFound):
+        second.source(NAME)
+    with pytest.warns(rnb.RestoredWarning):
+        rnb.restore(second, file, another_tenant=True)
+    assert second.source(NAME).title == "Motor claims inbox"
+
+
+# Files that are none
+
+
+def changed(file: Path, **changes: Any) -> bytes:
+    return json.dumps(json.loads(file.read_text()) | changes).encode()
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: Path) -> None:
+    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+    whole = file.read_bytes().rstrip()
+    for length in range(0, len(whole), 7):
+        file.write_bytes(whole[:length])
+        with pytest.raises(rnb.FileProblem, match=r"source\.json"):
+            rnb.restore(shared, file)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": "reinfer_nb restore file, version 2"},
+        {"format": None},
+        {"endpoint": None},
+        {"endpoint": 5},
+        {"source": None},
+        {"source": []},
+        {"source": {"id": "18ba5ce699f8da1f", "name": "motor"}},
+    ],
+)
+def test_a_file_that_is_not_as_it_was_written_is_refused(
+    shared: rnb.Client, file: Path, changes: dict[str, Any]
+) -> None:
+    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+    file.write_bytes(changed(file, **changes))
+    assert shared.sandbox is not None
+    before = len(shared.sandbox.requests)
+    with pytest.raises(rnb.FileProblem, match=r"source\.json"):
+        rnb.restore(shared, file)
+    assert len(shared.sandbox.requests) == before
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"5", b"null", b"\xff\xfe", b"id,owner\n1,2\n", b"[" * 10**5, b"{}"]
+)
+def test_a_foreign_file_is_refused(shared: rnb.Client, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "foreign.json").write_bytes(content)
+    with pytest.raises(rnb.FileProblem, match=r"foreign\.json"):
+        rnb.restore(shared, tmp_path / "foreign.json")
+
+
+def test_no_file_and_a_folder_are_refused(shared: rnb.Client, tmp_path: Path) -> None:
+    with pytest.raises(rnb.FileProblem, match="No such file"):
+        rnb.restore(shared, tmp_path / "nothing.json")
+    with pytest.raises(rnb.FileProblem, match="directory"):
+        rnb.restore(shared, tmp_path)
+    with pytest.raises(rnb.FileProblem):
+        rnb.restore(shared, "a\0b")
+
+
+def test_a_file_with_a_name_that_cannot_be_asked_for_is_refused(
+    shared: rnb.Client, file: Path
+) -> None:
+    restore_files.keep(replace(PLAIN, owner="../.."), shared.endpoint, file)
+    with pytest.raises(rnb.InvalidInput):
+        rnb.restore(shared, file)
+
+
+def test_a_value_that_cannot_be_read_makes_no_other_source(shared: rnb.Client, file: Path) -> None:
+    restore_files.keep(replace(PLAIN, title="Motor"), shared.endpoint, file)
+    source = json.loads(file.read_text())["source"]
+    file.write_bytes(changed(file, source=source | {"title": 5}))
+    with pytest.raises(rnb.FileProblem):
+        rnb.restore(shared, file)
+
+
+# The form
+
+
+def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> None:
+    before = client.source(NAME)
+    form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "kept")
+    told: list[Source] = []
+    form.observe(lambda change: told.append(change["new"]), "result")
+    assert form.restore_button.layout.display == "none"
+    form.jobs.wait()
+    form.name.value = NAME
+    file = form.restore_file
+    assert file is not None
+    assert file.parent == (tmp_path / "kept").resolve()
+    assert str(file) in texts(form)
+    code = form.code
+    press(form)
+    assert told == [before]
+    assert restore_files.read(file).source == before
+    with pytest.raises(rnb.NotFound):
+        client.source(NAME)
+    assert f"deleted with 19,640 comments. Its settings are in {file}" in texts(form)
+    assert (form.code, form.button.disabled, form.name.disabled) == (code, True, True)
+    assert form.restore_button.layout.display is None
+    form.restore_button.click()
+    form.jobs.wait()
+    made = client.source(NAME)
+    assert told == [before, made]
+    assert made.id != before.id
+    assert settings_of(made) == settings_of(before)
+    assert made.id in texts(form)
+    assert "nothing brings those back" in texts(form)
+    assert form.code == f"rnb.restore(client, {str(file)!r})"
+    assert "0 comments would go" in texts(form)
+    with rnb.sandbox() as fresh:
+        eval(code.replace("kept", "again"), {"client": fresh})  # noqa: S307 - what the form shows
+        with pytest.raises(rnb.NotFound):
+            fresh.source(NAME)
+
+
+def test_a_delete_form_that_is_refused_names_the_file(viewer: rnb.Client) -> None:
+    form = deleting(viewer, typed=NAME)
+    file = form.restore_file
+    assert file is not None
+    press(form)
+    assert f"Its settings are in {file}" in texts(form)
+    assert "403" in texts(form)
+    assert restore_files.read(file).source == viewer.source(NAME)
+    assert form.name.value == NAME
+    assert form.result is None
+    # The next attempt writes another file.
+    press(form)
+    assert len(list(file.parent.iterdir())) == 2
+
+
+def test_a_file_problem_stops_the_form(client: rnb.Client, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "file")
+    form.jobs.wait()
+    form.name.value = NAME
+    press(form)
+    assert "cannot be made" in texts(form.said)
+    assert client.source(NAME) == form.source
+
+
+def test_somebody_elses_file_is_not_said_to_hold_the_settings(client: rnb.Client) -> None:
+    form = deleting(client, typed=NAME)
+    assert form.restore_file is not None
+    form.restore_file.parent.mkdir(parents=True)
+    form.restore_file.write_text("somebody else's")
+    press(form)
+    assert "exists" in texts(form.said)
+    assert "Its settings are in" not in texts(form.said)
+    assert client.source(NAME) == form.source
+
+
+@pytest.mark.parametrize("all_the_same", [False, True])
+def test_a_delete_form_stops_where_the_source_moved(
+    client: rnb.Client, tmp_path: Path, *, all_the_same: bool
+) -> None:
+    form = deleting(client, typed=NAME)
+    theirs = client.update_source(NAME, title="<b>theirs</b>")
+    press(form)
+    assert client.source(NAME) == theirs
+    assert "<b>theirs</b>" in texts(form)
+    assert not (tmp_path / "state").exists()
+    keep, take = form.children[-1].children
+    (keep if all_the_same else take).click()
+    form.jobs.wait()
+    assert form.source == theirs
+    assert form.button.disabled is not all_the_same
+    if all_the_same:
+        press(form)
+        assert form.result == theirs

@@ -1,0 +1,668 @@
+"""Writes of which a tenant says too little or too much: what was not taken, whose create it was.
+
+The tenants here are sandboxes behind a server that alters a request or a response on its way.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault, cli
+from reinfer_nb.api import safe_write, tenant_clock
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.schema.records import Source
+from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.widgets.forms.test_forms import opened, press, texts
+
+NAME = "claims/motor-inbox"
+LOOKS = ["get_source", "get_source_by_id"]
+
+
+def box_of(client: rnb.Client) -> rnb.Sandbox:
+    assert client.sandbox is not None
+    return client.sandbox
+
+
+@contextmanager
+def through(client: rnb.Client, onward: Callable[[Asked], bytes]) -> Iterator[rnb.Client]:
+    """Connect to the client's sandbox through a server that handles each request its own way."""
+    with (
+        Scripted(Step(onward), repeat=True) as server,
+        rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as made,
+    ):
+        yield made
+
+
+def without(client: rnb.Client, *names: str) -> Callable[[Asked], bytes]:
+    """Return what hands requests on, less some settings: the tenant does not take them."""
+    onward = relay(client.endpoint)
+
+    def carried(asked: Asked) -> bytes:
+        body = asked.body
+        if asked.method in ("PUT", "POST") and not asked.path.endswith("statistics"):
+            source = json.loads(body)["source"]
+            kept = {name: value for name, value in source.items() if name not in names}
+            body = json.dumps({"source": kept}).encode()
+        headers = dict(asked.headers) | {"content-length": str(len(body))}
+        return onward(Asked(asked.method, asked.path, headers, body))
+
+    return carried
+
+
+@pytest.fixture
+def stubborn(client: rnb.Client) -> Iterator[rnb.Client]:
+    """A client of a tenant that takes neither a language nor a kind, and says that all is well."""
+    with through(client, without(client, "language", "_kind")) as made:
+        yield made
+
+
+# What was not taken
+
+
+def test_an_update_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
+    with pytest.warns(rnb.NotTakenWarning, match=rf"{NAME} .*language \(it is 'en'\)") as caught:
+        source = stubborn.update_source(NAME, language="xlm", title="x")
+    assert (source.language, source.title) == ("en", "x")
+    assert caught[0].filename == __file__
+
+
+def test_a_create_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
+    with pytest.warns(rnb.NotTakenWarning, match=r"language \(it is 'en'\), kind|language .* and"):
+        source = stubborn.create_source("claims/fresh", language="de", kind="chat", title="x")
+    assert (source.language, source.kind, source.title) == ("en", "unknown", "x")
+
+
+def test_what_is_made_again_warns_too(stubborn: rnb.Client, tmp_path: Path) -> None:
+    with pytest.warns(rnb.NotTakenWarning):
+        stubborn.create_source("claims/fresh", language="en", kind="chat")
+    gone = Source.from_wire(stubborn.source(NAME).to_wire() | {"language": "de", "name": "other"})
+    with pytest.warns(rnb.NotTakenWarning, match="language"):
+        stubborn.recreate_source(gone)
+    source = stubborn.delete_source("claims/other", restore_file=tmp_path / "kept.json")
+    assert source.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("sent", "returned", "names"),
+    [
+        ({"sensitive_properties": ["a", "b"]}, {"sensitive_properties": ["b", "a"]}, ()),
+        ({"sensitive_properties": []}, {"sensitive_properties": None}, ()),
+        ({"sensitive_properties": ["a"]}, {}, ()),
+        ({"sensitive_properties": ["a"]}, {"sensitive_properties": []}, ("sensitive_properties",)),
+        ({"description": ""}, {}, ()),
+        ({"description": ""}, {"description": None}, ()),
+        ({"description": ""}, {"description": "still"}, ("description",)),
+        ({"bucket_id": None}, {}, ()),
+        ({"bucket_id": None}, {"bucket_id": "0" * 16}, ("bucket_id",)),
+        ({"bucket_id": "0" * 16}, {}, ("bucket_id",)),
+        ({"language": "de"}, {}, ()),
+        ({"language": "de"}, {"language": "en"}, ("language",)),
+        ({"kind": "chat"}, {"_kind": "unknown"}, ("kind",)),
+        ({"should_translate": True}, {"should_translate": False}, ("should_translate",)),
+        ({"email_transform_version": 5}, {"email_transform_version": 5.0}, ()),
+        ({"email_transform_version": 5}, {}, ("email_transform_version",)),
+        ({"email_transform_tag": "generic.0.A"}, {}, ("email_transform_tag",)),
+        ({"email_transform_tag": "a"}, {"email_transform_tag": None}, ("email_transform_tag",)),
+        ({"title": "x"}, {"title": None}, ("title",)),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["create", "update"])
+def test_what_counts_as_not_taken(
+    kind: str, sent: dict[str, Any], returned: dict[str, Any], names: tuple[str, ...]
+) -> None:
+    one = {"id": "0" * 16, "owner": "lab", "name": "one"} | returned
+    with (
+        Scripted(reply({"status": "ok", "source": one})) as server,
+        rnb.connect(endpoint=server.endpoint, token="some-token") as client,
+    ):
+        ways: dict[str, Callable[..., Source]] = {
+            "create": client.create_source,
+            "update": client.update_source,
+        }
+        if names:
+            with pytest.warns(rnb.NotTakenWarning, match=names[0]):
+                ways[kind]("lab/one", **sent)
+        else:
+            ways[kind]("lab/one", **sent)
+
+
+def language_plan(client: rnb.Client, **settings: str) -> rnb.Plan:
+    rows = client.sources("claims", refresh=True)[["id", "owner", "name"]].head(2)
+    return client.plan(rows.assign(language="xlm", **settings), project="claims")
+
+
+def test_a_plan_says_what_was_not_taken(stubborn: rnb.Client, tmp_path: Path) -> None:
+    plan = language_plan(stubborn, title="mine")
+    assert not any("did not take" in note for note in plan.notes)
+    result = plan.apply(progress=False, journal=tmp_path / "journal")
+    assert result.counts == {"not taken": 2}
+    assert not result.ok
+    assert len(result.failed) == 2
+    assert result.frame["said"].str.contains(r"did not take language \(it is 'en'\)").all()
+    for shown in (result.to_text(), result.to_html()):
+        assert "not taken" in shown
+        assert "did not take language" in shown
+    # The journal has it too, and nothing is tried again for ever.
+    again = rnb.resume(stubborn, tmp_path / "journal", progress=False)
+    assert again.outcomes == result.outcomes
+    assert [outcome.not_taken for outcome in again.outcomes] == [("language",)] * 2
+    # What was taken is put back, and nothing else is planned.
+    undo = again.undo()
+    assert [dict(step.settings).keys() for step in undo.steps] == [{"title"}] * 2
+    assert undo.apply(progress=False).counts == {"done": 2}
+
+
+def test_a_second_plan_has_the_step_and_says_that_it_was_not_taken(stubborn: rnb.Client) -> None:
+    language_plan(stubborn).apply(progress=False)
+    plan = language_plan(stubborn)
+    assert len(plan.steps) == 2
+    (note,) = (note for note in plan.notes if "did not take" in note)
+    assert f"language of {NAME}" in note
+    # Another value was not sent before.
+    rows = stubborn.sources("claims")[["id", "owner", "name"]].head(1).assign(language="de")
+    assert not any("did not take" in note for note in stubborn.plan(rows).notes)
+
+
+def test_what_is_taken_at_last_is_not_told_any_more(
+    client: rnb.Client, stubborn: rnb.Client
+) -> None:
+    language_plan(client).apply(progress=False)
+    # That of another tenant does not count.
+    assert not any("did not take" in note for note in language_plan(stubborn).notes)
+
+
+def test_a_create_that_was_not_taken_is_in_the_result_and_undone(stubborn: rnb.Client) -> None:
+    rows = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "language": ["de"]})
+    result = stubborn.plan(rows).apply(progress=False)
+    assert result.counts == {"not taken": 1}
+    (step,) = result.undo().steps
+    assert (step.kind, step.full_name) == ("delete", "claims/fresh")
+
+
+# Whose create it was
+
+
+def fresh(client: rnb.Client, title: str = "x") -> rnb.Plan:
+    rows = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": [title]})
+    return client.plan(rows)
+
+
+def test_a_namesake_made_before_is_somebody_else_s(client: rnb.Client) -> None:
+    plan = fresh(client)
+    client._transport.patience = Patience(attempts=1)
+    with through(client, relay(client.endpoint)) as other:
+        theirs = other.create_source("claims/fresh", title="x")
+    threading.Event().wait(3.1)
+    client._transport.patience = Patience(backoff=0.01)
+    with (
+        box_of(client).faults.add(Fault.answer(502, on="create_source", times=1)),
+        pytest.raises(rnb.Conflict) as caught,
+    ):
+        client.create_source("claims/fresh", title="x")
+    assert caught.value.existing == theirs
+    assert not caught.value.in_doubt
+    for status in (500, 502):
+        with box_of(client).faults.add(Fault.answer(status, on="create_source", times=1)):
+            result = plan.apply(progress=False)
+        if result.counts == {"failed": 1}:
+            result = result.retry(progress=False)
+        assert result.counts == {"skipped": 1}
+        assert len(result.undo().steps) == 0
+    assert client.source("claims/fresh") == theirs
+
+
+@pytest.mark.parametrize("status", [500, 502])
+@pytest.mark.usefixtures("coarse_clock")
+def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: int) -> None:
+    plan = fresh(client)
+    client._transport.patience = Patience(attempts=1)
+    with box_of(client).faults.add(Fault.answer(status, on="create_source", times=1)):
+        result = plan.apply(progress=False)
+    assert result.counts == {"failed": 1}
+    theirs = client.create_source("claims/fresh", title="x")
+    result = result.retry(progress=False)
+    assert result.counts == {"done": 1}
+    assert "or somebody else at the same time" in result.to_text()
+    undo = result.undo()
+    assert len(undo.steps) == 0
+    assert any("claims/fresh is left alone" in note for note in undo.notes)
+    assert client.source("claims/fresh") == theirs
+
+
+@pytest.mark.parametrize(
+    "others",
+    [{"description": "theirs"}, {"language": "de"}, {"kind": "chat"}, {"should_translate": True},
+     {"sensitive_properties": ["a"]}],
+    ids=str,
+)  # fmt: skip
+def test_a_namesake_with_other_settings_is_somebody_else_s(
+    client: rnb.Client, others: dict[str, Any]
+) -> None:
+    client._transport.patience = Patience(backoff=0.3)
+    theirs: list[Source] = []
+    with through(client, relay(client.endpoint)) as other:
+
+        def make() -> None:
+            theirs.append(other.create_source("claims/fresh", title="x", **others))
+
+        box_of(client).faults.add(Fault.answer(502, on="create_source", times=1))
+
+        def onward(asked: Asked) -> bytes:
+            answer = relay(client.endpoint)(asked)
+            if asked.method == "PUT" and not theirs:
+                make()
+            return answer
+
+        with through(client, onward) as mine:
+            mine._transport.patience = Patience(backoff=0.01)
+            with pytest.raises(rnb.Conflict) as caught:
+                mine.create_source("claims/fresh", title="x")
+    assert [caught.value.existing] == theirs
+
+
+@pytest.mark.usefixtures("coarse_clock")
+def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
+    onward = relay(client.endpoint)
+    dropped: list[Asked] = []
+
+    def turned(asked: Asked) -> bytes:
+        answer = onward(asked)
+        if asked.method == "PUT" and not dropped:
+            dropped.append(asked)
+            return reply({"status": "error"}, 502)
+        return answer.replace(b'["a","b"]', b'["b","a"]')
+
+    with through(client, turned) as mine:
+        mine._transport.patience = Patience(backoff=0.01)
+        with pytest.warns(rnb.InDoubtWarning):
+            made = mine.create_source("claims/fresh", sensitive_properties=["a", "b"])
+    assert made.sensitive_properties == ("b", "a")
+
+
+def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> None:
+    # Made later than the resolution of the tenant's clock after the first attempt.
+    plan = fresh(client)
+    box_of(client).faults.add(Fault.wait(2 * tenant_clock.RESOLUTION, on="create_source", times=1))
+    box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
+    result = plan.apply(progress=False)
+    assert result.counts == {"done": 1}
+    assert result.outcomes[0].in_doubt is False
+    assert [step.kind for step in result.undo().steps] == ["delete"]
+
+
+def test_a_clock_without_a_date_says_nothing() -> None:
+    shown = tenant_clock.TenantClock()
+    for date in (None, "", "no date", "Mon, 01 Jan 99999 00:00:00 GMT"):
+        shown.learn(date, 0.0)
+        assert shown.at(0.0) is None
+
+
+def test_a_clock_keeps_the_best_of_what_it_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: here)
+    shown = tenant_clock.TenantClock()
+    moment = datetime(2020, 1, 1, tzinfo=UTC)
+
+    def learn(seconds: float, took: float) -> timedelta:
+        nonlocal here
+        sent, here = here, here + took
+        date = (moment + timedelta(seconds=seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        shown.learn(date, sent)
+        span = shown.at(here)
+        assert span is not None
+        return span.latest - span.earliest
+
+    assert learn(0, 0.1) == timedelta(seconds=2.1)
+    # A slow response adds nothing; a quicker one does.
+    assert learn(60, 60) == timedelta(seconds=2.1)
+    # Asleep for an hour, which the monotonic clock does not count.
+    assert learn(3700, 5) == timedelta(seconds=7)
+
+
+def test_the_first_attempt_is_in_the_journal_by_the_tenant_s_clock(
+    client: rnb.Client, tmp_path: Path
+) -> None:
+    plan = fresh(client)
+    before = datetime.now(UTC)
+    plan.apply(progress=False, journal=tmp_path / "journal")
+    lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
+    (begun,) = (line for line in lines if line.get("status") == "begun")
+    earliest, latest = map(datetime.fromisoformat, begun["first_try"])
+    assert earliest <= datetime.now(UTC)
+    assert latest >= before
+    assert latest - earliest < timedelta(minutes=1)
+
+
+# The look that counts
+
+
+@pytest.mark.parametrize("kind", ["update", "delete", "form", "plan"])
+@pytest.mark.parametrize("what", ["slow", "429", "502"])
+def test_a_look_that_took_its_time_is_the_last_before_the_write(
+    client: rnb.Client, kind: str, what: str, tmp_path: Path
+) -> None:
+    base = client.source(NAME)
+    listing = client.sources("claims")
+    plan = client.plan(listing[listing["name"] != "motor-inbox"], delete_missing=True)
+    onward = relay(client.endpoint)
+    looked = threading.Event()
+
+    def change() -> None:
+        with rnb.connect(endpoint=client.endpoint, token=box_of(client).tokens["admin"]) as other:
+            other.update_source(NAME, description="theirs")
+
+    def carried(asked: Asked) -> bytes:
+        answer = onward(asked)
+        if asked.method == "GET" and "motor-inbox" in asked.path and not looked.is_set():
+            looked.set()
+            change()
+            if what == "slow":
+                # The response was made before the change, and arrives long after.
+                threading.Event().wait(1.2)
+                return answer
+            headers = {"Retry-After": "1"} if what == "429" else {}
+            return reply({"status": "error", "message": "busy"}, int(what), headers)
+        return answer
+
+    with through(client, carried) as mine:
+        if kind == "form":
+            form = rnb.delete_form(mine, base)
+            form.jobs.wait()
+            form.name.value = NAME
+            form.button.click()
+            form.jobs.wait()
+            assert form.result is None
+        elif kind == "plan":
+            moved = rnb.load_plan(plan.save(tmp_path / "plan"), client)
+            object.__setattr__(moved, "client", mine)
+            object.__setattr__(moved, "endpoint", mine.endpoint)
+            assert moved.apply(progress=False, allow_mass_delete=True).counts == {"moved": 1}
+        else:
+            ways: dict[str, Callable[[], object]] = {
+                "update": lambda: safe_write.update(mine, base, {"title": "mine"}),
+                "delete": lambda: safe_write.delete(mine, base, tmp_path / "kept.json"),
+            }
+            with pytest.raises(rnb.Moved):
+                ways[kind]()
+        assert looked.is_set()
+    source = client.source(NAME)
+    assert (source.title, source.description) == (base.title, "theirs")
+
+
+def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
+    base = client.source(NAME)
+    before = len(box_of(client).requests)
+    safe_write.delete(client, base)
+    assert [one.method for one in box_of(client).requests[before:]] == [
+        "GET",
+        "DELETE",
+        # Whether it is gone.
+        "GET",
+    ]
+
+
+def test_keeping_the_settings_takes_time_that_counts(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from reinfer_nb.api import restore_files
+
+    base = client.source(NAME)
+    keep = restore_files.keep
+
+    def slowly(*arguments: Any) -> None:
+        keep(*arguments)
+        client.update_source(NAME, description="theirs")
+        threading.Event().wait(1.2)
+
+    monkeypatch.setattr(restore_files, "keep", slowly)
+    with pytest.raises(rnb.Moved):
+        safe_write.delete(client, base, tmp_path / "kept.json")
+    assert client.source(NAME).description == "theirs"
+
+
+def test_where_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> None:
+    base = client.source(NAME)
+    box_of(client).faults.add(Fault.wait(1.1, on=LOOKS))
+    before = len(box_of(client).requests)
+    safe_write.update(client, base, {"title": "mine"})
+    methods = [one.method for one in box_of(client).requests[before:]]
+    assert methods == ["GET"] * 3 + ["POST"]
+
+
+def test_what_was_written_to_another_source_of_that_name_is_said(client: rnb.Client) -> None:
+    base = client.source(NAME)
+    onward = relay(client.endpoint)
+
+    def carried(asked: Asked) -> bytes:
+        if asked.method == "POST":
+            with rnb.connect(
+                endpoint=client.endpoint, token=box_of(client).tokens["admin"]
+            ) as other:
+                other.recreate_source(other.delete_source(NAME))
+        return onward(asked)
+
+    with through(client, carried) as mine, pytest.raises(rnb.Moved, match="that one") as caught:
+        safe_write.update(mine, base, {"title": "mine"})
+    assert caught.value.in_doubt
+
+
+# Gone, or not visible
+
+
+@contextmanager
+def hidden(client: rnb.Client, *, after: bool = False) -> Iterator[rnb.Client]:
+    """Connect as somebody who loses the project: before the first look, or at the delete."""
+    onward = relay(client.endpoint)
+    lost = threading.Event()
+    no = reply({"status": "error", "message": "404 Not Found"}, 404)
+    if not after:
+        lost.set()
+
+    def carried(asked: Asked) -> bytes:
+        if asked.method == "DELETE" and not lost.is_set():
+            lost.set()
+            return reply({"status": "error", "message": "down"}, 503)
+        if not lost.is_set():
+            return onward(asked)
+        if asked.path.endswith("/auth/user"):
+            answer = onward(asked)
+            content = json.loads(answer.partition(b"\r\n\r\n")[2])
+            content["user"]["organisation_permissions"].pop("claims", None)
+            content["user"]["global_permissions"] = []
+            return reply(content)
+        return no if "claims" in asked.path or "id:" in asked.path else onward(asked)
+
+    with through(client, carried) as made:
+        made._transport.patience = Patience(backoff=0.01)
+        yield made
+
+
+def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> None:
+    base = client.source(NAME)
+    for call in (
+        lambda mine: mine.delete_source(NAME),
+        lambda mine: safe_write.delete(mine, base),
+    ):
+        with (
+            hidden(client, after=True) as mine,
+            pytest.raises(rnb.NotFound, match="404") as caught,
+        ):
+            call(mine)
+        assert caught.value.in_doubt
+    assert client.source(NAME) == base
+
+
+@pytest.mark.parametrize("kind", ["update", "delete"])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_plan_does_not_take_the_hidden_for_gone(
+    client: rnb.Client, kind: str, *, after: bool
+) -> None:
+    listing = client.sources("claims")
+    plan = (
+        client.plan(listing.head(1).assign(title="mine"))
+        if kind == "update"
+        else client.plan(listing.iloc[1:], delete_missing=True)
+    )
+    with hidden(client, after=after and kind == "delete") as mine:
+        object.__setattr__(plan, "client", mine)
+        object.__setattr__(plan, "endpoint", mine.endpoint)
+        result = plan.apply(progress=False)
+        assert result.counts == {"failed": 1}
+        assert "404" in result.frame["said"][0]
+        assert "gone already" not in result.to_text()
+        result = result.retry(progress=False)
+        assert result.counts == {"failed": 1}
+    assert len(client.sources("claims", refresh=True)) == len(listing)
+
+
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_a_plan_says_that_the_gone_is_gone(client: rnb.Client, kind: str) -> None:
+    listing = client.sources("claims")
+    plan = (
+        client.plan(listing.head(1).assign(title="mine"))
+        if kind == "update"
+        else client.plan(listing.iloc[1:], delete_missing=True)
+    )
+    client.delete_source(f"claims/{listing['name'][0]}")
+    result = plan.apply(progress=False)
+    assert result.counts == ({"moved": 1} if kind == "update" else {"skipped": 1})
+    assert "gone" in result.frame["said"][0]
+
+
+def test_the_last_source_of_a_project_is_gone_where_the_user_may_see_the_project() -> None:
+    rows = pd.DataFrame({"owner": ["a", "b"], "name": ["one", "two"]})
+    with rnb.sandbox(rows) as client:
+        base = client.source("a/one")
+        assert not client.calls.is_gone(base)
+        client.delete_source("a/one")
+        assert client.calls.is_gone(base)
+        plan = client.plan(client.sources())
+        assert len(plan.moved()) == 0
+
+
+def test_what_has_moved_does_not_say_gone_of_what_is_hidden(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    viewer = rnb.connect(endpoint=client.endpoint, token=client.sandbox.tokens["viewer"])
+    people = client.sources("people").head(1).assign(title="mine")
+    plan = client.plan(people, project=None)
+    object.__setattr__(plan, "project", None)
+    with viewer:
+        object.__setattr__(plan, "client", viewer)
+        (what,) = plan.moved()["what"]
+    assert what == "is gone, or the token may not see it any more"
+    object.__setattr__(plan, "client", client)
+    client.delete_source(f"people/{people['name'].iloc[0]}")
+    (what,) = plan.moved()["what"]
+    assert what == "is gone"
+
+
+# What forms say
+
+
+def test_the_update_form_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+    form = opened(stubborn, language="xlm", title="mine")
+    assert "may not take another one" not in form.controls["title"].note.value
+    press(form)
+    said = texts(form)
+    assert f"{NAME} is updated: title." in said
+    assert "did not take language (it is 'en')" in said
+    # What was not taken stays filled in, with a word on it.
+    control = form.controls["language"]
+    assert (control.base, control.input.value) == ("en", "xlm")
+    assert "did not take it" in control.note.value
+    assert stubborn.source(NAME).title == "mine"
+
+
+def test_the_update_form_does_not_say_updated_of_nothing(stubborn: rnb.Client) -> None:
+    form = opened(stubborn, language="xlm")
+    press(form)
+    assert "is updated" not in texts(form)
+    assert "did not take language" in texts(form)
+
+
+def test_the_create_form_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+    form = rnb.create_form(stubborn, "claims")
+    form.name.value = "fresh"
+    form.controls["language"].fill("de")
+    press(form)
+    assert "claims/fresh is created" in texts(form)
+    assert "did not take language (it is 'en')" in texts(form)
+
+
+def test_the_create_form_says_what_it_cannot_prove(client: rnb.Client) -> None:
+    form = rnb.create_form(client, "claims")
+    form.name.value = "fresh"
+    box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
+    press(form)
+    assert "is created" not in texts(form)
+    assert "or somebody else at the same time, cannot be told" in texts(form)
+    assert form.result == client.source("claims/fresh")
+
+
+def test_only_forms_that_update_say_what_may_be_fixed(client: rnb.Client) -> None:
+    update, create = rnb.update_form(client, NAME), rnb.create_form(client)
+    for name, control in update.controls.items():
+        fixed = name in ("language", "kind")
+        assert ("A tenant may not take another one" in control.note.value) is fixed
+        assert "may not take" not in create.controls[name].note.value
+
+
+def test_a_restore_says_what_was_not_taken(
+    client: rnb.Client, stubborn: rnb.Client, tmp_path: Path
+) -> None:
+    client.update_source(NAME, language="de")
+    source = stubborn.source(NAME)
+    form = rnb.delete_form(stubborn, source)
+    form.jobs.wait()
+    form.name.value = NAME
+    press(form)
+    form.restore_button.click()
+    form.jobs.wait()
+    assert "did not take language (it is 'en')" in texts(form)
+    stubborn.delete_source(NAME, restore_file=tmp_path / "kept.json")
+    # Made again, it was English already.
+    with pytest.warns(rnb.RestoredWarning):
+        rnb.restore(stubborn, tmp_path / "kept.json")
+
+
+def test_a_bulk_edit_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+    explorer = rnb.explore(stubborn)
+    pane = explorer.bulk
+    explorer.tabs.selected_index = explorer.tabs.children.index(pane)
+    explorer.finder.select([0, 1])
+    pane.field.value = "language"
+    pane.controls["language"].fill("xlm")
+    pane.show_plan.click()
+    pane.jobs.wait()
+    pane.apply.click()
+    pane.jobs.wait()
+    assert pane.result is not None
+    assert pane.result.counts == {"not taken": 2}
+    assert "The tenant did not take language of 2." in texts(pane)
+
+
+def test_the_command_line_has_a_code_for_what_was_not_taken(
+    client: rnb.Client,
+    stubborn: rnb.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("REINFER_ENDPOINT", stubborn.endpoint)
+    monkeypatch.setenv("REINFER_TOKEN", box_of(client).tokens["admin"])
+    plan, journal = str(language_plan(stubborn).save(tmp_path / "plan")), str(tmp_path / "journal")
+    assert cli.main(["apply", plan, "--yes", "--journal", journal]) == 1
+    assert "did not take language" in capsys.readouterr().out
+    assert cli.main(["resume", journal]) == 1

@@ -1,0 +1,379 @@
+"""The journal of an apply: what is left of it by kills, and that resuming does nothing twice.
+
+Failure case 32. Appliers are processes of their own, killed at random moments.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from random import Random, randrange
+from typing import Any, Self
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault
+from reinfer_nb.plans.journal import Journal
+from tests.conftest import Tally
+from tests.waiting import AGES, until
+
+# So many applies, each killed so often before it is let finish.
+ROUNDS, KILLS = 2, 5
+ACTIONS = 300
+
+# Has imported everything, and forks an applier for each line on stdin, so that neither the time to
+# import nor that of a new Python is the time that kills hit. Says which process it is, then how
+# that ended.
+_APPLYING = """
+import os
+import sys
+from pathlib import Path
+import reinfer_nb as rnb
+import reinfer_nb.plans.executor, reinfer_nb.plans.document
+
+def apply(endpoint, token, plan, journal, out):
+    client = rnb.connect(endpoint=endpoint, token=token)
+    if Path(journal).exists():
+        result = rnb.resume(client, journal, progress=False)
+    else:
+        result = rnb.load_plan(plan, client).apply(
+            progress=False, journal=journal, allow_mass_delete=True
+        )
+    Path(out).write_text(str(result.counts))
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        apply(*line.split())
+        sys.exit()
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Appliers:
+    """Processes that apply a plan, or go on with it, one after the other.
+
+    Args:
+        out: A file for what one returns in the end.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self._out = out
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _APPLYING],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parent.parent.parent,
+        )
+        self._applier = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate(timeout=AGES)
+
+    def begin(self, *arguments: object) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(" ".join(map(str, [*arguments, self._out])) + "\n")
+        self._process.stdin.flush()
+        self._applier = self._number()
+
+    def kill(self) -> None:
+        os.kill(self._applier, signal.SIGKILL)
+        assert self._number() == -signal.SIGKILL
+
+    def end(self) -> str:
+        assert self._number() == 0
+        return self._out.read_text()
+
+    def _number(self) -> int:
+        assert self._process.stdout is not None
+        return int(self._process.stdout.readline())
+
+
+def applied_to(client: rnb.Client) -> Counter[tuple[str, str]]:
+    """Return how often each write was carried out, by method and path."""
+    assert client.sandbox is not None
+    return Counter(
+        (one.method, one.path)
+        for one in client.sandbox.requests
+        if one.method in ("PUT", "DELETE") or (one.method == "POST" and "statist" not in one.path)
+        if one.status == 200
+    )
+
+
+def has_come_to(client: rnb.Client, number: int) -> bool:
+    return applied_to(client).total() >= number
+
+
+def big_plan(client: rnb.Client) -> rnb.Plan:
+    """Return a plan of 100 creates, 100 updates and 100 deletes."""
+    df = client.sources()
+    new = pd.DataFrame({"owner": "acme", "name": [f"new{n:03}" for n in range(100)]})
+    edited = pd.concat([df.head(100).assign(title="edited"), new.assign(title="made")])
+    return client.plan(edited, delete_missing=True)
+
+
+def box(number: int) -> rnb.Sandbox:
+    names = [f"s{n:03}" for n in range(number)]
+    return rnb.sandbox(pd.DataFrame({"owner": "acme", "name": names}))
+
+
+@pytest.mark.parametrize("_round", range(ROUNDS))
+def test_kills_at_any_moment_leave_what_resume_finishes(
+    tmp_path: Path, tally: Tally, _round: int
+) -> None:
+    seed = randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    dice = Random(seed)
+    with box(200) as client, Appliers(tmp_path / "counts") as appliers:
+        assert client.sandbox is not None
+        plan = big_plan(client)
+        assert len(plan.steps) == ACTIONS
+        path = plan.save(tmp_path / "plan.json")
+        journal = tmp_path / "journal.jsonl"
+        token = client.sandbox.tokens["admin"]
+        # Before and after what was asked is done, so that kills hit both.
+        ways = ("create_source", "update_source", "delete_source")
+        client.sandbox.faults.add(
+            Fault.wait((0.0, 0.06), on=ways, seed=seed),
+            Fault.wait((0.0, 0.06), on=ways, after=True, seed=seed + 1),
+            Fault.answer(503, on=ways, probability=0.02, seed=seed + 2),
+        )
+        server = client.sandbox._running()._server
+        # Counted in what is done, as the clock says nothing of how far a busy machine comes.
+        moments = sorted(dice.sample(range(ACTIONS // 2), KILLS - 1))
+        for moment in [*moments, ACTIONS // 2]:
+            appliers.begin(client.endpoint, token, path, journal)
+            until(partial(has_come_to, client, moment))
+            time.sleep(dice.uniform(0.0, 0.1))
+            appliers.kill()
+            # What was sent before the kill may still be on its way through the tenant.
+            time.sleep(0.15)
+            until(lambda: not server.server_state.tasks)
+        killed_at = applied_to(client)
+        appliers.begin(client.endpoint, token, path, journal)
+        assert appliers.end() == str({"done": ACTIONS})
+        assert 0 < killed_at.total() < ACTIONS, f"seed {seed}: no kill came in the middle"
+        # Nothing done twice, and nothing left out.
+        done = applied_to(client)
+        assert set(done.values()) == {1}
+        assert len(done) == ACTIONS
+        wanted = {("PUT", f"/api/v1/sources/acme/new{n:03}") for n in range(100)}
+        wanted |= {("POST", f"/api/v1/sources/acme/s{n:03}") for n in range(100)}
+        wanted |= {("DELETE", f"/api/v1/sources/id:{s.id}") for s in plan.steps[200:]}
+        assert set(done) == wanted
+        now = client.sources(refresh=True)
+        assert sorted(now["name"]) == [
+            *(f"new{n:03}" for n in range(100)), *(f"s{n:03}" for n in range(100)),
+        ]  # fmt: skip
+        # What is finished is finished: nothing is sent any more, and all of it can be undone.
+        before = len(client.sandbox.requests)
+        result = rnb.resume(client, journal, progress=False)
+        assert result.counts == {"done": ACTIONS}
+        assert len(client.sandbox.requests) == before
+        client.sandbox.faults.clear()
+        # Of a create that was under way at a kill nobody can prove whose the source is; it stays.
+        doubtful = {
+            step.name
+            for step, outcome in zip(plan.steps, result.outcomes, strict=True)
+            if outcome.in_doubt
+        }
+        assert doubtful <= {f"new{n:03}" for n in range(100)}
+        assert len(doubtful) < 100
+        undo = result.undo()
+        counts = undo.summary[["create", "update", "delete"]].to_numpy().tolist()
+        assert counts == [[100, 100, 100 - len(doubtful)]]
+        undone = undo.apply(progress=False, allow_mass_delete=True, journal=tmp_path / "undo.jsonl")
+        assert undone.ok
+        names = [*doubtful, *(f"s{n:03}" for n in range(200))]
+        assert sorted(client.sources()["name"]) == sorted(names)
+    tally("kills of an apply, each followed by a resume", KILLS)
+
+
+@pytest.fixture
+def lines(client: rnb.Client, tmp_path: Path) -> list[bytes]:
+    """The lines of a journal of three creates, updates and deletes each, all done."""
+    df = client.sources("claims")
+    new = pd.DataFrame({"owner": "claims", "name": ["a", "b", "c"]})
+    edited = pd.concat([df.iloc[3:6].assign(title="edited"), df.iloc[6:], new])
+    plan = client.plan(edited, delete_missing=True, project="claims")
+    result = plan.apply(progress=False, journal=tmp_path / "whole.jsonl", workers=1)
+    assert result.counts == {"done": 9}
+    return (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
+
+
+def test_wherever_a_journal_is_cut_resume_finds_what_was_done(
+    client: rnb.Client, lines: list[bytes], tmp_path: Path
+) -> None:
+    assert client.sandbox is not None
+    usual = client.sources(refresh=True)
+    path = tmp_path / "cut.jsonl"
+    for number in range(1, len(lines) + 1):
+        for rest in (b"", *([lines[number][:20]] if number < len(lines) else [])):
+            path.write_bytes(b"".join(lines[:number]) + rest)
+            before = applied_to(client)
+            result = rnb.resume(client, path, progress=False)
+            told = set(result.counts)
+            # What the journal does not know was begun is known by what is there.
+            assert told <= {"done", "skipped"}, result
+            assert applied_to(client) == before
+            pd.testing.assert_frame_equal(client.sources(refresh=True), usual)
+            # What was cut is gone, and what came since is whole, wherever that is cut again.
+            again = path.read_bytes()
+            for end in range(len(again) - 5, len(again)):
+                path.write_bytes(again[:end])
+                assert rnb.resume(client, path, progress=False).ok
+            path.write_bytes(again)
+            # A second time there is nothing left to look up.
+            asked = len(client.sandbox.requests)
+            assert rnb.resume(client, path, progress=False).counts == result.counts
+            assert len(client.sandbox.requests) == asked
+
+
+def test_a_journal_that_is_none_is_left_as_it_is(
+    client: rnb.Client, lines: list[bytes], tmp_path: Path
+) -> None:
+    path = tmp_path / "other.jsonl"
+    spoilt = lines[0].replace(b"version 1", b"version 2")
+    for content, said in (
+        (b"", "is no journal"),
+        (b"id,name\n1,2\n", "line 1"),
+        (lines[0][:-30], "is no journal"),
+        (spoilt, "later version"),
+        (lines[0] + b'{"action": 99, "status": "done"}\n', "which the plan has not"),
+        (lines[0] + b'{"action": 0, "status": "perhaps"}\n', "is no status"),
+        (lines[0] + b"broken\n" + lines[1], "line 2"),
+        (lines[0] + b"[]\n", "line 2"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(rnb.FileProblem, match=said) as caught:
+            rnb.resume(client, path)
+        assert str(path) in str(caught.value)
+        assert path.read_bytes() == content
+    with pytest.raises(rnb.FileProblem, match=r"nothing\.jsonl"):
+        rnb.resume(client, tmp_path / "nothing.jsonl")
+    assert not (tmp_path / "nothing.jsonl").exists()
+
+
+def test_a_journal_of_another_tenant_is_refused(
+    client: rnb.Client, lines: list[bytes], tmp_path: Path
+) -> None:
+    del client
+    path = tmp_path / "whole.jsonl"
+    with box(1) as other:
+        assert other.sandbox is not None
+        before = len(other.sandbox.requests)
+        with pytest.raises(rnb.InvalidInput, match="is of an apply on"):
+            rnb.resume(other, path)
+        assert len(other.sandbox.requests) == before
+    assert path.read_bytes() == b"".join(lines)
+
+
+def test_one_process_at_a_time(client: rnb.Client, lines: list[bytes], tmp_path: Path) -> None:
+    path = tmp_path / "cut.jsonl"
+    path.write_bytes(b"".join(lines[:4]))
+    held = Journal.opened(path)
+    try:
+        with pytest.raises(rnb.FileProblem, match="open in another process"):
+            rnb.resume(client, path)
+    finally:
+        held.close()
+    assert rnb.resume(client, path, progress=False).ok
+
+
+def test_a_journal_that_is_closed_takes_no_line(tmp_path: Path) -> None:
+    journal = Journal.begun(tmp_path / "a.jsonl", {"format": "x"})
+    journal.write({"n": 1})
+    journal.close()
+    # Another file may have its number by now.
+    with (tmp_path / "b").open("wb"), pytest.raises(rnb.FileProblem, match="cannot be"):
+        journal.write({"n": 2})
+    journal.close()
+    first, second = map(json.loads, (tmp_path / "a.jsonl").read_text().splitlines())
+    assert (first["format"], second["n"]) == ("x", 1)
+
+
+def test_a_full_disk_ends_it_before_the_request(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = client.plan(client.sources("claims").assign(title="edited"))
+    usual: Any = os.write
+    written = 0
+
+    def write(number: int, data: bytes) -> int:
+        nonlocal written
+        if data.startswith(b'{"action"'):
+            written += 1
+            if written > 10:
+                usual(number, data[:7])
+                raise OSError(28, "No space left on device")
+        return int(usual(number, data))
+
+    path = tmp_path / "journal.jsonl"
+    # Also where a part of the line found room.
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", write)
+        with pytest.raises(rnb.FileProblem, match="No space left") as caught:
+            plan.apply(workers=2, progress=False, journal=path)
+        assert str(path) in str(caught.value)
+    done = applied_to(client).total()
+    begun = path.read_bytes().count(b'"begun"')
+    assert done <= begun <= 10
+    assert rnb.resume(client, path, progress=False).counts == {"done": 39}
+    assert set(applied_to(client).values()) == {1}
+
+
+def test_a_line_before_a_full_disk_is_on_the_disk_and_later_ones_say_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    journal = Journal.begun(tmp_path / "a.jsonl", {"format": "x"})
+    write: Any = os.write
+    sync: Any = os.fsync
+    syncing, full = threading.Event(), threading.Event()
+
+    def write_or_fail(number: int, data: bytes) -> int:
+        if json.loads(data).get("n") == 2:
+            full.set()
+            raise OSError(28, "No space left on device")
+        return int(write(number, data))
+
+    def sync_late(number: int) -> None:
+        if not syncing.is_set():
+            syncing.set()
+            # So that the second line waits for its turn while the third one fails.
+            assert full.wait(AGES)
+            time.sleep(0.05)
+        sync(number)
+
+    monkeypatch.setattr(os, "write", write_or_fail)
+    monkeypatch.setattr(os, "fsync", sync_late)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(journal.write, {"n": 0})
+        assert syncing.wait(AGES)
+        second = pool.submit(journal.write, {"n": 1})
+        until(lambda: journal._written == 2)
+        third = pool.submit(journal.write, {"n": 2})
+        first.result(AGES)
+        second.result(AGES)
+        with pytest.raises(rnb.FileProblem, match="No space left"):
+            third.result(AGES)
+    with pytest.raises(rnb.FileProblem, match="No space left"):
+        journal.write({"n": 3})
+    journal.close()
+    lines = (tmp_path / "a.jsonl").read_text().splitlines()
+    assert [json.loads(line).get("n") for line in lines] == [None, 0, 1]

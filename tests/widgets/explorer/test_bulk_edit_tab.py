@@ -1,0 +1,550 @@
+"""The explorer's tab that sets one field of all selected sources, without a browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.widgets import Explorer, jobs
+from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
+from tests.test_markup import NASTY, Parsed
+from tests.waiting import until
+from tests.widgets.forms.test_forms import sent, texts, through
+
+THREE = ["claims/motor-inbox", "claims/property-inbox", "claims/theft-chat"]
+BULK = 4
+CLOCKS = ["updated_at", "last_modified"]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
+
+
+@pytest.fixture
+def ex(client: rnb.Client) -> Explorer:
+    return rnb.explore(client)
+
+
+def full_names(df: pd.DataFrame) -> list[str]:
+    return (df["owner"] + "/" + df["name"]).tolist()
+
+
+def select(ex: Explorer, *names: str) -> None:
+    listing = full_names(ex.client.sources())
+    ex.finder.select([listing.index(name) for name in names])
+
+
+def opened(client: rnb.Client, *names: str) -> tuple[Explorer, BulkPane]:
+    """Open an explorer on its last tab, with some sources selected."""
+    ex = rnb.explore(client)
+    ex.tabs.selected_index = BULK
+    select(ex, *(names or THREE))
+    return ex, ex.bulk
+
+
+def fill(bulk: BulkPane, field: str, raw: Any) -> None:
+    """Fill in a value as a browser would say it; None for the tick that empties the field."""
+    bulk.field.value = field
+    if raw is None:
+        bulk.emptied.value = True
+    else:
+        bulk.controls[field].input.value = raw
+
+
+def show(bulk: BulkPane, field: str = "language", raw: Any = "de") -> str:
+    fill(bulk, field, raw)
+    bulk.show_plan.click()
+    bulk.jobs.wait()
+    return texts(bulk)
+
+
+def done(ex: Explorer) -> None:
+    """Wait until something is written and listed anew."""
+    ex.bulk.jobs.wait()
+    ex.jobs.wait()
+
+
+def apply(ex: Explorer) -> str:
+    ex.bulk.apply.click()
+    done(ex)
+    return texts(ex.bulk)
+
+
+def there(widget: Any) -> bool:
+    """Whether something is displayed."""
+    return bool(widget.layout.display != "none")
+
+
+def writes(client: rnb.Client) -> list[Any]:
+    assert client.sandbox is not None
+    asked = client.sandbox.requests
+    return [a for a in asked if a.method != "GET" and "statistics" not in a.path]
+
+
+def stored(client: rnb.Client) -> pd.DataFrame:
+    assert client.sandbox is not None
+    return client.sandbox.sources().sort_values("id").set_index("id")
+
+
+def values(client: rnb.Client, field: str, names: list[str] = THREE) -> list[Any]:
+    return [getattr(client.source(name), field) for name in names]
+
+
+# What is selected and filled in
+
+
+def test_it_is_the_last_tab_and_says_how_many_are_selected(ex: Explorer) -> None:
+    assert ex.tabs.titles[-1] == "Bulk edit"
+    assert ex.tabs.children[-1] is ex.bulk
+    assert "No source is selected." in texts(ex.bulk)
+    assert "with Ctrl or Cmd it adds one" in texts(ex.bulk)
+    select(ex, *THREE[:1])
+    assert "1 source is selected." in texts(ex.bulk)
+    assert "with Ctrl or Cmd it adds one" in texts(ex.bulk)
+    select(ex, *THREE)
+    assert "3 sources are selected." in texts(ex.bulk)
+    assert "Ctrl" not in texts(ex.bulk)
+    ex.search = "motor-inbox"
+    assert "3 sources are selected, 2 of them not shown in the table." in texts(ex.bulk)
+    ex.search = ""
+    assert "3 sources are selected." in texts(ex.bulk)
+
+
+def test_the_fields_are_those_that_an_update_takes(ex: Explorer) -> None:
+    expected = [field.name for field in fields_of(Source) if field.may("update")]
+    assert [value for _, value in ex.bulk.field.options] == expected
+    labels = [label for label, _ in ex.bulk.field.options]
+    assert labels[:3] == ["Title", "Description", "Language"]
+    for name in expected:
+        ex.bulk.field.value = name
+        box = ex.bulk._filled.children[0]
+        assert box is ex.bulk.controls[name].box
+        assert box.children[0].description in labels
+
+
+def test_a_plan_takes_a_selection_and_a_value(ex: Explorer) -> None:
+    bulk = ex.bulk
+    assert bulk.show_plan.disabled
+    select(ex, *THREE)
+    assert bulk.show_plan.disabled
+    fill(bulk, "title", "Claims")
+    assert not bulk.show_plan.disabled
+    fill(bulk, "title", "")
+    assert bulk.show_plan.disabled
+    fill(bulk, "email_transform_version", "seven")
+    assert bulk.show_plan.disabled
+    assert "must be a whole number" in texts(bulk)
+    fill(bulk, "email_transform_version", "7")
+    assert not bulk.show_plan.disabled
+    assert "must be" not in texts(bulk)
+    assert "Was" not in texts(bulk)
+    select(ex)
+    assert bulk.show_plan.disabled
+    # Not by a click that comes late either.
+    bulk.show_plan.click()
+    bulk.apply.click()
+    assert not bulk.jobs.running
+    assert writes(ex.client) == []
+
+
+def test_only_what_can_be_empty_can_be_emptied(ex: Explorer) -> None:
+    can = []
+    for _, name in ex.bulk.field.options:
+        ex.bulk.field.value = name
+        can += [name] * (ex.bulk.emptied in ex.bulk._filled.children)
+    assert can == ["title", "description", "bucket_id", "sensitive_properties"]
+
+
+def test_a_tick_counts_for_its_field_alone_and_leaves_what_is_typed(ex: Explorer) -> None:
+    bulk = ex.bulk
+    fill(bulk, "title", "Claims")
+    bulk.emptied.value = True
+    assert bulk.controls["title"].input.disabled
+    assert "a browser would change" not in texts(bulk)
+    bulk.field.value = "description"
+    assert not bulk.emptied.value
+    assert not bulk.controls["description"].input.disabled
+    bulk.field.value = "title"
+    assert not bulk.controls["title"].input.disabled
+    assert bulk.controls["title"].input.value == "Claims"
+
+
+# The plan and its apply
+
+
+@pytest.mark.parametrize(
+    ("field", "raw", "value"),
+    [
+        ("title", "Claims & more", "Claims & more"),
+        ("title", None, ""),
+        ("description", "One line\nand another", "One line\nand another"),
+        ("description", None, ""),
+        ("language", "de", "de"),
+        ("kind", "chat", "chat"),
+        ("kind", "letters", "letters"),
+        ("bucket_id", "0123456789abcdef", "0123456789abcdef"),
+        ("bucket_id", None, None),
+        ("email_transform_tag", "generic.0.CONVKER5", "generic.0.CONVKER5"),
+        ("should_translate", "yes", True),
+        ("should_translate", "no", False),
+        ("sensitive_properties", "salary\nname", ("salary", "name")),
+        ("sensitive_properties", None, ()),
+        ("email_transform_version", "0", 0),
+    ],
+)
+def test_every_field_can_be_set_and_is_the_only_one(
+    client: rnb.Client, field: str, raw: str | None, value: object
+) -> None:
+    if field == "bucket_id" and raw:
+        raw = value = client.buckets()["id"].iloc[-1]
+    # Something else than what is to be, in all of them.
+    others: dict[str, Any] = {
+        "title": "x",
+        "description": "x",
+        "language": "xlm",
+        "kind": "call",
+        "bucket_id": client.buckets()["id"].iloc[0],
+        "should_translate": value is False,
+        "sensitive_properties": ["x"],
+        "email_transform_version": 5,
+    }
+    df = client.sources()
+    names = full_names(df[df["email_transform_tag"].isna()])[:3]
+    for name in names:
+        if field in others:
+            client.update_source(name, **{field: others[field]})
+    before = stored(client)
+    with through(client, lambda _: None) as way:
+        ex, bulk = opened(way, *names)
+        assert "3 sources to update (3 fields)" in show(bulk, field, raw)
+        assert sent(way, "POST") == []
+        assert bulk.apply.description == "Apply to 3 sources"
+        assert "3 of 3 sources are done." in apply(ex)
+        wire = next(known.wire for known in fields_of(Source) if known.name == field)
+        body = {wire: list(value) if isinstance(value, tuple) else value}
+        assert sent(way, "POST") == [body] * 3
+    assert values(client, field, names) == [value] * 3
+    after = stored(client)
+    pd.testing.assert_frame_equal(
+        after.drop(columns=[field, *CLOCKS]), before.drop(columns=[field, *CLOCKS])
+    )
+    assert int((after["updated_at"] != before["updated_at"]).sum()) == 3
+
+
+def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    assert bulk.apply.disabled
+    assert not there(bulk.undo)
+    assert not there(bulk.retry)
+    said = show(bulk)
+    assert "Nothing is written before it is applied." in said
+    assert all(name in said for name in THREE)
+    assert bulk.plan is not None
+    assert bulk.plan.to_html() in bulk._plan.value
+    assert writes(client) == []
+    assert not bulk.apply.disabled
+    said = apply(ex)
+    assert bulk.result is not None
+    assert bulk.result.counts == {"done": 3}
+    assert bulk.result.plan is bulk.plan
+    assert bulk._result.value == bulk.result.to_html()
+    assert bulk._plan.value == ""
+    assert bulk.apply.disabled
+    # The table shows it, what was selected still is, and so is the result.
+    assert ex.selected["language"].tolist() == ["de"] * 3
+    assert set(full_names(ex.selected)) == set(THREE)
+    assert "Applied to" in said
+
+
+def test_nothing_that_would_change_is_said(client: rnb.Client) -> None:
+    for name in THREE:
+        client.update_source(name, language="de")
+    _, bulk = opened(client)
+    assert "Nothing would change: it is so already." in show(bulk)
+    assert bulk.apply.disabled
+
+
+def test_the_plan_begins_with_what_the_tenant_has_by_now(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    client.update_source(THREE[0], language="de", title="Theirs")
+    said = show(bulk)
+    assert "2 sources to update" in said
+    assert THREE[0] not in said
+    assert "2 of 2 sources are done." in apply(ex)
+    assert client.source(THREE[0]).title == "Theirs"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ex: select(ex, *THREE[:2]),
+        select,
+        lambda ex: setattr(ex.bulk.field, "value", "title"),
+        lambda ex: setattr(ex.bulk.controls["language"].input, "value", "xlm"),
+        lambda ex: setattr(ex.bulk.controls["language"].input, "value", ""),
+    ],
+)
+def test_a_plan_of_something_else_is_taken_away(
+    client: rnb.Client, change: Callable[[Explorer], object]
+) -> None:
+    ex, bulk = opened(client)
+    show(bulk)
+    change(ex)
+    assert bulk._plan.value == ""
+    assert "The plan was for something else; show it anew." in texts(bulk)
+    assert bulk.apply.disabled
+    assert bulk.apply.description == "Apply"
+    # Also when everything is put back, and when the click comes late.
+    select(ex, *THREE)
+    fill(bulk, "language", "de")
+    bulk.apply.click()
+    done(ex)
+    assert bulk.apply.disabled
+    assert writes(client) == []
+
+
+def test_a_tick_takes_the_plan_away_too(client: rnb.Client) -> None:
+    _, bulk = opened(client)
+    show(bulk, "title", "Claims")
+    bulk.emptied.value = True
+    assert bulk._plan.value == ""
+    assert "To update" in show(bulk, "title", None)
+    bulk.emptied.value = False
+    assert bulk._plan.value == ""
+
+
+def test_what_leaves_the_selection_alone_leaves_the_plan(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    show(bulk)
+    ex.search = "motor"
+    ex.search = ""
+    ex.reload.click()
+    ex.jobs.wait()
+    assert not bulk.apply.disabled
+    assert "3 of 3 sources are done." in apply(ex)
+
+
+def test_another_source_in_the_same_place_takes_the_plan_away(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    show(bulk)
+    client.delete_source(THREE[0])
+    client.create_source(THREE[0])
+    ex.reload.click()
+    ex.jobs.wait()
+    assert bulk._plan.value == ""
+    assert bulk.apply.disabled
+
+
+def test_a_plan_that_comes_too_late_is_not_shown(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    ex, bulk = opened(client)
+    fill(bulk, "language", "de")
+    with client.sandbox.faults.add(rnb.Fault.wait(0.5, on="list_sources")):
+        bulk.show_plan.click()
+        assert bulk.show_plan.disabled
+        select(ex, *THREE[:2])
+        bulk.jobs.wait()
+    assert "Something else was selected or filled in meanwhile" in texts(bulk)
+    assert bulk._plan.value == ""
+    assert bulk.apply.disabled
+
+
+def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    said = show(bulk, "bucket_id", "ffffffffffffffff")
+    assert "The plan cannot be applied." in said
+    assert "3 problems" in said
+    assert "is no bucket of this tenant" in said
+    assert bulk.apply.disabled
+    client.delete_source(THREE[0])
+    said = show(bulk, "language", "de")
+    assert "1 problem" in said
+    assert "it was deleted meanwhile" in said
+    bulk.apply.click()
+    done(ex)
+    assert [a.method for a in writes(client)] == ["DELETE"]
+
+
+def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    show(bulk)
+    client.update_source(THREE[1], language="xlm", title="Theirs")
+    said = apply(ex)
+    assert "2 of 3 sources are done." in said
+    assert values(client, "language") == ["de", "xlm", "de"]
+    assert bulk.result is not None
+    assert bulk.result.counts == {"done": 2, "moved": 1}
+    assert f"{THREE[1]}language" in said
+    assert "dexlm" in said.split("What others have made of it")[1]
+    # What moved is not tried again; it is planned again.
+    assert not there(bulk.retry)
+    assert "1 source to update" in show(bulk)
+
+
+def test_a_double_click_applies_once(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.5)
+    ex, bulk = opened(client)
+    show(bulk)
+    for _ in range(3):
+        bulk.apply.click()
+    done(ex)
+    bulk.apply.click()
+    done(ex)
+    assert len(writes(client)) == 3
+
+
+# Stop, undo and another attempt
+
+
+def test_stopping_loses_nothing(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    names = full_names(client.sources())[:40]
+    ex, bulk = opened(client, *names)
+    show(bulk, "title", "All alike")
+    told: list[str] = []
+    bulk._said.observe(lambda change: told.append(Parsed(change["new"]).text), "value")
+    assert not there(bulk.stop)
+    with client.sandbox.faults.add(rnb.Fault.wait(0.2, on="update_source")):
+        bulk.apply.click()
+        assert there(bulk.stop)
+        assert bulk.apply.disabled
+        until(lambda: any("Applying: " in line for line in told))
+        bulk.stop.click()
+        assert bulk.stop.disabled
+        done(ex)
+    result = bulk.result
+    assert result is not None
+    assert set(result.counts) == {"done", "left"}
+    assert result.counts["done"] + result.counts["left"] == 40
+    assert values(client, "title", names).count("All alike") == result.counts["done"]
+    said = texts(bulk)
+    assert "It was stopped." in said
+    assert f"{result.counts['done']} of 40 sources are done." in said
+    assert any("what was begun is waited for" in line for line in told)
+    assert not there(bulk.stop)
+    # A click that comes late stops nothing, not even the next one.
+    bulk.stop.click()
+    assert "Stopping" not in texts(bulk)
+    bulk.retry.click()
+    done(ex)
+    assert "40 of 40 sources are done." in texts(bulk)
+    assert values(client, "title", names) == ["All alike"] * 40
+
+
+def test_undo_shows_its_plan_and_puts_back(client: rnb.Client) -> None:
+    before = stored(client)
+    ex, bulk = opened(client)
+    show(bulk, "title", "All alike")
+    apply(ex)
+    assert there(bulk.undo)
+    sent_so_far = len(writes(client))
+    bulk.undo.click()
+    bulk.jobs.wait()
+    assert bulk.apply.description == "Put back 3 sources"
+    assert "Motor claims inbox" in Parsed(bulk._plan.value).text
+    assert len(writes(client)) == sent_so_far
+    # It is taken away as any other, and can be shown again.
+    select(ex, *THREE[:1])
+    assert bulk.apply.disabled
+    bulk.undo.click()
+    bulk.jobs.wait()
+    assert "3 of 3 sources are done." in apply(ex)
+    pd.testing.assert_frame_equal(stored(client).drop(columns=CLOCKS), before.drop(columns=CLOCKS))
+    # The next plan is called what it is.
+    select(ex, *THREE)
+    show(bulk)
+    assert bulk.apply.description == "Apply to 3 sources"
+
+
+def test_what_failed_is_tried_again(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    ex, bulk = opened(client)
+    show(bulk)
+    with client.sandbox.faults.add(rnb.Fault.answer(400, on="update_source", times=2)):
+        said = apply(ex)
+    assert "1 of 3 sources is done." in said
+    assert "Not done" in said
+    assert there(bulk.retry)
+    bulk.retry.click()
+    done(ex)
+    assert "3 of 3 sources are done." in texts(bulk)
+    assert values(client, "language") == ["de"] * 3
+    assert ex.selected["language"].tolist() == ["de"] * 3
+    assert not there(bulk.retry)
+    assert len([a for a in writes(client) if a.status == 200]) == 3
+    # All three are put back, whichever attempt has done them.
+    bulk.undo.click()
+    bulk.jobs.wait()
+    assert bulk.apply.description == "Put back 3 sources"
+    assert there(bulk._between)
+    assert "3 of 3 sources are done." in apply(ex)
+    assert not there(bulk._between)
+    assert "de" not in values(client, "language")
+
+
+def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client) -> None:
+    ex, bulk = opened(viewer)
+    show(bulk)
+    said = apply(ex)
+    assert "0 of 3 sources are done." in said
+    assert not there(bulk.undo)
+    assert "de" not in values(client, "language")
+
+
+def test_an_error_leaves_what_is_filled_in(client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    ex, bulk = opened(client)
+    with client.sandbox.faults.add(rnb.Fault.answer(403, on="list_sources", message="Not today")):
+        assert "Not today" in show(bulk)
+    assert 'role="alert"' in bulk._said.value
+    assert bulk.controls["language"].input.value == "de"
+    assert "3 sources are selected" in texts(bulk)
+    assert "3 sources to update" in show(bulk)
+    assert "Not today" not in texts(bulk)
+    assert "3 of 3 sources are done." in apply(ex)
+
+
+def test_without_a_journal_nothing_is_written(
+    client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ex, bulk = opened(client)
+    show(bulk)
+    (tmp_path / "file").write_text("")
+    with monkeypatch.context() as patched:
+        patched.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+        assert "journal" in apply(ex)
+    assert 'role="alert"' in bulk._said.value
+    assert writes(client) == []
+    # The plan is still there.
+    assert "3 of 3 sources are done." in apply(ex)
+
+
+# Safety
+
+
+def test_the_repr_tells_nothing_of_the_tenant(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    show(bulk, "title", "Secret")
+    apply(ex)
+    assert repr(bulk) == "Bulk edit of the sources"
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_text_becomes_html(client: rnb.Client, text: str) -> None:
+    client.update_source(THREE[0], title=text)
+    ex, bulk = opened(client)
+    shown = [show(bulk, "title", f"{text}!")]
+    client.update_source(THREE[0], title=f"{text}?")
+    shown.append(apply(ex))
+    assert all(text in said for said in shown)
+    for html in (bulk._plan, bulk._result, bulk._said, bulk._chosen):
+        names = {name for name, _ in Parsed(html.value).elements}
+        assert not names & {"script", "img", "textarea", "a"}

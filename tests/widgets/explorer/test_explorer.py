@@ -1,0 +1,448 @@
+"""The explorer without a browser: what Python sees of it, and what its forms change in it."""
+
+from __future__ import annotations
+
+import gc
+import gzip
+import json
+import random
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import ipywidgets as ui
+import pandas as pd
+import pytest
+from ipywidgets import embed
+
+import reinfer_nb as rnb
+from reinfer_nb.api.safe_write import settings_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.widgets import CreateForm, Explorer, jobs
+from reinfer_nb.widgets.explorer.download_link import Saved
+from reinfer_nb.widgets.explorer.source_details import DELETE, EDIT, JSON
+from tests.scripted import Asked
+from tests.test_markup import NASTY, Parsed
+from tests.waiting import AGES
+from tests.widgets.forms.test_forms import html, no, press, texts, through
+
+NAME = "claims/motor-inbox"
+OTHER = "claims/property-inbox"
+
+
+@pytest.fixture(autouse=True)
+def _own_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+
+
+@pytest.fixture
+def ex(client: rnb.Client) -> Explorer:
+    return rnb.explore(client)
+
+
+def row_of(ex: Explorer, full_name: str) -> int:
+    shown = ex.frame["owner"] + "/" + ex.frame["name"]
+    return shown.tolist().index(full_name)
+
+
+def move(ex: Explorer, full_name: str, how: str = "only") -> None:
+    """Click on a row, as a browser would say it."""
+    message = {"kind": "select", "row": row_of(ex, full_name), "how": how}
+    ex.finder._handle_custom_msg(message | {"version": ex.finder.shown}, [])
+
+
+def looked_at(ex: Explorer) -> str | None:
+    source: Source | None = ex.source
+    return source.full_name if source else None
+
+
+def names(df: pd.DataFrame) -> list[str]:
+    return [f"{owner}/{name}" for owner, name in zip(df["owner"], df["name"], strict=True)]
+
+
+def comments(ex: Explorer, full_name: str) -> Any:
+    return ex.frame["num_comments"].iloc[row_of(ex, full_name)]
+
+
+def creating(ex: Explorer) -> CreateForm:
+    ex.new.click()
+    (form,) = ex._new_pane.children
+    assert isinstance(form, CreateForm)
+    return form
+
+
+def on_tab(ex: Explorer, full_name: str, tab: int) -> None:
+    move(ex, full_name)
+    ex.details.tabs.selected_index = tab
+    ex.details.delete.jobs.wait()
+
+
+# From Python
+
+
+def test_a_search_is_a_text(ex: Explorer) -> None:
+    with pytest.raises(rnb.InvalidInput, match="search is a text such as 'motor', not 3"):
+        ex.search = 3  # type: ignore[assignment]
+
+
+def test_what_is_filtered_selected_and_looked_at_is_live(ex: Explorer, client: rnb.Client) -> None:
+    listing = client.sources()
+    pd.testing.assert_frame_equal(ex.frame, listing)
+    assert ex.selected.empty
+    assert list(ex.selected.columns) == list(listing.columns)
+    ex.search = "motor"
+    assert ex.search == "motor"
+    assert names(ex.frame)[0] == NAME
+    assert 0 < len(ex.frame) < len(listing)
+    ex.search = ""
+    ex.chosen = {"owner": "claims", "language": "de"}
+    assert set(ex.frame["owner"]) == {"claims"}
+    assert set(ex.frame["language"]) == {"de"}
+    assert set(ex.chosen) == {"owner", "language"}
+    ex.chosen = {}
+    assert len(ex.frame) == len(listing)
+    ex.finder.select([3, 1])
+    pd.testing.assert_frame_equal(ex.selected, listing.iloc[[1, 3]])
+    assert looked_at(ex) is None
+    told: list[Any] = []
+    ex.observe(lambda change: told.append(change["new"]), "source")
+    move(ex, NAME)
+    assert told == [ex.source] == [client.source(NAME)]
+    assert names(ex.selected) == [NAME]
+    move(ex, OTHER, "extend")
+    assert set(names(ex.selected)) >= {NAME, OTHER}
+    assert told[1:] == [client.source(OTHER)]
+
+
+def test_a_column_of_counts_does_not_hinder_looking(ex: Explorer, client: rnb.Client) -> None:
+    ex.search = "motor"
+    ex.statistics.click()
+    ex.jobs.wait()
+    move(ex, NAME)
+    source: Source | None = ex.source
+    assert source is not None
+    # A tenant told the fields; the number of comments is not one of them.
+    assert settings_of(source) == settings_of(client.source(NAME))
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("Motor")
+    press(ex.details.edit)
+    assert client.source(NAME).title == "Motor"
+
+
+def test_it_opens_for_who_sees_little(client: rnb.Client) -> None:
+    def answer(asked: Asked) -> bytes | None:
+        return no(403, "403") if asked.path in ("/auth/user", "/api/_private/projects") else None
+
+    with through(client, answer) as way:
+        ex = rnb.explore(way)
+        assert "Unknown user" in texts(ex)
+        assert "claims" in creating(ex).project.options
+
+
+# The forms in it
+
+
+def test_after_creating_updating_and_deleting_the_listing_is_fresh(
+    ex: Explorer, client: rnb.Client
+) -> None:
+    form = creating(ex)
+    form.project.value, form.name.value = "claims", "a-new-one"
+    press(form)
+    ex.jobs.wait()
+    assert "claims/a-new-one" in names(ex.frame)
+    on_tab(ex, "claims/a-new-one", EDIT)
+    ex.details.edit.controls["title"].fill("Just made")
+    press(ex.details.edit)
+    ex.jobs.wait()
+    assert ex.frame["title"].iloc[row_of(ex, "claims/a-new-one")] == "Just made"
+    assert ex.source == client.source("claims/a-new-one")
+    assert "is updated: title" in texts(ex.details)
+    ex.details.tabs.selected_index = DELETE
+    delete = ex.details.delete
+    delete.jobs.wait()
+    delete.name.value = "claims/a-new-one"
+    press(delete)
+    ex.jobs.wait()
+    assert "claims/a-new-one" not in names(ex.frame)
+    assert looked_at(ex) is None
+    # What was deleted can still be restored.
+    assert delete.restore_button in _all(ex)
+    delete.restore_button.click()
+    delete.jobs.wait()
+    ex.jobs.wait()
+    assert "claims/a-new-one" in names(ex.frame)
+
+
+def test_a_restored_source_has_not_the_comments_it_had(ex: Explorer, client: rnb.Client) -> None:
+    ex.search = "motor-inbox"
+    ex.statistics.click()
+    ex.jobs.wait()
+    assert comments(ex, NAME) == 19640
+    on_tab(ex, NAME, DELETE)
+    delete = ex.details.delete
+    delete.name.value = NAME
+    press(delete)
+    delete.restore_button.click()
+    delete.jobs.wait()
+    ex.jobs.wait()
+    assert client.count_comments(NAME) == 0
+    assert comments(ex, NAME) is pd.NA or comments(ex, NAME) == 0
+
+
+def test_what_somebody_else_changed_is_there_after_a_refresh(
+    ex: Explorer, client: rnb.Client
+) -> None:
+    on_tab(ex, NAME, JSON)
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        other.update_source(NAME, title="theirs")
+    ex.reload.click()
+    ex.jobs.wait()
+    assert ex.source == client.source(NAME)
+    assert '"theirs"' in texts(ex.details)
+    assert "130 sources listed" in texts(ex._said)
+
+
+def test_what_was_not_sent_stays_while_others_are_looked_at(
+    ex: Explorer, client: rnb.Client
+) -> None:
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("draft")
+    assert "not sent" not in texts(ex.details._unsent)
+    move(ex, OTHER)
+    assert f"Changes that were not sent: {NAME}." in texts(ex.details)
+    other = ex.details.edit
+    assert other.source == client.source(OTHER)
+    assert not other.dirty
+    other.controls["title"].fill("other draft")
+    ex.details.tabs.selected_index = JSON
+    move(ex, NAME)
+    ex.reload.click()
+    ex.jobs.wait()
+    ex.details.tabs.selected_index = EDIT
+    assert ex.details.edit.controls["title"].input.value == "draft"
+    assert f"Changes that were not sent: {OTHER}." in texts(ex.details)
+    press(ex.details.edit)
+    ex.jobs.wait()
+    move(ex, OTHER)
+    assert ex.details.edit.controls["title"].input.value == "other draft"
+    press(ex.details.edit)
+    ex.jobs.wait()
+    assert "not sent" not in texts(ex.details)
+    assert client.source(NAME).title == "draft"
+    assert client.source(OTHER).title == "other draft"
+
+
+def test_a_draft_of_what_was_changed_meanwhile_stops(ex: Explorer, client: rnb.Client) -> None:
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("draft")
+    move(ex, OTHER)
+    client.update_source(NAME, title="theirs")
+    ex.reload.click()
+    ex.jobs.wait()
+    move(ex, NAME)
+    press(ex.details.edit)
+    assert client.source(NAME).title == "theirs"
+    assert "was changed at" in texts(ex.details)
+
+
+def test_what_was_not_sent_to_a_source_that_is_gone_is_not_offered(ex: Explorer) -> None:
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("draft")
+    on_tab(ex, NAME, DELETE)
+    ex.details.delete.name.value = NAME
+    press(ex.details.delete)
+    ex.jobs.wait()
+    assert NAME not in names(ex.frame)
+    assert "Select one to go on" not in texts(ex.details)
+
+
+# The buttons
+
+
+def test_export_writes_what_is_filtered(ex: Explorer, tmp_path: Path) -> None:
+    ex.search = "motor"
+    ex.finder.sort = ("updated_at", True)
+    ex.statistics.click()
+    ex.jobs.wait()
+    ex.export.click()
+    ex.jobs.wait()
+    (file,) = (tmp_path / "work").iterdir()
+    assert f"written to {file}" in texts(ex)
+    (saved,) = ex._files.children
+    assert isinstance(saved, Saved)
+    assert saved.name == file.name
+    pd.testing.assert_frame_equal(rnb.read_csv(file), ex.frame.reset_index(drop=True))
+
+
+def test_export_never_replaces_a_file(
+    ex: Explorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime(2024, 5, 1, 12, 30, tzinfo=UTC)
+    clock = SimpleNamespace(now=lambda _: now)
+    monkeypatch.setattr("reinfer_nb.widgets.explorer.download_link.datetime", clock)
+    older = tmp_path / "work" / "sources-20240501-123000-000000.csv"
+    older.write_text("older")
+    ex.export.click()
+    ex.jobs.wait()
+    assert older.read_text() == "older"
+    assert "exists" in texts(ex)
+    assert ex._files.children == ()
+
+
+def test_a_file_travels_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "sources.csv"
+    file.write_bytes(random.Random(0).randbytes(5000))
+    saved = Saved(file)
+    saved._piece = 1000
+    heard: list[tuple[dict[str, Any], bytes]] = []
+    monkeypatch.setattr(saved, "send", lambda said, data=(): heard.append((said, b"".join(data))))
+    for number in (0, *range(1, 6), -1, "0", None):
+        saved._handle_custom_msg({"piece": number}, [])
+    assert [said for said, _ in heard] == [{"piece": n, "pieces": 6} for n in range(6)]
+    assert gzip.decompress(b"".join(data for _, data in heard)) == file.read_bytes()
+    file.unlink()
+    saved._handle_custom_msg({"piece": 0}, [])
+    assert "cannot be read" in heard[-1][0]["failed"]
+    assert str(file) in repr(saved)
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    made = threading.Event()
+    yield made
+    made.set()
+
+
+def test_stopping_the_statistics_keeps_what_was_counted(
+    client: rnb.Client, gate: threading.Event
+) -> None:
+    def answer(asked: Asked) -> None:
+        if asked.path.endswith("/statistics") and "/broker-desk/" not in asked.path:
+            gate.wait(AGES)
+
+    with through(client, answer) as way:
+        ex = rnb.explore(way)
+        first = [name for name in names(ex.frame) if name.startswith("broker-desk/")]
+        told: list[str] = []
+        ex._said.observe(lambda change: told.append(Parsed(change["new"]).text), "value")
+        ex.statistics.click()
+        assert ex.statistics.disabled
+        assert ex.stop.layout.display is None
+        while len(ex._counts) < len(first):
+            time.sleep(0.01)
+        ex.stop.click()
+        assert not ex.jobs.running
+        gate.set()
+    assert any("Counting comments: 1 of 130" in line for line in told)
+    assert "Stopped." in told[-1]
+    counted = ex.frame.dropna(subset="num_comments")
+    assert set(names(counted)) == set(first)
+    assert comments(ex, first[0]) == client.count_comments(first[0])
+    assert not ex.statistics.disabled
+    assert ex.stop.layout.display == "none"
+
+
+def test_statistics_say_what_they_could_not_count(client: rnb.Client) -> None:
+    def answer(asked: Asked) -> bytes | None:
+        return no(403, "403") if asked.path.endswith("motor-inbox/statistics") else None
+
+    with through(client, answer) as way:
+        ex = rnb.explore(way)
+        ex.search = "claims"
+        ex.statistics.click()
+        ex.jobs.wait()
+        assert "1 source could not be counted" in texts(ex._said)
+        assert comments(ex, NAME) is pd.NA
+        ex.search = ""
+        # What was not shown was not asked for.
+        assert comments(ex, "people/payroll-inbox") is pd.NA
+        counted = ex.frame["num_comments"].dropna()
+        assert f"{counted.sum():,} comments in" in texts(ex._said)
+
+
+def test_a_failure_is_said_and_the_listing_stays(client: rnb.Client) -> None:
+    fail = threading.Event()
+    with through(client, lambda _: no(500, "<b>broken</b>") if fail.is_set() else None) as way:
+        ex = rnb.explore(way)
+        before = ex.frame
+        fail.set()
+        ex.reload.click()
+        ex.jobs.wait()
+    assert "<b>broken</b>" in texts(ex._said)
+    assert 'role="alert"' in ex._said.value
+    pd.testing.assert_frame_equal(ex.frame, before)
+
+
+# What is not shown
+
+
+def _all(widget: Any) -> list[Any]:
+    """Return a widget and all in it."""
+    return [widget, *(each for child in getattr(widget, "children", ()) for each in _all(child))]
+
+
+def test_no_token_is_in_any_state_or_repr(ex: Explorer, client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    for tab in (JSON, EDIT, DELETE):
+        on_tab(ex, NAME, tab)
+    form = creating(ex)
+    form._show_code.value = True
+    ex.export.click()
+    ex.jobs.wait()
+    state = embed.embed_data(views=[ex], drop_defaults=False)
+    assert token not in json.dumps(state)
+    gc.collect()
+    assert token not in json.dumps(ui.Widget.get_manager_state(), default=repr)
+    for each in [*_all(ex), ex.jobs, client]:
+        assert token not in repr(each)
+        assert token not in str(vars(each))
+
+
+def test_the_repr_has_counts_and_the_endpoint_only(ex: Explorer, client: rnb.Client) -> None:
+    ex.search = "motor"
+    move(ex, NAME)
+    shown = len(ex.frame)
+    expected = f"Explorer of {client.endpoint}: {shown} of 130 sources; "
+    assert repr(ex) == expected + ex._advice()
+    assert "motor" not in repr(ex) + repr(ex.details) + repr(ex.finder)
+
+
+def test_the_state_of_the_table_holds_nothing_of_the_tenant(ex: Explorer) -> None:
+    ex.search = "motor"
+    move(ex, NAME)
+    assert "motor" not in json.dumps(ex.finder.get_state(), default=repr)
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_no_text_of_the_tenant_becomes_html(client: rnb.Client, text: str) -> None:
+    client.update_source(NAME, title=text, description=text, sensitive_properties=[text])
+    ex = rnb.explore(client)
+    values = []
+    for tab in range(4):
+        on_tab(ex, NAME, tab)
+        values += html(ex)
+    allowed = {
+        "div",
+        "strong",
+        "table",
+        "caption",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "pre",
+        "span",
+    }
+    assert {name for value in values for name in Parsed(value).names} <= allowed
+    assert any(text in Parsed(value).text for value in values)
