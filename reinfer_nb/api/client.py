@@ -10,6 +10,7 @@ from typing import NoReturn, Self, TypeVar, Unpack
 import pandas as pd
 
 from reinfer_nb.api.listings import Listings, concatenated
+from reinfer_nb.api.retry_policy import RetryHooks
 from reinfer_nb.api.source_calls import SourceCalls, comments_of, record
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
@@ -232,7 +233,7 @@ class ApiClient:
             endpoints.STATISTICS,
             full_name,
             body={"comment_filter": {}},
-            stop=stop,
+            hooks=RetryHooks(stop=stop),
             project=project,
             name=name,
         )

@@ -13,6 +13,7 @@ import pandas as pd
 from reinfer_nb import arguments, strict_json
 from reinfer_nb.api.frame_cache import Cache, checked_ttl
 from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
 from reinfer_nb.api.source_identity import is_of_project
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.forking import importing, renew_in_children
@@ -47,7 +48,14 @@ class Listings:
         self._lock = threading.Lock()
 
     def get(
-        self, call: Call, key: str, model: type, *, refresh: bool, project: str | None = None
+        self,
+        call: Call,
+        key: str,
+        model: type,
+        *,
+        refresh: bool,
+        project: str | None = None,
+        hooks: RetryHooks = NO_HOOKS,
     ) -> pd.DataFrame:
         """Return a listing as a frame; `attrs` tell the endpoint, the project and when it is of.
 
@@ -57,6 +65,7 @@ class Listings:
             model: The definition of its elements.
             refresh: Ask the tenant even when the last one is still good.
             project: The project whose listing it is; None for one of the whole tenant.
+            hooks: What runs before the request is sent after a wait.
 
         Raises:
             ProtocolError: The response holds sources of other projects than `project`.
@@ -69,7 +78,7 @@ class Listings:
             parts: dict[str, Any] = {} if project is None else {"project": project}
             # What is made while the tenant writes it down may be missing in it.
             asked_at = datetime.now(UTC)
-            answer = self._transport.send(call, project or "", **parts)
+            answer = self._transport.send(call, project or "", hooks=hooks, **parts)
             frame = _frame(answer, key, model)
             if project is not None:
                 _check_project(answer, frame, project)

@@ -1,19 +1,63 @@
-"""What is tried again, how often, and after how long a wait."""
+"""Which requests are retried, how often and after which wait, and what runs before a retry."""
 
 from __future__ import annotations
 
 import math
 import random
 import re
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from reinfer_nb.api.responses import Answer
 from reinfer_nb.api.tenant_clock import timestamp
+from reinfer_nb.errors import ReinferError
 from reinfer_nb.schema.endpoints import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryHooks:
+    """What a caller adds to the waits and retries of its requests.
+
+    Attributes:
+        stop: Once set, the request is not sent any more.
+        waited: Called before a request is sent that the tenant asked to hold back.
+        look: Called before a write is sent that had to wait or is retried, with True if an earlier
+            attempt may have taken effect. An exception keeps the write from being sent.
+        turns: How many turns of the client's pace the request takes. A look takes two, for itself
+            and for the write after it, and the write takes none: so the look is still fresh.
+    """
+
+    stop: threading.Event | None = None
+    waited: Callable[[], object] | None = None
+    look: Callable[[bool], object] | None = None
+    turns: int = 1
+
+    def before_sending(self, *, limited: bool, in_doubt: bool) -> bool:
+        """Run the hooks after a wait; return False if the request must not be sent.
+
+        Args:
+            limited: True if the tenant asked for the wait.
+            in_doubt: True if an earlier attempt may have taken effect.
+        """
+        if limited and self.waited is not None:
+            self.waited()
+        if self.stop is not None and self.stop.is_set():
+            return False
+        if self.look is not None:
+            try:
+                self.look(in_doubt)
+            except ReinferError as error:
+                error.in_doubt = error.in_doubt or in_doubt
+                raise
+        return True
+
+
+NO_HOOKS = RetryHooks()
 
 
 class Patience:

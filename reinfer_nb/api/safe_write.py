@@ -1,8 +1,8 @@
-"""Changes that know what they overwrite: they stop where the source has moved meanwhile.
+"""Updates and deletes that stop if the source has changed since the caller last saw it.
 
-The API has no conditional write. Between looking and writing lies the time of one request, in
-which somebody else can still come first; it is kept that short, and no more is claimed. What had
-to wait, or is tried again, looks again first.
+The API has no conditional write, so each write follows a fresh look at the source. Somebody else
+can still write in the time of one request in between. A write that had to wait, or is retried,
+looks again first.
 """
 
 from __future__ import annotations
@@ -10,139 +10,50 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from reinfer_nb.api import restore_files
-from reinfer_nb.api.client import ApiClient
 from reinfer_nb.api.conflicts import Moved
-from reinfer_nb.api.retry_hooks import looking_again
+from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.errors import NotFound
 from reinfer_nb.schema import validation
-from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import has_moved, is_as_meant, what_moved
 
-# Of an attempt of which no answer came, where somebody else has changed the source since.
+# Added to a conflict if an attempt without a response may have been carried out before it.
 UNSURE = "What you set may have been written before that."
-_FIELDS = {field.name: field for field in fields_of(Source)}
-# Seconds for which a look counts. After a longer one there is another look, up to so many: where
-# every response is slow, no look is better than the last one.
+# Seconds for which a look counts. A slow response needs another look, up to so many: where every
+# response is slow, no look is better than the last one.
 _FRESH = 1.0
 _LOOKS = 3
-Side = Literal["mine", "theirs", "both"]
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A setting that is not the same everywhere.
-
-    Attributes:
-        field: Which.
-        was: Its value in what the change was made from.
-        mine: What it is to become.
-        theirs: What somebody else has made of it.
-    """
-
-    field: Field
-    was: Any
-    mine: Any
-    theirs: Any
-
-    @property
-    def side(self) -> Side:
-        """Who changed it; "both" only where what they made of it is not the same."""
-        same = self.field.same
-        if same(self.mine, self.was):
-            return "theirs"
-        return "mine" if same(self.theirs, self.was) or same(self.theirs, self.mine) else "both"
+def _do_nothing(_: Source) -> None:
+    pass
 
 
-def settings_of(source: Source) -> dict[str, Any]:
-    """Return what can be written of a source, by field name."""
-    return {f.name: getattr(source, f.name) for f in fields_of(Source) if f.may("update")}
+def look(
+    calls: SourceCalls, base: Source, before: Callable[[Source], object] = _do_nothing
+) -> Source:
+    """Return the source as it is now, if it equals `base`.
 
-
-def differences(base: Source, mine: Mapping[str, Any], theirs: Source) -> list[Difference]:
-    """Return the settings that I, they, or both have changed.
+    A slow response may be outdated when it arrives. The source is looked at again then.
 
     Args:
-        base: The source as both began with it.
-        mine: My settings by field name; what is left out is as in `base`.
-        theirs: The source as it is now.
-    """
-    found = []
-    for field in fields_of(Source):
-        was, now = getattr(base, field.name), getattr(theirs, field.name)
-        if field.may("update"):
-            difference = Difference(field, was, mine.get(field.name, was), now)
-            if not (field.same(difference.mine, was) and field.same(was, now)):
-                found.append(difference)
-    return found
-
-
-def has_moved(base: Source, now: Source) -> bool:
-    """Whether a source is another than it was, for all that a change could overwrite.
-
-    Where both tell when it was updated, what the base does not tell is no difference: listings
-    show less of a source than its own page does.
-    """
-    if base.id != now.id or base.updated_at != now.updated_at:
-        return True
-    was = settings_of(base)
-    if base.updated_at is not None:
-        was = _told(was)
-    return not has_all(now, was)
-
-
-def is_as_meant(now: Source, base: Source, settings: Mapping[str, Any]) -> bool:
-    """Whether a source is what settings make of what it was, and nothing that is known differs."""
-    return now.id == base.id and has_all(now, {**_told(settings_of(base)), **settings})
-
-
-def has_all(now: Source, settings: Mapping[str, Any]) -> bool:
-    """Whether a source has settings, by field name."""
-    return all(_FIELDS[name].same(getattr(now, name), value) for name, value in settings.items())
-
-
-def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are there: listings show less of a source than it has."""
-    return {name: value for name, value in settings.items() if value not in (None, ())}
-
-
-def what_moved(base: Source, now: Source) -> str:
-    """Return what has become of a source, as a message says it."""
-    if base.id != now.id:
-        return f"was deleted, and another one, {now.id}, has its name"
-    when = now.updated_at
-    return "was changed" + (f" at {when:%Y-%m-%d %H:%M:%S} UTC" if when else "")
-
-
-def looked_at(client: ApiClient, base: Source) -> Source:
-    """Return the source as it is now, if it is still what it was.
-
-    A response that took long shows what was, and not what is: there is another look then.
+        calls: The requests to the tenant.
+        base: The source as the caller last saw it.
+        before: Called with the source after each look. Its time counts as part of the look.
 
     Raises:
-        Moved: It is not; `theirs` holds what it is now.
-        NotFound: It is gone.
-    """
-    return _looked_at(client, base, lambda _: None)
-
-
-def _looked_at(client: ApiClient, base: Source, then: Callable[[Source], object]) -> Source:
-    """Look at a source, do what is to be done before it is written, and return it as it is.
-
-    Args:
-        client: The tenant.
-        base: The source as the change was made from it.
-        then: Called with the source after each look; the time that it takes counts too.
+        Moved: The source has changed; `theirs` holds its current version.
+        NotFound: The source does not exist any more.
     """
     for _ in range(_LOOKS):
-        now, sent_at = client.calls.look(base.full_name)
+        now, sent_at = calls.look(base.full_name)
         if has_moved(base, now):
             raise _moved(base, now, "Nothing was written.")
-        then(now)
+        before(now)
         if time.monotonic() - sent_at <= _FRESH:
             break
     return now
@@ -154,46 +65,47 @@ def _moved(base: Source, now: Source, written: str) -> Moved:
 
 
 def update(
-    client: ApiClient,
+    calls: SourceCalls,
     base: Source,
     settings: Mapping[str, Any],
     *,
-    before: Callable[[Source], object] = lambda _: None,
+    before: Callable[[Source], object] = _do_nothing,
 ) -> Written:
-    """Update a source unless it has moved since `base`, and return it as it is then.
+    """Update a source unless it has changed since `base`, and return its new version.
 
-    The last thing before the update is a look at the source. There is another look whenever the
-    update had to wait or is tried again; where an attempt without a response was carried out,
-    nothing more is sent.
+    The source is looked at just before the update, and again if the update had to wait or is
+    retried. If an attempt without a response turns out to have been carried out, nothing more is
+    sent.
 
     Args:
-        client: The tenant.
-        base: The source as the change was made from it.
+        calls: The requests to the tenant.
+        base: The source as the caller last saw it.
         settings: As for `Client.update_source`.
-        before: Called with the source just before it is written to; what it raises keeps it so.
+        before: Called with the source just before the update; an exception prevents the update.
 
     Raises:
-        Moved: It has; nothing was written, or what was written may have gone to another source.
-        ReinferError: What `Client.update_source` raises.
+        Moved: The source has changed. Nothing was written, or it was written to another source of
+            the same name.
+        ReinferError: As for `Client.update_source`.
     """
     body = validation.settings("update", settings)
+    looks, writes = _look_and_write(calls)
 
-    def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
+    def look_again(in_doubt: bool) -> None:  # noqa: FBT001 - a hook of the transport
         try:
-            looked_at(client, base)
+            look(looks, base)
         except Moved as moved:
             if not in_doubt:
                 raise
             if is_as_meant(moved.theirs, base, settings):
-                raise _DoneAlready(moved.theirs) from None
+                raise _CarriedOut(moved.theirs) from None
             raise _moved(base, moved.theirs, UNSURE) from None
 
     try:
-        with looking_again(look):
-            _looked_at(client, base, before)
-            written = client.calls.update(base.full_name, body)
-    except _DoneAlready as done:
-        return Written(done.source)
+        look(looks, base, before)
+        written = writes.with_hooks(look=look_again).update(base.full_name, body)
+    except _CarriedOut as earlier:
+        return Written(earlier.source)
     if written.source.id != base.id:
         moved = _moved(base, written.source, "What you set was written to that one.")
         moved.in_doubt = True
@@ -202,65 +114,69 @@ def update(
 
 
 def delete(
-    client: ApiClient,
+    calls: SourceCalls,
     base: Source,
     restore_file: str | os.PathLike[str] | None = None,
     *,
-    before: Callable[[Source], object] = lambda _: None,
+    before: Callable[[Source], object] = _do_nothing,
 ) -> tuple[Source, str]:
-    """Delete a source unless it has moved since `base`, and return it as it last was.
+    """Delete a source unless it has changed since `base`, and return its last version.
 
-    What is deleted is what the last look compared. There is another look as for `update`.
+    The source is looked at as for `update`.
 
     Args:
-        client: The tenant.
-        base: The source as it was when the delete was decided.
-        restore_file: A new file for its settings, written before anything is deleted.
-        before: Called with the source just before it is deleted; what it raises keeps it.
+        calls: The requests to the tenant.
+        base: The source as it was when the caller decided to delete it.
+        restore_file: A new file for its settings, written before the delete.
+        before: Called with the source just before the delete; an exception prevents the delete.
 
     Returns:
-        The source, and what a person has to know: that nobody could look whether it is gone; ''
-        if there is nothing.
+        The source, and a remark if nobody could verify that the source is gone; else ''.
 
     Raises:
-        Moved: It has; nothing was deleted.
-        NotFound: It is gone, or the token may not see it any more.
-        NotCarriedOut: The tenant accepted the delete, and the source is still there.
-        ReinferError: What `Client.delete_source` raises.
+        Moved: The source has changed; nothing was deleted.
+        NotFound: The source does not exist any more, or the token may not see it any more.
+        NotCarriedOut: The tenant accepted the delete, and the source still exists.
+        ReinferError: As for `Client.delete_source`.
     """
-    client.calls.check_id(base)
+    calls.check_id(base)
+    looks, writes = _look_and_write(calls)
     files = [] if restore_file is None else [restore_file]
 
     def prepare(now: Source) -> None:
         if files:
-            restore_files.keep(now, client.endpoint, files.pop())
+            restore_files.keep(now, calls.endpoint, files.pop())
         before(now)
 
     now = base
 
-    def look(in_doubt: bool) -> None:  # noqa: FBT001 - as the transport calls it
+    def look_again(in_doubt: bool) -> None:  # noqa: FBT001 - a hook of the transport
         try:
-            looked_at(client, base)
+            look(looks, base)
         except NotFound:
-            if in_doubt and client.calls.is_gone(base):
-                raise _DoneAlready(now) from None
+            if in_doubt and calls.is_gone(base):
+                raise _CarriedOut(now) from None
             raise
         except Moved as moved:
-            # It is gone, and another one has its name already.
+            # The source was deleted, and another one has its name already.
             if in_doubt and moved.theirs.id != base.id:
-                raise _DoneAlready(now) from None
+                raise _CarriedOut(now) from None
             raise
 
     try:
-        with looking_again(look):
-            now = _looked_at(client, base, prepare)
-            is_gone = client.calls.delete(now)
-    except _DoneAlready:
+        now = look(looks, base, prepare)
+        is_gone = writes.with_hooks(look=look_again).delete(now)
+    except _CarriedOut:
         return now, ""
-    return now, "" if is_gone else client.calls.check_deleted(now)
+    return now, "" if is_gone else calls.check_deleted(now)
 
 
-class _DoneAlready(Exception):
+def _look_and_write(calls: SourceCalls) -> tuple[SourceCalls, SourceCalls]:
+    """Return the requests to look with, and those to write with right after a look."""
+    return calls.with_hooks(turns=2), calls.with_hooks(turns=0)
+
+
+class _CarriedOut(Exception):
     """An attempt without a response was carried out; holds the source as it is since."""
 
     def __init__(self, source: Source) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from reinfer_nb import errors, strict_json
 from reinfer_nb.api.conflicts import Conflict
 from reinfer_nb.api.listings import Listings
 from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
 from reinfer_nb.api.source_identity import is_older, is_what_was_asked, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.api.write_result import Written, fields_not_taken, remember
 from reinfer_nb.schema import endpoints, validation
+from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Project, Record, Source, User
 from reinfer_nb.schema.value_types import Whole
@@ -66,11 +69,31 @@ class SourceCalls:
     Args:
         transport: The way to the tenant.
         listings: The listings of the tenant; a write forgets them.
+        hooks: What runs before a request of these is sent after a wait.
     """
 
-    def __init__(self, transport: Transport, listings: Listings) -> None:
+    def __init__(
+        self, transport: Transport, listings: Listings, hooks: RetryHooks = NO_HOOKS
+    ) -> None:
         self._transport = transport
         self._listings = listings
+        self._hooks = hooks
+
+    @property
+    def endpoint(self) -> str:
+        """The base URL of the tenant."""
+        return self._transport.tenant.endpoint
+
+    def with_hooks(self, **changes: Any) -> SourceCalls:
+        """Return the same requests with other hooks.
+
+        Args:
+            **changes: Fields of `RetryHooks`; the others stay as they are.
+        """
+        return SourceCalls(self._transport, self._listings, replace(self._hooks, **changes))
+
+    def _send(self, call: Call, what: str = "", **more: Any) -> Answer:
+        return self._transport.send(call, what, hooks=self._hooks, **more)
 
     def get(self, which: str) -> Source:
         """Return a source by its full name or its id, as `Client.source` documents it."""
@@ -85,10 +108,10 @@ class SourceCalls:
             which: A full name or an id.
         """
         if validation.is_id(which):
-            answer = self._transport.send(endpoints.GET_BY_ID, which, id=which)
+            answer = self._send(endpoints.GET_BY_ID, which, id=which)
         else:
             project, name = validation.source_name(which)
-            answer = self._transport.send(endpoints.GET, which, project=project, name=name)
+            answer = self._send(endpoints.GET, which, project=project, name=name)
         return _source(answer, which), answer.sent_at
 
     def create(self, full_name: str, body: Mapping[str, Any]) -> Written:
@@ -104,7 +127,7 @@ class SourceCalls:
         """
         project, name = validation.full_name(full_name)
         with self._listings.writing():
-            answer = self._transport.send(
+            answer = self._send(
                 endpoints.CREATE, full_name, body={"source": body}, project=project, name=name
             )
         try:
@@ -153,7 +176,7 @@ class SourceCalls:
         """
         project, name = validation.source_name(full_name)
         with self._listings.writing():
-            answer = self._transport.send(
+            answer = self._send(
                 endpoints.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
         return self._written(answer, full_name, body, id_)
@@ -172,7 +195,7 @@ class SourceCalls:
         self.check_id(source)
         self._listings.deleting(source.id)
         with self._listings.writing():
-            answer = self._transport.send(endpoints.DELETE, source.full_name, id=source.id)
+            answer = self._send(endpoints.DELETE, source.full_name, id=source.id)
         try:
             answer.envelope()
         except errors.NotFound:
@@ -191,7 +214,7 @@ class SourceCalls:
         Raises:
             NotCarriedOut: The source is still there.
         """
-        accepted = f"{self._transport.tenant.endpoint} accepted the delete of {source.full_name}"
+        accepted = f"{self.endpoint} accepted the delete of {source.full_name}"
         try:
             self.get(source.id)
         except errors.NotFound:
@@ -213,7 +236,12 @@ class SourceCalls:
         others = self._listings.other_sources(project, [source.id])
         try:
             listing = self._listings.get(
-                endpoints.LIST_PROJECT, "sources", Source, refresh=True, project=project
+                endpoints.LIST_PROJECT,
+                "sources",
+                Source,
+                refresh=True,
+                project=project,
+                hooks=self._hooks,
             )
         except errors.NotFound:
             # The project is gone as well, if nothing could hide it.
@@ -259,7 +287,7 @@ class SourceCalls:
     def _may_read(self, project: str) -> bool:
         """Whether the token may see the sources of a project; of all projects if it is empty."""
         try:
-            user = record(self._transport.send(endpoints.ME), "user", User)
+            user = record(self._send(endpoints.ME), "user", User)
         except errors.ReinferError:
             return False
         return user.may(endpoints.READ, project)
@@ -267,7 +295,7 @@ class SourceCalls:
     def _shows_project(self, name: str) -> bool | None:
         """Whether the tenant shows a project to the token; None if that cannot be told."""
         try:
-            answer = self._transport.send(endpoints.PROJECT, name, project=name)
+            answer = self._send(endpoints.PROJECT, name, project=name)
             return record(answer, "project", Project).name == name
         except errors.NotFound:
             return False
@@ -286,7 +314,7 @@ class SourceCalls:
         """Raise `ProtocolError` if a source has an id that no request can name."""
         if not validation.is_id(source.id):
             raise errors.ProtocolError(
-                f"Nothing was deleted: {self._transport.tenant.endpoint} gave "
+                f"Nothing was deleted: {self.endpoint} gave "
                 f"{shown(source.full_name)} the id {shown(source.id)}, which is not "
                 f"{validation.ID_RULE}."
             )
@@ -298,7 +326,7 @@ class SourceCalls:
         if id_ is not None:
             _source(answer, id_)
         names = fields_not_taken(answer.envelope("source")["source"], body)
-        remember(self._transport.tenant.endpoint, source, body, names)
+        remember(self.endpoint, source, body, names)
         return Written(source, names)
 
     def _existing(self, full_name: str) -> Source | None:

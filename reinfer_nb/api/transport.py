@@ -19,12 +19,11 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors
-from reinfer_nb.api import retry_hooks
 from reinfer_nb.api.bodies import body_of, followed
 from reinfer_nb.api.connection_failures import Failure, failure_of, stopped
 from reinfer_nb.api.pacing import Pacer
 from reinfer_nb.api.responses import Answer
-from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.api.retry_policy import NO_HOOKS, Patience, RetryHooks
 from reinfer_nb.api.session import Bearer, Session
 from reinfer_nb.api.tenant_clock import TenantClock
 from reinfer_nb.auth.secret import Token
@@ -109,7 +108,7 @@ class Transport:
         what: str = "",
         *,
         body: Any = None,
-        stop: threading.Event | None = None,
+        hooks: RetryHooks = NO_HOOKS,
         **parts: str,
     ) -> Answer:
         """Return the answer to a call, tried again as far as that may help.
@@ -118,7 +117,7 @@ class Transport:
             call: Which.
             what: What it is about, for messages.
             body: JSON to send.
-            stop: Once set, nothing is tried again; by default what `retrying.until` says.
+            hooks: What runs before the request is sent after a wait.
             **parts: What fills the call's path.
 
         A 429 holds back all requests, of whatever thread, for as long as the tenant asks; from then
@@ -132,8 +131,7 @@ class Transport:
             Stopped: It was stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
-        stop = stop or retry_hooks.stop_of_this_thread()
-        self._wait_at_first(call, what, stop)
+        self._wait_at_first(call, what, hooks)
         begin, slept = time.monotonic(), 0.0
         retry = self.patience.start()
         attempts = 0
@@ -168,7 +166,7 @@ class Transport:
                     renewed, asked_at = True, time.monotonic()
                     if not self._another_token(token, call, first):
                         return answer
-                    if retry_hooks.come_back(call, stop, limited=False, in_doubt=first is not None):
+                    if not hooks.before_sending(limited=False, in_doubt=first is not None):
                         raise stopped(call, what, self.tenant, answer, first)
                     begin += time.monotonic() - asked_at
                     continue
@@ -186,19 +184,21 @@ class Transport:
             if first is None and _may_be_done(outcome):
                 first = tried_at
             until = self._pacer.refused(tried_at, pause) if limited else 0.0
-            self._log_retry(outcome, pause, attempts + 1, limited=limited)
+            self._log_retry(
+                outcome, pause, attempts + 1, quiet=limited and hooks.waited is not None
+            )
             slept += pause
             paused_at = time.monotonic()
-            if self._ended(call, pause, until, stop, limited=limited, in_doubt=first is not None):
+            if self._ended(pause, until, hooks, limited=limited, in_doubt=first is not None):
                 raise stopped(call, what, self.tenant, outcome, first)
             # The tenant asked for the pause, and not for what was waited for beyond it.
             begin += max(0.0, time.monotonic() - paused_at - pause)
 
     def _log_retry(
-        self, outcome: Answer | Failure, pause: float, attempt: int, *, limited: bool
+        self, outcome: Answer | Failure, pause: float, attempt: int, *, quiet: bool
     ) -> None:
         reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
-        long = pause >= 1 and not (limited and retry_hooks.tells_of_waits())
+        long = pause >= 1 and not quiet
         logger.log(
             logging.WARNING if long else logging.INFO,
             "%s: %s; trying again in %.1f s (attempt %d)",
@@ -225,20 +225,17 @@ class Transport:
                 self._pacer.let_go()
         return ended_early
 
-    def _wait_at_first(self, call: Call, what: str, stop: threading.Event | None) -> None:
+    def _wait_at_first(self, call: Call, what: str, hooks: RetryHooks) -> None:
         """Wait for the turn of a request that was not sent yet."""
-        held = self._wait_for_turn(call, stop)
-        if held is None or (
-            held and retry_hooks.come_back(call, stop, limited=True, in_doubt=False)
-        ):
+        held = self._wait_for_turn(hooks)
+        if held is None or (held and not hooks.before_sending(limited=True, in_doubt=False)):
             raise stopped(call, what, self.tenant)
 
     def _ended(
         self,
-        call: Call,
         pause: float,
         until: float,
-        stop: threading.Event | None,
+        hooks: RetryHooks,
         *,
         limited: bool,
         in_doubt: bool,
@@ -246,33 +243,28 @@ class Transport:
         """Wait before another attempt; return whether there is to be none.
 
         Args:
-            call: What is tried again.
             pause: Seconds to wait.
             until: The end of that wait, if the tenant asks for it.
-            stop: Once set, nothing is tried again.
+            hooks: What runs after the wait.
             limited: Whether the tenant asks for the wait.
             in_doubt: Whether an earlier attempt may have been carried out.
         """
-        if self._pause(pause, stop):
+        if self._pause(pause, hooks.stop):
             return True
-        held = self._wait_for_turn(call, stop, until)
-        return held is None or retry_hooks.come_back(
-            call, stop, limited=limited or held, in_doubt=in_doubt
-        )
+        held = self._wait_for_turn(hooks, until)
+        return held is None or not hooks.before_sending(limited=limited or held, in_doubt=in_doubt)
 
-    def _wait_for_turn(
-        self, call: Call, stop: threading.Event | None, waited_until: float = 0.0
-    ) -> bool | None:
+    def _wait_for_turn(self, hooks: RetryHooks, waited_until: float = 0.0) -> bool | None:
         """Wait for the turn of a request.
 
         Returns:
             Whether the tenant wanted no request for some of the time; None if the wait was ended.
         """
-        turns, held = retry_hooks.turns(call), False
+        held = False
         while True:
-            turn = self._pacer.turn(turns, waited_until)
+            turn = self._pacer.turn(hooks.turns, waited_until)
             left = turn.due - time.monotonic()
-            if left > 0 and self._pause(left, stop):
+            if left > 0 and self._pause(left, hooks.stop):
                 return None
             if turn.held:
                 waited_until = turn.due

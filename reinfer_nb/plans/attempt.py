@@ -6,10 +6,11 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Conflict, Moved
+from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.api.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.write_result import Written
@@ -23,13 +24,10 @@ from reinfer_nb.errors import (
     Stopped,
 )
 from reinfer_nb.plans.steps import Step
-from reinfer_nb.schema import validation
+from reinfer_nb.schema import source_diff, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
-
-if TYPE_CHECKING:
-    from reinfer_nb.api.client import ApiClient
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
 NOT_TAKEN, BEGUN = "not taken", "begun"
@@ -115,12 +113,12 @@ class Outcome:
 
 
 def attempt(
-    client: ApiClient, step: Step, *, earlier: Outcome | None, stop: threading.Event
+    calls: SourceCalls, step: Step, *, earlier: Outcome | None, stop: threading.Event
 ) -> tuple[Outcome, ReinferError | None]:
     """Carry out a step where its source is still what it was; return what became of it.
 
     Args:
-        client: The tenant.
+        calls: The requests to the tenant.
         step: The step.
         earlier: What became of an earlier try that may have been carried out; None for none.
         stop: Once set, nothing is written any more.
@@ -136,7 +134,7 @@ def attempt(
             raise Stopped("It was stopped before it was sent.")
 
     try:
-        return ways[step.kind](client, step, earlier, before), None
+        return ways[step.kind](calls, step, earlier, before), None
     except ReinferError as error:
         if isinstance(error, Stopped) and not error.in_doubt:
             said = "It was stopped before it was sent."
@@ -146,7 +144,7 @@ def attempt(
         if earlier is None and not error.in_doubt:
             return Outcome(FAILED, str(error)), error
         tried_at = begin if error.tried_at is None else error.tried_at
-        first_try = earlier.first_try if earlier else client.calls.tenant_time(tried_at)
+        first_try = earlier.first_try if earlier else calls.tenant_time(tried_at)
         said = f"{error} It may have been done all the same."
         return Outcome(FAILED, said, in_doubt=True, first_try=first_try), error
 
@@ -154,14 +152,14 @@ def attempt(
 _Before = Callable[[Source | None], object]
 
 
-def _create(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _create(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     body = validation.settings("create", step.settings)
-    existing = _existing(client, step.full_name) if earlier else None
+    existing = _existing(calls, step.full_name) if earlier else None
     in_doubt = False
     if existing is None:
         before(None)
         try:
-            return _outcome(client.calls.create(step.full_name, body))
+            return _outcome(calls.create(step.full_name, body))
         except Conflict as conflict:
             existing, in_doubt = conflict.existing, conflict.in_doubt
             if existing is None:
@@ -179,7 +177,7 @@ def _create(client: ApiClient, step: Step, earlier: Outcome | None, before: _Bef
     return Outcome(MOVED, said, existing, in_doubt=in_doubt)
 
 
-def _update(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _update(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     was: list[Source] = []
 
@@ -188,11 +186,11 @@ def _update(client: ApiClient, step: Step, earlier: Outcome | None, before: _Bef
         was.append(now)
 
     try:
-        written = safe_write.update(client, base, step.settings, before=begin)
+        written = safe_write.update(calls, base, step.settings, before=begin)
     except Moved as moved:
         now = moved.theirs
-        if not safe_write.is_as_meant(now, base, step.settings):
-            said = f"It {safe_write.what_moved(base, now)} meanwhile."
+        if not source_diff.is_as_meant(now, base, step.settings):
+            said = f"It {source_diff.what_moved(base, now)} meanwhile."
             unsure = earlier is not None or moved.in_doubt
             said += f" {safe_write.UNSURE}" * unsure
             return Outcome(MOVED, said, now, in_doubt=unsure)
@@ -200,7 +198,7 @@ def _update(client: ApiClient, step: Step, earlier: Outcome | None, before: _Bef
             return Outcome(DONE, "An earlier attempt did it, whose response was lost.", now)
         return Outcome(SKIPPED, "Somebody else has set the same meanwhile.", now)
     except NotFound as error:
-        if not client.calls.is_gone(base):
+        if not calls.is_gone(base):
             raise
         return Outcome(MOVED, "It is gone.", in_doubt=earlier is not None or error.in_doubt)
     return _outcome(written, was[-1])
@@ -215,19 +213,19 @@ def _outcome(written: Written, was: Source | None = None) -> Outcome:
     )
 
 
-def _delete(client: ApiClient, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _delete(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
     base = _base(step)
     try:
-        source, remark = safe_write.delete(client, base, before=before)
+        source, remark = safe_write.delete(calls, base, before=before)
         return Outcome(DONE, remark, source)
     except NotCarriedOut as error:
         return Outcome(NOT_TAKEN, str(error), in_doubt=True)
     except Moved as moved:
         if moved.theirs.id == base.id or not earlier:
-            said = f"It {safe_write.what_moved(base, moved.theirs)} meanwhile."
+            said = f"It {source_diff.what_moved(base, moved.theirs)} meanwhile."
             return Outcome(MOVED, said, moved.theirs)
     except NotFound as error:
-        if error.in_doubt or not client.calls.is_gone(base):
+        if error.in_doubt or not calls.is_gone(base):
             raise
         if not earlier:
             return Outcome(SKIPPED, "It is gone already.")
@@ -240,8 +238,8 @@ def _base(step: Step) -> Source:
     return step.base
 
 
-def _existing(client: ApiClient, full_name: str) -> Source | None:
+def _existing(calls: SourceCalls, full_name: str) -> Source | None:
     try:
-        return client.source(full_name)
+        return calls.get(full_name)
     except NotFound:
         return None

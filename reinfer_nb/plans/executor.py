@@ -13,7 +13,6 @@ from typing import Any
 
 from reinfer_nb import errors
 from reinfer_nb.api.client import ApiClient, check_client
-from reinfer_nb.api.retry_hooks import until
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.plans import attempt, document, drift
@@ -246,8 +245,8 @@ class _Applying:
         begun = Outcome(attempt.BEGUN, "It may have been done or not.", first_try=first_try)
         self._journal.write({"action": number, **begun.to_json()})
         self._outcomes[number] = begun
-        with until(self._stop, self._waited):
-            outcome, error = attempt.attempt(self._client, step, earlier=earlier, stop=self._stop)
+        calls = self._client.calls.with_hooks(stop=self._stop, waited=self._waited)
+        outcome, error = attempt.attempt(calls, step, earlier=earlier, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._heed(error)

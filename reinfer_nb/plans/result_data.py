@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import arguments, markup
-from reinfer_nb.api import safe_write
 from reinfer_nb.copies import unshared
 from reinfer_nb.frames.tables import table
 from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
 from reinfer_nb.plans.display import shown_cell
 from reinfer_nb.plans.steps import Step
+from reinfer_nb.schema import source_diff
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class ResultData(Portable):
         rows = []
         for step, outcome in zip(self.plan.steps, self.outcomes, strict=True):
             if outcome.status == MOVED and step.base is not None and outcome.source is not None:
-                for found in safe_write.differences(step.base, step.settings, outcome.source):
+                for found in source_diff.differences(step.base, step.settings, outcome.source):
                     values = (found.was, found.mine, found.theirs)
                     rows.append((step.full_name, found.field.name, *map(shown_cell, values)))
         return rows

@@ -96,7 +96,7 @@ def test_a_guarded_update_knows_its_own(client: rnb.Client, cut: Callable[[bytes
         rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as mine,
     ):
         mine._transport.patience = Patience(3, backoff=0.01)
-        written = safe_write.update(mine, base, {"title": "Mine"})
+        written = safe_write.update(mine.calls, base, {"title": "Mine"})
         assert server.methods.count("POST") == 1
     assert client.source(NAME) == written.source
 

@@ -126,7 +126,7 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
         meanwhile(client, slow, describe),
         pytest.raises(rnb.Moved, match="may have been written before that") as caught,
     ):
-        safe_write.update(client, base, {"title": "mine"})
+        safe_write.update(client.calls, base, {"title": "mine"})
     assert caught.value.in_doubt
     assert "Nothing was written" not in str(caught.value)
 
@@ -137,7 +137,7 @@ def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> N
     slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
     faults(client).add(Fault.drop(on="delete_source", after=True, times=1))
     with meanwhile(client, slow, lambda other: other.create_source(NAME, title="theirs")):
-        assert safe_write.delete(client, base)[0].id == base.id
+        assert safe_write.delete(client.calls, base)[0].id == base.id
     assert client.source(NAME).title == "theirs"
 
 

@@ -53,7 +53,7 @@ DELETES: dict[str, Callable[[rnb.Client, Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
     "of a source": lambda client, base: client.delete_source(base),
-    "guarded": safe_write.delete,
+    "guarded": lambda client, source: safe_write.delete(client.calls, source),
 }
 
 

@@ -18,6 +18,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.pacing import Pacer, Turn
+from reinfer_nb.api.retry_policy import RetryHooks
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
@@ -262,9 +263,9 @@ def test_one_stop_does_not_end_another_wait() -> None:
 
         transport._pause = told  # type: ignore[method-assign]
         mine, theirs = threading.Event(), threading.Event()
-        first = pool.submit(transport.send, ME, stop=mine)
+        first = pool.submit(transport.send, ME, hooks=RetryHooks(stop=mine))
         assert waits.acquire(timeout=10)
-        second = pool.submit(transport.send, ME, stop=theirs)
+        second = pool.submit(transport.send, ME, hooks=RetryHooks(stop=theirs))
         assert waits.acquire(timeout=10)
         mine.set()
         with pytest.raises(rnb.Stopped, match="stopped before it was sent"):
@@ -284,7 +285,7 @@ def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
 
     with serving(answer) as client, ThreadPoolExecutor(1) as pool:
         transport, stop = client._transport, threading.Event()
-        waiting = pool.submit(transport.send, ME, stop=stop)
+        waiting = pool.submit(transport.send, ME, hooks=RetryHooks(stop=stop))
         assert asked.wait(10)
         # Until the response has come in.
         while not transport._pacer.holds():
@@ -293,7 +294,7 @@ def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
         ended = threading.Event()
         ended.set()
         with pytest.raises(rnb.Stopped, match="stopped before it was sent"):
-            transport.send(ME, stop=ended)
+            transport.send(ME, hooks=RetryHooks(stop=ended))
         stop.set()
         with pytest.raises(rnb.Stopped, match="stopped before it was sent"):
             waiting.result(10)
@@ -307,7 +308,7 @@ def test_whoever_ends_a_wait_and_asks_again_means_now() -> None:
         transport, stop = client._transport, threading.Event()
         stop.set()
         with pytest.raises(rnb.Stopped, match="stopped before it was sent"):
-            transport.send(ME, stop=stop)
+            transport.send(ME, hooks=RetryHooks(stop=stop))
         # Nothing is left to wait for.
         transport._sleep = lambda seconds: pytest.fail(f"it waits {seconds} s")
         assert transport.send(ME).status == 200
@@ -323,8 +324,8 @@ def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> No
         return turn(number, waited_until)
 
     pacer.turn = counted  # type: ignore[assignment,method-assign]
-    safe_write.update(client, source, {"title": "mine"})
-    safe_write.delete(client, client.source(source.full_name))
+    safe_write.update(client.calls, source, {"title": "mine"})
+    safe_write.delete(client.calls, client.source(source.full_name))
     client.me()
     # After the delete there is a look whether the source is gone.
     assert turns == [2, 0, 1, 2, 0, 1, 1]

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb.api import restore_files
-from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import settings_of
 from reinfer_nb.widgets import jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.widgets.forms.test_forms import deleting, press, texts

@@ -16,6 +16,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.api import comment_counts, safe_write
 from reinfer_nb.api.conflicts import Moved
+from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets import UpdateForm, jobs
@@ -55,7 +56,7 @@ def count(client: rnb.Client) -> int:
 
 
 def test_settings_are_what_an_update_may_give(shared: rnb.Client) -> None:
-    settings = safe_write.settings_of(shared.source(NAME))
+    settings = source_diff.settings_of(shared.source(NAME))
     assert set(settings) == WRITABLE == {f.name for f in fields_of(Source) if f.may("update")}
     assert settings["title"] == "Motor claims inbox"
 
@@ -77,26 +78,26 @@ BASE = Source(id="0" * 16, owner="a", name="b", title="was", language="en")
     ],
 )
 def test_who_has_changed_a_setting(mine: str | None, theirs: str | None, side: str) -> None:
-    (found,) = safe_write.differences(BASE, {"title": mine}, replace(BASE, title=theirs))
+    (found,) = source_diff.differences(BASE, {"title": mine}, replace(BASE, title=theirs))
     assert (found.field.name, found.was, found.mine, found.theirs) == ("title", "was", mine, theirs)
     assert found.side == side
 
 
 def test_what_is_left_out_is_as_it_was_and_what_only_the_tenant_sets_is_no_difference() -> None:
     theirs = replace(BASE, language="de", last_modified=None, created_at=None, id="1" * 16)
-    (found,) = safe_write.differences(BASE, {"title": "was"}, theirs)
+    (found,) = source_diff.differences(BASE, {"title": "was"}, theirs)
     assert (found.field.name, found.mine, found.side) == ("language", "en", "theirs")
-    assert safe_write.differences(BASE, {}, replace(BASE, id="1" * 16)) == []
+    assert source_diff.differences(BASE, {}, replace(BASE, id="1" * 16)) == []
 
 
 def test_what_has_moved(shared: rnb.Client) -> None:
     source = shared.source(NAME)
     assert source.updated_at is not None
-    assert not safe_write.has_moved(source, shared.source(NAME))
-    assert not safe_write.has_moved(source, replace(source, last_modified=None, extra={"new": 1}))
+    assert not source_diff.has_moved(source, shared.source(NAME))
+    assert not source_diff.has_moved(source, replace(source, last_modified=None, extra={"new": 1}))
     # What a listing does not tell may be anything.
-    assert not safe_write.has_moved(replace(source, language=None), source)
-    assert safe_write.has_moved(replace(source, language=None, updated_at=None), source)
+    assert not source_diff.has_moved(replace(source, language=None), source)
+    assert source_diff.has_moved(replace(source, language=None, updated_at=None), source)
     moment = source.updated_at
     source = replace(source, sensitive_properties=("salary",))
     for changes in (
@@ -106,7 +107,7 @@ def test_what_has_moved(shared: rnb.Client) -> None:
         {"updated_at": moment + timedelta(microseconds=1)},
         {"updated_at": None},
     ):
-        assert safe_write.has_moved(source, replace(source, **changes))
+        assert source_diff.has_moved(source, replace(source, **changes))
 
 
 # Writing
@@ -123,8 +124,8 @@ def test_what_was_told_to_wait_looks_again(
     # In the place of the wait that the tenant asks for.
     client._transport._sleep = lambda _: other.update_source(NAME, description="theirs")
     ways: dict[str, Callable[[], object]] = {
-        "update": lambda: safe_write.update(client, base, {"title": "mine"}),
-        "delete": lambda: safe_write.delete(client, base),
+        "update": lambda: safe_write.update(client.calls, base, {"title": "mine"}),
+        "delete": lambda: safe_write.delete(client.calls, base),
     }
     with pytest.raises(Moved):
         ways[kind]()
@@ -140,9 +141,9 @@ def test_what_was_done_unheard_is_done_once(
     base = client.source(NAME)
     ways = ("update_source", "delete_source")
     with client.sandbox.faults.add(*(fault(on=way, after=True, times=1) for way in ways)):
-        updated = safe_write.update(client, base, {"title": "mine"}).source
+        updated = safe_write.update(client.calls, base, {"title": "mine"}).source
         assert updated.title == "mine"
-        assert safe_write.delete(client, updated) == (updated, "")
+        assert safe_write.delete(client.calls, updated) == (updated, "")
     sent = [one for one in client.sandbox.requests if one.method in ("POST", "DELETE")]
     assert len(sent) == 2
     with pytest.raises(rnb.NotFound):
@@ -152,7 +153,7 @@ def test_what_was_done_unheard_is_done_once(
 def test_an_update_of_what_is_still_the_same(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = count(client)
-    updated = safe_write.update(client, base, {"title": "Motor", "bucket_id": None}).source
+    updated = safe_write.update(client.calls, base, {"title": "Motor", "bucket_id": None}).source
     assert asked(client, before) == ["GET", "POST"]
     assert (updated.title, updated.bucket_id) == ("Motor", None)
     assert client.source(NAME) == updated
@@ -163,7 +164,7 @@ def test_nothing_is_sent_where_it_moved(client: rnb.Client, other: rnb.Client) -
     theirs = other.update_source(NAME, description="theirs")
     before = count(client)
     with pytest.raises(Moved) as caught:
-        safe_write.update(client, base, {"title": "mine"})
+        safe_write.update(client.calls, base, {"title": "mine"})
     assert asked(client, before) == ["GET"]
     assert (caught.value.base, caught.value.theirs) == (base, theirs)
     assert theirs.updated_at is not None
@@ -177,7 +178,7 @@ def test_a_change_and_its_reversal_is_a_move(client: rnb.Client, other: rnb.Clie
     other.update_source(NAME, title="x")
     other.update_source(NAME, title=base.title or "")
     with pytest.raises(Moved):
-        safe_write.update(client, base, {"title": "mine"})
+        safe_write.update(client.calls, base, {"title": "mine"})
 
 
 def test_another_source_of_that_name_is_not_the_one(
@@ -188,9 +189,9 @@ def test_another_source_of_that_name_is_not_the_one(
     file = tmp_path / "kept.json"
     what = f"was deleted, and another one, {made.id}, has its name"
     with pytest.raises(Moved, match=what):
-        safe_write.update(client, base, {"title": "mine"})
+        safe_write.update(client.calls, base, {"title": "mine"})
     with pytest.raises(Moved, match=what):
-        safe_write.delete(client, base, file)
+        safe_write.delete(client.calls, base, file)
     assert not file.exists()
     assert other.source(NAME) == made
 
@@ -202,14 +203,14 @@ def test_a_delete_of_what_moved_deletes_and_writes_nothing(
     other.update_source(NAME, title="theirs")
     before = count(client)
     with pytest.raises(Moved):
-        safe_write.delete(client, base, tmp_path / "kept.json")
+        safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert asked(client, before) == ["GET"]
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_delete_of_what_is_still_the_same(client: rnb.Client, tmp_path: Path) -> None:
     base = client.source(NAME)
-    assert safe_write.delete(client, base, tmp_path / "kept.json") == (base, "")
+    assert safe_write.delete(client.calls, base, tmp_path / "kept.json") == (base, "")
     assert (tmp_path / "kept.json").exists()
     with pytest.raises(rnb.NotFound):
         client.source(NAME)
@@ -219,9 +220,9 @@ def test_what_is_gone_is_not_found(client: rnb.Client, other: rnb.Client, tmp_pa
     base = client.source(NAME)
     other.delete_source(NAME)
     with pytest.raises(rnb.NotFound):
-        safe_write.update(client, base, {"title": "mine"})
+        safe_write.update(client.calls, base, {"title": "mine"})
     with pytest.raises(rnb.NotFound):
-        safe_write.delete(client, base, tmp_path / "kept.json")
+        safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -357,7 +358,7 @@ def test_mine_theirs_and_what_is_typed_end_up_as_chosen(
         "language": "de",
     }
     chosen |= {"should_translate": True, "sensitive_properties": ("same",)}
-    assert safe_write.settings_of(now) == safe_write.settings_of(base) | chosen
+    assert source_diff.settings_of(now) == source_diff.settings_of(base) | chosen
     assert form.result == now
 
 
@@ -372,7 +373,7 @@ def test_what_only_they_have_changed_is_taken_without_asking(
     assert (form.source, form.controls["language"].base) == (theirs, "de")
     assert form.controls["title"].input.value == "mine"
     press(form)
-    assert safe_write.settings_of(other.source(NAME)) == safe_write.settings_of(theirs) | {
+    assert source_diff.settings_of(other.source(NAME)) == source_diff.settings_of(theirs) | {
         "title": "mine"
     }
 

@@ -93,7 +93,7 @@ def client() -> Iterator[rnb.Client]:
 DELETES: dict[str, Callable[[rnb.Client, rnb.Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
-    "guarded": safe_write.delete,
+    "guarded": lambda client, source: safe_write.delete(client.calls, source),
 }
 SEEN: dict[str, Callable[[rnb.Client], object]] = {
     "in the listing of the project": lambda client: client.sources("lab"),

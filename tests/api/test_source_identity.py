@@ -47,8 +47,8 @@ CALLS: dict[str, Callable[[rnb.Client], object]] = {
     "create": lambda client: client.create_source("lab/one", title="x"),
     "recreate": lambda client: client.recreate_source(BASE),
     "delete by name": lambda client: client.delete_source("lab/one"),
-    "guarded update": lambda client: safe_write.update(client, BASE, {"title": "x"}),
-    "guarded delete": lambda client: safe_write.delete(client, BASE),
+    "guarded update": lambda client: safe_write.update(client.calls, BASE, {"title": "x"}),
+    "guarded delete": lambda client: safe_write.delete(client.calls, BASE),
 }
 BY_ID: dict[str, Callable[[rnb.Client], object]] = {
     "source": lambda client: client.source(ID),

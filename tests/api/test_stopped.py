@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import retry_hooks
 from reinfer_nb.plans import executor
 from tests.api.test_write_result import NAME, box_of
 from tests.scripted import Asked, Scripted, Step, relay, reply
@@ -72,10 +71,9 @@ def test_a_stopped_write_that_was_only_refused_is_not_in_doubt(client: rnb.Clien
     tenant = Refusing(client.endpoint, lambda asked: asked.method == "POST")
     with (
         tenant.connected(admin(client)) as mine,
-        retry_hooks.until(tenant.stop, lambda: None),
         pytest.raises(rnb.Stopped) as caught,
     ):
-        mine.update_source(NAME, title="Mine")
+        mine.calls.with_hooks(stop=tenant.stop).update(NAME, {"title": "Mine"})
     assert not caught.value.in_doubt
 
 
@@ -91,10 +89,9 @@ def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) ->
     with (
         Scripted(broken, Step(stopping)) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as mine,
-        retry_hooks.until(stop, lambda: None),
     ):
         with pytest.raises(rnb.Stopped, match="was stopped") as caught:
-            mine.update_source(NAME, title="Mine")
+            mine.calls.with_hooks(stop=stop).update(NAME, {"title": "Mine"})
         assert server.methods == ["POST", "POST"]
     assert caught.value.in_doubt
 

@@ -391,8 +391,8 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
             assert moved.apply(progress=False, allow_mass_delete=True).counts == {"moved": 1}
         else:
             ways: dict[str, Callable[[], object]] = {
-                "update": lambda: safe_write.update(mine, base, {"title": "mine"}),
-                "delete": lambda: safe_write.delete(mine, base, tmp_path / "kept.json"),
+                "update": lambda: safe_write.update(mine.calls, base, {"title": "mine"}),
+                "delete": lambda: safe_write.delete(mine.calls, base, tmp_path / "kept.json"),
             }
             with pytest.raises(rnb.Moved):
                 ways[kind]()
@@ -404,7 +404,7 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
 def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = len(box_of(client).requests)
-    safe_write.delete(client, base)
+    safe_write.delete(client.calls, base)
     assert [one.method for one in box_of(client).requests[before:]] == [
         "GET",
         "DELETE",
@@ -428,7 +428,7 @@ def test_keeping_the_settings_takes_time_that_counts(
 
     monkeypatch.setattr(restore_files, "keep", slowly)
     with pytest.raises(rnb.Moved):
-        safe_write.delete(client, base, tmp_path / "kept.json")
+        safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert client.source(NAME).description == "theirs"
 
 
@@ -436,7 +436,7 @@ def test_where_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> Non
     base = client.source(NAME)
     box_of(client).faults.add(Fault.wait(1.1, on=LOOKS))
     before = len(box_of(client).requests)
-    safe_write.update(client, base, {"title": "mine"})
+    safe_write.update(client.calls, base, {"title": "mine"})
     methods = [one.method for one in box_of(client).requests[before:]]
     assert methods == ["GET"] * 3 + ["POST"]
 
@@ -454,7 +454,7 @@ def test_what_was_written_to_another_source_of_that_name_is_said(client: rnb.Cli
         return onward(asked)
 
     with through(client, carried) as mine, pytest.raises(rnb.Moved, match="that one") as caught:
-        safe_write.update(mine, base, {"title": "mine"})
+        safe_write.update(mine.calls, base, {"title": "mine"})
     assert caught.value.in_doubt
 
 
@@ -493,7 +493,7 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
     base = client.source(NAME)
     for call in (
         lambda mine: mine.delete_source(NAME),
-        lambda mine: safe_write.delete(mine, base),
+        lambda mine: safe_write.delete(mine.calls, base),
     ):
         with (
             hidden(client, after=True) as mine,

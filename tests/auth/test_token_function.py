@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import retry_hooks
 from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
@@ -172,10 +171,10 @@ def test_a_write_looks_again_before_it_is_repeated() -> None:
     issuer = Issuer(OLD, NEW)
     looks: list[tuple[bool, int]] = []
     with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, issuer) as client:
-        with retry_hooks.looking_again(
-            lambda in_doubt: looks.append((in_doubt, len(server.asked)))
-        ):
-            client.update_source("acme/support", title="Support")
+        calls = client.calls.with_hooks(
+            look=lambda in_doubt: looks.append((in_doubt, len(server.asked)))
+        )
+        calls.update("acme/support", {"title": "Support"})
         assert looks == [(False, 1)]
         assert len(server.asked) == 2
 

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Moved
 from reinfer_nb.plans.decisions import decisions
+from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names, Text
@@ -117,12 +117,12 @@ def test_nothing_is_no_remote_change(field: Any, moment: datetime | None) -> Non
     for was, now in itertools.product(KINDS_OF_NOTHING[field.name], repeat=2):
         base = replace(source, **{field.name: was})
         there = replace(source, **{field.name: now})
-        assert not safe_write.has_moved(base, there)
-        assert safe_write.is_as_meant(there, base, {})
-        assert safe_write.is_as_meant(there, base, {field.name: was})
-        assert safe_write.differences(base, {field.name: was}, there) == []
+        assert not source_diff.has_moved(base, there)
+        assert source_diff.is_as_meant(there, base, {})
+        assert source_diff.is_as_meant(there, base, {field.name: was})
+        assert source_diff.differences(base, {field.name: was}, there) == []
         text: Any = ("x",) if field.type is Names else "x"
         full = replace(source, **{field.name: text})
-        assert safe_write.is_as_meant(there, full, {field.name: was})
+        assert source_diff.is_as_meant(there, full, {field.name: was})
         form = Conflict(Moved("changed", full, there), {field.name: was}, lambda _: None)
         assert form.choices == []

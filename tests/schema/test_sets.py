@@ -17,8 +17,8 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import safe_write
 from reinfer_nb.diff import equality
+from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import VALUE_TYPES, Names
@@ -124,14 +124,14 @@ def test_another_order_is_no_remote_change(properties: tuple[str, ...]) -> None:
     now = replace(base, sensitive_properties=properties)
     for moment in (None, datetime(2026, 1, 1, tzinfo=UTC)):
         sides = (replace(source, updated_at=moment) for source in (base, now))
-        assert safe_write.has_moved(*sides) is changed
-    assert safe_write.is_as_meant(now, base, {}) is not changed
-    assert safe_write.is_as_meant(now, base, {FIELD.name: list(PROPERTIES)}) is not changed
-    assert bool(safe_write.differences(base, {}, now)) is changed
-    assert bool(safe_write.differences(base, {FIELD.name: properties}, base)) is changed
-    (difference,) = safe_write.differences(base, {FIELD.name: (*properties, "own")}, now)
+        assert source_diff.has_moved(*sides) is changed
+    assert source_diff.is_as_meant(now, base, {}) is not changed
+    assert source_diff.is_as_meant(now, base, {FIELD.name: list(PROPERTIES)}) is not changed
+    assert bool(source_diff.differences(base, {}, now)) is changed
+    assert bool(source_diff.differences(base, {FIELD.name: properties}, base)) is changed
+    (difference,) = source_diff.differences(base, {FIELD.name: (*properties, "own")}, now)
     assert difference.side == ("both" if changed else "mine")
-    (difference,) = safe_write.differences(
+    (difference,) = source_diff.differences(
         base, {FIELD.name: ("x", "y")}, replace(now, sensitive_properties=("y", "x", "y"))
     )
     assert difference.side == "mine"

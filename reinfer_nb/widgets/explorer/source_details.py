@@ -11,10 +11,10 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import markup, strict_json
-from reinfer_nb.api.safe_write import has_moved
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import has_moved
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import as_text
 from reinfer_nb.widgets.forms.deletion_form import DeleteForm

@@ -8,9 +8,9 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import markup
-from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Moved
-from reinfer_nb.api.safe_write import Difference
+from reinfer_nb.schema import source_diff
+from reinfer_nb.schema.source_diff import Difference
 from reinfer_nb.widgets.controls import LABELS, Control, as_text, button_for, control_for, label_of
 
 MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
@@ -77,7 +77,7 @@ class Conflict(ui.VBox):
         mine: Mapping[str, Any],
         decided: Callable[[dict[str, Any]], object],
     ) -> None:
-        found = safe_write.differences(moved.base, mine, moved.theirs)
+        found = source_diff.differences(moved.base, mine, moved.theirs)
         self._mine = {d.field.name: d.mine for d in found if d.side == "mine"}
         self.choices = [Choice(d, self._changed) for d in found if d.side == "both"]
         self._decided = decided

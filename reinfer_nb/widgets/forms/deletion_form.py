@@ -13,6 +13,7 @@ from reinfer_nb.api import conflicts, recreation, restore_files, safe_write
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
+from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
@@ -181,7 +182,7 @@ class DeleteForm(Form):
 
         self._run(
             f"Deleting {visible(source.full_name)}",
-            lambda _: safe_write.delete(self.client, source, file),
+            lambda _: safe_write.delete(self.client.calls, source, file),
             done,
             failed=self._explain,
         )
@@ -200,7 +201,7 @@ class DeleteForm(Form):
     def _moved(self, moved: conflicts.Moved) -> list[Any]:
         rows = [
             [label_of(d.field), as_text(d.was), as_text(d.theirs)]
-            for d in safe_write.differences(moved.base, {}, moved.theirs)
+            for d in source_diff.differences(moved.base, {}, moved.theirs)
         ]
         shown = markup.table(("Field", "It was", "Theirs"), rows) if rows else markup.muted("")
         keep = ui.Button(

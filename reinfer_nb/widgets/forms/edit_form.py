@@ -136,7 +136,7 @@ class UpdateForm(Form):
 
         self._run(
             f"Updating {visible(base.full_name)}",
-            lambda _: safe_write.update(self.client, base, settings),
+            lambda _: safe_write.update(self.client.calls, base, settings),
             done,
             failed=lambda error: self._explain(error, settings),
         )

@@ -20,8 +20,8 @@ import pytest
 from ipywidgets import embed
 
 import reinfer_nb as rnb
-from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import settings_of
 from reinfer_nb.widgets import CreateForm, Explorer, jobs
 from reinfer_nb.widgets.explorer.download_link import Saved
 from reinfer_nb.widgets.explorer.source_details import DELETE, EDIT, JSON

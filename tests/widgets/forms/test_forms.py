@@ -14,11 +14,11 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.api.retry_policy import Patience
-from reinfer_nb.api.safe_write import settings_of
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import settings_of
 from reinfer_nb.widgets import CreateForm, DeleteForm, UpdateForm, jobs
 from reinfer_nb.widgets.forms.base_form import Form, call_text
 from tests.scripted import DROPPED, Asked, Scripted, Step, relay, reply
