@@ -25,6 +25,7 @@ from reinfer_nb.errors import (
     InvalidInput,
     MovedWarning,
     NotCarriedOut,
+    NotConfigured,
     NotFound,
     NotTakenWarning,
     PermissionDenied,
@@ -38,18 +39,20 @@ from reinfer_nb.errors import (
     UnreadableWarning,
     ValidationFailed,
 )
-from reinfer_nb.sandbox import Fault, Sandbox, sandbox
+from reinfer_nb.sandbox import Fault, Sandbox
 from reinfer_nb.schema.records import Bucket, Project, Source, User
 
 if TYPE_CHECKING:
     from reinfer_nb import charts
     from reinfer_nb.api.recreation import restore
     from reinfer_nb.audits.report import AuditReport, audit
-    from reinfer_nb.audits.rule import audit_rule, audit_rules
+    from reinfer_nb.audits.rule import Rule, audit_rule, audit_rules
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
     from reinfer_nb.history.history import History
+    from reinfer_nb.history.snapshot_table import Snapshot
     from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
+    from reinfer_nb.sandbox import sandbox
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __all__ = [
@@ -72,6 +75,7 @@ __all__ = [
     "Moved",
     "MovedWarning",
     "NotCarriedOut",
+    "NotConfigured",
     "NotFound",
     "NotTakenWarning",
     "PermissionDenied",
@@ -82,8 +86,10 @@ __all__ = [
     "Rehearsal",
     "ReinferError",
     "RestoredWarning",
+    "Rule",
     "Sandbox",
     "ServerError",
+    "Snapshot",
     "Source",
     "Stopped",
     "Timeout",
@@ -119,6 +125,8 @@ _LATER = {
     "History": "reinfer_nb.history.history",
     "Plan": "reinfer_nb.plans.plan",
     "Rehearsal": "reinfer_nb.plans.plan",
+    "Rule": "reinfer_nb.audits.rule",
+    "Snapshot": "reinfer_nb.history.snapshot_table",
     "audit": "reinfer_nb.audits.report",
     "audit_rule": "reinfer_nb.audits.rule",
     "audit_rules": "reinfer_nb.audits.rule",

@@ -132,7 +132,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
             "Comparison.changed": larger.changed,
             "Comparison.renamed": comparison.renamed,
             "Comparison.summary": larger.summary,
-            "Comparison.frame": larger.frame(),
+            "Comparison.frame": larger.frame,
             "Plan.frame": plan.frame,
             "Plan.summary": plan.summary,
             "Plan.problems": wrong.problems,

@@ -244,7 +244,7 @@ def test_a_deep_value_is_the_same_everywhere(value: bytes, tmp_path: Path) -> No
         assert comparison.changed["before"][1] == expected
         assert repr(copy.deepcopy(comparison))
         assert comparison.to_html()
-        assert len(comparison.frame()) == 4
+        assert len(comparison.frame) == 4
         assert repr(rnb.audit(df))
         history = rnb.History(tmp_path / "history")
         history.record(df)

@@ -17,7 +17,14 @@ from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
 from reinfer_nb.forking import importing
 from reinfer_nb.schema import endpoints, validation
-from reinfer_nb.schema.records import Bucket, Project, Source, SourceSettings, User
+from reinfer_nb.schema.records import (
+    Bucket,
+    Project,
+    Source,
+    SourceSettings,
+    User,
+    settings_in_signature,
+)
 from reinfer_nb.text import shown
 
 DEFAULT_TTL = 300.0
@@ -241,6 +248,7 @@ class ApiClient:
 
     # Writing
 
+    @settings_in_signature
     def create_source(self, full_name: str, /, **settings: Unpack[SourceSettings]) -> Source:
         """Create a source, and return it as the tenant made it.
 
@@ -290,6 +298,7 @@ class ApiClient:
         """
         return self.calls.recreate(source).warned()
 
+    @settings_in_signature
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
         """Change settings of a source, only those given, and return it as it is then.
 

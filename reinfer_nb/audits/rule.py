@@ -33,7 +33,7 @@ Find = Callable[..., Found]
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-_MODULES = ("_rules_texts", "_rules_siblings", "_rules_settings")
+_MODULES = ("text_rules", "sibling_rules", "setting_rules")
 # What `audit` takes besides options.
 _TAKEN = ("df", "rules", "ignore")
 
@@ -329,7 +329,7 @@ class _NotDefined:
 
 def known() -> Mapping[str, Rule]:
     """Return all rules by id: the toolkit's, then own ones."""
-    modules = [import_module(f"reinfer_nb.{name}").__name__ for name in _MODULES]
+    modules = [import_module(f"reinfer_nb.audits.{name}").__name__ for name in _MODULES]
     # Whichever of them was imported first.
     ours = sorted(_toolkit.values(), key=lambda rule: modules.index(rule.module))
     return {**{rule.id: rule for rule in ours}, **_own}

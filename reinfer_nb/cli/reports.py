@@ -125,7 +125,7 @@ def _compare(options: argparse.Namespace) -> int:
     before = listing_of(options.before, project=options.project)
     after = listing_of(options.after, project=options.project, context=options.context)
     found = compare(before, after, options.on.split(","), ignore=options.ignore)
-    give(options, "Comparison of sources", found, found.frame())
+    give(options, "Comparison of sources", found, found.frame)
     return 0 if found.ok else 1
 
 

@@ -147,12 +147,12 @@ class Comparison(Portable):
         table = pd.DataFrame(columns).fillna(0).astype("int64").sort_index()
         return table.rename_axis("owner").reset_index()
 
+    @property
     def frame(self) -> pd.DataFrame:
-        """Return all of it as one table, for a file: a row a source, or a changed field.
+        """All differences as one table, for a file: a row for each source or changed field.
 
-        Returns:
-            Columns `what` ("changed", "renamed", "added", "removed"), `id`, `owner`, `name`,
-            `field`, `before`, `after`; all `str`, missing where there is nothing to say.
+        Columns: `what` ("changed", "renamed", "added", "removed"), `id`, `owner`, `name`, `field`,
+        `before`, `after`; all `str`, missing where there is nothing to say.
         """
         parts = {
             "changed": self.changed,
@@ -180,7 +180,7 @@ class Comparison(Portable):
         Raises:
             FileProblem: There is one already, or it cannot be written; nothing is half-written.
         """
-        return to_csv(self.frame(), path, overwrite=overwrite)
+        return to_csv(self.frame, path, overwrite=overwrite)
 
     def _renames(self) -> pd.DataFrame:
         """Return the renamed ones as changed fields: the full name, or the id."""

@@ -299,7 +299,7 @@ class History:
             left, right = _versions.differing(left, right)
             part = compare(
                 snapshot_table.frame_of(left, old), snapshot_table.frame_of(right, new)
-            ).frame()
+            ).frame
             parts.append(part.assign(snapshot_at=new.snapshot_at))
         table = pd.concat(parts, ignore_index=True)[_CHANGES]
         return table.astype(dict.fromkeys(_CHANGES[1:], "str") | {"snapshot_at": Moment.dtype})

@@ -6,7 +6,10 @@ below know nothing of the client; this module puts them and a client together.
 
 from __future__ import annotations
 
+import inspect
 import os
+import sys
+import types
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
@@ -77,3 +80,13 @@ def sandbox(
         port=port,
         cache_ttl=cache_ttl,
     )
+
+
+class _CallableModule(types.ModuleType):
+    """This module as `rnb.sandbox`: a call of the module is a call of its function `sandbox`."""
+
+    __call__ = staticmethod(sandbox)
+    __signature__ = inspect.signature(sandbox)
+
+
+sys.modules[__name__].__class__ = _CallableModule

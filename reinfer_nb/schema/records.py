@@ -7,11 +7,12 @@ the product's reference page and of the vendor's command-line client `re` 0.39.1
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Self, TypedDict
+from typing import Annotated, Any, Self, TypedDict, TypeVar
 
 import pandas as pd
 
@@ -21,6 +22,7 @@ from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import About, fields_of, read_record
 from reinfer_nb.text import listed, shown, visible
 
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 LANGUAGES: Mapping[str, str] = types.MappingProxyType(
     {"en": "English", "de": "German", "xlm": "Multilingual"}
 )
@@ -254,6 +256,38 @@ class SourceSettings(TypedDict, total=False):
     should_translate: bool
     sensitive_properties: list[str] | tuple[str, ...] | set[str]
     email_transform_version: int
+
+
+class _NotGiven:
+    """The default of a setting in a signature: the setting is not sent."""
+
+    def __repr__(self) -> str:
+        return "…"
+
+
+def settings_in_signature(function: _Function) -> _Function:
+    """Show the keywords of `SourceSettings` in a signature, so that notebooks complete them."""
+    signature = inspect.signature(function)
+    keywords = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=_NOT_GIVEN,
+            annotation=type_.__forward_arg__,
+        )
+        for name, type_ in inspect.get_annotations(SourceSettings).items()
+    ]
+    first = [
+        parameter
+        for parameter in signature.parameters.values()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    ]
+    shown = signature.replace(parameters=[*first, *keywords])
+    function.__signature__ = shown  # type: ignore[attr-defined]
+    return function
+
+
+_NOT_GIVEN = _NotGiven()
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)

@@ -276,7 +276,7 @@ def test_it_goes_to_a_file(listing: pd.DataFrame, tmp_path: Path) -> None:
     found = rnb.compare(listing, other)
     path = found.to_csv(tmp_path / "diff.csv")
     read = rnb.read_csv(path)
-    pd.testing.assert_frame_equal(read, found.frame())
+    pd.testing.assert_frame_equal(read, found.frame)
     assert read["what"].tolist() == ["changed", "renamed", "added", "removed"]
     assert read["after"][:2].tolist() == ["=1+1", "claims/glass-mail"]
     assert read["before"][:2].tolist() == ["Motor claims inbox", "claims/glass-inbox"]

@@ -303,7 +303,7 @@ def test_another_value_is_a_change(case: Case) -> None:
 
 def audited(df: pd.DataFrame) -> tuple[rnb.AuditReport, pd.DataFrame]:
     report = rnb.audit(df, now="2026-11-01")
-    return report, rnb.compare(df, report.fixes()).frame()
+    return report, rnb.compare(df, report.fixes()).frame
 
 
 def test_a_listing_is_audited(case: Case, once: Once, tmp_path: Path) -> None:

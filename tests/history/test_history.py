@@ -343,7 +343,7 @@ def test_two_moments_are_compared(simulation: tuple[rnb.History, list[Kept]]) ->
     whole = [snapshot for snapshot in kept if snapshot.project is None]
     for _ in range(10):
         before, after = dice.choice(whole), dice.choice(whole)
-        found = rows_of(history.compare(before.at, after.at).frame())
+        found = rows_of(history.compare(before.at, after.at).frame)
         assert set(found) == differences(before.rows, after.rows)
     left = as_it_was(kept, whole[0].at, "a")
     right = as_it_was(kept, day(99), "a")
@@ -353,7 +353,7 @@ def test_two_moments_are_compared(simulation: tuple[rnb.History, list[Kept]]) ->
         {key: row for key, row in snapshot.rows.items() if row["owner"] == "a"}
         for snapshot in (left, right)
     )
-    assert set(rows_of(history.compare(left.at, project="a").frame())) == differences(*pieces)
+    assert set(rows_of(history.compare(left.at, project="a").frame)) == differences(*pieces)
 
 
 # There and back

@@ -47,7 +47,7 @@ def test_all_recordings_of_a_moment_can_be_asked_for(
             if isinstance(when, date) and not isinstance(when, datetime) and number == 0:
                 continue
             assert titles(again.load(shown)) == [str(number)]
-        changes = again.compare(snapshots[0], snapshots[3]).frame()
+        changes = again.compare(snapshots[0], snapshots[3]).frame
         assert changes["after"].tolist() == ["3"]
 
 
