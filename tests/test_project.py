@@ -11,7 +11,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -35,10 +35,35 @@ def test_the_public_surface_is_what_it_says() -> None:
         thing = getattr(rnb, name)
         assert inspect.getdoc(thing), name
         assert callable(thing) or inspect.ismodule(thing), name
-    # A function of the same name as its module stays one, whatever was imported.
-    import reinfer_nb.server.running  # noqa: F401
 
-    assert inspect.isfunction(rnb.sandbox)
+
+def test_sandbox_is_a_module_that_can_be_called() -> None:
+    names: dict[str, Any] = {}
+    exec("import reinfer_nb.sandbox as module", names)  # noqa: S102 - types name the function
+    module = names["module"]
+    assert module.Fault is rnb.Fault
+    assert inspect.getdoc(module.sandbox) == inspect.getdoc(module.__call__)
+    assert inspect.signature(module) == inspect.signature(module.sandbox)
+    with rnb.sandbox() as client, module.sandbox() as other:
+        assert client.me().username == other.me().username
+    assert module is rnb.sandbox
+
+
+def test_notebooks_complete_keywords() -> None:
+    from IPython.core.completer import provisionalcompleter
+    from IPython.core.interactiveshell import InteractiveShell
+
+    shell: Any = InteractiveShell.instance()
+    with rnb.sandbox() as client, provisionalcompleter():
+        shell.user_ns |= {"client": client, "rnb": rnb}
+        for line, wanted in {
+            'client.update_source("a/b", ti': "title=",
+            'client.create_source("a/b", buc': "bucket_id=",
+            "rnb.sandbox(dat": "database=",
+            "rnb.Snap": "Snapshot",
+        }.items():
+            completions = shell.Completer.completions(line, len(line))
+            assert wanted in {completion.text.lstrip(".") for completion in completions}, line
 
 
 def test_dir_shows_the_public_names_and_no_others() -> None:
