@@ -25,6 +25,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Let one process run all tests that share a host and a page, one after the other."""
     for item in items:
         if group := _group_of(item):
+            item.add_marker(pytest.mark.browser)
             # Before pytest-xdist looks for it: from then on the mark would have no effect.
             item.add_marker(pytest.mark.xdist_group(group))
     yield

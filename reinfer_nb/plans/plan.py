@@ -21,7 +21,7 @@ from reinfer_nb.text import counted, shown
 
 
 @unshared
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Plan(PlanData):
     """What would be done on a tenant; `Client.plan` makes one, and it shows itself.
 
@@ -191,7 +191,7 @@ class Plan(PlanData):
 
 
 @unshared
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class ApplyResult(ResultData):
     """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
 
