@@ -156,10 +156,10 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 
 def hint(word: object, known: Iterable[str], limit: int = 20) -> str:
-    """Return how a message goes on that a word is not known: with the near one, or with all."""
+    """Return the sentence that follows "Unknown ...": the nearest known word, or all of them."""
     words = list(known)
     guess = nearest(word, words) if isinstance(word, str) else None
-    return f"did you mean {visible(guess)}?" if guess else f"there are {listed(words, limit)}."
+    return f"Did you mean {shown(guess)}?" if guess else f"Choose from {listed(words, limit)}."
 
 
 def counted(number: int, noun: str) -> str:

@@ -122,8 +122,8 @@ def test_one_ignored_column_may_be_given_as_a_text(shared: rnb.Client) -> None:
 def test_columns_that_are_none_are_refused(shared: rnb.Client, argument: str) -> None:
     listing = shared.sources("claims")
     given: list[tuple[Any, str]] = [
-        ("titel", "did you mean title"),
-        (["titel"], "did you mean title"),
+        ("titel", "Did you mean 'title'"),
+        (["titel"], "Did you mean 'title'"),
         (5, f"{argument} is a column or a list of columns, not 5"),
         ([5], f"{argument} names columns by their texts, not 5"),
         ([["title"]], "names columns by their texts"),

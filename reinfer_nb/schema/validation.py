@@ -134,7 +134,7 @@ def _held_against(
     for name, value in given.items():
         field = table.get(name)
         if field is None:
-            problems.append(f"{shown(name)} is no field of a {noun}; {hint(name, writable)}")
+            problems.append(f"Unknown field {shown(name)}. {hint(name, writable)}")
         elif not field.may(operation):
             problems.append(f"{name} cannot be given in {operation}: {_why_not(field, noun)}")
         else:

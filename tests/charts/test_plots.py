@@ -534,7 +534,7 @@ def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> 
             "'owner', 'created_at'",
         ),
         (lambda df: charts.freshness(df.drop(columns="updated_at")), "'updated_at'"),
-        (lambda df: charts.projects(df, "knid"), "did you mean kind"),
+        (lambda df: charts.projects(df, "knid"), "Did you mean 'kind'"),
         (lambda df: charts.projects(df, 3), "by="),  # type: ignore[arg-type]
         (lambda df: charts.projects(df.drop(columns="bucket_id"), "bucket"), "'bucket_id'"),
         (charts.findings, "'rule', 'severity'"),
