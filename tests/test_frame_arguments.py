@@ -44,8 +44,8 @@ def test_frames_of_other_libraries_are_refused_with_what_to_do(
 ) -> None:
     frame = pl.DataFrame({"id": ["a"], "owner": ["b"], "name": ["c"], "title": ["d"]})
     advice = {
-        r"not a polars DataFrame: call \.to_pandas\(\)": frame,
-        r"not a polars LazyFrame: call \.collect\(\)\.to_pandas\(\)": frame.lazy(),
+        r"not a polars DataFrame. Call \.to_pandas\(\)": frame,
+        r"not a polars LazyFrame. Call \.collect\(\)\.to_pandas\(\)": frame.lazy(),
         r"from_dataframe\(df\)": Exchanged(),
     }
     for message, df in advice.items():

@@ -400,7 +400,7 @@ def test_bars_are_as_long_as_there_are_sources(listing: pd.DataFrame, by: str) -
 
 
 def test_values_have_the_names_that_people_know(listing: pd.DataFrame) -> None:
-    assert names_in_legend(charts.projects(listing))[0] == "not said (unknown) (80)"
+    assert names_in_legend(charts.projects(listing))[0] == "not set (unknown) (80)"
     assert names_in_legend(charts.projects(listing, "language"))[0] == "English (en) (96)"
     assert names_in_legend(charts.projects(listing, "bucket")) == ["without (69)", "with (61)"]
     assert names_in_legend(charts.projects(listing, "should_translate")) == ["no (92)", "yes (38)"]
