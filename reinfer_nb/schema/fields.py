@@ -203,7 +203,7 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
     for field in fields_of(model):
         known_names.add(field.wire)
         value = data.get(field.wire)
-        strict_json.refuse_no_numbers(value)
+        strict_json.refuse_non_finite(value)
         if value is None:
             values[field.name] = field.type.empty
             continue
@@ -217,7 +217,7 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
         if name in known_names:
             continue
         extra[name] = value
-        constant = strict_json.no_number_in(value)
+        constant = strict_json.non_finite_in(value)
         if constant:
             extra[name] = None
             problems.append(f"{shown(name)} holds {constant}, which is not JSON")

@@ -544,8 +544,8 @@ def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> 
         (lambda df: charts.projects(df, top=2.5), "whole number"),  # type: ignore[arg-type]
         (lambda df: charts.projects(df, top=True), "whole number"),
         (lambda df: charts.findings(findings_of(df), top=51), "from 1 to 50"),
-        (lambda df: charts.freshness(df, now="yesterday-ish"), "no moment"),
-        (lambda df: charts.freshness(df, now=7), "no moment"),  # type: ignore[arg-type]
+        (lambda df: charts.freshness(df, now="yesterday-ish"), "not a date or time"),
+        (lambda df: charts.freshness(df, now=7), "not a date or time"),  # type: ignore[arg-type]
         (lambda df: charts.timeline(df, ax="left"), "Axes"),  # type: ignore[arg-type]
         (lambda df: charts.timeline(df, ax=Figure()), "Axes"),  # type: ignore[arg-type]
         (lambda _: charts.timeline([1, 2]), "DataFrame"),  # type: ignore[arg-type]

@@ -83,7 +83,7 @@ def test_options_and_the_moment_of_an_audit(configured: rnb.Client, capsys: Capt
         (["audit", "--option", "days=x"], "takes a number, not 'x'"),
         (["audit", "--option", "day=3"], "Did you mean 'days'?"),
         (["audit", "--rule", "stail"], "Did you mean 'stale'?"),
-        (["audit", "--now", "soon"], "is no moment"),
+        (["audit", "--now", "soon"], "is not a date or time"),
         (["audit", "--overwrite"], "--overwrite goes with --out FILE"),
         (["audit", "--from", "nowhere.csv"], "There is no file or folder 'nowhere.csv'"),
         (["audit", "--from", "listing.csv", "--comments"], "go with a tenant, not with a file"),
