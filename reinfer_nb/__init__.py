@@ -5,7 +5,7 @@
     client = rnb.connect()      # or rnb.sandbox().start(), to practise
     df = client.sources()
 
-Everything public is named here.
+All public names are in this module.
 """
 
 from importlib import import_module, metadata
@@ -117,7 +117,7 @@ __all__ = [
 ]
 
 
-# Imported when first used.
+# Imported on first use.
 _LATER = {
     "ApplyResult": "reinfer_nb.plans.plan",
     "AuditReport": "reinfer_nb.audits.report",
@@ -155,5 +155,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    # Without the modules and the tools that this one imports.
+    # Only public names, without imported modules.
     return sorted(__all__)

@@ -19,20 +19,22 @@ def flag(value: object, name: str) -> bool:
     """
     if isinstance(value, bool | np.bool_):
         return bool(value)
-    raise InvalidInput(f"{name} is True or False, not {shown(value)}.")
+    raise InvalidInput(f"{name} must be True or False, not {shown(value)}.")
 
 
 def limit(value: object) -> int | None:
-    """Return how many lines of each kind a report shows: a whole number from 0 on, or None."""
+    """Return the number of lines of each kind that a report shows; None for all."""
     if value is None:
         return None
     if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 0:
         return int(value)
-    raise InvalidInput(f"limit is a whole number from 0 on, or None for all, not {shown(value)}.")
+    raise InvalidInput(
+        f"limit must be a whole number from 0 on, or None for all, not {shown(value)}."
+    )
 
 
 def choice(value: object, name: str, choices: Iterable[str]) -> str:
-    """Return a text that is one of several.
+    """Return a text that is one of `choices`.
 
     Args:
         value: The value.
@@ -42,7 +44,7 @@ def choice(value: object, name: str, choices: Iterable[str]) -> str:
     allowed = list(choices)
     if isinstance(value, str) and value in allowed:
         return str(value)
-    raise InvalidInput(f"{name} is one of {listed(allowed)}, not {shown(value)}.")
+    raise InvalidInput(f"{name} must be one of {listed(allowed)}, not {shown(value)}.")
 
 
 def text(value: object, name: str, example: str) -> str:
@@ -51,24 +53,24 @@ def text(value: object, name: str, example: str) -> str:
     Args:
         value: The value.
         name: The argument, as the message calls it.
-        example: A text that it could be, for the message.
+        example: A valid text, for the message.
     """
     if isinstance(value, str):
         if holds_half_character(value):
             raise InvalidInput(
-                f"{name} is {shown(value)}, which holds half a character (a lone surrogate) that "
-                "no tenant has; write it anew."
+                f"{name} is {shown(value)}, which holds half a character (a lone surrogate). "
+                "Replace that character."
             )
         return str(value)
-    raise InvalidInput(f"{name} is a text such as {example!r}, not {shown(value)}.")
+    raise InvalidInput(f"{name} must be a text such as {example!r}, not {shown(value)}.")
 
 
 def permission_names(value: object, name: str) -> list[str]:
-    """Return the names of permissions in a list or another collection of texts."""
+    """Return a collection of permission names as a list."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         names = list(value)
-        if all(isinstance(each, str) and not holds_half_character(each) for each in names):
+        if all(isinstance(item, str) and not holds_half_character(item) for item in names):
             return list(map(str, names))
     raise InvalidInput(
-        f'{name} is a list of permissions such as ["sources-read"], not {shown(value)}.'
+        f'{name} must be a list of permissions such as ["sources-read"], not {shown(value)}.'
     )

@@ -1,6 +1,6 @@
-"""The client of a tenant, and the practice tenant that has one.
+"""The client of a tenant, and the sandbox: a practice tenant with a client.
 
-The two stand together because each has the other as an attribute.
+Both are in one module because each has the other as an attribute.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 
 class Client(ApiClient):
-    """A tenant, as far as its token sees it. Made by `connect`; safe in several threads.
+    """A client of the part of a tenant that its token can see. Made by `connect`; thread-safe.
 
     >>> client.sources("claims").shape[0]
     39
 
     Attributes:
         endpoint: The base URL of the tenant.
-        sandbox: The sandbox this is a client of, when it was made by `rnb.sandbox`; else None.
+        sandbox: The sandbox of this client; None if the tenant is not a sandbox of this process.
     """
 
     sandbox: Sandbox | None = None
@@ -45,7 +45,7 @@ class Client(ApiClient):
         delete_missing: bool | Literal["tenant"] = False,
         project: str | None = None,
     ) -> Plan:
-        """Return what it takes to make the tenant's sources what an edited listing says.
+        """Return the plan of changes that make the tenant's sources equal to an edited listing.
 
         >>> edited = client.sources("claims")
         >>> edited.loc[edited["name"] == "motor-inbox", "title"] = "Motor"
@@ -53,27 +53,26 @@ class Client(ApiClient):
            action         name  field              before  after
         0  update  motor-inbox  title  Motor claims inbox  Motor
 
-        The tenant is asked for its listing anew, and nothing is written. A row is a source by its
-        id, or else by `owner` and `name`; a row without an id, of a name that is not there, is a
-        source to be made. Columns and rows that are left out mean nothing. What cannot be is in
-        the plan's `problems`, all of it, each with its row, its column and what is allowed.
+        A new listing is requested from the tenant, and nothing is written. Rows are matched to
+        sources by `id`, or else by `owner` and `name`; a row without an id and with a new name is a
+        source to create. Missing columns and rows change nothing. All rows that cannot be planned
+        are in the plan's `problems`, with row, column and the allowed values.
 
         Args:
-            edited: A listing, or any part of one, as it is to be. Its `attrs["endpoint"]` says
-                which tenant it is of; that of another one is matched by `owner` and `name`.
-            base: The listing that the edit began with. What others have changed since then stays;
-                where both have changed the same setting, that is a problem.
-            delete_missing: Delete sources that `edited` has not. With True in the projects of which
-                `edited` has a source, or in that of `project`; with "tenant" in all projects. With
-                a base, only those that it has and nobody has changed since; without, none younger
-                than the listing, where its `attrs["fetched_at"]` says how old that is.
-            project: Look at this project alone, and delete in it even if `edited` has none of its
-                sources.
+            edited: A listing, or any part of one, as it should be. Its `attrs["endpoint"]` is its
+                tenant; a listing of another tenant is matched by `owner` and `name` only.
+            base: The listing before the edit. Settings that others have changed since then are
+                kept; a setting that was changed on both sides is a problem.
+            delete_missing: Delete sources that are missing in `edited`: with True in `project`, or
+                in the projects of the sources in `edited`; with "tenant" in all projects. With a
+                base, only sources that are in it and were not changed remotely; without, only
+                sources that are older than the listing, if its `attrs["fetched_at"]` is known.
+            project: Plan for this project only; allows to delete all of its sources.
 
         Raises:
-            InvalidInput: `edited` or `base` is no listing, `base` is of another tenant, or
-                `delete_missing` is none of those.
-            ReinferError: The tenant could not be reached or did not answer with a listing.
+            InvalidInput: `edited` or `base` is not a listing, `base` is of another tenant, or
+                `delete_missing` has another value.
+            ReinferError: The tenant could not be reached or did not return a listing.
         """
         with importing():
             from reinfer_nb.plans import planner
@@ -94,19 +93,18 @@ def connect(
     verify: bool | str | None = None,
     proxy: str | None = None,
 ) -> Client:
-    """Return a client of the tenant that is configured. Nothing is sent yet.
+    """Return a client of the configured tenant. Nothing is sent yet.
 
-    In this order: the arguments; what was logged in to by `login` in this session; the environment
-    (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or `REINFER_CONTEXT`); the current context of the
-    vendor's client `re`. An endpoint without a token gets the one that was logged in with, or that
-    the environment, a context or at last the system's keyring has for it. A token of any of these
-    is never sent to another endpoint than its own.
+    Endpoint and token are taken from, in this order: the arguments; the `login` of this session;
+    the environment (`REINFER_ENDPOINT` and `REINFER_TOKEN`, or `REINFER_CONTEXT`); the current
+    context of the vendor's client `re`. For an endpoint without a token, the token is taken from
+    the login, the environment, a context or the system's keyring. A token from any of these is only
+    sent to its own endpoint.
 
     >>> connect(endpoint=client.endpoint, token="abc")
     <Client of http://127.0.0.1:..., token from argument>
 
-    A token that is valid for an hour is better given as a function, which gets a new one when that
-    is needed:
+    Give a short-lived token as a function, which gets a new token when needed:
 
     >>> def get_token():
     ...     # Here: ask the identity server, and return response.json()["access_token"].
@@ -116,27 +114,27 @@ def connect(
 
     Args:
         endpoint: Base URL, such as "https://cloud.uipath.com/<org>/<tenant>/reinfer_".
-        token: API token, or a function without arguments that returns one. The function is called
-            when a token is needed first, and once more after each response that refuses the token
-            (401); if it then returns another one, the request is sent once more with that, writes
-            too. It may be called from any thread, but never in two at once.
+        token: API token, or a function without arguments that returns a token. The function is
+            called before the first request, and again after each 401; if it returns a new token,
+            the request is sent once more, also if it is a write. The function may be called in any
+            thread, but never in two at once.
         context: Name of a context of the vendor's client; `contexts` lists them.
-        cache_ttl: Seconds that a listing is good for; 0 fetches it each time.
-        timeout: Seconds to wait for a connection, and for the next part of an answer; one number
-            for both, or two. A whole answer may take ten times the second number.
+        cache_ttl: Seconds that a listing is cached; 0 turns the cache off.
+        timeout: Seconds to wait for a connection and for the next part of a response; one number
+            for both, or two. A whole response may take ten times the second number.
         verify: Whether to verify certificates, or the path of a CA bundle.
-        proxy: URL of a proxy; by default what the environment says.
+        proxy: URL of a proxy; the default is the proxy of the environment.
 
     Raises:
-        ConfigurationError: No tenant is configured, or not unmistakably; the message says how.
-        InvalidInput: An argument cannot be what it should be. What a function returns is checked
-            when it is called: then the calls of the client raise this, or a `ConfigurationError`
-            if the function fails.
+        ConfigurationError: No tenant is configured, or the configuration is ambiguous.
+        InvalidInput: An argument is not valid. A token that a function returns is checked when
+            the function is called: then calls of the client raise this, or `ConfigurationError` if
+            the function fails.
 
     Warns:
         InsecureWarning: Certificates will not be verified.
     """
-    # Out of sight of a traceback that shows variables.
+    # Hidden from tracebacks that show variables.
     secret = None if token is None else token_given(token)
     del token
     hidden = None if proxy is None else Hidden(proxy)
@@ -153,12 +151,12 @@ def connect(
 
 
 class Sandbox(PracticeTenant):
-    """A tenant in a box; `sandbox` makes one, and `client.sandbox` is the one of a client.
+    """A practice tenant on this machine, made by `sandbox`; `client.sandbox` of its client.
 
     Attributes:
-        lasting: The users whose token in `tokens` goes on working when a sandbox is started again
-            on the same database file: all of them on its first start.
-        faults: What goes wrong; may be changed while it runs.
+        lasting: The users whose token in `tokens` stays valid when a sandbox is started again on
+            the same database file; on the first start, all users.
+        faults: The simulated faults; may be changed while the sandbox runs.
     """
 
     def __init__(
@@ -202,7 +200,7 @@ class Sandbox(PracticeTenant):
         return self._client
 
     def stop(self) -> None:
-        """Stop serving. What is in memory is gone; what is in a database file stays."""
+        """Stop serving. Data in memory is lost; data in a database file is kept."""
         if self._client is not None:
             self._client.close()
         self._client = None

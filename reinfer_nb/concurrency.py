@@ -1,4 +1,4 @@
-"""Many small pieces of work side by side, with a progress bar, and stoppable."""
+"""Concurrent work on many items, with a progress bar and a way to stop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.forking import importing
 from reinfer_nb.text import shown
 
-# No more than the connections that a client keeps.
+# The number of connections that a client keeps.
 MOST = 32
 
 Progress = bool | Callable[[int, int], object]
@@ -24,71 +24,71 @@ def checked_workers(workers: object) -> int:
     """Return a number of workers, or raise `InvalidInput`."""
     if isinstance(workers, int) and not isinstance(workers, bool) and 1 <= workers <= MOST:
         return workers
-    raise InvalidInput(f"workers is a number from 1 to {MOST}, not {shown(workers)}.")
+    raise InvalidInput(f"workers must be a number from 1 to {MOST}, not {shown(workers)}.")
 
 
 def in_order(
     work: Callable[[_Item], _Result], items: Iterable[_Item], *, workers: int, label: str
 ) -> list[_Result]:
-    """Return what work makes of each item, in their order; side by side where that may be faster.
+    """Return the results of `work` in the order of the items; uses threads for several items.
 
     Args:
-        work: What to do with an item, in a thread or in this one.
+        work: Called with each item, in a thread or in this one.
         items: The items.
-        workers: How many at once.
-        label: What the threads are called.
+        workers: The number of threads.
+        label: The threads' name.
     """
     numbered = list(enumerate(items))
     if min(len(numbered), workers) < 2:
         return [work(item) for _, item in numbered]
     with ThreadPoolExecutor(workers, f"reinfer_nb-{label}") as pool:
-        done = {
+        results = {
             number: future.result()
             for (number, _), future in as_done(pool, lambda pair: work(pair[1]), numbered)
         }
-    return [done[number] for number, _ in numbered]
+    return [results[number] for number, _ in numbered]
 
 
 def as_done(
     pool: ThreadPoolExecutor, work: Callable[[_Item], _Result], items: Iterable[_Item]
 ) -> Iterator[tuple[_Item, Future[_Result]]]:
-    """Yield each item and its future, as they are done.
+    """Yield each item and its future in the order of completion.
 
-    While the interpreter ends it starts no threads any more, and a machine may be out of them; the
-    thread that iterates does then what is left.
+    No thread can be started while the interpreter exits, or beyond the machine's limit. The
+    iterating thread then does the remaining items itself.
 
     Args:
         pool: The threads.
-        work: What to do with an item.
+        work: Called with each item.
         items: The items.
     """
-    # Futures of our own: a pool that cannot start a thread returns none, though it has queued the
-    # item, which one of its other threads may take.
-    pieces = [(item, threading.Lock(), Future[_Result]()) for item in items]
+    # Not the pool's futures: if the pool cannot start a thread, `submit` returns none, but has
+    # queued the item, and another thread may take it.
+    jobs = [(item, threading.Lock(), Future[_Result]()) for item in items]
 
-    def once(item: _Item, claim: threading.Lock, future: Future[_Result]) -> bool:
-        """Do an item that nobody else has taken; return whether it was done here."""
+    def run(item: _Item, claim: threading.Lock, future: Future[_Result]) -> bool:
+        """Do an item unless another thread has claimed it; return True if it was done here."""
         if not claim.acquire(blocking=False):
             return False
         try:
             future.set_result(work(item))
-        except BaseException as error:  # noqa: BLE001 - raised for whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
             future.set_exception(error)
         return True
 
-    waiting = {future: item for item, _, future in pieces}
+    pending = {future: item for item, _, future in jobs}
     try:
-        for piece in pieces:
-            pool.submit(once, *piece)
+        for job in jobs:
+            pool.submit(run, *job)
     except RuntimeError:
         pool.shutdown(wait=True, cancel_futures=True)
-        for item, claim, future in pieces:
-            if once(item, claim, future):
-                del waiting[future]
+        for item, claim, future in jobs:
+            if run(item, claim, future):
+                del pending[future]
                 yield item, future
-    # Each item bounds its own waits.
-    for future in as_completed(waiting):
-        yield waiting[future], future
+    # No timeout here: each item limits its own waits.
+    for future in as_completed(pending):
+        yield pending[future], future
 
 
 def side_by_side(
@@ -100,19 +100,20 @@ def side_by_side(
     unit: str,
     progress: Progress,
 ) -> Iterator[tuple[_Item, _Result]]:
-    """Yield each item with what work made of it, as they are done.
+    """Yield each item and its result in the order of completion.
 
     Args:
-        work: What to do with an item, in a thread; it is to end early once the event is set.
+        work: Called in a thread with an item and an event; it should end early once that is set.
         items: The items.
-        workers: How many at once.
-        label: What the progress bar calls the work.
-        unit: What it calls an item.
-        progress: Whether to show it; or what to call with how many are done, and of how many.
+        workers: The number of threads.
+        label: The job's name in the progress bar.
+        unit: The name of an item in the progress bar.
+        progress: Whether to show a progress bar; or a function, called with the number of items
+            done and the number of all items.
 
     Raises:
-        Exception: What `work` raised first, or `progress`. As with Ctrl-C, items not begun are
-            dropped then, and nobody waits for those under way, which are told to stop.
+        Exception: The first error of `work` or `progress`. Then, and after Ctrl-C, items not begun
+            are dropped, and the event asks running ones to stop, without waiting for them.
     """
     if not items:
         return

@@ -1,4 +1,4 @@
-"""Attributes of which each reader gets an own copy, so that a report goes on saying what is so."""
+"""Attributes that return a copy to each reader, so that nobody can change a report."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _Class = TypeVar("_Class", bound=type)
 
 
 def unshared(cls: _Class) -> _Class:
-    """Let nobody change what an object of a frozen dataclass says through its attributes.
+    """Class decorator that protects the attributes of a frozen dataclass against changes.
 
-    A frame is returned as a shallow copy, of which pandas copies what is written into; an array
-    and a dictionary are returned read-only.
+    A frame is returned as a shallow copy, which pandas copies on write; an array and a dictionary
+    are returned read-only.
     """
     for field in fields(cls):
         setattr(cls, field.name, _Unshared(field.name))
@@ -24,13 +24,13 @@ def unshared(cls: _Class) -> _Class:
 
 
 class _Unshared:
-    """An attribute that lies in the object's `__dict__`, where copying and pickling look too."""
+    """An attribute stored in the object's `__dict__`, which copying and pickling use too."""
 
     def __init__(self, name: str) -> None:
         self._name = name
 
     def __get__(self, instance: object, owner: type) -> Any:
-        # A dataclass has no attribute for a field without a default.
+        # As in any dataclass, the class has no attribute for a field without a default.
         if instance is None or self._name not in instance.__dict__:
             raise AttributeError(f"{owner.__name__!r} has no attribute {self._name!r}")
         value = instance.__dict__[self._name]
@@ -38,7 +38,7 @@ class _Unshared:
 
     def __set__(self, instance: object, value: Any) -> None:
         if isinstance(value, np.ndarray):
-            # A copy, whose owner could make it writable, is held by nobody else.
+            # A view cannot be made writable, and nobody else has the copy that owns the data.
             value = value.copy()
             value.flags.writeable = False
             value = value.view()

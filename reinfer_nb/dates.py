@@ -1,7 +1,4 @@
-"""A moment as a person says it, a datetime, a date or a text, made one in UTC.
-
-Knows nothing of what is asked for at that moment.
-"""
+"""Conversion of a user's datetime, date or text to a datetime in UTC."""
 
 from __future__ import annotations
 
@@ -17,37 +14,37 @@ When = str | datetime | date | np.datetime64
 
 
 def moment(when: When, *, end: bool = False, name: str = "") -> datetime:
-    """Return a moment in UTC; what has no zone is taken to be in UTC.
+    """Return a datetime in UTC; a value without a time zone is in UTC already.
 
     >>> moment("2026-03-01", end=True)
     datetime.datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
 
     Args:
-        when: The moment; a text as ISO 8601. What is finer than a microsecond is cut.
-        end: Whether a date without a time of day means its end; otherwise its beginning.
-        name: What a message calls it.
+        when: A datetime, a date, or an ISO 8601 text. Fractions finer than a microsecond are cut.
+        end: Whether a date without a time means the end of the day; otherwise its beginning.
+        name: The argument's name in messages.
 
     Raises:
-        InvalidInput: It is none, or it is outside the years 1 to 9999.
+        InvalidInput: It is not a date or time, or it is outside the years 1 to 9999.
     """
-    called = f"{name} is {shown(when)}, which" if name else shown(when)
+    subject = f"{name} is {shown(when)}, which" if name else shown(when)
     try:
-        said = _said(when)
-        if isinstance(said, pd.Timestamp):
-            said = said.to_pydatetime(warn=False)
-        elif not isinstance(said, datetime):
-            said = datetime.combine(said, time.max if end else time.min)
-        return said.replace(tzinfo=UTC) if said.tzinfo is None else said.astimezone(UTC)
+        value = _parsed(when)
+        if isinstance(value, pd.Timestamp):
+            value = value.to_pydatetime(warn=False)
+        elif not isinstance(value, datetime):
+            value = datetime.combine(value, time.max if end else time.min)
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
     except OverflowError:
-        raise InvalidInput(f"{called} is outside the years 1 to 9999 in UTC.") from None
+        raise InvalidInput(f"{subject} is outside the years 1 to 9999 in UTC.") from None
     except ValueError:
         raise InvalidInput(
-            f"{called} is no moment: give a datetime, a date, or a text as ISO 8601 has it, "
-            "such as '2026-03-01' or '2026-03-01T12:00'."
+            f"{subject} is not a date or time. Give a datetime, a date, or an ISO 8601 text such "
+            "as '2026-03-01' or '2026-03-01T12:00'."
         ) from None
 
 
-def _said(when: object) -> datetime | date:
+def _parsed(when: object) -> datetime | date:
     if isinstance(when, str):
         try:
             return date.fromisoformat(when)
@@ -56,8 +53,8 @@ def _said(when: object) -> datetime | date:
     if isinstance(when, np.datetime64):
         unit = np.datetime_data(when)[0]
         if unit in ("Y", "M", "W"):
-            raise ValueError("is more than a day")
+            raise ValueError("longer than a day")
         when = when.item() if unit == "D" else pd.Timestamp(when)
     if when is pd.NaT or not isinstance(when, date):
-        raise ValueError("is no moment")
+        raise ValueError("not a date or time")
     return when

@@ -1,6 +1,6 @@
-"""Docstrings that are shown to users, also where the interpreter has dropped them.
+"""Docstrings for users, also under `python -OO`, which removes them from memory.
 
-`python -OO` removes docstrings from memory. They are still in the source file.
+They are still in the source file.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ def docstring(thing: Callable[..., object]) -> str | None:
         thing: A function or class.
 
     Returns:
-        The docstring; None if there is none, or if it was dropped and there is no source.
+        The docstring; None if there is none, or if it was removed and there is no source.
     """
     if sys.flags.optimize < 2:
         return inspect.getdoc(thing)
-    # `__doc__` is of no use here: a dataclass without a docstring is given its signature.
+    # Not `__doc__`: in a dataclass without a docstring it is the signature.
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     except (OSError, TypeError, SyntaxError, ValueError):

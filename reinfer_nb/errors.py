@@ -1,6 +1,6 @@
-"""Everything the toolkit raises on purpose, as one tree under `ReinferError`.
+"""The errors and warnings of the toolkit; all errors are `ReinferError`s.
 
-A message says what happened and what to do next; it never holds a token.
+A message says what happened and what to do next. It never contains a token.
 """
 
 from __future__ import annotations
@@ -16,33 +16,30 @@ _HERE = os.path.dirname(__file__) + os.sep  # noqa: PTH120 - compared as text
 
 
 class ReinferError(Exception):
-    """The root of the tree: catch this one to catch them all.
+    """Base class of all errors of the toolkit.
 
     Attributes:
-        in_doubt: What failed was to write, and may have been carried out all the same.
-        tried_at: When the first attempt was sent that may have been carried out, by
-            `time.monotonic`; None if that is not known.
+        in_doubt: True if a failed write may still have taken effect.
+        tried_at: The `time.monotonic` at which the first attempt that may have taken effect was
+            sent; None if unknown.
     """
 
     in_doubt = False
     tried_at: float | None = None
 
     def __str__(self) -> str:
-        # A message quotes texts of tenants, files and users, names of fields among them.
+        # Messages quote texts of tenants, files and users.
         return visible_lines(super().__str__())
 
     def __repr__(self) -> str:
         return visible(super().__repr__())
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows: what happened and where in the user's own code it was.
-
-        The way through the toolkit's inside says nothing to them.
-        """
+        """Return the short traceback that IPython shows: the message and the user's own line."""
         lines = [f"{type(self).__name__}: {self}"]
         for frame in reversed(traceback.extract_tb(self.__traceback__)):
             if not frame.filename.startswith(_HERE):
-                # Without the line itself, in which a token may stand.
+                # Without the text of the line, which may contain a token.
                 cell = "ipykernel" in frame.filename or frame.filename.startswith("<ipython")
                 place = "the cell" if cell else frame.filename
                 lines.append(f"  in line {frame.lineno} of {place}")
@@ -51,53 +48,53 @@ class ReinferError(Exception):
 
 
 class ConfigurationError(ReinferError):
-    """There is no usable endpoint and token, or what there is contradicts itself."""
+    """Endpoint and token are missing, unusable or contradictory."""
 
 
 class NotConfigured(ConfigurationError):
-    """Nothing at all says which tenant to talk to."""
+    """No tenant is configured at all."""
 
 
 class InvalidInput(ReinferError, ValueError):
-    """A name or value that cannot be right; nothing was sent and nothing was written."""
+    """An argument is not valid. Nothing was sent or written."""
 
 
 class NotPicklable(ReinferError, TypeError):
-    """An object that holds a token; pickle and copy may not write it down or double it."""
+    """The object holds a token and can be neither pickled nor copied."""
 
 
 class FileProblem(ReinferError, OSError):
-    """A file that could not be read or written; what was there before is as it was."""
+    """A file could not be read or written. An existing file is unchanged."""
 
 
 class ConnectionFailed(ReinferError):
-    """The endpoint could not be reached, or the connection broke before the answer was whole."""
+    """The endpoint could not be reached, or the connection broke during the response."""
 
 
 class Timeout(ConnectionFailed):
-    """No connection, or no answer, within the time allowed."""
+    """No connection or no response within the timeout."""
 
 
 class Stopped(ReinferError):
-    """A request that waited was stopped by whoever asked for it, and was not sent again."""
+    """The caller stopped a request while it waited; it was not retried."""
 
 
 class ProtocolError(ReinferError):
-    """An answer that no healthy tenant gives: not JSON, not the documented shape, a redirect."""
+    """The response is not one of the API: not JSON, of another structure, or a redirect."""
 
 
 class NotCarriedOut(ProtocolError):
-    """A tenant accepted a delete, and the source is still there; it may be deleted later."""
+    """The tenant accepted a delete, but the source still exists; it may be deleted later."""
 
     in_doubt = True
 
 
 class AnswerError(ReinferError):
-    """The tenant said no.
+    """The tenant responded with an error.
 
     Attributes:
-        status: The HTTP status of the answer.
-        server_message: The `message` of the answer, as the tenant wrote it.
+        status: The HTTP status of the response.
+        server_message: The `message` of the response, unchanged.
     """
 
     def __init__(self, message: str, status: int = 0, server_message: str = "") -> None:
@@ -107,33 +104,33 @@ class AnswerError(ReinferError):
 
 
 class AuthenticationError(AnswerError):
-    """401: the tenant does not know the token."""
+    """401: the tenant does not accept the token."""
 
 
 class PermissionDenied(AnswerError):
-    """403: the token's user lacks a permission."""
+    """403: the token's user does not have a permission."""
 
 
 class NotFound(AnswerError):
-    """404: no such source or project, or none that the token may see."""
+    """404: the source or project does not exist, or the token may not see it."""
 
 
 class ValidationFailed(AnswerError):
-    """400, 422 and other 4xx: the tenant understood the request and refuses its content."""
+    """400, 422 and other 4xx: the tenant refused the content of the request."""
 
 
 class RateLimited(AnswerError):
-    """429: too many requests, and the wait asked for is longer than this client waits."""
+    """429: too many requests, and the requested wait is longer than the client's limit."""
 
 
 class ServerError(AnswerError):
-    """5xx or 408: the tenant, or a server in front of it, failed and kept failing."""
+    """5xx or 408: the tenant, or a server in front of it, failed in every attempt."""
 
 
 def warn(message: str, category: type[Warning]) -> None:
-    """Warn, and let the warning point at the line outside the toolkit that led here."""
+    """Issue a warning that points at the line that called the toolkit."""
     level = 1
-    frame = sys._getframe()  # noqa: SLF001 - what `warnings` itself counts with
+    frame = sys._getframe()  # noqa: SLF001 - as `warnings` counts levels
     while frame.f_back and frame.f_code.co_filename.startswith(_HERE):
         frame = frame.f_back
         level += 1
@@ -141,28 +138,28 @@ def warn(message: str, category: type[Warning]) -> None:
 
 
 class UnreadableWarning(UserWarning):
-    """Something in an answer could not be understood and is shown as missing."""
+    """A value in a response could not be read and is shown as missing."""
 
 
 class MovedWarning(UserWarning):
-    """Sources have changed since a plan was made; they are left alone."""
+    """Sources were changed remotely since the plan was made; they are left unchanged."""
 
 
 class NotTakenWarning(UserWarning):
-    """A tenant accepted a create or an update, and left some of the fields as they were."""
+    """The tenant accepted a create or an update, but did not change some of the fields."""
 
 
 class InDoubtWarning(UserWarning):
-    """A write was accepted, and what became of it could not be verified.
+    """The outcome of a write could not be verified.
 
-    A source is as it was to be made, and may have been made by somebody else; or a tenant accepted
-    a delete, and whether the source is gone could not be looked up.
+    A source has the settings of a create whose response was lost, but somebody else may have
+    created it; or the tenant accepted a delete, and the look-up of the source failed.
     """
 
 
 class RestoredWarning(UserWarning):
-    """A source is there again with its settings, and not with its id and its comments."""
+    """A source was created again with its settings, but with another id and without comments."""
 
 
 class InsecureWarning(UserWarning):
-    """The client was told not to verify the endpoint's certificate."""
+    """The client does not verify the endpoint's certificate, as requested."""

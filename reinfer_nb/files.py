@@ -1,4 +1,4 @@
-"""Paths that people give; files that are written whole or not at all; JSON as their content."""
+"""Paths that users give, files that are written completely or not at all, JSON as content."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from reinfer_nb.text import shown, visible
 
 
 def is_url(place: object) -> bool:
-    """Return True for a text such as "s3://bucket/audits", which is no path on this machine."""
+    """True for a text such as "s3://bucket/audits", which is not a path on this machine."""
     return isinstance(place, str) and "://" in place
 
 
 def path_of(path: object) -> Path:
-    """Return the path on this machine that a person gave; "~" stands for the home folder.
+    """Return a user's path on this machine; "~" stands for the home folder.
 
-    Giving the result to this function again changes nothing.
+    Calling this function again with the result changes nothing.
 
     Args:
         path: A text or an `os.PathLike`.
 
     Returns:
-        The path, relative if it was given so.
+        The path; a relative path stays relative.
 
     Raises:
-        InvalidInput: It is no text or `Path`, or it is empty or a URL.
-        FileProblem: No file can have this path, or the home folder it names is not known.
+        InvalidInput: The path is not a text or `Path`, is empty, or is a URL.
+        FileProblem: No file can have this path, or the home folder in it is not known.
     """
     try:
         text = os.fspath(path)  # type: ignore[call-overload]
@@ -44,18 +44,18 @@ def path_of(path: object) -> Path:
     if not isinstance(text, str):
         if hasattr(path, "read") or hasattr(path, "write"):
             raise InvalidInput(
-                f"A file is given by its path, not as an open file or a buffer ({shown(path)}). "
+                f"{shown(path)} is an open file or a buffer. "
                 "Give the path of a file on this machine, such as 'sources.csv'."
             )
         raise InvalidInput(
-            f"A path is a text such as 'sources.csv', or a Path; {shown(path)} is neither."
+            f"A path must be a text such as 'sources.csv' or a Path, not {shown(path)}."
         )
     if not text:
-        raise InvalidInput("The path is empty. Give one such as 'sources.csv'.")
+        raise InvalidInput("The path is empty. Give a path such as 'sources.csv'.")
     if is_url(text):
         raise InvalidInput(
-            f"{shown(text)} is a URL, and only a file on this machine can be used here. Give its "
-            "path, and copy the file from or to the URL with another tool."
+            f"{shown(text)} is a URL, but only files on this machine can be used here. Give the "
+            "path of a file, and copy the file from or to the URL with another tool."
         )
     try:
         possible = b"\0" not in os.fsencode(text)
@@ -63,33 +63,35 @@ def path_of(path: object) -> Path:
         possible = False
     if not possible:
         raise FileProblem(
-            f"No file can be called {shown(text)}: take the NUL or the half character out of it."
+            f"No file can have the name {shown(text)}. Remove the NUL or the half character."
         )
     return _at_home(text)
 
 
 def lasting_path(path: object) -> Path:
-    """Return a path as `path_of` does, absolute: it is used later, maybe from another folder.
+    """Return an absolute path, which stays valid when the working folder changes.
 
     Raises:
         InvalidInput: As `path_of`.
         FileProblem: As `path_of`, or the working folder was deleted.
     """
-    given = path_of(path)
+    relative = path_of(path)
     try:
-        return given.absolute()
+        return relative.absolute()
     except OSError as error:
-        raise FileProblem(f"{shown(str(given), 200)} cannot be found: {error.strerror}.") from None
+        raise FileProblem(
+            f"{shown(str(relative), 200)} cannot be found: {error.strerror}."
+        ) from None
 
 
 def _at_home(text: str) -> Path:
-    """Return a path with its "~" or "~user" replaced by that home folder."""
+    """Return a path with "~" or "~user" replaced by the home folder."""
     expanded = os.path.expanduser(text)  # noqa: PTH111 - leaves an unknown user's "~name" as it is
     result = Path(expanded)
     if not str(result).startswith("~"):
         return result
     try:
-        # Also "./~" is a name, which must not become the home folder when it is looked at again.
+        # Without the folder, "./~" would become the home folder in another call of `path_of`.
         result = result.absolute()
     except OSError as error:
         raise FileProblem(f"{shown(text, 200)} cannot be found: {error.strerror}.") from None
@@ -104,46 +106,45 @@ def _at_home(text: str) -> Path:
 
 
 def encoded(content: object, indent: int | None = None) -> bytes:
-    """Return JSON that people can read, and from which `wire.decode` reads the same again.
+    """Return readable JSON that `strict_json.decode` reads back unchanged.
 
-    Half a character, which UTF-8 has not, is its escape. A number beyond all doubles, which Python
-    reads as infinity, is written as such a number.
+    Half a character, which UTF-8 cannot encode, is written as its escape. Infinity is written as
+    a number beyond all doubles, which Python reads as infinity.
 
     Args:
-        content: Objects, lists, texts, numbers, truth values and None.
+        content: Dictionaries, lists, texts, numbers, truth values and None.
         indent: As for `json.dumps`.
 
     Raises:
-        FileProblem: It holds what would not be read as the same again.
+        FileProblem: A value would not be read back unchanged.
     """
     try:
         plain = json.dumps(content, ensure_ascii=False)
         text = strict_json.text_of(content, ensure_ascii=False, indent=indent)
         body = text.encode(errors="backslashreplace")
-        same = json.dumps(strict_json.decode(body), ensure_ascii=False) == plain
-        reason = "a part of it would be read as another one"
+        if json.dumps(strict_json.decode(body), ensure_ascii=False) == plain:
+            return body
+        reason = "a part of it would be read as another value"
     except RecursionError:
-        same, reason = False, "it is nested beyond reason"
+        reason = "it is nested too deep"
     except (TypeError, ValueError) as error:
-        same, reason = False, visible(str(error), 200)
-    if not same:
-        raise FileProblem(f"This cannot be kept in a file and read again: {reason}.")
-    return body
+        reason = visible(str(error), 200)
+    raise FileProblem(f"This content cannot be kept in a file and read again: {reason}.")
 
 
 @contextlib.contextmanager
 def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[BinaryIO]:
-    """Give a file to write to, which appears under its name only once all of it is on the disk.
+    """Context manager that yields a file, which gets its name once it is completely on the disk.
 
-    Whatever happens in between, an older file of that name is whole, and no half file has it.
+    If writing fails, an existing file of that name is unchanged, and no partial file is left.
 
     Args:
-        path: The name it gets, as `path_of` takes it. A link is followed.
-        overwrite: Whether an older file may be replaced.
+        path: The path of the file, as `path_of` takes it. Links are followed.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        InvalidInput: `path` is no path on this machine, or `overwrite` is no truth value.
-        FileProblem: There is an older file and `overwrite` is false, or writing failed.
+        InvalidInput: `path` is not a path on this machine, or `overwrite` is not a truth value.
+        FileProblem: The file exists and `overwrite` is false, or writing failed.
     """
     path = path_of(path)
     overwrite = flag(overwrite, "overwrite")
@@ -171,13 +172,15 @@ def written_whole(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
 
 
 def _replaceable(path: str | os.PathLike[str], target: Path, *, overwrite: bool) -> int | None:
-    """Return the mode of an older file that may be replaced; None where there is none."""
+    """Return the mode of an existing file that may be replaced; None if no file exists."""
     if not target.exists():
         return None
     if target.is_dir():
-        raise FileProblem(f"{path} is a folder; give the name of a file in it.")
+        raise FileProblem(f"{path} is a folder. Give the path of a file in it.")
     if not target.is_file():
-        raise FileProblem(f"{path} is no ordinary file and is not replaced.")
+        raise FileProblem(
+            f"{path} is not a regular file and cannot be replaced. Choose another name."
+        )
     if not overwrite:
         raise _exists(path)
     return stat.S_IMODE(target.stat().st_mode)
@@ -188,13 +191,13 @@ def _failed(path: str | os.PathLike[str], error: Exception) -> Exception:
         return error
     reason = error.strerror if isinstance(error, OSError) and error.strerror else error
     return FileProblem(
-        f"{visible(os.fspath(path), 200)} could not be written: {reason}. What was there before is "
-        "as it was."
+        f"{visible(os.fspath(path), 200)} could not be written: {reason}. An existing file "
+        "is unchanged."
     )
 
 
 def _exists(path: str | os.PathLike[str]) -> FileProblem:
-    return FileProblem(f"{path} exists. Choose another name, or say overwrite=True.")
+    return FileProblem(f"{path} exists. Choose another name, or give overwrite=True.")
 
 
 def _put(part: Path, target: Path, *, overwrite: bool) -> None:
@@ -202,12 +205,12 @@ def _put(part: Path, target: Path, *, overwrite: bool) -> None:
         part.replace(target)
     else:
         try:
-            # Fails where the name was taken meanwhile, as a rename would not.
+            # Unlike a rename, this fails if the name was taken in the meantime.
             os.link(part, target)
         except FileExistsError:
             raise
         except OSError:
-            # A file system without hard links: the name is taken first, then replaced.
+            # Without hard links, reserve the name with an empty file and replace that.
             target.open("xb").close()
             try:
                 part.replace(target)
@@ -215,7 +218,7 @@ def _put(part: Path, target: Path, *, overwrite: bool) -> None:
                 target.unlink()
                 raise
     if os.name == "posix":
-        # The file is there; that its name is on the disk too cannot be had everywhere.
+        # Not every file system can sync a folder; the file itself is on the disk already.
         with contextlib.suppress(OSError):
             folder = os.open(target.parent, os.O_RDONLY)
             try:

@@ -1,4 +1,4 @@
-"""What a process that was made by fork does not share with its parent: connections and locks."""
+"""Renewal of connections and locks in a forked child process."""
 
 from __future__ import annotations
 
@@ -12,54 +12,54 @@ from weakref import WeakSet
 
 
 class Renewed(Protocol):
-    """Something with a lock or a connection, which a child process replaces by its own."""
+    """An object with locks or connections, which a child process must replace."""
 
     def renew_after_fork(self) -> None:
-        """Replace the locks, which other threads may have held, and the connections."""
+        """Replace the locks, which other threads may hold, and the connections."""
 
 
 _objects: WeakSet[Renewed] = WeakSet()
-# Held while a module is imported that a request needs.
+# Held while a request imports a module.
 _importing = threading.RLock()
 # Seconds that a fork waits for such an import.
 _LONGEST = 10
-# Whether the lock could be taken, for each fork under way.
-_waited: list[bool] = []
+# For each fork in progress, whether it holds the lock.
+_locked: list[bool] = []
 
 
 def renew_in_children(thing: Renewed) -> None:
-    """Call a thing's `renew_after_fork` in each process that is forked from this one."""
+    """Call the object's `renew_after_fork` in each process that is forked from this one."""
     _objects.add(thing)
 
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Keep a fork waiting while a module is imported in here.
+    """Context manager for imports; a fork waits until they are done.
 
-    A child in which the import of another thread is not done waits for the lock of that import,
-    which nobody releases there.
+    If a fork happens during an import in another thread, the child would wait forever for the lock
+    of that import.
     """
     with _importing:
         yield
 
 
 def _wait_for_imports() -> None:
-    _waited.append(_importing.acquire(timeout=_LONGEST))
+    _locked.append(_importing.acquire(timeout=_LONGEST))
 
 
-def _go_on() -> None:
-    if _waited.pop():
+def _release() -> None:
+    if _locked.pop():
         _importing.release()
 
 
 def _renew() -> None:
-    # Nothing is imported in here, and no lock is taken that another thread may have held.
-    global _importing  # noqa: PLW0603 - there is one for the process
+    # This must not import anything or take a lock that another thread may have held.
+    global _importing  # noqa: PLW0603 - one lock per process
     _importing = threading.RLock()
-    _waited.clear()
+    _locked.clear()
     for thing in list(_objects):
         thing.renew_after_fork()
-    # Progress bars share a lock. Their module may be in the list before its import is done.
+    # Progress bars share a lock. `sys.modules` may hold their module before its import is done.
     tqdm = getattr(sys.modules.get("tqdm.std"), "tqdm", None)
     if tqdm is not None:
         lock = threading.RLock()
@@ -71,4 +71,4 @@ def _renew() -> None:
 
 # Windows has no fork.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_wait_for_imports, after_in_parent=_go_on, after_in_child=_renew)
+    os.register_at_fork(before=_wait_for_imports, after_in_parent=_release, after_in_child=_renew)

@@ -1,8 +1,8 @@
-"""HTML made of texts that are never HTML: whatever comes in is escaped on its way.
+"""HTML elements for the widgets; every text in them is escaped.
 
-The one place where the widgets write markup. Colours are Jupyter's own variables, so that what is
-shown is right in light and dark. Hosts that lack them have a fallback made from the colour of the
-text around it, `currentColor`, since a fixed colour is too pale on either a light or a dark ground.
+Colours are Jupyter's variables, which fit light and dark themes. Where a host does not define them,
+the fallback mixes in the colour of the surrounding text, `currentColor`, since a fixed colour has
+too little contrast on either a light or a dark background.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from reinfer_nb.text import visible, visible_lines
 
 MUTED = "var(--jp-ui-font-color2, color-mix(in srgb, currentColor 75%, transparent))"
-# Nearer to the colour of the text: by itself it is too pale on some of the dark grounds.
+# Mixed with the text's colour: pure red has too little contrast on some dark backgrounds.
 ERROR_COLOR = "var(--jp-error-color1, color-mix(in srgb, #e53935 60%, currentColor))"
 ERROR = f"color-mix(in srgb, {ERROR_COLOR} 75%, var(--jp-ui-font-color1, currentColor))"
 SUCCESS_COLOR = "var(--jp-success-color1, #43a047)"
@@ -21,7 +21,7 @@ BORDER = "var(--jp-border-color2, color-mix(in srgb, currentColor 30%, transpare
 
 
 class Markup(str):
-    """HTML that was made here; every other text is escaped where it is put in."""
+    """HTML made by this module; any other `str` is escaped."""
 
     __slots__ = ()
 
@@ -37,34 +37,34 @@ def tag(name: str, content: Content = "", **attributes: str) -> Markup:
 
     Args:
         name: The element's name.
-        content: What is in it: text, which is escaped, elements, or several of either.
-        **attributes: Its attributes; an underscore stands for a hyphen and is dropped at the end.
+        content: Text, which is escaped, or elements, or several of either.
+        **attributes: The attributes. "_" in a name becomes "-"; a final "_" is removed.
     """
-    written = "".join(
+    pairs = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(visible(value))}"'
         for key, value in attributes.items()
     )
-    return Markup(f"<{name}{written}>{join(content)}</{name}>")
+    return Markup(f"<{name}{pairs}>{join(content)}</{name}>")
 
 
 def join(content: Content) -> Markup:
-    """Return texts and elements as one piece; texts are escaped, what is invisible made visible."""
+    """Join texts and elements; texts are escaped, and invisible characters made visible."""
     if isinstance(content, Markup):
         return content
     if isinstance(content, str):
-        # Line breaks and tabs are ordinary in a description, and lie within what CSS keeps.
+        # Line breaks and tabs are common in descriptions; CSS keeps them.
         cells = content.replace("\r\n", "\n").split("\t")
         return Markup(html.escape("\t".join(map(visible_lines, cells))))
     return Markup("".join(map(join, content)))
 
 
 def block(content: Content, **attributes: str) -> Markup:
-    """Return a block, in which two dollars of a title are no formula."""
+    """Return a block in which Jupyter does not read two dollars as a formula."""
     return tag("div", content, class_="tex2jax_ignore mathjax_ignore", **attributes)
 
 
 def muted(content: Content) -> Markup:
-    """Return a line that explains, and stands back."""
+    """Return an explanatory line in a muted colour."""
     return block(
         content,
         style=f"color:{MUTED};line-height:1.35;white-space:pre-wrap;overflow-wrap:anywhere",
@@ -72,7 +72,7 @@ def muted(content: Content) -> Markup:
 
 
 def error(content: Content) -> Markup:
-    """Return a line that says what is wrong, and that a screen reader speaks at once."""
+    """Return an error message, which a screen reader announces at once."""
     return block(
         content,
         role="alert",
@@ -81,28 +81,28 @@ def error(content: Content) -> Markup:
 
 
 def status(content: Content) -> Markup:
-    """Return a line that says what happened, spoken when the screen reader has time."""
+    """Return a status message, which a screen reader announces when idle."""
     return block(
         content, role="status", style="line-height:1.35;white-space:pre-wrap;overflow-wrap:anywhere"
     )
 
 
 def progress(label: str, done: int | None = None, total: int | None = None) -> Markup:
-    """Return a progress bar with what it is about.
+    """Return a progress bar with a label.
 
     Args:
-        label: What is going on.
-        done: How much of it is done; None where nobody knows.
-        total: Out of how much.
+        label: The name of the job.
+        done: The number of items done; None if unknown.
+        total: The number of all items.
     """
-    how_far = {} if done is None or not total else {"value": str(done), "max": str(total)}
-    said = label if not how_far else f"{label}: {done:,} of {total:,}"
-    bar = tag("progress", "", aria_label=said, **how_far)
-    return status([bar, " ", said])
+    position = {} if done is None or not total else {"value": str(done), "max": str(total)}
+    text = label if not position else f"{label}: {done:,} of {total:,}"
+    bar = tag("progress", "", aria_label=text, **position)
+    return status([bar, " ", text])
 
 
 def code(text: str) -> Markup:
-    """Return a block of code or JSON, which can be reached and scrolled by keyboard."""
+    """Return a block of code or JSON that can be focused and scrolled by keyboard."""
     return block(
         tag(
             "pre",
@@ -117,12 +117,12 @@ def code(text: str) -> Markup:
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str = "") -> Markup:
-    """Return a table whose first column names its rows.
+    """Return a table whose first column holds the row headers.
 
     Args:
-        heads: What stands above the columns; none for no head.
+        heads: The column headers; empty for no head.
         rows: The cells.
-        caption: What the table is about.
+        caption: The caption.
     """
     cell = (
         "text-align:left;vertical-align:top;padding:3px 12px 3px 0;white-space:pre-wrap;"
@@ -131,12 +131,14 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
     )
     titles = list(heads)
     head = tag("tr", [tag("th", title, scope="col", style=cell) for title in titles])
-    named = f"{cell};font-weight:600;width:18em"
+    row_header = f"{cell};font-weight:600;width:18em"
     body = [
         tag(
             "tr",
             [
-                tag("td", item, style=cell) if number else tag("th", item, scope="row", style=named)
+                tag("td", item, style=cell)
+                if number
+                else tag("th", item, scope="row", style=row_header)
                 for number, item in enumerate(row)
             ],
         )
@@ -150,7 +152,7 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
                 tag("thead", head) if titles else "",
                 tag("tbody", body),
             ],
-            # Notebooks would make all columns equally wide.
+            # Notebooks set table-layout: fixed, which makes all columns equally wide.
             style="border-collapse:collapse;width:100%;table-layout:auto;color:inherit;"
             "background:transparent",
         ),
@@ -159,17 +161,17 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
 
 
 def removed(content: Content) -> Markup:
-    """Return what was there and is not to be."""
+    """Return an old value that a change removes."""
     return tag("del", content, style=_marked(ERROR_COLOR))
 
 
 def added(content: Content) -> Markup:
-    """Return what is to be there."""
+    """Return a new value that a change sets."""
     return tag("ins", content, style=_marked(SUCCESS_COLOR))
 
 
 def _marked(color: str) -> str:
-    # The text keeps its own colour, which can be read on the paler ground.
+    # The text keeps its colour, which is readable on the paler background.
     return f"text-decoration:none;background:color-mix(in srgb, {color} 18%, transparent)"
 
 
@@ -179,11 +181,11 @@ def facts(values: Mapping[str, str], caption: str = "") -> Markup:
 
 
 def page(title: str, content: Content) -> Markup:
-    """Return a whole page for a browser, right in light and dark, which asks for nothing else.
+    """Return a complete page for light and dark themes, which loads no other files.
 
     Args:
-        title: What it is about.
-        content: What is on it.
+        title: The title.
+        content: The body.
     """
     return Markup(
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

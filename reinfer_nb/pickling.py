@@ -1,6 +1,7 @@
-"""Objects that can be pickled and copied: read-only mappings travel, clients do not.
+"""Pickling and copying of dataclasses with read-only mappings or a client.
 
-A pickle never holds a client, since a client holds a token. A copy in the same process keeps it.
+A pickle never contains the client, since a client holds a token. A copy in the same process
+keeps it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Portable:
         if _CLIENT in content:
             content[_CLIENT] = None
         proxies = [name for name, value in content.items() if _is_proxy(value)]
-        # Pickle would go down value by value, which it cannot far enough.
+        # Flattened, since pickle recurses and fails on deep nesting.
         content |= {name: taken_apart(dict(content[name])) for name in proxies}
         return _rebuilt, (type(self), content, proxies)
 

@@ -1,6 +1,6 @@
-"""JSON as it comes over the wire: decoded strictly, and a listing split without decoding it.
+"""Strict decoding of JSON, and splitting of a listing without decoding it.
 
-Knows nothing of sources. What is refused here is refused as `Malformed`, with the reason.
+A `Malformed` holds the reason as an adjective, for messages such as "The response is <reason>".
 """
 
 from __future__ import annotations
@@ -17,93 +17,94 @@ from reinfer_nb.text import shown
 if TYPE_CHECKING:
     import msgspec
 
-# How writers of JSON begin a listing; and where one may be cut, which a text may look like too.
+# The begin of a listing as JSON encoders write it.
 _BEGIN = (
     rb"(?:\xef\xbb\xbf)?"
     rb'[ \t\r\n]*\{[ \t\r\n]*(?:"status"[ \t\r\n]*:[ \t\r\n]*"ok"[ \t\r\n]*,[ \t\r\n]*)?'
     rb'"%s"[ \t\r\n]*:[ \t\r\n]*\['
 )
+# A place between two elements where a listing may be cut; a text may contain it too.
 _CUT = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
-_SLICES = 16
-_WORTH_SLICING = 1 << 20
-# A text in JSON, or what Python writes for numbers that JSON has not.
-_TEXT_OR_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
+_MAX_SLICES = 16
+_MIN_SLICE = 1 << 20
+# A text in JSON, or a constant of Python's encoder that is not JSON.
+_TEXT_OR_CONSTANT = re.compile(r'"(?:[^"\\]|\\.)*"|Infinity|NaN')
 
 
 class Malformed(ValueError):
-    """The bytes are not the JSON they should be."""
+    """The bytes are not the expected JSON."""
 
 
 class Irregular(ValueError):
-    """A listing that cannot be cut into slices; it may well be whole."""
+    """A listing cannot be cut into slices; it may still be valid."""
 
 
 @dataclass(frozen=True)
-class NoNumber:
-    """Stands for `NaN` or `Infinity`, which JSON has not and some writers write."""
+class NonFinite:
+    """Stands for `NaN` or `Infinity`, which some encoders write though they are not JSON."""
 
     name: str
 
 
-def refuse_no_numbers(value: Any) -> None:
-    """Raise `Malformed` if there is a `NoNumber` in a decoded value."""
-    name = no_number_in(value)
+def refuse_non_finite(value: Any) -> None:
+    """Raise `Malformed` if a decoded value holds a `NonFinite`."""
+    name = non_finite_in(value)
     if name:
-        raise Malformed(f"{name} is not JSON")
+        _refuse_constant(name)
 
 
-def no_number_in(value: Any) -> str | None:
-    """Return the name of a `NoNumber` in a decoded value; None where there is none."""
-    return next((item.name for item, _ in walked(value) if isinstance(item, NoNumber)), None)
+def non_finite_in(value: Any) -> str | None:
+    """Return the name of a `NonFinite` in a decoded value; None if there is none."""
+    return next((item.name for item, _ in walked(value) if isinstance(item, NonFinite)), None)
 
 
 def decode(body: bytes, *, lenient: bool = False) -> Any:
-    """Return the value of a JSON text; as RFC 8259 has it, and no name twice in an object.
+    """Decode a JSON text by RFC 8259; no name may appear twice in an object.
 
-    A lone surrogate, which Python's own `json` writes and many decoders refuse, is kept. A byte
-    order mark at the beginning is passed over.
+    Lone surrogates, which Python's `json` writes and many decoders refuse, are kept. A byte order
+    mark at the beginning is skipped.
 
     Args:
         body: The text.
-        lenient: Whether `NaN` and `Infinity` are returned as `NoNumber`.
+        lenient: Whether `NaN` and `Infinity` are returned as `NonFinite`.
 
     Raises:
-        Malformed: It is not UTF-8, has a name twice in an object, holds `NaN` or `Infinity` and is
-            not to be read leniently, is nested beyond reason, or is not JSON.
+        Malformed: It is not UTF-8, has a name twice in an object, holds `NaN` or `Infinity` without
+            `lenient`, is nested too deep, or is not JSON.
     """
     try:
-        constant = NoNumber if lenient else _no_constant
+        constant = NonFinite if lenient else _refuse_constant
         text = body.removeprefix(codecs.BOM_UTF8).decode()
         return json.loads(text, object_pairs_hook=_object, parse_constant=constant)
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start:,}") from None
     except RecursionError:
-        raise Malformed("nested beyond reason") from None
+        raise Malformed("nested too deep") from None
     except json.JSONDecodeError as error:
         reason = error.msg.split(" (")[0].lower()
-        raise Malformed(f"no JSON: {reason} at character {error.pos:,}") from None
+        raise Malformed(f"not JSON: {reason} at character {error.pos:,}") from None
     except Malformed:
         raise
     except ValueError:
-        raise Malformed("holding a number of more digits than can be read") from None
+        raise Malformed("not readable: a number has too many digits") from None
 
 
 def text_of(content: object, *, ensure_ascii: bool = True, indent: int | None = None) -> str:
-    """Return a value as a JSON text; an infinite number as one beyond all doubles, `1e999`.
+    """Return a value as JSON text; infinity as a number beyond all doubles, `1e999`.
 
     Args:
-        content: Objects, lists, texts, numbers, truth values and None.
+        content: Dictionaries, lists, texts, numbers, truth values and None.
         ensure_ascii: As for `json.dumps`.
         indent: As for `json.dumps`.
 
     Raises:
-        ValueError: It holds NaN, or a whole number of too many digits.
-        TypeError: It holds something else.
-        RecursionError: It is nested beyond reason.
+        ValueError: It holds NaN, or a whole number with too many digits.
+        TypeError: It holds a value of another type.
+        RecursionError: It is nested too deep.
     """
     text = json.dumps(content, ensure_ascii=ensure_ascii, indent=indent)
     if "Infinity" in text or "NaN" in text:
-        text = _TEXT_OR_NO_NUMBER.sub(_as_json, text)
+        text = _TEXT_OR_CONSTANT.sub(_as_json, text)
     return text
 
 
@@ -118,28 +119,28 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise Malformed(f"the name {shown(twice)} appears twice in one object")
+        raise Malformed(f"ambiguous: the name {shown(twice)} appears twice in one object")
     return result
 
 
-def _no_constant(constant: str) -> NoReturn:
-    raise Malformed(f"{constant} is not JSON")
+def _refuse_constant(name: str) -> NoReturn:
+    raise Malformed(f"not JSON: it holds {name}")
 
 
 def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
-    """Return the envelope of a listing, and its elements as slices of text, several if it is long.
+    """Return the envelope of a listing, and its elements as one or more slices of text.
 
-    A slice is cut where one element seems to end and the next one to begin. When each of them is
-    a list once it stands in brackets, each was cut so: the first begins where an element does,
-    and what begins so and is a list when closed ends between two elements. Until all of them are
-    seen to be lists, nothing in any of them is to be trusted.
+    A cut is made where the text looks like the end of an element and the begin of the next. All
+    cuts are right if every slice in brackets is a valid list: the first slice begins with an
+    element, so if it is a valid list, it ends between two elements, and so on. Until all slices
+    were parsed as lists, no slice may be used.
 
     Args:
         body: The JSON text of an object whose member `key` is a list.
-        key: The member's name, "sources" for example.
+        key: The member's name, such as "sources".
 
     Raises:
-        Irregular: It is not laid out as writers of JSON lay it out; `split` has the answer.
+        Irregular: The layout is not the usual one of JSON encoders; use `split`.
     """
     begin = re.match(_BEGIN % key.encode(), body)
     end = body.rfind(b"]")
@@ -151,7 +152,7 @@ def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
         raise Irregular from None
     envelope.pop(key, None)
     view = memoryview(body)
-    size = max(len(body) // _SLICES, _WORTH_SLICING)
+    size = max(len(body) // _MAX_SLICES, _MIN_SLICE)
     slices = []
     start = begin.end()
     while start < end:
@@ -162,12 +163,12 @@ def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
 
 
 def elements(text: bytes | memoryview) -> list[msgspec.Raw]:
-    """Return the elements of a slice, still encoded and checked for syntax.
+    """Return the elements of a slice, still encoded, with checked syntax.
 
     Raises:
-        Irregular: It is no list once it stands in brackets.
+        Irregular: The slice in brackets is not a list.
     """
-    # Only listings need it, and only odd ones: not worth the time of every import.
+    # Only unusual listings need msgspec.
     import msgspec
 
     try:
@@ -177,18 +178,19 @@ def elements(text: bytes | memoryview) -> list[msgspec.Raw]:
 
 
 def split(body: bytes, key: str) -> tuple[dict[str, Any], list[Any] | None]:
-    """Return the envelope of a listing, and its elements, decoded; or None where it has no list.
+    """Return the envelope and the decoded elements of a listing; None without the member `key`.
 
-    Slow, and takes all that `decode` takes; `NaN` and `Infinity` in elements as `NoNumber`.
+    Slower than `sliced`, but takes every listing. `NaN` and `Infinity` in elements become
+    `NonFinite`.
 
     Raises:
-        Malformed: It is not JSON, not an object, or the member is not a list.
+        Malformed: It is not JSON or not an object, or the member is not a list.
     """
-    whole = decode(body, lenient=True)
-    if not isinstance(whole, dict):
-        raise Malformed(f"a {type(whole).__name__} where an object was due")
-    rows = whole.pop(key, None)
-    refuse_no_numbers(whole)
+    envelope = decode(body, lenient=True)
+    if not isinstance(envelope, dict):
+        raise Malformed(f"a {type(envelope).__name__} instead of an object")
+    rows = envelope.pop(key, None)
+    refuse_non_finite(envelope)
     if rows is not None and not isinstance(rows, list):
-        raise Malformed(f"{key} is a {type(rows).__name__} where a list was due")
-    return whole, rows
+        raise Malformed(f"not a listing: {key} is a {type(rows).__name__} instead of a list")
+    return envelope, rows

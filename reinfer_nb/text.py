@@ -1,6 +1,6 @@
-"""Text that came from a tenant or a user, made safe and short enough to show.
+"""Texts of tenants and users, made safe and short enough to show; parts of messages.
 
-Knows nothing of sources or HTTP; everything that prints a foreign text goes through here.
+All code that shows a text from outside uses this module.
 """
 
 from __future__ import annotations
@@ -9,15 +9,15 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterable
 
-# Unicode's categories of characters that show nothing, or that command whoever shows them:
-# controls, formats (bidirectional marks, joiners, tags), halves of characters, separators.
+# Unicode's categories of invisible and control characters: controls, formats (bidirectional marks,
+# joiners, tags), surrogates, line and paragraph separators.
 _CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-# Signs of category Cf that have a glyph: Unicode's Prepended_Concatenation_Mark.
+# Characters of category Cf that have a glyph: Unicode's Prepended_Concatenation_Mark.
 _SIGNS = frozenset(
     "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
 )
-# Characters of other categories that show nothing: what Unicode's Default_Ignorable_Code_Point
-# has beyond Cf. Python's unicodedata does not tell that property.
+# Invisible characters of other categories: Unicode's Default_Ignorable_Code_Point without Cf.
+# Python's unicodedata does not have that property.
 _IGNORABLE = frozenset(
     code
     for first, last in (
@@ -39,7 +39,7 @@ _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 
 def holds_half_character(content: object) -> bool:
-    """Whether a text, or a text in JSON content, holds a lone surrogate: no UTF-8 has those."""
+    """True if a text, or JSON content, has a lone surrogate, which UTF-8 cannot encode."""
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     try:
         text.encode()
@@ -49,22 +49,22 @@ def holds_half_character(content: object) -> bool:
 
 
 def is_blank(value: object) -> bool:
-    """Whether a value is a text that is empty or only white space."""
+    """True if a value is a text that is empty or only white space."""
     return isinstance(value, str) and not value.strip()
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    r"""Return `text` with every invisible or commanding character written as its escape.
+    r"""Return `text` with invisible and control characters written as escapes.
 
     >>> visible("red \x1b[31malert")
     'red \\x1b[31malert'
 
-    A joiner or a variation selector stays where writing needs it: within an emoji, between Arabic
-    letters, after the virama of an Indic script, after an ideograph. Anywhere else it is escaped.
+    Joiners and variation selectors stay where the script needs them: within an emoji, between
+    Arabic letters, after the virama of an Indic script, after an ideograph.
 
     Args:
         text: Any text.
-        limit: Longest result in characters of `text`; the rest becomes an ellipsis.
+        limit: Number of characters of `text` to keep; the rest becomes an ellipsis.
     """
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
@@ -72,7 +72,7 @@ def visible(text: str, limit: int | None = None) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """Return a text of several lines as `visible` shows it, its line breaks kept."""
+    """Return a text as `visible` does, but keep its line breaks."""
     return replaced(text, lambda char, _: char if char == "\n" else ascii(char)[1:-1])
 
 
@@ -81,13 +81,13 @@ def replaced(text: str, replace: Callable[[str, int], str]) -> str:
 
     Args:
         text: Any text.
-        replace: Called with each such character and its place in the text.
+        replace: Called with each such character and its position in the text.
     """
     if text.isascii() and text.isprintable():
         return text
     return "".join(
-        replace(char, place) if _hidden(char) and not _needed(text, place) else char
-        for place, char in enumerate(text)
+        replace(char, position) if _hidden(char) and not _needed(text, position) else char
+        for position, char in enumerate(text)
     )
 
 
@@ -97,10 +97,10 @@ def _hidden(char: str) -> bool:
     return ord(char) in _IGNORABLE
 
 
-def _needed(text: str, place: int) -> bool:
-    """Return whether the writing around it needs an invisible character."""
-    char = text[place]
-    before, after = text[max(0, place - 8) : place], text[place + 1 : place + 9]
+def _needed(text: str, position: int) -> bool:
+    """True if the characters around an invisible character need it."""
+    char = text[position]
+    before, after = text[max(0, position - 8) : position], text[position + 1 : position + 9]
     last = before[-1:]
     if char in _JOINERS:
         return _joins_emoji(before, char, after) or _joins_letters(before, char, after)
@@ -122,24 +122,24 @@ def _joins_emoji(before: str, char: str, after: str) -> bool:
 
 
 def _joins_letters(before: str, char: str, after: str) -> bool:
-    """Return whether a joiner stands where RFC 5892 lets a domain name have one."""
+    """True if RFC 5892 allows a joiner at this position of a domain name."""
     import idna
 
     try:
         return idna.valid_contextj(before + char + after, len(before))
-    except ValueError:  # a character beside it is not assigned
+    except ValueError:  # a neighbouring character is not assigned
         return False
 
 
 def _pictograph(char: str) -> bool:
-    # The block of emoji may hold some that are newer than Python's tables.
+    # The block of emoji may have characters that are newer than Python's tables.
     if char <= "\x7f":
         return False
     return "\U0001f000" <= char <= "\U0001faff" or unicodedata.category(char) in ("So", "Sm")
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Return a short, safe `repr` of a value, for an error message."""
+    """Return a short, safe `repr` of a value for a message."""
     try:
         return visible(repr(value), limit)
     except ValueError:
@@ -147,7 +147,7 @@ def shown(value: object, limit: int = 80) -> str:
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:
-    """Return the one of `words` that `word` was probably meant to be, if any is close."""
+    """Return the word of `words` closest to `word`; None if none is close."""
     import difflib
 
     candidates = {candidate.lower(): candidate for candidate in words}
@@ -156,10 +156,10 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
 
 
 def hint(word: object, known: Iterable[str], limit: int = 20) -> str:
-    """Return how a message goes on that a word is not known: with the near one, or with all."""
+    """Return the sentence that follows "Unknown ...": the nearest known word, or all of them."""
     words = list(known)
     guess = nearest(word, words) if isinstance(word, str) else None
-    return f"did you mean {visible(guess)}?" if guess else f"there are {listed(words, limit)}."
+    return f"Did you mean {shown(guess)}?" if guess else f"Choose from {listed(words, limit)}."
 
 
 def counted(number: int, noun: str) -> str:
@@ -168,20 +168,20 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(words: Iterable[object], limit: int = 10) -> str:
-    """Return `words`, made visible, as one line, cut with "and N more" after `limit` of them."""
+    """Return `words`, made visible, as one line; "and N more" replaces those beyond `limit`."""
     texts = [visible(str(word)) for word in words]
     line = ", ".join(texts[:limit])
     return line if len(texts) <= limit else f"{line} and {len(texts) - limit:,} more"
 
 
 def more(number: int, limit: int | None) -> list[str]:
-    """Return the line that says how many were not told; none where all were.
+    """Return a line with the number of omitted items; an empty list if none are omitted.
 
     >>> more(1200, 50)
     ['... and 1,150 more']
 
     Args:
-        number: How many there are.
-        limit: How many of them are told; None for all.
+        number: How many items there are.
+        limit: How many of them are shown; None for all.
     """
     return [f"... and {number - limit:,} more"] if limit is not None and number > limit else []

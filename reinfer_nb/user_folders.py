@@ -1,7 +1,7 @@
-"""The folders of this user: where the vendor's client and this toolkit keep files by default.
+"""The default folders for files of the vendor's client and of this toolkit.
 
-A process may have no home folder: HOME is not set in a container or a service, and the system
-has no entry for the user. Nothing but what needs such a folder fails then.
+A process may have no home folder: in a container or a service, HOME may not be set and the system
+may not know the user. Then only calls that need such a folder fail.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def state(content: str, instead: str) -> Path:
     """Return the folder in which this toolkit keeps files that the user did not name.
 
     Args:
-        content: What is to be kept there, for the message of the error.
-        instead: How the user gives another place, such as 'journal="journal.jsonl"'.
+        content: The kind of file to keep there, for the message of the error.
+        instead: How to give another place, such as 'journal="journal.jsonl"'.
 
     Raises:
         FileProblem: This user has no home folder.
@@ -55,10 +55,10 @@ def state(content: str, instead: str) -> Path:
 
 
 def _folder(look_up: Callable[[], Path]) -> Path | None:
-    """Return the folder that `look_up` returns; None for a user without a home folder."""
+    """Return the folder of `look_up`; None for a user without a home folder."""
     try:
         folder = look_up()
     except (RuntimeError, KeyError, OSError):
         return None
-    # Some versions of platformdirs leave the "~" that nobody could replace.
+    # Some versions of platformdirs return "~" unchanged.
     return None if folder.parts[:1] == ("~",) else folder

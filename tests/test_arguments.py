@@ -172,7 +172,7 @@ def test_forms_of_what_is_no_source(shared: rnb.Client, make: Any, source: Any) 
 
 @pytest.mark.parametrize("project", [3, ["claims"], None])
 def test_a_form_of_what_is_no_project(shared: rnb.Client, project: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="project is a text such as 'claims'"):
+    with pytest.raises(rnb.InvalidInput, match="project must be a text such as 'claims'"):
         rnb.create_form(shared, project)
 
 

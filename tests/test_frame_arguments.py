@@ -44,8 +44,8 @@ def test_frames_of_other_libraries_are_refused_with_what_to_do(
 ) -> None:
     frame = pl.DataFrame({"id": ["a"], "owner": ["b"], "name": ["c"], "title": ["d"]})
     advice = {
-        r"not a polars DataFrame: call \.to_pandas\(\)": frame,
-        r"not a polars LazyFrame: call \.collect\(\)\.to_pandas\(\)": frame.lazy(),
+        r"not a polars DataFrame. Call \.to_pandas\(\)": frame,
+        r"not a polars LazyFrame. Call \.collect\(\)\.to_pandas\(\)": frame.lazy(),
         r"from_dataframe\(df\)": Exchanged(),
     }
     for message, df in advice.items():
@@ -122,8 +122,8 @@ def test_one_ignored_column_may_be_given_as_a_text(shared: rnb.Client) -> None:
 def test_columns_that_are_none_are_refused(shared: rnb.Client, argument: str) -> None:
     listing = shared.sources("claims")
     given: list[tuple[Any, str]] = [
-        ("titel", "did you mean title"),
-        (["titel"], "did you mean title"),
+        ("titel", "Did you mean 'title'"),
+        (["titel"], "Did you mean 'title'"),
         (5, f"{argument} is a column or a list of columns, not 5"),
         ([5], f"{argument} names columns by their texts, not 5"),
         ([["title"]], "names columns by their texts"),

@@ -218,11 +218,11 @@ def test_what_is_no_path_is_refused_before_anything_happens(
 @pytest.mark.parametrize(
     ("bad", "advice"),
     [
-        (5, "A path is a text such as 'sources.csv', or a Path; 5 is neither"),
-        (io.StringIO(), "not as an open file or a buffer .* Give the path"),
-        ("", "empty. Give one"),
+        (5, "A path must be a text such as 'sources.csv' or a Path, not 5"),
+        (io.StringIO(), "is an open file or a buffer. Give the path"),
+        ("", "empty. Give a path"),
         ("gs://b/x", "URL, .* copy the file"),
-        ("a\0", "take the NUL"),
+        ("a\0", "Remove the NUL"),
         ("~nobody-is-called-so", None),
         ("~nobody-is-called-so/x", "home folder '~nobody-is-called-so' .* from the root"),
     ],

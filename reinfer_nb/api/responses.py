@@ -103,7 +103,7 @@ class Answer:
         """Return the answer's JSON object, of a successful answer.
 
         Args:
-            record: A member in which `NaN` and `Infinity` are returned as `wire.NoNumber`.
+            record: A member in which `NaN` and `Infinity` are returned as `strict_json.NonFinite`.
 
         Raises:
             ReinferError: The answer is an error, or not what the API documents.
@@ -112,7 +112,7 @@ class Answer:
         try:
             content = strict_json.decode(self.body, lenient=bool(record))
             others = content.items() if isinstance(content, dict) else ()
-            strict_json.refuse_no_numbers([value for name, value in others if name != record])
+            strict_json.refuse_non_finite([value for name, value in others if name != record])
         except strict_json.Malformed as error:
             raise self.broken(str(error)) from None
         return self.check(content)

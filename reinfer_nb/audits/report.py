@@ -329,8 +329,8 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
         if name not in dict(known):
             names = dict(known)
             raise InvalidInput(
-                f"{shown(name)} is no option of these rules; "
-                + (hint(name, names) if names else "they have none.")
+                f"{shown(name)} is no option of these rules. "
+                + (hint(name, names) if names else "They have none.")
             )
         for other, default in known:
             kinds = (int, float) if type(default) is float else (type(default),)

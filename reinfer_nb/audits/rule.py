@@ -388,5 +388,5 @@ def _one(rule: object) -> Rule:
     if isinstance(rule, Rule):
         return rule
     if not isinstance(rule, str) or rule not in known():
-        raise InvalidInput(f"{shown(rule)} is no rule; {hint(rule, known(), 40)}")
+        raise InvalidInput(f"{shown(rule)} is no rule. {hint(rule, known(), 40)}")
     return known()[rule]

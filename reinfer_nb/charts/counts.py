@@ -238,7 +238,7 @@ def columns_of(df: object, names: Iterable[str], what: str = "The listing") -> l
         have = hint(
             lacking[0] if len(lacking) == 1 else None, (visible(str(c)) for c in df.columns)
         )
-        raise InvalidInput(f"{what} has no column {listed(map(shown, lacking))}; {have}")
+        raise InvalidInput(f"{what} has no column {listed(map(shown, lacking))}. {have}")
     return [column.reset_index(drop=True) for _, column in found if column is not None]
 
 

@@ -340,7 +340,7 @@ def _checked_columns(
     for name in names:
         if name not in columns:
             near = hint(name, dict.fromkeys(map(str, columns)))
-            raise InvalidInput(f"ignore names {shown(name)}, which no listing has; {near}")
+            raise InvalidInput(f"ignore names {shown(name)}, which no listing has. {near}")
     return names
 
 

@@ -41,7 +41,7 @@ def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
     for key in keys:
         if key not in df.columns:
             near = hint(str(key), map(str, df.columns))
-            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by; {near}")
+            raise InvalidInput(f"{side} has no column {shown(key)} to match rows by. {near}")
 
 
 def _codes(

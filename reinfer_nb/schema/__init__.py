@@ -1,4 +1,4 @@
-"""What the API speaks: records, their fields and value types, validation, endpoints.
+"""The definitions of the API: records, their fields and value types, validation, endpoints.
 
 Shared by the client and the practice tenant's server.
 """

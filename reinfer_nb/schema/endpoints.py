@@ -1,8 +1,8 @@
-"""The requests of the API: the one place where their paths are built.
+"""The requests of the API: methods, paths and permissions.
 
-The client sends them, the sandbox serves them; neither writes a path of its own. Paths and
-permissions of the seven source operations are those of the product's reference page, the others
-those the vendor's client `re` 0.39.1 asks.
+The client sends these requests and the sandbox serves them; no other module builds a path. The
+seven source operations are as on the product's reference page, the others as in the vendor's
+client `re` 0.39.1.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ class Call:
     """One kind of request.
 
     Attributes:
-        id: Its name, by which faults and the sandbox's OpenAPI document know it.
-        does: What it does, as a message says it: "could not" comes before it.
+        id: Its name in faults and in the sandbox's OpenAPI document.
+        does: Verb phrase for messages: "Could not <does>".
         method: The HTTP method.
-        path: Its path, the parts to fill in given as `{name}`.
-        permission: The permission it asks for, in the reference page's words.
+        path: The path, with parameters such as `{name}`.
+        permission: The required permission, in the reference page's words.
     """
 
     id: str
@@ -32,15 +32,15 @@ class Call:
 
     @property
     def writes(self) -> bool:
-        """Whether it may change something."""
+        """True if the request may change something."""
         return self.method != "GET" and self.id != "get_statistics"
 
     def at(self, **parts: str) -> str:
-        """Return the path with its parts filled in, each as one segment of it."""
+        """Return the path with its parameters filled in, each quoted as one segment."""
         return self.path.format(**{name: quote(part, safe="") for name, part in parts.items()})
 
     def url(self, endpoint: str, **parts: str) -> str:
-        """Return the URL at an endpoint, which may have a path of its own."""
+        """Return the URL below an endpoint, which may have a path itself."""
         return endpoint.rstrip("/") + self.at(**parts)
 
 
@@ -55,7 +55,7 @@ _BUCKET_BY_ID = f"{_BUCKETS}/id:{{id}}"
 _USERS = "/api/_private/users"
 _USER = f"{_USERS}/{{id}}"
 
-# What the permissions are called on the product's reference page, and beyond it by ourselves.
+# The permissions' names: from the product's reference page, or ours where it has none.
 _VIEW, _ADMIN, _VIEW_BUCKETS = "view sources", "sources admin", "view buckets"
 _LOGIN, _TENANT, _USERS_READ = "to log in", "tenant admin", "view users"
 
@@ -100,10 +100,10 @@ USERS = Call("list_users", "list the users", "GET", _USERS, _USERS_READ)
 USER = Call("get_user", "get the user", "GET", _USER, _USERS_READ)
 UPDATE_USER = Call("update_user", "change the permissions of the user", "POST", _USER, _TENANT)
 
-# The permissions on a project by the names they have on the wire.
+# The JSON names of the permissions on a project.
 READ, ADMIN = "sources-read", "sources-admin"
 READ_BUCKETS, WRITE_BUCKETS, READ_USERS = "buckets-read", "buckets-write", "users-read"
-# What whoever makes a project gets on it: the ones above and those that only the product needs.
+# The permissions that the creator of a project gets on it; some only the product itself uses.
 ALL_ON_A_PROJECT = (
     READ,
     ADMIN,
@@ -113,8 +113,8 @@ ALL_ON_A_PROJECT = (
     WRITE_BUCKETS,
     READ_USERS,
 )
-# The permission on the whole tenant that lets its holder make projects and change users.
+# The permission on the whole tenant to create projects and change users.
 TENANT_ADMIN = "tenant-admin"
 
-# Tenants in the vendor's cloud live below a path: https://<host>/<org>/<tenant>/reinfer_
+# Tenants in the vendor's cloud have a path: https://<host>/<org>/<tenant>/reinfer_
 TENANT_PATH = re.compile(r"/[^/]+/[^/]+/reinfer_(?=/)")

@@ -1,7 +1,7 @@
-"""How the annotations of a class become a table of fields: the one place types are explained.
+"""The table of fields of a record class, read from its annotations.
 
-`About` says of a field what its Python type cannot; `fields_of` reads the table off a class.
-Frames, checks, the sandbox and everything else that needs to know a field asks the table.
+`About` describes what the Python type of a field cannot; `fields_of` returns the table. Frames,
+checks, forms and the sandbox take all they know about fields from it.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ Operation = Literal["create", "update"]
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What the API says of a field beyond its Python type; goes into `typing.Annotated`.
+    """Description of a field beyond its Python type, for `typing.Annotated`.
 
     Attributes:
-        help: One line for a person: what the field means.
-        wire: The field's name in JSON, where it differs from the attribute's.
-        create: May be given when a source is created.
-        update: May be given when a source is updated.
-        nullable: May be given as `None`, which clears it.
+        help: The meaning of the field, in one line.
+        wire: The field's JSON name, if it differs from the attribute's.
+        create: True if a create may set the field.
+        update: True if an update may set the field.
+        nullable: True if `None` may be given, which clears the field.
         allowed: The values that may be written, each with its meaning.
-        open: Values beyond `allowed` may exist and may be written; only near misses are refused.
-        default: What the tenant takes when a create leaves the field out.
-        multiline: Longer text that a form gives more than a line.
-        may_be_fixed: A tenant may accept an update of it and leave it as it was.
+        open: True if values beyond `allowed` may be written too, except near misses of one.
+        default: The tenant's value when a create leaves the field out.
+        multiline: True for longer text, which a form shows in several lines.
+        may_be_fixed: True if a tenant may accept an update of the field and not change it.
     """
 
     help: str
@@ -57,9 +57,9 @@ class Field:
 
     Attributes:
         name: The attribute, and the column of a frame.
-        type: What its values are.
-        about: What else is known of it.
-        required: An answer about one source must have it.
+        type: The type of its values.
+        about: Its description.
+        required: True if every record in a response must have the field.
     """
 
     name: str
@@ -69,35 +69,35 @@ class Field:
 
     @property
     def wire(self) -> str:
-        """The field's name in JSON."""
+        """The field's JSON name."""
         return self.about.wire or self.name
 
     def may(self, operation: Operation) -> bool:
-        """Whether the field may be given in a create or an update."""
+        """True if the field may be given in a create or an update."""
         return self.about.create if operation == "create" else self.about.update
 
     def same(self, left: Any, right: Any) -> bool:
-        """Whether two values mean the same: the order of a set has no meaning.
+        """True if two values mean the same: the order of a set has no meaning.
 
-        An empty text or list, and none at all, mean the same: a CSV file tells them apart no more
-        than some tenants do.
+        An empty text or list equals a missing value: CSV files and some tenants do not distinguish
+        them.
         """
         if is_empty(left) or is_empty(right):
             return is_empty(left) and is_empty(right)
         return bool(self.type.key(left) == self.type.key(right))
 
     def check(self, value: Any) -> Any:
-        """Return the JSON to send for a value a user gave; raise `ValueError` with the reason.
+        """Return the JSON to send for a user's value; raise `ValueError` with the reason.
 
-        What can be cleared is cleared by a blank text too, as by an empty cell of a file.
+        A blank text clears a nullable field, as an empty cell of a file does.
         """
         if self.about.nullable and (value is None or is_blank(value)):
             return None
         content = self._checked(value)
         if holds_half_character(content):
             raise ValueError(
-                f"holds half a character (a lone surrogate), which cannot be sent: {shown(value)}; "
-                "write it anew"
+                f"holds half a character (a lone surrogate), which cannot be sent: {shown(value)}. "
+                "Replace that character"
             )
         return content
 
@@ -113,9 +113,9 @@ class Field:
         raise self._refuse(value)
 
     def accept(self, value: Any) -> Any:
-        """Return a JSON value as a tenant keeps it; raise `ValueError` with the reason.
+        """Return a JSON value as a tenant stores it; raise `ValueError` with the reason.
 
-        As `check`, but what is open takes every text: no tenant guesses what was meant.
+        As `check`, but an open field takes near misses too: a tenant does not look for typos.
         """
         if value is None and self.about.nullable:
             return None
@@ -132,10 +132,10 @@ class Field:
         return ValueError(f"must be one of {choices}, not {shown(value)}")
 
     def schema(self, *, answered: bool = False) -> dict[str, Any]:
-        """Return the JSON Schema of its values.
+        """Return the JSON Schema of the field's values.
 
         Args:
-            answered: Of those that answers hold; otherwise of those that may be given.
+            answered: True for values in responses, False for values in requests.
         """
         schema = {**self.type.schema, "description": self.about.help}
         allowed = self.about.allowed
@@ -155,7 +155,7 @@ def fields_of(model: type) -> tuple[Field, ...]:
     """Return the table of fields of a dataclass, in the order of its annotations.
 
     Args:
-        model: A dataclass whose fields are `Annotated[type, About(...)]`; others are passed over.
+        model: A dataclass with fields `Annotated[type, About(...)]`; other fields are ignored.
     """
     return _table(model)
 
@@ -184,27 +184,26 @@ def _table(model: Any) -> tuple[Field, ...]:
 
 
 def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return a JSON object as the attributes of `model`, with what could not be understood.
+    """Return the attributes of a record from its JSON object, and the problems found in it.
 
     Args:
         model: A dataclass with a table of fields.
         data: The JSON object.
 
     Returns:
-        The attributes by name, `None` (or the empty tuple) for what is absent or null or cannot
-        be understood or is nested too deep, unknown fields by their JSON name under `extra`; and
-        for each field that could not be understood a line that says so.
+        The attributes by name, with unknown fields by JSON name under `extra`; and a line for each
+        problem. A missing or null field is the `empty` of its type, an unreadable one is `None`.
 
     Raises:
-        wire.Malformed: A known field holds `NaN` or `Infinity`.
+        strict_json.Malformed: A known field holds `NaN` or `Infinity`.
     """
     values: dict[str, Any] = {}
     problems = []
-    known = set()
+    known_names = set()
     for field in fields_of(model):
-        known.add(field.wire)
+        known_names.add(field.wire)
         value = data.get(field.wire)
-        strict_json.refuse_no_numbers(value)
+        strict_json.refuse_non_finite(value)
         if value is None:
             values[field.name] = field.type.empty
             continue
@@ -215,10 +214,10 @@ def read_record(model: type, data: Mapping[str, Any]) -> tuple[dict[str, Any], l
             problems.append(f"{field.wire} is {error}: {shown(value)}")
     extra = values["extra"] = {}
     for name, value in data.items():
-        if name in known:
+        if name in known_names:
             continue
         extra[name] = value
-        constant = strict_json.no_number_in(value)
+        constant = strict_json.non_finite_in(value)
         if constant:
             extra[name] = None
             problems.append(f"{shown(name)} holds {constant}, which is not JSON")

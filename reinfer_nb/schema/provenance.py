@@ -1,4 +1,4 @@
-"""Where a listing is from: its tenant, its project and its time, in the `attrs` of its frame.
+"""The origin of a listing, in the `attrs` of its frame: tenant, project and time.
 
 `attrs` hold JSON values only, since pandas writes them into Parquet and Feather files as JSON.
 """
@@ -31,17 +31,17 @@ def described(
 
 
 def fetched_at(df: pd.DataFrame) -> datetime | None:
-    """Return when a listing was fetched, in UTC; None where its `attrs` do not say.
+    """Return when a listing was fetched, in UTC; None if its `attrs` hold no time.
 
     >>> fetched_at(client.sources()).tzinfo
     datetime.timezone.utc
 
     Args:
-        df: The listing. Its `attrs` hold an ISO 8601 text; those of frames that an older version
-            made hold a `Timestamp`. A time without a zone is in UTC.
+        df: The listing. Its `attrs` hold an ISO 8601 text, or a `Timestamp` if an older version
+            made the frame. A time without a zone is in UTC.
 
     Raises:
-        InvalidInput: `attrs` hold something else there.
+        InvalidInput: The value in `attrs` is not a time.
     """
     value: Any = df.attrs.get(FETCHED_AT)
     if is_missing(value):

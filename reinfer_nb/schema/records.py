@@ -1,8 +1,8 @@
-"""What a tenant's answers are about: sources, and beside them projects, buckets and the user.
+"""The records of the API: sources, projects, buckets and users.
 
-`Source` is the one definition of a source. Its annotations are the table that frames, checks,
-forms and the sandbox are made from; a new field is one more line here. The facts are those of
-the product's reference page and of the vendor's command-line client `re` 0.39.1.
+The annotations of `Source` are the only definition of a source's fields: frames, checks, forms and
+the sandbox are built from them. The facts are from the product's reference page and from the
+vendor's command-line client `re` 0.39.1.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ KINDS: Mapping[str, str] = types.MappingProxyType(
     {
         "call": "calls",
         "chat": "chats",
-        "unknown": "not said",
+        "unknown": "not set",
         "ixp_design": "document extraction, at design time",
         "ixp_runtime": "document extraction, at run time",
     }
@@ -39,10 +39,10 @@ KINDS: Mapping[str, str] = types.MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Record(Portable):
-    """An object of an answer: immutable, comparable, shown as text and as HTML.
+    """A record of a response: immutable, comparable, shown as text and as HTML.
 
     Attributes:
-        extra: Fields of the answer that the definition does not know, by their JSON name.
+        extra: Unknown fields of the response, by their JSON name.
     """
 
     extra: Mapping[str, Any] = field(default_factory=dict, hash=False)
@@ -52,28 +52,28 @@ class Record(Portable):
 
     @classmethod
     def from_wire(cls, data: object) -> Self:
-        """Return the JSON object of an answer as an instance.
+        """Return the record of a JSON object in a response.
 
         Args:
-            data: The decoded JSON object; absent and null fields become `None`.
+            data: The decoded JSON object; missing and null fields become `None`.
 
         Raises:
-            ProtocolError: It is not an object, or a field that every answer has is not there.
+            ProtocolError: It is not an object, or a required field is missing.
 
         Warns:
-            UnreadableWarning: A field could not be understood and is `None`.
+            UnreadableWarning: A field could not be read and is `None`.
         """
         noun = cls.__name__.lower()
         if not isinstance(data, dict):
-            raise ProtocolError(f"The answer holds {shown(data)} where a {noun} was due.")
+            raise ProtocolError(f"The response holds {shown(data)} instead of a {noun}.")
         values, problems = read_record(cls, data)
         missing = [f.wire for f in fields_of(cls) if f.required and values[f.name] is None]
         if missing:
-            raise ProtocolError(f"The answer's {noun} has no readable {listed(missing)}.")
+            raise ProtocolError(f"The {noun} in the response has no readable {listed(missing)}.")
         if problems:
             warn(
-                f"Of the {noun} {shown(next(iter(values.values())))}, shown as missing: "
-                + "; ".join(problems),
+                f"Fields of the {noun} {shown(next(iter(values.values())))} could not be read and "
+                "are shown as missing: " + "; ".join(problems),
                 UnreadableWarning,
             )
         return cls(**values)
@@ -94,7 +94,7 @@ class Record(Portable):
             f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
             for name, value in self._shown().items()
         )
-        # Two dollars in a title are no formula.
+        # The classes keep Jupyter from reading two dollars in a title as a formula.
         classes = "dataframe tex2jax_ignore mathjax_ignore"
         return f"<table class='{classes}'><tbody>{rows}</tbody></table>"
 
@@ -109,12 +109,12 @@ def _as_text(value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Source(Record):
-    """A source of comments, as the tenant last told of it.
+    """A source of comments, as the tenant last returned it.
 
     >>> client.source("claims/motor-inbox").language
     'en'
 
-    Missing values are `None`; timestamps are aware, in UTC, exact to the microsecond.
+    Missing values are `None`; timestamps are aware, in UTC, to the microsecond.
     """
 
     id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
@@ -193,16 +193,16 @@ class Source(Record):
 
     @property
     def full_name(self) -> str:
-        """The project and the name, as the API's paths and this toolkit take them."""
+        """The project and the name, as "project/name"."""
         return f"{self.owner}/{self.name}"
 
     def to_wire(self) -> dict[str, Any]:
-        """Return it as the JSON object it came from; what is missing is left out."""
+        """Return the source as its JSON object, without missing fields."""
         body = {}
-        for known in fields_of(type(self)):
-            value = getattr(self, known.name)
+        for column in fields_of(type(self)):
+            value = getattr(self, column.name)
             if value is not None:
-                body[known.wire] = known.type.write(value)
+                body[column.wire] = column.type.write(value)
         return body | dict(self.extra)
 
     def to_series(self) -> pd.Series:
@@ -212,8 +212,8 @@ class Source(Record):
         'en'
 
         Returns:
-            A Series of dtype `object` over the columns of `Client.sources`, with what those
-            columns hold for missing values.
+            A Series of dtype `object` over the columns of `Client.sources`, with the missing
+            values of those columns.
         """
         row = {}
         for column in fields_of(type(self)):
@@ -227,7 +227,7 @@ class Source(Record):
 
 
 def unknown_columns(extra: Mapping[str, Any], known: object) -> dict[str, Any]:
-    """Return unknown fields by the column each gets, clear of the known columns.
+    """Return unknown fields by column name, without clashes with the known columns.
 
     Args:
         extra: Unknown fields by their JSON name.
@@ -237,14 +237,14 @@ def unknown_columns(extra: Mapping[str, Any], known: object) -> dict[str, Any]:
 
 
 def column_of_unknown(name: str, known: Any) -> str:
-    """Return the column of an unknown field: its JSON name, unless a known column has that."""
+    """Return the column of an unknown field: its JSON name, prefixed if a known column has it."""
     return f"extra.{name}" if name in known else name
 
 
 class SourceSettings(TypedDict, total=False):
-    """What may be given to `Client.create_source` and `Client.update_source`.
+    """Settings that `Client.create_source` and `Client.update_source` take.
 
-    For the editor's sake; `Source` is the definition, and a test holds the two together.
+    For completion and type checkers. `Source` is the definition; a test compares the two.
     """
 
     title: str
@@ -292,7 +292,7 @@ _NOT_GIVEN = _NotGiven()
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Project(Record):
-    """A project: what owns sources and buckets, and what permissions are given on."""
+    """A project, which owns sources and buckets, and on which permissions are given."""
 
     id: Annotated[str | None, About("Identifier, in hexadecimal digits.")] = None
     name: Annotated[str, About("API name.")]
@@ -309,7 +309,7 @@ class Project(Record):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Bucket(Record):
-    """A bucket: where data lies before it is loaded into sources."""
+    """A bucket, which holds data before it is loaded into sources."""
 
     id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
     name: Annotated[str, About("API name, unique in its project.")]
@@ -319,36 +319,36 @@ class Bucket(Record):
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class User(Record):
-    """The user a token belongs to, and what it may do."""
+    """A user and its permissions."""
 
     id: Annotated[str, About("Identifier, in hexadecimal digits.")]
     username: Annotated[str, About("Name to log in with.")]
     email: Annotated[str | None, About("Address.")] = None
     created: Annotated[datetime | None, About("When the user was created.")] = None
     global_permissions: Annotated[
-        tuple[str, ...] | None, About("Held on the whole tenant.", update=True)
+        tuple[str, ...] | None, About("Permissions on the whole tenant.", update=True)
     ] = ()
     organisation_permissions: Annotated[
         Mapping[str, tuple[str, ...]] | None,
-        About("Held on single projects, by project.", update=True),
+        About("Permissions on single projects, by project.", update=True),
     ] = field(default_factory=dict, hash=False)
     sso_global_permissions: Annotated[
-        tuple[str, ...] | None, About("Held on the whole tenant by single sign-on.")
+        tuple[str, ...] | None, About("Permissions on the whole tenant by single sign-on.")
     ] = ()
     verified: Annotated[bool | None, About("Whether the address was confirmed.")] = None
 
     def may(self, permission: str, project: str) -> bool:
-        """Return whether the user holds a permission on a project.
+        """True if the user has a permission on a project.
 
         >>> client.me().may("sources-admin", "claims")
         True
 
         Args:
-            permission: Its name on the wire, such as "sources-read" or "sources-admin".
+            permission: Its JSON name, such as "sources-read" or "sources-admin".
             project: The project's name.
 
         Raises:
-            InvalidInput: One of them is no text.
+            InvalidInput: An argument is not a text.
         """
         permission = arguments.text(permission, "permission", "sources-read")
         project = arguments.text(project, "project", "claims")

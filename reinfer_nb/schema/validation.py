@@ -1,6 +1,6 @@
-"""What a user or a request wrote, held against the rules before anything is done with it.
+"""Checks of names, settings and frames; each raises `InvalidInput`.
 
-The same checks serve the client, before it sends, and the sandbox, when it receives.
+The client checks before it sends a request, the practice tenant when it receives one.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from reinfer_nb.schema.fields import Field, Operation, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import hint, listed, shown
 
-# The rule of the sibling resource bucket, taken for sources and projects too.
+# The documented rule for names of buckets; assumed for sources and projects too.
 NAME_RULE = "1 to 256 of the characters A-Z, a-z, 0-9, _ and -"
-ID_RULE = "16 hexadecimal digits, in lower case, such as 18ba5ce699f8da1f"
+ID_RULE = "16 hexadecimal digits in lower case, such as 18ba5ce699f8da1f"
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 def is_name(text: object) -> bool:
-    """Whether `text` can be the API name of a source, a project or a bucket."""
+    """True if `text` can be the API name of a source, a project or a bucket."""
     return isinstance(text, str) and _NAME.fullmatch(text) is not None
 
 
 def is_id(text: object) -> bool:
-    """Whether `text` can be the id of a source."""
+    """True if `text` can be the id of a source."""
     return isinstance(text, str) and _ID.fullmatch(text) is not None
 
 
@@ -42,7 +42,7 @@ def project_name(text: object) -> str:
     """
     if isinstance(text, str) and is_name(text):
         return text
-    raise InvalidInput(f"A project's name is {NAME_RULE}; {shown(text)} is not.")
+    raise InvalidInput(f"{shown(text)} is not a project name. A project's name is {NAME_RULE}.")
 
 
 def full_name(text: object) -> tuple[str, str]:
@@ -52,27 +52,27 @@ def full_name(text: object) -> tuple[str, str]:
     ('acme', 'support')
 
     Raises:
-        InvalidInput: It is not of that form; the message gives the rule and what breaks it.
+        InvalidInput: It is not of that form; the message gives the rule and the wrong part.
     """
-    form = 'A source\'s full name is "project/name", as in "acme/support"'
+    form = 'Give the full name as "project/name", such as "acme/support"'
     if not isinstance(text, str):
-        raise InvalidInput(f"{form}; {shown(text)} ({type(text).__name__}) is not a text.")
+        raise InvalidInput(f"{shown(text)} ({type(text).__name__}) is not a text. {form}.")
     owner, slash, name = text.partition("/")
     if not slash:
-        raise InvalidInput(f"{form}; {shown(text)} has no slash.")
+        raise InvalidInput(f"{shown(text)} has no slash. {form}.")
     for part, noun in ((owner, "project"), (name, "name")):
         if not is_name(part):
-            what = f"its {noun} {shown(part)} is not" if part else f"its {noun} is empty"
-            raise InvalidInput(f"{form}, each part {NAME_RULE}. In {shown(text)} {what}.")
+            problem = f"the {noun} {shown(part)} is not valid" if part else f"the {noun} is empty"
+            raise InvalidInput(f"In {shown(text)} {problem}. {form}, each part {NAME_RULE}.")
     return owner, name
 
 
 def source_name(which: object) -> tuple[str, str]:
-    """Return what `full_name` returns, for a text that could have been an id as well."""
+    """Return the project and the name, as `full_name` does, where an id is allowed too."""
     if isinstance(which, str) and "/" not in which:
         raise InvalidInput(
-            f'A source is named as "project/name" or by its id, {ID_RULE}; '
-            f"{shown(which)} is neither."
+            f"{shown(which)} is neither a full name nor an id. Give the source as "
+            f'"project/name" or by its id, {ID_RULE}.'
         )
     return full_name(which)
 
@@ -83,16 +83,16 @@ def settings(
     """Return the settings of a create or an update as the JSON object to send.
 
     Args:
-        operation: Which of the two.
-        given: Values by attribute name, as a user wrote them.
-        model: The definition they are held against.
+        operation: Create or update.
+        given: The user's values by attribute name.
+        model: The record class that defines the fields.
 
     Raises:
-        InvalidInput: A field is unknown or may not be written, a value is of the wrong type or
-            not allowed, or an update has nothing in it. All problems are listed at once.
+        InvalidInput: A field is unknown or cannot be written, a value has the wrong type or is not
+            allowed, or an update has no settings. The message lists all problems.
     """
     table = {field.name: field for field in fields_of(model)}
-    body = _held_against(table, operation, given, Field.check, model)
+    body = _checked(table, operation, given, Field.check, model)
     if operation == "update" and not body:
         writable = [name for name, field in table.items() if field.may("update")]
         raise InvalidInput(f"Nothing to update: give at least one of {listed(writable, 20)}.")
@@ -100,27 +100,27 @@ def settings(
 
 
 def wire_settings(operation: Operation, body: Any, *, model: type = Source) -> dict[str, Any]:
-    """Return the object of settings in a request, with each value checked as a tenant does.
+    """Return the settings in a request, each value checked as a tenant does.
 
     Args:
         operation: Create or update.
-        body: The decoded JSON object; names are the wire's.
-        model: The definition it is held against.
+        body: The decoded JSON object, with the fields' JSON names.
+        model: The record class that defines the fields.
 
     Raises:
-        InvalidInput: As `settings`, but an update with nothing in it is fine.
+        InvalidInput: As `settings`, but an update without settings is allowed.
     """
     if not isinstance(body, dict):
         raise InvalidInput(f"{_noun(model)} must be an object, not {shown(body)}.")
     table = {field.wire: field for field in fields_of(model)}
-    return _held_against(table, operation, body, Field.accept, model)
+    return _checked(table, operation, body, Field.accept, model)
 
 
 def _noun(model: type) -> str:
     return model.__name__.lower()
 
 
-def _held_against(
+def _checked(
     table: Mapping[str, Field],
     operation: Operation,
     given: Mapping[str, Any],
@@ -134,7 +134,7 @@ def _held_against(
     for name, value in given.items():
         field = table.get(name)
         if field is None:
-            problems.append(f"{shown(name)} is no field of a {noun}; {hint(name, writable)}")
+            problems.append(f"Unknown field {shown(name)}. {hint(name, writable)}")
         elif not field.may(operation):
             problems.append(f"{name} cannot be given in {operation}: {_why_not(field, noun)}")
         else:
@@ -149,19 +149,19 @@ def _held_against(
 
 def _why_not(field: Field, noun: str) -> str:
     if field.name in ("owner", "name"):
-        return f"a {noun} cannot be renamed or moved, and its full name is given beside."
+        return f"a {noun} cannot be renamed or moved; its full name is given separately."
     return "the tenant sets it."
 
 
 def _computable(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame whose columns pandas and Arrow can compute with; the same one if it is one."""
-    ways = [_conversion(dtype) for dtype in df.dtypes]
-    if not any(ways):
+    """Convert columns that pandas or Arrow cannot compute with; return `df` if there are none."""
+    conversions = [_conversion(dtype) for dtype in df.dtypes]
+    if not any(conversions):
         return df
     # Column by column, since pandas cannot copy a frame with string views.
     columns = {
         number: convert(df.iloc[:, number]) if convert else df.iloc[:, number]
-        for number, convert in enumerate(ways)
+        for number, convert in enumerate(conversions)
     }
     converted = pd.DataFrame(columns, index=df.index)
     converted.columns = df.columns
@@ -170,7 +170,7 @@ def _computable(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def _conversion(dtype: Any) -> Callable[[pd.Series], pd.Series] | None:
-    """Return how a column is converted to a dtype that can be computed with; None if it is one."""
+    """Return the function that converts a column of this dtype; None if it needs no conversion."""
     if isinstance(dtype, pd.SparseDtype):
         return lambda column: column.astype(dtype.subtype)
     if isinstance(dtype, pd.ArrowDtype) and pa.types.is_string_view(dtype.pyarrow_dtype):
@@ -179,30 +179,30 @@ def _conversion(dtype: Any) -> Callable[[pd.Series], pd.Series] | None:
 
 
 def check_frame(df: object, requirement: str) -> pd.DataFrame:
-    """Return a DataFrame of pandas with one level of columns, or raise `InvalidInput`.
+    """Return a pandas DataFrame with one level of columns, or raise `InvalidInput`.
 
-    Columns of Arrow's string views come back as `str`: pandas can hold them, and can neither
-    select, copy nor print them. Sparse columns come back dense: Arrow has none.
+    Columns of Arrow's string views become `str`, since pandas cannot select, copy or print them.
+    Sparse columns become dense, since Arrow has no sparse type.
 
     Args:
         df: The value.
-        requirement: What is allowed, as the message begins: "to_csv takes a DataFrame".
+        requirement: The begin of the message, such as "to_csv takes a DataFrame".
     """
     if isinstance(df, pd.DataFrame):
         if df.columns.nlevels > 1:
             raise InvalidInput(
-                f"{requirement} with one level of columns; this one has {df.columns.nlevels}. "
-                "Give it the columns of one level: df.columns = df.columns.get_level_values(0)."
+                f"{requirement} with one level of columns, not {df.columns.nlevels}. Keep "
+                "one level: df.columns = df.columns.get_level_values(0)."
             )
         return _computable(df)
     kind = type(df)
     name = f"{kind.__module__.partition('.')[0]} {kind.__name__}"
     if hasattr(df, "to_pandas"):
-        raise InvalidInput(f"{requirement}, not a {name}: call .to_pandas() first.")
+        raise InvalidInput(f"{requirement}, not a {name}. Call .to_pandas() first.")
     if hasattr(df, "collect"):
-        raise InvalidInput(f"{requirement}, not a {name}: call .collect().to_pandas().")
+        raise InvalidInput(f"{requirement}, not a {name}. Call .collect().to_pandas().")
     if hasattr(df, "__dataframe__"):
         raise InvalidInput(
-            f"{requirement}, not a {name}: call pd.api.interchange.from_dataframe(df) first."
+            f"{requirement}, not a {name}. Call pd.api.interchange.from_dataframe(df) first."
         )
     raise InvalidInput(f"{requirement}, not {shown(df)}.")

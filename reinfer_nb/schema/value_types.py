@@ -1,6 +1,6 @@
-"""The types of values: each in JSON, in Python, in Arrow and in a frame.
+"""The types of values, and how each is held in JSON, Python, Arrow and a frame.
 
-Knows nothing of fields; `fields` says which of these a field's values are.
+This module knows no fields; `fields` gives each field one of these types.
 """
 
 from __future__ import annotations
@@ -21,50 +21,51 @@ import pyarrow as pa
 
 from reinfer_nb.text import shown
 
-# What the listing endpoint is seen to send, and what Arrow reads too; nothing looser, so that a
-# text is either exactly one instant or no instant.
-_MOMENT = re.compile(
+# The timestamps that the listing endpoint sends and that Arrow can read. Stricter than ISO 8601, so
+# that every text that matches is exactly one instant.
+_TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
-# How what is not there is told to people.
+# How a missing value is shown to people.
 MISSING = "(missing)"
 INT64 = range(-(2**63), 2**63)
-# Whole numbers that a double tells from their neighbours.
+# The whole numbers that a double represents exactly.
 EXACT = range(-(2**53), 2**53 + 1)
 
 
 class ValueType:
-    """A type of value: in JSON, in Python, in Arrow and in a frame.
+    """A type of value.
 
     Attributes:
-        noun: What to call it in a message.
-        json: Its Arrow type as Arrow's JSON reader sees it.
-        dtype: Its dtype as a column.
-        absent: What a row of a frame holds where the answer has nothing.
+        noun: Its name in messages.
         schema: Its JSON Schema.
+        json: Its Arrow type in Arrow's JSON reader.
+        dtype: Its dtype as a column.
+        absent: The missing value in a row of a frame.
+        empty: The missing value as an attribute of a record.
     """
 
     noun: ClassVar[str]
     schema: ClassVar[Mapping[str, Any]]
     json: ClassVar[pa.DataType]
     dtype: ClassVar[Any]
-    absent: ClassVar[Any]
+    absent: ClassVar[Any] = None
     empty: ClassVar[Any] = None
 
     @classmethod
     def read(cls, value: Any, /) -> Any:
-        """Return a JSON value as its Python value; raise `ValueError` where it is not one."""
+        """Return the Python value of a JSON value; raise `ValueError` if its type is wrong."""
         raise NotImplementedError
 
     @classmethod
     def check(cls, value: Any, /) -> Any:
-        """Return what a user wrote as the JSON to send; raise `ValueError` with the reason."""
+        """Return the JSON to send for a user's value; raise `ValueError` with the reason."""
         raise NotImplementedError
 
     @classmethod
     def accept(cls, value: Any, /) -> Any:
-        """Return a JSON value as a tenant keeps it; raise `ValueError` where it is not one."""
+        """Return a JSON value as a tenant stores it; raise `ValueError` if its type is wrong."""
         try:
             return cls.check(cls.read(value))
         except ValueError:
@@ -72,10 +73,10 @@ class ValueType:
 
     @classmethod
     def write(cls, value: Any, /) -> Any:
-        """Return what a frame holds as JSON; raise `ValueError` where that has no form for it."""
+        """Return the JSON of a cell; raise `ValueError` if it cannot be written as JSON."""
         if isinstance(value, str | bool):
             return value
-        return _plain(value)
+        return _to_json(value)
 
     @classmethod
     def key(cls, value: Any, /) -> Any:
@@ -88,37 +89,37 @@ class ValueType:
         return ValueError(f"must be {cls.noun}, not {shown(value)} ({type(value).__name__})")
 
 
-def _plain(value: Any) -> Any:
-    """Return a cell as JSON; raise `ValueError` where it, or something in it, has no form there."""
+def _to_json(value: Any) -> Any:
+    """Return the JSON of a cell; raise `ValueError` if a part of it cannot be written as JSON."""
     value = plain(value) if isinstance(value, np.generic) else value
     if isinstance(value, datetime):
         return value.isoformat()
-    if not isinstance(value, str | bool | int | float | list | tuple | dict | np.ndarray):
-        raise ValueError(f"({type(value).__name__}) has no form in JSON")
-    if isinstance(value, list | tuple | dict | np.ndarray):
-        try:
-            return json.loads(json.dumps(value, default=_inner), parse_constant=_infinite)
-        except (TypeError, ValueError, RecursionError):
-            raise ValueError(
-                "holds something that has no form in JSON, such as NaN, or is nested too deep"
-            ) from None
-    return value
+    if isinstance(value, str | int | float):
+        return value
+    if not isinstance(value, list | tuple | dict | np.ndarray):
+        raise ValueError(f"({type(value).__name__}) cannot be written as JSON")
+    try:
+        return json.loads(json.dumps(value, default=_default), parse_constant=_constant)
+    except (TypeError, ValueError, RecursionError):
+        raise ValueError(
+            "holds something that cannot be written as JSON, such as NaN, or is nested too deep"
+        ) from None
 
 
-def _infinite(constant: str) -> float:
-    """Return an infinite number, which JSON has as one beyond all doubles."""
-    if constant == "NaN":
-        raise ValueError("NaN is no number in JSON")
-    return float(constant)
+def _constant(name: str) -> float:
+    """Return infinity, which JSON can write as a number beyond all doubles; refuse NaN."""
+    if name == "NaN":
+        raise ValueError("NaN is not JSON")
+    return float(name)
 
 
-def _inner(value: Any) -> Any:
-    """Return a value inside of a list or dictionary, which `json` does not know, as it knows it."""
-    return value.tolist() if isinstance(value, np.ndarray) else _plain(value)
+def _default(value: Any) -> Any:
+    """Convert a value inside a list or dictionary that `json` cannot encode."""
+    return value.tolist() if isinstance(value, np.ndarray) else _to_json(value)
 
 
 class Text(ValueType):
-    """Text; a column of pandas' own `str`, in which missing is missing."""
+    """Text; a column of pandas' dtype `str`."""
 
     noun = "text (str)"
     schema: ClassVar[Mapping[str, Any]] = {"type": "string"}
@@ -140,7 +141,7 @@ class Text(ValueType):
 
 
 class Flag(ValueType):
-    """True or false; nullable, since absent is not false."""
+    """True or false; nullable, since a missing flag is not false."""
 
     noun = "True or False"
     schema: ClassVar[Mapping[str, Any]] = {"type": "boolean"}
@@ -177,8 +178,7 @@ class Whole(ValueType):
 
     @classmethod
     def read(cls, value: Any, /) -> int:
-        # 3.0 is a whole number in JSON, which does not tell the two apart; frames out of a
-        # database hold decimals.
+        # JSON does not distinguish 3.0 from 3, and frames read from a database hold decimals.
         if is_whole(value):
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool) or value not in INT64:
@@ -190,12 +190,12 @@ class Whole(ValueType):
         if not isinstance(value, int | np.integer) or isinstance(value, bool):
             raise cls.refuse(value)
         if int(value) not in INT64:
-            raise ValueError(f"must fit into 64 bits, which {shown(value)} does not")
+            raise ValueError(f"must fit into 64 bits, not {shown(value)}")
         return int(value)
 
 
 def is_whole(value: object) -> bool:
-    """Whether a value is a float or a decimal without a fraction."""
+    """True if a value is a float or a decimal without a fraction."""
     return (
         isinstance(value, float | np.floating | Decimal)
         and math.isfinite(value)
@@ -204,16 +204,15 @@ def is_whole(value: object) -> bool:
 
 
 class Names(ValueType):
-    """A set of texts, a list in JSON; a tuple a row, so that no cached frame can be damaged.
+    """A set of texts: a list in JSON, and a tuple in a frame, so that nobody can edit cached cells.
 
-    Neither the order of the texts nor how often each is there has a meaning.
+    The order of the texts and repeated texts have no meaning.
     """
 
     noun = "a list of texts (list or tuple of str)"
     schema: ClassVar[Mapping[str, Any]] = {"type": "array", "items": {"type": "string"}}
     json = pa.list_(pa.string())
     dtype = np.dtype(object)
-    absent = None
     empty = ()
 
     @classmethod
@@ -224,13 +223,11 @@ class Names(ValueType):
 
     @classmethod
     def check(cls, value: Any, /) -> list[str]:
-        # Parquet gives lists back as arrays.
         value = plain(value) if isinstance(value, np.ndarray) else value
-        if not isinstance(value, list | tuple | set | frozenset):
+        if not isinstance(value, list | tuple | set | frozenset) or not all(
+            isinstance(item, str) for item in value
+        ):
             raise cls.refuse(value)
-        for item in value:
-            if not isinstance(item, str):
-                raise cls.refuse(value)
         return sorted(value) if isinstance(value, set | frozenset) else list(value)
 
     @classmethod
@@ -239,13 +236,13 @@ class Names(ValueType):
 
     @classmethod
     def parse(cls, text: str, /) -> tuple[str, ...]:
-        """Return the list that a text in a cell spells; raise `ValueError` where it spells none.
+        """Parse a list of texts out of a cell's text; raise `ValueError` if it is none.
 
         >>> Names.parse('["salary"]') == Names.parse("('salary',)") == ("salary",)
         True
 
-        It is JSON, or exactly what Python prints of a list or a tuple of texts, since pandas
-        writes that into files. Nothing in it is evaluated.
+        The text is JSON, or exactly the `repr` of a list or tuple of texts, which pandas writes
+        into files. Nothing is evaluated.
         """
         text = text.strip()
         try:
@@ -254,10 +251,10 @@ class Names(ValueType):
             pass
         literals = _LITERAL.findall(text[1:-1])
         names = tuple(_ESCAPE.sub(_unescaped, literal[1:-1]) for literal in literals)
-        # Only what Python prints in exactly this way: '"a" "b"' is no list of two. Which
-        # characters `repr` escapes depends on the version of Python; `ascii` escapes them all.
+        # Accept only the exact `repr`: '("a" "b")' is not a list of two texts. Which characters
+        # `repr` escapes depends on the version of Python; `ascii` escapes all of them.
         if text not in {form(items) for form in (repr, ascii) for items in (names, list(names))}:
-            raise ValueError('is no list of texts, such as ["email"]')
+            raise ValueError('is not a list of texts such as ["email"]')
         return names
 
     @classmethod
@@ -267,28 +264,26 @@ class Names(ValueType):
                 value = cls.parse(value)
             except ValueError:
                 return value
-        listed = isinstance(value, list | tuple | set | frozenset | np.ndarray)
-        return frozenset(value) if listed else value
+        is_list = isinstance(value, list | tuple | set | frozenset | np.ndarray)
+        return frozenset(value) if is_list else value
 
 
 _LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
-_ESCAPE = re.compile(r"\\(?:x(..)|u(....)|U(.{8})|(.))")
+_ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))")
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t"}
 
 
 def _unescaped(match: re.Match[str]) -> str:
-    """Return the character that an escape in a printed text stands for."""
+    """Return the character of an escape in a `repr`; an empty text if there is none."""
     digits = match[1] or match[2] or match[3]
     if digits is None:
         return _ESCAPED.get(match[4], match[4])
     number = int(digits, 16)
-    if number > sys.maxunicode:
-        raise ValueError('is no list of texts, such as ["email"]')
-    return chr(number)
+    return chr(number) if number <= sys.maxunicode else ""
 
 
 class Moment(ValueType):
-    """An instant, to the microsecond, in UTC. A finer fraction is cut to the microsecond."""
+    """An instant in UTC. A fraction finer than a microsecond is cut."""
 
     noun = "a timestamp"
     schema: ClassVar[Mapping[str, Any]] = {"type": "string", "format": "date-time"}
@@ -298,12 +293,12 @@ class Moment(ValueType):
 
     @classmethod
     def read(cls, value: Any, /) -> datetime:
-        if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
             raise ValueError("not an ISO 8601 timestamp with an offset")
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise ValueError("no date and time that exist") from None
+            raise ValueError("not a date and time that exist") from None
         try:
             return moment.astimezone(UTC)
         except OverflowError:
@@ -316,12 +311,12 @@ class Moment(ValueType):
     @classmethod
     def write(cls, value: Any, /) -> str:
         if not isinstance(value, datetime) or value.tzinfo is None:
-            raise ValueError("is no timestamp with a time zone")
+            raise ValueError("is not a timestamp with a time zone")
         return value.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class NamesByProject(ValueType):
-    """Lists of texts by project, as permissions are given; never a column."""
+    """Lists of texts by project, such as permissions; never a column."""
 
     noun = "lists of texts by project"
     schema: ClassVar[Mapping[str, Any]] = {
@@ -330,7 +325,6 @@ class NamesByProject(ValueType):
     }
     json = pa.null()
     dtype = np.dtype(object)
-    absent = None
     empty: ClassVar[Mapping[str, tuple[str, ...]]] = types.MappingProxyType({})
 
     @classmethod
@@ -346,7 +340,7 @@ class NamesByProject(ValueType):
         return {key: Names.check(item) for key, item in value.items()}
 
 
-# By the Python type that a definition says.
+# The value type of each Python type that a record may declare.
 VALUE_TYPES: Mapping[Any, type[ValueType]] = {
     str: Text,
     bool: Flag,
@@ -358,7 +352,7 @@ VALUE_TYPES: Mapping[Any, type[ValueType]] = {
 
 
 def has_time_zone(dtype: Any) -> bool:
-    """Whether a dtype, of pandas or of Arrow, is one of instants with a time zone."""
+    """True if a dtype of pandas or Arrow holds timestamps with a time zone."""
     if isinstance(dtype, pd.ArrowDtype):
         kind = dtype.pyarrow_dtype
         return pa.types.is_timestamp(kind) and kind.tz is not None
@@ -366,7 +360,7 @@ def has_time_zone(dtype: Any) -> bool:
 
 
 def is_missing(value: object) -> bool:
-    """Whether a cell of a frame is missing; unlike `pd.isna`, also told of a tuple."""
+    """True if a cell is missing; unlike `pd.isna`, takes tuples too."""
     return (
         value is None
         or value is pd.NA
@@ -376,17 +370,14 @@ def is_missing(value: object) -> bool:
 
 
 def is_empty(value: object) -> bool:
-    """Whether a value says nothing: it is missing, an empty text or an empty list."""
+    """True if a value is missing, an empty text or an empty list."""
     if isinstance(value, str | list | tuple | set | frozenset | np.ndarray):
         return len(value) == 0
     return is_missing(value)
 
 
 def plain(value: Any) -> Any:
-    """Return a value with lists in place of numpy's arrays, and Python's own scalars for numpy's.
-
-    Parquet gives lists back as arrays.
-    """
+    """Convert NumPy's scalars and arrays, which Parquet has for lists, to Python's values."""
     if isinstance(value, np.ndarray):
         return [plain(item) for item in value] if value.ndim else plain(value[()])
     if isinstance(value, np.datetime64):
@@ -399,7 +390,7 @@ def plain(value: Any) -> Any:
 
 
 def cell_text(value: object) -> str | None:
-    """Return a cell as a text for people; None where it is missing."""
+    """Return a cell as a text for people; None if it is missing."""
     if is_missing(value):
         return None
     if isinstance(value, datetime):

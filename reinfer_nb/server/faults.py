@@ -93,7 +93,7 @@ class Fault:
             )
         for name in on:
             if not isinstance(name, str) or name not in OPERATIONS:
-                raise InvalidInput(f"{shown(name)} is no operation; {hint(name, OPERATIONS, 30)}")
+                raise InvalidInput(f"{shown(name)} is no operation. {hint(name, OPERATIONS, 30)}")
 
     @staticmethod
     def operations() -> list[str]:
@@ -201,7 +201,7 @@ def _checked(when: When) -> dict[str, Any]:
     for name in when:
         if name not in When.__annotations__:
             near = hint(name, When.__annotations__)
-            raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes; {near}")
+            raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes. {near}")
     if "on" not in when:
         return {**when}
     on: object = when["on"]

@@ -122,7 +122,7 @@ class LastingTokens:
         """
         for name in given:
             if name not in names:
-                raise InvalidInput(f"tokens: there is no user {shown(name)}; {hint(name, names)}")
+                raise InvalidInput(f"tokens: there is no user {shown(name)}. {hint(name, names)}")
         for name in names:
             tokens.setdefault(name, new_token(name))
         tokens.update(given)

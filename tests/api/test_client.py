@@ -435,7 +435,7 @@ def test_statistics_of_a_missing_name_ask_nothing(shared: rnb.Client, column: st
 def test_workers_out_of_range_are_refused(shared: rnb.Client, workers: Any) -> None:
     df = shared.sources()
     begin = len(asked(shared))
-    with pytest.raises(rnb.InvalidInput, match="workers is a number from 1 to 32"):
+    with pytest.raises(rnb.InvalidInput, match="workers must be a number from 1 to 32"):
         shared.statistics(df, workers=workers)
     assert len(asked(shared)) == begin
 

@@ -400,7 +400,7 @@ def test_bars_are_as_long_as_there_are_sources(listing: pd.DataFrame, by: str) -
 
 
 def test_values_have_the_names_that_people_know(listing: pd.DataFrame) -> None:
-    assert names_in_legend(charts.projects(listing))[0] == "not said (unknown) (80)"
+    assert names_in_legend(charts.projects(listing))[0] == "not set (unknown) (80)"
     assert names_in_legend(charts.projects(listing, "language"))[0] == "English (en) (96)"
     assert names_in_legend(charts.projects(listing, "bucket")) == ["without (69)", "with (61)"]
     assert names_in_legend(charts.projects(listing, "should_translate")) == ["no (92)", "yes (38)"]
@@ -534,7 +534,7 @@ def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> 
             "'owner', 'created_at'",
         ),
         (lambda df: charts.freshness(df.drop(columns="updated_at")), "'updated_at'"),
-        (lambda df: charts.projects(df, "knid"), "did you mean kind"),
+        (lambda df: charts.projects(df, "knid"), "Did you mean 'kind'"),
         (lambda df: charts.projects(df, 3), "by="),  # type: ignore[arg-type]
         (lambda df: charts.projects(df.drop(columns="bucket_id"), "bucket"), "'bucket_id'"),
         (charts.findings, "'rule', 'severity'"),
@@ -544,8 +544,8 @@ def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> 
         (lambda df: charts.projects(df, top=2.5), "whole number"),  # type: ignore[arg-type]
         (lambda df: charts.projects(df, top=True), "whole number"),
         (lambda df: charts.findings(findings_of(df), top=51), "from 1 to 50"),
-        (lambda df: charts.freshness(df, now="yesterday-ish"), "no moment"),
-        (lambda df: charts.freshness(df, now=7), "no moment"),  # type: ignore[arg-type]
+        (lambda df: charts.freshness(df, now="yesterday-ish"), "not a date or time"),
+        (lambda df: charts.freshness(df, now=7), "not a date or time"),  # type: ignore[arg-type]
         (lambda df: charts.timeline(df, ax="left"), "Axes"),  # type: ignore[arg-type]
         (lambda df: charts.timeline(df, ax=Figure()), "Axes"),  # type: ignore[arg-type]
         (lambda _: charts.timeline([1, 2]), "DataFrame"),  # type: ignore[arg-type]

@@ -226,7 +226,7 @@ def test_keys_that_are_missing_are_named(listing: pd.DataFrame) -> None:
         ([1], None, "id", "before is a DataFrame"),
         (None, 5, "id", "after is a DataFrame"),
         (None, None, "di", "no column 'di'"),
-        (None, None, ["owner", "nam"], "did you mean name"),
+        (None, None, ["owner", "nam"], "Did you mean 'name'"),
         (None, None, [], "at least one column"),
     ],
 )

@@ -548,7 +548,7 @@ def test_what_is_no_listing_is_refused_and_nothing_written(
 def test_a_moment_that_is_none_is_refused_and_nothing_written(
     history: rnb.History, tmp_path: Path, when: Any
 ) -> None:
-    with pytest.raises(InvalidInput, match="is no moment"):
+    with pytest.raises(InvalidInput, match="is not a date or time"):
         history.record(one(), when=when)
     assert not list(tmp_path.iterdir())
 

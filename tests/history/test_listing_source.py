@@ -100,8 +100,8 @@ def test_what_is_not_there_is_said_with_what_could_be(tmp_path: Path, place: str
 @pytest.mark.parametrize(
     ("place", "said"),
     [
-        ("audits@2026-02", "is no moment"),
-        ("audits@2026-99-01", "is no moment"),
+        ("audits@2026-02", "is not a date or time"),
+        ("audits@2026-99-01", "is not a date or time"),
         ("audits@2026-02-01", "the first was at 2026-03-01"),
         (".", "Nothing was recorded"),
         ("memory://nothing@2026-02-01", "Nothing was recorded"),

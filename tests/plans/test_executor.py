@@ -123,7 +123,7 @@ def test_a_progress_bar_is_shown(client: rnb.Client, capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize("workers", [0, 33, True, "8"])
 def test_workers_are_a_number(client: rnb.Client, workers: Any) -> None:
     plan = edit_all(client)
-    with pytest.raises(rnb.InvalidInput, match="workers is a number"):
+    with pytest.raises(rnb.InvalidInput, match="workers must be a number"):
         plan.apply(workers=workers)
     assert writes(client) == []
 

@@ -61,7 +61,9 @@ def test_damaged_times_are_refused_where_they_count(shared: rnb.Client, value: A
     df = shared.sources("claims")
     df.attrs["fetched_at"] = value
     for consumer in (rnb.audit, rnb.charts.freshness):
-        with pytest.raises(rnb.InvalidInput, match=r'df.attrs\["fetched_at"\] is .* no moment'):
+        with pytest.raises(
+            rnb.InvalidInput, match=r'df.attrs\["fetched_at"\] is .* not a date or time'
+        ):
             consumer(df)
     assert rnb.audit(df, rules=[], now="2026-01-01").now.year == 2026
     assert "2026-01-01" in rnb.charts.freshness(df, now="2026-01-01").get_title()

@@ -280,7 +280,7 @@ def test_facets_have_their_order_and_labels_for_people() -> None:
         Choice("", "(none)"),
     )
     assert Choice("=\u202esales", "\\u202esales") in facet(narrowing, "owner").choices
-    assert Choice("=unknown", "not said (unknown)") in facet(narrowing, "kind").choices
+    assert Choice("=unknown", "not set (unknown)") in facet(narrowing, "kind").choices
     assert facet(narrowing, "sensitive_properties").choices == (
         Choice("with", "with any"),
         Choice("without", "without any"),

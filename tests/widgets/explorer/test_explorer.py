@@ -88,7 +88,7 @@ def on_tab(ex: Explorer, full_name: str, tab: int) -> None:
 
 
 def test_a_search_is_a_text(ex: Explorer) -> None:
-    with pytest.raises(rnb.InvalidInput, match="search is a text such as 'motor', not 3"):
+    with pytest.raises(rnb.InvalidInput, match="search must be a text such as 'motor', not 3"):
         ex.search = 3  # type: ignore[assignment]
 
 
