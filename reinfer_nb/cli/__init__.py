@@ -1,4 +1,4 @@
-"""The command line: what a shell, a cron job or a first look needs of the toolkit."""
+"""The command line `reinfer-nb`."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line, and return its exit code.
 
     Args:
-        arguments: What stands behind the command's name; by default that of this process.
+        arguments: The arguments after the name of the program; by default those of the process.
 
     Returns:
-        0 when it did what was asked; 1 when an audit or a comparison found something, an edited
-        listing has problems, a plan was not done in full or not agreed to; 2 when it could not
-        (the reason is on stderr); 130 when it was stopped with Ctrl-C.
+        0 for success; 1 if an audit or a comparison found something, an edited listing has
+        problems, or a plan was not done in full or not confirmed; 2 for an error, with a message
+        on stderr; 130 if it was stopped with Ctrl-C.
     """
-    _open_what_is_closed()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            # What the terminal's encoding does not have is shown as its escape.
+            # Escape characters that the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
     try:
         options = _parser().parse_args(arguments)
@@ -42,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         return unwritten(error)
     except SystemExit as end:
-        # Of argparse: help, the version, or a mistake in the options, for which it prints.
+        # Raised by argparse after it has printed help, the version or an error.
         raise SystemExit(flush_output(end.code if isinstance(end.code, int) else 0)) from None
     return flush_output(code)
 
 
-def _open_what_is_closed() -> None:
-    """Open the streams that the shell has closed (`>&-`), as ends of nothing.
+def _open_closed_streams() -> None:
+    """Replace the standard streams that the shell has closed (`>&-`).
 
-    A closed stdout is a pipe that nobody reads: the exit code still tells what the command found,
-    and what a person has to see before something is sent is known to be unseen.
+    A closed stdout becomes a pipe without a reader: the exit code is the usual one, and `apply`
+    still notices that the plan cannot be shown.
     """
     if sys.stdin is None:
         sys.stdin = open(os.devnull)  # noqa: PTH123, SIM115 - for the life of the process
@@ -69,9 +69,9 @@ def _open_what_is_closed() -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="reinfer-nb",
-        description="Look after the sources of a UiPath Communications Mining tenant.",
+        description="Manage the sources of a UiPath Communications Mining tenant.",
         epilog=(
-            f"The tenant is the one of {ENDPOINT} and {TOKEN}, or of the vendor's client `re`. "
+            f"The tenant comes from {ENDPOINT} and {TOKEN}, or from the vendor's client `re`. "
             "Example: reinfer-nb list claims --csv claims.csv"
         ),
     )
@@ -79,6 +79,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
 
-    for part in (servers, listings, reports, plans):
-        part.add(commands)
+    for module in (servers, listings, reports, plans):
+        module.add(commands)
     return parser

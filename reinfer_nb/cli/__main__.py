@@ -1,4 +1,4 @@
-"""`python -m reinfer_nb.cli`: what the command `reinfer-nb` runs."""
+"""`python -m reinfer_nb.cli`, the same as the command `reinfer-nb`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`reinfer-nb lab`: JupyterLab on the notebooks, on a tenant or on a sandbox of its own."""
+"""`reinfer-nb lab`: JupyterLab with the notebooks, on a tenant or a practice tenant."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
 
 FOLDER = "reinfer-notebooks"
-# Seconds that JupyterLab has to end after it was told to.
-_ENDING = 20.0
+# Seconds to wait for JupyterLab after SIGTERM.
+_END_TIMEOUT = 20.0
 
 
 def run(
@@ -31,16 +31,16 @@ def run(
     browser: bool = True,
     arguments: Sequence[str] = (),
 ) -> int:
-    """Open JupyterLab, and return its exit code when it is closed.
+    """Run JupyterLab, and return its exit code.
 
     Args:
-        folder: Where the notebooks are put, in a folder of their own.
-        always_sandbox: Practise even where a tenant is configured.
+        folder: Root folder; the notebooks are copied into a subfolder.
+        always_sandbox: Use a practice tenant even if a tenant is configured.
         browser: Whether JupyterLab opens a browser.
-        arguments: For JupyterLab itself.
+        arguments: Arguments for JupyterLab.
 
     Raises:
-        ConfigurationError: JupyterLab is not installed, or what is configured is broken.
+        ConfigurationError: JupyterLab is not installed, or the configuration is invalid.
         FileProblem: The notebooks could not be copied.
     """
     if importlib.util.find_spec("jupyterlab") is None:
@@ -53,11 +53,11 @@ def run(
         if always_sandbox or not _configured():
             box = Sandbox()
             stack.enter_context(box)
-            # A context of the vendor's client would only be in the way of these two.
+            # A context would contradict the two variables below.
             environment.pop(config.CONTEXT, None)
             environment |= {config.ENDPOINT: box.endpoint, config.TOKEN: box.tokens["admin"]}
-            why = "as asked" if always_sandbox else "no tenant is configured"
-            say(f"Practice tenant at {box.endpoint} ({why}); it ends with JupyterLab.")
+            reason = "--sandbox" if always_sandbox else "no tenant is configured"
+            say(f"Practice tenant at {box.endpoint} ({reason}); it stops with JupyterLab.")
         notebooks = copy_notebooks(folder / FOLDER)
         command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
         first = min(notebooks, default=None)
@@ -66,9 +66,9 @@ def run(
         if not browser:
             command.append("--no-browser")
         if hasattr(os, "geteuid") and os.geteuid() == 0:
-            # In a container everyone is root; JupyterLab would refuse.
+            # JupyterLab refuses to run as root, which is usual in containers.
             command.append("--allow-root")
-        return _until_closed([*command, *arguments], environment)
+        return _run([*command, *arguments], environment)
 
 
 def _configured() -> bool:
@@ -81,63 +81,61 @@ def _configured() -> bool:
 
 
 def shipped_notebooks() -> list[Path]:
-    """Return the notebooks that come with the toolkit, in order."""
+    """Return the paths of the notebooks that come with the toolkit, in order."""
     package = Path(__file__).parent.parent
     beside = package.parent / "notebooks"
-    # In a checkout they lie beside the package; a wheel has them inside.
-    checkout = beside.is_dir() and (package.parent / "pyproject.toml").is_file()
-    return sorted((beside if checkout else package / "_notebooks").glob("*.ipynb"))
+    # A checkout has the notebooks beside the package; a wheel has them inside.
+    is_checkout = beside.is_dir() and (package.parent / "pyproject.toml").is_file()
+    return sorted((beside if is_checkout else package / "_notebooks").glob("*.ipynb"))
 
 
 def copy_notebooks(folder: Path) -> list[Path]:
-    """Copy the notebooks into a folder, and return where they are; older ones stay as they are.
+    """Copy the notebooks into a folder without overwriting files, and return their paths.
 
     Raises:
-        FileProblem: It could not be done.
+        FileProblem: The folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        there = []
+        copies = []
         for notebook in shipped_notebooks():
             target = folder / notebook.name
-            there.append(target)
-            if target.exists():
-                if target.read_bytes() != notebook.read_bytes():
-                    say(f"{target} is yours and stays; rename it to get a fresh copy.")
-                continue
-            shutil.copyfile(notebook, target)
+            copies.append(target)
+            if not target.exists():
+                shutil.copyfile(notebook, target)
+            elif target.read_bytes() != notebook.read_bytes():
+                say(f"{target} was not overwritten. Rename it to get a new copy.")
     except OSError as error:
         raise FileProblem(
-            f"The notebooks could not be put into {folder}: {error.strerror}."
+            f"The notebooks could not be copied to {folder}: {error.strerror}."
         ) from None
-    return there
+    return copies
 
 
-def _until_closed(command: list[str], environment: dict[str, str]) -> int:
+def _run(command: list[str], environment: dict[str, str]) -> int:
     process = subprocess.Popen(command, env=environment)
 
-    def end(_: int, __: FrameType | None) -> None:
+    def terminate(_: int, __: FrameType | None) -> None:
         process.terminate()
 
-    # A closed terminal too; not every system has a signal for that.
-    kinds = [signal.SIGTERM, *filter(None, [getattr(signal, "SIGHUP", None)])]
-    before = {kind: signal.signal(kind, end) for kind in kinds}
+    # SIGHUP, for a closed terminal, does not exist on every system.
+    signals = [signal.SIGTERM, *filter(None, [getattr(signal, "SIGHUP", None)])]
+    handlers = {number: signal.signal(number, terminate) for number in signals}
     try:
         while True:
             try:
-                # Without a time-out: JupyterLab runs until somebody ends it.
+                # Without a timeout: JupyterLab runs until the user ends it.
                 return process.wait()
             except KeyboardInterrupt:
-                # JupyterLab got it too, and asks whether to end; we end when it does.
+                # JupyterLab got Ctrl-C too and asks the user; wait for its end.
                 continue
     finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(_ENDING)
+                process.wait(_END_TIMEOUT)
             except subprocess.TimeoutExpired:
-                # It asks nobody, so this is the end of it.
                 process.kill()
                 process.wait()

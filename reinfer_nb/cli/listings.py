@@ -24,10 +24,10 @@ def add(commands: Commands) -> None:
         description="List the sources of the configured tenant, or of one of its projects.",
         epilog="Example: reinfer-nb list claims --csv claims.csv",
     )
-    listing.add_argument("project", nargs="?", metavar="PROJECT", help="only those of a project")
-    where = listing.add_mutually_exclusive_group()
-    where.add_argument("--csv", type=path_argument, metavar="FILE", help="write them to a CSV file")
-    where.add_argument("--json", action="store_true", help="print them as JSON, all fields")
+    listing.add_argument("project", nargs="?", metavar="PROJECT", help="only this project")
+    output = listing.add_mutually_exclusive_group()
+    output.add_argument("--csv", type=path_argument, metavar="FILE", help="write a CSV file")
+    output.add_argument("--json", action="store_true", help="print JSON, with all fields")
     listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
     listing.add_argument("--context", help="a context of the vendor's client `re`")
     listing.set_defaults(run=_list)
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 
 def _list(options: argparse.Namespace) -> int:
     if options.overwrite and not options.csv:
-        raise errors.InvalidInput("--overwrite goes with --csv FILE.")
+        raise errors.InvalidInput("--overwrite needs --csv FILE.")
     with connect(context=options.context) as client:
         df = client.sources(options.project)
     if options.csv:

@@ -1,6 +1,6 @@
 """The commands that change a tenant: `plan`, `apply`, `resume` and `undo`.
 
-Nothing is sent before it was shown, and agreed to in words or by `--yes`.
+Nothing is sent before the plan was shown, and confirmed at the terminal or with `--yes`.
 """
 
 from __future__ import annotations
@@ -29,96 +29,91 @@ from reinfer_nb.plans.plan import ApplyResult, Plan, load_plan, result_of, resum
 from reinfer_nb.plans.result_data import CTRL_C
 from reinfer_nb.text import counted, visible, visible_lines
 
-_PLANNED = (
-    "Exit code: 0 it can be applied or there is nothing to do, 1 the edited listing has problems, "
-    "2 it could not be done."
+_PLAN_CODES = (
+    "Exit code: 0 the plan has no problems, 1 the edited listing has problems, 2 an error."
 )
-_RESUMED = (
-    "Exit code: 0 all was done or so already, 1 something has moved, failed, was left "
-    "or not taken, "
-    "2 it could not be done, 130 ended by Ctrl-C."
+_RESUME_CODES = (
+    "Exit code: 0 all steps are done, 1 some steps moved, failed, were left or not taken, "
+    "2 an error, 130 stopped with Ctrl-C."
 )
-_APPLIED = _RESUMED.replace("not taken,", "not taken, or it was not agreed to,")
+_APPLY_CODES = _RESUME_CODES.replace("not taken,", "not taken, or you did not confirm,")
 
 
 def add(commands: Commands) -> None:
     """Add the commands `plan`, `apply`, `resume` and `undo`."""
     planning = commands.add_parser(
         "plan",
-        help="say what an edited listing would change",
+        help="show what an edited listing would change",
         description=(
-            "Say what it takes to make the sources of the configured tenant what an edited "
-            f"listing says. Nothing is changed. {WHERE}"
+            "Show the changes that turn the sources of the configured tenant into an edited "
+            f"listing. Nothing is changed. {WHERE}"
         ),
-        epilog=f"{_PLANNED} Example: reinfer-nb plan edited.csv --base sources.csv --out "
+        epilog=f"{_PLAN_CODES} Example: reinfer-nb plan edited.csv --base sources.csv --out "
         "change.json",
     )
-    planning.add_argument("edited", metavar="EDITED", help="the listing as it is to be")
-    planning.add_argument("--base", metavar="LISTING", help="the listing that the edit began with")
+    planning.add_argument("edited", metavar="EDITED", help="the edited listing")
+    planning.add_argument("--base", metavar="LISTING", help="the listing before the edit")
     planning.add_argument(
         "--delete-missing",
         action="store_true",
-        help="delete the sources that EDITED has not, in the projects of which it has a source",
+        help="delete sources that are missing in EDITED, in the projects that EDITED has",
     )
     planning.add_argument(
         "--whole-tenant",
         action="store_true",
         help="with --delete-missing: delete in all projects",
     )
-    planning.add_argument("--project", metavar="NAME", help="look at this project alone")
-    _add_out(planning, "keep the plan in a file, for: reinfer-nb apply FILE")
+    planning.add_argument("--project", metavar="NAME", help="only this project")
+    _add_out(planning, "save the plan to a file, for: reinfer-nb apply FILE")
     _add_context(planning)
     planning.set_defaults(run=_plan)
 
     applying = commands.add_parser(
         "apply",
-        help="carry out a plan",
+        help="apply a plan",
         description=(
-            "Show a plan, ask, and carry it out on the configured tenant. Sources that others "
-            "have changed since it was made are left alone."
+            "Show a plan, ask, and apply it to the configured tenant. Sources that others have "
+            "changed since the plan was made are not changed."
         ),
-        epilog=f"{_APPLIED} Example: reinfer-nb apply change.json",
+        epilog=f"{_APPLY_CODES} Example: reinfer-nb apply change.json",
     )
     applying.add_argument(
-        "file",
-        type=path_argument,
-        metavar="FILE",
-        help="what reinfer-nb plan --out has written",
+        "file", type=path_argument, metavar="FILE", help="the file of reinfer-nb plan --out"
     )
     applying.add_argument(
-        "--rehearse", action="store_true", help="do it to a copy of the tenant, and to nothing else"
+        "--rehearse", action="store_true", help="apply the plan to a copy of the tenant only"
     )
     _add_applying(applying)
     applying.set_defaults(run=_apply)
 
     resuming = commands.add_parser(
         "resume",
-        help="finish an apply that ended too early",
-        description="Finish an apply that ended too early. Nothing is done twice, or asked again.",
-        epilog=f"{_RESUMED} Example: reinfer-nb resume journal.jsonl",
+        help="finish an apply that ended early",
+        description="Finish an apply that ended early. No step is repeated; you are not asked.",
+        epilog=f"{_RESUME_CODES} Example: reinfer-nb resume journal.jsonl",
     )
-    _add_done(resuming)
+    _add_journal(resuming)
     _add_workers(resuming)
     _add_context(resuming)
     resuming.set_defaults(run=_resume)
 
     undoing = commands.add_parser(
         "undo",
-        help="put back what an apply has done",
+        help="undo an apply",
         description=(
-            "Show the plan that puts back what an apply has done, as far as that can be, ask, and "
-            "carry it out. Nothing brings comments back."
+            "Show the plan that undoes an apply as far as possible, ask, and apply it. Deleted "
+            "comments cannot be restored."
         ),
-        epilog=f"{_APPLIED} Example: reinfer-nb undo journal.jsonl",
+        epilog=f"{_APPLY_CODES} Example: reinfer-nb undo journal.jsonl",
     )
-    _add_done(undoing)
-    _add_out(undoing, "keep the plan in a file, and change nothing")
+    _add_journal(undoing)
+    _add_out(undoing, "save the plan to a file, and change nothing")
     _add_applying(undoing)
     undoing.set_defaults(run=_undo)
 
 
-def _add_out(parser: argparse.ArgumentParser, said: str) -> None:
-    parser.add_argument("--out", type=path_argument, metavar="FILE", help=said)
+def _add_out(parser: argparse.ArgumentParser, help_text: str) -> None:
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help=help_text)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
 
@@ -127,21 +122,18 @@ def _add_applying(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-mass-delete",
         action="store_true",
-        help="delete also more than 3 sources that are more than a tenth of a project's",
+        help="allow to delete more than 3 sources and more than a tenth of a project",
     )
     parser.add_argument(
-        "--journal",
-        type=path_argument,
-        metavar="FILE",
-        help="a new file to keep the journal in",
+        "--journal", type=path_argument, metavar="FILE", help="a new file for the journal"
     )
     _add_workers(parser)
     _add_context(parser)
 
 
-def _add_done(parser: argparse.ArgumentParser) -> None:
+def _add_journal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "done", type=path_argument, metavar="JOURNAL", help="the file that the apply has named"
+        "done", type=path_argument, metavar="JOURNAL", help="the journal of the apply"
     )
 
 
@@ -151,7 +143,7 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=8,
         metavar="N",
-        help="sources under way at once, up to 32 (default: 8)",
+        help="number of parallel requests, up to 32 (default: 8)",
     )
 
 
@@ -160,11 +152,11 @@ def _add_context(parser: argparse.ArgumentParser) -> None:
 
 
 def _plan(options: argparse.Namespace) -> int:
-    _refuse_alone(options)
+    _check_overwrite(options)
     if options.whole_tenant and not options.delete_missing:
-        raise InvalidInput("--whole-tenant goes with --delete-missing.")
-    # A row of a file whose owner is mistyped is told as a problem. Left out as one of another
-    # project, its source would be missing, and --delete-missing would delete it.
+        raise InvalidInput("--whole-tenant needs --delete-missing.")
+    # Do not filter a file by project: the plan reports a row with a mistyped owner as a problem.
+    # If the row were left out, --delete-missing would delete its source.
     project = None if listing_source.is_file(options.edited) else options.project
     edited = listing_of(options.edited, project=project)
     base = None if options.base is None else listing_of(options.base)
@@ -181,59 +173,57 @@ def _plan(options: argparse.Namespace) -> int:
             note("No file was written.")
         return 1
     if options.out:
-        _keep(plan, options)
+        _save(plan, options)
     else:
         say(visible_lines(plan.to_text(None)))
         if plan.steps:
-            note("Keep it with --out FILE, to apply it: reinfer-nb apply FILE")
+            note("Save the plan with --out FILE, and apply it with: reinfer-nb apply FILE")
     return 0
 
 
-def _keep(plan: Plan, options: argparse.Namespace) -> None:
-    # First the file: who reads only the beginning of the plan has it as well.
+def _save(plan: Plan, options: argparse.Namespace) -> None:
+    # Save first: a reader who stops early (`| head`) has the file too.
     path = plan.save(options.out, overwrite=options.overwrite)
     say(visible_lines(plan.to_text(None)))
-    how = _command("apply", path, options)
-    note(f"Kept in {visible(str(path))}. Apply it with: {how}")
+    command = _command("apply", path, options)
+    note(f"Saved to {visible(str(path))}. Apply it with: {command}")
 
 
 def _apply(options: argparse.Namespace) -> int:
     checked_workers(options.workers)
     if options.rehearse and options.journal:
-        raise InvalidInput("--journal goes with an apply: --rehearse leaves nothing to go on with.")
+        raise InvalidInput("A rehearsal has no journal. Leave out --journal or --rehearse.")
     with connect(context=options.context) as client:
         plan = load_plan(options.file, client)
-        return _rehearsed(plan, options) if options.rehearse else _carried_out(plan, options)
+        return _rehearse_plan(plan, options) if options.rehearse else _apply_plan(plan, options)
 
 
 def _resume(options: argparse.Namespace) -> int:
     with connect(context=options.context) as client:
         result = resume(client, options.done, workers=options.workers, progress=_has_bar())
-    return _told(result, options)
+    return _report(result, options)
 
 
 def _undo(options: argparse.Namespace) -> int:
     checked_workers(options.workers)
-    _refuse_alone(options)
+    _check_overwrite(options)
     if options.out and (options.journal or options.yes):
-        raise InvalidInput(
-            "--out keeps the plan and changes nothing: leave out --yes and --journal, or --out."
-        )
+        raise InvalidInput("--out changes nothing. Leave out --yes and --journal, or --out.")
     with connect(context=options.context) as client:
         result = result_of(client, options.done)
         plan = result.undo()
         if not options.out:
-            return _carried_out(plan, options)
-        _keep(plan, options)
+            return _apply_plan(plan, options)
+        _save(plan, options)
         return 0
 
 
-def _refuse_alone(options: argparse.Namespace) -> None:
+def _check_overwrite(options: argparse.Namespace) -> None:
     if options.overwrite and not options.out:
-        raise InvalidInput("--overwrite goes with --out FILE.")
+        raise InvalidInput("--overwrite needs --out FILE.")
 
 
-def _rehearsed(plan: Plan, options: argparse.Namespace) -> int:
+def _rehearse_plan(plan: Plan, options: argparse.Namespace) -> int:
     say(visible_lines(plan.to_text(None)))
     if not plan.steps:
         return 0
@@ -243,8 +233,8 @@ def _rehearsed(plan: Plan, options: argparse.Namespace) -> int:
     return _code(rehearsal.result)
 
 
-def _carried_out(plan: Plan, options: argparse.Namespace) -> int:
-    """Show a plan, ask, carry it out, and return the exit code."""
+def _apply_plan(plan: Plan, options: argparse.Namespace) -> int:
+    """Show a plan, ask, apply it, and return the exit code."""
     _show(plan.to_text(None))
     if not plan.steps:
         return 0
@@ -252,11 +242,11 @@ def _carried_out(plan: Plan, options: argparse.Namespace) -> int:
         _check_deletes(plan)
     if not options.yes and not sys.stdin.isatty():
         raise InvalidInput(
-            "Nobody can be asked, since the input is no terminal. Nothing was sent. If the plan is "
-            "right, say --yes."
+            "Cannot ask for confirmation: the input is not a terminal. Nothing was sent. Use "
+            "--yes to apply the plan without a question."
         )
-    _show(_moved(plan))
-    if not options.yes and not _agreed(plan):
+    _show(_moved_text(plan))
+    if not options.yes and not _confirmed(plan):
         note("Nothing was sent.")
         return 1
     with _without_moved_warning():
@@ -266,11 +256,11 @@ def _carried_out(plan: Plan, options: argparse.Namespace) -> int:
             journal=options.journal,
             allow_mass_delete=options.allow_mass_delete,
         )
-    return _told(result, options)
+    return _report(result, options)
 
 
 def _without_moved_warning() -> warnings.catch_warnings[None]:
-    """Leave out the warning of what has moved: it is told in full, before and after."""
+    """Context manager that hides `MovedWarning`, whose sources are printed anyway."""
     return warnings.catch_warnings(action="ignore", category=MovedWarning)
 
 
@@ -279,36 +269,38 @@ def _has_bar() -> bool:
 
 
 def _check_deletes(plan: Plan) -> None:
-    said = display.mass_deletes(plan)
-    if said:
-        raise InvalidInput(f"{said} If it is meant, say --allow-mass-delete.")
+    problem = display.mass_deletes(plan)
+    if problem:
+        raise InvalidInput(f"{problem} Use --allow-mass-delete if this is intended.")
 
 
-def _moved(plan: Plan) -> str:
-    """Return which sources of a plan have moved since it was made, as lines."""
+def _moved_text(plan: Plan) -> str:
+    """Return a text on the sources that have changed remotely since the plan was made."""
     moved = plan.moved()
     if moved.empty:
-        return "None of its sources has moved since it was made."
-    number, steps = len(moved), counted(len(plan.steps), "source")
+        return "No source of this plan has changed since it was made."
     columns = (moved[name] for name in ("action", "owner", "name", "what"))
     lines = [
-        f"! {action} {visible(f'{owner}/{name}', 120)}: {what}"
-        for action, owner, name, what in zip(*columns, strict=True)
+        f"! {action} {visible(f'{owner}/{name}', 120)}: {change}"
+        for action, owner, name, change in zip(*columns, strict=True)
     ]
-    they = "has moved since it was made, and is" if number == 1 else "have moved since, and are"
-    return "\n".join([f"{number:,} of its {steps} {they} left alone:", *lines])
+    have = "has" if len(moved) == 1 else "have"
+    sources = f"{len(moved):,} of {counted(len(plan.steps), 'source')}"
+    return "\n".join(
+        [f"{sources} {have} changed since the plan was made and will not be touched:", *lines]
+    )
 
 
-def _agreed(plan: Plan) -> bool:
-    """Ask on the terminal whether a plan is to be carried out; only the right answer will do."""
+def _confirmed(plan: Plan) -> bool:
+    """Ask on the terminal whether to apply a plan; True if the answer is the expected one."""
     deletes = [step for step in plan.steps if step.kind == "delete"]
     if deletes:
-        gone = f"{counted(len(deletes), 'source')} with {display.all_comments(deletes)}"
-        question, right = f"Type {len(deletes)} to delete {gone}: ", [str(len(deletes))]
+        lost = f"{counted(len(deletes), 'source')} with {display.all_comments(deletes)}"
+        question, expected = f"Type {len(deletes)} to delete {lost}: ", [str(len(deletes))]
     else:
-        question, right = f"Do this on {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]
-    # On stderr, since what is on stdout may go to a file.
-    # Not `note`: who cannot see the question is not to answer it.
+        question, expected = f"Apply this to {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]
+    # On stderr, since stdout may go to a file. Not with `note`, which ignores errors: nobody may
+    # answer a question that was not shown.
     print(question, end="", file=sys.stderr, flush=True)
     try:
         answer = input()
@@ -318,25 +310,25 @@ def _agreed(plan: Plan) -> bool:
     except KeyboardInterrupt:
         note("\nNothing was sent.")
         raise
-    return answer.strip().lower() in right
+    return answer.strip().lower() in expected
 
 
-def _told(result: ApplyResult, options: argparse.Namespace) -> int:
-    """Print what became of a plan and how to go on, and return the exit code."""
+def _report(result: ApplyResult, options: argparse.Namespace) -> int:
+    """Print the result of a plan and the next commands, and return the exit code."""
     try:
         print(visible_lines(result.to_text(None)), flush=True)
     except OSError:
-        # What is done is done, and the exit code tells of that; the journal has the rest.
+        # The steps are done, and the exit code reports them; the journal has the details.
         discard_the_rest(sys.stdout)
         note(f"The result could not be printed. Journal: {result.journal}")
     if result.journal is not None:
         counts = result.counts
         if any(outcome.open for outcome in result.outcomes):
-            note(f"Go on with: {_command('resume', result.journal, options)}")
+            note(f"Continue with: {_command('resume', result.journal, options)}")
         if attempt.MOVED in counts:
-            note("What has moved needs a plan made anew: reinfer-nb plan")
+            note("For the sources that others have changed, plan again: reinfer-nb plan")
         if {attempt.DONE, attempt.NOT_TAKEN} & counts.keys():
-            note(f"Put it back with: {_command('undo', result.journal, options)}")
+            note(f"Undo it with: {_command('undo', result.journal, options)}")
     return _code(result)
 
 
@@ -347,18 +339,18 @@ def _code(result: ApplyResult) -> int:
 
 
 def _command(name: str, path: str | os.PathLike[str], options: argparse.Namespace) -> str:
-    """Return a command as it is typed, for the same tenant."""
+    """Return a command line for the same tenant."""
     words = ["reinfer-nb", name, os.fspath(path)]
     words += ["--context", options.context] if options.context else []
     return visible(shlex.join(words))
 
 
 def _show(text: str) -> None:
-    """Print what is to be seen before anything is sent, and see that it arrives."""
+    """Print a text that has to be shown before anything is sent; raise if it cannot be."""
     try:
         print(visible_lines(text), flush=True)
     except BrokenPipeError:
         discard_the_rest(sys.stdout)
         raise FileProblem(
-            "The plan could not be shown to its end, since its reader is gone. Nothing was sent."
+            "The plan could not be shown in full: the output was closed. Nothing was sent."
         ) from None

@@ -1,4 +1,4 @@
-"""The commands that run until they are stopped: `lab` and `sandbox`."""
+"""The commands that run until you stop them: `lab` and `sandbox`."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ def add(commands: Commands) -> None:
     """Add the commands `lab` and `sandbox`."""
     lab = commands.add_parser(
         "lab",
-        help="open JupyterLab on the notebooks",
+        help="open JupyterLab with the notebooks",
         description=(
-            "Open JupyterLab on a copy of the notebooks, on the configured tenant, or on a "
-            "practice tenant where none is configured. Files that are there stay as they are."
+            "Open JupyterLab with a copy of the notebooks, on the configured tenant, or on a "
+            "practice tenant if none is configured. Existing files are not overwritten."
         ),
         epilog="Example: reinfer-nb lab --folder ~/audits -- --port 9999",
     )
     lab.add_argument(
-        "--folder", type=path_argument, default=".", help="where to work; default: here"
+        "--folder",
+        type=path_argument,
+        default=".",
+        help="folder to work in; default: the current one",
     )
-    lab.add_argument("--sandbox", action="store_true", help="practise, whatever is configured")
+    lab.add_argument("--sandbox", action="store_true", help="always use a practice tenant")
     lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    lab.add_argument("jupyter", nargs="*", metavar="-- ARGUMENT", help="for JupyterLab itself")
+    lab.add_argument("jupyter", nargs="*", metavar="-- ARGUMENT", help="argument for JupyterLab")
     lab.set_defaults(run=_lab)
 
     sandbox = commands.add_parser(
@@ -43,7 +46,7 @@ def add(commands: Commands) -> None:
     )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
     sandbox.add_argument(
-        "--database", type=path_argument, metavar="FILE", help="file to keep it in; default: memory"
+        "--database", type=path_argument, metavar="FILE", help="file for the data; default: memory"
     )
     sandbox.add_argument(
         "--data", type=path_argument, metavar="CSV", help="sources to fill it with"
@@ -51,7 +54,7 @@ def add(commands: Commands) -> None:
     sandbox.add_argument(
         "--new-tokens",
         action="store_true",
-        help="end the tokens that the database has had so far, and show new ones",
+        help="revoke the tokens of the database, and show new ones",
     )
     sandbox.set_defaults(run=_sandbox)
 
@@ -70,45 +73,45 @@ def _sandbox(options: argparse.Namespace) -> int:
             f"A practice tenant is at {box.endpoint}\n"
             f"  admin token:   {admin}\n"
             f"  viewer token:  {viewer}\n"
-            f"{_how_long(box, options)}"
+            f"{_validity(box, options)}"
             "Use it\n"
-            "  from Python:   rnb.connect()   with these in the environment:\n"
+            "  from Python:   rnb.connect()   with these environment variables:\n"
             f"                 export {ENDPOINT}={box.endpoint} {TOKEN}={admin}\n"
             f"  from curl:     curl -H 'Authorization: Bearer {admin}' "
             f"{box.endpoint}/api/v1/sources\n"
             f"  from re:       re config add --name sandbox --endpoint {box.endpoint} "
             f"--token {admin}\n"
             "                 re --context sandbox get sources\n"
-            f"  in a browser:  {box.endpoint}/docs   tells what it serves\n"
+            f"  in a browser:  {box.endpoint}/docs   describes the API\n"
             "Ctrl-C stops it."
         )
-        _wait_for_the_end()
-    say("The practice tenant is gone." if not options.database else "Stopped.")
+        _wait_for_signal()
+    say("Stopped." if options.database else "Stopped. The data was in memory and is deleted.")
     return 0
 
 
-def _how_long(box: Sandbox, options: argparse.Namespace) -> str:
-    """Return the lines that say how long the tokens work which are shown."""
+def _validity(box: Sandbox, options: argparse.Namespace) -> str:
+    """Return lines on how long the shown tokens work."""
     if not options.database:
         return ""
     if "admin" in box.lasting:
         return (
-            "  They go on working when it is started again. Note them: the database keeps only\n"
-            "  their hashes.\n"
+            "  The tokens still work after a restart. Note them: the database has only their\n"
+            "  hashes.\n"
         )
     return (
-        "  These two end with Ctrl-C. The tokens that were shown when the database was made go on\n"
-        "  working; if they are lost, start with --new-tokens.\n"
+        "  These tokens work until Ctrl-C. The tokens of the first start still work; if you have\n"
+        "  lost them, use --new-tokens.\n"
     )
 
 
-def _wait_for_the_end() -> None:
-    """Wait for Ctrl-C or a polite kill."""
-    ended = threading.Event()
+def _wait_for_signal() -> None:
+    """Wait for SIGINT (Ctrl-C) or SIGTERM."""
+    stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    # In turns, since some systems deliver no signal to a thread that waits without end.
-    while not ended.wait(0.2):
+        signal.signal(number, lambda *_: stopped.set())
+    # With a timeout: some systems deliver no signal to a thread that waits without one.
+    while not stopped.wait(0.2):
         pass
 
 
@@ -117,7 +120,7 @@ def _lab(options: argparse.Namespace) -> int:
 
     if options.jupyter and not options.jupyter[0].startswith("-"):
         raise errors.InvalidInput(
-            f"{shown(options.jupyter[0])} is no option; a folder is given as --folder."
+            f"{shown(options.jupyter[0])} is not an option. Give a folder with --folder."
         )
     return lab.run(
         options.folder,

@@ -1,4 +1,4 @@
-"""What several commands share: where their listing comes from, how their answer is given."""
+"""Input and output that several commands share."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reinfer_nb.text import counted, visible_lines
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
-WHERE = f"A listing is {listing_source.HELP}, or a tenant of a context of `re` (context:prod)."
+WHERE = f"A listing is {listing_source.HELP}, or the tenant of a context of `re` (context:prod)."
 
 
 def listing_of(
@@ -33,20 +33,20 @@ def listing_of(
     context: str | None = None,
     comments: bool = False,
 ) -> pd.DataFrame:
-    """Return the listing that is meant on the command line.
+    """Return a listing named on the command line.
 
     Args:
-        place: As `WHERE` tells; None for the configured tenant.
+        place: The listing, see `WHERE`; None for the configured tenant.
         project: Only the sources of this project.
-        context: The context of the vendor's client that says the tenant.
-        comments: Whether the comments of a tenant's sources are counted as well.
+        context: The context of the vendor's client for the tenant.
+        comments: Whether to count the comments of a tenant's sources too.
 
     Raises:
-        ReinferError: It cannot be had.
+        ReinferError: The listing cannot be read.
     """
     if place is not None and not place.startswith(_TENANT):
         if context is not None or comments:
-            raise InvalidInput("--context and --comments go with a tenant, not with a file.")
+            raise InvalidInput("--context and --comments need a tenant, not a file.")
         return listing_source.listing_at(place, project)
     if place is not None:
         context = place.removeprefix(_TENANT)
@@ -56,10 +56,10 @@ def listing_of(
 
 
 def path_argument(text: str) -> Path:
-    """Return the path that an argument of the command line is.
+    """Return an argument of the command line as a path.
 
     Raises:
-        argparse.ArgumentTypeError: It is none, such as an empty text; the command does not run.
+        argparse.ArgumentTypeError: The text is not a path, for example since it is empty.
     """
     try:
         return path_of(text)
@@ -68,9 +68,9 @@ def path_argument(text: str) -> Path:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Print on stdout. If the reader has closed the pipe (`| head`), the rest is dropped.
+    """Print on stdout. If the reader has closed the pipe (`| head`), drop the rest.
 
-    So the exit code tells what the command found, however much of it was read.
+    The exit code thus depends on the findings, not on how much of them was read.
 
     Raises:
         OSError: The output cannot be written, for example because the disk is full.
@@ -82,10 +82,7 @@ def say(text: str, *, end: str = "\n") -> None:
 
 
 def note(text: str = "", *, end: str = "\n") -> None:
-    """Print on stderr, what is invisible as its escape.
-
-    Where that is impossible, nobody can be told, and the command goes on.
-    """
+    """Print on stderr, with invisible characters escaped. Ignore errors of the output."""
     try:
         print(visible_lines(text), end=end, file=sys.stderr, flush=True)
     except OSError:
@@ -99,7 +96,7 @@ def flush_output(code: int) -> int:
         code: The exit code so far.
 
     Returns:
-        The same code; 2 if the output could not be written, which is said on stderr.
+        The same code; 2 if the output could not be written, with a message on stderr.
     """
     try:
         sys.stdout.flush()
@@ -111,55 +108,55 @@ def flush_output(code: int) -> int:
 
 
 def unwritten(error: OSError) -> int:
-    """Say on stderr why the output could not be written, and return the exit code for that."""
+    """Report on stderr that the output could not be written, and return the exit code."""
     discard_the_rest(sys.stdout)
     note(f"reinfer-nb: the output could not be written: {error.strerror}")
     return 2
 
 
 def discard_the_rest(stream: TextIO) -> None:
-    """Send what cannot be printed any more nowhere, at the end of the process too."""
+    """Discard further output of a stream, also when Python flushes it at exit."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-class Answer(Protocol):
-    """What a command found, in each of the forms it is given in."""
+class Report(Protocol):
+    """The result of a command, as text and as HTML."""
 
     def to_text(self, limit: int | None = None) -> str:
-        """Return it as lines."""
+        """Return the report as lines."""
 
     def to_html(self, limit: int | None = None) -> str:
-        """Return it as a piece of HTML."""
+        """Return the report as an HTML fragment."""
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the options by which an answer is given."""
+    """Add the options for the output of a report."""
     parser.add_argument(
         "--format",
         choices=("text", "csv", "json", "html"),
         default="text",
-        help="of the answer; html is a page for a browser (default: text)",
+        help="format of the output; html is a page for a browser (default: text)",
     )
-    parser.add_argument("--out", type=path_argument, metavar="FILE", help="write it to a file")
+    parser.add_argument("--out", type=path_argument, metavar="FILE", help="write to a file")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
 
-def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.DataFrame) -> None:
-    """Print an answer in the form that is asked for, or write it to the file.
+def give(options: argparse.Namespace, title: str, report: Report, table: pd.DataFrame) -> None:
+    """Print a report in the chosen format, or write it to the chosen file.
 
     Args:
-        options: Those of `add_output`.
-        title: What a page is called.
-        answer: For text and HTML.
-        table: For CSV and JSON; all texts.
+        options: The options of `add_output`.
+        title: Title of the HTML page.
+        report: The report, for text and HTML.
+        table: The report as a table of texts, for CSV and JSON.
 
     Raises:
-        FileProblem: The file is there, or could not be written.
+        FileProblem: The file exists, or could not be written.
     """
     if options.overwrite and not options.out:
-        raise InvalidInput("--overwrite goes with --out FILE.")
-    content = _FORMS[options.format](title, answer, table)
+        raise InvalidInput("--overwrite needs --out FILE.")
+    content = _FORMATS[options.format](title, report, table)
     if options.out and options.format == "csv":
         to_csv(table, options.out, overwrite=options.overwrite)
         note(f"{counted(len(table), 'row')} written to {options.out}")
@@ -168,7 +165,7 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
             file.write(content)
         note(f"{counted(len(table), 'row')} written to {options.out}")
     elif options.format == "csv" and sys.stdout.isatty():
-        # A terminal obeys control characters, which a file or a pipe gets as they are.
+        # Escape control characters for a terminal; a file or a pipe gets them unchanged.
         say(visible_lines("\n".join(content.decode("utf-8-sig").split("\r\n"))), end="")
     elif hasattr(sys.stdout, "buffer") and options.format != "text":
         try:
@@ -181,15 +178,15 @@ def give(options: argparse.Namespace, title: str, answer: Answer, table: pd.Data
         say(content.decode(), end="")
 
 
-def _text(_: str, answer: Answer, __: pd.DataFrame) -> bytes:
-    return (visible_lines(answer.to_text(None)) + "\n").encode(errors="backslashreplace")
+def _text(_: str, report: Report, __: pd.DataFrame) -> bytes:
+    return (visible_lines(report.to_text(None)) + "\n").encode(errors="backslashreplace")
 
 
-def _csv(_: str, __: Answer, table: pd.DataFrame) -> bytes:
+def _csv(_: str, __: Report, table: pd.DataFrame) -> bytes:
     return csv_of(table)
 
 
-def _json(_: str, __: Answer, table: pd.DataFrame) -> bytes:
+def _json(_: str, __: Report, table: pd.DataFrame) -> bytes:
     rows: list[dict[str, Any]] = [
         {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
         for row in table.to_dict("records")
@@ -197,12 +194,12 @@ def _json(_: str, __: Answer, table: pd.DataFrame) -> bytes:
     return (strict_json.text_of(rows, indent=2) + "\n").encode()
 
 
-def _html(title: str, answer: Answer, _: pd.DataFrame) -> bytes:
-    content = markup.Markup(answer.to_html(None))
+def _html(title: str, report: Report, _: pd.DataFrame) -> bytes:
+    content = markup.Markup(report.to_html(None))
     return markup.page(title, content).encode(errors="backslashreplace")
 
 
-_FORMS: dict[str, Callable[[str, Answer, pd.DataFrame], bytes]] = {
+_FORMATS: dict[str, Callable[[str, Report, pd.DataFrame], bytes]] = {
     "text": _text,
     "csv": _csv,
     "json": _json,

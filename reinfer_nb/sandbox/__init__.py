@@ -1,7 +1,6 @@
-"""A tenant in a box: the API served on this machine, over SQLite, with sample data.
+"""The sandbox: a practice tenant on this machine, over SQLite, with sample data and a client.
 
-For first steps, for tests and for rehearsals: the client does not know the difference. The parts
-below know nothing of the client; this module puts them and a client together.
+For first steps, tests and rehearsals. The client works as with a real tenant.
 """
 
 from __future__ import annotations
@@ -34,41 +33,41 @@ def sandbox(
     port: int = 0,
     cache_ttl: float = DEFAULT_TTL,
 ) -> Sandbox:
-    """Return a tenant in a box, to be used in a `with` statement or started with `start`.
+    """Return a practice tenant; use it as a context manager or call `start`.
 
     >>> with sandbox() as client:
     ...     len(client.sources())
     130
 
-    It listens on this machine only unless told otherwise, and lasts only with a database file.
+    By default it serves only this machine, and keeps its data in memory.
 
     Args:
-        data: Sources to fill it with, ids and timestamps kept: a listing, or the path of a CSV
-            that `to_csv` wrote. By default the sample company: four projects, 130 sources, eight
-            years, with the flaws that real tenants have. Names and ids that no request can
-            ask for are kept, with a warning.
-        database: File to keep it in. One that holds a sandbox already is opened as it is. What
-            was acknowledged is on the disk, whatever happens to the process.
-        tokens: Tokens of your own by user, such as `{"admin": "..."}`, in place of made-up ones.
-        new_tokens: End the tokens that a database file has had so far; those in `Sandbox.tokens`
-            take their place.
-        faults: What goes wrong, see `Fault`; `Sandbox.faults` changes it while it runs.
-        host: Address to listen on. Others than loopback ones let other machines in, tokens and
-            all travelling in the clear.
-        port: TCP port; 0 for any that is free.
-        cache_ttl: As for `connect`, of the client that `with` gives.
+        data: Sources to fill it with, with their ids and timestamps: a listing, or the path of a
+            CSV that `to_csv` wrote. By default the sample company: four projects, 130 sources,
+            eight years, with the flaws of real tenants. A name or id that no request can have is
+            taken, with a warning.
+        database: File for the data. An existing sandbox in it is opened. Acknowledged writes
+            survive a kill of the process.
+        tokens: Tokens by user name, such as `{"admin": "..."}`, in place of random ones.
+        new_tokens: Revoke the tokens that the database file has so far; those in
+            `Sandbox.tokens` replace them.
+        faults: Faults to inject, see `Fault`; `Sandbox.faults` changes them while it runs.
+        host: Address to listen on. With an address other than loopback, other machines have
+            access, and tokens travel unencrypted.
+        port: TCP port; 0 for any free one.
+        cache_ttl: As for `connect`, for the client of the `with` statement.
 
-    The tokens of the first start with a database file go on working after a restart. The file
-    holds only their hashes, so note them: `Sandbox.tokens`, or what the command line prints. The
-    tokens that a later start makes are valid until it ends.
+    The tokens of the first start with a database file still work after a restart. The file
+    has only their hashes, so note them from `Sandbox.tokens` or the output of the command
+    line. The tokens of a later start work until its end.
 
     Raises:
-        InvalidInput: An argument cannot be what it should be. When it is started: `data` has the
-            same id or name twice, the database has sources of its own, or `tokens` names no user.
-        ConfigurationError: When it is started: the extra "sandbox" is not installed, the host is
-            none of this machine's, or the port is taken.
-        FileProblem: When it is started: the database is not a sandbox's, or is open in another
-            one; it is left as it is.
+        InvalidInput: An argument is invalid. At the start: `data` has an id or a name twice, the
+            database has sources of its own, or `tokens` has an unknown user.
+        ConfigurationError: At the start: the extra "sandbox" is not installed, this machine does
+            not have the address `host`, or the port is taken.
+        FileProblem: At the start: the database is not a sandbox's, or another sandbox has it
+            open. The file is not changed.
     """
     return Sandbox(
         data,

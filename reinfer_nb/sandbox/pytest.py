@@ -1,15 +1,14 @@
-"""Fixtures for other people's tests: their notebooks and scripts on a tenant in a box.
+"""Pytest fixtures to test notebooks and scripts on a practice tenant.
 
-One line in `conftest.py` brings them, `pytest_plugins = ["reinfer_nb.sandbox.pytest"]`:
+Enable them in `conftest.py` with `pytest_plugins = ["reinfer_nb.sandbox.pytest"]`:
 
-- `reinfer_sandbox`: the handle of a sandbox of the test's own, to which `rnb.connect()` leads
-  while the test runs, in this process and in those that it starts;
-- `reinfer_client`: a client of it that may do everything;
-- `reinfer_data`: what it is filled with; a fixture of that name in a test module replaces the
-  sample company.
+- `reinfer_sandbox`: a new sandbox for each test. During the test, `rnb.connect()` connects to it,
+  in this process and in child processes;
+- `reinfer_client`: a client of the sandbox with all permissions;
+- `reinfer_data`: the data of the sandbox; override this fixture to replace the sample company.
 
-A login of this process is set aside meanwhile. What names a tenant itself, `rnb.connect` with an
-endpoint or a context, goes where it says.
+A login of this process is suspended during the test. `rnb.connect` with an endpoint or a context
+connects there as usual.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from reinfer_nb.sandbox import Sandbox
 
 @pytest.fixture
 def reinfer_data() -> pd.DataFrame | str | os.PathLike[str] | None:
-    """What the sandbox is filled with: a listing, the path of a CSV, or None for the sample."""
+    """The data of the sandbox: a listing, the path of a CSV, or None for the sample company."""
     return None
 
 
@@ -35,14 +34,14 @@ def reinfer_data() -> pd.DataFrame | str | os.PathLike[str] | None:
 def reinfer_sandbox(
     reinfer_data: pd.DataFrame | str | os.PathLike[str] | None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Sandbox]:
-    """The handle of a running sandbox, to which `rnb.connect()` leads."""
+    """A running sandbox, to which `rnb.connect()` connects."""
     login = logged_in()
     box = Sandbox(reinfer_data)
     with box:
         forget_login()
         monkeypatch.setenv(ENDPOINT, box.endpoint)
         monkeypatch.setenv(TOKEN, box.tokens["admin"])
-        # It would be contradicted by the two above.
+        # A context would contradict the two variables above.
         monkeypatch.delenv(CONTEXT, raising=False)
         yield box
         forget_login()

@@ -1,1 +1,1 @@
-"""The practice tenant as a server, which knows no client."""
+"""The practice tenant as a server. It does not import the client."""

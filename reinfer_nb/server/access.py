@@ -1,7 +1,4 @@
-"""The door of the sandbox: what each request passes before anything is done for it.
-
-Host, token, and the log of what was asked. Knows no operation.
-"""
+"""Middleware of the sandbox that checks host and token, and logs each request."""
 
 from __future__ import annotations
 
@@ -19,20 +16,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from reinfer_nb.schema import endpoints
 from reinfer_nb.server.tokens import Accepted
 
-# Where the scope holds a function that closes the request's connection.
+# Key in the scope of a function that closes the request's connection.
 HANG_UP = "reinfer_nb.hang_up"
-# Who asks for them in a browser has no token to send, and they tell nothing of the tenant.
-OPEN = frozenset({"/openapi.json", "/docs"})
+# Paths without a token: a browser sends none, and they hold no data of the tenant.
+PUBLIC = frozenset({"/openapi.json", "/docs"})
 
 
 class Asked(NamedTuple):
-    """A request that the sandbox was asked, and what it answered.
+    """A logged request and the status of its response.
 
     Attributes:
         method: HTTP method.
         path: Path with its query, without the endpoint.
-        status: HTTP status of the answer; 0 where the connection was dropped instead.
-        who: Name of the user; "" for a token that is nobody's.
+        status: HTTP status of the response; 0 if the connection was closed without one.
+        who: Name of the user; "" for an unknown token.
     """
 
     method: str
@@ -42,11 +39,11 @@ class Asked(NamedTuple):
 
 
 class Hosts:
-    """The names that a server answers to, so that no page of another site can speak to it.
+    """The values of the header `Host` that a server accepts, against DNS rebinding.
 
     Args:
         names: Names and addresses.
-        any_address: Whether it answers to all addresses too: it listens on several.
+        any_address: Accept every IP address too, for a server that listens on all interfaces.
     """
 
     def __init__(self, names: Iterable[str], *, any_address: bool = False) -> None:
@@ -56,10 +53,10 @@ class Hosts:
     def __contains__(self, host: object) -> bool:
         if not isinstance(host, str):
             return False
-        # Less the port, if one is given, and the brackets of IPv6.
+        # Remove the port and the brackets of IPv6.
         name = re.sub(r":\d*$", "", host) if not host.endswith("]") else host
-        bare = name.removeprefix("[").removesuffix("]").lower()
-        return bare in self._names or (self._any_address and _is_address(bare))
+        name = name.removeprefix("[").removesuffix("]").lower()
+        return name in self._names or (self._any_address and _is_address(name))
 
 
 def _is_address(text: str) -> bool:
@@ -70,14 +67,14 @@ def _is_address(text: str) -> bool:
     return True
 
 
-class Door:
-    """An application behind a door.
+class AccessMiddleware:
+    """Middleware that checks host and token, and logs each request.
 
     Args:
-        app: The application; finds the user's name as `user` in the scope.
-        tokens: The tokens that are accepted.
-        hosts: Names this server answers to.
-        asked: Where requests are logged, without tokens.
+        app: The application; it finds the user's name as `user` in the scope.
+        tokens: The accepted tokens.
+        hosts: The accepted host names.
+        asked: The log of requests, without tokens.
     """
 
     def __init__(self, app: ASGIApp, tokens: Accepted, hosts: Hosts, asked: deque[Asked]) -> None:
@@ -87,18 +84,18 @@ class Door:
         self._asked = asked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or refuse it."""
+        """Pass a request on to the application, or refuse it."""
         begin = time.perf_counter()
         headers = dict(scope["headers"])
-        who = self._user(headers.get(b"authorization", b""))
-        started = False
+        user = self._user(headers.get(b"authorization", b""))
+        logged = False
 
-        async def told(message: Message) -> None:
-            nonlocal started
+        async def send_and_log(message: Message) -> None:
+            nonlocal logged
             if message["type"] == "http.response.start":
-                started = True
-                # Before the answer leaves: who has it finds the request in the log.
-                self._log(scope, message["status"], who)
+                logged = True
+                # Log first: a caller that has the response finds its request in the log.
+                self._log(scope, message["status"], user)
                 duration = f"total;dur={(time.perf_counter() - begin) * 1e3:.1f}"
                 message["headers"] = [
                     *message["headers"], (b"server-timing", duration.encode()),
@@ -106,41 +103,40 @@ class Door:
             await send(message)
 
         def hang_up() -> None:
-            nonlocal started
-            started = True
-            # Before the connection is closed, likewise.
-            self._log(scope, 0, who)
+            nonlocal logged
+            logged = True
+            self._log(scope, 0, user)
             scope[HANG_UP]()
 
         base = endpoints.TENANT_PATH.match(scope["path"])
         path = scope["path"][base.end() :] if base else scope["path"]
         app: ASGIApp
         if headers.get(b"host", b"").decode("latin-1") not in self._hosts:
-            app = error(400, "This server does not go by that name.")
-        elif who is None and path not in OPEN:
+            app = error(400, "Unknown host name. Use the address that the sandbox reports.")
+        elif user is None and path not in PUBLIC:
             app = error(401, "401 Unauthorized")
         else:
             app = self._app
         try:
-            inner = {**scope, "path": path, "user": who, HANG_UP: hang_up}
-            await app(inner, receive, told)
+            inner = {**scope, "path": path, "user": user, HANG_UP: hang_up}
+            await app(inner, receive, send_and_log)
         finally:
-            if not started:
-                self._log(scope, 0, who)
+            if not logged:
+                self._log(scope, 0, user)
 
     def _user(self, authorization: bytes) -> str | None:
         scheme, _, token = authorization.partition(b" ")
         user = self._tokens.user_of(token)
         return user if scheme.lower() == b"bearer" else None
 
-    def _log(self, scope: Scope, status: int, who: str | None) -> None:
+    def _log(self, scope: Scope, status: int, user: str | None) -> None:
         query = scope["query_string"].decode("latin-1")
         path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
         if self._tokens.is_in(path) or self._tokens.is_in(unquote(path)):
-            path = "(left out: it holds a token)"
-        self._asked.append(Asked(scope["method"], path, status, who or ""))
+            path = "(hidden: contains a token)"
+        self._asked.append(Asked(scope["method"], path, status, user or ""))
 
 
 def error(status: int, message: str) -> JSONResponse:
-    """Return an error in the API's envelope."""
+    """Return an error response in the API's envelope."""
     return JSONResponse({"status": "error", "message": message}, status)

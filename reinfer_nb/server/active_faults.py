@@ -1,4 +1,4 @@
-"""Which requests a fault strikes: the faults of a running sandbox, and what their dice give."""
+"""The faults of a running sandbox: which requests they strike, by counters and random numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from reinfer_nb.text import listed, shown
 
 
 class Struck:
-    """A fault that strikes a request, with what the dice gave.
+    """A fault that strikes one request, with its random values drawn.
 
     Attributes:
         fault: The fault.
-        seconds: How long to wait.
+        seconds: Seconds to wait.
     """
 
     def __init__(self, fault: Fault, dice: random.Random) -> None:
@@ -32,23 +32,25 @@ class Struck:
             self.seconds = max(0.0, seconds(dice) if callable(seconds) else seconds)
 
     def retry_after(self) -> str | None:
-        """Return the header `Retry-After`."""
+        """Return the value of the header `Retry-After`, or None."""
         after = self.fault.retry_after
         if after is None:
             return None
         if isinstance(after, timedelta):
             after = datetime.now(UTC) + after
         if isinstance(after, datetime):
-            # Dates know no fractions of a second: never earlier than was asked for.
+            # HTTP dates have whole seconds; round up.
             after = after.astimezone(UTC) + timedelta(microseconds=999_999)
             return format_datetime(after, usegmt=True)
         return str(math.ceil(after))
 
 
-class _Live:
+class _ActiveFault:
+    """A fault with its counters and its random numbers."""
+
     def __init__(self, fault: Fault) -> None:
         self.fault = fault
-        self.dice = random.Random(fault.seed)  # noqa: S311 - it decides nothing that is secret
+        self.dice = random.Random(fault.seed)  # noqa: S311 - not used for secrets
         self.passed = 0
         self.struck = 0
 
@@ -69,113 +71,114 @@ class _Live:
 
 
 class Faults:
-    """The faults of a sandbox, in the order in which they are asked; may change while it runs.
+    """The faults of a sandbox, in the order in which they strike; may change while it runs.
 
     >>> with client.sandbox.faults.add(Fault.drop(on="update_source", after=True, times=1)):
     ...     client.update_source("claims/motor-inbox", title="Motor").owner
     'claims'
 
     Args:
-        faults: One fault or several, to begin with.
+        faults: The first faults, one or several.
     """
 
     def __init__(self, faults: Fault | Iterable[Fault] = ()) -> None:
-        given: object = [faults] if isinstance(faults, Fault) else faults
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise _no_fault(faults)
+        first: object = [faults] if isinstance(faults, Fault) else faults
+        if isinstance(first, str) or not isinstance(first, Iterable):
+            raise _not_a_fault(faults)
         self._lock = threading.Lock()
-        self._live: list[_Live] = []
-        self._gone: list[_Live] = []
-        self.add(*given)
+        self._active: list[_ActiveFault] = []
+        self._removed: list[_ActiveFault] = []
+        self.add(*first)
 
     def add(self, *faults: Fault) -> Added:
-        """Add faults; in a `with` statement, they are gone at its end.
+        """Add faults; as a context manager, remove them at its end.
 
         Args:
-            *faults: Faults; one added a second time counts and rolls its dice by itself.
+            *faults: Faults; one added a second time has a counter and random numbers of its own.
 
         Raises:
-            InvalidInput: One of them is none.
+            InvalidInput: An argument is not a `Fault`.
         """
         for fault in faults:
             if not isinstance(fault, Fault):
-                raise _no_fault(fault)
-        added = [_Live(fault) for fault in faults]
+                raise _not_a_fault(fault)
+        added = [_ActiveFault(fault) for fault in faults]
         with self._lock:
-            self._live += added
+            self._active += added
         return Added(self, added)
 
     def clear(self) -> None:
-        """Take all of them away."""
-        self._take_away(list(self._live))
+        """Remove all faults."""
+        self._remove(list(self._active))
 
     def struck(self, fault: Fault) -> int:
-        """Return how often a fault has struck so far, whether it is still there or not.
+        """Return how often a fault has struck so far, even if it was removed since.
 
         Args:
-            fault: What was added.
+            fault: A fault that was added.
         """
         with self._lock:
-            return sum(one.struck for one in self._live + self._gone if one.fault is fault)
+            faults = self._active + self._removed
+            return sum(active.struck for active in faults if active.fault is fault)
 
-    def _take_away(self, added: list[_Live]) -> None:
+    def _remove(self, faults: list[_ActiveFault]) -> None:
         with self._lock:
-            self._gone += [one for one in self._live if one in added]
-            self._live = [one for one in self._live if one not in added]
+            self._removed += [active for active in self._active if active in faults]
+            self._active = [active for active in self._active if active not in faults]
 
     def __iter__(self) -> Iterator[Fault]:
         with self._lock:
-            return iter([live.fault for live in self._live])
+            return iter([active.fault for active in self._active])
 
     def __len__(self) -> int:
-        return len(self._live)
+        return len(self._active)
 
     def __repr__(self) -> str:
         return f"<Faults: {listed(fault.kind for fault in self) or 'none'}>"
 
     def strike(self, operation: str, *, gzip: bool = True) -> list[Struck]:
-        """Return what strikes a request, in order, up to the first fault that ends it.
+        """Return the faults that strike a request, in order, up to the first that ends it.
 
         Args:
-            operation: The name of the operation that is asked for.
-            gzip: Whether who asks takes compressed answers.
+            operation: The name of the requested operation.
+            gzip: Whether the caller accepts compressed responses.
         """
-        struck: list[tuple[_Live, Struck]] = []
+        struck: list[tuple[_ActiveFault, Struck]] = []
         with self._lock:
-            for one in self._live:
-                if (gzip or one.fault.kind != "gzip") and one.strikes(operation):
-                    struck.append((one, Struck(one.fault, one.dice)))
-                    if one.fault.ends_it:
+            for active in self._active:
+                if (gzip or active.fault.kind != "gzip") and active.strikes(operation):
+                    struck.append((active, Struck(active.fault, active.dice)))
+                    if active.fault.ends_it:
                         break
             if not struck:
                 return []
             last = struck[-1][0].fault
-            for one, _ in struck:
-                if one.fault.is_undone_by(last):
-                    one.take_back()
-            return [what for one, what in struck if not one.fault.is_undone_by(last)]
+            for active, _ in struck:
+                if active.fault.is_undone_by(last):
+                    active.take_back()
+            return [strike for active, strike in struck if not active.fault.is_undone_by(last)]
 
 
 class Added:
-    """Faults that were added together; the end of a `with` statement takes them away."""
+    """Faults that were added together; as a context manager, removes them at its end."""
 
-    def __init__(self, faults: Faults, added: list[_Live]) -> None:
+    def __init__(self, faults: Faults, added: list[_ActiveFault]) -> None:
         self._faults = faults
         self._added = added
 
     @property
     def struck(self) -> int:
-        """How often they have struck so far, taken together."""
-        return sum(one.struck for one in self._added)
+        """How often they have struck so far, all together."""
+        return sum(active.struck for active in self._added)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._faults._take_away(self._added)  # noqa: SLF001 - a part of it
+        self._faults._remove(self._added)  # noqa: SLF001 - a part of `Faults`
 
 
-def _no_fault(value: object) -> InvalidInput:
+def _not_a_fault(value: object) -> InvalidInput:
     return InvalidInput(
-        f"A fault is made by Fault.wait, .answer, .drop, .cut or .gzip; {shown(value)} is none."
+        f"{shown(value)} is not a Fault. Create one with Fault.wait, .answer, .drop, .cut or .gzip."
     )

@@ -1,7 +1,7 @@
 """The API of the sandbox, as an ASGI application over a store.
 
-Every answer is JSON in the API's envelope, errors too. What is served, and where, is what
-`served` says; what a write may hold, is what `checks` says.
+Every response is JSON in the API's envelope, errors too. `routes` lists the operations;
+`schema.validation` checks the settings of a write.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from reinfer_nb import strict_json
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.schema import validation
 from reinfer_nb.server import docs_page, openapi
-from reinfer_nb.server.access import Asked, Door, Hosts, error
+from reinfer_nb.server.access import AccessMiddleware, Asked, Hosts, error
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.directory import Directory
-from reinfer_nb.server.fault_middleware import Misbehaving
+from reinfer_nb.server.fault_middleware import FaultMiddleware
 from reinfer_nb.server.operations import Api, Query
 from reinfer_nb.server.refusals import Forbidden, Missing, Refused, Taken, Unwritable
 from reinfer_nb.server.routes import SERVED, Served
@@ -35,7 +35,7 @@ from reinfer_nb.server.tokens import Accepted
 from reinfer_nb.text import holds_half_character
 
 _BODY_BYTES = 8 << 20
-# Nothing in the page comes from elsewhere, and nothing may.
+# The page loads nothing.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 
 
@@ -45,19 +45,18 @@ def build(
     """Return the application.
 
     Args:
-        store: What it serves.
-        tokens: Tokens by the name of their user, beside those that the store keeps; may change at
-            any time.
-        hosts: Names this server answers to.
-        faults: What goes wrong; may change at any time.
-        asked: Where requests are logged.
+        store: The data.
+        tokens: Tokens by user name, beside those in the store; may change at any time.
+        hosts: The accepted host names.
+        faults: The faults to inject; may change at any time.
+        asked: The log of requests.
     """
     api = Api(store)
     by_path: dict[str, dict[str, ASGIApp]] = {}
     for served in SERVED:
         operation = Operation(served, api, store.directory)
         methods = by_path.setdefault(served.call.path, {})
-        methods[served.call.method] = Misbehaving(served.call.id, operation, faults)
+        methods[served.call.method] = FaultMiddleware(served.call.id, operation, faults)
     routes = [
         Route(path, ByMethod(methods), methods=list(methods)) for path, methods in by_path.items()
     ]
@@ -72,11 +71,11 @@ def build(
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
     app.router.redirect_slashes = False
-    return Door(app, Accepted(tokens, store.lasting_tokens), hosts, asked)
+    return AccessMiddleware(app, Accepted(tokens, store.lasting_tokens), hosts, asked)
 
 
 class ByMethod:
-    """The operations on one path: in one place, so that a 405 can tell all of them.
+    """The operations on one path, in one route so that a 405 lists all methods.
 
     Args:
         apps: Applications by HTTP method.
@@ -86,18 +85,18 @@ class ByMethod:
         self._apps = apps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request; HEAD is a GET of which the server sends no body."""
+        """Handle a request; HEAD is handled as GET, and the server sends no body."""
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         await self._apps[method](scope, receive, send)
 
 
 class Operation:
-    """One operation, from the request to the answer.
+    """One operation, from the request to the response.
 
     Args:
-        served: What is sent to it and what it answers.
-        api: What carries it out.
-        directory: Where users are looked up.
+        served: The description of the operation.
+        api: The implementation.
+        directory: The users.
     """
 
     def __init__(self, served: Served, api: Api, directory: Directory) -> None:
@@ -107,7 +106,7 @@ class Operation:
         self._endpoint: Callable[[Query], Response] = getattr(api, served.call.id)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         request = Request(scope, receive)
         content: Mapping[str, Any] | Response = {}
         if self._served.call.method in ("PUT", "POST"):
@@ -115,20 +114,21 @@ class Operation:
         if isinstance(content, Response):
             response = content
         else:
-            response = await run_in_threadpool(self._carried_out, request, content)
+            response = await run_in_threadpool(self._respond, request, content)
         await response(scope, receive, send)
 
-    def _carried_out(self, request: Request, content: Mapping[str, Any]) -> Response:
+    def _respond(self, request: Request, content: Mapping[str, Any]) -> Response:
         try:
             user = self._directory.user_named(request.scope["user"])
             self._api.allow(self._served, user, request.path_params)
             settings: Mapping[str, Any] = {}
             sent = self._served.sent
             if sent is not None:
-                given = content.get(sent.key)
-                settings = validation.wire_settings(sent.operation, given, model=sent.model)
-            asked = request.query_params
-            return self._endpoint(Query(user, request.path_params, asked, content, settings))
+                value = content.get(sent.key)
+                settings = validation.wire_settings(sent.operation, value, model=sent.model)
+            return self._endpoint(
+                Query(user, request.path_params, request.query_params, content, settings)
+            )
         except Missing:
             return error(404, "404 Not Found")
         except Forbidden:
@@ -142,8 +142,8 @@ class Operation:
 
 
 async def _content(request: Request) -> Mapping[str, Any] | Response:
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind.lower() != "application/json":
+    media_type = request.headers.get("content-type", "application/json").partition(";")[0].strip()
+    if media_type.lower() != "application/json":
         return error(415, "415 Unsupported Media Type: send application/json.")
     body = bytearray()
     async for piece in request.stream():
@@ -155,9 +155,9 @@ async def _content(request: Request) -> Mapping[str, Any] | Response:
     except strict_json.Malformed as malformed:
         return error(400, f"400 Bad Request: {malformed}.")
     if not isinstance(content, dict):
-        return error(400, "400 Bad Request: an object was due.")
+        return error(400, "400 Bad Request: send a JSON object.")
     if holds_half_character(content):
-        return error(422, "A text holds half a character (a lone surrogate).")
+        return error(422, "A text contains half a character (a lone surrogate).")
     return content
 
 

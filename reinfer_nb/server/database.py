@@ -1,7 +1,7 @@
-"""The sandbox's SQLite database: in memory or in a file, and what may be opened as one.
+"""The sandbox's SQLite database, in memory or in a file, and the checks of an existing file.
 
-One connection behind one lock: a write is whole and on the disk before it returns, and no two
-of them meet. The file is locked against other processes; a process that is killed frees it.
+One connection behind one lock: writes run one at a time, and a write is on the disk before it
+returns. The file is locked against other processes until this process ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reinfer_nb.errors import FileProblem
 from reinfer_nb.files import written_whole
 from reinfer_nb.server.refusals import Unwritable
 
-# "RINB": tells a sandbox's file from all others.
+# "RINB": marks the file as a sandbox's.
 _APPLICATION = 0x52494E42
 _VERSION = 2
 _TABLES = """
@@ -34,7 +34,7 @@ CREATE TABLE buckets (
 );
 CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 """
-# Not in the files of earlier releases, which open files that have it.
+# Files of earlier releases lack this table; earlier releases open files that have it.
 _TOKENS = (
     "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT NOT NULL, "
     "length INTEGER NOT NULL)"
@@ -47,14 +47,14 @@ class Database:
     """A connection to the database of one sandbox.
 
     Args:
-        file: The file to keep it in; None for memory.
+        file: The database file; None for memory.
 
     Attributes:
-        fresh: Whether it holds nothing yet, and `making` is to be used.
+        fresh: Whether the database is empty, and `making` has to fill it.
 
     Raises:
-        FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
-            left as it is.
+        FileProblem: The file is not a sandbox's, of another version, or open elsewhere. The
+            file is not changed.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -71,16 +71,16 @@ class Database:
                 raise
 
     def close(self) -> None:
-        """Close it."""
+        """Close the connection."""
         with self._lock:
             self._db.close()
 
     @contextmanager
     def making(self) -> Iterator[None]:
-        """Make a fresh one: the tables are there inside, and the file once all is in them.
+        """Context manager that creates the tables; the file is written at its end.
 
         Raises:
-            FileProblem: The file cannot be written; there is none.
+            FileProblem: The file cannot be written. No file is left.
         """
         with self.writing():
             self.write(f"PRAGMA application_id = {_APPLICATION}")
@@ -89,12 +89,12 @@ class Database:
                 self.write(statement)
             yield
         if self._file is not None:
-            # Made in memory: whoever is killed on the way leaves no half of a database.
+            # The database is built in memory: a kill leaves no half-written file.
             content = bytearray(self._db.serialize())
-            # A WAL database from the start: a kill while it is changed to one would leave a file
-            # that cannot be looked at without writing to it.
+            # Mark the file as WAL now: a kill during a later change of the mode would leave a
+            # file that cannot be read without writing to it.
             content[18:20] = b"\2\2"
-            _put(self._file, content)
+            _write_new(self._file, content)
             self._db.close()
             self._db = _connection(self._file)
         self.fresh = False
@@ -108,11 +108,11 @@ class Database:
                 raise Unwritable(str(error)) from None
 
     def write(self, statement: str, *values: Any) -> int:
-        """Carry out a statement inside `writing`, and return how many rows it touched.
+        """Execute a statement inside `writing`, and return the number of rows it changed.
 
         Raises:
-            Unwritable: The disk is full, for example.
-            sqlite3.IntegrityError: It breaks a rule of the tables.
+            Unwritable: The write failed, for example because the disk is full.
+            sqlite3.IntegrityError: The statement violates a constraint of the tables.
         """
         try:
             return self._db.execute(statement, values).rowcount
@@ -122,7 +122,7 @@ class Database:
             raise Unwritable(str(error)) from None
 
     def write_many(self, statement: str, rows: Iterable[tuple[Any, ...]]) -> None:
-        """Carry out a statement for each row inside `writing`; raises what `write` raises."""
+        """Execute a statement for each row inside `writing`; raises as `write` does."""
         try:
             self._db.executemany(statement, rows)
         except sqlite3.IntegrityError:
@@ -132,13 +132,13 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Read several times with no write in between."""
+        """Context manager that keeps writes out between several reads."""
         with self._lock:
             yield
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Write whole or not at all; what is written inside another one is part of that."""
+        """Context manager for a transaction; a nested one is part of the outer one."""
         with self._lock:
             if self._is_writing():
                 yield
@@ -148,7 +148,7 @@ class Database:
                 yield
                 self.write("COMMIT")
             except BaseException:
-                # A full disk may have rolled it back already.
+                # SQLite may have rolled back already, for example because the disk is full.
                 if self._is_writing():
                     self._db.execute("ROLLBACK")
                 raise
@@ -157,8 +157,8 @@ class Database:
         return self._db.in_transaction
 
 
-def _put(file: Path, content: bytes | bytearray) -> None:
-    """Write a new file whole, never over one that somebody else has made meanwhile."""
+def _write_new(file: Path, content: bytes | bytearray) -> None:
+    """Write a new file atomically, without overwriting one that was created meanwhile."""
     try:
         target = Path(os.path.realpath(file))
     except OSError as error:
@@ -174,7 +174,9 @@ def _put(file: Path, content: bytes | bytearray) -> None:
             opened.write(content)
     except FileProblem:
         if target.exists():
-            raise FileProblem(f"{file} was made by another one meanwhile; start again.") from None
+            raise FileProblem(
+                f"Another process has created {file} meanwhile. Start the sandbox again."
+            ) from None
         raise
 
 
@@ -184,22 +186,26 @@ def _connection(file: Path | None) -> sqlite3.Connection:
             file or ":memory:", isolation_level=None, check_same_thread=False, timeout=1
         )
     except sqlite3.Error as error:
-        raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+        raise _refused(file, _error_text(error)) from None
     try:
         db.execute("PRAGMA foreign_keys = ON")
         if file is not None:
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = FULL")
-            # Takes the lock now, and not with the first write.
+            # Take the lock now rather than at the first write.
             db.execute("BEGIN EXCLUSIVE")
             db.execute("COMMIT")
-            # Shared memory is for several; whoever had it open before us has closed it.
+            # The lock is exclusive, so no process uses the shared memory of an earlier one.
             _files(file)[2].unlink(missing_ok=True)
     except sqlite3.Error as error:
         db.close()
-        raise FileProblem(f"{file} {_why_not(error)}; it is left as it is.") from None
+        raise _refused(file, _error_text(error)) from None
     return db
+
+
+def _refused(file: Path | None, problem: str) -> FileProblem:
+    return FileProblem(f"{file} {problem}. The file was not changed.")
 
 
 def _files(database: Path) -> list[Path]:
@@ -207,25 +213,25 @@ def _files(database: Path) -> list[Path]:
 
 
 def _is_fresh(database: Path) -> bool:
-    """Whether there is nothing yet at a path; raise `FileProblem` where there is something else."""
+    """True if a path has no file yet; raise `FileProblem` if it has no sandbox's database."""
     if database.is_dir():
-        raise FileProblem(f"{database} is a folder; give the name of a database file in it.")
+        raise FileProblem(f"{database} is a folder. Give the path of a file.")
     if not database.parent.is_dir():
-        raise FileProblem(f"There is no folder {database.parent} to keep {database.name} in.")
+        raise FileProblem(f"There is no folder {database.parent}. Create it first.")
     if not database.exists() or (database.is_file() and not database.stat().st_size):
         return True
-    there = [file for file in _files(database) if file.exists()]
+    shared_memory = _files(database)[2]
+    had_shared_memory = shared_memory.exists()
     busy = False
     try:
         problem = _problem(database)
     except sqlite3.Error as error:
-        problem, busy = _why_not(error), _is_busy(error)
+        problem, busy = _error_text(error), _is_busy(error)
     if problem:
-        shared_memory = _files(database)[2]
-        # Looking alone makes SQLite leave it beside a database that nobody has open.
-        if shared_memory not in there and not busy:
+        # Reading alone makes SQLite create the file of shared memory.
+        if not had_shared_memory and not busy:
             shared_memory.unlink(missing_ok=True)
-        raise FileProblem(f"{database} {problem}; it is left as it is.")
+        raise _refused(database, problem)
     return False
 
 
@@ -237,35 +243,35 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _why_not(error: sqlite3.Error) -> str:
+def _error_text(error: sqlite3.Error) -> str:
     if _is_busy(error):
         return "is open in another sandbox or program"
     if _code(error) in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN):
         return f"cannot be read or written ({error})"
-    return f"is no sound database ({error})"
+    return f"is not a valid database ({error})"
 
 
 def _problem(database: Path) -> str | None:
-    """Return why a database is not one of this sandbox."""
+    """Return why this sandbox cannot open a database, or None if it can."""
     real = database.resolve()
-    beside = any(real.with_name(real.name + ending).exists() for ending in ("-wal", "-journal"))
-    # With nothing beside it nobody writes to it, and SQLite is to make nothing there either.
-    way = "mode=ro" if beside else "immutable=1"
-    db = sqlite3.connect(f"{real.as_uri()}?{way}", uri=True, timeout=1)
+    has_log = any(real.with_name(real.name + ending).exists() for ending in ("-wal", "-journal"))
+    # Without a log no process writes to the database; `immutable` makes SQLite create no files.
+    mode = "mode=ro" if has_log else "immutable=1"
+    db = sqlite3.connect(f"{real.as_uri()}?{mode}", uri=True, timeout=1)
     try:
         (application,) = db.execute("PRAGMA application_id").fetchone()
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if application != _APPLICATION:
-            return "is a database of something else"
+            return "is a database of another program"
         if version != _VERSION:
             return (
-                f"is of version {version} and this sandbox of version {_VERSION}, so open it with "
-                "the reinfer_nb that made it"
+                f"is of version {version}, but this sandbox is of version {_VERSION}; open it "
+                "with the reinfer_nb that created it"
             )
         damage = _damage(db)
-        if damage is None and not beside:
+        if damage is None and not has_log:
             (size,) = db.execute("PRAGMA page_size").fetchone()
-            damage = "it is cut" if real.stat().st_size % size else None
+            damage = "the file is truncated" if real.stat().st_size % size else None
         return damage and f"is damaged ({damage})"
     finally:
         db.close()
@@ -275,26 +281,26 @@ def _damage(db: sqlite3.Connection) -> str | None:
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema")}
     if not tables >= _NAMES:
         return "a table is missing"
-    (sound,) = db.execute("PRAGMA quick_check(1)").fetchone()
-    if sound != "ok":
-        return str(sound)
-    # Where a text itself is damaged, the check above sees nothing.
+    (result,) = db.execute("PRAGMA quick_check(1)").fetchone()
+    if result != "ok":
+        return str(result)
+    # The check above does not look into texts.
     return next(filter(None, (_broken_text(db, table) for table in sorted(_NAMES))), None)
 
 
 def _broken_text(db: sqlite3.Connection, table: str) -> str | None:
-    """Return which row of a table has a text that cannot be read; None if there is none."""
+    """Return a message on the first row of a table with an unreadable text, or None."""
     columns = [name for _, name, *_ in db.execute(f"PRAGMA table_info({table})")]
     objects = [name for name in columns if name in ("body", "settings")]
-    # As bytes, since SQLite itself does not look whether a text is UTF-8.
+    # As bytes, since SQLite does not check that a text is UTF-8.
     texts = [f"CAST({name} AS BLOB)" for name in columns]
-    sound = [
+    valid = [
         f"CASE WHEN json_valid({name}) THEN json_type({name}) = 'object' ELSE 0 END"
         for name in objects
     ]
-    query = f"SELECT {', '.join(sound + texts)} FROM {table} ORDER BY rowid"  # noqa: S608 - names of ours
+    query = f"SELECT {', '.join(valid + texts)} FROM {table} ORDER BY rowid"  # noqa: S608 - fixed names
     for number, row in enumerate(db.execute(query), 1):
-        broken = [name for name, good in zip(objects, row, strict=False) if not good]
+        broken = [name for name, is_valid in zip(objects, row, strict=False) if not is_valid]
         for name, value in zip(columns, row[len(objects) :], strict=True):
             try:
                 bytes(value).decode()

@@ -1,8 +1,8 @@
-"""Who and where: the users, projects and buckets of the sandbox, and what users may do.
+"""The users, projects and buckets of the sandbox, and the permissions of users.
 
-Rules that no document of the vendor's tells are this project's: a user with the permission
-"tenant-admin" makes projects and changes users, whoever makes a project holds everything on it,
-and what is not empty is deleted by force alone.
+Rules that the vendor does not document are this project's own: a user with the permission
+"tenant-admin" creates projects and changes users; the creator of a project gets all permissions
+on it; a project that is not empty is deleted only with `force`.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from reinfer_nb.text import counted
 
 
 class User:
-    """A user, as it is at the moment.
+    """A user with its present permissions.
 
     Args:
-        told: The user as the API tells of it.
+        record: The user as the JSON object that the API returns.
 
     Attributes:
-        told: The same.
+        record: The same.
         name: Its name.
-        is_tenant_admin: Whether it may make projects and change users.
+        is_tenant_admin: Whether it may create projects and change users.
     """
 
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        self.told = told
-        self.name: str = told["username"]
-        held = {*told["global_permissions"], *told["sso_global_permissions"]}
-        self.is_tenant_admin = TENANT_ADMIN in held
-        self._everywhere = held & set(ALL_ON_A_PROJECT)
-        self._by_project: Mapping[str, list[str]] = told["organisation_permissions"]
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        self.record = record
+        self.name: str = record["username"]
+        permissions = {*record["global_permissions"], *record["sso_global_permissions"]}
+        self.is_tenant_admin = TENANT_ADMIN in permissions
+        self._everywhere = permissions & set(ALL_ON_A_PROJECT)
+        self._by_project: Mapping[str, list[str]] = record["organisation_permissions"]
 
     def on(self, project: str) -> set[str]:
-        """Return the permissions held on a project; none of them: it is not seen."""
+        """Return the permissions on a project; without any, the user cannot see the project."""
         return self._everywhere | set(self._by_project.get(project, ()))
 
     def where(self, permission: str) -> set[str] | None:
-        """Return the projects on which a permission is held; None for all there are."""
+        """Return the projects on which the user has a permission; None for all projects."""
         if permission in self._everywhere:
             return None
-        return {project for project, held in self._by_project.items() if permission in held}
+        return {name for name, permissions in self._by_project.items() if permission in permissions}
 
 
 class Directory:
@@ -57,7 +57,7 @@ class Directory:
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        # Parsing them takes milliseconds on a tenant of thousands of projects.
+        # Cached: parsing takes milliseconds on a tenant with thousands of projects.
         self._users: list[User] | None = None
 
     # Projects
@@ -73,20 +73,20 @@ class Directory:
     def create_project(
         self, name: str, settings: Mapping[str, Any], maker: User, members: Iterable[str]
     ) -> dict[str, Any]:
-        """Make a project, and return it; or raise `Taken` or `Refused`.
+        """Create and return a project, or raise `Taken` or `Refused`.
 
         Args:
             name: Its name.
             settings: Title and description.
-            maker: Who makes it, and holds everything on it.
-            members: Ids of users who are to hold everything on it too.
+            maker: The creator, who gets all permissions on the project.
+            members: Ids of other users who get all permissions on the project.
         """
         created = now()
         project = {"id": secrets.token_hex(8), "name": name, "title": "", "description": ""}
         project |= {**settings, "created_at": created, "updated_at": created}
         with self._changing():
             self.add_project(project)
-            for user_id in dict.fromkeys([str(maker.told["id"]), *members]):
+            for user_id in dict.fromkeys([str(maker.record["id"]), *members]):
                 try:
                     user = self.user(user_id)
                 except Missing:
@@ -95,13 +95,13 @@ class Directory:
         return project
 
     def add_project(self, project: Mapping[str, Any]) -> None:
-        """Store a project as the API tells of it, or raise `Taken`."""
+        """Store a project, given as the API's JSON object, or raise `Taken`."""
         values = (project["name"], json.dumps(project))
         with _unique(f"a project {project['name']}"), self._changing():
             self._db.write("INSERT INTO projects (name, body) VALUES (?, ?)", *values)
 
     def update_project(self, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Change a project, and return it; or raise `Missing`."""
+        """Change and return a project, or raise `Missing`."""
         with self._changing():
             project = self.project(name)
             project |= {**settings, "updated_at": later(project["updated_at"])}
@@ -110,12 +110,12 @@ class Directory:
         return project
 
     def delete_project(self, name: str, *, force: bool) -> None:
-        """Delete a project; or raise `Missing`, or `Refused` where it is not empty.
+        """Delete a project; raise `Missing`, or `Refused` if it is not empty.
 
         Args:
             name: Its name.
-            force: Whether its sources and buckets go too. Sources of other projects that a
-                bucket of it feeds are fed by none afterwards.
+            force: Whether to delete its sources and buckets too. Sources of other projects are
+                detached from its buckets.
         """
         with self._changing():
             self.project(name)
@@ -124,21 +124,21 @@ class Directory:
             if not force and (sources or buckets):
                 raise Refused(
                     f"The project '{name}' has {counted(sources, 'source')} and "
-                    f"{counted(len(buckets), 'bucket')}; it is deleted with force=true."
+                    f"{counted(len(buckets), 'bucket')}. Use force=true to delete all."
                 )
             self._db.write("DELETE FROM projects WHERE name = ?", name)
             for (bucket_id,) in buckets:
                 self._detach(bucket_id)
             for user in self.users():
-                # Else whoever held it would hold a new project of that name.
+                # Otherwise they would have permissions on a new project of the same name.
                 self._permit(user, {name: []})
 
     # Buckets
 
     def buckets(self) -> list[dict[str, Any]]:
         """Return the buckets, in the order of owners and ids."""
-        found = self._db.read("SELECT body FROM buckets ORDER BY owner, id")
-        return [json.loads(body) for (body,) in found]
+        rows = self._db.read("SELECT body FROM buckets ORDER BY owner, id")
+        return [json.loads(body) for (body,) in rows]
 
     def bucket(self, owner: str, name: str) -> dict[str, Any]:
         """Return a bucket by project and name, or raise `Missing`."""
@@ -150,7 +150,7 @@ class Directory:
         return only(self._db.read("SELECT body FROM buckets WHERE id = ?", bucket_id))
 
     def create_bucket(self, owner: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a bucket, and return it; or raise `Taken`, or `Missing` for its project."""
+        """Create and return a bucket; raise `Taken`, or `Missing` if there is no such project."""
         bucket = {"id": secrets.token_hex(8), "name": name, "owner": owner, "created_at": now()}
         with self._changing():
             self.project(owner)
@@ -158,7 +158,7 @@ class Directory:
         return bucket
 
     def add_bucket(self, bucket: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
-        """Store a bucket as the API tells of it, beside what it was made with."""
+        """Store a bucket, given as the API's JSON object, and the settings it was created with."""
         values = (*(bucket[key] for key in ("id", "owner", "name")), json.dumps(bucket))
         with _unique(f"a bucket {bucket['owner']}/{bucket['name']}"), self._changing():
             self._db.write(
@@ -168,17 +168,17 @@ class Directory:
             )
 
     def delete_bucket(self, bucket_id: str) -> None:
-        """Delete a bucket; or raise `Missing`, or `Refused` while it feeds a source."""
+        """Delete a bucket; raise `Missing`, or `Refused` while it feeds a source."""
         with self._changing():
             bucket = self.bucket_by_id(bucket_id)
-            fed = self._db.read(_FED, bucket_id)
-            if fed:
-                name, many = f"{bucket['owner']}/{bucket['name']}", counted(len(fed), "source")
-                raise Refused(f"The bucket '{name}' feeds {many}; detach first.")
+            sources = self._db.read(_FED_BY_BUCKET, bucket_id)
+            if sources:
+                name, fed = f"{bucket['owner']}/{bucket['name']}", counted(len(sources), "source")
+                raise Refused(f"The bucket '{name}' feeds {fed}. Detach its sources first.")
             self._db.write("DELETE FROM buckets WHERE id = ?", bucket_id)
 
     def _detach(self, bucket_id: str) -> None:
-        for source_id, body in self._db.read(_FED, bucket_id):
+        for source_id, body in self._db.read(_FED_BY_BUCKET, bucket_id):
             source = json.loads(body)
             del source["bucket_id"]
             moment = later(source["updated_at"])
@@ -205,7 +205,7 @@ class Directory:
 
     def _user_where(self, key: str, value: str) -> User:
         for user in self.users():
-            if user.told[key] == value:
+            if user.record[key] == value:
                 return user
         raise Missing
 
@@ -216,7 +216,7 @@ class Directory:
         organisation_permissions: Mapping[str, Iterable[str]] | None = None,
         user_id: str | None = None,
     ) -> User:
-        """Make a user, and return it; or raise `Taken`, or `Refused` for an unknown project."""
+        """Create and return a user; raise `Taken`, or `Refused` for an unknown project."""
         user = {
             "id": user_id or secrets.token_hex(8),
             "username": name,
@@ -236,12 +236,12 @@ class Directory:
             )
 
     def update_user(self, user_id: str, changes: Mapping[str, Any]) -> User:
-        """Change what a user may do, and return it; or raise `Missing` or `Refused`.
+        """Change the permissions of a user and return it, or raise `Missing` or `Refused`.
 
         Args:
             user_id: Its id.
-            changes: `global_permissions` replaces what it holds on the whole tenant;
-                `organisation_permissions` what it holds on the projects named in it.
+            changes: `global_permissions` replaces the permissions on the whole tenant;
+                `organisation_permissions` those on the projects that it names.
         """
         with self._changing():
             user = self.user(user_id)
@@ -251,7 +251,7 @@ class Directory:
                     self.project(project)
                 except Missing:
                     raise Refused(f"There is no project '{project}'.") from None
-            everywhere = changes.get("global_permissions", user.told["global_permissions"])
+            everywhere = changes.get("global_permissions", user.record["global_permissions"])
             return self._permit(user, by_project, everywhere)
 
     def _permit(
@@ -260,19 +260,20 @@ class Directory:
         by_project: Mapping[str, Iterable[str]],
         everywhere: Iterable[str] | None = None,
     ) -> User:
-        held = {**user.told["organisation_permissions"]}
-        held |= {project: list(dict.fromkeys(given)) for project, given in by_project.items()}
-        told = {
-            **user.told,
-            "organisation_permissions": {name: given for name, given in held.items() if given},
+        merged = {**user.record["organisation_permissions"], **by_project}
+        record = {
+            **user.record,
+            "organisation_permissions": {
+                project: list(dict.fromkeys(names)) for project, names in merged.items() if names
+            },
         }
         if everywhere is not None:
-            told["global_permissions"] = list(dict.fromkeys(everywhere))
-        if told != user.told:
+            record["global_permissions"] = list(dict.fromkeys(everywhere))
+        if record != user.record:
             with self._changing():
                 statement = "UPDATE users SET body = ? WHERE id = ?"
-                self._db.write(statement, json.dumps(told), told["id"])
-        return User(told)
+                self._db.write(statement, json.dumps(record), record["id"])
+        return User(record)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -281,26 +282,26 @@ class Directory:
             try:
                 yield
             finally:
-                # Nobody else reads before the lock is free again, kept or rolled back.
+                # The lock is still held: nobody has cached the uncommitted state.
                 self._users = None
 
 
 _PROJECTS = "SELECT body FROM projects ORDER BY name"
 _USERS = "SELECT body FROM users ORDER BY name"
-_FED = "SELECT id, body FROM sources WHERE json_extract(body, '$.bucket_id') = ?"
+_FED_BY_BUCKET = "SELECT id, body FROM sources WHERE json_extract(body, '$.bucket_id') = ?"
 
 
 def only(rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    """Return the object in the one row there can be, or raise `Missing`."""
+    """Return the JSON object in the single row, or raise `Missing` if there is no row."""
     for (body,) in rows:
-        found: dict[str, Any] = json.loads(body)
-        return found
+        record: dict[str, Any] = json.loads(body)
+        return record
     raise Missing
 
 
 @contextmanager
-def _unique(what: str) -> Iterator[None]:
+def _unique(name: str) -> Iterator[None]:
     try:
         yield
     except sqlite3.IntegrityError:
-        raise Taken(f"there is {what} already") from None
+        raise Taken(f"there is {name} already") from None

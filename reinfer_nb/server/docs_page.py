@@ -1,4 +1,4 @@
-"""The page that shows the OpenAPI document to a person: plain HTML that loads nothing."""
+"""The OpenAPI document as a page for people: plain HTML that loads nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def page(document: Mapping[str, Any]) -> str:
     info = document["info"]
     sections = "".join(_section(document, tag["name"]) for tag in document["tags"])
     schemas = "".join(
-        # The id is within: a browser that follows a link to it opens what it is in.
+        # The id is inside `details`: a browser that follows a link to the id opens them.
         f"<details><summary><code>{escape(name)}</code></summary><div id='{escape(name)}'>"
         f"<p>{escape(schema.get('description', ''))}</p>{_fields(schema)}</div></details>"
         for name, schema in document["components"]["schemas"].items()
@@ -52,8 +52,8 @@ def page(document: Mapping[str, Any]) -> str:
         "<meta name='viewport' content='width=device-width, initial-scale=1'>"
         f"<title>{title}</title><style>{_STYLE}</style></head><body><main>"
         f"<h1>{title}</h1><p>{escape(info['description'])}</p>"
-        "<p>Every request carries <code>Authorization: Bearer &lt;token&gt;</code>. The same as "
-        "a document for programs: <a href='openapi.json'>openapi.json</a> "
+        "<p>Every request needs the header <code>Authorization: Bearer &lt;token&gt;</code>. For "
+        "programs: <a href='openapi.json'>openapi.json</a> "
         f"(OpenAPI {escape(document['openapi'])}).</p>"
         f"{sections}<h2>Objects</h2>{schemas}</main></body></html>"
     )
@@ -71,19 +71,19 @@ def _section(document: Mapping[str, Any], tag: str) -> str:
 
 def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
     name = escape(operation["operationId"])
-    parts = [f"<p>{escape(operation['description'])} In faults: <code>{name}</code>.</p>"]
+    parts = [f"<p>{escape(operation['description'])} Name in faults: <code>{name}</code>.</p>"]
     if operation["parameters"]:
         rows = (
-            (one["name"], _type(one["schema"]), one["description"])
-            for one in operation["parameters"]
+            (parameter["name"], _type(parameter["schema"]), parameter["description"])
+            for parameter in operation["parameters"]
         )
-        parts.append(_table(("parameter", "type", "what it is"), rows))
+        parts.append(_table(("parameter", "type", "description"), rows))
     if "requestBody" in operation:
-        parts.append(f"<p>Send</p><pre>{_content(operation['requestBody'])}</pre>")
-    parts.append(f"<p>Answer</p><pre>{_content(operation['responses']['200'])}</pre>")
+        parts.append(f"<p>Request</p><pre>{_content(operation['requestBody'])}</pre>")
+    parts.append(f"<p>Response</p><pre>{_content(operation['responses']['200'])}</pre>")
     refusals = (
-        (status, "", answer["description"])
-        for status, answer in operation["responses"].items()
+        (status, "", response["description"])
+        for status, response in operation["responses"].items()
         if status != "200"
     )
     parts.append(_table(("status", "", "when"), refusals))
@@ -96,11 +96,11 @@ def _operation(method: str, path: str, operation: Mapping[str, Any]) -> str:
 
 
 def _content(holder: Mapping[str, Any]) -> str:
-    """Return the JSON of a body in outline, with links to the objects in it."""
+    """Return an outline of a JSON body, with links to its objects."""
     schema = holder["content"]["application/json"]["schema"]
     members = [
-        f"{escape(json.dumps(name))}: {_type(inner)}"
-        for name, inner in schema.get("properties", {}).items()
+        f"{escape(json.dumps(name))}: {_type(member)}"
+        for name, member in schema.get("properties", {}).items()
     ]
     return "{" + ", ".join(members) + "}"
 
@@ -108,17 +108,17 @@ def _content(holder: Mapping[str, Any]) -> str:
 def _fields(schema: Mapping[str, Any]) -> str:
     required = set(schema.get("required", ()))
     rows = (
-        (name, _type(inner), _told(inner) + (" Always there." if name in required else ""))
-        for name, inner in schema["properties"].items()
+        (name, _type(field), _described(field) + (" Always present." if name in required else ""))
+        for name, field in schema["properties"].items()
     )
-    return _table(("field", "type", "what it is"), rows)
+    return _table(("field", "type", "description"), rows)
 
 
-def _told(schema: Mapping[str, Any]) -> str:
-    told = str(schema.get("description", ""))
+def _described(schema: Mapping[str, Any]) -> str:
+    description = str(schema.get("description", ""))
     if "default" in schema:
-        told += f" By default {json.dumps(schema['default'])}."
-    return told
+        description += f" Default: {json.dumps(schema['default'])}."
+    return description
 
 
 def _type(schema: Mapping[str, Any]) -> str:
@@ -140,7 +140,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 def _table(head: Iterable[str], rows: Iterable[tuple[str, str, str]]) -> str:
     heads = "".join(f"<th scope='col'>{escape(text)}</th>" for text in head)
     body = "".join(
-        f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{escape(what)}</td></tr>"
-        for name, kind, what in rows
+        f"<tr><td><code>{escape(name)}</code></td><td>{kind}</td><td>{escape(text)}</td></tr>"
+        for name, kind, text in rows
     )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"

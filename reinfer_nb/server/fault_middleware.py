@@ -1,4 +1,4 @@
-"""An operation of the sandbox with the faults that strike it: an ASGI application around one."""
+"""ASGI middleware that injects faults into one operation of the sandbox."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from reinfer_nb.server.active_faults import Faults, Struck
 from reinfer_nb.server.faults import Fault
 
 
-class Misbehaving:
-    """An operation, as faults leave it.
+class FaultMiddleware:
+    """Middleware that injects faults into one operation.
 
     Args:
-        operation: Its name.
-        app: What carries it out.
+        operation: The name of the operation.
+        app: The application that handles it.
         faults: The faults of the sandbox.
     """
 
@@ -32,40 +32,40 @@ class Misbehaving:
         self._faults = faults
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carry out a request, or what is left of it."""
+        """Handle a request with the faults that strike it."""
         accepted = Headers(scope=scope).get("accept-encoding", "")
-        struck = self._faults.strike(self._operation, gzip=_takes_gzip(accepted))
-        after = [one for one in struck if one.fault.comes_after]
+        struck = self._faults.strike(self._operation, gzip=_accepts_gzip(accepted))
+        after = [strike for strike in struck if strike.fault.comes_after]
         if struck:
-            # Else what is asked would not be done where nobody waits for the answer any more.
-            receive = await _read(receive)
-        for one in struck:
-            if not one.fault.comes_after and await self._struck(one, scope, receive, send):
+            # Read the body now: the operation is carried out even if the caller disconnects.
+            receive = await _buffered(receive)
+        for strike in struck:
+            if not strike.fault.comes_after and await self._ends(strike, scope, receive, send):
                 return
         if not after:
             await self._app(scope, receive, send)
             return
-        response = await _answer(self._app, scope, receive)
-        for one in after:
-            if one.fault.kind == "answer":
-                response = _error(one)
-            elif await self._struck(one, scope, receive, send):
+        response = await _whole_response(self._app, scope, receive)
+        for strike in after:
+            if strike.fault.kind == "answer":
+                response = _error(strike)
+            elif await self._ends(strike, scope, receive, send):
                 return
-        if any(one.fault.kind == "gzip" for one in after):
+        if any(strike.fault.kind == "gzip" for strike in after):
             response = _compressed(response)
         if after[-1].fault.kind == "cut":
             await _cut(response, after[-1].fault, send)
         else:
             await response(scope, receive, send)
 
-    async def _struck(self, one: Struck, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Wait, answer or hang up, and return whether that was the end of it."""
-        match one.fault.kind:
+    async def _ends(self, strike: Struck, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Wait, send an error or hang up. Return True if the request has ended with that."""
+        match strike.fault.kind:
             case "wait":
-                await asyncio.sleep(one.seconds)
+                await asyncio.sleep(strike.seconds)
                 return False
             case "answer":
-                await _error(one)(scope, receive, send)
+                await _error(strike)(scope, receive, send)
                 return True
             case "drop":
                 await _hang_up(scope, receive)
@@ -74,33 +74,33 @@ class Misbehaving:
                 return False
 
 
-async def _read(receive: Receive) -> Receive:
-    """Return a `receive` that gives what was sent, which is read now, and then what comes."""
+async def _buffered(receive: Receive) -> Receive:
+    """Read the body of a request, and return a `receive` that replays it first."""
     messages = [await receive()]
     while messages[-1].get("more_body"):
         messages.append(await receive())
     messages.reverse()
 
-    async def again() -> Message:
+    async def replay() -> Message:
         return messages.pop() if messages else await receive()
 
-    return again
+    return replay
 
 
-def _error(one: Struck) -> Response:
-    fault = one.fault
-    after = one.retry_after()
+def _error(strike: Struck) -> Response:
+    fault = strike.fault
+    after = strike.retry_after()
     headers = {} if after is None else {"Retry-After": after}
     if fault.body is not None:
         return Response(fault.body, fault.status, headers, media_type=fault.content_type)
-    known = fault.status in set(HTTPStatus)
-    words = f"{fault.status} {HTTPStatus(fault.status).phrase}" if known else f"{fault.status}"
-    content = {"status": "error", "message": fault.message or words}
-    return JSONResponse(content, fault.status, headers)
+    message = fault.message or f"{fault.status}"
+    if not fault.message and fault.status in set(HTTPStatus):
+        message += f" {HTTPStatus(fault.status).phrase}"
+    return JSONResponse({"status": "error", "message": message}, fault.status, headers)
 
 
-async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
-    """Return what an application answers, once it is whole."""
+async def _whole_response(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
+    """Return the response of an application once it is complete."""
     response = Response()
     body = bytearray()
 
@@ -116,8 +116,8 @@ async def _answer(app: ASGIApp, scope: Scope, receive: Receive) -> Response:
     return response
 
 
-def _takes_gzip(accepted: str) -> bool:
-    """Whether a header `Accept-Encoding` names gzip, and not to rule it out."""
+def _accepts_gzip(accepted: str) -> bool:
+    """True if a header `Accept-Encoding` accepts gzip."""
     for entry in accepted.lower().split(","):
         name, _, weight = entry.partition(";")
         if name.strip() in ("gzip", "x-gzip", "*"):
@@ -135,8 +135,8 @@ def _compressed(response: Response) -> Response:
 
 
 async def _cut(response: Response, fault: Fault, send: Send) -> None:
-    """Send the head and a part of the body; the server closes what stays without an end."""
-    sent = response.body[: min(int(len(response.body) * fault.share), len(response.body) - 1)]
+    """Send the head and a part of the body; the server then closes the incomplete response."""
+    part = response.body[: min(int(len(response.body) * fault.share), len(response.body) - 1)]
     await send(
         {
             "type": "http.response.start",
@@ -144,12 +144,12 @@ async def _cut(response: Response, fault: Fault, send: Send) -> None:
             "headers": response.raw_headers,
         }
     )
-    await send({"type": "http.response.body", "body": bytes(sent), "more_body": True})
+    await send({"type": "http.response.body", "body": bytes(part), "more_body": True})
 
 
 async def _hang_up(scope: Scope, receive: Receive) -> None:
     hang_up: Callable[[], None] = scope[HANG_UP]
     hang_up()
-    # Until the server has noticed: it would answer with a 500 otherwise.
+    # Wait until the server has noticed; otherwise it would send a 500.
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,6 +1,6 @@
-"""Faults on demand: what goes wrong in a sandbox that is told to misbehave, where and how often.
+"""Faults on demand: what a fault does, to which operations, and how often.
 
-Which requests are struck is `striking`'s, what is done to them is `misbehaving`'s.
+`active_faults` decides which requests a fault strikes; `fault_middleware` injects it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ OPERATIONS = tuple(call.id for call in vars(endpoints).values() if isinstance(ca
 
 
 class When(TypedDict, total=False):
-    """When a fault strikes; what every maker of a `Fault` takes.
+    """When a fault strikes: the keywords that every constructor of `Fault` takes.
 
     Attributes:
-        on: The operations, by the names of `Fault.operations()`; by default all of them.
-        after: Strike when the operation was carried out, and not before it.
-        times: How often at most; by default without end.
-        skip: How many requests it lets pass first.
-        probability: From 0 to 1: the share of requests it strikes.
-        seed: Of the dice for `probability` and for waiting times; the same seed, the same rolls.
+        on: Operations, by the names of `Fault.operations()`; by default all.
+        after: Strike after the operation was carried out instead of before.
+        times: Maximum number of strikes; by default unlimited.
+        skip: Number of requests to let pass first.
+        probability: The share of requests to strike, from 0 to 1.
+        seed: Seed of the random numbers for `probability` and waiting times.
     """
 
     on: str | Iterable[str]
@@ -46,23 +46,23 @@ class When(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """Something that goes wrong in a sandbox; made by `wait`, `answer`, `drop`, `cut`, `gzip`.
+    """A fault of a sandbox; create one with `wait`, `answer`, `drop`, `cut` or `gzip`.
 
     >>> with client.sandbox.faults.add(Fault.answer(503, on="list_sources", times=2)) as added:
     ...     len(client.sources()), added.struck
     (130, 2)
 
-    Every maker takes these keywords too, which say when it strikes:
+    All of them take these keywords too, which say when the fault strikes:
 
-    - `on`: a name of an operation, or several, see `operations`; by default all operations;
-    - `after`: True to strike when the operation was carried out; by default before it;
-    - `times`: how often at most; by default without end;
-    - `skip`: how many requests it lets pass first;
-    - `probability`: the share of requests it strikes, from 0 to 1, by dice of a `seed`. Dice of
-      one seed roll the same, so give two faults two seeds.
+    - `on`: the name of one operation or several, see `operations`; by default all operations;
+    - `after`: True to strike after the operation was carried out; by default before;
+    - `times`: maximum number of strikes; by default unlimited;
+    - `skip`: number of requests to let pass first;
+    - `probability`: the share of requests to strike, from 0 to 1, drawn with `seed`. Two faults
+      with the same seed draw the same numbers, so give them different seeds.
 
-    A request may be struck by several faults, in the order they were given in, up to the first
-    that ends it (`answer`, `drop`, `cut`). What comes to no effect is not used up.
+    Several faults may strike one request, in the order they were added, up to the first that
+    ends the request (`answer`, `drop`, `cut`). A fault without effect does not count as a strike.
     """
 
     kind: Kind
@@ -81,36 +81,36 @@ class Fault:
     share: float = 0.5
 
     def __post_init__(self) -> None:
-        for name, is_right, rule in _RULES:
+        for name, is_valid, rule in _RULES:
             value = getattr(self, name)
-            if not is_right(value):
-                raise InvalidInput(f"{name} is {rule}, not {shown(value)}.")
+            if not is_valid(value):
+                raise InvalidInput(f"{name} must be {rule}, not {shown(value)}.")
         on: object = self.on
         if not isinstance(on, tuple):
             raise InvalidInput(
-                f"on is a tuple of operations, not {shown(on)}. Fault.answer(), Fault.wait() and "
-                "the other makers also take one operation or a list."
+                f"on must be a tuple of operations, not {shown(on)}. Fault.answer(), Fault.wait() "
+                "and so on also take one operation or a list."
             )
         for name in on:
             if not isinstance(name, str) or name not in OPERATIONS:
-                raise InvalidInput(f"{shown(name)} is no operation. {hint(name, OPERATIONS, 30)}")
+                raise InvalidInput(f"Unknown operation {shown(name)}. {hint(name, OPERATIONS, 30)}")
 
     @staticmethod
     def operations() -> list[str]:
-        """Return the names of the operations, as `on` takes them."""
+        """Return the names of the operations, for `on`."""
         return list(OPERATIONS)
 
     @classmethod
     def wait(cls, seconds: Seconds, **when: Unpack[When]) -> Self:
-        """Return a fault that makes the answer come later.
+        """Return a fault that delays the response.
 
         >>> slow = Fault.wait((0.05, 0.2), on="get_statistics")
         >>> heavy_tailed = Fault.wait(lambda dice: dice.lognormvariate(-3, 1))
 
         Args:
-            seconds: How long; or two numbers, for any time between them; or a function that
-                draws it from the `random.Random` it is given.
-            **when: When it strikes, as told in `Fault`.
+            seconds: The delay in seconds; or two numbers, to draw a delay between them; or a
+                function that draws the delay from the `random.Random` that it is given.
+            **when: When it strikes, see `Fault`.
         """
         return cls(kind="wait", seconds=seconds, **_checked(when))
 
@@ -125,16 +125,16 @@ class Fault:
         content_type: str = "text/html; charset=utf-8",
         **when: Unpack[When],
     ) -> Self:
-        """Return a fault that answers with an error, instead of what would be answered.
+        """Return a fault that sends an error in place of the response.
 
         Args:
             status: HTTP status, from 400 to 599.
-            retry_after: Header `Retry-After`: a number for seconds; a `timedelta` (from the
-                answer on) or a `datetime` for an HTTP date. Whole seconds, rounded up.
-            message: The message in the API's envelope; by default the status in words.
-            body: What to send in place of the envelope: the page of a gateway, for example.
-            content_type: Of `body`.
-            **when: When it strikes, as told in `Fault`.
+            retry_after: Header `Retry-After`: a number of seconds; or for an HTTP date a
+                `timedelta` from the response on, or a `datetime`. Rounded up to whole seconds.
+            message: The message in the API's envelope; by default the status and its phrase.
+            body: Body to send in place of the envelope, for example the page of a gateway.
+            content_type: Media type of `body`.
+            **when: When it strikes, see `Fault`.
         """
         return cls(
             kind="answer",
@@ -148,67 +148,67 @@ class Fault:
 
     @classmethod
     def drop(cls, **when: Unpack[When]) -> Self:
-        """Return a fault that closes the connection without an answer.
+        """Return a fault that closes the connection without a response.
 
         Args:
-            **when: When it strikes, as told in `Fault`; with `after=True`, what was asked is
-                done and nobody hears of it.
+            **when: When it strikes, see `Fault`; with `after=True`, the operation is carried out
+                first.
         """
         return cls(kind="drop", **_checked(when))
 
     @classmethod
     def cut(cls, share: float = 0.5, **when: Unpack[When]) -> Self:
-        """Return a fault that closes the connection within the body of the answer.
+        """Return a fault that closes the connection within the body of the response.
 
         Args:
-            share: How much of the body is sent, from 0 to 1, the last byte never.
-            **when: When it strikes, as told in `Fault`. There is no body to cut before the
-                operation was carried out, so `after` changes nothing.
+            share: The share of the body to send, from 0 to 1; the last byte is never sent.
+            **when: When it strikes, see `Fault`. It always strikes after the operation, whatever
+                `after` says.
         """
         return cls(kind="cut", share=share, **_checked(when))
 
     @classmethod
     def gzip(cls, **when: Unpack[When]) -> Self:
-        """Return a fault that compresses the answer, for those who accept that.
+        """Return a fault that compresses the response, for callers who accept gzip.
 
         Args:
-            **when: When it strikes, as told in `Fault`.
+            **when: When it strikes, see `Fault`.
         """
         return cls(kind="gzip", **_checked(when))
 
     @property
     def comes_after(self) -> bool:
-        """Whether it strikes when the operation was carried out."""
+        """True if the fault strikes after the operation was carried out."""
         return self.after or self.kind in ("cut", "gzip")
 
     @property
     def ends_it(self) -> bool:
-        """Whether no other fault strikes a request that this one has struck."""
+        """True if the fault ends the request, so that no later fault strikes."""
         return self.kind in ("answer", "drop", "cut")
 
     def is_undone_by(self, last: Fault) -> bool:
-        """Whether it comes to nothing, since another one ends the request before or without it."""
+        """True if the fault has no effect on a request that `last` ends."""
         other: object = last
         if not isinstance(other, Fault):
-            raise InvalidInput(f"last is a Fault, not {shown(other)}.")
+            raise InvalidInput(f"last must be a Fault, not {shown(other)}.")
         if last.ends_it and not last.comes_after:
             return self.comes_after
         return last.kind == "drop" and self.kind == "gzip"
 
 
 def _checked(when: When) -> dict[str, Any]:
-    """Return when a fault strikes as fields of it, `on` as a tuple."""
+    """Return the keywords as fields of `Fault`, with `on` as a tuple."""
     for name in when:
         if name not in When.__annotations__:
             near = hint(name, When.__annotations__)
-            raise InvalidInput(f"{shown(name)} says nothing about when a fault strikes. {near}")
+            raise InvalidInput(f"Unknown keyword {shown(name)} of a fault. {near}")
     if "on" not in when:
         return {**when}
     on: object = when["on"]
     names = (on,) if isinstance(on, str) else tuple(on) if isinstance(on, Iterable) else ()
     if not names:
         raise InvalidInput(
-            f"on is one operation or several, not {shown(on)}; leave it out for all."
+            f"on must be one operation or several, not {shown(on)}. Leave it out for all."
         )
     return {**when, "on": names}
 
@@ -226,7 +226,7 @@ def _is_share(value: Any) -> bool:
 
 
 def _is_text(value: Any) -> bool:
-    # Half a character (a lone surrogate) cannot be sent.
+    # A lone surrogate cannot be sent.
     return isinstance(value, str) and not holds_half_character(value)
 
 
@@ -251,7 +251,7 @@ def _is_retry_after(after: Any) -> bool:
     return _is_number(after) and 0 <= after < 1e9
 
 
-# Fields, what they may be, and that in words.
+# Each field with its check, and the rule for the message.
 _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
     (
         "kind",
@@ -259,8 +259,8 @@ _RULES: tuple[tuple[str, Callable[[Any], bool], str], ...] = (
         f"one of {listed(get_args(Kind))}",
     ),
     ("after", lambda value: type(value) is bool, "True or False"),
-    ("times", lambda value: value is None or _is_whole(1)(value), "a whole number from 1 on"),
-    ("skip", _is_whole(0), "a whole number from 0 on"),
+    ("times", lambda value: value is None or _is_whole(1)(value), "a whole number of at least 1"),
+    ("skip", _is_whole(0), "a whole number of at least 0"),
     ("probability", _is_share, "a number from 0 to 1"),
     ("seed", lambda value: type(value) is int, "a whole number"),
     (

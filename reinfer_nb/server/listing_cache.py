@@ -1,4 +1,4 @@
-"""The listing of the sandbox as JSON text, in pages that are kept until they change."""
+"""The listing of the sandbox as JSON text, cached in pages until a source in them changes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from reinfer_nb.server.database import Database
 
-# Sources in a page: few enough that SQLite puts one together in a millisecond.
+# Sources per page: few enough that SQLite builds a page in a millisecond.
 _SIZE = 1000
 
 
@@ -18,18 +18,18 @@ class _Page(NamedTuple):
 
 
 class Pages:
-    """The JSON objects of all sources, in the order they were made.
+    """The JSON objects of all sources, in the order of their creation.
 
     Args:
-        database: Where they are.
+        database: The database of the sources.
     """
 
     def __init__(self, database: Database) -> None:
         self._db = database
-        self._kept: dict[int, _Page] = {}
+        self._pages: dict[int, _Page] = {}
 
     def of(self, projects: AbstractSet[str] | None) -> list[bytes]:
-        """Return the sources of some projects as pieces of text; each begins with a comma.
+        """Return the sources of some projects as pieces of JSON; each begins with a comma.
 
         Args:
             projects: The projects; None for all.
@@ -41,19 +41,19 @@ class Pages:
         return [text for text in texts if text]
 
     def forget(self, position: int) -> None:
-        """Read the page of a position anew when it is next asked for."""
-        self._kept.pop(position // _SIZE, None)
+        """Drop the page that has the source at a position."""
+        self._pages.pop(position // _SIZE, None)
 
     def forget_all(self) -> None:
-        """Read all pages anew when they are next asked for."""
-        self._kept.clear()
+        """Drop all pages."""
+        self._pages.clear()
 
     def _text(self, number: int, projects: AbstractSet[str] | None) -> bytes:
-        if number not in self._kept:
+        if number not in self._pages:
             bounds = number * _SIZE, (number + 1) * _SIZE - 1
             owners = frozenset(owner for (owner,) in self._db.read(_OWNERS, *bounds))
-            self._kept[number] = _Page(owners, self._read(number, owners))
-        page = self._kept[number]
+            self._pages[number] = _Page(owners, self._read(number, owners))
+        page = self._pages[number]
         if projects is None or page.owners <= projects:
             return page.text
         return self._read(number, page.owners & projects)
@@ -67,7 +67,7 @@ class Pages:
 
 
 _OWNERS = "SELECT DISTINCT owner FROM sources WHERE position BETWEEN ? AND ?"
-# SQLite puts them together; the plus keeps it from an index by which it would have to sort.
+# The plus makes SQLite ignore the index on the owner, with which it would have to sort.
 _TEXT = """
 SELECT CAST(', ' || group_concat(body, ', ') AS BLOB) FROM (
     SELECT body FROM sources WHERE position BETWEEN ? AND ?

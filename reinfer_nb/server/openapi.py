@@ -1,7 +1,7 @@
-"""The OpenAPI 3.1 document of what the sandbox serves, made from the definition of a source.
+"""The OpenAPI 3.1 document of the sandbox.
 
-Fields, their types, what they mean and what may be written come from the tables of `fields`;
-the operations from `served`. Nothing is said here a second time.
+It is generated: the operations from `routes`, the fields, their types and their descriptions
+from `schema`.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ _PARTS: dict[str, tuple[dict[str, Any], str]] = {
     "id": (_ID, f"Identifier: {validation.ID_RULE}."),
 }
 _REASONS = {
-    400: "The body is no JSON object, or the host is not this one's.",
-    401: "No token, or an unknown one.",
-    403: "The user sees it and may not do that.",
-    404: "There is none, or none that the user sees.",
-    409: "There is one of that name.",
+    400: "The body is not a JSON object, or the host name is unknown.",
+    401: "The token is missing or unknown.",
+    403: "The user may see the object, but not do this.",
+    404: "There is no such object, or the user may not see it.",
+    409: "The name is taken.",
     413: "The body is too large.",
     415: "The body is not sent as application/json.",
-    422: "The content is not what it should be; the message says why.",
+    422: "The content is invalid; the message says why.",
     503: "The database cannot be read or written.",
 }
-_NOT_EMPTY = "There is something in it, or it feeds something."
+_NOT_EMPTY = "The project is not empty, or the bucket feeds sources."
 _STATUS = {"type": "string", "const": "ok"}
 _STATISTICS = {
     "type": "object",
     "properties": {
-        "num_comments": {"type": "integer", "minimum": 0, "description": "How many comments."},
+        "num_comments": {"type": "integer", "minimum": 0, "description": "Number of comments."},
         "label_counts": {"type": "object", "description": "Always empty here."},
         "label_timeseries": {"type": "array", "description": "Always empty here."},
     },
@@ -48,7 +48,7 @@ _STATISTICS = {
 _FILTER = {
     "type": "object",
     "properties": {
-        "comment_filter": {"type": "object", "description": "Which comments; here all, always."}
+        "comment_filter": {"type": "object", "description": "Ignored: all comments are counted."}
     },
     "required": ["comment_filter"],
 }
@@ -56,16 +56,16 @@ _FORCE = {
     "name": "force",
     "in": "query",
     "schema": {"type": "boolean", "default": False},
-    "description": "Delete what is in it too.",
+    "description": "Delete its sources and buckets too.",
 }
 
 
 def document() -> dict[str, Any]:
-    """Return the document."""
+    """Return the OpenAPI document."""
     paths: dict[str, dict[str, Any]] = {}
     for served in SERVED:
         paths.setdefault(served.call.path, {})[served.call.method.lower()] = _operation(served)
-    answered = (records.Source, records.Project, records.Bucket, records.User)
+    models = (records.Source, records.Project, records.Bucket, records.User)
     sent = {served.sent.schema_name: served.sent for served in SERVED if served.sent}
     return {
         "openapi": "3.1.0",
@@ -74,9 +74,9 @@ def document() -> dict[str, Any]:
             "version": metadata.version("reinfer_nb"),
             "description": (
                 "The requests on sources, projects, buckets and users that the reinfer_nb sandbox "
-                "serves. Paths may stand below a tenant's path, as in "
-                "/organisation/tenant/reinfer_/api/v1/sources. A sandbox that was told to "
-                "misbehave answers with whatever it was told."
+                "serves. A path may follow the path of a tenant, as in "
+                "/organisation/tenant/reinfer_/api/v1/sources. A sandbox with faults sends the "
+                "errors of these faults too."
             ),
             "x-tenant-path": TENANT_PATH.pattern,
         },
@@ -86,14 +86,14 @@ def document() -> dict[str, Any]:
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
             "schemas": {
-                **{model.__name__: _answered(model) for model in answered},
-                **{name: _settings(one) for name, one in sent.items()},
+                **{model.__name__: _response_object(model) for model in models},
+                **{name: _settings(settings) for name, settings in sent.items()},
                 "Statistics": _STATISTICS,
                 "Error": {
                     "type": "object",
                     "properties": {
                         "status": {"type": "string", "const": "error"},
-                        "message": {"type": "string", "description": "What to tell a person."},
+                        "message": {"type": "string", "description": "For people."},
                     },
                     "required": ["status", "message"],
                 },
@@ -110,9 +110,9 @@ def _operation(served: Served) -> dict[str, Any]:
         "description": f"Permission: {call.permission}.",
         "tags": [_tag(call.path)],
         "parameters": [
-            {"name": part, "in": "path", "required": True, "schema": schema, "description": what}
+            {"name": part, "in": "path", "required": True, "schema": schema, "description": text}
             for part in re.findall(r"\{(\w+)\}", call.path)
-            for schema, what in [_PARTS[part]]
+            for schema, text in [_PARTS[part]]
         ],
         "responses": {
             "200": {"description": "Done.", "content": _json(_envelope(served))},
@@ -135,8 +135,8 @@ def _reason(call: Call, status: int) -> str:
 
 
 def _tag(path: str) -> str:
-    found = re.search("sources|projects|buckets", path)
-    return found[0] if found else "users"
+    match = re.search("sources|projects|buckets", path)
+    return match[0] if match else "users"
 
 
 def _body(sent: Sent) -> dict[str, Any]:
@@ -151,31 +151,34 @@ def _other_body(served: Served) -> dict[str, Any]:
 def _envelope(served: Served) -> dict[str, Any]:
     properties: dict[str, Any] = {"status": _STATUS}
     if served.key == "permissions_refreshed":
-        properties[served.key] = {"type": "null", "description": "There was nothing to refresh."}
+        properties[served.key] = {
+            "type": "null",
+            "description": "Always null: permissions are current.",
+        }
     elif served.key is not None:
-        one = _ref(served.model.__name__ if served.model else "Statistics")
-        properties[served.key] = {"type": "array", "items": one} if served.many else one
+        ref = _ref(served.model.__name__ if served.model else "Statistics")
+        properties[served.key] = {"type": "array", "items": ref} if served.many else ref
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _answered(model: type) -> dict[str, Any]:
-    """Return the schema of an object in an answer; it may hold more than is known."""
+def _response_object(model: type) -> dict[str, Any]:
+    """Return the schema of an object in a response, which may have unknown fields too."""
     table = fields_of(model)
     return {
         "type": "object",
         "description": (docstring(model) or f"A {model.__name__.lower()}.").splitlines()[0],
         "properties": {field.wire: field.schema(answered=True) for field in table},
-        "required": [field.wire for field in table if _is_always_there(field)],
+        "required": [field.wire for field in table if _is_always_present(field)],
     }
 
 
-def _is_always_there(field: Field) -> bool:
-    """Whether every answer has it: what the tenant sets, and what has a default."""
+def _is_always_present(field: Field) -> bool:
+    """True if every response has the field: the tenant sets it, or it has a default."""
     return field.required or field.about.default is not None or not field.may("create")
 
 
 def _settings(sent: Sent) -> dict[str, Any]:
-    """Return the schema of the settings in a request; what it does not know is refused."""
+    """Return the schema of the settings in a request, which may have no other fields."""
     writable = [field for field in fields_of(sent.model) if field.may(sent.operation)]
     properties = {field.wire: field.schema() for field in writable}
     if sent.operation == "update":
@@ -184,7 +187,7 @@ def _settings(sent: Sent) -> dict[str, Any]:
     noun = sent.model.__name__.lower()
     return {
         "type": "object",
-        "description": f"What may be given in the {sent.operation} of a {noun}.",
+        "description": f"Settings in the {sent.operation} of a {noun}.",
         "properties": properties,
         "additionalProperties": False,
     }

@@ -1,4 +1,4 @@
-"""The operations of the sandbox: who may do what, and what is answered."""
+"""The operations of the sandbox, with their permissions and responses."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ from reinfer_nb.text import shown
 
 
 class Query(NamedTuple):
-    """What an operation is to do.
+    """A request to an operation.
 
     Attributes:
-        user: Who asks.
-        parts: What the path names.
-        asked: What the URL asks beside the path.
-        content: The JSON object sent; empty where there is none.
-        settings: The settings in it, checked; empty where there are none.
+        user: The user who sent it.
+        parts: The parts of the path, by name.
+        parameters: The query parameters of the URL.
+        content: The JSON object in the body; empty without a body.
+        settings: The settings in `content`, checked; empty without any.
     """
 
     user: User
     parts: Mapping[str, str]
-    asked: Mapping[str, str]
+    parameters: Mapping[str, str]
     content: Mapping[str, Any]
     settings: Mapping[str, Any]
 
 
 class Api:
-    """The operations on a store, each by its name in `operations`.
+    """The operations on a store, one method each, by the names of `Fault.operations()`.
 
-    All of them raise `Missing` for what the user does not see, and `Forbidden` for what it sees
-    and may not do; those that write raise what the store raises.
+    All of them raise `Missing` for objects that the user may not see, and `Forbidden` for
+    operations that the user may not do; those that write raise as the store does.
     """
 
     def __init__(self, store: Store) -> None:
@@ -55,7 +55,7 @@ class Api:
         self._directory = store.directory
 
     def allow(self, served: Served, user: User, parts: Mapping[str, str]) -> None:
-        """Raise what a request is refused with, whatever it holds."""
+        """Raise `Missing` or `Forbidden` if a request is refused whatever its content."""
         if served.call is endpoints.UPDATE_USER:
             self._user(user, parts["id"])
         if served.needs == TENANT_ADMIN:
@@ -63,7 +63,7 @@ class Api:
                 raise Forbidden
         elif served.needs:
             self._project(user, parts["project"])
-            _allowed(user, parts["project"], served.needs)
+            _check_permission(user, parts["project"], served.needs)
 
     # Sources
 
@@ -78,7 +78,7 @@ class Api:
 
     def get_source_by_id(self, query: Query) -> Response:
         source = self._store.source_by_id(query.parts["id"])
-        _allowed(query.user, source["owner"], READ)
+        _check_permission(query.user, source["owner"], READ)
         return _ok("source", source)
 
     def create_source(self, query: Query) -> Response:
@@ -91,7 +91,7 @@ class Api:
 
     def delete_source(self, query: Query) -> Response:
         source = self._store.source_by_id(query.parts["id"])
-        _allowed(query.user, source["owner"], ADMIN)
+        _check_permission(query.user, source["owner"], ADMIN)
         self._store.delete(source["id"])
         return _done()
 
@@ -99,14 +99,14 @@ class Api:
         count = self._store.comments(query.parts["project"], query.parts["name"])
         if not isinstance(query.content.get("comment_filter"), dict):
             raise InvalidInput("comment_filter must be an object.")
-        told = {"num_comments": count, "label_counts": {}, "label_timeseries": []}
-        return _ok("statistics", told)
+        statistics = {"num_comments": count, "label_counts": {}, "label_timeseries": []}
+        return _ok("statistics", statistics)
 
     # Projects
 
     def list_projects(self, query: Query) -> Response:
-        seen = [p for p in self._directory.projects() if query.user.on(p["name"])]
-        return _ok("projects", seen)
+        visible = [p for p in self._directory.projects() if query.user.on(p["name"])]
+        return _ok("projects", visible)
 
     def get_project(self, query: Query) -> Response:
         return _ok("project", self._project(query.user, query.parts["project"]))
@@ -125,7 +125,7 @@ class Api:
 
     def delete_project(self, query: Query) -> Response:
         name = query.parts["project"]
-        force = query.asked.get("force", "false")
+        force = query.parameters.get("force", "false")
         if force not in ("true", "false"):
             raise InvalidInput(f"force must be true or false, not {shown(force)}.")
         self._store.delete_project(name, force=force == "true")
@@ -134,53 +134,55 @@ class Api:
     # Buckets
 
     def list_buckets(self, query: Query) -> Response:
-        seen = query.user.where(READ_BUCKETS)
-        if seen is None:
+        projects = query.user.where(READ_BUCKETS)
+        if projects is None:
             return _ok("buckets", self._directory.buckets())
-        if not seen:
+        if not projects:
             raise Forbidden
-        return _ok("buckets", [b for b in self._directory.buckets() if b["owner"] in seen])
+        return _ok("buckets", [b for b in self._directory.buckets() if b["owner"] in projects])
 
     def get_bucket(self, query: Query) -> Response:
         return _ok("bucket", self._directory.bucket(query.parts["project"], query.parts["name"]))
 
     def get_bucket_by_id(self, query: Query) -> Response:
         bucket = self._directory.bucket_by_id(query.parts["id"])
-        _allowed(query.user, bucket["owner"], READ_BUCKETS)
+        _check_permission(query.user, bucket["owner"], READ_BUCKETS)
         return _ok("bucket", bucket)
 
     def create_bucket(self, query: Query) -> Response:
         project, name = query.parts["project"], query.parts["name"]
         if not validation.is_name(name):
-            raise InvalidInput(f"A bucket's name is {validation.NAME_RULE}; {shown(name)} is not.")
+            raise InvalidInput(
+                f"The name of a bucket must be {validation.NAME_RULE}, not {shown(name)}."
+            )
         return _ok("bucket", self._directory.create_bucket(project, name, query.settings))
 
     def delete_bucket(self, query: Query) -> Response:
         bucket = self._directory.bucket_by_id(query.parts["id"])
-        _allowed(query.user, bucket["owner"], WRITE_BUCKETS)
+        _check_permission(query.user, bucket["owner"], WRITE_BUCKETS)
         self._directory.delete_bucket(bucket["id"])
         return _done()
 
     # Users
 
     def get_current_user(self, query: Query) -> Response:
-        return _ok("user", query.user.told)
+        return _ok("user", query.user.record)
 
     def refresh_user_permissions(self, _: Query) -> Response:
-        # Permissions are never stale here: that there was nothing to refresh is said by null.
+        # Null: permissions are never stale here, so there was nothing to refresh.
         return _ok("permissions_refreshed", None)
 
     def list_users(self, query: Query) -> Response:
         if not query.user.is_tenant_admin and query.user.where(READ_USERS) == set():
             raise Forbidden
         users = self._directory.users()
-        return _ok("users", [user.told for user in users if _sees(query.user, user)])
+        return _ok("users", [user.record for user in users if _sees(query.user, user)])
 
     def get_user(self, query: Query) -> Response:
-        return _ok("user", self._user(query.user, query.parts["id"]).told)
+        return _ok("user", self._user(query.user, query.parts["id"]).record)
 
     def update_user(self, query: Query) -> Response:
-        return _ok("user", self._directory.update_user(query.parts["id"], query.settings).told)
+        return _ok("user", self._directory.update_user(query.parts["id"], query.settings).record)
 
     def _project(self, user: User, name: str) -> dict[str, Any]:
         if not user.on(name):
@@ -188,27 +190,27 @@ class Api:
         return self._directory.project(name)
 
     def _user(self, user: User, user_id: str) -> User:
-        found = self._directory.user(user_id)
-        if not _sees(user, found):
+        other = self._directory.user(user_id)
+        if not _sees(user, other):
             raise Missing
-        return found
+        return other
 
 
-def _allowed(user: User, project: str, permission: str) -> None:
-    held = user.on(project)
-    if not held:
+def _check_permission(user: User, project: str, permission: str) -> None:
+    permissions = user.on(project)
+    if not permissions:
         raise Missing
-    if permission not in held:
+    if permission not in permissions:
         raise Forbidden
 
 
 def _sees(user: User, other: User) -> bool:
-    """Whether a user sees another one: itself, those of its projects, as tenant admin all."""
-    if user.is_tenant_admin or user.told["id"] == other.told["id"]:
+    """True if a user may see another one: itself, users of its projects, or all as tenant admin."""
+    if user.is_tenant_admin or user.record["id"] == other.record["id"]:
         return True
-    shared = user.where(READ_USERS)
-    theirs = set(other.told["organisation_permissions"])
-    return bool(theirs if shared is None else shared & theirs)
+    projects = user.where(READ_USERS)
+    others = set(other.record["organisation_permissions"])
+    return bool(others if projects is None else projects & others)
 
 
 def _ok(key: str, value: Any) -> Response:
@@ -220,7 +222,7 @@ def _done() -> Response:
 
 
 class _Listing(Response):
-    """A listing, sent in pieces: it may be long."""
+    """The response with a listing, sent in pieces since it may be long."""
 
     media_type = "application/json"
 
@@ -230,7 +232,7 @@ class _Listing(Response):
         self.headers["content-length"] = str(sum(map(len, self._pieces)))
 
     async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(start)
         for piece in self._pieces:

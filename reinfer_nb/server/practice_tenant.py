@@ -1,4 +1,4 @@
-"""A practice tenant: the server with its data, tokens, users and faults, without a client."""
+"""The practice tenant: the server with its data, tokens, users and faults, without a client."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ LOOPBACK = "127.0.0.1"
 
 
 class PracticeTenant:
-    """A practice tenant that serves the API on this machine. It knows no client.
+    """A practice tenant that serves the API on this machine.
 
     Args:
         data: Sources to fill it with; None for the sample company.
-        database: File to keep it in; None for memory.
-        tokens: Tokens by user, in place of made-up ones.
-        new_tokens: Whether to end the tokens that the database has so far.
-        faults: What goes wrong.
+        database: The database file; None for memory.
+        tokens: Tokens by user name, in place of random ones.
+        new_tokens: Whether to revoke the tokens that the database has so far.
+        faults: The faults to inject.
         host: Address to listen on.
-        port: TCP port; 0 for any that is free.
+        port: TCP port; 0 for any free one.
 
     Attributes:
-        lasting: The users whose token in `tokens` goes on working when a sandbox is started again
-            on the same database file: all of them on its first start.
-        faults: What goes wrong; may be changed while it runs.
+        lasting: The users whose token in `tokens` still works after a restart with the same
+            database file; on the first start, these are all users.
+        faults: The faults to inject; may be changed while it runs.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class PracticeTenant:
         port: int = 0,
     ) -> None:
         if type(port) is not int or not 0 <= port < 2**16:
-            raise InvalidInput(f"port is a number from 0 to 65535, not {shown(port)}.")
+            raise InvalidInput(f"port must be a number from 0 to 65535, not {shown(port)}.")
         if type(host) is not str or not host:
-            raise InvalidInput(f"host is an address such as {LOOPBACK}, not {shown(host)}.")
+            raise InvalidInput(f"host must be an address such as {LOOPBACK}, not {shown(host)}.")
         self.faults = Faults(() if faults is None else faults)
-        # It is read when the sandbox is started, maybe from another folder.
+        # Make the path absolute: `serve` may run in another working folder.
         if isinstance(data, str | os.PathLike):
             data = lasting_path(data)
         elif data is not None:
@@ -71,8 +71,8 @@ class PracticeTenant:
         self._data = data
         if isinstance(database, str) and database.startswith((":memory:", "file:")):
             raise InvalidInput(
-                f"database is the path of a file, not {shown(database)}, as SQLite says it. Leave "
-                "it out for a sandbox in memory."
+                f"database must be the path of a file, not {shown(database)}. Leave it out for a "
+                "sandbox in memory."
             )
         self._database = None if database is None else lasting_path(database)
         self._host = host
@@ -80,22 +80,23 @@ class PracticeTenant:
         self._server: Server | None = None
         new_tokens = arguments.flag(new_tokens, "new_tokens")
         if new_tokens and database is None:
-            raise InvalidInput("new_tokens goes with database; without one, tokens are new anyway.")
-        self._given = checked_tokens(tokens)
+            raise InvalidInput("new_tokens needs database; without one, tokens are always new.")
+        self._chosen_tokens = checked_tokens(tokens)
         self._new_tokens = new_tokens
-        self._tokens = {name: new_token(name) for name in ("admin", "viewer")} | self._given
+        self._tokens = {name: new_token(name) for name in ("admin", "viewer")}
+        self._tokens |= self._chosen_tokens
         self.lasting: frozenset[str] = frozenset()
 
     def serve(self) -> None:
-        """Start serving; nothing is done if it serves already."""
+        """Start to serve, unless it serves already."""
         if self._server is not None:
             return
-        self._server = self._served()
-        # Not left running when the process ends without `stop`.
+        self._server = self._started()
+        # Stop also if the process ends without a call of `stop`.
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Stop serving. What is in memory is gone; what is in a database file stays."""
+        """Stop serving. Data in memory is lost; data in a database file stays."""
         atexit.unregister(self.stop)
         if self._server is not None:
             self._server.stop()
@@ -103,8 +104,8 @@ class PracticeTenant:
 
     def __reduce__(self) -> NoReturn:
         raise NotPicklable(
-            "A sandbox serves in this process, so it is not pickled or copied. Give its endpoint "
-            "and a token to the other process, which connects to it."
+            "A sandbox cannot be pickled or copied, since it serves in this process. Pass its "
+            "endpoint and a token to the other process, and connect there."
         )
 
     def __repr__(self) -> str:
@@ -112,26 +113,26 @@ class PracticeTenant:
 
     @property
     def tokens(self) -> dict[str, str]:
-        """A copy of the tokens, new ones for each sandbox, by the name of their user.
+        """A copy of the tokens by user name; they are new for each sandbox.
 
-        "admin" may do everything, "viewer" may only look, and not at everything.
+        "admin" has all permissions; "viewer" may only read, and not all projects.
         """
         return dict(self._tokens)
 
     @property
     def endpoint(self) -> str:
-        """The base URL it is served at."""
+        """The base URL of the API."""
         server = self._running()
         host = f"[{server.host}]" if ":" in server.host else server.host
         return f"http://{host}:{server.port}"
 
     @property
     def requests(self) -> list[Asked]:
-        """What was asked of it, in order: `method`, `path`, `status`, `who`; never a token."""
+        """The log of requests, in order: `method`, `path`, `status`, `who`, without tokens."""
         return list(self._running().asked)
 
     def sources(self) -> pd.DataFrame:
-        """Return all sources as they are in the store, past the API, as `Client.sources` does."""
+        """Return all sources from the store, past the API, as a frame like `Client.sources`."""
         from reinfer_nb.frames.convert import from_elements, from_listing
 
         with _as_invalid():
@@ -146,7 +147,7 @@ class PracticeTenant:
         organisation_permissions: Mapping[str, Iterable[str]] | None = None,
         global_permissions: Iterable[str] = (),
     ) -> str:
-        """Make a user, and return its token; it is in `tokens` too.
+        """Create a user, and return its token, which is then in `tokens` too.
 
         >>> box = client.sandbox
         >>> token = box.add_user("auditor", organisation_permissions={"people": ["sources-read"]})
@@ -155,17 +156,19 @@ class PracticeTenant:
 
         Args:
             name: Its name: letters, digits, `_` and `-`.
-            organisation_permissions: What it may do on projects, by project: "sources-read",
-                "sources-admin", "buckets-read", "buckets-write", "users-read" and others.
-            global_permissions: What it may do everywhere: "tenant-admin" makes projects and
-                changes users; the permissions above count on every project.
+            organisation_permissions: Permissions by project: "sources-read", "sources-admin",
+                "buckets-read", "buckets-write", "users-read" and others.
+            global_permissions: Permissions everywhere: "tenant-admin" to create projects and
+                change users; those above, to hold them on every project.
 
         Raises:
-            InvalidInput: The name is taken or cannot be one, or a project is not there.
+            InvalidInput: The name is taken or invalid, or there is no such project.
             ConfigurationError: The sandbox is not running.
         """
         if not validation.is_name(name):
-            raise InvalidInput(f"A user's name is {validation.NAME_RULE}; {shown(name)} is not.")
+            raise InvalidInput(
+                f"The name of a user must be {validation.NAME_RULE}, not {shown(name)}."
+            )
         everywhere = arguments.permission_names(global_permissions, "global_permissions")
         by_project = {} if organisation_permissions is None else _lists(organisation_permissions)
         with _as_invalid():
@@ -184,15 +187,15 @@ class PracticeTenant:
         organisation_permissions: Mapping[str, Iterable[str]] | None = None,
         global_permissions: Iterable[str] | None = None,
     ) -> None:
-        """Change what a user may do.
+        """Change the permissions of a user.
 
         >>> client.sandbox.permit("viewer", organisation_permissions={"claims": ["sources-admin"]})
 
         Args:
             name: Its name.
-            organisation_permissions: What it may do on the projects named here, in place of what
-                it might so far; an empty list takes all away.
-            global_permissions: What it may do everywhere, in place of what it might so far.
+            organisation_permissions: Permissions by project, in place of the present ones on
+                these projects; an empty list removes all.
+            global_permissions: Permissions everywhere, in place of the present ones.
 
         Raises:
             InvalidInput: There is no such user or project.
@@ -209,10 +212,10 @@ class PracticeTenant:
                 global_permissions, "global_permissions"
             )
         with _as_invalid():
-            directory.update_user(directory.user_named(name).told["id"], changes)
+            directory.update_user(directory.user_named(name).record["id"], changes)
 
     def add_project(self, name: str) -> None:
-        """Make a project without sources, on which the admin may do everything.
+        """Create a project without sources, on which the admin has all permissions.
 
         >>> client.sandbox.add_project("complaints")
         >>> client.create_source("complaints/inbox").owner
@@ -222,7 +225,7 @@ class PracticeTenant:
             name: Its name: letters, digits, `_` and `-`.
 
         Raises:
-            InvalidInput: The name is taken or cannot be one.
+            InvalidInput: The name is taken or invalid.
             ConfigurationError: The sandbox is not running.
         """
         validation.project_name(name)
@@ -231,7 +234,7 @@ class PracticeTenant:
             directory.create_project(name, {}, directory.user_named("admin"), [])
 
     def add_bucket(self, bucket_id: str, project: str) -> None:
-        """Make a bucket, whose id sources may then have as their `bucket_id`.
+        """Create a bucket, whose id sources may then have as their `bucket_id`.
 
         >>> client.sandbox.add_bucket("8f0b4d7a1c2e3f60", "claims")
         >>> client.update_source("claims/motor-inbox", bucket_id="8f0b4d7a1c2e3f60").bucket_id
@@ -242,12 +245,12 @@ class PracticeTenant:
             project: The project that owns it.
 
         Raises:
-            InvalidInput: The id is taken or cannot be one, or there is no such project.
+            InvalidInput: The id is taken or invalid, or there is no such project.
             ConfigurationError: The sandbox is not running.
         """
         if not validation.is_id(bucket_id):
             raise InvalidInput(
-                f"The id of a bucket is {validation.ID_RULE}; {shown(bucket_id)} is not."
+                f"The id of a bucket must be {validation.ID_RULE}, not {shown(bucket_id)}."
             )
         validation.project_name(project)
         directory = self._directory()
@@ -269,7 +272,7 @@ class PracticeTenant:
             )
         return self._server
 
-    def _served(self) -> Server:
+    def _started(self) -> Server:
         try:
             from reinfer_nb.server.running import Server
         except ImportError as error:
@@ -283,13 +286,13 @@ class PracticeTenant:
         try:
             store = Store(self._database, rows)
         except Refused as error:
-            raise InvalidInput(f"The data cannot fill a sandbox: {error}.") from None
+            raise InvalidInput(f"The sandbox cannot take this data: {error}.") from None
         except Unwritable as error:
             raise _unreadable(self._database, error) from None
         try:
             names = [user.name for user in store.directory.users()]
             lasting = store.lasting_tokens.begin(
-                names, self._tokens, self._given, new=self._new_tokens
+                names, self._tokens, self._chosen_tokens, new=self._new_tokens
             )
             self.lasting = lasting if self._database is not None else frozenset()
             return Server(store, self._tokens, self.faults, self._host, self._port)
@@ -314,14 +317,14 @@ class PracticeTenant:
 def _lists(permissions: object) -> dict[str, list[str]]:
     if not isinstance(permissions, Mapping):
         raise InvalidInput(
-            'organisation_permissions is a dict such as {"claims": ["sources-read"]}, not '
+            'organisation_permissions must be a dict such as {"claims": ["sources-read"]}, not '
             f"{shown(permissions)}."
         )
     return {
         validation.project_name(project): arguments.permission_names(
-            held, f"organisation_permissions of the project {project}"
+            names, f"organisation_permissions of the project {project}"
         )
-        for project, held in permissions.items()
+        for project, names in permissions.items()
     }
 
 

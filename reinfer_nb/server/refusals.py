@@ -1,18 +1,18 @@
-"""What a request to the sandbox may come to, beside being done."""
+"""Errors of the sandbox's store, which become error responses."""
 
 from __future__ import annotations
 
 
 class Missing(LookupError):
-    """There is no such thing, or none that the user sees."""
+    """There is no such object, or the user may not see it."""
 
 
 class Forbidden(PermissionError):
-    """The user sees it and may not do that."""
+    """The user may see the object, but not do this."""
 
 
 class Taken(ValueError):
-    """There is one already; the message names it."""
+    """The name is taken; the message says by what."""
 
 
 class Refused(ValueError):

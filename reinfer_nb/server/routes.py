@@ -1,6 +1,6 @@
-"""What the sandbox serves: each operation with what is sent to it and what it answers.
+"""The operations of the sandbox as data: their requests, responses, permissions and errors.
 
-Said once, as data: routes, checks and the OpenAPI document are made from it.
+Routes, checks and the OpenAPI document are generated from it.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from reinfer_nb.schema.records import Project, Source, User
 
 @dataclass(frozen=True)
 class Bucket:
-    """What a bucket is made with."""
+    """The settings of a new bucket."""
 
     bucket_type: Annotated[
         str | None,
-        About("What lies in it.", create=True, allowed={"emails": "emails"}, default="emails"),
+        About("Type of its content.", create=True, allowed={"emails": "emails"}, default="emails"),
     ] = None
     title: Annotated[str | None, About("One line, for people.", create=True)] = None
 
 
 @dataclass(frozen=True)
 class Sent:
-    """The settings that a request sends, under one key of a JSON object.
+    """The settings in a request, under one key of its JSON object.
 
     Attributes:
         key: The key.
-        operation: What they are for.
-        model: The definition they are held against.
-        beside: JSON Schemas of what may stand beside the key.
+        operation: The operation that they are for.
+        model: The definition that they are checked against.
+        beside: JSON Schemas of the other members of the JSON object, by key.
     """
 
     key: str
@@ -44,7 +44,7 @@ class Sent:
 
     @property
     def schema_name(self) -> str:
-        """Its name in the OpenAPI document."""
+        """The name of the schema in the OpenAPI document."""
         prefix, suffix = ("New", "") if self.operation == "create" else ("", "Changes")
         return f"{prefix}{self.model.__name__}{suffix}"
 
@@ -55,14 +55,14 @@ class Served:
 
     Attributes:
         call: Its request.
-        key: Where the envelope of its answer holds what was asked for; None for nothing.
-        model: What is held there.
-        many: Whether it is a list of them.
-        sent: The settings it takes.
-        needs: The permission on the project of its path, or on the tenant, that is looked at
-            before anything else is.
-        refusals: The HTTP statuses it may answer beside 200 and those that all may answer.
-        force: Whether it takes the query `force=true`.
+        key: The key of the content in the envelope of the response; None for none.
+        model: The model of the content.
+        many: Whether the content is a list.
+        sent: The settings in the request.
+        needs: The permission on the project of its path, or on the tenant, that is checked
+            first.
+        refusals: The HTTP statuses of its errors, beside those that all operations have.
+        force: Whether it takes the query parameter `force`.
     """
 
     call: Call
@@ -85,13 +85,13 @@ _USER_IDS = {
     "user_ids": {
         "type": "array",
         "items": {"type": "string"},
-        "description": "Users who hold everything on it, beside whoever makes it.",
+        "description": "Users who get all permissions on it, as its creator does.",
     }
 }
 _BODY = (413, 415, 422)
 _READ = (403, 404)
 
-# The order is that of routes too: a path that begins with "id:" stands before the others.
+# Routes are matched in this order: a path with "id:" has to come before the others.
 SERVED = (
     Served(endpoints.LIST, "sources", Source, many=True),
     Served(endpoints.GET_BY_ID, "source", Source, refusals=_READ),

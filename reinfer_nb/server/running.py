@@ -23,31 +23,31 @@ from reinfer_nb.server.app import build
 from reinfer_nb.server.store import Store
 
 LOOPBACK = "127.0.0.1"
-# Requests that are remembered.
-_LOGGED = 200_000
-# Seconds to start in; a machine that is not busy needs a few hundredths.
-_STARTING = 60
-# Seconds that aborted connections have to close, which takes one turn of the event loop.
-_CLOSING = 5
+# Maximum length of the log of requests.
+_LOG_LENGTH = 200_000
+# Seconds to wait for the start, which takes a few hundredths unless the machine is busy.
+_START_TIMEOUT = 60
+# Seconds to wait for aborted connections, which close in the next turn of the event loop.
+_CLOSE_TIMEOUT = 5
 
 
 class Server:
     """A running sandbox.
 
     Args:
-        store: What it serves; closed with it.
-        tokens: Tokens by the name of their user; may change while it runs.
-        faults: What goes wrong; may change while it runs.
-        host: Address to listen on, or a name of one.
-        port: TCP port; 0 for any that is free.
+        store: The data; `stop` closes it.
+        tokens: Tokens by user name; may change while it runs.
+        faults: The faults to inject; may change while it runs.
+        host: Address or host name to listen on.
+        port: TCP port; 0 for any free one.
 
     Attributes:
-        asked: What was asked of it.
-        host: The address it can be reached at from this machine.
+        asked: The log of requests.
+        host: Its address for clients on this machine.
         port: The port it listens on.
 
     Raises:
-        ConfigurationError: The address is none of this machine's, or the port is taken or may
+        ConfigurationError: This machine does not have the address, or the port is taken or may
             not be used.
     """
 
@@ -55,19 +55,19 @@ class Server:
         self, store: Store, tokens: Mapping[str, str], faults: Faults, host: str, port: int
     ) -> None:
         self.store = store
-        self.asked: deque[Asked] = deque(maxlen=_LOGGED)
+        self.asked: deque[Asked] = deque(maxlen=_LOG_LENGTH)
         self._socket = _listening(host, port)
         address, self.port = self._socket.getsockname()[:2]
-        self.host, hosts = _known_as(host, address)
+        self.host, hosts = _hosts(host, address)
         self._server = _Uvicorn(build(store, tokens, hosts, faults, self.asked))
         self._thread = threading.Thread(
             target=self._server.run, args=([self._socket],), name="reinfer_nb-sandbox", daemon=True
         )
         self._thread.start()
-        if not self._server.ready.wait(_STARTING):
+        if not self._server.ready.wait(_START_TIMEOUT):
             raise ConfigurationError(
-                f"The sandbox did not start within {_STARTING} s: this machine is too busy. Try "
-                "again."
+                f"The sandbox did not start within {_START_TIMEOUT} s: this machine is too busy. "
+                "Try again."
             )
 
     def stop(self) -> None:
@@ -81,11 +81,11 @@ class Server:
 class _Uvicorn(uvicorn.Server):
     def __init__(self, app: ASGIApp) -> None:
         async def with_hang_up(scope: Scope, receive: Receive, send: Send) -> None:
-            hang_up = self._hanging_up(scope)
+            hang_up = self._hang_up(scope)
             try:
                 await app({**scope, HANG_UP: hang_up}, receive, send)
             except asyncio.CancelledError:
-                # The server ends: no answer is better than one that is none of the API's.
+                # The server stops: close rather than send an error outside the API's envelope.
                 hang_up()
                 raise
 
@@ -93,14 +93,14 @@ class _Uvicorn(uvicorn.Server):
             uvicorn.Config(
                 with_hang_up,
                 http=_Protocol,
-                loop="asyncio",  # `shutdown` knows how this one accepts
+                loop="asyncio",  # `shutdown` relies on how it accepts connections
                 lifespan="off",
                 ws="none",
                 access_log=False,
                 log_config=None,
                 log_level="critical",
                 server_header=False,
-                proxy_headers=False,  # who asks is who is connected
+                proxy_headers=False,  # the caller is the connected peer
                 timeout_keep_alive=60,
             )
         )
@@ -108,13 +108,13 @@ class _Uvicorn(uvicorn.Server):
         self._ended = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, and say so."""
+        """Start to serve, then set `ready`."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.ready.set()
 
     async def main_loop(self) -> None:
-        """Do what is due from time to time, until `end`; its own loop would notice that late."""
+        """Run periodic work until `end`, which uvicorn's own loop would notice later."""
         counter = 0
         while not self._ended.is_set():
             await self.on_tick(counter)
@@ -123,34 +123,35 @@ class _Uvicorn(uvicorn.Server):
                 await asyncio.wait_for(self._ended.wait(), 0.1)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Let what is under way come to its end for a moment, and close all connections."""
+        """Give running requests a moment to finish, then close all connections."""
         loop = asyncio.get_running_loop()
         for listening in sockets or ():
-            # Windows has no readers, and hands each connection over as soon as it is accepted.
+            # The event loop of Windows has no readers, and needs none removed.
             with contextlib.suppress(NotImplementedError):
                 loop.remove_reader(listening)
-        # What is accepted gets its protocol before the servers close: a closed server refuses it,
-        # and asyncio then leaves its socket open. All tasks of this loop are connections that get
-        # their protocol, which takes two turns of the loop, or requests.
+        # An accepted connection has to get its protocol before the servers close, or asyncio
+        # leaves its socket open. That takes two turns of the loop; all other tasks are requests.
         if tasks := asyncio.all_tasks() - {asyncio.current_task()}:
             await asyncio.wait(tasks, timeout=0.1)
         for server in self.servers:
             server.close()
         for listening in sockets or ():
             listening.close()
-        until = loop.time() + _CLOSING
-        while self.server_state.connections and loop.time() < until:
+        deadline = loop.time() + _CLOSE_TIMEOUT
+        while self.server_state.connections and loop.time() < deadline:
             for connection in list(self.server_state.connections):
                 connection.transport.abort()
             await asyncio.sleep(0)
 
     def end(self) -> None:
-        """End it, from another thread."""
-        # A loop that is closed has ended already.
+        """Stop the server from another thread."""
+        # The loop raises if it is closed already.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._ended.set)
 
-    def _hanging_up(self, scope: Scope) -> Callable[[], None]:
+    def _hang_up(self, scope: Scope) -> Callable[[], None]:
+        """Return a function that closes the connection of a request."""
+
         def hang_up() -> None:
             for connection in list(self.server_state.connections):
                 if isinstance(connection, _Protocol) and connection.client == scope["client"]:
@@ -161,7 +162,7 @@ class _Uvicorn(uvicorn.Server):
 
 class _Protocol(H11Protocol):
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP, in the API's envelope too."""
+        """Refuse a malformed request in the API's envelope."""
         content = {"status": "error", "message": f"400 Bad Request: {msg}"}
         head = [(b"content-type", b"application/json"), (b"connection", b"close")]
         events = (
@@ -176,11 +177,11 @@ class _Protocol(H11Protocol):
 
 def _listening(host: str, port: int) -> socket.socket:
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, kind, _, _, address = found[0]
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = infos[0]
     except (OSError, UnicodeError) as error:
         raise ConfigurationError(f"The sandbox cannot listen on {host}: {error}.") from None
-    # Named, so that asyncio sees TCP and sends at once what is small.
+    # With the protocol named, asyncio sees TCP and sets TCP_NODELAY.
     listening = socket.socket(family, kind, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -190,13 +191,13 @@ def _listening(host: str, port: int) -> socket.socket:
         listening.close()
         raise ConfigurationError(
             f"The sandbox cannot listen on port {port} of {host}: {error.strerror}. Choose "
-            "another one, or 0 for any that is free."
+            "another port, or 0 for any free one."
         ) from None
     return listening
 
 
-def _known_as(host: str, address: str) -> tuple[str, Hosts]:
-    """Return the address to reach a listening socket at, and the names it answers to."""
+def _hosts(host: str, address: str) -> tuple[str, Hosts]:
+    """Return the address for clients on this machine, and the accepted host names."""
     bound = ipaddress.ip_address(address)
     names = {host, address, "localhost", LOOPBACK, "::1"}
     if bound.is_loopback:
@@ -204,5 +205,5 @@ def _known_as(host: str, address: str) -> tuple[str, Hosts]:
     names |= {socket.gethostname(), socket.getfqdn()}
     if not bound.is_unspecified:
         return address, Hosts(names)
-    # No page of another site has a number for its name, so all of them are this machine's.
+    # DNS rebinding needs a host name, so a `Host` that is an IP address is safe.
     return (LOOPBACK if bound.version == 4 else "::1"), Hosts(names, any_address=True)

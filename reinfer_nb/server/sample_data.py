@@ -1,7 +1,8 @@
-"""The sample data of the sandbox: the sources of an insurer, as eight years have left them.
+"""The sample data of the sandbox: the sources of an insurer after eight years of use.
 
-The same on every start. It has what real tenants have: sources nobody touched for years, without
-a title or a description, with the title of another, fed by no bucket, in the wrong language.
+The data is the same on every start. It has the flaws of real tenants: sources without changes for
+years, without a title or a description, with a duplicate title, without a bucket, in the wrong
+language.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 
 from reinfer_nb.server.timestamps import text
 
-# The one project that the user "viewer" does not get to see.
+# The one project that the user "viewer" may not see.
 HIDDEN = "people"
 ADMIN_ID, VIEWER_ID = "61646d696e000001", "7669657765720002"
 _BEGIN = datetime(2018, 3, 5, 8, 30, tzinfo=UTC)
@@ -97,7 +98,7 @@ _TEAMS = (
     ),
 )
 
-# What was tried once and left behind: (project, name, title).
+# Abandoned test sources: (project, name, title).
 _LEFTOVERS = (
     ("claims", "motor-inbox-2", "Motor claims inbox"),
     ("claims", "motor_inbox", "Motor claims inbox"),
@@ -113,7 +114,7 @@ _LEFTOVERS = (
 
 
 class _Dice:
-    """Random numbers that are the same in every version of Python: of `random` alone."""
+    """Random numbers from `Random.random` alone, which are the same in every Python version."""
 
     def __init__(self, seed: int) -> None:
         self._random: Callable[[], float] = Random(seed).random  # noqa: S311 - sample data
@@ -133,7 +134,7 @@ class _Dice:
 
 
 def projects() -> list[dict[str, Any]]:
-    """Return the sample projects as the API tells of them."""
+    """Return the sample projects as the API's JSON objects."""
     dice = _Dice(1)
     return [
         {
@@ -149,7 +150,7 @@ def projects() -> list[dict[str, Any]]:
 
 
 def buckets() -> list[dict[str, Any]]:
-    """Return the sample buckets, one a topic of each team, as the API tells of them."""
+    """Return the sample buckets, one per topic of each team, as the API's JSON objects."""
     dice = _Dice(2)
     return [
         {
@@ -164,10 +165,10 @@ def buckets() -> list[dict[str, Any]]:
 
 
 def sources() -> list[tuple[dict[str, Any], int]]:
-    """Return the sample sources as the API tells of them, each with its number of comments."""
+    """Return the sample sources as the API's JSON objects, each with its number of comments."""
     dice = _Dice(3)
     bucket_ids = {(bucket["owner"], bucket["name"]): bucket["id"] for bucket in buckets()}
-    made = []
+    result = []
     for project, name, title, kind, german, topic in _planned():
         leftover = topic is None
         created = dice.moment(_BEGIN, _STALE if leftover else _END)
@@ -196,12 +197,12 @@ def sources() -> list[tuple[dict[str, Any], int]]:
             source["email_transform_tag"] = "generic.0.CONVKER5"
             source["email_transform_version"] = 1 + dice.below(3)
         comments = 0 if leftover and dice.hits(0.5) else 40 + int(dice.below(160) ** 2)
-        made.append((source, comments))
-    return made
+        result.append((source, comments))
+    return result
 
 
 def _planned() -> Iterator[tuple[str, str, str, str, bool, str | None]]:
-    """Yield project, name, title, kind, whether it is in German, and topic of each source."""
+    """Yield the project, name, title, kind, "is German" and topic of each source."""
     leftovers = list(_LEFTOVERS)
     for team in _TEAMS:
         for suffix, pattern, kind in team.channels:

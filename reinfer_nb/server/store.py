@@ -1,6 +1,6 @@
-"""What the sandbox keeps: the sources, beside them the directory of projects, buckets and users.
+"""The data of the sandbox: the sources, and the directory of projects, buckets and users.
 
-Sources are kept as the JSON objects that the API tells of them.
+Sources are stored as the JSON objects that the API returns.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ from reinfer_nb.server.tokens import LastingTokens
 from reinfer_nb.text import holds_half_character, listed, shown
 
 KNOWN_TAG = "generic.0.CONVKER5"
-# Rows that are looked at in one go.
+# Rows per check for lone surrogates.
 _CHUNK = 1000
 
 
 class Store:
-    """The content of a tenant in a box.
+    """The content of a practice tenant.
 
     Args:
-        database: The file to keep it in; None for memory.
-        rows: Sources to begin with, as the API tells of them; None for the sample company. A
-            file that holds a sandbox already keeps what it has.
+        database: The database file; None for memory.
+        rows: The first sources, as the API's JSON objects; None for the sample company.
 
     Attributes:
         directory: The projects, buckets and users.
-        lasting_tokens: The tokens that the database keeps, as hashes.
+        lasting_tokens: The tokens in the database, as hashes.
 
     Raises:
-        FileProblem: The file is not a sandbox's, of another version, or open elsewhere; it is
-            left as it is.
-        Refused: Two rows have the same id or the same name, or one has no owner or name.
+        FileProblem: The file is not a sandbox's, of another version, or open elsewhere. The
+            file is not changed.
+        Refused: Two rows have the same id or name, a row has no owner or name, or there are
+            `rows` and the file has a sandbox already.
     """
 
     def __init__(
@@ -59,13 +59,13 @@ class Store:
         self.directory = Directory(self._db)
         if not self._db.fresh and rows is not None:
             self._db.close()
-            raise Refused(f"{database} holds a sandbox already, which keeps what it has")
+            raise Refused(f"{database} has a sandbox already; leave out the data")
         try:
             if self._db.fresh:
                 with self._db.making():
                     self._fill(rows)
             self.lasting_tokens = LastingTokens(self._db)
-            # The first listing is to cost what the others cost.
+            # Build the pages now, so that the first listing is as fast as the others.
             self._pages.of(None)
         except BaseException:
             self._db.close()
@@ -78,16 +78,16 @@ class Store:
     # Reading
 
     def listing(self, projects: AbstractSet[str] | None = None) -> list[bytes | memoryview]:
-        """Return the sources of some projects, or of all, in the order they were made.
+        """Return the sources of some projects or of all, in the order of their creation.
 
         Args:
             projects: The projects; None for all.
 
         Returns:
-            Pieces of text that joined are a JSON array.
+            The pieces of a JSON array.
         """
         first, *more = self._pages.of(projects) or [b", "]
-        # Without its comma, and without a copy.
+        # A view removes the first comma without a copy.
         return [b"[", memoryview(first)[2:], *more, b"]"]
 
     def source(self, owner: str, name: str) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class Store:
     # Writing
 
     def create(self, owner: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Make a source, and return it; or raise `Taken`, `Refused`, or `Missing` (its project)."""
+        """Create and return a source; raise `Taken`, `Refused`, or `Missing` for its project."""
         moment = now()
         source = _defaults() | {"id": secrets.token_hex(8), "owner": owner, "name": name}
         source |= dict.fromkeys(("created_at", "updated_at", "last_modified"), moment)
@@ -125,21 +125,21 @@ class Store:
                 self._forget(source["id"])
             else:
                 raise Taken(f"there is a source {owner}/{name} already")
-        return _told(source)
+        return _record(source)
 
     def update(self, owner: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Change settings of a source, and return it; or raise `Missing` or `Refused`."""
+        """Change and return a source, or raise `Missing` or `Refused`."""
         with self._db.writing():
             source = self.source(owner, name)
             self._check(settings)
             source |= settings
             moment = later(source["updated_at"])
             source |= dict.fromkeys(("updated_at", "last_modified"), moment)
-            told = _told(source)
+            record = _record(source)
             self._forget(source["id"])
             statement = "UPDATE sources SET body = ? WHERE id = ?"
-            self._db.write(statement, json.dumps(told), source["id"])
-        return told
+            self._db.write(statement, json.dumps(record), source["id"])
+        return record
 
     def delete(self, source_id: str) -> None:
         """Delete a source, or raise `Missing`."""
@@ -148,13 +148,13 @@ class Store:
             self._db.write("DELETE FROM sources WHERE id = ?", source_id)
 
     def delete_project(self, name: str, *, force: bool) -> None:
-        """Delete a project as `Directory.delete_project` does, its sources with it."""
+        """Delete a project with its sources, see `Directory.delete_project`."""
         with self._db.writing():
             self._pages.forget_all()
             self.directory.delete_project(name, force=force)
 
     def _forget(self, source_id: str) -> None:
-        """Forget the page that a source is told in, or raise `Missing`."""
+        """Drop the cached page of a source, or raise `Missing`."""
         for (position,) in self._db.read("SELECT position FROM sources WHERE id = ?", source_id):
             return self._pages.forget(position)
         raise Missing
@@ -175,35 +175,35 @@ class Store:
     # Filling
 
     def _fill(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
-        projects, buckets, sources = _company() if rows is None else _of_rows(rows)
+        projects, buckets, sources = _sample() if rows is None else _from_rows(rows)
         for project in projects:
             self.directory.add_project(project)
         for bucket in buckets:
             self.directory.add_bucket(bucket, {})
-        _refuse_doubles(sources)
+        _refuse_duplicates(sources)
         self._db.write_many(_INSERT, (_row(*source) for source in _with_progress(sources)))
         names = [project["name"] for project in projects]
         everything = dict.fromkeys(names, ALL_ON_A_PROJECT)
         self.directory.add_user("admin", [TENANT_ADMIN], everything, user_id=sample_data.ADMIN_ID)
-        seen = {name: [READ] for name in names if rows is not None or name != sample_data.HIDDEN}
-        self.directory.add_user("viewer", [], seen, user_id=sample_data.VIEWER_ID)
+        visible = {name: [READ] for name in names if rows is not None or name != sample_data.HIDDEN}
+        self.directory.add_user("viewer", [], visible, user_id=sample_data.VIEWER_ID)
 
     def _insert(self, source: Mapping[str, Any], comments: int) -> None:
         try:
             self._db.write(_INSERT, *_row(source, comments))
         except sqlite3.IntegrityError:
-            raise _double(source) from None
+            raise _duplicate(source) from None
 
 
 _INSERT = "INSERT INTO sources (id, owner, name, body, comments) VALUES (?, ?, ?, ?, ?)"
 
 
 def _row(source: Mapping[str, Any], comments: int) -> tuple[str, str, str, str, int]:
-    told = _told(source)
-    return told["id"], told["owner"], told["name"], json.dumps(told), int(comments)
+    record = _record(source)
+    return record["id"], record["owner"], record["name"], json.dumps(record), int(comments)
 
 
-def _double(source: Mapping[str, Any]) -> Refused:
+def _duplicate(source: Mapping[str, Any]) -> Refused:
     full_name = f"{source['owner']}/{source['name']}"
     return Refused(f"the id {source['id']} or the name {full_name} appears twice")
 
@@ -213,40 +213,39 @@ _Sources = list[tuple[dict[str, Any], int]]
 _Content = tuple[_Objects, _Objects, _Sources]
 
 
-def _company() -> _Content:
-    """Return projects, buckets and sources of the sample company, these with their comments."""
+def _sample() -> _Content:
+    """Return projects, buckets and sources of the sample company."""
     return sample_data.projects(), sample_data.buckets(), sample_data.sources()
 
 
-def _of_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
-    """Return the projects and buckets that rows of a listing name, and the rows as sources."""
+def _from_rows(rows: Iterable[Mapping[str, Any]]) -> _Content:
+    """Return the projects and buckets that the rows of a listing name, and their sources."""
     rows = list(rows)
     _refuse_half_characters(rows)
     moment = now()
     defaults = _defaults() | {"created_at": moment, "updated_at": moment}
     sources = [_completed(row, defaults) for row in rows]
-    _warn_of_odd([source for source, _ in sources])
-    projects = {source["owner"]: source for source, _ in sources}
-    fed = {source["bucket_id"]: source for source, _ in sources if "bucket_id" in source}
-    made = [
+    _warn_of_unreachable([source for source, _ in sources])
+    projects = [
         {"id": secrets.token_hex(8), "name": name, "title": name, "description": ""}
         | {"created_at": moment, "updated_at": moment}
-        for name in projects
+        for name in dict.fromkeys(source["owner"] for source, _ in sources)
     ]
+    owners = {
+        source["bucket_id"]: source["owner"] for source, _ in sources if "bucket_id" in source
+    }
     buckets = [
-        {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": source["owner"]}
-        | {"created_at": moment}
-        for bucket_id, source in fed.items()
+        {"id": bucket_id, "name": f"bucket-{bucket_id}", "owner": owner, "created_at": moment}
+        for bucket_id, owner in owners.items()
     ]
-    return made, buckets, sources
+    return projects, buckets, sources
 
 
 def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return a row of a listing as a source that has all a source has, and its comments."""
+    """Return a row of a listing as a source with all fields, and its number of comments."""
     if not isinstance(row.get("owner"), str) or not isinstance(row.get("name"), str):
         raise Refused(f"a row has no owner or no name: {shown(dict(row))}")
-    given = {name: value for name, value in row.items() if value is not None}
-    source = {**defaults, **given}
+    source = {**defaults, **{name: value for name, value in row.items() if value is not None}}
     if "id" not in source:
         source["id"] = secrets.token_hex(8)
     source.setdefault("last_modified", source["updated_at"])
@@ -257,32 +256,32 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
         comments = -1
     if comments < 0:
         raise Refused(
-            f"num_comments of {source['owner']}/{source['name']} is not a whole number from 0 to "
+            f"num_comments of {source['owner']}/{source['name']} must be a whole number from 0 to "
             f"{INT64[-1]:,}"
         )
     return source, comments
 
 
-def _warn_of_odd(sources: _Objects) -> None:
-    """Warn of sources with a name or an id that no request can ask for.
+def _warn_of_unreachable(sources: _Objects) -> None:
+    """Warn of sources with a name or an id that no request can have.
 
-    They are kept: the listing of a tenant that has such sources is to fill a sandbox as it is.
+    Real tenants have such sources, so the sandbox takes them.
     """
-    odd = [
+    unreachable = [
         f"{source['owner']}/{source['name']} with the id {source['id']}"
         for source in sources
         if not (is_name(source["owner"]) and is_name(source["name"]) and is_id(source["id"]))
     ]
-    if odd:
+    if unreachable:
         warn(
-            f"Sources that can be listed, and neither changed nor deleted: {listed(odd)}. A name "
-            f"has to be {NAME_RULE}; an id {ID_RULE}.",
+            "These sources can be listed, but neither changed nor deleted: "
+            f"{listed(unreachable)}. A name must be {NAME_RULE}; an id {ID_RULE}.",
             UserWarning,
         )
 
 
 def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
-    """Raise `Refused` where a text in the rows could not be sent as UTF-8."""
+    """Raise `Refused` if a text in the rows cannot be encoded as UTF-8."""
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         if holds_half_character(chunk):
@@ -290,24 +289,24 @@ def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
                 for column, value in row.items():
                     if holds_half_character([column, value]):
                         raise Refused(
-                            f"column {shown(column)}, row {number:,}: {shown(value)} holds half a "
-                            "character (a lone surrogate), which no tenant can send"
+                            f"column {shown(column)}, row {number:,}: {shown(value)} contains half "
+                            "a character (a lone surrogate), which no tenant can send"
                         )
 
 
-def _refuse_doubles(sources: _Sources) -> None:
+def _refuse_duplicates(sources: _Sources) -> None:
     ids: set[str] = set()
     names: set[tuple[str, str]] = set()
     for source, _ in sources:
         name = source["owner"], source["name"]
         if source["id"] in ids or name in names:
-            raise _double(source)
+            raise _duplicate(source)
         ids.add(source["id"])
         names.add(name)
 
 
 def _with_progress(sources: _Sources) -> Iterable[tuple[dict[str, Any], int]]:
-    """Return the sources, with a progress bar where going through them takes over a second."""
+    """Return the sources, with a progress bar if iterating takes over a second."""
     from tqdm.auto import tqdm
 
     bar: Iterable[tuple[dict[str, Any], int]] = tqdm(
@@ -317,7 +316,7 @@ def _with_progress(sources: _Sources) -> Iterable[tuple[dict[str, Any], int]]:
 
 
 def _defaults() -> dict[str, Any]:
-    """Return the settings of a source of which nothing was said."""
+    """Return the default settings of a source."""
     defaults = {field.wire: field.about.default for field in fields_of(Source)}
     return {
         name: list(value) if isinstance(value, tuple) else value
@@ -326,6 +325,6 @@ def _defaults() -> dict[str, Any]:
     }
 
 
-def _told(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source as the API tells of it: by name, without a bucket where there is none."""
+def _record(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source as the API's JSON object: sorted by name, without null values."""
     return {name: source[name] for name in sorted(source) if source[name] is not None}

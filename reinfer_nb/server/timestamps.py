@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 
 def text(moment: datetime) -> str:
-    """Return a moment as the API writes it: ISO 8601, offset, microseconds."""
+    """Return a moment as the API writes it: ISO 8601 with offset and microseconds."""
     return moment.isoformat(timespec="microseconds")
 
 
@@ -16,5 +16,5 @@ def now() -> str:
 
 
 def later(before: str) -> str:
-    """Return the present moment, or one later than another where the clock was set back."""
+    """Return the present moment, but at least a microsecond after `before`."""
     return text(max(datetime.now(UTC), datetime.fromisoformat(before) + timedelta(microseconds=1)))

@@ -1,8 +1,8 @@
-"""The tokens that a sandbox accepts, and what its database keeps of them.
+"""The tokens that a sandbox accepts, in its database and in memory.
 
-A database keeps hashes alone, so that nobody who reads the file can use what is in it. Tokens are
-long and random, so a plain hash is enough. Beside those, each process has tokens of its own in
-memory: for its own client, and for whoever looks at `Sandbox.tokens`.
+The database keeps hashes only, so that the file reveals no token; tokens are long and random, so
+a plain hash is enough. Each process has tokens of its own in memory too, for its own client and
+for `Sandbox.tokens`.
 """
 
 from __future__ import annotations
@@ -21,87 +21,88 @@ if TYPE_CHECKING:
     from reinfer_nb.server.database import Database
 
 
-class _Kept(NamedTuple):
-    """What is kept of a token: its hash, and its length to find it in a text by."""
+class _Stored(NamedTuple):
+    """A stored token: its hash, and its length, which `is_in` needs."""
 
     digest: str
     length: int
 
 
 def new_token(name: str) -> str:
-    """Return a new token of a user."""
+    """Return a new random token for a user."""
     return f"sandbox-{name}-{secrets.token_urlsafe(18)}"
 
 
 def checked_tokens(tokens: object) -> dict[str, str]:
-    """Return tokens that somebody chose for users, by the name of the user.
+    """Return chosen tokens by user name, after a check.
 
     Raises:
-        InvalidInput: They are no such mapping, one of them cannot be a token, or two are the same.
+        InvalidInput: `tokens` is not a mapping, a token is invalid, or two are the same.
     """
-    given = {} if tokens is None else tokens
-    if not isinstance(given, Mapping):
-        raise InvalidInput('tokens is a dictionary such as {"admin": "..."}, by user.')
-    for name, token in given.items():
+    if tokens is None:
+        return {}
+    if not isinstance(tokens, Mapping):
+        raise InvalidInput('tokens must be a dictionary by user, such as {"admin": "..."}.')
+    for name, token in tokens.items():
         flaw = Token(token).flaw()
         if flaw:
             raise InvalidInput(f"The token of {shown(name)} {flaw}")
-    if len(set(given.values())) < len(given):
-        raise InvalidInput("Two users have the same token; a token tells who asks.")
-    return dict(given)
+    if len(set(tokens.values())) < len(tokens):
+        raise InvalidInput("Two users have the same token. Give each user another one.")
+    return dict(tokens)
 
 
 class LastingTokens:
-    """The tokens that go on working when a sandbox is started again on the same database.
+    """The tokens that still work after a restart with the same database.
 
     Args:
-        database: Where their hashes are kept.
+        database: The database with their hashes.
     """
 
     def __init__(self, database: Database) -> None:
         self._db = database
         rows = database.read("SELECT name, digest, length FROM tokens")
-        self._kept = {name: _Kept(digest, length) for name, digest, length in rows}
+        self._stored = {name: _Stored(digest, length) for name, digest, length in rows}
 
     def user_of(self, token: bytes) -> str | None:
-        """Return the name of the user whose token this is; None for nobody's."""
+        """Return the name of the user with this token; None for an unknown token."""
         digest = _digest(token)
-        # All of them are compared, each in constant time.
+        # Compare with all tokens, each in constant time.
         names = [
             name
-            for name, kept in list(self._kept.items())
-            if hmac.compare_digest(kept.digest, digest)
+            for name, stored in list(self._stored.items())
+            if hmac.compare_digest(stored.digest, digest)
         ]
         return names[0] if names else None
 
     def is_in(self, text: str) -> bool:
-        """Whether a text holds one of the tokens."""
-        kept = set(self._kept.values())
+        """True if a text contains one of the tokens."""
+        tokens = set(self._stored.values())
         content = text.encode(errors="replace")
         return any(
-            _Kept(_digest(content[start : start + length]), length) in kept
-            for length in {length for _, length in kept}
+            _Stored(_digest(content[start : start + length]), length) in tokens
+            for length in {length for _, length in tokens}
             for start in range(len(content) - length + 1)
         )
 
     def keep(self, tokens: Mapping[str, str]) -> None:
-        """Keep tokens by the name of their user, in place of those that were kept before.
+        """Store tokens by user name; each replaces the stored token of its user.
 
         Raises:
             Unwritable: The database cannot be written.
         """
-        made = {name: _Kept(_digest(token.encode()), len(token)) for name, token in tokens.items()}
+        new = {name: _Stored(_digest(token.encode()), len(token)) for name, token in tokens.items()}
         with self._db.writing():
-            for name, kept in made.items():
+            for name, stored in new.items():
                 statement = "INSERT OR REPLACE INTO tokens (name, digest, length) VALUES (?, ?, ?)"
-                self._db.write(statement, name, *kept)
-        self._kept |= made
+                self._db.write(statement, name, *stored)
+        self._stored |= new
 
     def begin(
         self,
         names: Collection[str],
         tokens: MutableMapping[str, str],
-        given: Mapping[str, str],
+        chosen: Mapping[str, str],
         *,
         new: bool,
     ) -> frozenset[str]:
@@ -109,27 +110,28 @@ class LastingTokens:
 
         Args:
             names: All users.
-            tokens: The tokens of this process, by user; completed, and changed to those given.
-            given: Tokens that the user of the sandbox chose.
-            new: Whether the lasting tokens of before end, and those in `tokens` take their place.
+            tokens: The tokens of this process by user name; missing ones are added, and those
+                in `chosen` replaced.
+            chosen: Tokens chosen by the caller, by user name.
+            new: Whether `tokens` replace the stored tokens.
 
         Returns:
-            The users whose token in `tokens` is a lasting one.
+            The users whose token in `tokens` still works after a restart.
 
         Raises:
-            InvalidInput: A token is given for somebody who is no user.
+            InvalidInput: `chosen` has a name that is not a user's.
             Unwritable: The database cannot be written.
         """
-        for name in given:
+        for name in chosen:
             if name not in names:
                 raise InvalidInput(f"tokens: there is no user {shown(name)}. {hint(name, names)}")
         for name in names:
             tokens.setdefault(name, new_token(name))
-        tokens.update(given)
+        tokens.update(chosen)
         lasting = {
             name: tokens[name]
             for name in names
-            if (new or name in given or name not in self._kept)
+            if (new or name in chosen or name not in self._stored)
             and self.user_of(tokens[name].encode()) != name
         }
         if lasting:
@@ -141,8 +143,8 @@ class Accepted:
     """All tokens that a running sandbox accepts.
 
     Args:
-        tokens: Those of this process, by user; may change at any time.
-        lasting: Those of the database.
+        tokens: The tokens of this process, by user name; may change at any time.
+        lasting: The tokens in the database.
     """
 
     def __init__(self, tokens: Mapping[str, str], lasting: LastingTokens) -> None:
@@ -150,18 +152,18 @@ class Accepted:
         self._lasting = lasting
 
     def user_of(self, token: bytes) -> str | None:
-        """Return the name of the user whose token this is; None for nobody's."""
-        # All of them are compared, each in constant time.
+        """Return the name of the user with this token; None for an unknown token."""
+        # Compare with all tokens, each in constant time.
         names = [
             name
-            for name, known in list(self._tokens.items())
-            if hmac.compare_digest(known.encode(), token)
+            for name, own in list(self._tokens.items())
+            if hmac.compare_digest(own.encode(), token)
         ]
-        kept = self._lasting.user_of(token)
-        return names[0] if names else kept
+        lasting_name = self._lasting.user_of(token)
+        return names[0] if names else lasting_name
 
     def is_in(self, text: str) -> bool:
-        """Whether a text holds one of the tokens."""
+        """True if a text contains one of the tokens."""
         own = any(token in text for token in list(self._tokens.values()))
         return own or self._lasting.is_in(text)
 

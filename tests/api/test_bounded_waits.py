@@ -37,11 +37,11 @@ def test_a_jupyterlab_that_does_not_end_is_ended(
             return code
 
     monkeypatch.setattr(subprocess, "Popen", Interrupted)
-    monkeypatch.setattr(lab, "_ENDING", 0.2)
+    monkeypatch.setattr(lab, "_END_TIMEOUT", 0.2)
     code = (
         "import pathlib, signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); "
         "pathlib.Path(sys.argv[1]).touch(); time.sleep(60)"
     )
     with pytest.raises(OSError, match="no more of that"):
-        lab._until_closed([sys.executable, "-c", code, str(ready)], dict(os.environ))
+        lab._run([sys.executable, "-c", code, str(ready)], dict(os.environ))
     assert processes[0].returncode == -9

@@ -1,4 +1,4 @@
-"""The command line, as a shell sees it."""
+"""The command line in a shell."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path)
         process.kill()
     assert process.returncode == 0
     assert errors == ""
-    assert "gone" in rest
+    assert "is deleted" in rest
 
 
 def test_a_port_that_is_taken(client: rnb.Client, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""`reinfer-nb lab`: JupyterLab on the notebooks, on the right tenant, and nothing overwritten."""
+"""`reinfer-nb lab`: JupyterLab with the notebooks, on the right tenant, overwriting nothing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_notebooks_are_copied_and_the_user_s_own_stay(
     copied = lab.copy_notebooks(tmp_path)
     assert [path.name for path in copied] == [path.name for path in lab.shipped_notebooks()]
     assert (tmp_path / "01-quickstart.ipynb").read_text() == "mine"
-    assert "is yours and stays" in capsys.readouterr().out
+    assert "was not overwritten" in capsys.readouterr().out
 
     copied = lab.copy_notebooks(tmp_path / "new" / "folder")
     assert copied[0].read_bytes() == lab.shipped_notebooks()[0].read_bytes()
@@ -36,7 +36,7 @@ def test_notebooks_are_copied_and_the_user_s_own_stay(
 
 def test_a_folder_that_cannot_be_one(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(errors.FileProblem, match="could not be put"):
+    with pytest.raises(errors.FileProblem, match="could not be copied"):
         lab.copy_notebooks(tmp_path / "file" / "folder")
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX she
 
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[rnb.Client]:
-    """A tenant with so many sources that no answer about them fits into a pipe's buffer."""
+    """A tenant whose listing does not fit into the buffer of a pipe."""
     many = pd.DataFrame({"owner": "acme", "name": [f"source-{n}" for n in range(2000)]})
     with rnb.sandbox(many) as client:
         yield client
@@ -28,7 +28,7 @@ def tenant() -> Iterator[rnb.Client]:
 
 @pytest.fixture(scope="module")
 def folder(tenant: rnb.Client, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Files about that tenant: what it has, what it is to be, a broken edit, and a plan."""
+    """A folder with the listing, two edited ones, of which one is invalid, and two plans."""
     made = tmp_path_factory.mktemp("files")
     df = tenant.sources()
     rnb.to_csv(df, made / "same.csv")
@@ -45,7 +45,7 @@ NEW_PROCESS = f"{sys.executable} -m reinfer_nb.cli"
 
 @pytest.fixture(scope="module", autouse=True)
 def _forked_cli() -> Iterator[None]:
-    """Let $RNB be a command that does as `python -m reinfer_nb.cli` does, but at once."""
+    """Let $RNB be a faster equivalent of `python -m reinfer_nb.cli`."""
     with (
         tempfile.TemporaryDirectory() as folder,
         ForkedCli(Path(folder)) as cli,
@@ -94,7 +94,7 @@ COMMANDS = [
     ("plan edited.csv", 0),
     ("plan broken.csv", 1),
 ]
-HINT = "Keep it with --out FILE, to apply it: reinfer-nb apply FILE\n"
+HINT = "Save the plan with --out FILE, and apply it with: reinfer-nb apply FILE\n"
 FULL = "reinfer-nb: the output could not be written: No space left on device\n"
 
 
@@ -247,6 +247,6 @@ def test_a_terminal_gets_no_control_characters(tmp_path: Path, form: str) -> Non
         ended, piped, _ = run(client, tmp_path, command)
     assert "red" in shown
     assert not [character for character in "\x1b\x07\x9b\u202e" if character in shown]
-    # A pipe gets the data as they are.
+    # A pipe gets the data unchanged.
     assert ended == 1
     assert (title in piped) == (form == "csv")

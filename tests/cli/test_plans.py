@@ -33,12 +33,12 @@ RUN = [sys.executable, "-m", "reinfer_nb.cli"]
 @pytest.fixture(autouse=True)
 def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    # An answer in a pipe is none; what a test types, it types itself.
+    # Input from a pipe is not a confirmation; tests of the question use `typed`.
     monkeypatch.setattr("sys.stdin", io.StringIO("y\nyes\n1\n2\n3\n"))
 
 
 class Terminal(io.StringIO):
-    """A terminal at which something is typed."""
+    """A terminal with typed input."""
 
     def isatty(self) -> bool:
         return True
@@ -46,24 +46,24 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Typing:
-    """Let somebody sit at a terminal and type."""
+    """A function that sets what is typed at the terminal."""
     return lambda text: monkeypatch.setattr("sys.stdin", Terminal(text))
 
 
 def titled(client: rnb.Client, titles: dict[str, str]) -> pd.DataFrame:
-    """Return the listing of claims with other titles, by name."""
+    """Return the listing of claims with new titles, given by name."""
     df = client.sources("claims")
     return df.assign(title=df["name"].map(titles).fillna(df["title"]).astype("str"))
 
 
 def two_titles(client: rnb.Client) -> None:
-    """Keep a plan that changes two titles in change.json."""
+    """Save a plan that changes two titles to change.json."""
     edited = titled(client, {"motor-inbox": "Motor", "glass-inbox": "Glass"})
     client.plan(edited).save("change.json")
 
 
 def without(client: rnb.Client, number: int) -> list[str]:
-    """Keep a plan that deletes some sources in change.json, and return their names."""
+    """Save a plan that deletes sources to change.json, and return their names."""
     df = client.sources("claims")
     client.plan(df[number:], delete_missing=True).save("change.json")
     return df["name"][:number].tolist()
@@ -75,7 +75,7 @@ def titles(client: rnb.Client) -> tuple[str | None, str | None]:
 
 
 def writes(client: rnb.Client) -> list[str]:
-    """Return what was written to the tenant, a method and path each."""
+    """Return the method and path of each write to the tenant."""
     assert client.sandbox is not None
     return [
         f"{asked.method} {asked.path}"
@@ -85,13 +85,13 @@ def writes(client: rnb.Client) -> list[str]:
 
 
 def sent(client: rnb.Client) -> int:
-    """Return how many requests of any kind the tenant has had."""
+    """Return the number of all requests to the tenant."""
     assert client.sandbox is not None
     return len(client.sandbox.requests)
 
 
 def journal_of(out: str) -> str:
-    """Return the journal that the result of an apply names."""
+    """Return the path of the journal in the output of an apply."""
     (line,) = (line for line in out.splitlines() if line.startswith("Journal: "))
     return line.removeprefix("Journal: ")
 
@@ -116,10 +116,10 @@ def test_a_plan_is_shown_in_full_and_kept(configured: rnb.Client, capsys: Captur
     assert cli.main(["plan", "edited.csv", "--out", "change.json"]) == 0
     captured = capsys.readouterr()
     assert captured.out.startswith(f"Plan for {configured.endpoint}: 130 sources to update")
-    # All of them, where a notebook shows fifty.
+    # All updates; a notebook shows fifty.
     assert sum(line.startswith("~ ") for line in captured.out.splitlines()) == 130
     assert "    title: Motor claims inbox -> The same\n" in captured.out
-    assert captured.err == ("Kept in change.json. Apply it with: reinfer-nb apply change.json\n")
+    assert captured.err == ("Saved to change.json. Apply it with: reinfer-nb apply change.json\n")
     plan = rnb.load_plan("change.json", configured)
     assert set(plan.frame["after"]) == {"The same"}
     assert writes(configured) == []
@@ -239,7 +239,7 @@ def test_between_tenants_rows_go_by_name(
         out = capsys.readouterr().out
         assert "title: Motor claims inbox -> As in production" in out
         assert "taken for the sources of the same project and name" in out
-        # And the other way round, with the tenant that --context says.
+        # The reverse: a file against the tenant of --context.
         rnb.to_csv(prod.sources().assign(language="de").head(1), "edited.csv")
         arguments = ["plan", "edited.csv", "--context", "prod", "--out", "it's.json"]
         assert cli.main(arguments) == 0
@@ -250,7 +250,7 @@ def test_between_tenants_rows_go_by_name(
         assert cli.main([*shlex.split(how)[1:], "--yes"]) == 0
         assert prod.source("claims/motor-inbox").language == "de"
         captured = capsys.readouterr()
-        undoing = captured.err.partition("Put it back with: ")[2]
+        undoing = captured.err.partition("Undo it with: ")[2]
         assert cli.main([*shlex.split(undoing)[1:], "--yes"]) == 0
         assert prod.source("claims/motor-inbox").language == "en"
         assert token not in captured.out + captured.err
@@ -263,19 +263,19 @@ def test_between_tenants_rows_go_by_name(
         (["plan", "nowhere.csv"], "There is no file or folder 'nowhere.csv'"),
         (["plan", "context:nobody"], "nobody"),
         (["plan", "listing.csv", "--base", "nowhere.csv"], "no file or folder 'nowhere.csv'"),
-        (["plan", "listing.csv", "--overwrite"], "--overwrite goes with --out FILE"),
+        (["plan", "listing.csv", "--overwrite"], "--overwrite needs --out FILE"),
         (["plan", "listing.csv", "--project", "no/such"], "no/such"),
         (["apply", "nowhere.json"], "nowhere.json cannot be read"),
         (["apply", "listing.csv"], "cannot be taken for a plan"),
         (["apply", "change.json", "--yes", "--workers", "0"], "a number from 1 to 32"),
         (["apply", "change.json", "--rehearse", "--workers", "99"], "a number from 1 to 32"),
-        (["apply", "change.json", "--rehearse", "--journal", "j"], "--journal goes with an apply"),
+        (["apply", "change.json", "--rehearse", "--journal", "j"], "A rehearsal has no journal"),
         (["resume", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
         (["resume", "change.json"], "change.json"),
         (["undo", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
-        (["undo", "change.json", "--overwrite"], "--overwrite goes with --out FILE"),
-        (["undo", "change.json", "--out", "u", "--yes"], "leave out --yes and --journal"),
-        (["undo", "change.json", "--out", "u", "--journal", "j"], "leave out --yes and --journal"),
+        (["undo", "change.json", "--overwrite"], "--overwrite needs --out FILE"),
+        (["undo", "change.json", "--out", "u", "--yes"], "Leave out --yes and --journal"),
+        (["undo", "change.json", "--out", "u", "--journal", "j"], "Leave out --yes and --journal"),
         (["undo", "change.json", "--workers", "-1"], "a number from 1 to 32"),
     ],
 )
@@ -301,12 +301,12 @@ def test_yes_applies_without_a_question(configured: rnb.Client, capsys: Captured
     captured = capsys.readouterr()
     lines = captured.out.splitlines()
     assert "    title: Motor claims inbox -> Motor" in lines
-    assert "None of its sources has moved since it was made." in lines
+    assert "No source of this plan has changed since it was made." in lines
     assert f"Applied to {configured.endpoint}: 2 done." in lines
     journal = Path("j 1.jsonl").absolute()
     assert lines[-1] == f"Journal: {journal}"
-    # No question and no bar: this is no terminal.
-    assert captured.err == f"Put it back with: reinfer-nb undo '{journal}'\n"
+    # Without a terminal there is neither a question nor a progress bar.
+    assert captured.err == f"Undo it with: reinfer-nb undo '{journal}'\n"
     assert configured.sandbox is not None
     assert configured.sandbox.tokens["admin"] not in captured.out + captured.err
 
@@ -320,7 +320,7 @@ def test_what_is_agreed_to_is_done(
     assert cli.main(["apply", "change.json"]) == 0
     assert titles(configured) == ("Motor", "Glass")
     captured = capsys.readouterr()
-    assert captured.err.startswith(f"Do this on {configured.endpoint}? [y/N] ")
+    assert captured.err.startswith(f"Apply this to {configured.endpoint}? [y/N] ")
     assert Path(journal_of(captured.out)).exists()
 
 
@@ -365,7 +365,7 @@ def test_without_a_terminal_nobody_is_asked(
     assert cli.main([command, "change.json" if command == "apply" else "j.jsonl"]) == 2
     captured = capsys.readouterr()
     assert "2 sources to update" in captured.out
-    assert "no terminal" in captured.err
+    assert "not a terminal" in captured.err
     assert "--yes" in captured.err
     assert len(writes(configured)) == before
     assert sent(configured) == asked
@@ -391,20 +391,20 @@ def test_what_has_moved_is_told_before_and_left_alone(
 ) -> None:
     two_titles(configured)
     content = json.loads(Path("change.json").read_text())
-    # From an age on the library warns of this as well, which would be twice.
+    # The library warns of changes if a plan is old; the command line must not report them twice.
     content["made_at"] = "2026-01-01T09:00:00+00:00"
     Path("change.json").write_text(json.dumps(content))
     configured.update_source("claims/motor-inbox", title="Theirs")
     typed("n\n")
     assert cli.main(["apply", "change.json"]) == 1
     out = capsys.readouterr().out
-    assert "1 of its 2 sources has moved since it was made, and is left alone:\n" in out
+    assert "1 of 2 sources has changed since the plan was made and will not be touched:\n" in out
     assert "! update claims/motor-inbox: was changed at " in out
     assert cli.main(["apply", "change.json", "--yes"]) == 1
     captured = capsys.readouterr()
     assert "1 done, 1 moved." in captured.out
     assert "! moved: update claims/motor-inbox: " in captured.out
-    assert "a plan made anew" in captured.err
+    assert "plan again" in captured.err
     assert "resume" not in captured.err
     assert titles(configured) == ("Theirs", "Glass")
 
@@ -421,7 +421,7 @@ def test_what_fails_exits_with_one_and_can_be_gone_on_with(
         assert "2 failed." in captured.out
         assert r"Not \x1b[2J today." in captured.out
         journal = Path("j.jsonl").absolute()
-        assert captured.err == f"Go on with: reinfer-nb resume {journal}\n"
+        assert captured.err == f"Continue with: reinfer-nb resume {journal}\n"
         assert cli.main(["resume", "j.jsonl"]) == 1
     capsys.readouterr()
     assert cli.main(["resume", "j.jsonl"]) == 0
@@ -477,7 +477,7 @@ def test_many_deletes_are_done_only_where_that_is_said(
     assert cli.main(["apply", "change.json", "--yes"]) == 2
     captured = capsys.readouterr()
     assert "4 of the 39 sources of claims" in captured.err
-    assert "say --allow-mass-delete" in captured.err
+    assert "Use --allow-mass-delete" in captured.err
     assert sent(configured) == asked
     assert cli.main(["apply", "change.json", "--yes", "--allow-mass-delete"]) == 0
     assert not set(names) & set(configured.sources("claims", refresh=True)["name"])
@@ -520,7 +520,7 @@ def test_a_plan_is_data_and_commands_no_terminal(configured: rnb.Client, capsys:
     assert "\x1b" not in out
 
 
-# In a process of its own
+# As a process
 
 
 @pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
@@ -543,7 +543,7 @@ def test_at_a_real_terminal(configured: rnb.Client, answer: bytes) -> None:
             while more := os.read(ours, 1000):
                 seen += more
         except OSError:
-            # How Linux tells that the other side is gone.
+            # Linux reports a closed terminal so.
             pass
     finally:
         os.close(ours)
@@ -576,20 +576,20 @@ def test_ctrl_c_ends_it_after_what_is_under_way(configured: rnb.Client, capsys: 
             process.kill()
     assert process.returncode == 130
     assert "It was stopped by Ctrl-C." in out
-    assert f"Go on with: reinfer-nb resume {Path('j.jsonl').absolute()}\n" in err
+    assert f"Continue with: reinfer-nb resume {Path('j.jsonl').absolute()}\n" in err
     assert "Traceback" not in err
     done = len(writes(configured))
     assert 0 < done < len(df)
     assert f"{done:,} done, {len(df) - done:,} left." in out
     assert cli.main(["resume", "j.jsonl"]) == 0
     assert f"{len(df)} done." in capsys.readouterr().out
-    # None of them twice.
+    # No update is sent twice.
     assert len(set(writes(configured))) == len(writes(configured)) == len(df)
     assert set(configured.sources("claims", refresh=True)["title"]) == {"The same"}
 
 
 def piped(command: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a shell command in which `$RUN` is the command line; its exit code is that of `$RUN`."""
+    """Run a shell command in which `$RUN` is the command line; the exit code is that of `$RUN`."""
     return subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
         env={**os.environ, "RUN": shlex.join(RUN)},
@@ -601,12 +601,12 @@ def piped(command: str) -> subprocess.CompletedProcess[bytes]:
 
 def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
     two_titles(configured)
-    # A reader that is gone before anything is said, and a full disk.
+    # A pipe without a reader, and a full disk.
     reading, gone = os.pipe()
     os.close(reading)
     full = os.open("/dev/full", os.O_WRONLY)
     for output, said in (
-        (gone, b"its reader is gone. Nothing was sent."),
+        (gone, b"the output was closed. Nothing was sent."),
         (full, b"No space left on device"),
     ):
         command = [*RUN, "apply", "change.json", "--yes"]
@@ -626,8 +626,8 @@ def test_what_nobody_reads_to_its_end_is_done_and_exits_as_it_went(
 ) -> None:
     two_titles(configured)
     assert configured.sandbox is not None
-    # The reader leaves once the plan was shown, while the apply is under way.
-    command = "$RUN apply change.json --yes --journal j.jsonl | grep -q 'None of its'"
+    # The reader leaves after the plan was shown, during the apply.
+    command = "$RUN apply change.json --yes --journal j.jsonl | grep -q 'No source of this'"
     with configured.sandbox.faults.add(rnb.Fault.wait(1.0, on="update_source")):
         done = piped(command)
     assert done.returncode == 0
@@ -642,7 +642,7 @@ def test_what_nobody_reads_to_its_end_is_done_and_exits_as_it_went(
 
 
 def cut(journal: str) -> None:
-    """Take from a journal how its last action ended, as a kill may do."""
+    """Remove the outcome of the last step from a journal, as a kill may do."""
     *lines, last = Path(journal).read_text().splitlines()
     assert '"done"' in last
     Path(journal).write_text("\n".join(lines) + "\n")
@@ -657,7 +657,7 @@ def test_resume_finishes_what_a_kill_has_left(configured: rnb.Client, capsys: Ca
     assert cli.main(["resume", "j", "--workers", "2"]) == 0
     captured = capsys.readouterr()
     assert f"Applied to {configured.endpoint}: 2 done." in captured.out
-    assert captured.err == f"Put it back with: reinfer-nb undo {Path('j').absolute()}\n"
+    assert captured.err == f"Undo it with: reinfer-nb undo {Path('j').absolute()}\n"
     assert writes(configured) == written
 
 
@@ -707,7 +707,7 @@ def test_undo_puts_back_what_was(configured: rnb.Client, typed: Typing, capsys: 
     typed("y\n")
     assert cli.main(["undo", "j", "--journal", "back"]) == 0
     assert titles(configured) == before
-    # And that in turn.
+    # An undo can be undone.
     assert cli.main(["undo", "back", "--yes"]) == 0
     assert titles(configured) == ("Motor", "Glass")
 
@@ -762,7 +762,7 @@ def test_undo_to_a_file_changes_nothing(configured: rnb.Client, capsys: Captured
     assert cli.main(["undo", "j", "--out", "back.json"]) == 0
     captured = capsys.readouterr()
     assert "2 sources to update" in captured.out
-    assert captured.err == "Kept in back.json. Apply it with: reinfer-nb apply back.json\n"
+    assert captured.err == "Saved to back.json. Apply it with: reinfer-nb apply back.json\n"
     assert writes(configured) == written
     assert cli.main(["apply", "back.json", "--yes"]) == 0
     assert titles(configured) == ("Motor claims inbox", "Glass damage inbox")
@@ -816,7 +816,7 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     df = configured.sources("claims").head(3)
     configured.plan(df.assign(title="The same")).apply(progress=False, journal="j", workers=1)
     head, *lines = Path("j").read_text().splitlines()
-    # Begun and done, begun, and not begun.
+    # One step begun and done, one begun, one not begun.
     Path("j").write_text("\n".join([head, *lines[:3]]) + "\n")
     content, asked = Path("j").read_bytes(), sent(configured)
     result = result_of(configured, "j")
@@ -824,7 +824,7 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     assert (result.stopped, result.journal) == ("", Path("j").absolute())
     assert Path("j").read_bytes() == content
     assert sent(configured) == asked
-    # Released, for whoever goes on with it.
+    # The lock is released: `resume` can go on.
     assert resume(configured, "j", progress=False).ok
 
 

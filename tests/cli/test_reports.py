@@ -27,7 +27,7 @@ def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys
     out = capsys.readouterr().out
     report = rnb.audit(configured.sources())
     assert out.splitlines()[0] == f"Audit: {report.headline}"
-    # All of them, where a notebook shows ten of each rule.
+    # All findings; a notebook shows ten for each rule.
     told = [line for line in out.splitlines() if line.startswith("  ")]
     assert len(told) == len(report.findings)
 
@@ -79,14 +79,14 @@ def test_options_and_the_moment_of_an_audit(configured: rnb.Client, capsys: Capt
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["audit", "--option", "days"], "is not of the form NAME=VALUE"),
-        (["audit", "--option", "days=x"], "takes a number, not 'x'"),
+        (["audit", "--option", "days"], "--option must be NAME=VALUE"),
+        (["audit", "--option", "days=x"], "must be a number, not 'x'"),
         (["audit", "--option", "day=3"], "Did you mean 'days'?"),
         (["audit", "--rule", "stail"], "Did you mean 'stale'?"),
         (["audit", "--now", "soon"], "is not a date or time"),
-        (["audit", "--overwrite"], "--overwrite goes with --out FILE"),
+        (["audit", "--overwrite"], "--overwrite needs --out FILE"),
         (["audit", "--from", "nowhere.csv"], "There is no file or folder 'nowhere.csv'"),
-        (["audit", "--from", "listing.csv", "--comments"], "go with a tenant, not with a file"),
+        (["audit", "--from", "listing.csv", "--comments"], "need a tenant, not a file"),
         (["compare", "nowhere.csv"], "There is no file or folder 'nowhere.csv'"),
         (["compare", "listing.csv", "--on", "idd"], "Did you mean 'id'?"),
         (["compare", "context:nobody"], "nobody"),

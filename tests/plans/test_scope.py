@@ -284,7 +284,7 @@ def test_the_command_line_has_the_word(
     number = len(configured.sources()) - len(claims) + 1
     assert f"{number} sources to delete" in capsys.readouterr().out
     assert cli.main(["plan", str(path), "--whole-tenant"]) == 2
-    assert "--whole-tenant goes with --delete-missing" in capsys.readouterr().err
+    assert "--whole-tenant needs --delete-missing" in capsys.readouterr().err
     words = ["plan", str(path), "--delete-missing", "--whole-tenant", "--project", "claims"]
     assert cli.main(words) == 2
     assert "Leave out one of the two" in capsys.readouterr().err

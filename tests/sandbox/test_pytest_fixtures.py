@@ -1,6 +1,6 @@
-"""The fixtures for other people's tests: a project of theirs is run by pytest, in its own process.
+"""The pytest fixtures, in a project of a user whose tests run in a pytest process of their own.
 
-Its tests stand below as a text; one that does not pass is named by the test here that ran it.
+The tests of that project are the texts below; a failure here names the failed tests there.
 """
 
 from __future__ import annotations
@@ -247,13 +247,13 @@ def test_a_csv_is_the_data(reinfer_client, reinfer_data, reinfer_sandbox):
 
 OUTCOME = re.compile(r"^(PASSED|FAILED|ERROR) \S+::(\w+)", re.MULTILINE)
 NAMES = re.findall(r"^def (test_\w+)", TESTS + OF_A_FRAME + OF_A_CSV, re.MULTILINE)
-# What may depend on how the plugin comes in, or on two processes at once.
+# Tests that may depend on how the plugin is loaded, or on two parallel processes.
 SOME = ["test_connect_leads_there", "test_client_alone_is_enough", "test_a_frame_is_the_data"]
 SOME += ["test_tests_do_not_see_each_other", "test_who_needs_none_has_none"]
 
 
 class Tenant:
-    """A place on this machine that nobody is to ask; it counts who does."""
+    """A server that must get no requests; it counts its connections."""
 
     def __init__(self) -> None:
         self.connections = 0
@@ -287,7 +287,7 @@ def developers_tenant() -> Iterator[Tenant]:
 
 
 class Run(NamedTuple):
-    """What a run of pytest came to."""
+    """The result of a run of pytest."""
 
     outcomes: Mapping[str, str]
     output: str
@@ -295,13 +295,13 @@ class Run(NamedTuple):
 
 
 def run(project: Path, *options: str, plugins: str, configured_by: str) -> Run:
-    """Run the project, on the machine of somebody who has a tenant configured.
+    """Run the project, in an environment with a configured tenant.
 
     Args:
         project: Folder to write it into.
         *options: Options of pytest.
-        plugins: What `conftest.py` says of plugins.
-        configured_by: Whether the tenant is named by "endpoint" or by "context".
+        plugins: The line of `conftest.py` that loads the plugin.
+        configured_by: How the tenant is configured: by "endpoint" or by "context".
     """
     (project / "conftest.py").write_text(CONFTEST % plugins)
     (project / "pytest.ini").write_text("[pytest]\n")
@@ -349,7 +349,7 @@ def run(project: Path, *options: str, plugins: str, configured_by: str) -> Run:
 
 
 def check(done: Run, names: list[str]) -> None:
-    """Fail if a test of the project did not pass, or something else is wrong with the run."""
+    """Fail unless all tests of the project passed, and no request went to the configured tenant."""
     wrong = {name: outcome for name, outcome in done.outcomes.items() if outcome != "PASSED"}
     assert wrong == {}, done.output[-8000:]
     assert sorted(done.outcomes) == sorted(names), done.output[-8000:]

@@ -1,4 +1,4 @@
-"""Who gets into the sandbox: hosts, addresses, users, and what its log holds."""
+"""Access to the sandbox: hosts, addresses, users, and the log of requests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 
 
 def spoken(client: rnb.Client, text: bytes) -> tuple[int, dict[str, str], bytes]:
-    """Return what the sandbox answers to bytes: status, headers and body."""
+    """Return the response to raw bytes: status, headers and body."""
     parts = urlsplit(client.endpoint)
     with socket.create_connection((parts.hostname, parts.port), timeout=AGES) as connection:
         connection.sendall(text)
@@ -33,11 +33,11 @@ def spoken(client: rnb.Client, text: bytes) -> tuple[int, dict[str, str], bytes]
     return int(first.split()[1]), dict(line.lower().split(": ", 1) for line in lines), body
 
 
-# Where it listens
+# Addresses
 
 
 def other_address() -> str:
-    """Return an address of this machine that is no loopback one, or skip the test."""
+    """Return an address of this machine that is not a loopback one, or skip the test."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -81,7 +81,7 @@ def test_an_address_of_somebody_else_is_said(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["", None, 5, b"127.0.0.1"])
 def test_what_is_no_address_is_refused(host: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="host is an address"):
+    with pytest.raises(rnb.InvalidInput, match="host must be an address"):
         rnb.sandbox(host=host)
 
 
@@ -98,7 +98,7 @@ def test_hosts_with_and_without_numbers() -> None:
         assert foreign not in every
 
 
-# What is said to it
+# The header `Host`
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_users_that_cannot_be_are_refused(client: rnb.Client) -> None:
     box = box_of(client)
     with pytest.raises(rnb.InvalidInput, match="There is a user admin already"):
         box.add_user("admin")
-    with pytest.raises(rnb.InvalidInput, match="A user's name"):
+    with pytest.raises(rnb.InvalidInput, match="The name of a user"):
         box.add_user("a b")
     with pytest.raises(rnb.InvalidInput, match="no project 'nowhere'"):
         box.add_user("x", organisation_permissions={"nowhere": ["sources-read"]})
@@ -220,7 +220,7 @@ def test_users_that_cannot_be_are_refused(client: rnb.Client) -> None:
 def test_the_command_says_how_to_use_it(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(servers, "_wait_for_the_end", lambda: None)
+    monkeypatch.setattr(servers, "_wait_for_signal", lambda: None)
     assert cli.main(["sandbox"]) == 0
     said = capsys.readouterr().out
     assert "export REINFER_ENDPOINT=http://127.0.0.1:" in said

@@ -38,7 +38,7 @@ def tab(window: Page, shared: rnb.Client) -> Page:
 
 
 def open_all(tab: Page) -> int:
-    """Open all that can be, as a person does, and return how many those are."""
+    """Click all summaries, and return how many there are."""
     summaries = tab.locator("summary")
     for number in range(summaries.count()):
         summaries.nth(number).click()
@@ -62,7 +62,7 @@ def test_it_asks_for_nothing_but_itself(window: Page, shared: rnb.Client, base: 
         assert asked == [("GET", shared.endpoint + base + "/docs")]
         assert box_of(shared).requests[before:] == [("GET", f"{base}/docs", 200, "")]
         assert told == []
-        # The way to the document works too, wherever the page is.
+        # The link to the document works too, whatever the base path.
         tab.get_by_role("link", name="openapi.json").click()
         expect(tab).to_have_url(shared.endpoint + base + "/openapi.json")
     document = ("GET", f"{base}/openapi.json", 200, "")
@@ -75,7 +75,7 @@ def test_everybody_can_read_it(tab: Page, scheme: Scheme) -> None:
     for _ in range(2):
         assert browser.axe(tab, "html") == []
         open_all(tab)
-    # Not a page that stays white in the dark.
+    # The page is dark in dark mode.
     background = tab.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert (background == "rgb(255, 255, 255)") == (scheme == "light")
 
@@ -85,7 +85,9 @@ def test_all_of_it_is_there(tab: Page, shared: rnb.Client) -> None:
     expect(tab).to_have_title(document["info"]["title"])
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            box = tab.locator("details").filter(has_text=f"In faults: {operation['operationId']}.")
+            box = tab.locator("details").filter(
+                has_text=f"Name in faults: {operation['operationId']}."
+            )
             expect(box).to_have_count(1)
             expect(box.locator("summary")).to_contain_text(f"{method.upper()} {path}")
             expect(box.locator("summary")).to_contain_text(operation["summary"])
@@ -102,7 +104,7 @@ def test_all_of_it_is_there(tab: Page, shared: rnb.Client) -> None:
 
 
 def test_a_link_leads_to_the_object_and_opens_it(tab: Page) -> None:
-    listing = tab.locator("details").filter(has_text="In faults: list_sources.")
+    listing = tab.locator("details").filter(has_text="Name in faults: list_sources.")
     listing.locator("summary").click()
     listing.get_by_role("link", name="Source", exact=True).click()
     expect(tab).to_have_url(re.compile("#Source$"))

@@ -1,6 +1,6 @@
-"""What was acknowledged is there: after a kill, under many writers, on a full disk, beside others.
+"""Acknowledged writes survive: kills, many writers, a full disk, other programs on the file.
 
-Failure cases 50, 51 and 52. Servers that are killed are processes of their own.
+Failure cases 50, 51 and 52. Killed servers run as processes of their own.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from tests.waiting import until
 
 SOURCES = "/api/v1/sources"
 WRITERS = 8
-# So many processes are killed under load, and so many more while they begin.
+# Number of processes to kill under load, and at the start.
 LIVES, BIRTHS = 15, 5
 
 Json = dict[str, Any]
 
 
 class Line:
-    """A keep-alive connection of its own to a sandbox."""
+    """A keep-alive connection to a sandbox."""
 
     def __init__(self, endpoint: str, token: str) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(endpoint).netloc, timeout=60)
@@ -71,9 +71,9 @@ def line_of(client: rnb.Client) -> Line:
     return Line(client.endpoint, client.sandbox.tokens["admin"])
 
 
-# Forks a process for each line on stdin, which does what the line says with a database: with all
-# imported once, that takes no time. It may be ended after so many system calls; thus every state
-# is seen that a kill can leave a file in.
+# Forks a process for each line on stdin, which does that work on a database; forking saves the
+# time of the imports. A process may be killed after a number of system calls, so that the tests
+# see every state in which a kill can leave the file.
 _FORKING = """
 import ctypes, os, signal, sys
 from pathlib import Path
@@ -83,7 +83,7 @@ from reinfer_nb.server.store import Store
 
 libc = ctypes.CDLL(None)
 ptrace, TRACE_ME, SYSTEM_CALL = libc.ptrace, 0, 24
-# Whoever forked it being killed, it is not to stay.
+# The kernel kills this process when its parent dies.
 PARENT_DEATH_SIGNAL = 1
 libc.prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
@@ -134,10 +134,10 @@ for line in sys.stdin:
 
 
 class Forking:
-    """Lets processes of their own work with databases, one at a time.
+    """Runs work on databases in forked processes, one at a time.
 
     Attributes:
-        pid: Number of the process that all are forked from.
+        pid: Process id of the parent of the forked processes.
     """
 
     def __init__(self) -> None:
@@ -158,7 +158,7 @@ class Forking:
         self._popen.communicate(timeout=60)
 
     def begin(self, work: str, file: Path, calls: int | str = "all") -> int:
-        """Begin to work, and return the number of the process that does."""
+        """Start work, and return the id of the process that does it."""
         assert self._popen.stdin
         self._popen.stdin.write(f"{work} {calls} {file}\n")
         self._popen.stdin.flush()
@@ -172,10 +172,10 @@ class Forking:
         return self._popen.stdout.readline()
 
     def stepped(self, work: str, calls: int, file: Path) -> tuple[bool, int]:
-        """Work, but no longer than for so many system calls.
+        """Do work, but kill it after a number of system calls.
 
         Returns:
-            Whether it came to be killed, and how many writes were done by then.
+            Whether it was killed, and how many writes were done before.
         """
         self.begin(work, file, calls)
         done = 0
@@ -197,10 +197,10 @@ def forking() -> Iterator[Forking]:
 
 
 class Process:
-    """`reinfer-nb sandbox --database FILE` as a process; killed at the latest when left.
+    """`reinfer-nb sandbox --database FILE` as a process, killed at the end of the context.
 
     Attributes:
-        pid: Its number.
+        pid: Its process id.
         code: Its exit code, once it has ended.
     """
 
@@ -218,7 +218,7 @@ class Process:
             self.end(signal.SIGKILL)
 
     def line(self) -> Line:
-        """Return a connection to it, once it serves."""
+        """Return a connection to the sandbox, once it serves."""
         while "viewer token" not in self._said:
             assert self.code is None, self._said
             self.hear()
@@ -242,13 +242,13 @@ class Process:
         self.ended()
 
     def refused(self) -> str:
-        """Return why it has not started."""
+        """Wait for the end of a process that must not start to serve, and return its output."""
         self.ended(refused=True)
         assert self.code == 2
         return self._said
 
     def ended(self, *, refused: bool = False) -> None:
-        """Wait for the end; it is not to have started, if it was to be refused."""
+        """Wait for the end of the process; with `refused`, fail if it starts to serve."""
         while self.code is None:
             self.hear()
             assert not (refused and "practice tenant" in self._said)
@@ -263,12 +263,12 @@ class Attempt(NamedTuple):
 
 
 class Writer:
-    """Creates, updates and deletes sources of its own, and knows what was acknowledged.
+    """Creates, updates and deletes sources of its own, and records the acknowledged writes.
 
     Attributes:
-        sources: What is there, as the last answer about each told it, by name.
-        open: The write that was sent and not answered.
-        acknowledged: The number of writes that were.
+        sources: Its sources by name, as in the last response about each.
+        open: The write that was sent and has no response yet.
+        acknowledged: The number of acknowledged writes.
     """
 
     def __init__(self, number: int, seed: int) -> None:
@@ -307,7 +307,7 @@ class Writer:
         return Attempt("POST", name, {key: settings[key] for key in kept})
 
     def _settings(self) -> Json:
-        """Return settings that fill some bytes, or several pages of the database."""
+        """Return settings of some bytes, or of several pages of the database."""
         dice = self._dice
         return {
             "title": f"Überschrift {dice.random()}",
@@ -324,7 +324,7 @@ class Writer:
         return attempt.method, f"{SOURCES}/claims/{attempt.name}", attempt.settings
 
     def _take(self, attempt: Attempt, source: Json | None) -> None:
-        """Hold what a write has become against what it was to be, and remember it."""
+        """Check the result of a write, and record it."""
         old = self.sources.pop(attempt.name, None)
         if attempt.method == "DELETE":
             assert source is None
@@ -344,7 +344,7 @@ class Writer:
         self.sources[attempt.name] = source
 
     def check(self, there: Mapping[str, Json]) -> None:
-        """Hold what is there against what was acknowledged; the open write may be, or not."""
+        """Check the sources against the acknowledged writes; the open write may be done or not."""
         mine = {name: source for name, source in there.items() if name.startswith(self._prefix)}
         if self.open is not None:
             name = self.open.name
@@ -360,7 +360,7 @@ def of_nobody(there: Mapping[str, Json]) -> dict[str, Json]:
 
 
 def is_intact(file: Path) -> bool:
-    """Whether SQLite finds a database whole; it looks at a copy, and leaves the file as it is."""
+    """True if SQLite finds a copy of a database intact."""
     copy = file.parent / "copy"
     copy.mkdir()
     for path in (file, file.with_name(f"{file.name}-wal")):
@@ -413,7 +413,7 @@ def test_a_kill_loses_nothing_acknowledged_and_leaves_nothing_half(
 
 
 def live(process: Process, writers: list[Writer], there: dict[str, Json], seconds: float) -> None:
-    """Check what an earlier life left, and write at full speed until it is killed."""
+    """Check the data of the earlier process, then write at full speed until killed."""
     before = sum(writer.acknowledged for writer in writers)
     for writer in writers:
         writer.check(there)
@@ -422,7 +422,7 @@ def live(process: Process, writers: list[Writer], there: dict[str, Json], second
             pool.submit(writer.write, Line(process.endpoint, process.token)) for writer in writers
         ]
         time.sleep(seconds)
-        # On a busy machine nothing may have been answered yet.
+        # On a busy machine there may be no response yet.
         until(lambda: sum(writer.acknowledged for writer in writers) > before)
         process.end(signal.SIGKILL)
         for each in writing:
@@ -504,7 +504,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_it_whole_or_not_at_all(
 
 
 def is_after(step: int, now: dict[str, Json]) -> bool:
-    """Whether sources are as after so many of the three writes."""
+    """True if the sources are in the state after that number of the three writes."""
     new, motor = now.get("new"), now["motor-inbox"]
     if new is not None and (new["title"], new["description"]) != ("N", "d" * 9000):
         return False
@@ -514,13 +514,13 @@ def is_after(step: int, now: dict[str, Json]) -> bool:
 
 
 def unclean(file: Path) -> None:
-    """Make a file as a kill leaves it: what was written last is not in the file itself."""
+    """Leave a file as a kill does: the last writes are in the WAL only."""
     making = file.parent / "making"
     making.mkdir()
     store = Store(making / file.name)
     with closing(store):
         store.create("claims", "unclean", {"title": "U"})
-        # SQLite's locks are lost once a process closes a file that it has open; in another one.
+        # In a process of its own: closing the file here would drop SQLite's locks of this process.
         subprocess.run(
             ["cp", *map(str, making.iterdir()), str(file.parent)], check=True, timeout=60
         )
@@ -549,11 +549,11 @@ def test_stopping_while_writers_write_loses_nothing(tmp_path: Path) -> None:
     assert sum(writer.acknowledged for writer in writers) > WRITERS
 
 
-# Many at once
+# Concurrent writes
 
 
 class Told(NamedTuple):
-    """An update that was acknowledged, and when."""
+    """An acknowledged update, and when it was sent and acknowledged."""
 
     begin: float
     end: float
@@ -614,9 +614,9 @@ def test_no_update_of_a_hundred_writers_to_one_source_is_lost(tmp_path: Path) ->
 
 
 def one_after_another(first: Json, told: list[list[Told]]) -> Json:
-    """Check that each update is the one before it with one change, and return the last.
+    """Check that the updates form a sequence, each changing the one before, and return the last.
 
-    And that none that was answered before another was asked comes after it.
+    An update that was acknowledged before another was sent must come first.
     """
     for updates in told:
         moments = [update.source["updated_at"] for update in updates]
@@ -635,7 +635,7 @@ def one_after_another(first: Json, told: list[list[Told]]) -> Json:
     return state
 
 
-# Two on one file
+# Two sandboxes on one file
 
 OPEN_ELSEWHERE = "box.db is open in another sandbox or program"
 
@@ -727,7 +727,7 @@ def test_a_sandbox_that_has_come_since_the_look_is_not_taken_for_nothing(
     try:
         with monkeypatch.context() as patched:
             patched.setattr(sqlite3, "connect", after_the_first)
-            # It may be refused, or find what the first has left.
+            # The second may be refused, or find the data of the first.
             with suppress(rnb.FileProblem), rnb.sandbox(database=file) as client:
                 assert not stays
                 assert made[0] in set(client.sources()["id"])
@@ -743,23 +743,23 @@ def test_a_sandbox_that_has_come_since_the_look_is_not_taken_for_nothing(
 
 
 class Disk:
-    """A place for a database that can be filled up.
+    """A folder for a database on a disk that can be filled.
 
     Attributes:
-        folder: Where it is.
+        folder: The folder.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def fill(self, pid: int) -> None:
-        """Leave no room, or hardly any, for a process."""
+        """Leave hardly any room for a process."""
         size = max(path.stat().st_size for path in self.folder.iterdir())
         limit = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (size + 5000, limit))
 
     def free(self, pid: int) -> None:
-        """Leave room again."""
+        """Make room again."""
         limit = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, limit))
 
@@ -799,7 +799,7 @@ def test_a_full_disk_refuses_writes_and_loses_none(forking: Forking, disk: Disk)
     sources: dict[str, Json] = {}
 
     def fill(line: Line, turn: int) -> None:
-        """Write until there is no room, and check that what is refused is not there."""
+        """Write until the disk is full, and check that the refused write is not stored."""
         for number in range(1000):
             name = f"new-{turn}-{number}"
             settings = {"description": name * 2000}
@@ -852,9 +852,9 @@ def test_a_start_on_a_full_disk_takes_nothing_away(forking: Forking, tmp_path: P
                     assert line.listing() == before
                     assert line("PUT", f"{SOURCES}/claims/new", {"title": "N"})[0] == 503
             else:
-                # The file is sound; it is the disk that is not.
+                # The file is valid; the disk is full.
                 assert "box.db" in said
-                assert "no sound database" not in said
+                assert "not a valid database" not in said
     finally:
         resource.prlimit(forking.pid, resource.RLIMIT_FSIZE, limits)
     assert file.read_bytes() == whole
@@ -862,9 +862,9 @@ def test_a_start_on_a_full_disk_takes_nothing_away(forking: Forking, tmp_path: P
         assert line.listing() == before
 
 
-# Files of others
+# Files of other programs
 
-# What another program does with a database of its own, and has done to it, until it is told.
+# Another program that works on a database of its own until its stdin is closed.
 _OTHER = """
 import os, sqlite3, sys
 file, mode, statements, end = sys.argv[1:]
@@ -900,8 +900,8 @@ OTHERS = {
 
 
 def beside(file: Path) -> dict[str, bytes | None]:
-    """Return the files of a folder; of shared memory, which readers write to, only the name."""
-    # In a process of its own, since SQLite's locks go once a process closes a file it has open.
+    """Return the files in a folder; for shared memory, which readers change, the name only."""
+    # In a process of its own: closing the file here would drop SQLite's locks of this process.
     code = "import sys; sys.stdout.buffer.write(open(sys.argv[1], 'rb').read())"
     return {
         path.name: None
@@ -925,7 +925,7 @@ def test_another_program_s_database_is_left_alone(tmp_path: Path, which: str) ->
         assert other.stdout
         other.stdout.readline()
         before = beside(file)
-        with pytest.raises(rnb.FileProblem, match=r"other\.db .*; it is left as it is"):
+        with pytest.raises(rnb.FileProblem, match=r"other\.db .*\. The file was not changed"):
             rnb.sandbox(database=file).start()
         assert beside(file) == before
         other.communicate()
@@ -957,7 +957,7 @@ def test_a_program_that_opens_its_database_meanwhile_loses_nothing(
     try:
         with monkeypatch.context() as patched:
             patched.setattr(sqlite3, "connect", after_the_other)
-            with pytest.raises(rnb.FileProblem, match=r"other\.db .*; it is left as it is"):
+            with pytest.raises(rnb.FileProblem, match=r"other\.db .*\. The file was not changed"):
                 rnb.sandbox(database=file).start()
     finally:
         for other in others:
@@ -971,7 +971,7 @@ def test_an_unclean_file_of_another_version_is_left_alone(tmp_path: Path) -> Non
     file = tmp_path / "box.db"
     unclean(file)
     with closing(sqlite3.connect(file)) as db:
-        # Kept in the WAL alone, as after a kill.
+        # The change is in the WAL only, as after a kill.
         db.execute("PRAGMA user_version = 99")
         subprocess.run(["cp", "-r", str(tmp_path), f"{tmp_path}-copy"], check=True)
     copy = Path(f"{tmp_path}-copy") / "box.db"
@@ -984,7 +984,7 @@ def test_an_unclean_file_of_another_version_is_left_alone(tmp_path: Path) -> Non
 
 
 def damaged(whole: bytes) -> Iterator[tuple[str, bytes]]:
-    """Yield a database with one of its pages overwritten, and cut short at and within each."""
+    """Yield a database with one page overwritten, or truncated at or within a page."""
     pages = len(whole) // 4096
     for page in range(1, pages):
         begin, end = whole[: page * 4096], whole[(page + 1) * 4096 :]
@@ -1005,7 +1005,7 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
         try:
             Store(file).close()
         except rnb.FileProblem as problem:
-            assert "it is left as it is" in str(problem)  # noqa: PT017 - many at once
+            assert "The file was not changed" in str(problem)  # noqa: PT017 - many at once
         else:
             missed.append(what)
         assert file.read_bytes() == content, what

@@ -1,5 +1,5 @@
-"""Faults on demand: what each does to a request on the wire, which it strikes, what clients make
-of it.
+"""Faults on demand: their effect on the wire, the requests that they strike, and the client's
+response.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.sandbox import Faults
 from tests.waiting import AGES, until
 
-# Anything but what a fault may be told; for calls that are wrong on purpose.
+# `Fault` without its types, for wrong calls.
 wrong: Any = Fault
 USER = "/auth/user"
 LISTING = "/api/v1/sources"
 MOTOR = "/api/v1/sources/claims/motor-inbox"
 ID = "0123456789abcdef"
-# One request of each operation, as a client sends it.
+# A request of each operation.
 REQUESTS = {
     "list_sources": ("GET", "/api/v1/sources"),
     "list_sources_of_project": ("GET", "/api/v1/sources/claims"),
@@ -65,15 +65,15 @@ REQUESTS = {
     "get_user": ("GET", f"/api/_private/users/{ID}"),
     "update_user": ("POST", f"/api/_private/users/{ID}"),
 }
-MAKERS = re.escape("made by Fault.wait, .answer, .drop, .cut or .gzip")
+MAKERS = re.escape("Create one with Fault.wait, .answer, .drop, .cut or .gzip")
 BROKEN = (ConnectionError, http.client.HTTPException)
-# What faults that end a request before anything is done do to it.
+# Faults that end a request before the operation, with their effect.
 UNDONE = [Fault.answer(503), Fault.answer(502, body="<h1>Bad gateway</h1>"), Fault.drop()]
 numbers = count()
 
 
 class Heard(NamedTuple):
-    """An answer; names of headers are in lower case."""
+    """A response; names of headers are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -89,7 +89,7 @@ class Heard(NamedTuple):
 
 
 class Line(http.client.HTTPConnection):
-    """One connection by hand: nothing is tried again, and it never opens a second time."""
+    """A raw connection without retries, which never reconnects."""
 
     def __init__(self, box: rnb.Sandbox, who: str = "admin", timeout: float = 60) -> None:
         parts = urlsplit(box.endpoint)
@@ -118,7 +118,7 @@ def ask(
     who: str = "admin",
     **headers: str,
 ) -> Heard:
-    """Ask once, over a connection of its own."""
+    """Send a request over a new connection."""
     if content is None and method in ("PUT", "POST"):
         content = {}
     with closing(Line(box, who)) as line:
@@ -126,7 +126,7 @@ def ask(
 
 
 def statuses(box: rnb.Sandbox, path: str, times: int) -> list[int]:
-    """Ask several times over one connection; only for faults that leave it open."""
+    """Send requests over one connection; only for faults that leave it open."""
     with closing(Line(box)) as line:
         return [line.ask("GET", path).status for _ in range(times)]
 
@@ -149,7 +149,7 @@ def fresh_name() -> str:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[rnb.Sandbox]:
-    """A sandbox for all tests here that ask for nothing else."""
+    """A sandbox that tests share."""
     box = rnb.sandbox()
     with box:
         yield box
@@ -165,7 +165,7 @@ def box(lasting: rnb.Sandbox) -> Iterator[rnb.Sandbox]:
 
 @pytest.fixture
 def name(box: rnb.Sandbox) -> str:
-    """The name of a source of the test's own, in claims."""
+    """The name of a source in claims that only this test uses."""
     made = fresh_name()
     with closing(Line(box)) as line:
         assert line.ask("PUT", f"{LISTING}/claims/{made}", {"source": {"title": "T"}}).status == 200
@@ -180,14 +180,14 @@ def naps() -> list[float]:
 
 @pytest.fixture
 def client(box: rnb.Sandbox, naps: list[float]) -> Iterator[rnb.Client]:
-    """A client that tries three times, and does not really sleep."""
+    """A client with three attempts that does not really sleep."""
     token = box.tokens["admin"]
     with rnb.connect(endpoint=box.endpoint, token=token, cache_ttl=0, timeout=AGES) as made:
         made._transport.patience = Patience(3)
 
         def sleep(seconds: float) -> None:
             naps.append(seconds)
-            # The time that was not waited for is over.
+            # Move the clock past the time that was not slept.
             made._transport._pacer.let_go()
 
         made._transport._sleep = sleep
@@ -195,7 +195,7 @@ def client(box: rnb.Sandbox, naps: list[float]) -> Iterator[rnb.Client]:
 
 
 def write(box: rnb.Sandbox, what: str, name: str) -> Heard:
-    """Create, update or delete a source; create makes another one beside it."""
+    """Create, update or delete a source; "create" creates a second source."""
     if what == "create":
         return ask(box, "PUT", f"{LISTING}/claims/{name}-2", {"source": {"title": "New"}})
     if what == "update":
@@ -204,7 +204,7 @@ def write(box: rnb.Sandbox, what: str, name: str) -> Heard:
 
 
 def is_done(box: rnb.Sandbox, what: str, name: str) -> bool:
-    """Whether a `write` took effect."""
+    """True if a `write` took effect."""
     there = names(box)
     if what == "create":
         return f"claims/{name}-2" in there
@@ -284,11 +284,11 @@ def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
         if after:
             until(lambda: is_done(box, what, name))
         else:
-            # Other requests that begin later are answered meanwhile, and it is still not done.
+            # Later requests get their responses while this one still waits.
             assert statuses(box, MOTOR, 20) == [200] * 20
             assert not is_done(box, what, name)
         assert not asked.done()
-        # It stops all the same.
+        # `stop` works nevertheless.
         box.stop()
         with suppress(*BROKEN):
             assert asked.result(AGES).message
@@ -296,7 +296,7 @@ def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
 
 @WRITES
 def test_a_write_is_done_though_nobody_waits_for_it(box: rnb.Sandbox, name: str, what: str) -> None:
-    # As on a tenant, where a time-out of the client stops nothing.
+    # As on a tenant, where a timeout of the client stops no operation.
     gone = stored(box, name)["id"]
     method, path, body = {
         "create": ("PUT", f"{LISTING}/claims/{name}-2", {"source": {}}),
@@ -312,7 +312,7 @@ def test_a_write_is_done_though_nobody_waits_for_it(box: rnb.Sandbox, name: str,
     assert is_done(box, what, name)
 
 
-# Answers
+# Errors
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_an_error_may_be_a_page(
 def test_retry_after_in_seconds_is_a_whole_number(
     box: rnb.Sandbox, status: int, seconds: float
 ) -> None:
-    # HTTP knows digits only here; what has to be rounded is never earlier than was asked for.
+    # `Retry-After` has whole seconds; fractions are rounded up.
     box.faults.add(Fault.answer(status, retry_after=seconds))
     heard = ask(box, "GET", USER)
     assert heard.status == status
@@ -486,7 +486,7 @@ def test_after_an_operation_that_was_refused_the_fault_is_what_is_heard(
 
 
 def raw(box: rnb.Sandbox, path: str, *headers: str) -> bytes:
-    """Get a path, with these headers only, and return all that comes until the end."""
+    """Get a path with exactly these headers, and return all bytes until the end."""
     parts = urlsplit(box.endpoint)
     token = f"Authorization: Bearer {box.tokens['admin']}"
     head = (f"GET {path} HTTP/1.1", f"Host: {parts.netloc}", token, *headers, "", "")
@@ -534,7 +534,7 @@ def test_a_drop_does_not_care_for_whom_a_proxy_asks(box: rnb.Sandbox, *, after: 
 def test_a_drop_leaves_all_other_connections_alone(
     box: rnb.Sandbox, name: str, *, after: bool
 ) -> None:
-    # Some idle, some with a request under way while others are dropped.
+    # Some connections are idle, some have a running request while others are dropped.
     lines = [Line(box) for _ in range(12)]
     assert all(line.ask("GET", USER).status == 200 for line in lines)
     idle, under_way, dropped = lines[:4], lines[4:8], lines[8:]
@@ -637,7 +637,7 @@ def test_what_is_written_and_read_is_the_same_compressed(
         assert client.source(made.id).title == "Rail"
         with pytest.raises(rnb.NotFound):
             client.source("claims/not-there")
-        # The delete is followed by a look whether the source is gone.
+        # After the delete, the client checks that the source is gone.
         client.delete_source(made)
         assert added.struck == 8
 
@@ -651,7 +651,7 @@ def test_what_is_compressed_may_be_cut_too(box: rnb.Sandbox) -> None:
         gzip.decompress(caught.value.partial)
 
 
-# HEAD, and what is no operation
+# HEAD, and requests that are not operations
 
 
 @pytest.mark.parametrize(
@@ -719,7 +719,7 @@ def test_operations_are_all_there_are(box: rnb.Sandbox) -> None:
 
 @pytest.mark.parametrize("operation", Fault.operations())
 def test_a_name_strikes_its_operation_and_no_other(box: rnb.Sandbox, operation: str) -> None:
-    # The second one keeps the others from being carried out.
+    # The second fault keeps the others from being carried out.
     one = box.faults.add(Fault.answer(418, on=operation))
     others = box.faults.add(Fault.answer(599))
     heard = {name: ask(box, *request).status for name, request in REQUESTS.items()}
@@ -765,7 +765,7 @@ def test_no_name_strikes_all(box: rnb.Sandbox) -> None:
 )
 def test_how_often(box: rnb.Sandbox, more: dict[str, Any], expected: list[int]) -> None:
     with box.faults.add(Fault.answer(503, on="get_current_user", **more)) as added:
-        # What it is not about is not counted.
+        # Requests of other operations are not counted.
         assert statuses(box, MOTOR, 3) == [200] * 3
         assert statuses(box, USER, 5) == expected
         assert added.struck == expected.count(503)
@@ -786,7 +786,7 @@ def test_the_same_seed_is_the_same_rolls(box: rnb.Sandbox) -> None:
     assert set(first) == {200, 503}
     assert 15 <= first.count(503) <= 45
     assert rolls(1) == first
-    # Requests of other operations roll none of its dice.
+    # Requests of other operations draw no random numbers.
     assert rolls(1, between=True) == first
     assert rolls(2) != first
 
@@ -808,7 +808,7 @@ def test_times_is_exact_among_threads(box: rnb.Sandbox) -> None:
     assert sum(one.count(200) for one in heard) == 75
 
 
-# Several at once
+# Several faults on one request
 
 
 def test_waits_add_up_and_the_first_end_counts(box: rnb.Sandbox) -> None:
@@ -856,7 +856,7 @@ def test_waits_on_both_sides_of_a_write_add_up(box: rnb.Sandbox, name: str) -> N
 
 @pytest.mark.parametrize("end", [Fault.answer(503), Fault.drop()], ids=["answer", "drop"])
 def test_a_wait_that_does_not_come_to_pass_is_none(box: rnb.Sandbox, end: Fault) -> None:
-    # What counts as struck has happened; what did not happen is there for the next request.
+    # A fault counts as struck only if it took effect; otherwise it strikes the next request.
     late = Fault.wait(0.1, after=True)
     box.faults.add(late, end)
     begin = time.monotonic()
@@ -875,7 +875,7 @@ def test_a_faulty_answer_is_compressed_or_was_not_struck(box: rnb.Sandbox) -> No
     assert (heard.headers.get("content-encoding") == "gzip") == (box.faults.struck(compressed) == 1)
 
 
-# As they come and go
+# Adding and removing faults
 
 
 def test_they_may_change_while_it_runs(box: rnb.Sandbox) -> None:
@@ -920,7 +920,7 @@ def test_a_fault_added_again_counts_by_itself(box: rnb.Sandbox) -> None:
         assert box.faults.struck(once) == 3
         assert list(box.faults) == [once, once]
     assert [added.struck for added in (first, second, third)] == [1, 1, 1]
-    # An equal one is not the same one.
+    # Faults are counted by identity, not by equality.
     assert box.faults.struck(Fault.answer(503, times=1)) == 0
 
 
@@ -934,7 +934,7 @@ def test_they_are_listed_in_order(box: rnb.Sandbox) -> None:
     assert len(box.faults) == 3
     assert repr(box.faults) == "<Faults: wait, drop, wait>"
     assert box.faults
-    # Going through them does not hinder who changes them.
+    # Iterating does not block changes.
     for _ in box.faults:
         box.faults.clear()
     assert not box.faults
@@ -974,14 +974,14 @@ def test_a_sandbox_takes_one_or_several(form: Callable[[Fault], Any]) -> None:
     fault = Fault.answer(503, on="get_current_user", times=1)
     box = rnb.sandbox(faults=form(fault))
     assert list(box.faults) == [fault]
-    # They may change before it runs, too.
+    # They may change before the start, too.
     box.faults.add(Fault.answer(502, on="get_current_user", times=1))
     with box:
         assert statuses(box, USER, 3) == [503, 502, 200]
         assert box.faults.struck(fault) == 1
 
 
-# What is refused
+# Invalid faults
 
 
 @pytest.mark.parametrize(
@@ -989,32 +989,35 @@ def test_a_sandbox_takes_one_or_several(form: Callable[[Fault], Any]) -> None:
     [
         ({"on": "creat_source"}, "'creat_source'.* Did you mean 'create_source'"),
         ({"on": ["get_user", "Get_Bucket_"]}, "'Get_Bucket_'.* Did you mean 'get_bucket'"),
-        ({"on": "everything"}, "'everything' is no operation. Choose from list_sources, .*update"),
-        ({"on": ""}, "'' is no operation"),
-        ({"on": [5]}, "5 is no operation"),
+        (
+            {"on": "everything"},
+            "Unknown operation 'everything'. Choose from list_sources, .*update_us",
+        ),
+        ({"on": ""}, "Unknown operation ''"),
+        ({"on": [5]}, "Unknown operation 5"),
         ({"on": 5}, r"\bon\b"),
         ({"on": None}, r"\bon\b"),
         ({"time": 3}, "'time'.* Did you mean 'times'"),
         ({"colour": "red"}, "'colour'.* Choose from on, after, times, skip, probability, seed"),
-        ({"after": "no"}, "after is"),
-        ({"after": 1}, "after is"),
-        ({"times": 0}, "times is a whole number from 1 on, not 0"),
-        ({"times": -1}, "times is"),
-        ({"times": 1.5}, "times is"),
-        ({"times": True}, "times is"),
-        ({"times": "2"}, "times is"),
-        ({"skip": -1}, "skip is a whole number from 0 on, not -1"),
-        ({"skip": 0.5}, "skip is"),
-        ({"skip": None}, "skip is"),
-        ({"probability": 2}, "probability is a number from 0 to 1, not 2"),
-        ({"probability": -0.1}, "probability is"),
-        ({"probability": float("nan")}, "probability is"),
-        ({"probability": "often"}, "probability is"),
-        ({"probability": True}, "probability is"),
-        ({"probability": None}, "probability is"),
-        ({"seed": "lucky"}, "seed is"),
-        ({"seed": [1]}, "seed is"),
-        ({"seed": None}, "seed is"),
+        ({"after": "no"}, "after must be"),
+        ({"after": 1}, "after must be"),
+        ({"times": 0}, "times must be a whole number of at least 1, not 0"),
+        ({"times": -1}, "times must be"),
+        ({"times": 1.5}, "times must be"),
+        ({"times": True}, "times must be"),
+        ({"times": "2"}, "times must be"),
+        ({"skip": -1}, "skip must be a whole number of at least 0, not -1"),
+        ({"skip": 0.5}, "skip must be"),
+        ({"skip": None}, "skip must be"),
+        ({"probability": 2}, "probability must be a number from 0 to 1, not 2"),
+        ({"probability": -0.1}, "probability must be"),
+        ({"probability": float("nan")}, "probability must be"),
+        ({"probability": "often"}, "probability must be"),
+        ({"probability": True}, "probability must be"),
+        ({"probability": None}, "probability must be"),
+        ({"seed": "lucky"}, "seed must be"),
+        ({"seed": [1]}, "seed must be"),
+        ({"seed": None}, "seed must be"),
     ],
     ids=ascii,
 )
@@ -1036,21 +1039,21 @@ def test_a_time_to_strike_that_makes_no_sense_is_refused(
     ids=ascii,
 )
 def test_a_wait_that_is_none_is_refused(seconds: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="seconds is a number") as caught:
+    with pytest.raises(rnb.InvalidInput, match="seconds must be a number") as caught:
         Fault.wait(seconds)
     assert repr(seconds) in str(caught.value)
 
 
 @pytest.mark.parametrize("share", [1.1, -0.5, float("nan"), "half", None, True], ids=ascii)
 def test_a_share_that_is_none_is_refused(share: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="share is a number from 0 to 1") as caught:
+    with pytest.raises(rnb.InvalidInput, match="share must be a number from 0 to 1") as caught:
         Fault.cut(share)
     assert repr(share) in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [200, 304, 399, 600, -503, "503", 503.0, True, None], ids=ascii)
 def test_a_status_that_is_no_error_is_refused(status: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="status is a number from 400 to 599") as caught:
+    with pytest.raises(rnb.InvalidInput, match="status must be a number from 400 to 599") as caught:
         Fault.answer(status)
     assert repr(status) in str(caught.value)
 
@@ -1065,7 +1068,7 @@ def test_a_status_that_is_no_error_is_refused(status: Any) -> None:
     ids=ascii,
 )
 def test_a_retry_after_that_is_none_is_refused(retry_after: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match=r"retry_after is .*datetime with a time zone"):
+    with pytest.raises(rnb.InvalidInput, match=r"retry_after must be .*datetime with a time zone"):
         Fault.answer(429, retry_after=retry_after)
 
 
@@ -1083,7 +1086,7 @@ def test_a_retry_after_that_is_none_is_refused(retry_after: Any) -> None:
     ids=ascii,
 )
 def test_an_answer_that_cannot_be_sent_is_refused(given: dict[str, Any]) -> None:
-    with pytest.raises(rnb.InvalidInput, match=f"{list(given)[-1]} is"):
+    with pytest.raises(rnb.InvalidInput, match=f"{list(given)[-1]} must be"):
         Fault.answer(503, **given)
 
 
@@ -1166,7 +1169,7 @@ def test_the_log_tells_what_was_answered_and_to_whom(box: rnb.Sandbox, name: str
 
 @pytest.mark.parametrize("after", [False, True])
 def test_who_was_dropped_finds_that_in_the_log(box: rnb.Sandbox, *, after: bool) -> None:
-    # A request of an earlier test may still be under way, and come into the log too.
+    # A request of an earlier test may still run, and appear in the log too.
     path = f"{USER}?after={after}"
     with box.faults.add(Fault.drop(after=after)):
         for number in range(300):
@@ -1176,7 +1179,7 @@ def test_who_was_dropped_finds_that_in_the_log(box: rnb.Sandbox, *, after: bool)
             assert statuses == [0] * (number + 1)
 
 
-# What comes afterwards
+# The next request on the connection
 
 
 @pytest.mark.parametrize(
@@ -1204,7 +1207,7 @@ def test_it_goes_on_serving(box: rnb.Sandbox, name: str, fault: Fault, size: int
                 except BROKEN:
                     assert fault.kind in ("drop", "cut")
                 else:
-                    # What was left of the body unread does not get into the next request.
+                    # The unread rest of the body must not become a part of the next request.
                     box.faults.clear()
                     assert line.ask("GET", path).status == 200
                     box.faults.add(fault)
@@ -1214,7 +1217,7 @@ def test_it_goes_on_serving(box: rnb.Sandbox, name: str, fault: Fault, size: int
         assert [line.ask("GET", path).status for _ in range(3)] == [200] * 3
 
 
-# What a client makes of it
+# The client with faults
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -1358,7 +1361,7 @@ def test_no_answer_in_time_is_asked_again(
 
 
 def test_an_answer_that_takes_ages_is_asked_for_again() -> None:
-    # A sandbox of its own: what takes ages comes into the log when the wait is over.
+    # A new sandbox: a slow request appears in the log only when its wait is over.
     with rnb.sandbox() as client:
         assert client.sandbox is not None
         box = client.sandbox
@@ -1410,7 +1413,7 @@ def test_a_create_whose_reply_was_lost_has_succeeded(
 def test_a_name_that_was_taken_before_is_still_a_conflict(
     box: rnb.Sandbox, client: rnb.Client, name: str, title: str, *, old: bool
 ) -> None:
-    # One is as wanted and years old, the other is of today and not as wanted.
+    # One source has the settings and is years old; the other is new and has other settings.
     full_name = "claims/motor-inbox" if old else f"claims/{name}"
     there = client.source(full_name)
     with box.faults.add(Fault.drop(on="create_source", times=1)) as added:
@@ -1485,8 +1488,8 @@ def test_a_listing_is_not_read_from_before_a_lost_write(box: rnb.Sandbox) -> Non
 def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
     token = box.tokens["admin"]
     made = [fresh_name() for _ in range(40)]
-    # The threads decide which request a fault strikes. A request is struck 95 times at most, so
-    # that none uses up its 100 attempts, however the threads run.
+    # Threads decide which request a fault strikes. A request is struck 95 times at most, so that
+    # none uses up its 100 attempts.
     bad = [
         Fault.answer(429, retry_after=1, probability=0.1, seed=1, times=20),
         Fault.answer(503, probability=0.1, seed=2, after=True, times=25),
@@ -1499,7 +1502,7 @@ def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
         client._transport._sleep = lambda _: time.sleep(0.001)
 
         def work(name: str) -> str:
-            # Whose a create without a response was is below the resolution of the clock.
+            # The clock cannot tell whose create without a response it was.
             source = client.calls.create(f"claims/{name}", {"title": name}).source
             client.update_source(source, description=name * 2)
             return str(client.source(source.full_name).description)
@@ -1515,7 +1518,7 @@ def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
 
 
 def ask_without_faults(box: rnb.Sandbox, method: str, path: str) -> Heard:
-    """Ask with all faults set aside; they begin anew afterwards."""
+    """Send a request with all faults removed, and add them again."""
     faults = list(box.faults)
     box.faults.clear()
     try:

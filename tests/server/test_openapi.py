@@ -1,4 +1,4 @@
-"""The OpenAPI document of the sandbox, and the page made of it: true, whole, and good to read."""
+"""The OpenAPI document of the sandbox and its page: correct, complete and readable."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Case = schemathesis.Case[Any]
 CALLS = [call for call in vars(endpoints).values() if isinstance(call, Call)]
 OPEN = ["/openapi.json", "/docs"]
 BASES = ["", "/org/tenant/reinfer_"]
-# What the vendor's client refuses to go without, object by object.
+# Fields that the vendor's client requires, by object.
 NEEDED = {
     "Source": (
         "id owner name title description language should_translate created_at updated_at _kind"
@@ -54,7 +54,7 @@ NEEDED = {
     "Statistics": "num_comments",
     "Error": "status message",
 }
-# By the Python type of a field.
+# JSON types by the Python type of a field.
 TYPES = {
     "str": "string",
     "bool": "boolean",
@@ -71,7 +71,7 @@ def named(call: Call) -> str:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[rnb.Client]:
-    """A client of a sandbox for tests that may write, and mind neither each other nor the order."""
+    """A client of a shared sandbox, for tests that may write and do not depend on each other."""
     with rnb.sandbox() as made:
         yield made
 
@@ -91,21 +91,21 @@ def operation_of(document: Json, call: Call) -> Json:
 
 
 def schema_of(document: Json, call: Call, status: int = 200) -> Json:
-    """Return the schema of an answer, with what it refers to."""
+    """Return the schema of a response, with all referenced schemas."""
     answer = operation_of(document, call)["responses"][str(status)]
     schema: Json = answer["content"]["application/json"]["schema"]
     return {**schema, "components": document["components"]}
 
 
 def check(value: Any, schema: Json) -> None:
-    """Raise what is wrong with a value."""
+    """Raise if a value does not match a schema."""
     checker = jsonschema.Draft202012Validator.FORMAT_CHECKER
     assert "date-time" in checker.checkers
     jsonschema.Draft202012Validator(schema, format_checker=checker).validate(value)
 
 
 def inside(value: Any) -> Iterator[Any]:
-    """Yield a JSON value and all that is in it."""
+    """Yield a JSON value and all values in it."""
     yield value
     for inner in value.values() if isinstance(value, dict) else ():
         yield from inside(inner)
@@ -182,7 +182,7 @@ def test_every_field_of_a_source_is_in_it(document: Json, field: Field) -> None:
     told = schemas["Source"]["properties"][field.wire]
     assert told["description"] == about.help
     assert "enum" not in told
-    # An answer may hold what no request may: a language of tomorrow, but no null.
+    # A response may hold values that no request may, such as a future language, but no null.
     check_type(field, told, nullable=False)
     for name, may in (("NewSource", about.create), ("SourceChanges", about.update)):
         schema = schemas[name]["properties"].get(field.wire)
@@ -215,13 +215,13 @@ def test_the_least_of_an_answer_is_what_the_vendor_s_client_needs(document: Json
     schemas = document["components"]["schemas"]
     for name, needed in NEEDED.items():
         assert set(needed.split()) <= set(schemas[name]["required"]), name
-    # These two may be missing.
+    # These two are optional.
     assert not {"bucket_id", "email_transform_tag"} & set(schemas["Source"]["required"])
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Source(rnb.Source):
-    """A source of tomorrow."""
+    """A source of a future version."""
 
     weight: Annotated[
         int | None, About("How heavy it is.", wire="_weight", create=True, default=7)
@@ -302,7 +302,7 @@ def test_it_tells_nothing_of_the_tenant(lasting: rnb.Client, path: str) -> None:
     lasting.delete_source("claims/a-source-of-ours")
 
 
-# Answers held against it
+# Responses checked against the document
 
 SOME: dict[str, tuple[dict[str, str], Any]] = {
     "list_sources": ({}, None),
@@ -344,7 +344,7 @@ SOME: dict[str, tuple[dict[str, str], Any]] = {
 
 
 def filled(value: Any, names: Mapping[str, str]) -> Any:
-    """Return a JSON value with what stands in braces filled in."""
+    """Return a JSON value with its placeholders in braces filled in."""
     if isinstance(value, dict):
         return {key: filled(inner, names) for key, inner in value.items()}
     if isinstance(value, list):
@@ -361,7 +361,7 @@ def plain(client: rnb.Client) -> Iterator[Plain]:
 
 @pytest.fixture
 def names(client: rnb.Client, plain: Plain) -> dict[str, str]:
-    """Ids and names of what the sample has, to fill in."""
+    """Ids and names in the sample data, by placeholder."""
     bucket = client.buckets().iloc[0]
     new = plain("PUT", "/api/_private/buckets/claims/unused", json={"bucket": {}}).json()
     user = plain("GET", "/api/_private/users").json()["users"][1]
@@ -389,14 +389,14 @@ def test_an_answer_is_as_it_says(
     assert answer.status_code == 200
     schema = schema_of(document, call)
     check(answer.json(), schema)
-    # The schema tells more than that there is something.
+    # The schema says more than "an object".
     for spoilt in lacking(answer.json()):
         with pytest.raises(jsonschema.ValidationError):
             check(spoilt, schema)
 
 
 def lacking(answer: Json) -> Iterator[Json]:
-    """Yield an answer without each of what it must have, or with null there."""
+    """Yield copies of a response, each without a required field, or with null in its place."""
     for key in answer:
         yield {name: value for name, value in answer.items() if name != key}
     (key,) = [name for name in answer if name != "status"] or [""]
@@ -429,7 +429,7 @@ REFUSED: dict[int, list[tuple[str, str, bytes | None]]] = {
 @pytest.mark.parametrize("status", REFUSED)
 def test_a_refusal_is_as_it_says(lasting: rnb.Client, document: Json, status: int) -> None:
     kind = "text/plain" if status == 415 else "application/json"
-    # The viewer does not see the project of which 404 is told.
+    # The viewer may not see the project that the 404 is about.
     parts = {"project": "people" if status == 404 else "claims", "name": "motor-inbox"}
     for who, operation_id, body in REFUSED[status]:
         (call,) = [one for one in CALLS if one.id == operation_id]
@@ -445,24 +445,24 @@ def test_a_refusal_is_as_it_says(lasting: rnb.Client, document: Json, status: in
         check(answer.json(), schema_of(document, call, status))
 
 
-# Whatever can be asked, by schemathesis
+# Generated requests, by schemathesis
 
-# What a path names: made up, for a new name in a project that is there, or what is there.
+# The names in a path: generated, new in an existing project, or existing.
 WHERE = st.sampled_from(["generated", "placed", "there"])
 EXAMPLES = 40
 
 
 class Asking:
-    """Asks for an operation what schemathesis makes up, and holds the answers against all checks.
+    """Sends generated requests to an operation, and runs all checks on the responses.
 
     Args:
-        client: A client of a sandbox of its own.
-        plain: Requests to the same by hand.
+        client: A client of a sandbox that no other test uses.
+        plain: Raw requests to the same sandbox.
         operation_id: The operation.
 
     Attributes:
-        asked: How many requests there were.
-        done: How many of them were done: answered 2xx.
+        asked: The number of requests.
+        done: The number of responses with a 2xx status.
     """
 
     def __init__(
@@ -473,7 +473,7 @@ class Asking:
         self.call = call
         self.schema = schemathesis.openapi.from_url(client.endpoint + "/openapi.json")
         self.operation = self.schema.find_operation_by_id(call.id)
-        # Not the session of `plain`, which sends the token where it is to be left out.
+        # Not the session of `plain`, which always sends the token.
         self.session = requests.Session()
         self.session.trust_env = False
         self.token = {"Authorization": f"Bearer {box_of(client).tokens['admin']}"}
@@ -481,7 +481,7 @@ class Asking:
         self.asked = self.done = 0
 
     def new(self, kind: str) -> str:
-        """Make a bucket, a source or a project, and return the id, of a project the name."""
+        """Create a bucket, a source or a project; return its id, or the name of the project."""
         name = f"made-{next(self.numbers)}"
         root = "/api/v1/sources/claims" if kind == "source" else f"/api/_private/{kind}s"
         path = f"{root}/claims/{name}" if kind == "bucket" else f"{root}/{name}"
@@ -489,7 +489,7 @@ class Asking:
         return str(made["name"] if kind == "project" else made["id"])
 
     def parts(self, where: str) -> dict[str, str]:
-        """Return what a path names, as far as it is not made up."""
+        """Return the parts of the path that are not generated."""
         if where == "generated":
             return {}
         action, noun = self.call.id.split("_", 1)
@@ -502,12 +502,12 @@ class Asking:
         return parts if noun == "project" else {"project": "claims", **parts}
 
     def ask(self, case: Case, where: str) -> None:
-        """Ask, and raise what is wrong with the answer."""
+        """Send a request, and raise if a check of the response fails."""
         if not is_negative(case, ParameterLocation.PATH):
             case.path_parameters = {**case.path_parameters, **self.parts(where)}
         if not is_negative(case, ParameterLocation.BODY):
             mended(case.body, self.names)
-        # A token that is missing or wrong stays so.
+        # A missing or wrong token stays so.
         given = {} if is_negative(case, ParameterLocation.HEADER) else self.token
         how: Json = {"session": self.session, "headers": given}
         answer = case.call(**how)
@@ -523,7 +523,7 @@ def is_negative(case: Case, location: ParameterLocation) -> bool:
 
 
 def mended(body: Any, names: Mapping[str, str]) -> None:
-    """Put the tenant's own ids into a body where any text would do but is refused."""
+    """Replace ids in a body by real ones, where a random text would be refused."""
     if not isinstance(body, dict):
         return
     # A member that the operation does not know may be of any type.
@@ -576,12 +576,12 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
     schema = schemathesis.openapi.from_url(client.endpoint + "/openapi.json")
     answered: Counter[tuple[str, bool]] = Counter()
     load_all_checks()
-    # What is valid by itself may be refused: a bucket that feeds a source, a tag not known.
+    # A valid request may be refused: a bucket that feeds a source, an unknown tag.
     excluded: Any = [CHECKS.get_one("positive_data_acceptance")]
     base: Any = schema.as_state_machine()
 
     class Walk(base):  # type: ignore[misc]
-        """A walk on a tenant of its own.
+        """A walk on a tenant that no other walk uses.
 
         What can be chosen next depends on the responses. Hypothesis begins many walks in the same
         way, and fails where the same beginning leads to another choice.
@@ -618,7 +618,7 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
     operations = ("get_source_by_id", "delete_source", "get_bucket_by_id", "get_user")
     with requests.Session() as session:
         session.trust_env = False
-        # Which operations a walk comes to is a matter of chance; each is to be seen to succeed.
+        # A walk chooses operations at random; each operation has to succeed at least once.
         for _ in range(20):
             Walk.run(
                 settings=hypothesis.settings(
@@ -636,10 +636,10 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
 
 
 class Read(HTMLParser):
-    """What is in a page, by hand.
+    """The content of a page.
 
     Attributes:
-        tags: How often each element begins.
+        tags: Number of elements by tag.
         attributes: Values by name of the attribute.
         text: All text that is shown.
         style: The style sheet.
@@ -755,7 +755,7 @@ def test_its_text_is_escaped(document: Json) -> None:
     hostile, harmless = Read(docs_page.page(whole(HOSTILE))), Read(docs_page.page(whole("MARK")))
     assert hostile.tags == harmless.tags
     assert set(hostile.attributes) == set(harmless.attributes)
-    # Values are shown as JSON, in which a quotation mark is escaped once more.
+    # Values are shown as JSON, which escapes quotation marks once more.
     text = hostile.text.replace(json.dumps(HOSTILE)[1:-1], HOSTILE)
     assert text == harmless.text.replace("MARK", HOSTILE)
     assert text.count(HOSTILE) > 500

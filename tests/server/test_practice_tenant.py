@@ -1,4 +1,4 @@
-"""The tenant in a box: what it serves, what it refuses, what it keeps."""
+"""The practice tenant: operations, refusals, data and database files."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 
 
 class Plain:
-    """Requests by hand, with the token of one of the sandbox's users."""
+    """Raw requests, with the token of a user of the sandbox."""
 
     def __init__(self, client: rnb.Client, who: str = "admin") -> None:
         self.endpoint = client.endpoint
@@ -65,7 +65,7 @@ def plain(client: rnb.Client) -> Iterator[Plain]:
 
 @pytest.fixture(scope="module")
 def lasting() -> Iterator[rnb.Client]:
-    """A client of a sandbox for tests that may write, and mind neither each other nor the order."""
+    """A client of a shared sandbox, for tests that may write and do not depend on each other."""
     with rnb.sandbox() as made:
         yield made
 
@@ -78,7 +78,7 @@ def asking(lasting: rnb.Client) -> Iterator[Plain]:
 
 
 def is_error(answer: requests.Response, status: int | None = None) -> bool:
-    """Whether an answer is an error in the API's envelope."""
+    """True if a response is an error in the API's envelope."""
     content = json.loads(answer.content)
     return (
         answer.status_code == (status or answer.status_code)
@@ -156,8 +156,7 @@ def test_connections_that_come_in_while_it_stops_are_closed(
     shutdown = running._Uvicorn.shutdown
 
     async def shutdown_with_a_queue(self: Any, sockets: Any = None) -> None:
-        # The event loop stands still until connections are queued up, and handles them as far as
-        # it comes in so many turns.
+        # Stop the event loop until connections are queued, then let it run for some turns.
         halted.set()
         assert queued.wait(60)
         for _ in range(turns):
@@ -212,7 +211,7 @@ def test_it_listens_on_loopback_only(shared: rnb.Client) -> None:
 
 
 def test_a_port_that_is_taken_is_said() -> None:
-    # No port that the system may give to somebody else in between.
+    # The port stays bound, so that the system gives it to nobody else.
     port = free_port()
     with (
         socket.create_server(("127.0.0.1", port)),
@@ -223,14 +222,14 @@ def test_a_port_that_is_taken_is_said() -> None:
     with rnb.sandbox(port=port) as client:
         assert client.endpoint == f"http://127.0.0.1:{port}"
         client.sources()
-    # The connections that linger do not keep it from starting there again.
+    # Lingering connections do not prevent a new start on the same port.
     with rnb.sandbox(port=port) as client:
         client.sources()
 
 
 @pytest.mark.parametrize("port", [-1, 2**16, "80", 1.5, True, None])
 def test_a_port_that_is_none_is_refused(port: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="port is a number"):
+    with pytest.raises(rnb.InvalidInput, match="port must be a number"):
         rnb.sandbox(port=port)
 
 
@@ -303,7 +302,7 @@ def test_the_store_is_what_the_api_tells(client: rnb.Client) -> None:
     pd.testing.assert_frame_equal(box_of(client).sources(), client.sources(refresh=True))
 
 
-# What was asked
+# The log of requests
 
 
 def test_requests_are_logged_without_tokens(client: rnb.Client, viewer: rnb.Client) -> None:
@@ -334,7 +333,7 @@ def test_requests_are_logged_without_tokens(client: rnb.Client, viewer: rnb.Clie
     assert len(box.requests) == 4
 
 
-# Names as one segment of the path
+# Names as one path segment
 
 
 def test_a_full_name_may_be_one_segment(plain: Plain) -> None:
@@ -401,7 +400,7 @@ def test_another_path_is_no_tenant(asking: Plain, base: str) -> None:
 
 
 def test_an_answer_is_sent_at_once(asking: Plain) -> None:
-    # Not held back by Nagle's algorithm until the last piece is acknowledged, 40 ms later.
+    # Nagle's algorithm would delay small responses by 40 ms.
     took = []
     for _ in range(20):
         begin = time.perf_counter()
@@ -519,7 +518,7 @@ def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
         assert is_error(answer, 404), (method, path)
     stats = "/api/v1/sources/people/payroll-inbox/statistics"
     assert is_error(viewer("POST", stats, json={"comment_filter": {}}), 404)
-    # Wrong content does not tell a hidden project from one that is not there.
+    # Invalid content does not reveal whether a project exists.
     for project in ("people", "nowhere"):
         answer = viewer("PUT", f"/api/v1/sources/{project}/x", json={"source": {"title": 5}})
         assert is_error(answer, 404)
@@ -592,7 +591,7 @@ def test_another_method_is_405(lasting: rnb.Client, method: str, path: str) -> N
 
 
 def test_a_405_tells_the_methods_there_are(asking: Plain) -> None:
-    # As RFC 9110 asks for.
+    # As RFC 9110 requires.
     assert "GET" in asking("DELETE", MOTOR).headers.get("Allow", "")
 
 
@@ -717,7 +716,7 @@ def test_an_unknown_transform_tag_is_refused_in_the_vendor_s_words(asking: Plain
     "name", ["a b", "x" * 257, "%00", "id:x", ".", "a.b", quote("\N{AIRPLANE}"), "%ED%A0%80"]
 )
 def test_a_name_that_cannot_be_is_422(asking: Plain, name: str) -> None:
-    # "." must come in percent-encoded, else the client resolves it away.
+    # "." must come percent-encoded, or the client resolves it.
     path = "/api/v1/sources/claims/" + name.replace(".", "%2E")
     connection_path = path if name != "." else "/api/v1/sources/claims%2F%2E"
     assert is_error(asking("PUT", connection_path, json={"source": {}}), 422)
@@ -804,7 +803,7 @@ def test_whatever_is_asked_the_answer_is_one(
 ) -> None:
     request = requests.Request(method, asking.endpoint + "/", data=body, headers=JSON)
     prepared = asking.session.prepare_request(request)
-    # As it is: requests would resolve dots and encode again.
+    # Sent raw: requests would resolve dots and encode again.
     prepared.url = asking.endpoint + path
     answer = asking.session.send(prepared, timeout=AGES)
     assert answer.status_code < 500
@@ -816,12 +815,12 @@ def test_whatever_is_asked_the_answer_is_one(
         return
     assert content["status"] == "ok"
     if method in {"PUT", "POST"}:
-        # What was stored can be told.
+        # The stored names can be listed.
         assert asking("GET", path.removesuffix("/statistics")).status_code == 200
         assert asking("GET", "/api/v1/sources").status_code == 200
 
 
-# Data of one's own
+# Data of the caller
 
 
 def test_data_of_one_s_own_is_kept_exactly(shared: rnb.Client, tmp_path: Path) -> None:
@@ -937,7 +936,7 @@ def test_data_that_cannot_be_is_refused(
     database = tmp_path / "box.db" if in_file == "file" else None
     with pytest.raises(rnb.InvalidInput):
         rnb.sandbox(data, database=database).start()
-    # Nothing half is left: the same file takes the data once they are mended.
+    # No file is left: the same path takes the data once it is fixed.
     with rnb.sandbox(shared.sources().head(3), database=database) as client:
         assert len(client.sources()) == 3
 
@@ -950,7 +949,7 @@ def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
     data = shared.sources().head(3).reset_index(drop=True)
     data.loc[1, column] = odd
     box = rnb.sandbox(data)
-    with pytest.warns(UserWarning, match="can be listed, and neither changed nor deleted") as told:
+    with pytest.warns(UserWarning, match="can be listed, but neither changed nor deleted") as told:
         box.start()
     with box as client:
         listing = client.sources()
@@ -964,7 +963,7 @@ def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
     assert f"{data['owner'][1]}/{data['name'][1]} with the id {data['id'][1]}" in str(
         warning.message
     )
-    # It points at who started the sandbox.
+    # The warning points at the caller's line.
     assert warning.filename == __file__
 
 
@@ -990,7 +989,7 @@ def test_a_database_file_survives_a_restart(tmp_path: Path) -> None:
         client.delete_source("claims/test")
         before, tokens = client.sources(), box_of(client).tokens
     data = pd.DataFrame({"owner": ["acme"], "name": ["a"]})
-    with pytest.raises(rnb.InvalidInput, match="holds a sandbox already"):
+    with pytest.raises(rnb.InvalidInput, match="has a sandbox already"):
         rnb.sandbox(data, database=file).start()
     for database in (file, str(file)):
         with rnb.sandbox(database=database) as client:
@@ -1156,7 +1155,7 @@ def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
         after = client.sources()
         requests = box_of(client).requests
         assert {one.status for one in requests if one.method != "GET"} == {200, 409}
-        # What was deleted is looked for, and not found.
+        # Deleted sources are looked up, and not found.
         assert [one.status for one in requests if one.method == "GET"].count(404) == 10
     titles = after.set_index("name")["title"]
     assert [titles[f"writer-{number}"] for number in range(writers)] == [
@@ -1196,7 +1195,7 @@ def test_a_start_that_fails_leaves_nothing_running(monkeypatch: pytest.MonkeyPat
     def refuse(**_: object) -> rnb.Client:
         raise rnb.ConfigurationError
 
-    # The module, in whose place the package has its function.
+    # `reinfer_nb.sandbox` as an attribute is the function, so get the module.
     monkeypatch.setattr(sys.modules["reinfer_nb.sandbox"], "connect", refuse)
     box = rnb.sandbox()
     before = set(threading.enumerate())

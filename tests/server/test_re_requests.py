@@ -1,7 +1,7 @@
 """The requests of the vendor's client `re`, one by one, as it makes them over a socket.
 
-What an answer to each has to hold is written down here a second time, apart from the package:
-`re` refuses the whole answer for one field that is missing or of another type.
+The fields that `re` requires in each response are written down here again, apart from the
+package: `re` refuses a whole response for one missing field or one of another type.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from reinfer_nb.server import app, running
 from reinfer_nb.server.routes import SERVED
 from tests.waiting import AGES
 
-# What `re` requires
+# Fields that `re` requires
 
 
 @dataclass(frozen=True)
 class Value:
-    """A value of one of some JSON types; what else it is, and examples of what it is not."""
+    """A value of some JSON types, with further constraints and invalid examples."""
 
     kinds: tuple[type, ...]
     fits: Callable[[Any], bool] = lambda _: True
@@ -56,7 +56,7 @@ class Keyed:
 
 @dataclass(frozen=True)
 class Shape:
-    """An object: fields that have to be there, and others that may."""
+    """An object with required and optional fields."""
 
     needed: Mapping[str, Rule]
     optional: Mapping[str, Rule] = field(default_factory=dict)
@@ -78,7 +78,7 @@ TEXT = Value((str,))
 FLAG = Value((bool,))
 NUMBER = Value((int, float), lambda number: number >= 0, never=(-1,))
 NAME = Value((str,), is_named, never=("", "a b", "a/b", "é", "x" * 257))
-# `re` takes hexadecimal digits alone for an id.
+# `re` accepts only hexadecimal digits in an id.
 ID = Value((str,), lambda text: bool(re.fullmatch("[0-9a-f]+", text)), never=("", "0x1", "id:1"))
 WORD = Value((str,), bool, never=("",))
 MOMENT = Value(
@@ -188,7 +188,7 @@ EMAILS: dict[str, Any] = {"bucket": {"bucket_type": "emails"}}
 
 
 def wrong(rule: Rule, value: Any, at: str = "answer") -> list[str]:
-    """Return what is not as it has to be, by its place in the answer."""
+    """Return the problems of a value, by their place in the response."""
     if isinstance(rule, Value):
         fine = type(value) in rule.kinds and rule.fits(value)
         return [] if fine else [f"{at} is {value!r}"]
@@ -211,11 +211,11 @@ def wrong(rule: Rule, value: Any, at: str = "answer") -> list[str]:
     return [*missing, *itertools.chain(*inner)]
 
 
-# Who asks
+# Requests as `re` sends them
 
 
 class Re:
-    """Asks as `re` does, and holds each answer against what `re` requires."""
+    """Sends requests as `re` does, and checks that each response is what `re` requires."""
 
     def __init__(self, client: rnb.Client, base: str = "", token: str | None = None) -> None:
         assert client.sandbox is not None
@@ -227,7 +227,7 @@ class Re:
         self.session.headers["Authorization"] = f"Bearer {token}"
 
     def __call__(self, method: str, path: str, body: Any = None, **parts: str) -> Any:
-        """Return the JSON object of an answer that is as it has to be."""
+        """Return the JSON object of a valid response."""
         answer = self.answer(method, path, body, **parts)
         assert answer.status_code == 200, answer.text
         content = json.loads(answer.content)
@@ -235,7 +235,7 @@ class Re:
         return content
 
     def refused(self, status: int, method: str, path: str, body: Any = None, **parts: str) -> str:
-        """Return the message of an error that is as it has to be."""
+        """Return the message of a valid error response."""
         answer = self.answer(method, path, body, **parts)
         content = json.loads(answer.content)
         assert (answer.status_code, wrong(REFUSAL, content), set(content)) == (
@@ -244,7 +244,7 @@ class Re:
         return str(content["message"])
 
     def answer(self, method: str, path: str, body: Any, **parts: str) -> requests.Response:
-        """Return the answer of a request that travels just like this, and is logged so."""
+        """Send exactly this request, check that it is logged so, and return the response."""
         at = self.base + path.format(**{k: quote(text, safe="") for k, text in parts.items()})
         answer = self.session.request(method, self.box.endpoint + at, json=body, timeout=AGES)
         assert answer.headers["Content-Type"] == "application/json"
@@ -253,13 +253,13 @@ class Re:
         return answer
 
     def all(self) -> list[Any]:
-        """Return all there is, to see whether something changed."""
+        """Return all data, to see whether it has changed."""
         return [self("GET", path) for path in (SOURCES, PROJECTS, BUCKETS, USERS)]
 
 
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[rnb.Client]:
-    """A client of a sandbox for tests that may write, each with names of its own."""
+    """A client of a shared sandbox, for tests that may write under names of their own."""
     with rnb.sandbox() as made:
         yield made
 
@@ -269,7 +269,7 @@ BASES = {"a host": "", "a path": "/org/tenant/reinfer_"}
 
 @pytest.fixture(params=list(BASES.values()), ids=list(BASES))
 def base(request: pytest.FixtureRequest) -> str:
-    """Where the tenant lives below the host."""
+    """The path of the tenant below the host."""
     return str(request.param)
 
 
@@ -298,7 +298,7 @@ def new(what: str) -> str:
 
 @pytest.fixture
 def project(ask: Re) -> str:
-    """A project of the test's own, with nothing in it."""
+    """An empty project that only this test uses."""
     name = new("project")
     ask("PUT", ONE_PROJECT, {"project": {}, "user_ids": []}, project=name)
     return name
@@ -306,7 +306,7 @@ def project(ask: Re) -> str:
 
 @pytest.fixture
 def stranger(tenant: rnb.Client, base: str) -> Iterator[Re]:
-    """A user of the test's own, who may do nothing yet."""
+    """A user without permissions that only this test uses."""
     assert tenant.sandbox is not None
     made = Re(tenant, base, tenant.sandbox.add_user(new("user")))
     with made.session:
@@ -314,7 +314,7 @@ def stranger(tenant: rnb.Client, base: str) -> Iterator[Re]:
 
 
 def stored(ask: Re, full: str) -> dict[str, Any]:
-    """Return a source as the store has it, past the API; nothing where there is none."""
+    """Return a source from the store, past the API; empty if there is none."""
     df = ask.box.sources()
     owner, name = full.split("/")
     rows = df[(df["owner"] == owner) & (df["name"] == name)]
@@ -322,7 +322,7 @@ def stored(ask: Re, full: str) -> dict[str, Any]:
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """Return the fields of which two answers tell differently, the moment of change left out."""
+    """Return the fields that differ between two responses, without the time of change."""
     names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
     assert {"updated_at", "last_modified"} & {*before} <= names
     assert after["updated_at"] > before["updated_at"]
@@ -489,7 +489,7 @@ def test_a_create_that_names_nothing(ask: Re, project: str) -> None:
 
 
 def options(ask: Re) -> dict[str, Any]:
-    """Return what the options of a create send."""
+    """Return the settings that the options of a create send."""
     return {
         "title": "Travel claims",
         "description": "Two lines\nof text \N{AIRPLANE}",
@@ -601,7 +601,7 @@ def test_a_source_is_deleted_by_its_id(ask: Re, project: str) -> None:
     assert ask("DELETE", SOURCE_BY_ID, id=source_id) == {"status": "ok"}
     ask.refused(404, "GET", ONE_SOURCE, full=full)
     ask.refused(404, "GET", SOURCE_BY_ID, id=source_id)
-    # What `re` takes for success when its first attempt was carried out.
+    # `re` takes this for success, if its first attempt was carried out.
     ask.refused(404, "DELETE", SOURCE_BY_ID, id=source_id)
     assert ask("GET", SOURCES)["sources"] == before[0]["sources"][:-1]
     assert stored(ask, full) == {}
@@ -709,7 +709,7 @@ def test_force_deletes_what_is_in_a_project(ask: Re, project: str) -> None:
     bucket_id = bucket["bucket"]["id"]
     own = {"source": {"bucket_id": bucket_id}}
     source = ask("PUT", ONE_SOURCE, own, full=f"{project}/s")["source"]
-    # Of another project, fed from here.
+    # A source of another project, fed by a bucket of this one.
     fed = ask("PUT", ONE_SOURCE, own, full=f"claims/{new('fed')}")["source"]
     assert ask("DELETE", BY_FORCE, project=project) == {"status": "ok"}
     ask.refused(404, "GET", ONE_PROJECT, project=project)
@@ -842,7 +842,7 @@ def test_a_bucket_that_feeds_a_source_is_not_deleted(ask: Re, project: str) -> N
     assert ask.all() == before
     ask("POST", ONE_SOURCE, {"source": {"bucket_id": None}}, full=f"{project}/s")
     ask("DELETE", BUCKET_BY_ID, id=bucket_id)
-    # A bucket that is gone feeds nothing.
+    # A deleted bucket feeds nothing.
     body = {"source": {"bucket_id": bucket_id}}
     assert bucket_id in ask.refused(422, "POST", ONE_SOURCE, body, full=f"{project}/s")
 
@@ -860,7 +860,7 @@ def test_a_bucket_that_cannot_be_is_not_made(ask: Re, project: str) -> None:
     assert ask.all() == before
 
 
-# Who may not
+# Missing permissions
 
 
 def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
@@ -884,7 +884,7 @@ def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
         (403, "DELETE", BUCKET_BY_ID, None, {"id": seen}),
         (404, "DELETE", BUCKET_BY_ID, None, {"id": hidden}),
         (403, "PUT", ONE_PROJECT, create, {"project": "mine"}),
-        # That there is one which it does not see is not told either.
+        # The response does not reveal that the object exists.
         (403, "PUT", ONE_PROJECT, create, {"project": "people"}),
         (404, "GET", ONE_PROJECT, None, {"project": "people"}),
         (403, "POST", ONE_PROJECT, {"project": {"title": "T"}}, {"project": "claims"}),
@@ -906,7 +906,7 @@ def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
     ):
         viewer.refused(status, method, path, body, **parts)
     assert ask.all() == before
-    # What it may do.
+    # Its own permissions.
     assert viewer("GET", ONE_USER, id=me)["user"]["username"] == "viewer"
     assert viewer("GET", ONE_PROJECT, project="claims")["project"]["name"] == "claims"
     counted(viewer, "claims/motor-inbox")
@@ -921,12 +921,12 @@ def test_no_token_no_answer(tenant: rnb.Client, base: str, method: str, path: st
         ask.refused(401, method, path, body, **parts)
 
 
-# The definition above is held against real answers, and they against it
+# The definition above against real responses, and the reverse
 
 
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[tuple[str, str], Any]]:
-    """A real answer to each of the requests."""
+    """A real response to each request."""
     with rnb.sandbox() as client:
         ask = Re(client)
         told: dict[tuple[str, str], Any] = {}
@@ -971,7 +971,7 @@ Place = tuple[str | int, ...]
 
 
 def places(rule: Rule, value: Any, at: Place = ()) -> Iterator[tuple[Place, Rule, bool]]:
-    """Yield the places of an answer that the definition speaks of, and whether one may miss."""
+    """Yield the places in a response that the definition covers, and whether each is optional."""
     if isinstance(rule, Shape):
         for name, inner in {**rule.needed, **rule.optional}.items():
             if name in value:
@@ -985,7 +985,7 @@ def places(rule: Rule, value: Any, at: Place = ()) -> Iterator[tuple[Place, Rule
 
 
 def other_than(rule: Rule) -> list[Any]:
-    """Return values of every JSON type that a value is not of, and of its own that it is not."""
+    """Return invalid values: of each other JSON type, and the invalid examples of its own."""
     of_all_types: list[Any] = [None, True, 7, 1.5, "text", ["x"], {"x": 1}]
     if isinstance(rule, Value):
         return [one for one in of_all_types if type(one) not in rule.kinds] + list(rule.never)
@@ -1023,13 +1023,13 @@ def test_a_real_answer_with_one_field_broken_is_rejected(
 
 
 def _records(rule: Rule) -> list[Shape]:
-    """Return the shapes in the envelope of an answer."""
+    """Return the shapes in the envelope of a response."""
     assert isinstance(rule, Shape)
     inner = [one.of if isinstance(one, Many) else one for one in rule.needed.values()]
     return [rule, *(one for one in inner if isinstance(one, Shape))]
 
 
-# Requests that change nothing, and what their answers are about.
+# Read-only requests, and the shapes of their responses.
 ASKED: list[tuple[str, str, Any, Shape]] = [
     ("GET", SOURCES, None, SOURCE),
     ("GET", ONE_SOURCE, None, SOURCE),
@@ -1044,14 +1044,14 @@ ASKED: list[tuple[str, str, Any, Shape]] = [
 
 
 class Losing:
-    """The sandbox's application, in front of what takes a field out of all its answers."""
+    """The sandbox's application behind middleware that removes a field from all responses."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
         self.field = ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request without the field."""
+        """Handle a request, and remove the field from the response."""
         response, body = Response(), bytearray()
 
         async def collect(message: Message) -> None:
@@ -1065,7 +1065,7 @@ class Losing:
 
 
 def lost(value: Any, name: str) -> Any:
-    """Return JSON without a field, wherever it is."""
+    """Return JSON without a field, at any depth."""
     if isinstance(value, list):
         return [lost(one, name) for one in value]
     if isinstance(value, dict):
@@ -1075,7 +1075,7 @@ def lost(value: Any, name: str) -> Any:
 
 @pytest.fixture(scope="module")
 def losing() -> Iterator[tuple[Losing, Re]]:
-    """A sandbox that loses a field, and who asks it."""
+    """A sandbox that drops a field, and a caller."""
     made = []
 
     def build(*args: Any) -> ASGIApp:

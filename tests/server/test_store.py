@@ -1,4 +1,4 @@
-"""What fills a sandbox, and what is damaged in its file: refused with where it is."""
+"""Data for a sandbox, and damaged database files: refused, with the place of the problem."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HALF = "\ud83d"
 
 
 def raw_listing(client: rnb.Client) -> Any:
-    """Return the listing as a strict reader of JSON sees it."""
+    """Return the listing as a strict JSON parser reads it."""
     assert client.sandbox is not None
     response = requests.get(
         f"{client.endpoint}/api/v1/sources",

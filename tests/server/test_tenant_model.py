@@ -1,4 +1,4 @@
-"""The tenant in a box beside a model of it: whatever is asked, by whom, in which order."""
+"""The practice tenant against a model, with random requests, users and order."""
 
 from __future__ import annotations
 
@@ -65,20 +65,20 @@ PERMITTED: dict[str, dict[str, list[str]]] = {
     "auditor": {"beta": ["sources-read"]},
 }
 
-# What differs between requests of one kind.
+# Parts of a path in which requests of one kind differ.
 _VARYING = re.compile(
     r"(?<=/)(alpha|beta|gamma|nowhere)((/|%2F)([a-e]|bucket-b+))?|[0-9a-f]{16}|\?.*"
 )
 
-# Whose token is none of the sandbox's.
+# A user whose token the sandbox does not know.
 STRANGER = "stranger"
 WHO = st.sampled_from([*["admin"] * 6, "editor", "editor", "viewer", "auditor", "guest", STRANGER])
 KNOWN = st.sampled_from([*["editor", "viewer", "auditor", "guest"] * 2, "admin"])
 PROJECTS = st.sampled_from([*["alpha"] * 4, "beta", "beta", "gamma", "nowhere"])
-# Less often the one with most in it.
+# "alpha" has most content, so delete it less often.
 DELETED = st.sampled_from(["gamma", "gamma", "gamma", "beta", "alpha", "nowhere"])
 NAMES = st.sampled_from("abcde")
-# Of what is there the one at this place, or what may be there.
+# An index into the existing objects, or a full name that may exist or not.
 PLACES = st.sampled_from([*range(6), 0, 1, ("alpha", "b"), ("beta", "a"), ("nowhere", "a")])
 Place = int | tuple[str, str]
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
@@ -110,7 +110,7 @@ WRONG: list[dict[str, Any]] = [
     {"titel": "x"},
 ]
 GIVEN = st.one_of(*[SETTINGS] * 5, st.sampled_from(WRONG))
-# A bucket as `PLACES` has it; none; or nothing is said of it.
+# A bucket by its place; None for none; "unsaid" to leave the field out.
 BUCKETS = st.sampled_from(["unsaid", "unsaid", "unsaid", None, None, 0, 0, 1, ("nowhere", "a")])
 TITLES = st.fixed_dictionaries({}, optional={"title": TEXTS, "description": TEXTS})
 
@@ -119,16 +119,16 @@ Rows = dict[tuple[str, str], dict[str, Any]]
 
 
 class Model:
-    """What the tenant should hold and allow, as plain dictionaries.
+    """The expected data and permissions, as plain dictionaries.
 
     Attributes:
-        sources: By project and name, in the order made.
+        sources: By project and name, in the order of their creation.
         comments: Their numbers of comments, by id.
         projects: By name.
         buckets: By project and name.
         everywhere: Global permissions by user.
         on: Permissions on projects by user and project.
-        gone: Ids that were deleted.
+        gone: Ids of deleted objects.
     """
 
     def __init__(self) -> None:
@@ -146,12 +146,12 @@ class Model:
         self.gone: list[str] = []
 
     def held(self, who: str, project: str) -> set[str]:
-        """Return what a user may do on a project that may not be there."""
+        """Return the permissions of a user on a project, which may not exist."""
         everywhere = set(self.everywhere.get(who, ())) & set(EVERYTHING)
         return everywhere | set(self.on[who].get(project, ()))
 
     def may(self, who: str, project: str, permission: str) -> int:
-        """Return the status of what is allowed by a permission: 200, or why not."""
+        """Return the expected status of an operation that needs a permission."""
         held = self.held(who, project) if project in self.projects else set()
         return 404 if not held else 200 if permission in held else 403
 
@@ -174,14 +174,14 @@ class Model:
 
 @dataclass
 class Run:
-    """What all examples share.
+    """State that all examples share.
 
     Attributes:
-        begin: The database that each begins with a copy of.
-        stopping: Where sandboxes are stopped: that takes a fifth of a second each.
-        stopped: What came of it.
-        counts: How many examples, requests and restarts there were.
-        answers: How many answers there were, by what was asked and their status.
+        begin: The database that each example starts with a copy of.
+        stopping: Executor that stops sandboxes, which takes a fifth of a second each.
+        stopped: Its futures.
+        counts: Numbers of examples, requests and restarts.
+        answers: Numbers of responses, by request and status.
     """
 
     begin: Path
@@ -225,12 +225,12 @@ class Tenant(RuleBasedStateMachine):
         self.session.close()
         self.run.stopped.append(self.run.stopping.submit(self.box.stop))
 
-    # Asking
+    # Requests
 
     def expect(
         self, who: str, status: int, path: str, method: str = "GET", body: Any = None
     ) -> dict[str, Any]:
-        """Ask something, hold the answer against the status that is due, and return it."""
+        """Send a request, check the status of the response, and return the response."""
         self.counts["requests"] += 1
         self.who = who
         status = 401 if who == STRANGER or who not in self.box.tokens else status
@@ -266,19 +266,19 @@ class Tenant(RuleBasedStateMachine):
         return lambda: 200 if key in rows else 404
 
     def path(self, kind: str, project: str, name: str) -> str:
-        # Both ways to write a full name.
+        # A full name can be written in two ways.
         slash = "/" if self.counts["requests"] % 3 else "%2F"
         root = "/api/v1/sources" if kind == "sources" else "/api/_private/buckets"
         return f"{root}/{quote(project)}{slash}{quote(name)}"
 
     def id_of(self, rows: Rows, key: tuple[str, str]) -> str:
-        """Return the id of what is there; else one that was, or never was."""
+        """Return the id of an existing object, or else a deleted or random id."""
         if key in rows:
             return str(rows[key]["id"])
         return self.model.gone[-1] if self.model.gone else "0" * 16
 
     def key(self, rows: Rows, place: Place) -> tuple[str, str]:
-        """Return the project and name of what is at a place, if anything is."""
+        """Return the project and name of the object at a place."""
         if not isinstance(place, int):
             return place
         return list(rows)[place % len(rows)] if rows else ("alpha", "b")
@@ -291,7 +291,7 @@ class Tenant(RuleBasedStateMachine):
     # Sources
 
     def with_bucket(self, given: dict[str, Any], bucket: Any) -> tuple[dict[str, Any], int]:
-        """Return settings with a bucket, and the status that the bucket makes."""
+        """Return settings with a bucket, and the expected status for that bucket."""
         if bucket == "unsaid":
             return given, 200
         if bucket is None:
@@ -339,7 +339,7 @@ class Tenant(RuleBasedStateMachine):
 
     @rule(project=st.sampled_from(["alpha", "beta"]), name=NAMES, given=SETTINGS)
     def create_one_more(self, project: str, name: str, given: dict[str, Any]) -> None:
-        # Most of the others are refused, and what is not there cannot be changed.
+        # Most other users are refused, and a missing source cannot be changed.
         self.create("admin", project, name, given, "unsaid")
 
     @rule(place=PLACES, given=SETTINGS, bucket=BUCKETS)
@@ -487,7 +487,7 @@ class Tenant(RuleBasedStateMachine):
             held.pop(project, None)
 
     def detach(self, sources: list[dict[str, Any]]) -> None:
-        """Take the bucket from sources in the model, and when that was from the store."""
+        """Detach a bucket from its sources in the model, with the time of change from the store."""
         for source in sources:
             stored = self.box.sources().set_index("id").loc[source["id"]]
             moment = stored["updated_at"].isoformat(timespec="microseconds")
@@ -629,13 +629,13 @@ class Tenant(RuleBasedStateMachine):
         self.model.on[whom] = {project: given for project, given in held.items() if given}
 
     def told(self, name: str) -> dict[str, Any]:
-        """Return a user as the API should tell of it."""
+        """Return a user as the API should return it."""
         on = {p: list(dict.fromkeys(given)) for p, given in self.model.on[name].items()}
         everywhere = list(dict.fromkeys(self.model.everywhere.get(name, ())))
         told = {"global_permissions": everywhere, "organisation_permissions": on}
         return {**self.users[name], **told}
 
-    # Restarts, and what always holds
+    # Restarts and invariants
 
     @precondition(lambda self: self.restarts < 2)
     @rule()
@@ -653,7 +653,7 @@ class Tenant(RuleBasedStateMachine):
 
     @invariant()
     def they_are_told_the_sources(self) -> None:
-        # Whoever asked last, somebody else, and now and then all.
+        # Check as the last caller, as another user, and now and then as all users.
         names = list(self.model.on)
         told = {self.who, names[self.steps % len(names)]} if self.steps % 10 else {*names}
         for who in sorted(told & self.model.on.keys()):
@@ -716,7 +716,7 @@ def later(before: dict[str, Any], after: dict[str, Any]) -> bool:
 
 @pytest.fixture
 def begin(tmp_path: Path) -> Path:
-    """A database file to begin with: few sources, a bucket, and users who may do little."""
+    """A database file to start with: few sources, a bucket, and users with few permissions."""
     frame = pd.DataFrame([{**one, "num_comments": COMMENTS[one["id"]]} for one in BEGIN])
     frame = frame.rename(columns={"_kind": "kind"})
     for column in ("created_at", "updated_at", "last_modified"):

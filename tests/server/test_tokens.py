@@ -1,4 +1,4 @@
-"""Tokens of a sandbox with a database file: they last, as hashes."""
+"""Tokens of a sandbox with a database file: they last, and are stored as hashes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 
 
 def status(client: rnb.Client, token: str) -> int:
-    """Return how a request with a token is answered, asked past the client."""
+    """Return the status of a raw request with a token."""
     headers = {"Authorization": f"Bearer {token}"}
     return requests.get(
         f"{client.endpoint}/api/v1/sources", headers=headers, timeout=30
@@ -40,7 +40,7 @@ def test_the_tokens_of_the_first_start_work_after_every_restart(tmp_path: Path) 
     first = first_tokens(file)
     for _ in range(2):
         with rnb.sandbox(database=file) as client:
-            # The process has tokens of its own for its client, since the file has only hashes.
+            # The process has a token of its own for its client, since the file has only hashes.
             assert client.me().username == "admin"
             assert box_of(client).lasting == frozenset()
             for name, token in first.items():
@@ -115,7 +115,7 @@ def test_tokens_that_can_be_none_are_refused(tokens: dict[str, str], message: st
 
 
 def test_new_tokens_without_a_file_are_refused() -> None:
-    with pytest.raises(rnb.InvalidInput, match="goes with database"):
+    with pytest.raises(rnb.InvalidInput, match="new_tokens needs database"):
         rnb.sandbox(new_tokens=True)
 
 
@@ -124,7 +124,7 @@ def test_no_token_is_in_the_file_or_in_the_log(tmp_path: Path) -> None:
     first = first_tokens(file)
     with rnb.sandbox(database=file, tokens={"admin": "t0"}) as client:
         for token in (first["viewer"], "t0", box_of(client).tokens["viewer"]):
-            # By mistake in the path, where the process knows only the hash of the first one.
+            # A token in the path by mistake; the process knows only the hash of the first.
             requests.get(f"{client.endpoint}/api/v1/sources/{token}/x?token={token}", timeout=AGES)
             quoted = token.replace("-", "%2D")
             requests.get(f"{client.endpoint}/api/v1/sources/{quoted}", timeout=AGES)
@@ -142,7 +142,7 @@ def test_a_file_of_an_earlier_release_gets_lasting_tokens(tmp_path: Path) -> Non
     file = tmp_path / "box.db"
     first_tokens(file)
     db = sqlite3.connect(file)
-    # What such a file has: everything but this table, under the same version.
+    # A file of an earlier release lacks the table of tokens, and has the same version.
     db.execute("DROP TABLE tokens")
     db.commit()
     db.close()
@@ -154,7 +154,7 @@ def test_a_file_of_an_earlier_release_gets_lasting_tokens(tmp_path: Path) -> Non
 
 
 def served(file: Path, *options: str) -> tuple[str, str]:
-    """Start the command, and return what it prints before it serves, and the status of a token."""
+    """Start the command; return its output until it serves, and the status of a request."""
     process = subprocess.Popen(
         [sys.executable, "-m", "reinfer_nb.cli", "sandbox", "--database", str(file), *options],
         stdout=subprocess.PIPE,
@@ -177,7 +177,7 @@ def test_the_command_line_says_how_long_its_tokens_last(tmp_path: Path) -> None:
     text, first = served(file)
     assert "Note them" in text
     text, second = served(file)
-    assert "end with Ctrl-C" in text
+    assert "work until Ctrl-C" in text
     assert "--new-tokens" in text
     text, third = served(file, "--new-tokens")
     assert "Note them" in text

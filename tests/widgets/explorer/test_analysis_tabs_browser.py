@@ -91,7 +91,7 @@ def setup(
     with rnb.sandbox() as sample:
         data = convert.from_elements([*convert.to_elements(sample.sources()), *HOSTILE])
     sandbox = rnb.sandbox(data)
-    with pytest.warns(UserWarning, match="can be listed, and neither changed nor deleted"):
+    with pytest.warns(UserWarning, match="can be listed, but neither changed nor deleted"):
         sandbox.start()
     with sandbox as client, set_up(request.param, folder, client) as setup:
         yield setup
