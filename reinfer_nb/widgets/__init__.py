@@ -1,4 +1,4 @@
-"""What a person sees and touches in a notebook: the explorer, the forms, the login."""
+"""The widgets for notebooks: the explorer, the forms and the login."""
 
 from __future__ import annotations
 
@@ -29,25 +29,25 @@ __all__ = [
 
 
 def explore(client: Client | None = None) -> Explorer:
-    """Return the whole of it as one widget: find a source, understand it, change it safely.
+    """Return the explorer: one widget to find a source, understand it and change it safely.
 
     >>> ex = explore(client)
     >>> ex.search = "motor"
     >>> ex.frame["name"].tolist()[:2]
     ['motor-inbox', 'motor-calls']
 
-    A notebook that is saved with widget state holds what its widgets show, titles and descriptions
-    included, and never the token. `jupyter nbconvert --execute` and papermill save widget state by
-    default. `--ExecutePreprocessor.store_widget_state=False` keeps it out of the first, and
-    `papermill.execute_notebook(..., store_widget_state=False)` out of the second.
+    A notebook that is saved with widget state contains what its widgets show, such as titles and
+    descriptions, but never the token. `jupyter nbconvert --execute` and papermill save widget
+    state by default. To turn that off, use `--ExecutePreprocessor.store_widget_state=False` or
+    `papermill.execute_notebook(..., store_widget_state=False)`.
 
     Args:
-        client: The tenant; by default the one that is configured, or that `login` was for.
+        client: The tenant; by default the one of `login`, or else the configured one.
 
     Returns:
-        A widget that shows itself as the last line of a cell. `frame` is what is filtered,
-        `selected` the selected sources, both as DataFrames with the columns of the listing;
-        `source` is the one looked at, a `Source` or None.
+        A widget; put it on the last line of a cell to show it. `frame` has the filtered sources
+        and `selected` the selected ones, both as DataFrames with the columns of the listing;
+        `source` is the current one, a `Source` or None.
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
@@ -57,24 +57,24 @@ def explore(client: Client | None = None) -> Explorer:
 
 
 def create_form(client: Client | None = None, project: str = "") -> CreateForm:
-    """Return a form that makes a new source.
+    """Return a form that creates a source.
 
     >>> form = create_form(client, "claims")
     >>> form.code
     ''
 
     Args:
-        client: The tenant; by default the one that is configured, or that `login` was for.
-        project: The project to begin with.
+        client: The tenant; by default the one of `login`, or else the configured one.
+        project: The project that is filled in at first.
 
     Returns:
-        A widget that shows itself as the last line of a cell. `result` is the last `Source` it
-        made, and `observe(function, "result")` calls a function with each; `code` is the Python
-        for what it is about to do or has done.
+        A widget; put it on the last line of a cell to show it. `result` is the last `Source` that
+        it wrote, and `observe(function, "result")` calls a function for each; `code` is the Python
+        for the request that the form will send, or else for the last one it sent.
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
-        InvalidInput: `project` is no text.
+        InvalidInput: `project` is not a string.
     """
     return CreateForm(_tenant(client), arguments.text(project, "project", "claims"))
 
@@ -87,26 +87,26 @@ def update_form(client: Client | None = None, source: str | Source | None = None
     >>> form.code
     "client.update_source('claims/motor-inbox', title='Motor')"
 
-    A notebook that is saved with widget state holds what its widgets show, titles and descriptions
-    included, and never the token. `jupyter nbconvert --execute` and papermill save widget state by
-    default. `--ExecutePreprocessor.store_widget_state=False` keeps it out of the first, and
-    `papermill.execute_notebook(..., store_widget_state=False)` out of the second.
+    A notebook that is saved with widget state contains what its widgets show, such as titles and
+    descriptions, but never the token. `jupyter nbconvert --execute` and papermill save widget
+    state by default. To turn that off, use `--ExecutePreprocessor.store_widget_state=False` or
+    `papermill.execute_notebook(..., store_widget_state=False)`.
 
-    Only what is changed is sent, after it was shown. Has the source moved since the form was
-    opened on it, nothing is sent, and the form shows mine, theirs and what it was.
+    The form shows the changes first and sends only them. If the source was changed remotely since
+    the form opened it, nothing is sent, and the form shows my, their and the earlier values.
 
     Args:
-        client: The tenant; by default the one that is configured, or that `login` was for.
-        source: "project/name", an id, or a `Source` as it was when you looked at it; left out,
-            the form asks for one.
+        client: The tenant; by default the one of `login`, or else the configured one.
+        source: "project/name", an id, or a `Source` that you read earlier. By default the form
+            asks for one.
 
     Returns:
         A widget, as `create_form` does.
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
-        InvalidInput: `source` is neither.
-        NotFound: There is no such source, or none that the token may see.
+        InvalidInput: `source` is neither a name, an id nor a `Source`.
+        NotFound: There is no such source, or the token may not see it.
     """
     client = _tenant(client)
     return UpdateForm(client, _opened(client, source), picker=source is None)
@@ -118,27 +118,27 @@ def delete_form(
     *,
     restore_folder: str | os.PathLike[str] | None = None,
 ) -> DeleteForm:
-    """Return a form that deletes a source with its comments, once its full name is typed.
+    """Return a form that deletes a source with its comments after its full name was typed.
 
     >>> form = delete_form(client, "claims/motor-inbox", restore_folder="kept")
     >>> form.button.disabled
     True
 
-    Its settings are written to a restore file first, for the Restore button and for `restore`.
+    The settings are written to a restore file first, for the Restore button and for `restore`.
 
     Args:
-        client: The tenant; by default the one that is configured, or that `login` was for.
+        client: The tenant; by default the one of `login`, or else the configured one.
         source: As for `update_form`.
-        restore_folder: Where the restore file is put; by default the folder for the state of
-            programs of this user on this machine. The form shows the path.
+        restore_folder: Folder for the restore file; by default this user's folder for program
+            state. The form shows the path.
 
     Returns:
-        A widget, as `create_form` does; `result` is the source as it last was.
+        A widget, as `create_form` does; `result` is the deleted source.
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
-        InvalidInput: `source` is neither.
-        NotFound: There is no such source, or none that the token may see.
+        InvalidInput: `source` is neither a name, an id nor a `Source`.
+        NotFound: There is no such source, or the token may not see it.
     """
     client = _tenant(client)
     opened = _opened(client, source)

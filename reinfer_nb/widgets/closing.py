@@ -1,4 +1,4 @@
-"""Closing widgets: ipywidgets keeps every widget until it is closed, children on their own."""
+"""Close widgets with all they contain: ipywidgets keeps each widget until it is closed itself."""
 
 from __future__ import annotations
 
@@ -8,33 +8,32 @@ from contextlib import contextmanager
 
 import ipywidgets as ui
 
-_OURS = __package__ or "reinfer_nb.widgets"
+_PACKAGE = __package__ or "reinfer_nb.widgets"
 
 
 def can_close(widget: ui.Widget) -> bool:
-    """Return whether a widget is open, in a process that goes on.
+    """True if a widget is open and the interpreter is not shutting down.
 
-    An interpreter that ends deletes what is left, and ipywidgets closes each deleted widget: too
-    late, as modules are gone by then.
+    At shutdown ipywidgets closes each deleted widget, when modules it needs are already unloaded.
     """
     return widget.comm is not None and not sys.is_finalizing()
 
 
 def close_all_in(owner: object) -> None:
-    """Close every widget in an object, with its layout and style, and let go of its observers.
+    """Close all widgets that an object refers to, with layouts and styles; remove their observers.
 
     Args:
-        owner: A widget, which is closed too, or an object of this package that holds widgets.
+        owner: A widget, which is closed too, or an object of this package that has widgets.
     """
     _close(_widgets_of(owner))
 
 
 @contextmanager
 def dropping(owner: object) -> Iterator[None]:
-    """Close the widgets that an object holds before the block and no longer after it.
+    """Context manager that closes the widgets that an object no longer refers to after the block.
 
     Args:
-        owner: A widget or an object of this package that holds widgets.
+        owner: A widget or an object of this package that has widgets.
     """
     before = _widgets_of(owner)
     yield
@@ -44,26 +43,26 @@ def dropping(owner: object) -> Iterator[None]:
 
 def _close(widgets: Mapping[int, ui.Widget]) -> None:
     for widget in widgets.values():
-        # Not the widget's own `close`, which would look for widgets again.
+        # The widget's own `close` would search for widgets again.
         ui.Widget.close(widget)
         widget.unobserve_all()
 
 
 def _widgets_of(owner: object) -> dict[int, ui.Widget]:
-    """Return the widgets that an object reaches by traits and attributes, by `id`."""
-    seen: dict[int, object] = {}
-    waiting: list[object] = [owner]
-    while waiting:
-        thing = waiting.pop()
-        if id(thing) in seen:
+    """Return the widgets that an object reaches through traits and attributes, by `id`."""
+    visited: dict[int, object] = {}
+    stack: list[object] = [owner]
+    while stack:
+        value = stack.pop()
+        if id(value) in visited:
             continue
-        if isinstance(thing, dict):
-            waiting += thing.values()
-        elif isinstance(thing, list | tuple):
-            waiting += thing
-        elif isinstance(thing, ui.Widget) or type(thing).__module__.startswith(_OURS):
-            waiting += getattr(thing, "__dict__", {}).values()
+        if isinstance(value, dict):
+            stack += value.values()
+        elif isinstance(value, list | tuple):
+            stack += value
+        elif isinstance(value, ui.Widget) or type(value).__module__.startswith(_PACKAGE):
+            stack += getattr(value, "__dict__", {}).values()
         else:
             continue
-        seen[id(thing)] = thing
-    return {key: thing for key, thing in seen.items() if isinstance(thing, ui.Widget)}
+        visited[id(value)] = value
+    return {key: value for key, value in visited.items() if isinstance(value, ui.Widget)}

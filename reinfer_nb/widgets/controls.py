@@ -1,6 +1,6 @@
-"""A field of the definition as something to fill in, checked by the checks of the client.
+"""Input controls for the fields of a source, with the checks of the client.
 
-A new field of a source gets its control from its type; nothing here names a field.
+The type of a field determines its control, so a new field needs no change here.
 """
 
 from __future__ import annotations
@@ -18,36 +18,35 @@ from reinfer_nb.text import is_blank, visible
 from reinfer_nb.widgets.closing import dropping
 
 LABELS = {"description_width": "13em"}
-# Of these each widget makes a layout of its own: a shared one would be closed with the first.
+# Each widget creates its own layout from these: a shared one would be closed with the first widget.
 FULL = {"width": "auto", "max_width": "60em", "min_width": "0"}
 BENEATH = {"margin": "0 0 6px 13.4em", "max_width": "46.6em", "min_width": "0"}
 
-
-# Why a tenant may answer that all is well, and leave a field as it was.
-NOT_TAKEN = "some settings are fixed when a source is made"
+# Why a tenant may report success and still not change a field.
+NOT_TAKEN = "some settings are fixed when a source is created"
 
 
 def label_of(field: Field) -> str:
-    """Return what a form calls a field."""
+    """Return the label of a field in a form."""
     return field.name.replace("_", " ").capitalize()
 
 
 def as_text(value: Any) -> str:
-    """Return a value as a person reads it."""
+    """Return a value as text for people."""
     if value is None or value in ((), ""):
-        return "(nothing)"
+        return "(empty)"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any:
-    """Return a button as wide as its name.
+    """Return a button as wide as its text.
 
     Args:
-        name: What stands on it.
-        clicked: Called when it is clicked.
-        style: ipywidgets' own: "", "primary" or "danger".
+        name: The text of the button.
+        clicked: Called when the button is clicked.
+        style: The `button_style` of ipywidgets: "", "primary" or "danger".
     """
     button = ui.Button(description=name, button_style=style, layout=ui.Layout(width="auto"))
     button.on_click(lambda _: clicked())
@@ -55,18 +54,18 @@ def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any
 
 
 class Control:
-    """A field as an input with a line beneath, which says what it is for or what is wrong.
+    """An input for a field, with a line beneath for help or errors.
 
-    What the input holds is called raw: for most fields it is a text.
+    The `value` of the input is called the raw value; for most fields it is a string.
 
     Args:
-        field: Which.
-        creating: Whether it is filled in for a new source, with nothing there before.
+        field: The field.
+        creating: True for a new source, which has no current value.
 
     Attributes:
-        box: The widget to show.
-        input: The part that is filled in; its `value` is the raw value.
-        base: The value that is there already.
+        box: The widget to show, with input and line.
+        input: The input.
+        base: The current value of the field.
     """
 
     def __init__(self, field: Field, *, creating: bool) -> None:
@@ -82,49 +81,49 @@ class Control:
         self.input.observe(self._on_input, "value")
         self.show(None)
 
-    # What a type of field decides for itself
+    # Overridden by the controls of some types
 
     def _input(self) -> Any:
         return ui.Text(description=label_of(self.field), style=LABELS, layout=FULL)
 
     def _raw(self, value: Any) -> Any:
-        """Return what the input holds for a value."""
+        """Return the raw value for a value."""
         return "" if value is None else value
 
     def _value(self, raw: Any) -> Any:
-        """Return the value for what the input holds; raises `ValueError`."""
+        """Return the value for a raw value; raises `ValueError`."""
         if self.field.about.nullable and is_blank(raw):
             return None
         return raw
 
-    # What all have in common
+    # Common to all controls
 
     def observe(self, changed: Callable[[], object]) -> None:
-        """Call `changed` whenever what is filled in changes."""
+        """Call `changed` whenever the input changes."""
         self._changed.append(changed)
 
     def show(self, base: Any) -> None:
-        """Fill in the value that is there already; what was typed is gone."""
+        """Set the current value and fill it in, in place of what was typed."""
         self.base = base
         self._refused = None
         self._prepare(base)
         self.fill(base)
 
     def fill(self, value: Any) -> None:
-        """Fill in a value; as long as the input is left alone, it is kept to the letter."""
+        """Fill in a value; it stays exactly this value until the input is edited."""
         raw = self._raw(value)
-        if isinstance(raw, str) and not (_travels(raw) or isinstance(self.input, ui.Dropdown)):
+        if isinstance(raw, str) and not (_encodable(raw) or isinstance(self.input, ui.Dropdown)):
             raw = visible(raw)
         self._filled = raw, value
         self.input.value = raw
-        self.tell()
+        self.refresh_note()
 
     def rebase(self, base: Any, sent: Any) -> None:
-        """Take another value for the one that is there, and leave what was typed meanwhile.
+        """Set the current value after a request, and keep what was typed since.
 
         Args:
-            base: What is there now.
-            sent: What the input held when that was asked for.
+            base: The new current value.
+            sent: The raw value when the request was sent.
         """
         typed = self.input.value
         if typed == sent:
@@ -133,43 +132,44 @@ class Control:
         self.base = base
         self._prepare(base)
         self.input.value = typed
-        self.tell()
+        self.refresh_note()
 
     def _prepare(self, base: Any) -> None:
-        """Make the input one that can hold a value without changing it."""
-        self.input.disabled = not self._holds(base)
+        """Adapt the input to a current value; disable it if a browser would change the value."""
+        self.input.disabled = not self._preserves(base)
 
-    def _holds(self, base: Any) -> bool:
+    def _preserves(self, base: Any) -> bool:
+        """True if a browser leaves the raw value of a current value unchanged."""
         raw = self._raw(base)
         if isinstance(raw, str) and not isinstance(self.input, ui.Dropdown):
-            # A browser takes the line breaks out of what stands in one line.
+            # A browser removes line breaks from an input of one line.
             lines = isinstance(self.input, ui.Textarea) or not re.search(r"[\r\n]", raw)
-            return _travels(raw) and lines and (base is None or bool(self._value(raw) == base))
+            return _encodable(raw) and lines and (base is None or bool(self._value(raw) == base))
         return True
 
-    def _held(self) -> Any:
-        """Return the value for what is filled in, unchecked; raises `ValueError`."""
+    def _unchecked_value(self) -> Any:
+        """Return the value of the input, unchecked; raises `ValueError`."""
         if self._filled[0] == self.input.value:
             return self._filled[1]
         return self._value(self.input.value)
 
     @property
     def changed(self) -> bool:
-        """Whether it holds something else than what is there already."""
+        """True if the input differs from the current value."""
         try:
-            held = self._held()
+            value = self._unchecked_value()
         except ValueError:
             return bool(self.input.value != self._raw(self.base))
-        return not self.field.same(held, self.base)
+        return not self.field.same(value, self.base)
 
     def value(self) -> Any:
-        """Return the value filled in, checked as the client checks it; raises `ValueError`."""
-        value = self._held()
+        """Return the value of the input, checked as the client does; raises `ValueError`."""
+        value = self._unchecked_value()
         self.field.check(value)
         return value
 
     def flaw(self) -> str | None:
-        """Return why what is filled in cannot be sent, if it cannot."""
+        """Return what is wrong with the value of the input, or None."""
         if not self.changed:
             return None
         try:
@@ -179,12 +179,12 @@ class Control:
         return None
 
     def refuse(self, message: str) -> None:
-        """Show what the tenant said of the value, until it is another."""
+        """Show the tenant's message on the value until the input changes."""
         self._refused = self.input.value, message
-        self.tell()
+        self.refresh_note()
 
-    def tell(self) -> None:
-        """Say beneath the input what is to be said."""
+    def refresh_note(self) -> None:
+        """Update the line beneath the input."""
         flaw = self.flaw()
         if flaw is None and self._refused and self._refused[0] == self.input.value:
             flaw = self._refused[1]
@@ -192,7 +192,7 @@ class Control:
             self.note.value = markup.error(flaw)
         elif self.input.disabled:
             self.note.value = markup.muted(
-                "Holds characters that a browser would change; edit it from Python."
+                "A browser would change some characters of this value. Edit it from Python."
             )
         elif self.changed and not self.creating:
             self.note.value = markup.muted(f"Was: {as_text(self.base)}")
@@ -202,23 +202,23 @@ class Control:
     def _hint(self) -> str:
         default = self.field.about.default
         if not self.creating and self.field.about.may_be_fixed:
-            return f" A tenant may not take another one: {NOT_TAKEN}."
+            return f" A tenant may not take another value: {NOT_TAKEN}."
         if not self.creating or default in (None, "", ()):
             return ""
-        return f" Left out, it is {as_text(default)}."
+        return f" Default: {as_text(default)}."
 
     @property
-    def _unsaid(self) -> str:
-        return "(as the tenant has it by default)" if self.creating else "(not said)"
+    def _unset(self) -> str:
+        return "(the tenant's default)" if self.creating else "(not set)"
 
     def _on_input(self, _: object) -> None:
-        self.tell()
+        self.refresh_note()
         for changed in self._changed:
             changed()
 
 
 class TextControl(Control):
-    """Text: a line, or several where the field is for longer text or the value has lines."""
+    """A text, with one line, or several for a longer text or a value that has line breaks."""
 
     def _input(self) -> Any:
         if self.field.about.multiline:
@@ -229,7 +229,7 @@ class TextControl(Control):
         return ui.Textarea(description=label_of(self.field), rows=4, style=LABELS, layout=FULL)
 
     def _prepare(self, base: Any) -> None:
-        # A browser takes the line breaks out of what stands in one line.
+        # A browser removes line breaks from an input of one line.
         if isinstance(base, str) and re.search(r"[\r\n]", base) and isinstance(self.input, ui.Text):
             self.input.unobserve(self._on_input, "value")
             with dropping(self):
@@ -239,12 +239,12 @@ class TextControl(Control):
         super()._prepare(base)
 
     def _hint(self) -> str:
-        return super()._hint() + (" Emptied, it has none." if self.field.about.nullable else "")
+        return super()._hint() + (" Empty means no value." if self.field.about.nullable else "")
 
-    def _holds(self, base: Any) -> bool:
-        # A browser writes every line break as \n; only where all are alike can they be put back.
+    def _preserves(self, base: Any) -> bool:
+        # A browser turns each line break into \n, which `_value` can revert if all are alike.
         alike = not isinstance(base, str) or len(set(re.findall(r"\r\n|\r|\n", base))) < 2
-        return alike and super()._holds(base)
+        return alike and super()._preserves(base)
 
     def _raw(self, value: Any) -> Any:
         return "" if value is None else re.sub(r"\r\n?", "\n", value)
@@ -258,7 +258,7 @@ class TextControl(Control):
 
 
 class ChoiceControl(Control):
-    """One of the values allowed, with its meaning; or of those known, and any other."""
+    """One of the allowed values, with its meaning; for an open field also any other value."""
 
     def _input(self) -> Any:
         allowed = self.field.about.allowed or {}
@@ -279,7 +279,7 @@ class ChoiceControl(Control):
                 for value, meaning in (self.field.about.allowed or {}).items()
             ]
             if base is None:
-                options.insert(0, (self._unsaid, ""))
+                options.insert(0, (self._unset, ""))
             elif base not in (self.field.about.allowed or {}):
                 options.insert(0, (visible(base), base))
             self.input.options = options
@@ -290,18 +290,18 @@ class ChoiceControl(Control):
             return super()._hint()
         known = (self.field.about.allowed or {}).items()
         choices = ", ".join(f"{value} ({meaning})" for value, meaning in known)
-        return f" Known are {choices}.{super()._hint()}"
+        return f" Known values: {choices}.{super()._hint()}"
 
 
 class FlagControl(Control):
-    """Yes, no, or not said."""
+    """Yes, no, or not set."""
 
     def _input(self) -> Any:
         return ui.Dropdown(description=label_of(self.field), style=LABELS, layout=FULL)
 
     def _prepare(self, base: Any) -> None:
-        unsaid = [(self._unsaid, "")] if base is None else []
-        self.input.options = [*unsaid, ("yes", "yes"), ("no", "no")]
+        unset = [(self._unset, "")] if base is None else []
+        self.input.options = [*unset, ("yes", "yes"), ("no", "no")]
         super()._prepare(base)
 
     def _raw(self, value: Any) -> Any:
@@ -312,7 +312,7 @@ class FlagControl(Control):
 
 
 class WholeControl(Control):
-    """A whole number, typed."""
+    """A whole number."""
 
     def _raw(self, value: Any) -> Any:
         return "" if value is None else str(value)
@@ -322,12 +322,12 @@ class WholeControl(Control):
         if not text and self.field.about.nullable:
             return None
         if not re.fullmatch(r"-?[0-9]{1,1000}", text):
-            raise ValueError("must be a whole number" + ("" if text else "; it cannot be emptied"))
+            raise ValueError("must be a whole number" + ("" if text else "; it cannot be empty"))
         return int(text)
 
 
 class NamesControl(Control):
-    """Several texts, one a line."""
+    """Several texts, one per line."""
 
     def _input(self) -> Any:
         return ui.Textarea(description=label_of(self.field), rows=3, style=LABELS, layout=FULL)
@@ -336,23 +336,23 @@ class NamesControl(Control):
         return "\n".join(value or ())
 
     def _value(self, raw: Any) -> Any:
-        # A list pasted from a file or from Python.
+        # A list that was pasted from a file or from Python.
         if re.match(r"""\s*(\(\)|\[\]|[\[(]\s*["'])""", raw):
             try:
                 return value_types.Names.parse(raw)
             except ValueError as error:
-                raise ValueError(f"{error}; or write one a line") from None
+                raise ValueError(f"{error}; or write one per line") from None
         return tuple(line for line in raw.split("\n") if line)
 
-    def _holds(self, base: Any) -> bool:
-        return "\r" not in self._raw(base) and super()._holds(base)
+    def _preserves(self, base: Any) -> bool:
+        return "\r" not in self._raw(base) and super()._preserves(base)
 
     def _hint(self) -> str:
-        return " One a line." + super()._hint()
+        return " One per line." + super()._hint()
 
 
-def _travels(text: str) -> bool:
-    """Whether a text can be sent to a browser; half of a character cannot."""
+def _encodable(text: str) -> bool:
+    """True if a text can be sent to a browser; a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -378,18 +378,18 @@ def control_for(field: Field, *, creating: bool = False) -> Control:
 def controls_for(
     table: Iterable[Field], operation: fields.Operation, changed: Callable[[], object]
 ) -> dict[str, Control]:
-    """Return the controls of the fields that an operation takes, by field name.
+    """Return the controls of the fields that an operation can set, by field name.
 
     Args:
-        table: The fields of the definition.
-        operation: Which.
-        changed: Called whenever something filled in changes.
+        table: All fields of a source.
+        operation: The operation.
+        changed: Called whenever an input changes.
     """
-    made = {
+    controls = {
         field.name: control_for(field, creating=operation == "create")
         for field in table
         if field.may(operation)
     }
-    for control in made.values():
+    for control in controls.values():
         control.observe(changed)
-    return made
+    return controls

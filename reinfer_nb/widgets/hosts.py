@@ -1,4 +1,4 @@
-"""Where the code runs, as far as widgets go: beneath a notebook, in marimo, or in a terminal."""
+"""Whether widgets can be shown here: in a Jupyter kernel, in marimo, or in a terminal."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ _SHOWN_BY = "JupyterLab, Notebook, VS Code, Colab or Voilà"
 
 
 def host() -> Host:
-    """Return what shows the value of a cell or a line here."""
+    """Return the program that displays the value of a cell or a line."""
     marimo: Any = sys.modules.get("marimo")
     if marimo is not None and marimo.running_in_notebook():
         return "marimo"
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
-    # Every other shell of IPython belongs to a kernel.
+    # All other IPython shells belong to a kernel.
     if shell is None or type(shell).__name__ == "TerminalInteractiveShell":
         return "terminal"
     return "notebook"
 
 
 class OnHosts:
-    """A widget that says, where it cannot be shown, what works there instead.
+    """Mixin for widgets: where a widget cannot be shown, its text names the Python to use instead.
 
     Attributes:
-        instead: The Python that does the same.
+        instead: That Python code.
     """
 
     instead = ""
 
     def _advice(self) -> str:
-        """Return how to use the widget here."""
+        """Return how to use the widget in this host."""
         if host() == "notebook":
             return "run the cell to use it"
-        here = "marimo" if host() == "marimo" else "a terminal"
-        return f"{here} does not show it, {_SHOWN_BY} does; here use {self.instead}"
+        place = "marimo" if host() == "marimo" else "a terminal"
+        return f"cannot be shown in {place}, only in {_SHOWN_BY}; use {self.instead} instead"
 
     def _mime_(self) -> tuple[str, str]:
-        """Return what marimo shows."""
+        """Return the type and content that marimo shows."""
         return "text/html", str(markup.status(repr(self)))

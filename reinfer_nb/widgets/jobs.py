@@ -1,7 +1,7 @@
-"""Work that takes its time, in a thread beside the notebook: one at once, and stoppable.
+"""Background jobs: slow work in a thread of its own, one job at a time, that can be stopped.
 
-What comes of it is told where the click came from: in the kernel's own loop if that has one, so
-that widgets change in one thread only.
+Callbacks run in the event loop that started the job, if there is one (a kernel has one), so that
+only one thread changes widgets.
 """
 
 from __future__ import annotations
@@ -16,43 +16,43 @@ from reinfer_nb.errors import ReinferError
 
 _Result = TypeVar("_Result")
 
-# A second click within this many seconds of the answer belongs to the first.
+# A second click within this many seconds after a job has ended counts as part of a double click.
 _DOUBLE_CLICK = 0.5
 
 
 class Stopped(Exception):
-    """Raised inside work that was told to stop."""
+    """Raised inside the work of a job that was stopped."""
 
 
 class Job:
-    """One piece of work, as the work itself sees it.
+    """A running job, as its work sees it.
 
     Args:
-        tell: What is to be told of its progress.
+        report: Called with the progress: how many are done, and of how many.
     """
 
-    def __init__(self, tell: Callable[[int, int], object]) -> None:
-        self._tell = tell
-        self._told = 0.0
+    def __init__(self, report: Callable[[int, int], object]) -> None:
+        self._report = report
+        self._reported_at = 0.0
         self.stopped = threading.Event()
 
     def progress(self, done: int, total: int) -> None:
-        """Say how far it is; raises `Stopped` once it was told to stop."""
+        """Report the progress; raises `Stopped` if the job was stopped."""
         if self.stopped.is_set():
             raise Stopped
         now = time.monotonic()
-        # As often as an eye can follow, and the last one always.
-        if done >= total or now - self._told > 0.1:
-            self._told = now
-            self._tell(done, total)
+        # Report at most ten times a second, and always at the end.
+        if done >= total or now - self._reported_at > 0.1:
+            self._reported_at = now
+            self._report(done, total)
 
 
 class Jobs:
-    """A place for one job at a time; while one runs, another is not begun.
+    """Runs one job at a time; while a job runs, no other can start.
 
     Args:
-        changed: Called with whether one is running, when that changes.
-        progress: Called with how far it is, and out of how much.
+        changed: Called with True when a job starts and with False when it ends.
+        progress: Called with the progress: how many are done, and of how many.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Jobs:
         self._current: Job | None = None
         self._failed: Callable[[Exception | None], object] = lambda _: None
         self._clicked: str | None = None
-        self._telling = 0
+        self._callbacks = 0
         self._ended = -_DOUBLE_CLICK
         self._idle = threading.Event()
         self._idle.set()
@@ -83,60 +83,60 @@ class Jobs:
         *,
         clicked: str | None = "",
     ) -> bool:
-        """Begin a job, unless one is running or has just ended; return whether it was begun.
+        """Start a job, unless one is running or this is a double click; return True if started.
 
         Args:
-            work: What to do, in a thread of its own.
-            done: What to do with what it returns.
-            failed: What to do with a `ReinferError`, or with None when it was stopped. Another
-                exception goes there too, and is a fault of the toolkit.
-            clicked: What was clicked for it, of which a second click may follow by mistake; None
-                where nobody clicked.
+            work: Called in a thread of its own.
+            done: Called with the result of `work`.
+            failed: Called with the exception of `work`, or with None if the job was stopped. An
+                exception that is no `ReinferError` is a bug in the toolkit.
+            clicked: Name of the button that was clicked, to recognise a double click; None if no
+                button was clicked.
         """
         second = clicked == self._clicked and time.monotonic() - self._ended < _DOUBLE_CLICK
         if self.running or (second and clicked is not None):
             return False
         loop = running_loop()
 
-        def tell(function: Callable[..., object], *arguments: Any) -> None:
+        def call(function: Callable[..., object], *arguments: Any) -> None:
             if loop is None or loop.is_closed():
                 function(*arguments)
             else:
                 loop.call_soon_threadsafe(function, *arguments)
 
         self._clicked = clicked
-        job = Job(lambda have, total: tell(self._tell_progress, job, have, total))
+        job = Job(lambda done, total: call(self._show_progress, job, done, total))
 
         def run() -> None:
             try:
                 result = work(job)
             except Stopped:
-                tell(self._finish, job, failed, None)
-            except Exception as error:  # noqa: BLE001 - shown to the user, whatever it is
-                tell(self._finish, job, failed, error)
+                call(self._finish, job, failed, None)
+            except Exception as error:  # noqa: BLE001 - every error is shown to the user
+                call(self._finish, job, failed, error)
             else:
-                tell(self._finish, job, done, result)
+                call(self._finish, job, done, result)
 
         self._current = job
         self._failed = failed
         self._idle.clear()
-        self._changed(True)  # noqa: FBT003 - whether it runs
+        self._changed(True)  # noqa: FBT003 - running
         threading.Thread(target=run, name="reinfer_nb-widget", daemon=True).start()
         return True
 
     def stop(self) -> None:
-        """Tell the job to stop, and wait for it no longer: what it still returns is dropped."""
+        """Stop the job without waiting for it; a result that comes later is dropped."""
         job = self._current
         if job is not None:
             job.stopped.set()
             self._finish(job, self._failed, None)
 
     def wait(self, seconds: float = 30.0) -> None:
-        """Wait until no job is running. For scripts; where widgets are clicked it would block."""
+        """Wait until no job is running. For scripts only: in a kernel it would block the loop."""
         if not self._idle.wait(seconds):
-            raise ReinferError(f"The work was not done within {seconds:g} s.")
+            raise ReinferError(f"The job did not finish within {seconds:g} s.")
 
-    def _tell_progress(self, job: Job, done: int, total: int) -> None:
+    def _show_progress(self, job: Job, done: int, total: int) -> None:
         if job is self._current:
             self._progress(done, total)
 
@@ -146,19 +146,19 @@ class Jobs:
         self._current = None
         if self._clicked is not None:
             self._ended = time.monotonic()
-        self._telling += 1
+        self._callbacks += 1
         try:
-            self._changed(False)  # noqa: FBT003 - whether it runs
+            self._changed(False)  # noqa: FBT003 - not running
             function(outcome)
         finally:
-            self._telling -= 1
-            # Unless what was told has begun another, or is itself still being told.
-            if not self.running and not self._telling:
+            self._callbacks -= 1
+            # The callback may have started another job, or an outer callback may still run.
+            if not self.running and not self._callbacks:
                 self._idle.set()
 
 
 def running_loop() -> asyncio.AbstractEventLoop | None:
-    """Return the loop that this is called in, a kernel's for example; None outside of any."""
+    """Return the running event loop, such as a kernel's; None if there is none."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:

@@ -1,17 +1,17 @@
-// Keys typed in a drop-down beside this are no commands to the notebook around it, such as the
-// arrows, which go to another cell, or "dd" to delete one.
+// Keeps keys typed in a drop-down from the notebook, where arrows go to another cell and "dd"
+// deletes one.
 
 function render({ el }) {
-  function keep(event) {
+  function guard(event) {
     const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
     if (!plain || !event.target.matches?.("select")) return;
-    // The browser does all the same what the key does in a drop-down.
+    // The browser still applies the key to the drop-down.
     if (el.parentElement?.contains(event.target)) event.stopPropagation();
   }
 
-  // First of all that listen; and `el` is in no page yet.
-  window.addEventListener("keydown", keep, true);
-  return () => window.removeEventListener("keydown", keep, true);
+  // On the window, to run before all other listeners; `el` is not on the page yet.
+  window.addEventListener("keydown", guard, true);
+  return () => window.removeEventListener("keydown", guard, true);
 }
 
 export default { render };

@@ -1,4 +1,4 @@
-"""What keeps the keys typed in a drop-down from the notebook around it, and is not seen."""
+"""An invisible widget that keeps keys typed in a drop-down from being notebook commands."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 import anywidget
 import ipywidgets as ui
 
-# Given as text: anywidget keeps every widget of a path for as long as the process runs.
+# Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
 
 
 class Keys(anywidget.AnyWidget):
-    """Stands among the children of a box, and looks after all drop-downs in that box."""
+    """Guards all drop-downs in a box; put it among the children of that box."""
 
     _esm = (_HERE / "key_guard.js").read_text(encoding="utf-8")
 

@@ -331,7 +331,7 @@ def test_mine_theirs_and_what_is_typed_end_up_as_chosen(
     assert "POST" not in asked(client, before)
     assert set(choices(form)) == {"title", "description", "kind"}
     shown = texts(form)
-    for part in (NAME, "mine stays", "theirs is taken", "choose below", "Motor claims inbox"):
+    for part in (NAME, "mine is kept", "theirs is taken", "choose below", "Motor claims inbox"):
         assert part in shown
     go_on = conflict(form).button
     for name, option in (("title", MINE), ("description", THEIRS), ("kind", EDIT)):

@@ -167,7 +167,7 @@ class _Pictures:
         """Counted, and the name half typed."""
         form = "rnb.delete_form(client, 'claims/motor-inbox', restore_folder='kept')"
         with self._form(form) as tab:
-            tab.get_by_text("comments would go with it").wait_for()
+            tab.get_by_text("comments would be deleted with it").wait_for()
             tab.get_by_label("Full name", exact=True).fill("claims/motor-in")
             self._save(tab, "delete")
 

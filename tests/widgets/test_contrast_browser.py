@@ -138,7 +138,7 @@ def test_the_table_can_be_read(
     sent: list[Any] = []
     monkeypatch.setattr(finder, "send", lambda content, *_: sent.append(content))
     finder.select([1, 2])
-    finder._hear(finder, {"kind": "open"}, [])
+    finder._on_message(finder, {"kind": "open"}, [])
     open_host(tab, host)
     tab.add_style_tag(path=str(EXPLORER / "source_table.css"))
     tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})

@@ -166,7 +166,7 @@ def test_a_number_is_held_as_it_is(base: int | None) -> None:
 def test_what_a_browser_would_change_is_not_to_be_edited(name: str, base: str) -> None:
     made = control(name, base)
     assert made.input.disabled
-    assert "edit it from Python" in said(made)
+    assert "Edit it from Python" in said(made)
     made.show("plain")
     assert not made.input.disabled
 
@@ -194,7 +194,7 @@ def test_an_unknown_language_stays_choosable(base: str) -> None:
 
 def test_a_flag_that_is_not_said_is_neither_yes_nor_no() -> None:
     made = control("urgent")
-    assert made.input.label == "(not said)"
+    assert made.input.label == "(not set)"
     assert not made.changed
     for text, value in (("yes", True), ("no", False)):
         made.input.value = text
@@ -219,7 +219,7 @@ def test_emptying_says_nothing_or_null_or_an_empty_text() -> None:
     assert title.value() == ""
     version = control("email_transform_version", 5)
     version.input.value = ""
-    assert "cannot be emptied" in (version.flaw() or "")
+    assert "cannot be empty" in (version.flaw() or "")
 
 
 def test_names_stand_one_a_line() -> None:
@@ -285,8 +285,8 @@ def test_the_line_beneath_says_what_was_and_what_a_tenant_takes_by_default() -> 
     made.input.value = "Travel"
     assert said(made) == "Was: <i>Motor</i>"
     fresh = control("language", creating=True)
-    assert "Left out, it is en." in said(fresh)
-    assert "Left out" not in said(control("language", "en"))
+    assert "Default: en." in said(fresh)
+    assert "Default" not in said(control("language", "en"))
 
 
 def test_what_a_tenant_refused_is_said_until_the_value_is_another() -> None:

@@ -1,1 +1,1 @@
-"""The explorer: search, facets, a table, and tabs for what is selected in it."""
+"""The explorer: search, facets, a table of sources, and tabs for the selected sources."""

@@ -1,4 +1,4 @@
-"""The tab that audits: what is wrong, and the table narrowed to the sources it is about."""
+"""The audit tab: shows findings, and narrows the table to the sources with a finding."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 
 _ANY = "*"
-# Findings that are shown beneath the choice; the table above shows all the sources.
-_SHOWN = 50
+_MOST_FINDINGS = 50  # that are shown beneath the choice; the table shows all the sources
 
 
 class AuditPane(ui.VBox):
-    """The audit of a listing, whose findings narrow the table.
+    """The audit of a listing; its findings can narrow the table.
 
     Args:
         finder: The table.
-        listing: Gives the listing that the table is of.
+        listing: Returns the listing that the table shows.
 
     Attributes:
         report: The last report; None before the first.
-        rule: The choice, whose value is "" for all sources, "*" for those with any finding, or a
-            rule's id.
+        rule: The choice; its value is "" for all sources, "*" for those with any finding, or the
+            id of a rule.
     """
 
     def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
@@ -54,11 +53,11 @@ class AuditPane(ui.VBox):
         return "Audit of the sources"
 
     def forget(self) -> None:
-        """Let go of the listing and of what was found in it."""
+        """Release the listing and the report."""
         self.report = self._audited = None
 
     def refresh(self) -> None:
-        """Audit the listing, unless that was done already, and narrow the table as chosen."""
+        """Audit the listing if it is a new one, and narrow the table as chosen."""
         listing = self._listing()
         if listing is self._audited:
             return
@@ -71,29 +70,33 @@ class AuditPane(ui.VBox):
         self.rule.offer(_choices(self.report))
 
     def show(self) -> None:
-        """Show the findings of what is chosen, among the sources that the table shows."""
+        """Show the chosen findings of the sources that the table shows."""
         report = self.report
         if report is None:
             self._table.value = ""
             return
         part = _part(report, self.rule.value)
         shown = np.isin(part.positions, self._finder.positions)
-        table = part.findings[shown]
-        self._said.value = markup.status(_told(report, self.rule.value))
-        rows = table.head(_SHOWN)
+        findings = part.findings[shown]
+        self._said.value = markup.status(_heading(report, self.rule.value))
+        rows = findings.head(_MOST_FINDINGS)
         columns = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
         cells = zip(full_names(rows), *columns, strict=True)
         heads = ("Source", "Severity", "Finding", "Suggestion")
-        more = f"... and {len(table) - _SHOWN:,} more" if len(table) > _SHOWN else ""
+        more = (
+            f"... and {len(findings) - _MOST_FINDINGS:,} more"
+            if len(findings) > _MOST_FINDINGS
+            else ""
+        )
         self._table.value = markup.join(
-            [markup.table(heads, cells) if len(table) else "", markup.muted(more)]
+            [markup.table(heads, cells) if len(findings) else "", markup.muted(more)]
         )
 
     def _rows(self, rule: str) -> tuple[Iterable[int], str]:
         if self.report is None:
             return (), ""
-        why = "with any finding" if rule == _ANY else f"with {rule}"
-        return _part(self.report, rule).positions.tolist(), why
+        description = "with any finding" if rule == _ANY else f"with {rule}"
+        return _part(self.report, rule).positions.tolist(), description
 
     def _on_save(self) -> None:
         if self.report is None:
@@ -114,7 +117,7 @@ def _choices(report: AuditReport | None) -> list[tuple[str, str]]:
         return []
     counts = report.findings["rule"].value_counts(sort=False)
     return [
-        ("those with any finding", _ANY),
+        ("sources with any finding", _ANY),
         *(
             (f"{report.rules[str(key)].severity}: {key} ({count:,})", str(key))
             for key, count in counts.items()
@@ -122,7 +125,7 @@ def _choices(report: AuditReport | None) -> list[tuple[str, str]]:
     ]
 
 
-def _told(report: AuditReport, rule: str) -> str:
+def _heading(report: AuditReport, rule: str) -> str:
     if rule not in report.rules:
         return report.headline
     return report.rules[rule].why.replace("\n\n", "\n")

@@ -1,7 +1,6 @@
-"""The tab that sets one field of all selected sources, by a plan that is shown first.
+"""The bulk edit tab: sets one field of all selected sources, by a plan that is shown first.
 
-Nothing is written but what the plan on the screen says, and that only while it is the plan of what
-is selected and filled in.
+Only the plan on the screen can be applied, and only while selection and value are unchanged.
 """
 
 from __future__ import annotations
@@ -32,26 +31,26 @@ from reinfer_nb.widgets.jobs import Job, Jobs
 _WORKERS = 8
 _Result = TypeVar("_Result")
 _HINT = (
-    "A click in the table selects a source; with Ctrl or Cmd it adds one, with Shift all up to it. "
-    "Ctrl+A selects all that are shown."
+    "Click a row of the table to select it. Ctrl or Cmd and a click adds a row, Shift and a click "
+    "selects a range, and Ctrl+A selects all rows."
 )
 
 
-class _Nothing:
-    """Stands for no value; None is one."""
+class _Unset:
+    """Type of the marker for no value, as None is a value."""
 
 
-_NOTHING = _Nothing()
+_UNSET = _Unset()
 
 
 @dataclass(frozen=True)
-class _Wish:
-    """What is selected and filled in.
+class _Edit:
+    """The selection and the value to set.
 
     Attributes:
-        ids: The selected sources.
+        ids: The ids of the selected sources.
         field: The name of the field to set.
-        value: What it is to be; `_NOTHING` as long as that cannot be sent.
+        value: The new value; `_UNSET` if there is no valid one.
     """
 
     ids: tuple[str, ...]
@@ -59,26 +58,26 @@ class _Wish:
     value: Any
 
     @property
-    def whole(self) -> bool:
-        """Whether a plan can be made of it."""
-        return bool(self.ids) and self.value is not _NOTHING
+    def complete(self) -> bool:
+        """True if a plan can be made."""
+        return bool(self.ids) and self.value is not _UNSET
 
 
 class BulkPane(ui.VBox):
-    """One field, set for all the sources that are selected in the table.
+    """Sets one field of all the sources that are selected in the table.
 
     Args:
         client: The tenant.
         finder: The table.
-        listing: Gives the listing that the table is of.
-        written: Called after something may have been changed.
+        listing: Returns the listing that the table shows.
+        written: Called after sources may have changed.
 
     Attributes:
         field: The choice of the field, by its name.
-        controls: By field name what is filled in.
-        emptied: Whether the field is to be emptied, whatever is filled in.
+        controls: The control of each field, by field name.
+        emptied: The box to tick to empty the field, whatever is filled in.
         plan: The last plan that was made; None before the first.
-        result: What became of the last one that was applied; None before that.
+        result: The result of the last plan that was applied; None before the first.
     """
 
     def __init__(
@@ -92,9 +91,9 @@ class BulkPane(ui.VBox):
         self._written = written
         self.plan: Plan | None = None
         self.result: ApplyResult | None = None
-        # What the plan on the screen is of; None while there is none on it.
-        self._planned: _Wish | None = None
-        self._back = False
+        # The edit that the plan on the screen was made for; None if no plan is shown.
+        self._planned: _Edit | None = None
+        self._undoing = False
         self._doing = ""
         self._stopping = threading.Event()
         self._stoppable = False
@@ -108,7 +107,7 @@ class BulkPane(ui.VBox):
             layout=FULL,
         )
         self.emptied = ui.Checkbox(
-            description="Empty it",
+            description="Empty the field",
             indent=False,
             layout=ui.Layout(margin="0 0 6px 13.4em", width="auto"),
         )
@@ -121,9 +120,9 @@ class BulkPane(ui.VBox):
         self._filled = ui.VBox(layout=ui.Layout(min_width="0"))
         self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._plan, self._result = ui.HTML(), ui.HTML()
-        # Between a plan and a result, which are not of one another.
+        # Shown between a plan and the result of an earlier plan.
         self._between = ui.HTML(
-            markup.muted("What became of the last plan that was applied:"),
+            markup.muted("Result of the last plan that was applied:"),
             layout=ui.Layout(margin="12px 0 0 0"),
         )
         buttons = [self.show_plan, self.apply, self.undo, self.retry, self.stop]
@@ -144,83 +143,83 @@ class BulkPane(ui.VBox):
         self.field.observe(lambda _: self._on_field(), "value")
         self.emptied.observe(lambda _: self._follow(), "value")
         finder.observe(lambda _: self._follow(), "selected")
-        # Another listing may have another source in the same place.
+        # A new listing may have another source at the same position.
         finder.observe(lambda _: self._follow(), "shown")
         self._on_field()
 
     def __repr__(self) -> str:
         return "Bulk edit of the sources"
 
-    # What is selected and filled in
+    # The selection and the value
 
     @property
     def _control(self) -> Control:
         return self.controls[self.field.value]
 
-    def _wish(self) -> _Wish:
+    def _edit(self) -> _Edit:
         ids = self._listing()["id"].iloc[list(self._finder.selected)]
-        return _Wish(tuple(ids), self.field.value, self._value())
+        return _Edit(tuple(ids), self.field.value, self._value())
 
     def _value(self) -> Any:
         if self.emptied.value:
-            return _empty(self._control.field)
+            return _empty_value(self._control.field)
         if self._control.changed:
             with contextlib.suppress(ValueError):
                 return self._control.value()
-        return _NOTHING
+        return _UNSET
 
     def _on_field(self) -> None:
-        # What was to be emptied is one field, not the next one.
+        # The tick was for the field before.
         self.emptied.value = False
-        can_be_empty = _empty(self._control.field) is not _NOTHING
+        can_be_empty = _empty_value(self._control.field) is not _UNSET
         self._filled.children = [self._control.box, *([self.emptied] if can_be_empty else [])]
         self._follow()
 
     def _follow(self) -> None:
-        """Bring everything in line with what is selected and filled in."""
-        wish = self._wish()
+        """Update the tab after a change of the selection or the value."""
+        edit = self._edit()
         control = self._control
         control.input.disabled = self.emptied.value
         if self.emptied.value or control.flaw() is None:
-            # A control tells what was there before, which is not one thing for many sources.
-            control.note.value = self._helps[wish.field]
-        self._chosen.value = self._told(len(wish.ids))
-        if self._planned is not None and wish != self._planned:
-            self._take_away()
-            self._say("The plan was for something else; show it anew.")
+            # Not the control's own note, which shows the value before: each source has its own.
+            control.note.value = self._helps[edit.field]
+        self._chosen.value = self._selection_note(len(edit.ids))
+        if self._planned is not None and edit != self._planned:
+            self._hide_plan()
+            self._say("The selection or the value has changed. Show the plan again.")
         self._refresh()
 
-    def _told(self, number: int) -> markup.Markup:
-        """Return how many are selected, and how to select several where they are not yet."""
+    def _selection_note(self, number: int) -> markup.Markup:
+        """Return how many sources are selected; if fewer than two, also how to select several."""
         hidden = number - int(np.isin(self._finder.selected, self._finder.positions).sum())
         many = f"{counted(number, 'source')} {'is' if number == 1 else 'are'}" if number else ""
         more = f", {hidden:,} of them not shown in the table" if hidden else ""
-        said = markup.block(f"{many or 'No source is'} selected{more}.")
-        return markup.join([said, markup.muted(_HINT) if number < 2 else ""])
+        note = markup.block(f"{many or 'No source is'} selected{more}.")
+        return markup.join([note, markup.muted(_HINT) if number < 2 else ""])
 
-    def _take_away(self) -> None:
+    def _hide_plan(self) -> None:
         self._planned = None
         self._plan.value = ""
 
-    # What is shown
+    # Buttons and messages
 
     def _ready(self) -> bool:
-        """Whether there is a plan on the screen that can be applied."""
-        shown = self.plan if self._planned is not None else None
-        return shown is not None and shown.ok and bool(shown.steps)
+        """True if the plan on the screen can be applied."""
+        plan = self.plan if self._planned is not None else None
+        return plan is not None and plan.ok and bool(plan.steps)
 
     def _refresh(self) -> None:
         busy, ready, result = self.jobs.running, self._ready(), self.result
-        what = "Put back" if self._back else "Apply to"
+        verb = "Put back" if self._undoing else "Apply to"
         steps = len(self.plan.steps) if self.plan is not None else 0
-        self.apply.description = f"{what} {counted(steps, 'source')}" if ready else "Apply"
+        self.apply.description = f"{verb} {counted(steps, 'source')}" if ready else "Apply"
         self.apply.disabled = busy or not ready
-        self.show_plan.disabled = busy or not self._wish().whole
+        self.show_plan.disabled = busy or not self._edit().complete
         self.undo.disabled = self.retry.disabled = busy
         undoable = result is not None and {DONE, NOT_TAKEN} & result.counts.keys()
-        again = result is not None and any(outcome.open for outcome in result.outcomes)
+        retryable = result is not None and any(outcome.open for outcome in result.outcomes)
         self.undo.layout.display = None if undoable else "none"
-        self.retry.layout.display = None if again else "none"
+        self.retry.layout.display = None if retryable else "none"
         self.stop.layout.display = None if busy and self._stoppable else "none"
         self.stop.disabled = self._stopping.is_set()
         both = self._planned is not None and result is not None
@@ -241,74 +240,74 @@ class BulkPane(ui.VBox):
         *,
         stoppable: bool = False,
     ) -> None:
-        """Do something beside the notebook, and show that it is being done."""
+        """Run `work` in the background, and show progress and errors."""
 
-        def finished(result: _Result) -> None:
+        def on_result(result: _Result) -> None:
             self._say("")
             done(result)
             self._refresh()
 
-        def ended(error: Exception | None) -> None:
+        def on_failure(error: Exception | None) -> None:
             self._say("Stopped." if error is None else markup.error(words_of(error)))
             failed()
             self._refresh()
 
         if self.jobs.running:
             return
-        before = self._said.value, self._doing, self._stoppable
+        earlier = self._said.value, self._doing, self._stoppable
         self._doing, self._stoppable = doing, stoppable
         self._say(markup.progress(doing))
-        if not self.jobs.start(work, finished, ended, clicked=doing):
-            self._said.value, self._doing, self._stoppable = before
+        if not self.jobs.start(work, on_result, on_failure, clicked=doing):
+            self._said.value, self._doing, self._stoppable = earlier
 
     # The plan
 
     def _on_show_plan(self) -> None:
-        wish = self._wish()
-        if not wish.whole:
+        edit = self._edit()
+        if not edit.complete:
             return
-        edited = self._edited(wish)
+        edited = self._edited(edit)
         self._run(
             "Making the plan",
             lambda _: self._client.plan(edited),
-            lambda plan: self._show(plan, wish, back=False),
+            lambda plan: self._show(plan, edit, undoing=False),
         )
 
-    def _edited(self, wish: _Wish) -> pd.DataFrame:
-        """Return of the selected rows what says which they are, and the one field."""
+    def _edited(self, edit: _Edit) -> pd.DataFrame:
+        """Return the selected rows with their id, owner and name, and the new value."""
         listing = self._listing()
         rows = listing.iloc[list(self._finder.selected)][["id", "owner", "name"]]
         dtype = self._control.field.type.dtype
-        column = pd.Series([wish.value] * len(rows), index=rows.index, dtype=dtype)
-        edited = rows.assign(**{wish.field: column})
+        column = pd.Series([edit.value] * len(rows), index=rows.index, dtype=dtype)
+        edited = rows.assign(**{edit.field: column})
         edited.attrs = dict(listing.attrs)
         return edited
 
     def _on_undo(self) -> None:
-        result, wish = self.result, self._wish()
+        result, edit = self.result, self._edit()
         if result is not None:
             self._run(
-                "Making the plan to undo it",
+                "Making the plan to undo",
                 lambda _: result.undo(),
-                lambda plan: self._show(plan, wish, back=True),
+                lambda plan: self._show(plan, edit, undoing=True),
             )
 
-    def _show(self, plan: Plan, wish: _Wish, *, back: bool) -> None:
-        if self._wish() != wish:
-            self._say("Something else was selected or filled in meanwhile; show the plan anew.")
+    def _show(self, plan: Plan, edit: _Edit, *, undoing: bool) -> None:
+        if self._edit() != edit:
+            self._say("The selection or the value changed meanwhile. Show the plan again.")
             return
-        self.plan, self._planned, self._back = plan, wish, back
+        self.plan, self._planned, self._undoing = plan, edit, undoing
         self._plan.value = plan.to_html()
         if not plan.ok:
             self._say("The plan cannot be applied.")
         elif plan.steps:
             self._say("This is the plan. Nothing is written before it is applied.")
-        elif back:
-            self._say("Nothing can be put back.")
+        elif undoing:
+            self._say("No changes: nothing can be put back.")
         else:
-            self._say("Nothing would change: it is so already.")
+            self._say("No changes: all selected sources already have this value.")
 
-    # What is written
+    # Writing
 
     def _on_apply(self) -> None:
         plan = self.plan
@@ -322,8 +321,8 @@ class BulkPane(ui.VBox):
             )
             return ApplyResult.of(result)
 
-        doing = "Putting back" if self._back else "Applying"
-        self._run(doing, work, self._take, self._written, stoppable=True)
+        doing = "Putting back" if self._undoing else "Applying"
+        self._run(doing, work, self._show_result, self._written, stoppable=True)
 
     def _on_retry(self) -> None:
         journal = self.result.journal if self.result is not None else None
@@ -337,34 +336,34 @@ class BulkPane(ui.VBox):
             )
             return ApplyResult.of(result)
 
-        self._run("Trying again", work, self._take, self._written, stoppable=True)
+        self._run("Trying again", work, self._show_result, self._written, stoppable=True)
 
     def _on_stop(self) -> None:
-        """Begin no other source; the job goes on until those that were begun are done."""
+        """Start no more sources; the job ends when those that were started are done."""
         if not (self.jobs.running and self._stoppable):
             return
         self._stopping.set()
-        self._doing = "Stopping; what was begun is waited for"
+        self._doing = "Stopping: waiting for requests that were sent"
         self._say(markup.progress(self._doing))
         self._refresh()
 
-    def _take(self, result: ApplyResult) -> None:
+    def _show_result(self, result: ApplyResult) -> None:
         self.result = result
-        self._take_away()
+        self._hide_plan()
         self._result.value = result.to_html()
         counts = result.counts
         done, total = counts.get(DONE, 0) + counts.get(SKIPPED, 0), len(result.outcomes)
-        said = f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done."
-        left = counts.get(NOT_TAKEN, 0)
-        if left:
-            said += f" The tenant did not take {self._control.field.name} of {left:,}."
-        self._say(markup.error(said) if left else said)
+        message = f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done."
+        not_taken = counts.get(NOT_TAKEN, 0)
+        if not_taken:
+            message += f" The tenant did not take {self._control.field.name} of {not_taken:,}."
+        self._say(markup.error(message) if not_taken else message)
         self._written()
 
 
-def _empty(field: Field) -> Any:
-    """Return the value that empties a field; `_NOTHING` where none does."""
+def _empty_value(field: Field) -> Any:
+    """Return the value that empties a field; `_UNSET` if it cannot be empty."""
     if field.about.nullable:
         return None
-    # What a tenant itself may have empty; it takes no empty language, for example.
-    return field.about.default if field.about.default in ("", ()) else _NOTHING
+    # Only fields whose default is empty; a tenant takes no empty language, for example.
+    return field.about.default if field.about.default in ("", ()) else _UNSET

@@ -1,4 +1,4 @@
-"""The tab that draws: charts of what the table shows."""
+"""The charts tab: charts of the sources that the table shows."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from reinfer_nb.text import counted
 from reinfer_nb.widgets.forms.base_form import words_of
 from reinfer_nb.widgets.jobs import running_loop
 
-# Stands for the colour of the text around it, which a drawing cannot ask for.
+# Placeholder that is replaced by the text colour of the page, which matplotlib cannot know.
 _INK = "#010203"
 _PAUSE = 0.3  # seconds
 _INCHES = (9.0, 4.6)
-# What nobody sees; and the style, which would hold for all of the page and goes to the root.
+# Parts to remove: comments, metadata, and the style sheet, which would apply to the whole page.
 _DROPPED = re.compile(r"<!--.*?-->|<(metadata|style).*?</\1>", re.DOTALL)
-# Smaller on a narrow page, and never cut off.
+# Replaces the style sheet; also shrinks the chart on a narrow page.
 _STYLE = "max-width:100%;height:auto;stroke-linejoin:round;stroke-linecap:butt"
 _KINDS: dict[str, Callable[[pd.DataFrame, Any], object]] = {
     "Created over time": lambda df, ax: charts.timeline(df, ax=ax),
@@ -40,7 +40,7 @@ class ChartPane(ui.VBox):
     """A chart of the sources that the table shows.
 
     Args:
-        frame: Gives them.
+        frame: Returns these sources.
 
     Attributes:
         kind: The choice of the chart.
@@ -63,7 +63,7 @@ class ChartPane(ui.VBox):
         return "Chart of the sources"
 
     def refresh(self) -> None:
-        """Draw anew once nothing else is shown for a moment: nobody waits for it while typing."""
+        """Redraw the chart after a pause without further changes, so that typing stays fast."""
         loop = running_loop()
         if self._waiting is not None:
             self._waiting.cancel()
@@ -75,12 +75,12 @@ class ChartPane(ui.VBox):
             self._waiting = loop.call_later(_PAUSE, self.draw)
 
     def forget(self) -> None:
-        """Draw nothing any more."""
+        """Cancel a pending redraw."""
         if self._waiting is not None:
             self._waiting.cancel()
 
     def draw(self) -> None:
-        """Draw what is chosen, of the sources that are shown now."""
+        """Draw the chosen chart of the sources that are shown."""
         try:
             self.chart.value = drawing(self.kind.value, self._frame())
         except ReinferError as error:
@@ -91,8 +91,8 @@ def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
     """Return a chart as SVG that takes its colours from the page around it.
 
     Args:
-        kind: Which, as the choice has it.
-        df: What is drawn.
+        kind: The name of the chart, as in the choice.
+        df: The sources.
 
     Raises:
         ConfigurationError: matplotlib is not installed.
@@ -102,7 +102,7 @@ def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
     from matplotlib.figure import Figure
 
     inked = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    # Text as outlines: what a tenant wrote is nowhere in the markup.
+    # Text as outlines, so that no text of the tenant is in the markup.
     settings: Any = {
         **dict.fromkeys(inked, _INK),
         **dict.fromkeys(("legend.facecolor", "legend.edgecolor"), "none"),
@@ -118,11 +118,11 @@ def drawing(kind: str, df: pd.DataFrame) -> markup.Markup:
     svg = _DROPPED.sub("", file.getvalue())
     svg = svg[svg.index("<svg") :].replace(_INK, "currentColor")
     svg = svg.replace("<svg", f'<svg style="{_STYLE}"', 1)
-    said = f"{kind}: chart of {counted(len(df), 'source')}"
+    label = f"{kind}: chart of {counted(len(df), 'source')}"
     return markup.tag(
         "div",
         markup.Markup(svg),
         role="img",
-        aria_label=said,
+        aria_label=label,
         style="color:var(--jp-ui-font-color1, currentColor)",
     )

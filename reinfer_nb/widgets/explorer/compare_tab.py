@@ -1,4 +1,4 @@
-"""The tab that compares: what is listed, held against a file or a snapshot."""
+"""The compare tab: compares the listing with a file or a snapshot."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _KINDS = ("added", "changed", "renamed")
 
 
 class ComparePane(ui.VBox):
-    """What has changed since a listing that is kept somewhere.
+    """The changes since a stored listing.
 
     Args:
-        finder: The table, which can be narrowed to what differs.
-        listing: Gives the listing that the table is of.
+        finder: The table, which can be narrowed to the differences.
+        listing: Returns the listing that the table shows.
 
     Attributes:
-        place: The box for where the other listing is.
-        comparison: The last one; None before the first.
+        place: The input for the path of the other listing.
+        comparison: The last comparison; None before the first.
     """
 
     def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
@@ -47,9 +47,7 @@ class ComparePane(ui.VBox):
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)
         self._said, self._result = ui.HTML(), ui.HTML()
-        self._help = ui.HTML(
-            markup.muted(f"What is listed is compared with {listing_source.HELP}.")
-        )
+        self._help = ui.HTML(markup.muted(f"The listing is compared with {listing_source.HELP}."))
         super().__init__(
             [
                 ui.HBox([self.place, self.button], layout=WRAP),
@@ -66,13 +64,13 @@ class ComparePane(ui.VBox):
         return "Comparison of the sources"
 
     def forget(self) -> None:
-        """Let go of the listing and of what it was compared with."""
+        """Release the listing and the comparison."""
         self.comparison = self._compared = None
 
     def refresh(self) -> None:
-        """Say that a comparison is of an older listing, where it is."""
+        """Show a message if the comparison is of an older listing."""
         if self.comparison is not None and self._compared is not self._listing():
-            self._said.value = markup.status("The listing is another now: compare again.")
+            self._said.value = markup.status("The listing has changed. Compare again.")
             self.kind.offer([])
 
     def _show_running(self, running: bool) -> None:  # noqa: FBT001 - as `Jobs` calls it

@@ -1,7 +1,7 @@
-"""A file that was written, with a link that brings it into the browser's downloads.
+"""A link that downloads a file from the kernel's machine.
 
-The file lies where the kernel runs, which need not be where the browser runs, and a link to it
-would work in some hosts only. So the browser asks the kernel for it, piece by piece.
+The browser may run on another machine, and not all hosts serve files. So the browser requests the
+file from the kernel in pieces.
 """
 
 from __future__ import annotations
@@ -16,31 +16,31 @@ import traitlets
 
 from reinfer_nb.errors import FileProblem
 
-# Given as text: anywidget keeps every widget of a path for as long as the process runs.
+# Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
 
 
 def new_file(kind: str) -> Path:
-    """Return the path of a CSV file in the folder of the notebook, never that of an older one.
+    """Return the path of a new CSV file in the folder of the notebook.
 
     Args:
-        kind: What is in it; its name begins with that.
+        kind: The kind of content, used as the beginning of the file name.
 
     Raises:
-        FileProblem: That folder was deleted or moved.
+        FileProblem: The folder was deleted or moved.
     """
     try:
         folder = Path.cwd()
     except OSError as error:
         raise FileProblem(
             f"The folder of this notebook cannot be found: {error.strerror}. Change to another "
-            "one with os.chdir."
+            "folder with os.chdir."
         ) from None
     return folder / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
 
 
 class Saved(anywidget.AnyWidget):
-    """The link to one file.
+    """A download link for a file.
 
     Args:
         path: The file.
@@ -48,7 +48,7 @@ class Saved(anywidget.AnyWidget):
 
     _esm = (_HERE / "download_link.js").read_text(encoding="utf-8")
     name = traitlets.Unicode().tag(sync=True)
-    # Jupyter's server drops what comes faster than a million bytes a second.
+    # Bytes; Jupyter's server drops messages beyond a million bytes a second.
     _piece = 300_000
 
     def __init__(self, path: Path) -> None:
@@ -61,7 +61,7 @@ class Saved(anywidget.AnyWidget):
         return f"Saved as {self._path}"
 
     def _on_message(self, _: object, content: Any, __: object) -> None:
-        """Send the piece that is asked for; the first one with how many there are."""
+        """Send the requested piece, and the number of pieces."""
         number = content.get("piece") if isinstance(content, dict) else None
         if type(number) is not int or number < 0:
             return
@@ -71,6 +71,6 @@ class Saved(anywidget.AnyWidget):
             except OSError as error:
                 self.send({"failed": f"{self._path} cannot be read: {error.strerror}"})
                 return
-        begin = number * self._piece
+        start = number * self._piece
         pieces = -(-len(self._packed) // self._piece)
-        self.send({"piece": number, "pieces": pieces}, [self._packed[begin : begin + self._piece]])
+        self.send({"piece": number, "pieces": pieces}, [self._packed[start : start + self._piece]])

@@ -1,4 +1,4 @@
-"""The whole of it as one widget: find a source among many, understand it, change it safely."""
+"""The explorer: one widget to find a source among many, understand it and change it safely."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ _Result = TypeVar("_Result")
 
 
 class Explorer(OnHosts, ui.VBox):
-    """A tenant's sources to look through and to change; `explore` shows one.
+    """A widget to look through and change a tenant's sources; `explore` returns one.
 
     Attributes:
         client: The tenant.
-        source: The source looked at, or None; to observe.
+        source: The current source, or None; can be observed.
         finder: The search, the facets and the table.
-        audit: The tab that audits.
+        audit: The tab with findings.
         compare: The tab that compares with a file or a snapshot.
-        charts: The tab that draws what is filtered.
+        charts: The tab with charts of the filtered sources.
         bulk: The tab that sets a field of all selected sources.
     """
 
@@ -59,7 +59,7 @@ class Explorer(OnHosts, ui.VBox):
         self.client = client
         self._listing = client.sources()
         self._counts: dict[str, int] = {}
-        self._who = _who(client)
+        self._user = _user_name(client)
         self._head = ui.HTML()
         self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._files = ui.VBox()
@@ -103,14 +103,14 @@ class Explorer(OnHosts, ui.VBox):
         self._refresh_buttons()
 
     def __repr__(self) -> str:
-        # What a saved notebook shows of it: nothing that the tenant told.
+        # A saved notebook shows this text: it must not contain data of the tenant.
         shown, total = len(self.finder.frame), counted(len(self._listing), "source")
         return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; {self._advice()}"
 
     def close(self) -> None:
-        """Close the explorer and every widget in it, and let go of the listing.
+        """Close the explorer and every widget in it, and release the listing.
 
-        Counting, listing and exporting end; what a form or a bulk edit was told to write goes on.
+        Counting, listing and exporting stop; writes of a form or a bulk edit continue.
         """
         if not can_close(self):
             return
@@ -127,7 +127,7 @@ class Explorer(OnHosts, ui.VBox):
 
     @property
     def frame(self) -> pd.DataFrame:
-        """What is filtered, in the order shown: a listing, with `num_comments` once counted."""
+        """The filtered sources in the order shown, with `num_comments` after counting."""
         return self.finder.frame
 
     @property
@@ -137,7 +137,7 @@ class Explorer(OnHosts, ui.VBox):
 
     @property
     def search(self) -> str:
-        """What is searched for."""
+        """The text of the search."""
         return self.finder.search
 
     @search.setter
@@ -153,7 +153,7 @@ class Explorer(OnHosts, ui.VBox):
     def chosen(self, chosen: Mapping[str, str]) -> None:
         self.finder.chosen = chosen
 
-    # What is looked at
+    # The current source
 
     def _look(self) -> None:
         position = self.finder.current
@@ -163,7 +163,7 @@ class Explorer(OnHosts, ui.VBox):
             try:
                 (source,) = convert.to_sources(self._listing.iloc[[position]])
             except errors.ReinferError as error:
-                self._say(markup.error(f"This row cannot be looked at: {error}"))
+                self._say(markup.error(f"This row cannot be shown: {error}"))
                 source = None
         if source != self.source or source is None:
             self.details.show(source)
@@ -173,7 +173,7 @@ class Explorer(OnHosts, ui.VBox):
         when = provenance.fetched_at(self._listing) or datetime.now(UTC)
         self._head.value = markup.block(
             [
-                self._who,
+                self._user,
                 " on ",
                 markup.tag("strong", self.client.endpoint),
                 f", listed on {when:%Y-%m-%d} at {when:%H:%M:%S} UTC",
@@ -195,14 +195,14 @@ class Explorer(OnHosts, ui.VBox):
     def _on_failure(self, error: Exception | None) -> None:
         self._say("Stopped." if error is None else markup.error(words_of(error)))
 
-    # The listing anew
+    # Refreshing the listing
 
     def _after_writing(self) -> None:
         self._outdated = True
         self._catch_up()
 
     def _catch_up(self) -> None:
-        """List anew what a form has changed, as soon as nothing else is being done."""
+        """Refresh the listing after a write, as soon as no job is running."""
         if self._outdated and not self.jobs.running and not self._closed:
             self._outdated = False
             self._start("Listing the sources", self._list, self._take, clicked=False)
@@ -218,9 +218,9 @@ class Explorer(OnHosts, ui.VBox):
         return self.client.sources(refresh=True)
 
     def _take(self, listing: pd.DataFrame) -> None:
-        """Show a listing, with what is known of its comments."""
+        """Show a listing, with the counts of comments so far."""
         if self._counts:
-            # By id: a source that was made again has not the comments of the one before it.
+            # By id: a source that was created again has a new id and not the old comments.
             column = pd.array([self._counts.get(key) for key in listing["id"]], dtype="Int64")
             attrs = listing.attrs
             listing = listing.assign(**{COMMENTS: column})
@@ -234,7 +234,7 @@ class Explorer(OnHosts, ui.VBox):
         self._look()
 
     def _show_analysis(self) -> None:
-        """Bring the tab that is looked at up to date; the others wait until they are."""
+        """Update the open tab; the others are updated when they are opened."""
         tab = self.tabs.children[self.tabs.selected_index or 0]
         if tab is self.audit or self.audit.rule.value:
             self.audit.refresh()
@@ -261,10 +261,10 @@ class Explorer(OnHosts, ui.VBox):
     def _on_export(self) -> None:
         listing = self.frame
 
-        def done(written: Path) -> None:
-            self._say(f"{counted(len(listing), 'source')} written to {written}")
+        def done(file: Path) -> None:
+            self._say(f"{counted(len(listing), 'source')} written to {file}")
             with dropping(self._files):
-                self._files.children = [Saved(written)]
+                self._files.children = [Saved(file)]
 
         self._start("Writing the CSV", lambda _: to_csv(listing, new_file("sources")), done)
 
@@ -272,27 +272,28 @@ class Explorer(OnHosts, ui.VBox):
         frame = self.frame
         ids = dict(zip(comment_counts.full_names(frame), frame["id"], strict=True))
         names = [name for name in ids if name]
-        unknown: list[str] = []
+        failures = 0
 
         def work(job: Job) -> None:
+            nonlocal failures
             for name, count in comment_counts.each(
                 self.client.count_comments, names, progress=job.progress
             ):
                 if isinstance(count, int):
                     self._counts[ids[name]] = count
                 else:
-                    unknown.append(name)
+                    failures += 1
 
         def done(_: object) -> None:
             self._take(self._listing)
             total = sum(self._counts.get(ids[name], 0) for name in names)
-            said = f"{counted(total, 'comment')} in {counted(len(names), 'source')}."
-            if unknown:
-                said += f" {counted(len(unknown), 'source')} could not be counted."
-            self._say(said)
+            message = f"{counted(total, 'comment')} in {counted(len(names), 'source')}."
+            if failures:
+                message += f" {counted(failures, 'source')} could not be counted."
+            self._say(message)
 
         def failed(error: Exception | None) -> None:
-            # What was counted until then stays.
+            # Keep the counts so far.
             self._take(self._listing)
             self._on_failure(error)
 
@@ -307,23 +308,23 @@ class Explorer(OnHosts, ui.VBox):
         *,
         clicked: bool = True,
     ) -> None:
-        def finished(result: _Result) -> None:
+        def on_result(result: _Result) -> None:
             self._say("")
             done(result)
             self._catch_up()
 
-        def ended(error: Exception | None) -> None:
+        def on_failure(error: Exception | None) -> None:
             (failed or self._on_failure)(error)
             self._catch_up()
 
-        before, self._doing = (self._said.value, self._doing), doing
+        earlier, self._doing = (self._said.value, self._doing), doing
         self._say(markup.progress(doing))
-        if not self.jobs.start(work, finished, ended, clicked=doing if clicked else None):
-            self._said.value, self._doing = before
+        if not self.jobs.start(work, on_result, on_failure, clicked=doing if clicked else None):
+            self._said.value, self._doing = earlier
 
 
-def _who(client: Client) -> str:
-    """Return who the token belongs to, as far as the tenant tells."""
+def _user_name(client: Client) -> str:
+    """Return the name of the token's user."""
     try:
         user: User = client.me()
     except errors.ReinferError:

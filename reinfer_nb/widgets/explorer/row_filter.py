@@ -1,4 +1,4 @@
-"""A choice that narrows the table to some sources: those with a finding, those that changed."""
+"""A drop-down that narrows the table to some sources, such as those with a finding."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ ALL = ""
 
 
 class RestrictingChoice(ui.Dropdown):
-    """A drop-down whose first choice is all sources, and whose others are some of them.
+    """A drop-down with the choice "all sources", and choices that restrict the table to some.
 
-    It lets go of the table when that is cleared, or narrowed by another one.
+    Returns to "all sources" when the table is cleared, or restricted by another drop-down.
 
     Args:
-        label: What stands before it.
+        label: The label of the drop-down.
         finder: The table.
-        rows: Gives, for a choice's value, the positions of its sources in the listing, and what
-            they have in common.
+        rows: Returns, for the value of a choice, the positions of its sources in the listing, and
+            a description of them.
     """
 
-    value: Any  # a trait, of which nothing says the type
+    value: Any  # a trait without a type
 
     def __init__(
         self, label: str, finder: Finder, rows: Callable[[str], tuple[Iterable[int], str]]
     ) -> None:
         self._finder, self._rows = finder, rows
-        self._mine, self._of = "", finder.listings
+        # The restriction that this drop-down has set, and for which listing.
+        self._restriction, self._listing = "", finder.listings
         self._offering = False
         super().__init__(
             options=[("all sources", ALL)],
@@ -42,16 +43,16 @@ class RestrictingChoice(ui.Dropdown):
         finder.observe(lambda _: self._follow(), "shown")
 
     def offer(self, choices: Sequence[tuple[str, str]]) -> None:
-        """Offer other choices; what is chosen stays so where it is still among them.
+        """Set the choices; the chosen value stays if it is still among them.
 
         Args:
-            choices: Label and value of each, besides that for all sources.
+            choices: Label and value of each choice, without the one for all sources.
         """
-        before = self.value
-        # With other options the first is chosen, which means nothing yet.
+        value = self.value
+        # New options choose the first one: ignore that.
         self._offering = True
         self.options = [("all sources", ALL), *choices]
-        self.value = before if before in dict(choices).values() else ALL
+        self.value = value if value in dict(choices).values() else ALL
         self._offering = False
         self.narrow()
 
@@ -60,17 +61,17 @@ class RestrictingChoice(ui.Dropdown):
         if self._offering:
             return
         if self.value != ALL:
-            positions, why = self._rows(self.value)
-            self._mine, self._of = why, self._finder.listings
-            self._finder.restrict(positions, why)
-        elif self._mine:
-            mine, self._mine = self._mine, ""
-            if self._finder.only == mine:
+            positions, description = self._rows(self.value)
+            self._restriction, self._listing = description, self._finder.listings
+            self._finder.restrict(positions, description)
+        elif self._restriction:
+            description, self._restriction = self._restriction, ""
+            if self._finder.only == description:
                 self._finder.restrict(None)
 
     def _follow(self) -> None:
-        # Another listing is narrowed again by whoever offers the choices.
-        another = self._finder.listings != self._of
-        if self._mine and self._finder.only != self._mine and not another:
-            self._mine = ""
+        # After a new listing, `offer` restricts the table again.
+        same_listing = self._finder.listings == self._listing
+        if self._restriction and self._finder.only != self._restriction and same_listing:
+            self._restriction = ""
             self.value = ALL

@@ -1,4 +1,4 @@
-"""Which rows of a listing are selected, over rows that were never sent to a browser."""
+"""The selection of rows in a listing, including rows that were never sent to the browser."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Marks:
-    """Which rows of a listing are selected, and from which row the next step goes.
+    """The selected rows of a listing, the current row, and the anchor of a range.
 
     Args:
-        size: How many rows the listing has.
+        size: The number of rows in the listing.
 
     Attributes:
-        mask: Whether a row is selected, by position.
-        current: The position of the row last moved to.
-        changes: A number that grows whenever other rows are selected.
+        mask: True for each selected row, by position.
+        current: The position of the current row, or None.
+        changes: A counter of changes.
     """
 
     def __init__(self, size: int) -> None:
@@ -38,13 +38,13 @@ class Marks:
         self.changes += 1
 
     def change(self, narrowing: Narrowing, row: int, how: str) -> None:
-        """Do what a click or a key on a row that is shown asks for.
+        """Change the selection after a click or a key on a shown row.
 
         Args:
-            narrowing: What is shown.
-            row: The row's place in it; one that is not there changes nothing.
-            how: "only" this row, "toggle" it, "extend" up to it from where the last of the
-                others was, "move" to it without selecting it, or "all" that is shown.
+            narrowing: The shown rows.
+            row: The place of the row among them; a place outside changes nothing.
+            how: Select "only" this row, "toggle" it, "extend" the range from the anchor to it,
+                "move" to it without selecting it, or select "all" shown rows.
         """
         positions = narrowing.positions
         if not 0 <= row < len(positions):
@@ -71,30 +71,31 @@ class Marks:
         self.changes += 1
 
     def moved(self, old: pd.DataFrame, new: pd.DataFrame) -> Marks:
-        """Return the marks on the same sources of another listing."""
+        """Return the marks for the same sources in a new listing."""
         points = [-1 if point is None else point for point in (self.current, self._anchor)]
-        marked = np.flatnonzero(self.mask)
-        places = _found_again(old, new, np.concatenate([points, marked]).astype(np.int64))
-        moved = Marks(len(new))
-        moved.mask[places[2:][places[2:] >= 0]] = True
-        moved.current, moved._anchor = (None if place < 0 else int(place) for place in places[:2])
-        moved.changes = self.changes + 1
-        return moved
+        selected = np.flatnonzero(self.mask)
+        places = _new_positions(old, new, np.concatenate([points, selected]).astype(np.int64))
+        marks = Marks(len(new))
+        marks.mask[places[2:][places[2:] >= 0]] = True
+        marks.current, marks._anchor = (None if place < 0 else int(place) for place in places[:2])
+        marks.changes = self.changes + 1
+        return marks
 
 
-def _found_again(old: pd.DataFrame, new: pd.DataFrame, positions: Positions) -> Positions:
-    """Return where rows of one listing are in another, by id and else by full name; -1 if not."""
-    found = np.full(len(positions), -1, dtype=np.int64)
+def _new_positions(old: pd.DataFrame, new: pd.DataFrame, positions: Positions) -> Positions:
+    """Return the positions of rows in a new listing, by id or else by full name; -1 if missing."""
+    result = np.full(len(positions), -1, dtype=np.int64)
     for columns in (["id"], ["owner", "name"]):
-        open_ = np.flatnonzero((found < 0) & (positions >= 0))
-        if not len(open_) or not all(name in df for df in (old, new) for name in columns):
+        unmatched = np.flatnonzero((result < 0) & (positions >= 0))
+        if not len(unmatched) or not all(name in df for df in (old, new) for name in columns):
             continue
-        have = new[columns].reset_index(drop=True).dropna().drop_duplicates()
-        places = pd.Series(have.index, index=_keys(have))
-        wanted = old[columns].iloc[positions[open_]]
-        known = wanted.notna().all(axis=1).to_numpy()
-        found[open_[known]] = places.reindex(_keys(wanted[known]), fill_value=-1).to_numpy()
-    return found
+        candidates = new[columns].reset_index(drop=True).dropna().drop_duplicates()
+        places = pd.Series(candidates.index, index=_keys(candidates))
+        rows = old[columns].iloc[positions[unmatched]]
+        complete = rows.notna().all(axis=1).to_numpy()
+        matches = places.reindex(_keys(rows[complete]), fill_value=-1)
+        result[unmatched[complete]] = matches.to_numpy()
+    return result
 
 
 def _keys(df: pd.DataFrame) -> pd.Index[Any]:

@@ -1,6 +1,6 @@
-"""The source that is looked at, as tabs: its fields, its JSON, a form to edit it, one to delete it.
+"""The current source as tabs: its fields, its JSON, and the forms to edit and to delete it.
 
-What is filled in and not sent stays with its source while others are looked at.
+Unsent changes to a source are kept as a draft while another source is current.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Details(ui.VBox):
 
     Args:
         client: The tenant.
-        written: Called after a form has changed something.
+        written: Called after a form has changed the tenant.
     """
 
     def __init__(self, client: Client, written: Callable[[], object]) -> None:
@@ -37,7 +37,7 @@ class Details(ui.VBox):
         self._written = written
         self.source: Source | None = None
         self._drafts: dict[str, UpdateForm] = {}
-        self._lost: list[str] = []
+        self._lost_drafts: list[str] = []
         self._title = ui.HTML()
         self._unsent = ui.HTML()
         self._panes = [ui.VBox(layout=ui.Layout(min_width="0")) for _ in _TITLES]
@@ -63,22 +63,22 @@ class Details(ui.VBox):
         return form
 
     def show(self, source: Source | None) -> None:
-        """Look at a source, or at none; a form that is at work is left at it."""
+        """Show a source, or none; a form with a running request keeps its source."""
         self.source = source
         if source is None:
-            busy = self.delete.source is not None and self.tabs.selected_index == DELETE
-            hint = markup.muted("Select a source in the table to see it here.")
-            self._title.value = hint
-            self.children = [self._title, self._unsent, *([self.tabs] if busy else [])]
+            # After a delete its form stays, with the Restore button.
+            deleting = self.delete.source is not None and self.tabs.selected_index == DELETE
+            self._title.value = markup.muted("Select a source in the table to see it here.")
+            self.children = [self._title, self._unsent, *([self.tabs] if deleting else [])]
         else:
             self._title.value = tag_line(source)
             self.children = [self._title, self._unsent, self.tabs]
         self._fill()
 
     def _fill(self) -> None:
-        """Fill the tab that is looked at; the others wait until they are."""
+        """Fill the open tab; the others are filled when they are opened."""
         source, tab = self.source, self.tabs.selected_index
-        self._put_away()
+        self._update_drafts()
         if source is None:
             return
         if tab == FIELDS:
@@ -91,35 +91,36 @@ class Details(ui.VBox):
         elif tab == DELETE:
             self._open_delete(source)
 
-    def _put_away(self) -> None:
-        """Keep what was filled in for another source, and say so."""
+    def _update_drafts(self) -> None:
+        """Keep forms with unsent changes as drafts, and name their sources."""
         form = self.edit
         if form.source is not None and (form.dirty or form.writing):
             self._drafts[form.source.id] = form
         with dropping(self):
             self._drafts = {k: f for k, f in self._drafts.items() if f.dirty or f.writing}
-        here = self.source.id if self.source else None
-        names = [f.source.full_name for key, f in self._drafts.items() if key != here and f.source]
-        said = list(self._lost)
+        own = self.source.id if self.source else None
+        names = [f.source.full_name for key, f in self._drafts.items() if key != own and f.source]
+        messages = list(self._lost_drafts)
         if names:
             listed = ", ".join(names)
-            said.append(f"Changes that were not sent: {listed}. Select one to go on with it.")
-        self._unsent.value = markup.muted("\n".join(said)) if said else ""
+            messages.append(f"Changes that were not sent: {listed}. Select a source to continue.")
+        self._unsent.value = markup.muted("\n".join(messages)) if messages else ""
 
     def keep_drafts(self, ids: Collection[str]) -> None:
-        """Give up what was not sent to sources that are gone, and say what it was.
+        """Drop the drafts of sources that are no longer listed, and show what they were.
 
         Args:
-            ids: The sources that are there.
+            ids: The ids of the listed sources.
         """
-        self._put_away()
+        self._update_drafts()
         for key, form in list(self._drafts.items()):
             if key not in ids and not form.writing and form.source is not None:
                 del self._drafts[key]
-                self._lost.append(f"{form.source.full_name} is gone. Not sent to it: {form.code}")
+                name = form.source.full_name
+                self._lost_drafts.append(f"{name} is no longer listed. Not sent: {form.code}")
                 if form is self.edit:
                     self.edit = self._edit_form()
-        self._put_away()
+        self._update_drafts()
 
     def _open_edit(self, source: Source) -> None:
         draft = self._drafts.get(source.id)
@@ -149,7 +150,7 @@ def _facts(source: Source) -> markup.Markup:
         text = as_text(value) + (f" ({meaning})" if meaning else "")
         rows.append([field.name, text, markup.muted(field.about.help)])
     rows += [[name, _as_json(value), ""] for name, value in source.extra.items()]
-    return markup.table(("Field", "Value", "What it is"), rows)
+    return markup.table(("Field", "Value", "Meaning"), rows)
 
 
 def _as_json(value: Any) -> str:

@@ -1,15 +1,15 @@
-// The finder in the browser: what is typed, clicked and scrolled goes to the kernel as messages,
-// and what the kernel shows of the listing comes back, a window of rows at a time.
-// A text of the tenant goes into the page as text, never as markup.
+// The browser part of the source table: input and scrolling go to the kernel as messages, and the
+// kernel responds with the rows of the visible window.
+// Texts of the tenant are inserted as text, never as markup.
 
-const ROW = 28; // the height of a row, as finder.css has it
-const HEAD = 30; // and of the headings
-const MARGIN = 12; // rows drawn above and below what is seen
-const MOST = 200; // rows drawn at most, which one message can carry
-const TALLEST = 8_000_000; // pixels; browsers stop at some ten million
-const KEPT = 2_000; // rows remembered
-const SIDEWAYS = 80; // pixels a key scrolls to the side
-const PATIENCE = 10_000; // milliseconds until an answer is taken for lost
+const ROW = 28; // height of a row in pixels, as in source_table.css
+const HEAD = 30; // height of the headings
+const MARGIN = 12; // rows drawn above and below the visible ones
+const MOST = 200; // most rows drawn at once, and in one message
+const TALLEST = 8_000_000; // pixels; browsers support about ten million
+const CACHE_SIZE = 2_000; // rows
+const SIDEWAYS = 80; // pixels that an arrow key scrolls sideways
+const TIMEOUT = 10_000; // milliseconds until a response counts as lost
 
 const HEADING = "[role=columnheader]";
 let views = 0;
@@ -21,7 +21,7 @@ function make(name, attributes = {}, ...children) {
   return node;
 }
 
-// Nothing is touched that is as it should be: a screen reader would say it again.
+// Does not touch unchanged text, which a screen reader would read again.
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
@@ -30,16 +30,16 @@ function between(value, least, most) {
   return Math.max(least, Math.min(value, most));
 }
 
-// One message at a time is on its way to the kernel. Meanwhile a later one of the same kind takes
-// the place of an earlier one, so that fast typing and held keys never queue up.
+// Sends one message at a time to the kernel. A queued message is replaced by a later one of the
+// same kind, so that fast typing and held keys do not pile up.
 class Outbox {
-  // `changed` hears, of each change, whether something is still to be sent or answered.
+  // `changed` is called with true while messages are queued or without a response.
   constructor(post, changed) {
     this.post = post;
     this.changed = changed;
     this.queue = [];
-    this.flying = null;
-    this.since = 0;
+    this.pending = null;
+    this.sentAt = 0;
   }
 
   send(message) {
@@ -52,25 +52,25 @@ class Outbox {
     this.changed(true);
   }
 
-  answered() {
-    this.flying = null;
+  onResponse() {
+    this.pending = null;
     this.next();
-    this.changed(this.flying !== null);
+    this.changed(this.pending !== null);
   }
 
   next() {
     if (!this.queue.length || this.waiting()) return;
-    this.flying = this.queue.shift();
-    this.since = Date.now();
-    this.post(this.flying);
+    this.pending = this.queue.shift();
+    this.sentAt = Date.now();
+    this.post(this.pending);
   }
 
   waiting() {
-    return this.flying !== null && Date.now() - this.since < PATIENCE;
+    return this.pending !== null && Date.now() - this.sentAt < TIMEOUT;
   }
 
   has(kind) {
-    return [this.flying, ...this.queue].some((message) => message?.kind === kind);
+    return [this.pending, ...this.queue].some((message) => message?.kind === kind);
   }
 }
 
@@ -81,8 +81,8 @@ class Controls {
     this.send = send;
     this.facets = new Map();
     const placeholder = "id, project, name, title, description";
-    const plain = { autocomplete: "off", spellcheck: "false" };
-    this.search = make("input", { type: "search", id: `${id}-search`, placeholder, ...plain });
+    const unaided = { autocomplete: "off", spellcheck: "false" };
+    this.search = make("input", { type: "search", id: `${id}-search`, placeholder, ...unaided });
     this.search.addEventListener("input", () => {
       send({ kind: "search", text: this.search.value });
     });
@@ -90,7 +90,7 @@ class Controls {
     this.clear.addEventListener("click", () => {
       this.search.value = "";
       send({ kind: "clear" });
-      // A disabled button would lose the keyboard.
+      // The button is disabled next and would lose the focus.
       this.search.focus();
     });
     const box = this.labelled("rnb-search", "Search", this.search);
@@ -125,25 +125,25 @@ class Controls {
     }
   }
 
-  // Options stay the same nodes, so that a list that is open or has the keyboard keeps it.
+  // Reuses the option nodes, so that an open list stays open and keeps the focus.
   fill({ select, options }, facet) {
-    const wanted = facet.options.map(([value, text, none]) => {
+    const nodes = facet.options.map(([value, text, empty]) => {
       if (!options.has(value)) options.set(value, make("option", { value: value ?? "" }));
       const node = options.get(value);
       setText(node, text);
-      node.classList.toggle("rnb-none", none);
+      node.classList.toggle("rnb-none", empty);
       node.disabled = value === null;
       return node;
     });
-    if (wanted.length !== select.options.length || wanted.some((o, i) => o !== select.options[i])) {
-      select.replaceChildren(...wanted);
+    if (nodes.length !== select.options.length || nodes.some((o, i) => o !== select.options[i])) {
+      select.replaceChildren(...nodes);
     }
     if (select.value !== facet.chosen) select.value = facet.chosen;
     select.classList.toggle("rnb-set", facet.chosen !== "");
   }
 }
 
-// The table: a header, and as many rows as are seen with some around them.
+// The table: the headings, and the visible rows with some rows above and below.
 class Table {
   constructor(id, actions) {
     this.id = id;
@@ -151,12 +151,12 @@ class Table {
     this.columns = [];
     this.count = 0;
     this.current = null;
-    this.offset = 0; // pixels of rows above what is seen
-    this.bar = 0; // where the scroll bar was put for that
-    this.visible = false; // while hidden, a browser may lose where the scroll bar was
-    this.rows = new Map(); // what is known of rows: { selected, cells, marks }
-    this.drawn = new Map(); // the rows in the page
-    this.hoped = null; // a row that was selected just now, until the kernel says so
+    this.offset = 0; // pixels of rows above the visible part
+    this.bar = 0; // the scrollTop that was set for that offset
+    this.visible = false; // while hidden, a browser may lose the scroll position
+    this.rows = new Map(); // cache of rows: { selected, cells, marks }
+    this.drawn = new Map(); // the nodes of the drawn rows
+    this.expected = null; // a row that was just selected, until the kernel confirms it
     this.head = make("div", { role: "row", "aria-rowindex": "1", class: "rnb-row" });
     this.body = make("div", { role: "rowgroup", class: "rnb-body" });
     const head = make("div", { role: "rowgroup", class: "rnb-head" }, this.head);
@@ -171,11 +171,11 @@ class Table {
     });
     this.head.addEventListener("click", (event) => this.sortBy(event.target.closest(HEADING)));
     this.body.addEventListener("mousedown", (event) => {
-      // Shift and a click would mark text from here to there.
+      // Shift and a click would select text.
       if (event.shiftKey) event.preventDefault();
     });
     this.body.addEventListener("click", (event) => this.clicked(event));
-    // Shown again, or of another size.
+    // The table was resized or shown again.
     this.resized = new ResizeObserver(() => {
       this.visible = this.grid.clientHeight > 0;
       this.place(this.offset);
@@ -207,15 +207,15 @@ class Table {
     });
   }
 
-  // Up, down, and back to the listing's own order.
+  // Ascending, descending, then back to the order of the listing.
   sortBy(node) {
     if (!node) return;
     this.focusHead(node);
     const { key } = this.columns[[...this.head.children].indexOf(node)];
-    const now = node.getAttribute("aria-sort");
-    const column = now === "descending" ? null : key;
-    const descending = now === "ascending";
-    // Shown at once, so that a second click is the next step and not the same one.
+    const current = node.getAttribute("aria-sort");
+    const column = current === "descending" ? null : key;
+    const descending = current === "ascending";
+    // Shown at once, so that a second click takes the next step.
     this.sorted([column, descending]);
     this.actions.sort(column, descending);
   }
@@ -271,7 +271,7 @@ class Table {
     const node = event.target.closest("[role=row]");
     if (!node) return;
     const command = event.ctrlKey || event.metaKey;
-    // Text that was just marked in a cell is to be copied.
+    // Keep text that was just marked in a cell, so that it can be copied.
     if (!command && !event.shiftKey && !document.getSelection().isCollapsed) return;
     const row = Number(node.getAttribute("aria-rowindex")) - 2;
     this.grid.focus({ preventScroll: true });
@@ -280,7 +280,7 @@ class Table {
 
   choose(row, how) {
     this.follow();
-    this.hoped = how === "only" ? row : null;
+    this.expected = how === "only" ? row : null;
     this.current = row;
     this.place(between(this.offset, (row + 1) * ROW - this.seen(), row * ROW));
     this.actions.select(row, how);
@@ -291,8 +291,8 @@ class Table {
     return Math.max(0, this.grid.clientHeight - HEAD);
   }
 
-  // How far the scroll bar goes, and how far the rows do: the same until there are very many.
-  travel() {
+  // The scroll range of the scroll bar and of the rows; they differ only for very many rows.
+  scrollRanges() {
     const rows = this.count * ROW;
     const seen = this.seen();
     return [Math.max(0, Math.min(rows, TALLEST) - seen), Math.max(0, rows - seen)];
@@ -304,26 +304,26 @@ class Table {
     this.draw();
   }
 
-  // Take over where a person put the scroll bar. The browser reports it only with its next frame:
-  // whatever places the rows before that calls this first, or it would undo the scrolling.
+  // Adopt the scroll position of the user. The browser reports it only in its next frame, so call
+  // this before the rows are placed, which would otherwise undo the scrolling.
   follow() {
     const top = this.grid.scrollTop;
     if (!this.visible || Math.abs(top - this.bar) < 1) return;
-    const [bar, rows] = this.travel();
+    const [bar, rows] = this.scrollRanges();
     this.bar = top;
     this.offset = bar ? Math.min(top / bar, 1) * rows : 0;
   }
 
   place(offset) {
     if (!this.grid.clientHeight) return;
-    const [bar, rows] = this.travel();
+    const [bar, rows] = this.scrollRanges();
     this.body.style.height = `${Math.min(this.count * ROW, TALLEST)}px`;
     this.offset = between(offset, 0, rows);
     this.bar = rows ? Math.round((this.offset * bar) / rows) : 0;
     this.grid.scrollTop = this.bar;
   }
 
-  // The rows to have in the page, when so many pixels of rows are above what is seen.
+  // The first and last row to draw for an offset.
   range(offset = this.offset) {
     const first = Math.max(0, Math.floor(offset / ROW) - MARGIN);
     const last = Math.ceil((offset + this.seen()) / ROW) + MARGIN;
@@ -338,20 +338,20 @@ class Table {
       node.remove();
       this.drawn.delete(row);
     }
-    let lacking = false;
+    let outdated = false;
     for (let row = first; row < last; row += 1) {
-      lacking ||= this.rows.get(row)?.marks !== this.marks;
+      outdated ||= this.rows.get(row)?.marks !== this.marks;
       const node = this.drawn.get(row) ?? this.blank(row);
       this.drawn.set(row, node);
-      // In the page they stand in their order, as a screen reader goes through them.
-      const there = this.body.children[row - first] ?? null;
-      if (there !== node) this.body.insertBefore(node, there);
+      // Keep the nodes in the order of the rows, for screen readers.
+      const next = this.body.children[row - first] ?? null;
+      if (next !== node) this.body.insertBefore(node, next);
       node.style.transform = `translateY(${this.bar + row * ROW - this.offset}px)`;
       this.fill(node, row);
     }
     this.grid.setAttribute("aria-rowcount", this.count + 1);
     this.grid.setAttribute("aria-activedescendant", this.drawn.get(this.current)?.id ?? "");
-    if (lacking) this.actions.look();
+    if (outdated) this.actions.look();
   }
 
   blank(row) {
@@ -363,16 +363,16 @@ class Table {
   }
 
   fill(node, row) {
-    const known = this.rows.get(row);
-    const selected = this.hoped === null ? Boolean(known?.selected) : this.hoped === row;
+    const content = this.rows.get(row);
+    const selected = this.expected === null ? Boolean(content?.selected) : this.expected === row;
     node.setAttribute("aria-selected", selected);
     node.classList.toggle("rnb-current", row === this.current);
-    node.classList.toggle("rnb-waiting", !known);
-    if (node.shows === known) return;
-    node.shows = known;
+    node.classList.toggle("rnb-waiting", !content);
+    if (node.content === content) return;
+    node.content = content;
     this.columns.forEach((_, place) => {
       const cell = node.children[place];
-      const text = known?.cells[place];
+      const text = content?.cells[place];
       const missing = text === null;
       setText(cell, missing ? "–" : (text ?? ""));
       cell.classList.toggle("rnb-missing", missing);
@@ -382,7 +382,7 @@ class Table {
   }
 
   remember(start, rows, marks) {
-    if (this.rows.size > KEPT) this.rows.clear();
+    if (this.rows.size > CACHE_SIZE) this.rows.clear();
     this.marks = marks;
     rows.forEach(([selected, ...cells], place) => {
       this.rows.set(start + place, { selected, cells, marks });
@@ -391,14 +391,14 @@ class Table {
 }
 
 function heading({ heading, number }, first) {
-  const looks = { title: heading, class: number ? "rnb-number" : "" };
+  const attributes = { title: heading, class: number ? "rnb-number" : "" };
   const role = { role: "columnheader", "aria-sort": "none", tabindex: first ? "0" : "-1" };
   const text = make("span", { class: "rnb-heading" }, heading);
-  return make("div", { ...looks, ...role }, text, make("span", { "aria-hidden": "true" }));
+  return make("div", { ...attributes, ...role }, text, make("span", { "aria-hidden": "true" }));
 }
 
-// Whether the text around an element is light, and so the ground dark. A host need not say so in
-// any other way; the canvas understands every notation of a colour.
+// True if the text around an element is light, so the background is dark. This works in all hosts;
+// the canvas parses every notation of a colour.
 function isDark(element) {
   const context = document.createElement("canvas").getContext("2d");
   context.fillStyle = getComputedStyle(element).color;
@@ -412,9 +412,9 @@ function render({ model, el }) {
   let state = null;
 
   const outbox = new Outbox((message) => {
-    // Other rows are looked at from the first one on.
-    const same = message.kind === "look" || message.kind === "select";
-    model.send({ ...message, view: id, rows: table.range(same ? table.offset : 0) });
+    // Search, facets and sorting show other rows, from the first one on.
+    const sameRows = message.kind === "look" || message.kind === "select";
+    model.send({ ...message, view: id, rows: table.range(sameRows ? table.offset : 0) });
   }, (busy) => table.grid.setAttribute("aria-busy", busy));
   const controls = new Controls(id, (message) => outbox.send(message));
   const table = new Table(id, {
@@ -425,29 +425,29 @@ function render({ model, el }) {
     },
   });
   const status = make("div", { role: "status", class: "rnb-status" });
-  const nothing = make("div", { class: "rnb-nothing" }, "No source matches.");
-  const framed = make("div", { class: "rnb-table" }, table.grid, nothing);
-  // What looks like a formula in a title is none.
-  const looks = { class: "rnb-finder rnb-unready tex2jax_ignore mathjax_ignore" };
-  // Beside the status and not in it: a screen reader need not say each minute that it has passed.
+  const noMatch = make("div", { class: "rnb-nothing" }, "No source matches.");
+  const frame = make("div", { class: "rnb-table" }, table.grid, noMatch);
+  // MathJax must not turn a title into a formula.
+  const classes = { class: "rnb-finder rnb-unready tex2jax_ignore mathjax_ignore" };
+  // Outside of the status, so that a screen reader does not read each change.
   const age = make("div", { class: "rnb-age" });
   const foot = make("div", { class: "rnb-foot" }, status, age);
-  const root = make("div", looks, controls.node, framed, foot);
+  const root = make("div", classes, controls.node, frame, foot);
 
   function receive(message) {
     if (message.kind !== "shown") return;
     const mine = message.view === id;
-    const other = message.version !== state?.version;
-    // Answers without facets speak of what is known; if it is not, an answer was missed.
-    if (other && !message.facets) {
-      if (mine) outbox.answered();
+    const changed = message.version !== state?.version;
+    // A response without facets is about the same version; if not, this view missed a response.
+    if (changed && !message.facets) {
+      if (mine) outbox.onResponse();
       if (!outbox.has("open")) outbox.send({ kind: "open" });
       return;
     }
     table.follow();
-    if (other) table.rows.clear();
-    if (other && message.listing === state?.listing) table.offset = 0;
-    const searched = state?.search;
+    if (changed) table.rows.clear();
+    if (changed && message.listing === state?.listing) table.offset = 0;
+    const lastSearch = state?.search;
     state = { ...state, ...message };
     if (message.facets) {
       controls.update(message.facets, message.listing);
@@ -455,17 +455,17 @@ function render({ model, el }) {
     }
     table.count = message.count;
     table.remember(message.start, message.rows, message.marks);
-    if (mine) outbox.answered();
+    if (mine) outbox.onResponse();
     if (!outbox.has("sort")) table.sorted(message.sort);
-    // What is being typed is newer than any answer to what was typed before.
-    const typing = outbox.has("search") || (mine && searched !== undefined);
-    if (!typing && message.search !== searched) controls.search.value = message.search;
+    // Text that is being typed is newer than the response to an earlier text.
+    const typing = outbox.has("search") || (mine && lastSearch !== undefined);
+    if (!typing && message.search !== lastSearch) controls.search.value = message.search;
     if (!outbox.has("select")) {
       table.current = message.current;
-      table.hoped = null;
+      table.expected = null;
     }
     controls.clear.disabled = !controls.narrowed && message.search === "" && !message.only;
-    nothing.hidden = message.count > 0;
+    noMatch.hidden = message.count > 0;
     setText(status, message.status);
     root.classList.remove("rnb-unready");
     table.place(table.offset);
@@ -476,7 +476,7 @@ function render({ model, el }) {
     root.style.setProperty("--rnb-height", `${model.get("height")}px`);
   }
 
-  function grow() {
+  function updateAge() {
     const seconds = Date.now() / 1000 - model.get("listed_at");
     const units = { day: 86_400, hour: 3_600, minute: 60 };
     const [unit, length] = Object.entries(units).find(([, length]) => seconds >= length) ?? [];
@@ -485,32 +485,32 @@ function render({ model, el }) {
     setText(age, model.get("listed_at") > 0 ? `Listed ${ago}` : "");
   }
 
-  // Keys typed here are no commands to the notebook around it, such as "dd" to delete a cell.
+  // Keys typed here are no commands of the notebook, such as "dd" to delete a cell.
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
   });
 
   model.on("msg:custom", receive);
   model.on("change:height", resize);
-  model.on("change:listed_at", grow);
-  const growing = setInterval(grow, 10_000);
+  model.on("change:listed_at", updateAge);
+  const timer = setInterval(updateAge, 10_000);
   resize();
-  grow();
-  nothing.hidden = true;
+  updateAge();
+  noMatch.hidden = true;
   setText(status, "Waiting for the kernel. If it was restarted, run the cell again.");
   el.append(root);
-  // Observed, since an element that is not yet on the page has no colour.
-  const placed = new ResizeObserver(() => root.classList.toggle("rnb-dark", isDark(el)));
-  placed.observe(root);
+  // In an observer, as an element that is not yet on the page has no colour.
+  const observer = new ResizeObserver(() => root.classList.toggle("rnb-dark", isDark(el)));
+  observer.observe(root);
   outbox.send({ kind: "open" });
 
   return () => {
     model.off("msg:custom", receive);
     model.off("change:height", resize);
-    model.off("change:listed_at", grow);
-    clearInterval(growing);
+    model.off("change:listed_at", updateAge);
+    clearInterval(timer);
     table.resized.disconnect();
-    placed.disconnect();
+    observer.disconnect();
     root.remove();
   };
 }

@@ -1,8 +1,8 @@
-"""A search box, facets and a table over a listing, of which only what is looked at travels.
+"""A search box, facets and a table for a listing.
 
-What is searched, sorted and selected is known here, in the kernel; the browser (`finder.js`) is
-told the rows in its window. All of that goes as messages, none of it as the widget's state, so
-that a notebook saved with its widgets holds nothing of the tenant.
+The kernel searches, sorts and keeps the selection; the browser (`source_table.js`) gets only the
+rows in its window. All data goes as messages and never as widget state, so that a notebook saved
+with its widgets contains no data of the tenant.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.explorer.selection import Marks, Positions
 from reinfer_nb.widgets.explorer.table_cells import columns_of, text_of
 
-# Given as text: anywidget keeps every widget of a path for as long as the process runs.
+# Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
 
-# As much as one message carries.
+# Limits of one message.
 _MOST_ROWS = 200
 _FIRST_ROWS = 40
 _MOST_CHOICES = 200
@@ -39,7 +39,7 @@ _LONGEST_LABEL = 60
 
 
 class Finder(anywidget.AnyWidget):
-    """A listing to look through: search, facets and a table whose rows can be selected.
+    """A widget to search a listing, with facets and a table whose rows can be selected.
 
     >>> finder = Finder(client.sources())
     >>> finder.search = "motor"
@@ -47,15 +47,15 @@ class Finder(anywidget.AnyWidget):
     Finder: 7 of 130 sources
 
     Args:
-        df: A listing as `Client.sources` gives it, with counts of comments or without.
+        df: A listing as `Client.sources` returns it, with counts of comments or without.
 
     Attributes:
-        selected: The positions of the selected rows in the listing, in its order; to observe.
-            What is selected stays so while it is filtered away.
-        current: The position of the row last moved to, or None; to observe.
-        shown: A number that grows whenever other rows are shown or in another order; to observe.
-        height: How high the table is, in pixels.
-        listed_at: When the listing was fetched, in seconds since 1970; 0 when that is not known.
+        selected: The positions of the selected rows in the listing, in its order; can be observed.
+            Rows stay selected while a filter hides them.
+        current: The position of the current row, or None; can be observed.
+        shown: A number that grows whenever the shown rows or their order change; can be observed.
+        height: The height of the table, in pixels.
+        listed_at: When the listing was fetched, in seconds since 1970; 0 if not known.
     """
 
     _esm = (_HERE / "source_table.js").read_text(encoding="utf-8")
@@ -68,39 +68,39 @@ class Finder(anywidget.AnyWidget):
     shown = traitlets.Int(0, read_only=True)
 
     def __init__(self, df: pd.DataFrame) -> None:
-        # Messages may come in another thread than the one that runs the cells.
+        # Messages may arrive in another thread than the one that runs the cells.
         self._lock = threading.RLock()
         self._narrowing = Narrowing(df)
         self._columns = columns_of(self._narrowing.frame)
         self._only = ""
-        # Each grows when the listing, or what is shown of it, is another.
+        # Counters of the listings, and of the changes of the shown rows.
         self._listing = 0
         self._version = 0
         self._marks = Marks(len(self._narrowing.frame))
-        self._settled = (0, 0)
+        self._notified = (0, 0)
         super().__init__(listed_at=_listed_at(df))
-        self.on_msg(self._hear)
+        self.on_msg(self._on_message)
 
     def __repr__(self) -> str:
-        """Return how much of it is shown, and nothing of what."""
+        """Return how many rows are shown, without data of the tenant."""
         with self._lock:
             return f"Finder: {self._status()}"
 
     @property
     def frame(self) -> pd.DataFrame:
-        """The rows that are shown, in the order shown, under their labels of the listing."""
+        """The shown rows in the order shown, with their index labels of the listing."""
         with self._lock:
             return self._narrowing.frame.iloc[self._narrowing.positions]
 
     @property
     def positions(self) -> Positions:
-        """The positions in the listing of the rows that are shown, in the order shown."""
+        """The positions of the shown rows in the listing, in the order shown."""
         with self._lock:
             return self._narrowing.positions
 
     @property
     def search(self) -> str:
-        """What is searched for; can be set."""
+        """The text of the search; can be set."""
         return self._narrowing.search
 
     @search.setter
@@ -111,7 +111,7 @@ class Finder(anywidget.AnyWidget):
 
     @property
     def chosen(self) -> Mapping[str, str]:
-        """What is chosen of each facet, as `Narrowing.narrow` takes it; can be set."""
+        """The chosen value of each facet, as for `Narrowing.narrow`; can be set."""
         return self._narrowing.chosen
 
     @chosen.setter
@@ -122,7 +122,7 @@ class Finder(anywidget.AnyWidget):
 
     @property
     def sort(self) -> tuple[str, bool] | None:
-        """The column that is sorted by and whether downwards, or None; can be set."""
+        """The column to sort by, and True if descending; or None. Can be set."""
         return self._narrowing.sort
 
     @sort.setter
@@ -134,20 +134,20 @@ class Finder(anywidget.AnyWidget):
 
     @property
     def listings(self) -> int:
-        """How many listings were shown before this one."""
+        """The number of listings shown before this one."""
         return self._listing
 
     @property
     def only(self) -> str:
-        """What `restrict` was told of the rows that it leaves; "" where it leaves all."""
+        """The description that was passed to `restrict`; "" if all rows are allowed."""
         return self._only
 
     def restrict(self, positions: Iterable[int] | None, why: str = "") -> None:
-        """Show only some rows, whatever else is searched and chosen, until it is cleared.
+        """Show only some rows, in addition to search and facets, until the table is cleared.
 
         Args:
-            positions: Those rows' positions in the listing; None for all.
-            why: What they have in common, such as "with missing-title"; shown with their number.
+            positions: The positions of these rows in the listing; None for all.
+            why: A description such as "with missing-title", shown with the number of rows.
         """
         with self._lock:
             self._narrowing.restrict(positions)
@@ -161,27 +161,26 @@ class Finder(anywidget.AnyWidget):
             positions: Their positions in the listing.
 
         Raises:
-            InvalidInput: The listing has no such row; the selection is as it was.
+            InvalidInput: The listing has no such row; the selection is unchanged.
         """
-        chosen = [operator.index(position) for position in positions]
+        rows = [operator.index(position) for position in positions]
         with self._lock:
             size = len(self._narrowing.frame)
-            wrong = next((position for position in chosen if not 0 <= position < size), None)
+            wrong = next((row for row in rows if not 0 <= row < size), None)
             if wrong is not None:
                 raise InvalidInput(
                     f"There is no row at position {wrong:,} in a listing of "
                     f"{counted(size, 'source')}."
                 )
-            self._marks.put(np.asarray(chosen, dtype=np.int64))
-            self._tell(facets=False)
-            self._settle()
+            self._marks.put(np.asarray(rows, dtype=np.int64))
+            self._send_rows(facets=False)
+            self._notify()
 
     def show(self, df: pd.DataFrame) -> None:
-        """Show another listing in place of this one, after a refresh for example.
+        """Show a new listing, after a refresh for example.
 
-        Search, facets and sort stay where they still apply; a restriction does not. What is
-        selected stays selected, and the current row the current one: the source with that id or
-        else with that full name.
+        Search, facets and sorting stay if they still apply; a restriction ends. Selected sources
+        stay selected, and the current one current; they are matched by id or else by full name.
 
         Args:
             df: The listing.
@@ -197,28 +196,28 @@ class Finder(anywidget.AnyWidget):
             self.listed_at = _listed_at(df)
             self._changed()
 
-    def _hear(self, _: object, content: object, __: object) -> None:
-        """Do what the browser asks for; a message that makes no sense is passed over."""
+    def _on_message(self, _: object, content: object, __: object) -> None:
+        """Handle a message of the browser; ignore a malformed one."""
         with self._lock:
-            facets = self._obey(content)
+            facets = self._handle(content)
             if facets is None:
                 return
             match content:
                 case {"view": str(view), "rows": [int(start), int(stop)]}:
-                    self._tell(view, start, stop, facets=facets)
+                    self._send_rows(view, start, stop, facets=facets)
                 case _:
-                    self._tell(facets=facets)
-            self._settle()
+                    self._send_rows(facets=facets)
+            self._notify()
 
-    def _obey(self, content: object) -> bool | None:
-        """Do what a message asks for; return whether to send the facets, None for no answer."""
+    def _handle(self, content: object) -> bool | None:
+        """Handle a message; return True to respond with facets, None for no response."""
         match content:
             case {"kind": "open"}:
                 return True
             case {"kind": "look"}:
                 return False
             case {"kind": "select", "row": int(row), "how": str(how), **rest}:
-                # A late message speaks of rows that are not there any more.
+                # A late message may be about rows that are no longer shown.
                 if rest.get("version") == self._version:
                     self._marks.change(self._narrowing, row, how)
                 return False
@@ -250,26 +249,26 @@ class Finder(anywidget.AnyWidget):
         self._narrowing.narrow(chosen=chosen)
 
     def _changed(self) -> None:
-        """Let everybody know that other rows are shown."""
+        """Send the shown rows and notify observers after a change."""
         self._version += 1
-        self._tell()
-        self._settle()
+        self._send_rows()
+        self._notify()
 
-    def _settle(self) -> None:
-        """Bring what can be observed up to date, all of it before anybody is told.
+    def _notify(self) -> None:
+        """Set the observable traits, all of them before observers are called.
 
-        After the browser, which need not wait for what observers do.
+        Called after the response to the browser, which then need not wait for observers.
         """
-        settled = (self._version, self._marks.changes)
-        if settled == self._settled:
+        state = (self._version, self._marks.changes)
+        if state == self._notified:
             return
-        self._settled = settled
+        self._notified = state
         with self.hold_trait_notifications():
             self.set_trait("selected", tuple(np.flatnonzero(self._marks.mask).tolist()))
             self.set_trait("current", self._marks.current)
             self.set_trait("shown", self._version)
 
-    def _tell(
+    def _send_rows(
         self,
         view: str | None = None,
         start: int = 0,
@@ -277,13 +276,13 @@ class Finder(anywidget.AnyWidget):
         *,
         facets: bool = True,
     ) -> None:
-        """Send what is shown to the browser, as far as it is in the window.
+        """Send the shown rows of a window to the browser.
 
         Args:
-            view: The view that asked; all views hear the answer.
+            view: The view that sent the request; all views get the response.
             start: The first row of the window.
-            stop: The row behind it.
-            facets: Whether the choices' counts may have changed too.
+            stop: The row after the window.
+            facets: True if the counts of the choices may have changed.
         """
         narrowing, marks = self._narrowing, self._marks
         positions = narrowing.positions
@@ -310,18 +309,18 @@ class Finder(anywidget.AnyWidget):
         self.send(message)
 
     def _status(self) -> str:
-        shown, marks = self._narrowing.positions, self._marks.mask
-        words = [f"{len(shown):,} of {counted(len(marks), 'source')}"]
+        positions, mask = self._narrowing.positions, self._marks.mask
+        parts = [f"{len(positions):,} of {counted(len(mask), 'source')}"]
         if self._only:
-            words.append(f"only those {visible(self._only, _LONGEST_LABEL)}")
-        if selected := int(np.count_nonzero(marks)):
-            words.append(f"{selected:,} selected")
-        if hidden := selected - int(np.count_nonzero(marks[shown])):
-            words.append(f"{hidden:,} of them not shown")
-        return ", ".join(words)
+            parts.append(f"only those {visible(self._only, _LONGEST_LABEL)}")
+        if selected := int(np.count_nonzero(mask)):
+            parts.append(f"{selected:,} selected")
+        if hidden := selected - int(np.count_nonzero(mask[positions])):
+            parts.append(f"{hidden:,} of them not shown")
+        return ", ".join(parts)
 
     def _rows(self, positions: Positions) -> list[list[Any]]:
-        """Return rows of the listing as they travel: whether selected, then the cells' texts."""
+        """Return rows for a message: True if selected, then the texts of the cells."""
         part = self._narrowing.frame.iloc[positions]
         columns = [with_instants(part.iloc[:, column.place]) for column in self._columns]
         cells = [map(text_of, column) for column in columns]
@@ -331,23 +330,23 @@ class Finder(anywidget.AnyWidget):
     def _facets(self) -> list[dict[str, Any]]:
         counts, chosen = self._narrowing.counts(), self._narrowing.chosen
         return [
-            _wire_of(facet, counts[facet.key], chosen.get(facet.key))
+            _facet_message(facet, counts[facet.key], chosen.get(facet.key))
             for facet in self._narrowing.facets
         ]
 
 
 def _listed_at(df: pd.DataFrame) -> float:
-    """Return when a listing was fetched, as the client notes it."""
-    when = provenance.fetched_at(df)
-    return 0.0 if when is None else when.timestamp()
+    """Return when a listing was fetched, in seconds since 1970; 0 if not known."""
+    time = provenance.fetched_at(df)
+    return 0.0 if time is None else time.timestamp()
 
 
-def _wire_of(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dict[str, Any]:
-    """Return a facet as it travels: options with their place as a text, their text, if empty."""
+def _facet_message(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dict[str, Any]:
+    """Return a facet for a message; an option is its index as text, its label, True if empty."""
     choices = facet.choices
     numbers = list(counts.values())
     place = next((i for i, choice in enumerate(choices) if choice.value == chosen), None)
-    # Those with most rows, and the chosen one.
+    # The choices with most rows, and the chosen one.
     shown = set(heapq.nlargest(_MOST_CHOICES, range(len(choices)), numbers.__getitem__))
     if place is not None and place not in shown:
         shown.remove(min(shown, key=numbers.__getitem__))
@@ -367,7 +366,7 @@ def _wire_of(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dic
 
 
 def _carry_over(old: Narrowing, new: Narrowing) -> None:
-    """Narrow and sort a listing as another one is, as far as it can be."""
+    """Apply search, facets and sorting of a listing to a new one, as far as they apply."""
     choices = {facet.key: {choice.value for choice in facet.choices} for facet in new.facets}
     chosen = {key: value for key, value in old.chosen.items() if value in choices.get(key, ())}
     new.narrow(search=old.search, chosen=chosen)

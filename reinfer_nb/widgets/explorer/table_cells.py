@@ -1,4 +1,4 @@
-"""The columns of a table of sources, and their cells as short texts."""
+"""The columns of the table of sources, and the short texts of their cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinfer_nb.text import visible
 _LONGEST_TEXT = 200
 _LONGEST_HEADING = 60
 
-# The columns in the order shown, with what is not their name, and about how wide they are.
+# The columns in the order shown, with their widths in pixels.
 _WIDTHS = {
     "owner": 130,
     "name": 170,
@@ -36,6 +36,7 @@ _WIDTHS = {
     "email_transform_version": 195,
     "id": 150,
 }
+# Headings that differ from the name of the column.
 _HEADINGS = {
     "owner": "project",
     "num_comments": "comments",
@@ -48,7 +49,7 @@ _HEADINGS = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: where it is in the frame, and what the browser is told of it."""
+    """A column of the table: its place in the frame, and its description for the browser."""
 
     place: int
     wire: dict[str, Any]
@@ -86,7 +87,7 @@ def text_of(value: object) -> str | None:
                 value = value.astimezone(UTC)
         text = value.isoformat(" ", "minutes")[:16]
     elif isinstance(value, int | float | np.number):
-        # A column of whole numbers with missing cells is one of doubles in pandas.
+        # pandas keeps whole numbers as floats in a column with missing cells.
         text = f"{value:,}".removesuffix(".0")
     elif isinstance(value, tuple | list | np.ndarray):
         text = ", ".join(map(str, value))

@@ -1,4 +1,4 @@
-"""What the forms have in common: a button, one request at a time, what is said, and the code."""
+"""Base class of the forms: the button, one request at a time, the message and the code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRAP = {"flex_flow": "row wrap", "align_items": "center", "grid_gap": "4px"}
 
 
 def call_text(method: str, *arguments: str, settings: Mapping[str, Any] | None = None) -> str:
-    """Return a call of a client's method as Python, over several lines where it is long.
+    """Return the Python code of a client's method call, split into lines if it is long.
 
     >>> call_text("update_source", "claims/travel", settings={"title": "Travel"})
     "client.update_source('claims/travel', title='Travel')"
@@ -42,11 +42,11 @@ def call_text(method: str, *arguments: str, settings: Mapping[str, Any] | None =
 
 
 class Form(OnHosts, ui.VBox):
-    """A form: its last result, its button, and what there is to say.
+    """A form with its button, its message and its last result.
 
     Attributes:
-        result: The last `Source` that came of it; `observe` it to learn of the next.
-        button: What sends it.
+        result: The last `Source` that the form wrote; `observe` it for the next one.
+        button: The button that sends the form.
     """
 
     result = traitlets.Instance(Source, allow_none=True)
@@ -71,36 +71,36 @@ class Form(OnHosts, ui.VBox):
         self._show_code.observe(lambda _: self.refresh(), "value")
 
     def __repr__(self) -> str:
-        # What a saved notebook shows of it: nothing that the tenant told.
+        # A saved notebook shows this text: it must not contain data of the tenant.
         return f"{self._noun} on {self.client.endpoint}; {self._advice()}"
 
-    # What each form says for itself
+    # Implemented by each form
 
     def _ready(self) -> bool:
-        """Whether the button may be pressed."""
+        """True if the form can be sent."""
         raise NotImplementedError
 
     def _pending(self) -> str:
-        """Return the code for what the button is about to do; empty when that is nothing."""
+        """Return the code of the request that the button will send; empty if there is none."""
         raise NotImplementedError
 
     def _on_button(self) -> None:
         raise NotImplementedError
 
-    # What they share
+    # Common to all forms
 
     @property
     def code(self) -> str:
-        """The Python for what the form is about to do, or else for what it has done."""
+        """The Python for the request that the form will send, or else for the last one it sent."""
         return self._pending() or self._done
 
     @property
     def writing(self) -> bool:
-        """Whether a request is on its way that may change something."""
+        """True while a write request is running."""
         return self._writing and self.jobs.running
 
     def refresh(self) -> None:
-        """Bring the button and the code up to date."""
+        """Update the button and the code."""
         self.button.disabled = self.jobs.running or not self._ready()
         shown = self._show_code.value
         self._code.layout.display = None if shown else "none"
@@ -108,11 +108,11 @@ class Form(OnHosts, ui.VBox):
             self._code.value = markup.code(self.code or "# Nothing to do yet.")
 
     def say(self, content: markup.Content) -> None:
-        """Show one line, in place of the last."""
+        """Show a message in place of the last one."""
         self.said.value = content if isinstance(content, markup.Markup) else markup.status(content)
 
     def close(self) -> None:
-        """Close the form and every widget in it; a request that was sent is not taken back."""
+        """Close the form and every widget in it; a running request is not cancelled."""
         if can_close(self):
             close_all_in(self)
 
@@ -121,15 +121,15 @@ class Form(OnHosts, ui.VBox):
         with dropping(self):
             self.children = parts
 
-    def say_written(self, said: str, written: Written) -> None:
-        """Show that a source was written, and what of it the tenant left as it was."""
+    def say_written(self, message: str, written: Written) -> None:
+        """Show the message of a write and its remarks, such as fields that were not taken."""
         remarks = [markup.error(visible(remark, 2000)) for remark in written.remarks()]
-        self.say(markup.join([*([markup.status(said)] if said else []), *remarks]))
+        self.say(markup.join([*([markup.status(message)] if message else []), *remarks]))
 
-    def _actions(self, *others: Any) -> list[Any]:
-        """Return the last part of a form."""
+    def _actions(self, *buttons: Any) -> list[Any]:
+        """Return the last part of a form: buttons, message and code."""
         return [
-            ui.HBox([self.button, *others, self._show_code], layout=WRAP),
+            ui.HBox([self.button, *buttons, self._show_code], layout=WRAP),
             self.said,
             self._code,
         ]
@@ -142,50 +142,53 @@ class Form(OnHosts, ui.VBox):
         *,
         failed: Callable[[Exception], object] | None = None,
     ) -> None:
-        """Send something beside the notebook, and show that it is being done.
+        """Run `work` in the background, and show progress and errors.
 
-        An error is shown at the end of the form; `failed` may put it where it belongs, too.
+        Args:
+            doing: The text of the progress.
+            work: Called in a thread of its own.
+            done: Called with the result.
+            failed: Called with an error, which is also shown at the end of the form.
         """
 
-        def finished(result: _Result) -> None:
+        def on_result(result: _Result) -> None:
             self.say("")
             done(result)
             self.refresh()
 
-        def ended(error: Exception | None) -> None:
-            self.say(markup.status("Stopped.") if error is None else markup.error(words_of(error)))
+        def on_failure(error: Exception | None) -> None:
+            self.say("Stopped." if error is None else markup.error(words_of(error)))
             if error is not None and failed is not None:
                 failed(error)
             self.refresh()
 
-        before = self.said.value
+        earlier = self.said.value
         self.say(markup.progress(doing))
-        if self.jobs.start(work, finished, ended, clicked=doing):
+        if self.jobs.start(work, on_result, on_failure, clicked=doing):
             self._writing = True
         else:
-            self.said.value = before
+            self.said.value = earlier
 
 
 def words_of(error: Exception) -> str:
-    """Return what to show of an error."""
+    """Return the message to show for an error."""
     if isinstance(error, errors.ReinferError):
         return str(error)
-    return f"{type(error).__name__}: {error}. This is a fault of the toolkit."
+    return f"{type(error).__name__}: {error}. This is a bug in the toolkit."
 
 
 def refused_field(error: Exception, controls: Mapping[str, Control]) -> Control | None:
-    """Return the control that a tenant's refusal is about, as far as its message tells."""
+    """Return the control of the field that a validation error is about; None if unclear."""
     if not isinstance(error, errors.ValidationFailed):
         return None
-    quoted = _QUOTED.findall(error.server_message)
-    # A name within quotes may be a text of the user's.
-    said = _QUOTED.sub("", error.server_message)
-    named = [
+    values = {text[1:-1] for text in _QUOTED.findall(error.server_message)} - {""}
+    # Quoted text may come from the user: a field name in it does not count.
+    message = _QUOTED.sub("", error.server_message)
+    by_name = [
         control
         for name, control in controls.items()
-        if re.search(rf"\b({re.escape(name)}|{re.escape(control.field.wire)})\b", said)
+        if re.search(rf"\b({re.escape(name)}|{re.escape(control.field.wire)})\b", message)
     ]
-    values = {text[1:-1] for text in quoted} - {""}
-    holding = [control for control in controls.values() if control.input.value in values]
-    found = named or holding
-    return found[0] if len(found) == 1 else None
+    by_value = [control for control in controls.values() if control.input.value in values]
+    matches = by_name or by_value
+    return matches[0] if len(matches) == 1 else None

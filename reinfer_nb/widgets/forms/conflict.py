@@ -1,4 +1,4 @@
-"""Somebody else was faster: mine, theirs and what it was, field by field, and a choice for each."""
+"""The view for a source that was changed remotely: my and their values, and a choice per field."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
 
 
 class Choice:
-    """The choice for one field that both have changed.
+    """The choice for a field that both sides have changed.
 
     Args:
-        difference: The three values.
+        difference: The field with its earlier value, mine and theirs.
         changed: Called when something is chosen or typed.
     """
 
@@ -40,22 +40,22 @@ class Choice:
         self.control.observe(changed)
         self.box = ui.VBox([self.options, self.control.box])
 
-        def chosen(_: object) -> None:
+        def on_choice(_: object) -> None:
             editing = self.options.value == EDIT
             self.control.box.layout.display = None if editing else "none"
             changed()
 
-        self.options.observe(chosen, "value")
+        self.options.observe(on_choice, "value")
 
     @property
     def made(self) -> bool:
-        """Whether there is a choice, and one that can be sent."""
+        """True if a choice was made and its value can be sent."""
         return self.options.value is not None and (
             self.options.value != EDIT or self.control.flaw() is None
         )
 
     def value(self) -> Any:
-        """Return the value chosen."""
+        """Return the chosen value."""
         if self.options.value == EDIT:
             return self.control.value() if self.control.changed else self.difference.theirs
         mine = self.options.value == MINE
@@ -63,12 +63,12 @@ class Choice:
 
 
 class Conflict(ui.VBox):
-    """Shown in place of a form's fields, until it is decided how to go on.
+    """Shown in place of a form's fields until the conflict is resolved.
 
     Args:
-        moved: What was found.
-        mine: My settings by field name, as they were to be sent.
-        decided: Called with my settings as they are to be, on top of theirs.
+        moved: The error, with the source before and after the remote change.
+        mine: The settings that were to be sent, by field name.
+        decided: Called with the settings to apply to the source as it is now.
     """
 
     def __init__(
@@ -77,23 +77,23 @@ class Conflict(ui.VBox):
         mine: Mapping[str, Any],
         decided: Callable[[dict[str, Any]], object],
     ) -> None:
-        found = source_diff.differences(moved.base, mine, moved.theirs)
-        self._mine = {d.field.name: d.mine for d in found if d.side == "mine"}
-        self.choices = [Choice(d, self._changed) for d in found if d.side == "both"]
+        differences = source_diff.differences(moved.base, mine, moved.theirs)
+        self._mine = {d.field.name: d.mine for d in differences if d.side == "mine"}
+        self.choices = [Choice(d, self._changed) for d in differences if d.side == "both"]
         self._decided = decided
-        self.button = button_for("Go on with this", self._go_on, "primary")
-        notes = {"mine": "mine stays", "theirs": "theirs is taken", "both": "choose below"}
+        self.button = button_for("Continue", self._on_continue, "primary")
+        notes = {"mine": "mine is kept", "theirs": "theirs is taken", "both": "choose below"}
         rows = [
             [label_of(d.field), *map(as_text, (d.was, d.mine, d.theirs)), notes[d.side]]
-            for d in found
+            for d in differences
         ]
-        heads = ("Field", "It was", "Mine", "Theirs", "")
-        same = "None of its settings differ from what they were."
+        heads = ("Field", "Before", "Mine", "Theirs", "")
+        same = "No setting has changed."
         parts = [
             ui.HTML(markup.error(str(moved))),
             ui.HTML(markup.table(heads, rows) if rows else markup.muted(same)),
             *(choice.box for choice in self.choices),
-            ui.HTML(markup.muted("Nothing is sent yet: the form shows what would change then.")),
+            ui.HTML(markup.muted("Nothing is sent yet. The form shows the changes first.")),
             ui.HBox([self.button]),
         ]
         super().__init__(parts, layout=ui.Layout(min_width="0"))
@@ -105,7 +105,7 @@ class Conflict(ui.VBox):
     def _changed(self) -> None:
         self.button.disabled = not all(choice.made for choice in self.choices)
 
-    def _go_on(self) -> None:
+    def _on_continue(self) -> None:
         if not self.button.disabled:
             chosen = {c.difference.field.name: c.value() for c in self.choices}
             self._decided(self._mine | chosen)

@@ -1,4 +1,4 @@
-"""The form that makes a new source."""
+"""The form that creates a source."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 
-_FEW = 500
+_MOST_PROJECTS = 500
 
 
 class CreateForm(Form):
-    """The form that makes a new source; `create_form` shows one.
+    """The form that creates a source; `create_form` returns one.
 
     Attributes:
-        result: The last source made.
+        result: The last source that was created.
         controls: The settings to fill in, by field name.
     """
 
@@ -51,11 +51,11 @@ class CreateForm(Form):
 
     @property
     def full_name(self) -> str:
-        """The full name as it is filled in."""
+        """The full name that is filled in."""
         return f"{self.project.value}/{self.name.value}"
 
     def _flaw(self) -> str | None:
-        """Return what is wrong with the name, once there is one."""
+        """Return what is wrong with the full name; None if nothing is, or it is incomplete."""
         if not self.project.value or not self.name.value:
             return None
         try:
@@ -63,11 +63,11 @@ class CreateForm(Form):
         except errors.InvalidInput as error:
             return str(error)
         if self.full_name == self._taken:
-            return f"There is a source {self.full_name} already; choose another name."
+            return f"A source {self.full_name} already exists. Choose another name."
         return None
 
     def _on_name(self) -> None:
-        # What was found out is about the name before.
+        # Earlier errors are about the earlier name.
         self._taken = self._refused = None
         self.refresh()
 
@@ -85,9 +85,9 @@ class CreateForm(Form):
         return call_text("create_source", self.full_name, settings=self._settings())
 
     def refresh(self) -> None:
-        """Bring the messages, the button and the code up to date."""
+        """Update the messages, the button and the code."""
         flaw = self._flaw() or self._refused
-        rule = f"Neither can be changed later. Each is {validation.NAME_RULE}."
+        rule = f"Project and name cannot be changed later. Each is {validation.NAME_RULE}."
         self._note.value = markup.error(flaw) if flaw else markup.muted(rule)
         super().refresh()
 
@@ -98,9 +98,9 @@ class CreateForm(Form):
 
         def done(written: Written) -> None:
             self._done = code
-            self._settle(full_name)
-            said = f"{full_name} is created, with the id {visible(written.source.id)}."
-            self.say_written(said if written.proven else "", written)
+            self._mark_taken(full_name)
+            message = f"{full_name} is created, with the id {visible(written.source.id)}."
+            self.say_written(message if written.proven else "", written)
             self.result = written.source
 
         self._run(
@@ -110,14 +110,14 @@ class CreateForm(Form):
             failed=lambda error: self._explain(error, full_name),
         )
 
-    def _settle(self, full_name: str) -> None:
-        """Take note that a name is taken, unless another one is filled in by now."""
+    def _mark_taken(self, full_name: str) -> None:
+        """Remember that a name is taken, unless another name is filled in by now."""
         if full_name == self.full_name:
             self._taken = full_name
 
     def _explain(self, error: Exception, full_name: str) -> None:
         if isinstance(error, conflicts.Conflict):
-            self._settle(full_name)
+            self._mark_taken(full_name)
         elif isinstance(error, errors.NotFound | errors.PermissionDenied):
             self._refused = str(error) if full_name == self.full_name else None
         elif control := refused_field(error, self.controls):
@@ -125,7 +125,7 @@ class CreateForm(Form):
 
 
 def _projects(client: Client) -> list[str]:
-    """Return the projects to choose from; none where the tenant does not tell."""
+    """Return the projects to choose from; an empty list if they cannot be listed."""
     try:
         names = client.projects()["name"]
     except errors.ReinferError:
@@ -133,4 +133,4 @@ def _projects(client: Client) -> list[str]:
             names = client.sources()["owner"].drop_duplicates()
         except errors.ReinferError:
             return []
-    return [name for name in names.dropna().head(_FEW) if validation.is_name(name)]
+    return [name for name in names.dropna().head(_MOST_PROJECTS) if validation.is_name(name)]

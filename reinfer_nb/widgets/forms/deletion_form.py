@@ -1,4 +1,4 @@
-"""The form that deletes a source: what would go, the name typed, the settings kept first."""
+"""The form that deletes a source: asks for its full name, and writes a restore file first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reinfer_nb.files import lasting_path
 from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.controls import FULL, LABELS, as_text, label_of
+from reinfer_nb.widgets.controls import FULL, LABELS, as_text, button_for, label_of
 from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text, words_of
 from reinfer_nb.widgets.forms.conflict import MINE, THEIRS
 from reinfer_nb.widgets.forms.edit_form import tag_line
@@ -24,13 +24,13 @@ from reinfer_nb.widgets.forms.source_picker import Picker
 
 
 class DeleteForm(Form):
-    """The form that deletes a source; `delete_form` shows one.
+    """The form that deletes a source; `delete_form` returns one.
 
     Attributes:
-        result: The source as it last was, once it is deleted; the new one, once it is restored.
-        source: The source that the form was opened on, or None.
-        comments: How many comments would go with it; None while that is not known.
-        restore_file: Where its settings are, or would be, written.
+        result: The deleted source, or the new one after a restore.
+        source: The source that the form has opened, or None.
+        comments: How many comments would be deleted with the source; None if not known.
+        restore_file: Path of the restore file.
     """
 
     _noun = "Form to delete a source"
@@ -50,8 +50,8 @@ class DeleteForm(Form):
         self.restore_file: Path | None = None
         self._folder = None if folder is None else lasting_path(folder)
         self._counted = False
-        self._why = self._no_file = ""
-        self._gone: Source | None = None
+        self._count_error = self._file_error = ""
+        self._deleted: Source | None = None
         self.picker = Picker(client, self.look_at) if picker else None
         self._facts = ui.HTML()
         self.name = ui.Text(
@@ -61,21 +61,18 @@ class DeleteForm(Form):
             layout=FULL,
         )
         self.name.observe(lambda _: self.refresh(), "value")
-        self.restore_button = ui.Button(
-            description="Restore", layout=ui.Layout(width="auto", display="none")
-        )
-        self.restore_button.on_click(lambda _: self._on_restore())
+        self.restore_button = button_for("Restore", self._on_restore)
         self.look_at(source)
 
     def look_at(self, source: Source | None) -> None:
-        """Open the form on a source, or on none, and count what would go with it.
+        """Open a source, or none, and count its comments.
 
-        While a request is on its way the form stays with what it is at.
+        While a request is running, the form keeps its source.
         """
         if self.writing:
             return
         self.source = source
-        self._gone = None
+        self._deleted = None
         self._done = ""
         self.comments, self._counted = None, False
         self._name_restore_file()
@@ -86,27 +83,27 @@ class DeleteForm(Form):
             self._count(source)
 
     def _name_restore_file(self) -> None:
-        """Choose a new restore file for the source, or keep the reason why there can be none."""
-        self.restore_file, self._no_file = None, ""
+        """Choose a new path for the restore file, or note why there is none."""
+        self.restore_file, self._file_error = None, ""
         if self.source is not None:
             try:
                 self.restore_file = restore_files.new_file(self.source, self._folder)
             except errors.FileProblem as error:
-                self._no_file = str(error)
+                self._file_error = str(error)
 
     def _count(self, source: Source) -> None:
-        def known(count: int | None, why: str = "") -> None:
+        def show(count: int | None, problem: str = "") -> None:
             if self.source is not None and self.source is not source:
                 self._count(self.source)
             elif self.source is source:
-                self.comments, self._why, self._counted = count, why, True
+                self.comments, self._count_error, self._counted = count, problem, True
             self.refresh()
 
         self._writing = False
         self.jobs.start(
             lambda _: self.client.count_comments(source),
-            known,
-            lambda error: known(None, "" if error is None else words_of(error)),
+            show,
+            lambda error: show(None, "" if error is None else words_of(error)),
             clicked=None,
         )
 
@@ -117,11 +114,11 @@ class DeleteForm(Form):
         self.refresh()
 
     def _ready(self) -> bool:
-        there = self.restore_file is not None and self._gone is None and self._counted
-        return there and self.source is not None and self.name.value == self.source.full_name
+        prepared = self.restore_file is not None and self._deleted is None and self._counted
+        return prepared and self.source is not None and self.name.value == self.source.full_name
 
     def _pending(self) -> str:
-        if self.source is None or self.restore_file is None or self._gone is not None:
+        if self.source is None or self.restore_file is None or self._deleted is not None:
             return ""
         if self._done and not self.name.value:
             return ""
@@ -133,30 +130,30 @@ class DeleteForm(Form):
         )
 
     def refresh(self) -> None:
-        """Bring what would go, the buttons and the code up to date."""
+        """Update the facts, the buttons and the code."""
         if self.source is not None:
-            self._facts.value = self._what_goes(self.source)
-        gone = self._gone is not None
-        self.name.disabled = gone
-        self.restore_button.layout.display = None if gone else "none"
+            self._facts.value = self._consequences(self.source)
+        deleted = self._deleted is not None
+        self.name.disabled = deleted
+        self.restore_button.layout.display = None if deleted else "none"
         self.restore_button.disabled = self.jobs.running
         super().refresh()
 
-    def _what_goes(self, source: Source) -> markup.Markup:
-        if self._gone is not None:
+    def _consequences(self, source: Source) -> markup.Markup:
+        if self._deleted is not None:
             return markup.block([tag_line(source), "It is deleted."])
         if not self._counted:
-            comments = "How many comments would go with it is being counted."
+            comments = "Its comments are being counted."
         elif self.comments is None:
-            comments = f"How many comments would go with it could not be found out: {self._why}"
+            comments = f"Its comments could not be counted: {self._count_error}"
         else:
-            comments = f"{counted(self.comments, 'comment')} would go with it."
+            comments = f"{counted(self.comments, 'comment')} would be deleted with it."
         file = markup.muted(
-            f"Its settings are written to {self.restore_file} first. From that file a new source "
-            "can be made with them, under a new id and without comments."
+            f"Its settings are written to {self.restore_file} first. The source can be created "
+            "again from that file, with a new id and without comments."
         )
-        if self._no_file:
-            file = markup.error(f"It cannot be deleted here. {self._no_file}")
+        if self._file_error:
+            file = markup.error(f"It cannot be deleted without a restore file. {self._file_error}")
         return markup.block(
             [
                 tag_line(source),
@@ -174,10 +171,11 @@ class DeleteForm(Form):
         def done(outcome: tuple[Source, str]) -> None:
             deleted, remark = outcome
             self._done = code
-            self._gone = deleted
+            self._deleted = deleted
             comments = "" if self.comments is None else f" with {counted(self.comments, 'comment')}"
-            said = f"{visible(deleted.full_name)} is deleted{comments}. Its settings are in {file}"
-            self.say(said if not remark else markup.error(f"{remark} Its settings are in {file}"))
+            text = remark or f"{visible(deleted.full_name)} is deleted{comments}."
+            message = f"{text} Its settings are in {file}"
+            self.say(markup.error(message) if remark else message)
             self.result = deleted
 
         self._run(
@@ -188,51 +186,46 @@ class DeleteForm(Form):
         )
 
     def _explain(self, error: Exception) -> None:
-        kept = self.restore_file is not None and self.restore_file.exists()
-        if self.source is not None and kept and not isinstance(error, errors.FileProblem):
+        written = self.restore_file is not None and self.restore_file.exists()
+        if self.source is not None and written and not isinstance(error, errors.FileProblem):
             self.say(markup.error(f"{words_of(error)} Its settings are in {self.restore_file}"))
-            # The next attempt writes its own.
+            # The next attempt writes a file of its own.
             self._name_restore_file()
         if isinstance(error, conflicts.Moved):
             self.say("")
             head = [self.picker.box] if self.picker else []
-            self._show(*head, *self._moved(error))
+            self._show(*head, *self._conflict(error))
 
-    def _moved(self, moved: conflicts.Moved) -> list[Any]:
+    def _conflict(self, moved: conflicts.Moved) -> list[Any]:
         rows = [
             [label_of(d.field), as_text(d.was), as_text(d.theirs)]
             for d in source_diff.differences(moved.base, {}, moved.theirs)
         ]
-        shown = markup.table(("Field", "It was", "Theirs"), rows) if rows else markup.muted("")
-        keep = ui.Button(
-            description=f"{MINE}: delete it all the same", layout=ui.Layout(width="auto")
-        )
-        take = ui.Button(description=f"{THEIRS}: do not delete it", layout=ui.Layout(width="auto"))
+        table = markup.table(("Field", "Before", "Theirs"), rows) if rows else markup.muted("")
 
-        def go_on(_: object) -> None:
+        def delete_anyway() -> None:
             typed = self.name.value
             self.look_at(moved.theirs)
             self.name.value = typed
 
-        keep.on_click(go_on)
-        take.on_click(lambda _: self.look_at(moved.theirs))
+        keep = button_for(f"{MINE}: delete it anyway", delete_anyway)
+        take = button_for(f"{THEIRS}: do not delete it", lambda: self.look_at(moved.theirs))
         return [
             ui.HTML(markup.error(str(moved))),
-            ui.HTML(shown),
+            ui.HTML(table),
             ui.HBox([keep, take], layout=WRAP),
         ]
 
     def _on_restore(self) -> None:
         file = self.restore_file
-        if self._gone is None or file is None:
+        if self._deleted is None or file is None:
             return
 
         def done(outcome: tuple[Written, str]) -> None:
-            written, said = outcome
-            made = written.source
-            self.look_at(made)
+            written, message = outcome
+            self.look_at(written.source)
             self._done = f"rnb.restore(client, {str(file)!r})"
-            self.say_written(said, written)
-            self.result = made
+            self.say_written(message, written)
+            self.result = written.source
 
         self._run("Restoring its settings", lambda _: recreation.restored(self.client, file), done)

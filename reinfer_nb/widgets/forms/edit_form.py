@@ -1,4 +1,4 @@
-"""The form that changes the settings of a source, and sends only those that changed."""
+"""The form that updates a source; it sends only the settings that changed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from reinfer_nb.widgets.forms.source_picker import Picker
 
 
 class UpdateForm(Form):
-    """The form that changes a source; `update_form` shows one.
+    """The form that updates a source; `update_form` returns one.
 
     Attributes:
-        result: The source as the last update left it.
-        source: The source that the form was opened on, or None.
+        result: The source after the last update.
+        source: The source that the form has opened, or None.
         controls: The settings to fill in, by field name.
     """
 
@@ -47,13 +47,13 @@ class UpdateForm(Form):
 
     @property
     def dirty(self) -> bool:
-        """Whether something is filled in that is not sent."""
+        """True if there are changes that were not sent."""
         return any(control.changed for control in self.controls.values())
 
     def look_at(self, source: Source | None) -> None:
-        """Open the form on a source, or on none; what was filled in is gone.
+        """Open a source, or none, and drop what was filled in.
 
-        While a request is on its way the form stays with what it is at.
+        While a request is running, the form keeps its source.
         """
         if self.writing:
             return
@@ -98,7 +98,7 @@ class UpdateForm(Form):
         return call_text("update_source", self.source.full_name, settings=self._settings())
 
     def refresh(self) -> None:
-        """Bring what would change, the buttons and the code up to date."""
+        """Update the preview, the buttons and the code."""
         if self.source is not None:
             self._title.value = tag_line(self.source)
         changes = [
@@ -107,7 +107,7 @@ class UpdateForm(Form):
             if c.changed and c.flaw() is None
         ]
         self._preview.value = (
-            markup.table(("Would change", "Is", "Will be"), changes)
+            markup.table(("Would change", "Now", "Then"), changes)
             if changes
             else markup.muted("Nothing is changed yet.")
         )
@@ -125,13 +125,13 @@ class UpdateForm(Form):
             self.source = source = written.source
             for name, control in self.controls.items():
                 taken = name not in written.not_taken
-                # What was not taken stays filled in.
+                # A value that was not taken stays filled in.
                 control.rebase(getattr(source, name), sent[name] if taken else None)
                 if not taken:
                     control.refuse(f"The tenant did not take it: {NOT_TAKEN}.")
             names = ", ".join(name for name in settings if name not in written.not_taken)
-            said = f"{visible(source.full_name)} is updated: {names}." if names else ""
-            self.say_written(said, written)
+            message = f"{visible(source.full_name)} is updated: {names}." if names else ""
+            self.say_written(message, written)
             self.result = source
 
         self._run(
@@ -144,24 +144,22 @@ class UpdateForm(Form):
     def _explain(self, error: Exception, settings: dict[str, Any]) -> None:
         if isinstance(error, conflicts.Moved):
             self.say("")
-            conflict = Conflict(error, settings, self._decide(error.theirs))
+            conflict = Conflict(error, settings, lambda mine: self._apply(mine, error.theirs))
             self._show(*self._head, conflict, self.said)
         elif control := refused_field(error, self.controls):
             control.refuse(str(error))
 
-    def _decide(self, theirs: Source) -> Any:
-        def decided(mine: dict[str, Any]) -> None:
-            self.source = theirs
-            for name, control in self.controls.items():
-                control.show(getattr(theirs, name))
-                if name in mine:
-                    control.fill(mine[name])
-            self._show_fields()
-
-        return decided
+    def _apply(self, mine: dict[str, Any], theirs: Source) -> None:
+        """Open the source as it is now, with my settings filled in."""
+        self.source = theirs
+        for name, control in self.controls.items():
+            control.show(getattr(theirs, name))
+            if name in mine:
+                control.fill(mine[name])
+        self._show_fields()
 
 
 def tag_line(source: Source) -> markup.Markup:
-    """Return what a form says of the source it is about."""
+    """Return the heading of a source: its full name and title."""
     title = [f" {source.title}"] if source.title else []
     return markup.block([markup.tag("strong", source.full_name), *title])

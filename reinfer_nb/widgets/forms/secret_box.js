@@ -1,23 +1,23 @@
-// A box for a secret. What is typed stays in this page: it is in no widget state, and goes to the
-// kernel only when that asks for it, as bytes beside the message, where no log shows it.
+// A box for a secret. The secret stays in this page and is in no widget state. It is sent to the
+// kernel on request only, as bytes beside the message, where no log shows it.
 
-// One of these for each model, so that several views of it share what is typed and answer once.
+// Called once per model: all its views share the text and respond to a request once.
 export default () => {
   let typed = "";
   const inputs = new Set();
   let number = 0;
 
-  function tell(model) {
+  function saveFilled(model) {
     model.set("filled", typed !== "");
     model.save_changes();
   }
 
-  function put(model, text) {
+  function setText(model, text) {
     typed = text;
     for (const input of inputs) {
       if (input.value !== text) input.value = text;
     }
-    tell(model);
+    saveFilled(model);
   }
 
   function initialize({ model }) {
@@ -26,14 +26,14 @@ export default () => {
         const bytes = new TextEncoder().encode(typed);
         model.send({ type: "token", asked: message.asked }, undefined, [bytes.buffer]);
       } else if (message?.type === "empty") {
-        put(model, "");
+        setText(model, "");
       }
     });
-    // Another page with an empty box says so when it opens; here something is typed.
+    // Another page resets `filled` when it opens with an empty box, but this box has text.
     model.on("change:filled", () => {
-      if (typed !== "" && !model.get("filled")) tell(model);
+      if (typed !== "" && !model.get("filled")) saveFilled(model);
     });
-    if (model.get("filled")) tell(model);
+    if (model.get("filled")) saveFilled(model);
   }
 
   function render({ model, el }) {
@@ -56,8 +56,8 @@ export default () => {
     input.id = `rnb-secret-${Date.now().toString(36)}-${number++}-${Math.random().toString(36).slice(2)}`;
     label.htmlFor = input.id;
 
-    input.addEventListener("input", () => put(model, input.value));
-    // Its keys are nobody's shortcuts, Shift+Enter included; only saving is let through.
+    input.addEventListener("input", () => setText(model, input.value));
+    // Keys are no shortcuts of the notebook, not even Shift+Enter; except the one to save.
     for (const kind of ["keydown", "keypress", "keyup"]) {
       input.addEventListener(kind, (event) => {
         const saves = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "s";
@@ -70,23 +70,23 @@ export default () => {
       if (!model.get("busy")) model.send({ type: "enter", filled: typed !== "" });
     });
 
-    const dress = () => {
-      // Not disabled: that would take the focus away from who is typing.
+    const update = () => {
+      // Not `disabled`, which would take the focus away.
       input.readOnly = model.get("busy");
       input.setAttribute("aria-busy", String(model.get("busy")));
       input.setAttribute("aria-invalid", String(model.get("invalid")));
     };
-    dress();
-    model.on("change:busy", dress);
-    model.on("change:invalid", dress);
+    update();
+    model.on("change:busy", update);
+    model.on("change:invalid", update);
 
     inputs.add(input);
     row.append(label, input);
     el.append(row);
     return () => {
       inputs.delete(input);
-      model.off("change:busy", dress);
-      model.off("change:invalid", dress);
+      model.off("change:busy", update);
+      model.off("change:invalid", update);
     };
   }
 

@@ -1,7 +1,7 @@
-"""A password box whose content is in no widget's state, and reaches the kernel when asked for.
+"""A password box whose content is in no widget state: the page sends it when the kernel asks.
 
-`ipywidgets.Password` keeps what is typed in its state, and a notebook that is saved with widget
-state would hold it.
+`ipywidgets.Password` keeps what is typed in its state, so a notebook that is saved with widget
+state would contain it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ class SecretBox(anywidget.AnyWidget):
     """A box for a token.
 
     Args:
-        given: Called with the token, once `ask` was called and the page has answered.
-        entered: Called when the key Enter is pressed in the box.
-        label_width: CSS width of its label.
+        given: Called with the token, when the page has sent it after `ask`.
+        entered: Called when Enter is pressed in the box.
+        label_width: CSS width of the label.
         layout: CSS of the box, as `ipywidgets.Layout` takes it.
 
     Attributes:
-        filled: Whether something is typed; all that is known of it before `ask`.
-        busy: Whether it may not be changed for now.
-        invalid: Whether what was typed turned out to be wrong.
+        filled: True if something is typed.
+        busy: True while the box is read-only.
+        invalid: True if the token was refused.
     """
 
     _esm = Path(__file__).with_name("secret_box.js").read_text(encoding="utf-8")
@@ -57,46 +57,46 @@ class SecretBox(anywidget.AnyWidget):
         return "<SecretBox, filled>" if self.filled else "<SecretBox, empty>"
 
     def ask(self) -> int:
-        """Ask the page for the token, and return the number of the question."""
+        """Ask the page for the token, and return the number of this request."""
         self._asked += 1
         self._open = True
         self.send({"type": "give", "asked": self._asked})
         return self._asked
 
     def waiting_for(self, asked: int) -> bool:
-        """Whether the question of that number has not been answered."""
+        """True while the request with this number has no response."""
         return self._open and asked == self._asked
 
     def give_up(self) -> None:
-        """Wait no longer; an answer that still comes is ignored."""
+        """Stop waiting; a response that comes later is ignored."""
         self._open = False
 
     def clear(self) -> None:
-        """Empty the box, in all its views."""
+        """Empty the box in all its views."""
         self.send({"type": "empty"})
         self.filled = False
 
     def _on_message(self, _: object, content: Any, buffers: Sequence[Any] | None) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
         if kind == "enter" and not self.busy:
-            # A message overtakes what is still to be synchronised.
+            # A message may arrive before the synchronised trait.
             self.filled = content.get("filled", self.filled) is True
             self._entered()
         elif kind == "token" and type(content.get("asked")) is int:
             if not self.waiting_for(content["asked"]):
-                # Of another page on the same kernel, or of nobody who was asked.
+                # From another page on the same kernel, or not requested.
                 return
-            token = _wrapped(buffers)
+            token = _token_from(buffers)
             if token is not None:
                 self._open = False
                 self._given(token)
 
 
-def _wrapped(buffers: Sequence[Any] | None) -> Token | None:
-    """Return the one buffer's text as a token, out of sight at once; None where it is no text."""
+def _token_from(buffers: Sequence[Any] | None) -> Token | None:
+    """Return the text of the only buffer as a token; None if there is no such text."""
     try:
         (buffer,) = buffers or ()
-        # A blank at the ends comes from copying, and belongs to no token.
+        # Spaces at the ends come from copying.
         return Token(bytes(memoryview(buffer)).decode("utf-8").strip())
     except (ValueError, TypeError):
         return None

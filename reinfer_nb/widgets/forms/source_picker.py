@@ -1,4 +1,4 @@
-"""Choosing a source by its name, with suggestions from the listing."""
+"""An input to choose a source by its name, with suggestions from the listing."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _SUGGESTED = 20
 
 
 class Picker:
-    """A line to type the name of a source in, and a button that opens it.
+    """An input for the name or id of a source, and a button that opens the source.
 
     Args:
         client: The tenant.
-        picked: Called with the source, as the tenant tells of it then.
+        picked: Called with the source, freshly read from the tenant.
 
     Attributes:
         box: The widget to show.
@@ -50,7 +50,7 @@ class Picker:
 
     def _on_input(self, _: object) -> None:
         if self._listing is None:
-            # Without suggestions a name can still be typed.
+            # If listing fails there are no suggestions, but a name can still be typed.
             self._loading.start(
                 lambda _: Narrowing(self._client.sources()),
                 self._on_listing,
@@ -67,9 +67,9 @@ class Picker:
 
     def _suggest(self, listing: Narrowing) -> None:
         listing.narrow(search=self.input.value)
-        found = listing.frame.iloc[listing.positions[:_SUGGESTED]]
+        rows = listing.frame.iloc[listing.positions[:_SUGGESTED]]
         self.input.options = [
-            f"{owner}/{name}" for owner, name in zip(found["owner"], found["name"], strict=True)
+            f"{owner}/{name}" for owner, name in zip(rows["owner"], rows["name"], strict=True)
         ]
 
     def _refresh(self) -> None:
@@ -88,5 +88,5 @@ class Picker:
             self.note.value = markup.error(words_of(error) if error else "Stopped.")
 
         if not self.button.disabled:
-            which = self.input.value
-            self._jobs.start(lambda _: self._client.source(which), self._picked, failed)
+            name = self.input.value
+            self._jobs.start(lambda _: self._client.source(name), self._picked, failed)

@@ -196,7 +196,7 @@ def test_a_comparison_of_an_older_listing_says_so(ex: Explorer, tmp_path: Path) 
     rnb.to_csv(ex.client.sources(), tmp_path / "before.csv")
     assert "0 changed" in compare(ex, "before.csv")
     reload(ex)
-    assert "compare again" in texts(ex.compare)
+    assert "Compare again" in texts(ex.compare)
 
 
 def test_nothing_typed_is_nothing_compared(ex: Explorer) -> None:

@@ -282,7 +282,7 @@ def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None
     expect(chosen(tab, "Differences")).to_have_text("all sources")
     # Another listing is not what was compared.
     refresh(tab, client)
-    told(tab, "compare again")
+    told(tab, "Compare again")
 
 
 def test_what_is_listed_is_compared_with_a_snapshot(setup: Setup, tab: Page) -> None:

@@ -105,10 +105,10 @@ def test_it_is_the_last_tab_and_says_how_many_are_selected(ex: Explorer) -> None
     assert ex.tabs.titles[-1] == "Bulk edit"
     assert ex.tabs.children[-1] is ex.bulk
     assert "No source is selected." in texts(ex.bulk)
-    assert "with Ctrl or Cmd it adds one" in texts(ex.bulk)
+    assert "Ctrl or Cmd and a click adds a row" in texts(ex.bulk)
     select(ex, *THREE[:1])
     assert "1 source is selected." in texts(ex.bulk)
-    assert "with Ctrl or Cmd it adds one" in texts(ex.bulk)
+    assert "Ctrl or Cmd and a click adds a row" in texts(ex.bulk)
     select(ex, *THREE)
     assert "3 sources are selected." in texts(ex.bulk)
     assert "Ctrl" not in texts(ex.bulk)
@@ -168,7 +168,7 @@ def test_a_tick_counts_for_its_field_alone_and_leaves_what_is_typed(ex: Explorer
     fill(bulk, "title", "Claims")
     bulk.emptied.value = True
     assert bulk.controls["title"].input.disabled
-    assert "a browser would change" not in texts(bulk)
+    assert "browser would change" not in texts(bulk)
     bulk.field.value = "description"
     assert not bulk.emptied.value
     assert not bulk.controls["description"].input.disabled
@@ -268,7 +268,7 @@ def test_nothing_that_would_change_is_said(client: rnb.Client) -> None:
     for name in THREE:
         client.update_source(name, language="de")
     _, bulk = opened(client)
-    assert "Nothing would change: it is so already." in show(bulk)
+    assert "No changes: all selected sources already have this value." in show(bulk)
     assert bulk.apply.disabled
 
 
@@ -299,7 +299,7 @@ def test_a_plan_of_something_else_is_taken_away(
     show(bulk)
     change(ex)
     assert bulk._plan.value == ""
-    assert "The plan was for something else; show it anew." in texts(bulk)
+    assert "The selection or the value has changed. Show the plan again." in texts(bulk)
     assert bulk.apply.disabled
     assert bulk.apply.description == "Apply"
     # Also when everything is put back, and when the click comes late.
@@ -352,7 +352,7 @@ def test_a_plan_that_comes_too_late_is_not_shown(client: rnb.Client) -> None:
         assert bulk.show_plan.disabled
         select(ex, *THREE[:2])
         bulk.jobs.wait()
-    assert "Something else was selected or filled in meanwhile" in texts(bulk)
+    assert "The selection or the value changed meanwhile" in texts(bulk)
     assert bulk._plan.value == ""
     assert bulk.apply.disabled
 
@@ -428,7 +428,7 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     said = texts(bulk)
     assert "It was stopped." in said
     assert f"{result.counts['done']} of 40 sources are done." in said
-    assert any("what was begun is waited for" in line for line in told)
+    assert any("waiting for requests that were sent" in line for line in told)
     assert not there(bulk.stop)
     # A click that comes late stops nothing, not even the next one.
     bulk.stop.click()

@@ -178,7 +178,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     tab_to(tab, field(bulk(tab), "Title"))
     keys.press("Control+a")
     keys.type("By keyboard")
-    tab_to(tab, bulk(tab).get_by_label("Empty it", exact=True))
+    tab_to(tab, bulk(tab).get_by_label("Empty the field", exact=True))
     keys.press("Space")
     expect(field(bulk(tab), "Title")).to_be_disabled()
     keys.press("Space")

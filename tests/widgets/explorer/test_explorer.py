@@ -262,7 +262,7 @@ def test_what_was_not_sent_to_a_source_that_is_gone_is_not_offered(ex: Explorer)
     press(ex.details.delete)
     ex.jobs.wait()
     assert NAME not in names(ex.frame)
-    assert "Select one to go on" not in texts(ex.details)
+    assert "Select a source to continue" not in texts(ex.details)
 
 
 # The buttons

@@ -190,7 +190,7 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     new_id = client.source("claims/brand-new").id
     tab_of(tab, "Delete").click()
     name, delete = field(pane(tab), "Full name"), button(explorer(tab), "Delete")
-    expect(pane(tab)).to_contain_text("0 comments would go with it")
+    expect(pane(tab)).to_contain_text("0 comments would be deleted with it")
     expect(delete).to_be_disabled()
     name.fill("claims/brand-ne")
     tab.wait_for_timeout(200)
@@ -239,7 +239,7 @@ def test_what_was_not_sent_stays_with_its_source(setup: Setup, tab: Page) -> Non
     button(explorer(tab), "Update").click()
     expect(alert(explorer(tab), "Nothing was written")).to_be_visible()
     explorer(tab).get_by_label("Keep mine", exact=True).check()
-    button(explorer(tab), "Go on with this").click()
+    button(explorer(tab), "Continue").click()
     expect(field(pane(tab), "Title")).to_have_value("Unsent")
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Update").click()
@@ -319,7 +319,7 @@ def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
         expect(edit.get_by_role("table")).to_contain_text(f"{HTML}theirs")
         watch.expect_text_only(tab)
         tab_of(tab, "Delete").click()
-        expect(edit).to_contain_text("1,234 comments would go with it")
+        expect(edit).to_contain_text("1,234 comments would be deleted with it")
         button(explorer(tab), "Count comments").click()
         told(tab, "1,234 comments in 1 source.")
         watch.expect_text_only(tab)
@@ -342,7 +342,7 @@ def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
             "Fields": pane(tab).get_by_role("table"),
             "JSON": pane(tab).locator("pre"),
             "Edit": field(pane(tab), "Title"),
-            "Delete": pane(tab).get_by_text("0 comments would go with it"),
+            "Delete": pane(tab).get_by_text("0 comments would be deleted with it"),
         }.items():
             tab_of(tab, title).click()
             expect(there).to_be_visible()

@@ -417,7 +417,7 @@ def test_observers_see_everything_up_to_date(browser: Browser) -> None:
     ],
 )
 def test_malformed_messages_are_passed_over(browser: Browser, message: object) -> None:
-    browser.finder._hear(browser.finder, message, [])
+    browser.finder._on_message(browser.finder, message, [])
     assert browser.finder.selected == ()
     assert dict(browser.finder.chosen) == {}
     json.dumps(browser.heard)

@@ -157,7 +157,7 @@ def test_a_form_shows_nothing_of_the_tenant_in_its_repr(
     form = make(shared)
     form.jobs.wait()
     assert repr(form).startswith("Form to ")
-    assert f" on {shared.endpoint}; a terminal does not show it" in repr(form)
+    assert f" on {shared.endpoint}; cannot be shown in a terminal" in repr(form)
 
 
 def test_what_is_shown_is_code_only_when_asked_for(shared: Client) -> None:
@@ -215,7 +215,7 @@ def test_only_what_is_filled_in_is_sent(client: Client) -> None:
 def test_a_name_that_is_taken_is_said_beside_it(client: Client) -> None:
     form = filled(client, NAME, title="Mine")
     press(form)
-    assert f"There is a source {NAME} already" in Parsed(form._note.value).text
+    assert f"A source {NAME} already exists" in Parsed(form._note.value).text
     assert form.button.disabled
     assert client.source(NAME).title == "Motor claims inbox"
     form.name.value = "travel"
@@ -401,11 +401,13 @@ def test_delete_is_off_until_the_name_is_typed_and_the_comments_are_counted(
         form = rnb.delete_form(way, NAME)
         form.name.value = NAME
         assert form.button.disabled
-        assert "is being counted" in texts(form)
+        assert "comments are being counted" in texts(form)
         held.set()
         form.jobs.wait()
         assert not form.button.disabled
-        assert "19,640 comments would go with it. Nothing brings comments back." in texts(form)
+        assert "19,640 comments would be deleted with it. Nothing brings comments back." in texts(
+            form
+        )
         assert form.comments == 19640
         for typed in ("", NAME[:-1], NAME.upper(), f" {NAME}", "claims/property-inbox"):
             form.name.value = typed
@@ -420,7 +422,7 @@ def test_what_cannot_be_counted_is_said_and_can_be_deleted(client: rnb.Client) -
 
     with through(client, answer) as way:
         form = deleting(way, typed=NAME)
-        assert "could not be found out" in texts(form)
+        assert "could not be counted" in texts(form)
         assert "<b>broken</b>" in texts(form)
         assert form.comments is None
         press(form)

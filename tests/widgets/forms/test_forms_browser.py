@@ -237,7 +237,7 @@ def test_update_and_a_conflict(setup: Setup, gate: threading.Event) -> None:
             ["T", "My title", f"{HTML}theirs", "choose below"]
         )
         # One decision for each that both have changed.
-        go_on = form.get_by_role("button", name="Go on with this")
+        go_on = form.get_by_role("button", name="Continue")
         for group, choice in (
             ("Title", "Keep mine"),
             ("Description", "Take theirs"),
@@ -307,7 +307,7 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
     with setup.host.run(CONNECT, f"rnb.delete_form(client, '{name}')", before=watch) as tab:
         form = form_of(tab)
         delete, typed = button(form, "Delete"), field(form, "Full name")
-        expect(alert(form, "0 comments would go with it")).to_be_visible()
+        expect(alert(form, "0 comments would be deleted with it")).to_be_visible()
         for text in ("doomed", "claims/", "claims/doome", "claims/doomed ", "Claims/doomed"):
             typed.fill(text)
             expect(typed).to_have_value(text)
@@ -384,7 +384,7 @@ def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
         fill(update, {"Title": f"{long} mine", "Description": f"{long} mine"})
         field(update, "Language").select_option("German (de)")
         expect(update.get_by_role("table")).to_contain_text("Language")
-        expect(alert(delete, "0 comments would go with it")).to_be_visible()
+        expect(alert(delete, "0 comments would be deleted with it")).to_be_visible()
         flaws = axe(tab)
         expect_to_fit(tab)
         setup.client.update_source(name, title="theirs", description="theirs", language="xlm")

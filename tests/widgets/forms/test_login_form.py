@@ -157,7 +157,7 @@ def test_a_login_works_and_says_what_the_token_may_do(client: rnb.Client) -> Non
     told: list[Any] = []
     form.observe(told.append, "client")
     assert client_of(form) is None
-    assert repr(form).startswith("Login form, not logged in; a terminal does not show it")
+    assert repr(form).startswith("Login form, not logged in; cannot be shown in a terminal")
     sent: list[Any] = []
     form.token.send = sent.append
     press(form, token_of(client, "viewer"), client.endpoint + "/")
@@ -438,7 +438,7 @@ def test_a_fault_of_the_toolkit_is_said_as_one(
     monkeypatch.setattr(rnb.Client, "me", broken)
     form = login()
     press(form, token_of(client), client.endpoint)
-    assert "KeyError: this is a fault of the toolkit" in texts(form)
+    assert "KeyError: this is a bug in the toolkit" in texts(form)
     assert token_of(client) not in texts(form)
     assert not form.button.disabled
 
@@ -548,11 +548,11 @@ def test_a_page_that_does_not_answer_is_not_waited_for_for_ever() -> None:
     form.endpoint.value = ELSEWHERE
     form.token.filled = True
     form.button.click()
-    form._unanswered(1)
+    form._on_token_timeout(1)
     assert "Type it again" in form._about_token.value
     assert not form.button.disabled
     assert not form.token.filled
-    form._unanswered(1)
+    form._on_token_timeout(1)
     answer(form, b"abc")
     assert not form.jobs.running
     quiet(form)
@@ -606,7 +606,7 @@ def test_a_token_that_is_there_need_not_be_typed(
     assert "May stay empty" not in texts(form)
     form.endpoint.value = client.endpoint
     quiet(form)
-    assert "May stay empty: there is a token from context &quot;mine&quot;." in texts(form)
+    assert "May stay empty: the token from context &quot;mine&quot; is used." in texts(form)
     press(form)
     assert form.client is not None
     assert form.client.me().username == "viewer"
@@ -745,7 +745,7 @@ def test_logging_out_takes_it_out_of_the_keyring(client: rnb.Client, ring: Memor
     form.leave.click()
     quiet(form)
     assert ring.kept == {("reinfer_nb", ELSEWHERE): "other"}
-    assert "out of the keyring" in texts(form)
+    assert "removed from the keyring" in texts(form)
     with pytest.raises(rnb.ConfigurationError, match="no token for"):
         rnb.connect(endpoint=client.endpoint)
 
