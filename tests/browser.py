@@ -84,6 +84,17 @@ _OPEN_INSTEAD = """async (path) => {
   await notebook.context.ready;
   await notebook.sessionContext.ready;
 }"""
+# Runs all cells of the notebook that a page shows, beside no other panel.
+_RUN_ALL = """async () => {
+  const { shell, commands } = jupyterapp;
+  const { content, sessionContext } = shell.currentWidget;
+  shell.collapseLeft();
+  shell.collapseRight();
+  await commands.execute("notebook:run-all-cells");
+  const busy = () => sessionContext.session?.kernel?.status !== "idle";
+  while (busy()) await new Promise((resolve) => setTimeout(resolve, 20));
+  return content.widgets.every((cell) => cell.model.type !== "code" || cell.model.executionCount);
+}"""
 
 
 @functools.cache
@@ -314,14 +325,11 @@ class Host:
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
             elif used:
                 tab.evaluate(_OPEN_INSTEAD, place)
-                _wait_for_kernel(tab)
-                run_all_cells(tab, len(cells))
+                assert tab.evaluate(_RUN_ALL), "a cell was not run"
             else:
                 _set(self.root, "themes", theme=f"JupyterLab {theme.title()}")
                 open_notebook(tab, self.address, place, workspace=path.stem)
-                # The files at the side out of the way.
-                tab.keyboard.press("Control+b")
-                run_all_cells(tab, len(cells))
+                assert tab.evaluate(_RUN_ALL), "a cell was not run"
             yield tab
             reusable = self.kind == "lab" and not fresh
         finally:
@@ -411,11 +419,6 @@ def open_notebook(tab: Page, address: str, path: str, workspace: str | None = No
     """Open a notebook, and wait until it is there and its kernel is ready."""
     inside = f"lab/workspaces/{workspace}" if workspace else "lab"
     tab.goto(f"{address}/{inside}/tree/{path}")
-    _wait_for_kernel(tab)
-
-
-def _wait_for_kernel(tab: Page) -> None:
-    """Wait until a notebook is there and its kernel is ready."""
     # By its role: some of JupyterLab's texts are there and hidden.
     tab.get_by_role("button", name="Run this cell and advance").wait_for(timeout=60_000)
     tab.get_by_text("| Idle").wait_for(timeout=60_000)
