@@ -18,11 +18,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -30,7 +31,7 @@ import pytest
 import requests
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
 
 Kind = Literal["lab", "voila"]
 Theme = Literal["light", "dark"]
@@ -67,6 +68,33 @@ if __import__("os").path.exists("{_ENVIRONMENT}"):
         __import__("os").environ.update(__import__("json").load(_))
     del _
 """
+
+
+# Ends the kernels of the notebooks that a page shows.
+_SHUT_DOWN = """async () => {
+  for (const { sessionContext } of jupyterapp.shell.widgets("main"))
+    await sessionContext?.shutdown();
+}"""
+# Opens a notebook in the place of all that a page shows.
+_OPEN_INSTEAD = """async (path) => {
+  delete window.__hit;
+  const { shell, commands } = jupyterapp;
+  const notebook = await commands.execute("docmanager:open", { path, factory: "Notebook" });
+  for (const other of [...shell.widgets("main")]) if (other !== notebook) other.dispose();
+  await notebook.context.ready;
+  await notebook.sessionContext.ready;
+}"""
+# Runs all cells of the notebook that a page shows, beside no other panel.
+_RUN_ALL = """async () => {
+  const { shell, commands } = jupyterapp;
+  const { content, sessionContext } = shell.currentWidget;
+  shell.collapseLeft();
+  shell.collapseRight();
+  await commands.execute("notebook:run-all-cells");
+  const busy = () => sessionContext.session?.kernel?.status !== "idle";
+  while (busy()) await new Promise((resolve) => setTimeout(resolve, 20));
+  return content.widgets.every((cell) => cell.model.type !== "code" || cell.model.executionCount);
+}"""
 
 
 @functools.cache
@@ -111,6 +139,7 @@ def jupyterlab(
     command = [
         *(sys.executable, "-m", "reinfer_nb.cli", "lab", "--no-browser", *arguments, "--"),
         *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
+        "--LabApp.expose_app_in_browser=True",
     ]
     # No question whether to fetch news.
     _set(folder, "notification", fetchNews="false")
@@ -190,21 +219,32 @@ def _wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
 
 
 @contextmanager
-def _browser() -> Iterator[Browser]:
+def _browser() -> Iterator[BrowserContext]:
+    """Run a browser with a profile of its own, whose pages share a cache of compiled scripts."""
     assert chromium() is not None, _NONE
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
+        sync_playwright() as playwright,
+    ):
+        context = playwright.chromium.launch_persistent_context(
+            profile, executable_path=chromium(), args=_FLAGS
+        )
         try:
-            yield browser
+            yield context
         finally:
-            browser.close()
+            context.close()
 
 
 @contextmanager
 def page(width: int = 1280, height: int = 900) -> Iterator[Page]:
     """Give a page of a real browser."""
-    with _browser() as browser:
-        yield browser.new_page(viewport={"width": width, "height": height})
+    assert chromium() is not None, _NONE
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        try:
+            yield browser.new_page(viewport={"width": width, "height": height})
+        finally:
+            browser.close()
 
 
 def written(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
@@ -242,7 +282,10 @@ class Host:
     address: str
     root: Path
     folder: Path
-    browser: Browser
+    browser: BrowserContext
+    # Pages of JupyterLab that are not in use, by their theme: opening one takes longer than most
+    # tests.
+    _idle: dict[Theme, list[Page]] = field(default_factory=dict)
 
     @contextmanager
     def run(
@@ -252,34 +295,49 @@ class Host:
         height: int = 900,
         theme: Theme = "light",
         before: Callable[[Page], object] = lambda _: None,
+        fresh: bool = False,
     ) -> Iterator[Page]:
-        """Give a page in which a new notebook of these cells has been run.
+        """Give a page in which a new notebook of these cells has been run, with a new kernel.
+
+        A page of JupyterLab in which a test before has passed is used again: its notebook and
+        kernel are gone, and the new notebook is opened in the same JupyterLab.
 
         Args:
             *cells: The cells' code.
             width: How wide the page is.
             height: How high it is.
             theme: JupyterLab's or Voilà's.
-            before: What to do with the page before it is opened, such as listening.
+            before: What to do with the page before the notebook is opened, such as listening.
+            fresh: Whether the page must be a new one, because `before` adds a script to it.
         """
         path = written(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
         place = path.relative_to(self.root).as_posix()
-        tab = self.browser.new_page(viewport={"width": width, "height": height})
-        before(tab)
+        idle = self._idle.setdefault(theme, [])
+        used = idle.pop() if idle and not fresh else None
+        tab = used or self.browser.new_page()
+        reusable = False
         try:
+            tab.set_viewport_size({"width": width, "height": height})
+            before(tab)
             if self.kind == "voila":
                 tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
                 # Shown when the last cell was run.
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
+            elif used:
+                tab.evaluate(_OPEN_INSTEAD, place)
+                assert tab.evaluate(_RUN_ALL), "a cell was not run"
             else:
                 _set(self.root, "themes", theme=f"JupyterLab {theme.title()}")
                 open_notebook(tab, self.address, place, workspace=path.stem)
-                # The files at the side out of the way.
-                tab.keyboard.press("Control+b")
-                run_all_cells(tab, len(cells))
+                assert tab.evaluate(_RUN_ALL), "a cell was not run"
             yield tab
+            reusable = self.kind == "lab" and not fresh
         finally:
-            tab.close()
+            if reusable:
+                tab.evaluate(_SHUT_DOWN)
+                idle.append(tab)
+            else:
+                tab.close()
 
 
 @contextmanager

@@ -119,7 +119,7 @@ def host(
 def opened(host: browser.Host) -> Iterator[Page]:
     """A page with a finder in two views, which the tests share."""
     late = methodcaller("add_init_script", LATE)
-    with host.run(FINDER, AGAIN, height=1500, before=late) as tab:
+    with host.run(FINDER, AGAIN, height=1500, before=late, fresh=True) as tab:
         rows(tab).first.wait_for()
         yield tab
 
