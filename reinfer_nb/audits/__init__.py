@@ -1,1 +1,1 @@
-"""Rules over a listing, and the report of what they find."""
+"""Audit rules and the report of their findings."""
