@@ -78,7 +78,7 @@ def test_a_comparison_takes_the_paths_of_files(
         pd.testing.assert_frame_equal(rnb.compare(**{**sides, side: file}).changed, expected)
     with pytest.raises(rnb.FileProblem, match=r"nothing\.csv"):
         rnb.compare(**{**sides, side: tmp_path / "nothing.csv"})
-    with pytest.raises(rnb.InvalidInput, match=f"{side} is a DataFrame or the path of a CSV"):
+    with pytest.raises(rnb.InvalidInput, match=f"{side} must be a DataFrame or the path of a CSV"):
         rnb.compare(**{**sides, side: 5})
 
 
@@ -124,10 +124,10 @@ def test_columns_that_are_none_are_refused(shared: rnb.Client, argument: str) ->
     given: list[tuple[Any, str]] = [
         ("titel", "Did you mean 'title'"),
         (["titel"], "Did you mean 'title'"),
-        (5, f"{argument} is a column or a list of columns, not 5"),
-        ([5], f"{argument} names columns by their texts, not 5"),
-        ([["title"]], "names columns by their texts"),
-        ({"title": 1}, "is a column or a list"),
+        (5, f"{argument} must be a column or a list of columns, not 5"),
+        ([5], f"{argument} must hold names of columns, not 5"),
+        ([["title"]], "must hold names of columns"),
+        ({"title": 1}, "must be a column or a list"),
     ]
     for value, message in given:
         with pytest.raises(rnb.InvalidInput, match=message):

@@ -1,6 +1,6 @@
-"""What is wrong with a listing: rules run over it, and their findings as one report.
+"""Run audit rules over a listing and report their findings.
 
-Knows nothing of where the listing came from: a tenant, a CSV file, a snapshot, a piece of one.
+The listing may come from a tenant, a CSV file or a snapshot, and may be a part of one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from reinfer_nb.text import counted, hint, listed, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
-# Findings of a rule that are shown; all of them are in `findings`.
+# How many findings of each rule are shown; `AuditReport.findings` has all of them.
 _SHOWN = 10
 
 
@@ -41,7 +41,7 @@ def audit(
     ignore: Iterable[str | Rule] = (),
     **options: Any,
 ) -> AuditReport:
-    """Return what is wrong with a listing.
+    """Run audit rules over a listing and return their findings as a report.
 
     >>> report = audit(client.sources(), rules=["twin-titles", "look-alike-names"])
     >>> report.findings[["rule", "owner", "name"]].head(2)
@@ -50,42 +50,43 @@ def audit(
     1  twin-titles  claims  property-inbox
 
     Args:
-        df: A listing: of `Client.sources`, `read_csv`, `History.load`, or a piece of one; or the
-            path of a CSV file, which is read as `read_csv` does. A rule that needs a column which
-            is not there is passed over, and `skipped` says so.
-        rules: Ids or rules; by default all that `audit_rules` lists.
-        now: The moment that ages are counted to; by default when the listing was fetched, and
-            where it does not say, the time of the call. Without a zone it is UTC.
-        ignore: Rules that are left out.
-        **options: What can be set of the rules, such as `days=180`; `audit_rules` lists it.
+        df: A listing from `Client.sources`, `read_csv` or `History.load`, or a part of one; or the
+            path of a CSV file, which is read with `read_csv`. A rule is skipped if the listing
+            lacks a column that it needs; `skipped` gives the reason.
+        rules: Rules or their ids; by default all that `audit_rules` lists.
+        now: The time that ages are counted to. By default the time at which the listing was
+            fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
+        ignore: Rules, or their ids, to leave out.
+        **options: Options of the rules, such as `days=180`; `audit_rules` lists them.
 
     Raises:
-        InvalidInput: There is no such rule or option, or a column of the listing is not of its
-            dtype and cannot be made so.
-        FileProblem: The file could not be read, or is no CSV.
+        InvalidInput: A rule or option is unknown, or a column of the listing cannot be converted to
+            its dtype.
+        FileProblem: The file could not be read or is not a CSV file.
     """
     df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV file")
-    running = chosen(rules, ignore)
-    _check_options(running, options)
+    selected = chosen(rules, ignore)
+    _check_options(selected, options)
     prepared = dtypes.typed(df)
-    moment = _moment_of(df) if now is None else _moment(now, "now")
+    until = _default_now(df) if now is None else pd.Timestamp(dates.moment(now, name="now"))
+    until = until.as_unit("us")
     tables = []
     skipped = {}
-    # The gravest first, then as the rules are listed.
-    for rule in sorted(running, key=lambda rule: SEVERITIES.index(rule.severity)):
-        lacking = [name for name in rule.needs if name not in prepared]
-        if lacking:
-            columns = "column" if len(lacking) == 1 else "columns"
-            skipped[rule.id] = f"needs the {columns} {listed(lacking)}"
+    # The most severe rules first, otherwise in the order of `audit_rules`.
+    for rule in sorted(selected, key=lambda rule: SEVERITIES.index(rule.severity)):
+        missing = [name for name in rule.needs if name not in prepared]
+        if missing:
+            columns = "column" if len(missing) == 1 else "columns"
+            skipped[rule.id] = f"needs the {columns} {listed(missing)}"
             continue
-        table = rule.find(prepared, moment, options)
+        table = rule.find(prepared, until, options)
         tables.append(table.assign(rule=rule.id, severity=rule.severity))
     return AuditReport(
         *_findings(prepared, tables),
-        rules={rule.id: rule for rule in running if rule.id not in skipped},
+        rules={rule.id: rule for rule in selected if rule.id not in skipped},
         skipped=skipped,
-        now=moment,
-        # As it is now, whatever becomes of the caller's.
+        now=until,
+        # The caller may change the original later.
         audited=df.copy(),
     )
 
@@ -93,15 +94,15 @@ def audit(
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class AuditReport(Portable):
-    """What is wrong with a listing; `audit` makes one, and it shows itself.
+    """The findings of `audit`, displayed as tables in notebooks and as text elsewhere.
 
     Attributes:
-        findings: One row a finding, the gravest first: `rule`, `severity`, `id`, `owner`, `name`,
-            `message`, `suggestion`; all `str`, missing where there is nothing to say.
+        findings: One row per finding, the most severe first: `rule`, `severity`, `id`, `owner`,
+            `name`, `message`, `suggestion`; all `str`, missing where there is no value.
         positions: For each finding, the position of its row in the listing (`int64`).
         rules: The rules that ran, by id.
-        skipped: The rules that did not, by id, with the reason.
-        now: The moment that ages were counted to.
+        skipped: The reason for each rule that did not run, by id.
+        now: The time that ages were counted to.
         audited: The listing.
     """
 
@@ -115,15 +116,15 @@ class AuditReport(Portable):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """True if there are no findings."""
         return self.findings.empty
 
     @property
     def summary(self) -> pd.DataFrame:
-        """Findings by project and rule: `owner` (`str`), a column a rule that found some (`int64`).
+        """Count of findings by project: `owner` (`str`), one column per rule with any (`int64`).
 
-        The gravest rules come first; a source of which nothing says the project is in the last
-        row, whose owner is missing.
+        The most severe rules come first. The last row counts sources without a project; its owner
+        is missing.
         """
         ids = list(dict.fromkeys(self.findings["rule"]))
         table = pd.crosstab(self.findings["owner"].fillna(""), self.findings["rule"])
@@ -136,38 +137,38 @@ class AuditReport(Portable):
     def only(
         self, rules: Iterable[str | Rule] | None = None, severity: Severity = "info"
     ) -> AuditReport:
-        """Return the part of the report that some rules found.
+        """Return a report with the findings of some rules only.
 
         Args:
-            rules: Ids or rules; None for all.
-            severity: How grave a finding is at least: "error", "warning", or "info" for all.
+            rules: Rules or their ids; None for all.
+            severity: The lowest severity to include: "error", "warning", or "info" for all.
 
         Raises:
-            InvalidInput: There is no such rule or severity.
+            InvalidInput: A rule or the severity is unknown.
         """
         arguments.choice(severity, "severity", SEVERITIES)
         wanted = set(self.rules) if rules is None else {rule.id for rule in chosen(rules)}
-        grave = SEVERITIES[: SEVERITIES.index(severity) + 1]
-        kept = self.findings["rule"].isin(wanted) & self.findings["severity"].isin(grave)
-        places = np.flatnonzero(kept)
+        severities = SEVERITIES[: SEVERITIES.index(severity) + 1]
+        included = self.findings["rule"].isin(wanted) & self.findings["severity"].isin(severities)
+        rows = np.flatnonzero(included)
         return replace(
             self,
-            findings=self.findings.iloc[places].reset_index(drop=True),
-            positions=self.positions[places],
-            _safe=self._safe.iloc[places].reset_index(drop=True),
+            findings=self.findings.iloc[rows].reset_index(drop=True),
+            positions=self.positions[rows],
+            _safe=self._safe.iloc[rows].reset_index(drop=True),
             rules={
                 key: rule
                 for key, rule in self.rules.items()
-                if key in wanted and rule.severity in grave
+                if key in wanted and rule.severity in severities
             },
         )
 
     def fixes(self) -> pd.DataFrame:
-        """Return the listing with every suggestion put in that is safe without another look.
+        """Return the listing with all fixes applied that need no review.
 
-        Those are titles made of the name where there was none, invisible characters taken out of
-        titles, the translation of English switched off, and what own rules say is safe; of two
-        for one cell the first. `only` restricts it to some rules. `compare` shows what it changed.
+        These set a missing title from the name, remove invisible characters from titles, switch off
+        translation of English, and apply the fixes of custom rules. If there are two fixes for one
+        cell, the first is used. Select rules with `only`; show the changes with `compare`.
 
         >>> report = audit(client.sources(), rules=["missing-title"])
         >>> from reinfer_nb.diff.comparison import compare
@@ -175,20 +176,20 @@ class AuditReport(Portable):
         ['Theft chat', 'Motor postfach']
 
         Returns:
-            The listing, with its index, columns, dtypes and `attrs`; a column of categories has
-            those that are put in as well.
+            The listing, with its index, columns, dtypes and `attrs`. The new values are added to
+            the categories of a categorical column.
 
         Raises:
-            InvalidInput: A rule suggests a value that cannot be in the column.
+            InvalidInput: A rule suggests a value that its column cannot hold.
         """
         fixed = self.audited.copy()
         fixed.attrs = self.audited.attrs
-        table = self._safe.assign(at=self.positions)
+        table = self._safe.assign(position=self.positions)
         table = table[table["field"].notna() & table["value"].notna()]
-        table = table.drop_duplicates(["at", "field"])
+        table = table.drop_duplicates(["position", "field"])
         for name, part in table.groupby("field", sort=False):
-            column = str(name)
-            fixed[column] = _replaced(fixed[column], part["at"].to_numpy(), part["value"].tolist())
+            column, positions = str(name), part["position"].to_numpy()
+            fixed[column] = _with_values(fixed[column], positions, part["value"].tolist())
         return fixed
 
     def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -196,68 +197,70 @@ class AuditReport(Portable):
 
         Args:
             path: The file.
-            overwrite: Whether an older file may be replaced.
+            overwrite: Whether an existing file may be replaced.
 
         Raises:
-            FileProblem: There is one already, or it cannot be written; nothing is half-written.
+            FileProblem: The file exists or cannot be written; no partial file is left.
         """
         return to_csv(self.findings, path, overwrite=overwrite)
 
     @property
     def headline(self) -> str:
-        """How many findings there are, in one line."""
+        """The number of findings, in one line."""
         counts = self.findings["severity"].value_counts()
-        grave = ", ".join(
+        parts = ", ".join(
             counted(int(counts[name]), name) if name != "info" else f"{counts[name]:,} info"
             for name in SEVERITIES
             if name in counts
         )
-        found = f": {grave}" if grave else ""
+        by_severity = f": {parts}" if parts else ""
         sources = len(np.unique(self.positions))
         return (
             f"{counted(len(self.findings), 'finding')} in {sources:,} of "
-            f"{counted(len(self.audited), 'source')}, as of {self.now:%Y-%m-%d}{found}."
+            f"{counted(len(self.audited), 'source')}, as of {self.now:%Y-%m-%d}{by_severity}."
         )
 
-    def _not_run(self) -> str:
+    def _skipped_text(self) -> str:
         return " ".join(f"{rule} did not run: it {why}." for rule, why in self.skipped.items())
 
     def _by_rule(self, limit: int | None) -> list[tuple[Rule, list[tuple[str, str, str]], int]]:
-        """Return the rules that found something, with source, message and suggestion of some."""
+        """Return each rule with findings, its first findings as texts, and their total number."""
         limit = arguments.limit(limit)
         parts = []
         for key, part in self.findings.groupby("rule", sort=False):
-            few = part if limit is None else part.head(limit)
-            texts = [few[name].fillna("").tolist() for name in ("message", "suggestion")]
-            lines = list(zip(full_names(few), *texts, strict=True))
+            first = part if limit is None else part.head(limit)
+            texts = [first[name].fillna("").tolist() for name in ("message", "suggestion")]
+            lines = list(zip(full_names(first), *texts, strict=True))
             parts.append((self.rules[str(key)], lines, len(part)))
         return parts
 
     def to_text(self, limit: int | None = _SHOWN) -> str:
-        """Return it as lines: each rule that found something, and beneath it a line a finding.
+        """Return the report as text: each rule with findings, then one line per finding.
 
         Args:
-            limit: How many findings of a rule are told; None for all.
+            limit: The maximum number of findings per rule; None for all.
         """
         lines = [f"Audit: {self.headline}"]
         for rule, findings, count in self._by_rule(limit):
             lines.append(f"{rule.severity}: {rule.id} ({count:,})")
             lines += [f"  {name}: {visible(message, 300)}" for name, message, _ in findings]
             lines += _more(count, len(findings))
-        return "\n".join(lines + list(filter(None, [self._not_run()])))
+        if self.skipped:
+            lines.append(self._skipped_text())
+        return "\n".join(lines)
 
     def to_html(self, limit: int | None = _SHOWN) -> str:
-        """Return it as a piece of HTML: a table of the rules, and each with its findings.
+        """Return the report as HTML: a table of rules, then the findings of each rule.
 
         Args:
-            limit: How many findings of a rule are told; None for all.
+            limit: The maximum number of findings per rule; None for all.
         """
         parts = [markup.block([markup.tag("b", "Audit: "), self.headline])]
-        found = self._by_rule(limit)
-        if found:
-            rows = [(rule.id, rule.severity, f"{n:,}", rule.headline) for rule, _, n in found]
+        by_rule = self._by_rule(limit)
+        if by_rule:
+            rows = [(rule.id, rule.severity, f"{n:,}", rule.headline) for rule, _, n in by_rule]
             parts.append(markup.table(("Rule", "Severity", "Findings", "What it finds"), rows))
-        for rule, findings, count in found:
+        for rule, findings, count in by_rule:
             title = markup.tag(
                 "summary", [markup.tag("b", rule.id), f" ({count:,})"], style="cursor:pointer"
             )
@@ -268,7 +271,7 @@ class AuditReport(Portable):
             ]
             parts.append(markup.tag("details", [title, *inner], style="padding-top:6px"))
         if self.skipped:
-            parts.append(markup.muted(self._not_run()))
+            parts.append(markup.muted(self._skipped_text()))
         return str(markup.join(parts))
 
     def __repr__(self) -> str:
@@ -279,29 +282,31 @@ class AuditReport(Portable):
         return self.to_html()
 
 
-def _more(count: int, told: int) -> list[str]:
-    return [f"  ... and {count - told:,} more"] if count > told else []
+def _more(count: int, displayed: int) -> list[str]:
+    return [f"  ... and {count - displayed:,} more"] if count > displayed else []
 
 
 def _findings(
     df: pd.DataFrame, tables: list[pd.DataFrame]
 ) -> tuple[pd.DataFrame, npt.NDArray[np.int64], pd.DataFrame]:
-    """Return what rules found as one table, the rows it is about, and what is safe to set."""
+    """Return the findings of all rules, the positions of their rows, and their fixes."""
     if not tables:
-        nothing = dict.fromkeys((*_COLUMNS, "field"), pd.Series(dtype="str"))
-        tables = [pd.DataFrame(nothing | {"value": pd.Series(dtype=object)})]
+        texts = dict.fromkeys((*_COLUMNS, "field"), pd.Series(dtype="str"))
+        tables = [pd.DataFrame(texts | {"value": pd.Series(dtype=object)})]
     table = pd.concat(tables)
     positions = table.index.to_numpy().astype(np.int64)
     table = table.reset_index(drop=True)
     for name in _IDENTITY:
-        told = df[name].take(positions) if name in df else pd.Series(None, index=table.index)
-        table[name] = told.astype("str").array
+        cells = df[name].take(positions) if name in df else pd.Series(None, index=table.index)
+        table[name] = cells.astype("str").array
     findings = table[list(_COLUMNS)].astype("str")
     return findings, positions, table[["field", "value"]]
 
 
-def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]) -> pd.Series:
-    """Return a column with some cells replaced, of the same dtype."""
+def _with_values(
+    column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]
+) -> pd.Series:
+    """Return a column with some cells replaced and the same dtype."""
     cells = column.tolist()
     for position, value in zip(positions, values, strict=True):
         cells[position] = value
@@ -310,41 +315,37 @@ def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[
         new = [value for value in dict.fromkeys(values) if value not in dtype.categories]
         dtype = column.cat.add_categories(new).dtype
     elif dtype.kind == "f" and column.isna().all():
-        # What pandas reads a column of a file as in which nothing is.
+        # pandas reads an empty column of a file as float.
         dtype = None
     try:
         replaced: pd.Series = pd.Series(cells, index=column.index, dtype=dtype)
     except (ValueError, TypeError) as error:
         raise InvalidInput(
-            f"A rule suggests a value that cannot be in the column {shown(column.name)}: "
+            f"A rule suggests a value that the column {shown(column.name)} cannot hold: "
             f"{visible(str(error), 200)}."
         ) from None
     return replaced
 
 
 def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
-    known = [(name, default) for rule in rules for name, default in rule.options.items()]
+    defaults = [(name, default) for rule in rules for name, default in rule.options.items()]
+    names = dict(defaults)
     for name, value in options.items():
         plain = value.item() if isinstance(value, np.generic) else value
-        if name not in dict(known):
-            names = dict(known)
+        if name not in names:
             raise InvalidInput(
-                f"{shown(name)} is no option of these rules. "
-                + (hint(name, names) if names else "They have none.")
+                f"Unknown option {shown(name)}. "
+                + (hint(name, names) if names else "These rules have no options.")
             )
-        for other, default in known:
-            kinds = (int, float) if type(default) is float else (type(default),)
-            if name == other and default is not None and type(plain) not in kinds:
+        for option, default in defaults:
+            types = (int, float) if type(default) is float else (type(default),)
+            if name == option and default is not None and type(plain) not in types:
                 raise InvalidInput(
                     f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
                 )
 
 
-def _moment_of(df: pd.DataFrame) -> pd.Timestamp:
-    """Return when a listing was fetched, or now where it does not say."""
+def _default_now(df: pd.DataFrame) -> pd.Timestamp:
+    """Return the time at which a listing was fetched, or the current time if not recorded."""
     fetched_at = provenance.fetched_at(df)
-    return pd.Timestamp.now("UTC") if fetched_at is None else pd.Timestamp(fetched_at).as_unit("us")
-
-
-def _moment(when: Any, name: str) -> pd.Timestamp:
-    return pd.Timestamp(dates.moment(when, name=name)).as_unit("us")
+    return pd.Timestamp.now("UTC") if fetched_at is None else pd.Timestamp(fetched_at)

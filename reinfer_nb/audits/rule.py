@@ -1,7 +1,7 @@
-"""What an audit looks for: rules, each a function of a listing, and how own ones are added.
+"""Define audit rules, and register built-in and custom ones.
 
-Knows nothing of reports; `auditing` runs the rules, and those of the toolkit are in `_rules_texts`,
-`_rules_siblings` and `_rules_settings`.
+A rule is a function of a listing. `report` runs the rules; the built-in ones are in `text_rules`,
+`sibling_rules` and `setting_rules`.
 """
 
 from __future__ import annotations
@@ -12,42 +12,41 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Any, Literal, NoReturn, Self, get_args, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reinfer_nb import arguments
 from reinfer_nb.docstrings import docstring
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import hint, shown
 
 Severity = Literal["error", "warning", "info"]
-# The gravest first.
+# The most severe first.
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
-# What a rule may return, as `audit_rule` tells.
+# What a rule may return; see `audit_rule`.
 Found = pd.DataFrame | pd.Series | npt.NDArray[np.bool_]
 Find = Callable[..., Found]
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
-_MODULES = ("text_rules", "sibling_rules", "setting_rules")
-# What `audit` takes besides options.
-_TAKEN = ("df", "rules", "ignore")
+# Parameters of `audit`, which no option may be named after.
+_RESERVED = ("df", "rules", "ignore")
 
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """One thing that an audit looks for; `audit_rule` makes one of a function, and calls as it.
+    """An audit rule, made from a function by `audit_rule`, and callable like that function.
 
     Attributes:
-        id: What it is called, such as "missing-title".
-        severity: How grave a finding is: "error", "warning" or "info".
-        why: What it finds and why that matters.
-        needs: The columns without which it does not run.
-        options: What can be set of it, with defaults.
+        id: The id, such as "missing-title".
+        severity: The severity of its findings: "error", "warning" or "info".
+        why: What the rule finds and why that matters.
+        needs: The columns that the rule needs to run.
+        options: The options and their defaults.
     """
 
     id: str
@@ -58,7 +57,7 @@ class Rule:
     _find: Find = field(repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The function of a rule is not what its module has under that name: the rule is.
+        # `_find` cannot be pickled: in its module, its name refers to the rule.
         return _unpickled, (self.id, self.severity, self.why, self.needs, dict(self.options))
 
     def __copy__(self) -> Self:
@@ -69,7 +68,7 @@ class Rule:
 
     @property
     def module(self) -> str:
-        """The module that the function is of."""
+        """The module in which the function is defined."""
         return self._find.__module__
 
     @property
@@ -78,66 +77,67 @@ class Rule:
         return self.why.split("\n", 1)[0]
 
     def __call__(self, df: pd.DataFrame, *args: Any, **options: Any) -> Found:
-        """Return what the function returns, for tests of own rules."""
+        """Call the function and return its result; for tests of custom rules."""
         return self._find(df, *args, **options)
 
     def find(self, df: pd.DataFrame, now: pd.Timestamp, options: Mapping[str, Any]) -> pd.DataFrame:
-        """Return what it finds in a prepared listing.
+        """Run the rule on a prepared listing and return its findings.
 
         Args:
-            df: The listing, over a `RangeIndex`.
-            now: The moment that ages are counted to.
-            options: Values for those of its options that are not to be the default.
+            df: The listing, with a `RangeIndex`.
+            now: The time that ages are counted to.
+            options: Values of options; those of other rules are ignored.
 
         Returns:
-            `message`, `suggestion`, `field` (`str`) and `value` (`object`), over the rows' labels.
+            `message`, `suggestion`, `field` (`str`) and `value` (`object`), indexed by the labels
+            of the rows.
 
         Raises:
-            InvalidInput: The function returned something else than a rule may.
+            InvalidInput: The result of the function has an unsupported form.
         """
-        given = {name: value for name, value in options.items() if name in self.options}
+        keywords = {name: value for name, value in options.items() if name in self.options}
         if "now" in inspect.signature(self._find).parameters:
-            given["now"] = now
-        # What a rule puts into the listing is not there for the next one.
+            keywords["now"] = now
         try:
-            found = self._find(df.copy(deep=False), **given)
+            # A copy, so that no rule sees what another one assigns to the listing.
+            result = self._find(df.copy(deep=False), **keywords)
         except Exception as error:
-            error.add_note(f"It was raised by the audit rule {self.id}.")
+            error.add_note(f"This error was raised by the audit rule {self.id}.")
             raise
-        return self._table(found, df)
+        return self._table(result, df)
 
-    def _table(self, found: object, df: pd.DataFrame) -> pd.DataFrame:
-        if isinstance(found, pd.DataFrame):
-            if "message" not in found or not found.columns.is_unique:
-                raise self._wrong()
-            table = found.reindex(columns=["message", "suggestion", "field", "value"])
-            if not (_all_texts(table["message"]) and table.index.isin(df.index).all()):
-                raise self._wrong()
+    def _table(self, result: object, df: pd.DataFrame) -> pd.DataFrame:
+        if isinstance(result, pd.DataFrame):
+            if "message" not in result or not result.columns.is_unique:
+                raise self._invalid_result()
+            table = result.reindex(columns=["message", "suggestion", "field", "value"])
+            if not (_all_strings(table["message"]) and table.index.isin(df.index).all()):
+                raise self._invalid_result()
             if not table["field"].dropna().isin(df.columns).all():
-                raise self._wrong()
+                raise self._invalid_result()
             return table
-        if isinstance(found, np.ndarray) and found.shape == (len(df),):
-            found = pd.Series(found, index=df.index)
-        if not isinstance(found, pd.Series) or not found.index.equals(df.index):
-            raise self._wrong()
-        # Also those with missing ones among them, which pandas keeps as objects.
-        if pd.api.types.infer_dtype(found, skipna=True) == "boolean":
-            rows = found.index[found.astype("boolean").fillna(value=False).to_numpy(dtype=bool)]
+        if isinstance(result, np.ndarray) and result.shape == (len(df),):
+            result = pd.Series(result, index=df.index)
+        if not isinstance(result, pd.Series) or not result.index.equals(df.index):
+            raise self._invalid_result()
+        # Booleans with missing values may be of dtype object.
+        if pd.api.types.infer_dtype(result, skipna=True) == "boolean":
+            rows = result.index[result.astype("boolean").fillna(value=False).to_numpy(dtype=bool)]
             return findings(rows, self.headline.rstrip("."))
-        messages = found.dropna()
-        if not _all_texts(messages):
-            raise self._wrong()
+        messages = result.dropna()
+        if not _all_strings(messages):
+            raise self._invalid_result()
         return findings(messages.index, messages)
 
-    def _wrong(self) -> InvalidInput:
+    def _invalid_result(self) -> InvalidInput:
         return InvalidInput(
-            f"What the rule {self.id} returned are no findings. A rule returns truth values or "
-            "messages over the listing's index, or a DataFrame with a column message over the "
-            "labels of the rows that are meant; see help(rnb.audit_rule)."
+            f"The rule {self.id} returned no valid findings. A rule returns booleans or messages "
+            "with the listing's index, or a DataFrame with a column message, indexed by the labels "
+            "of the rows that have findings; see help(rnb.audit_rule)."
         )
 
 
-def _all_texts(column: pd.Series) -> bool:
+def _all_strings(column: pd.Series) -> bool:
     kind = pd.api.types.infer_dtype(column)
     return column.empty or (kind == "string" and bool(column.notna().all()))
 
@@ -150,28 +150,28 @@ def findings(
     field: str | None = None,
     value: Any = None,
 ) -> pd.DataFrame:
-    """Return findings as a rule returns them.
+    """Build the table of findings that a rule returns.
 
     Args:
-        rows: The labels of the rows, one a finding.
-        message: What is wrong: one text for all, or one each.
-        suggestion: What to do about it; likewise.
+        rows: The label of each finding's row.
+        message: What is wrong: one text for all findings, or one per finding.
+        suggestion: What to do about it: one text for all findings, or one per finding.
         field: The field that a safe fix would set.
-        value: What it would set it to; one each.
+        value: The value that the fix would set, one per finding.
     """
     index = pd.Index(np.asarray(rows))
     columns = {"message": message, "suggestion": suggestion, "field": field, "value": value}
     table = pd.DataFrame(index=index)
-    for name, given in columns.items():
+    for name, values in columns.items():
         dtype = object if name == "value" else "str"
-        if given is None or isinstance(given, str):
-            table[name] = pd.Series(given, index=index, dtype=dtype)
+        if values is None or isinstance(values, str):
+            table[name] = pd.Series(values, index=index, dtype=dtype)
         else:
-            table[name] = pd.Series(pd.array(given, dtype=dtype), index=index)
+            table[name] = pd.Series(pd.array(values, dtype=dtype), index=index)
     return table
 
 
-# Where rules are kept
+# The registry
 
 _toolkit: dict[str, Rule] = {}
 _own: dict[str, Rule] = {}
@@ -193,11 +193,11 @@ def audit_rule(
 def audit_rule(
     find: Find | None = None,
     *,
-    id: str | None = None,  # noqa: A002 - what it is called everywhere else
+    id: str | None = None,  # noqa: A002 - the name used everywhere
     severity: Severity = "warning",
     needs: Iterable[str] = (),
 ) -> Rule | Callable[[Find], Rule]:
-    '''Make a rule of a function, which `audit` runs from then on.
+    '''Make a custom audit rule from a function and register it, so that `audit` runs it.
 
     >>> @audit_rule(severity="info", needs=["title"])
     ... def long_title(df, *, longest=60):
@@ -207,71 +207,71 @@ def audit_rule(
     >>> audit(client.sources(), rules=[long_title], longest=32).findings["name"].to_list()
     ['recovery-postfach']
 
-    The function is given the listing, over an index from 0, with the dtypes of `Client.sources`;
-    and, where it has a parameter `now`, the moment that ages are counted to. What it takes by
-    keyword alone are its options, which `audit` takes by the same names. Its docstring says what
-    it finds and why that matters. It returns one of
+    The function is called with the listing, which has a `RangeIndex` and the dtypes of
+    `Client.sources`. If it has a parameter `now`, it also gets the time that ages are counted to.
+    Its keyword-only parameters are options, which `audit` takes by the same names. Its docstring
+    says what it finds and why that matters. It returns one of
 
-    - truth values, one a row: true is a finding, whose message is the docstring's first line;
-    - messages, one a row, missing where nothing is found;
-    - a frame with a column `message` and perhaps `suggestion`, over the labels of the rows that
-      are meant, which may repeat. With `field` and `value` as well, what is safe to set without
-      another look, which `AuditReport.fixes` does.
+    - booleans, one per row: True is a finding, whose message is the first line of the docstring;
+    - messages, one per row, missing where there is no finding;
+    - a frame with a column `message` and optionally `suggestion`, indexed by the labels of the rows
+      that have findings; labels may repeat. Optional columns `field` and `value` hold a fix that
+      is safe without review, for `AuditReport.fixes` to apply.
 
     Args:
-        find: The function, where the decorator stands without parentheses.
-        id: What the rule is called; by default the function's name with hyphens.
-        severity: How grave a finding is: "error", "warning" or "info".
-        needs: Columns without which the rule is passed over.
+        find: The function, when the decorator is used without parentheses.
+        id: The id of the rule; by default the function's name with hyphens.
+        severity: The severity of its findings: "error", "warning" or "info".
+        needs: Columns that the rule needs; it is skipped if the listing lacks one.
 
     Returns:
-        The rule, which can be called as the function can.
+        The rule, which can be called like the function.
 
     Raises:
-        InvalidInput: The id is one of the toolkit's, there is no docstring, or no such severity.
+        InvalidInput: The id is that of a built-in rule, the docstring is missing, or the severity
+            is unknown.
     '''
 
-    def made(function: Find) -> Rule:
-        rule = _made(function, id, severity, needs)
+    def register(function: Find) -> Rule:
+        rule = _make(function, id, severity, needs)
         if rule.id in known() and rule.id not in _own:
-            raise InvalidInput(f"{rule.id} is a rule of the toolkit; give yours another id.")
-        # Written again where it was there: a cell is run more than once.
+            raise InvalidInput(f"{rule.id} is a built-in rule; give your rule another id.")
+        # Replace an earlier rule of this id: notebook cells are run more than once.
         _own[rule.id] = rule
         return rule
 
-    return made if find is None else made(find)
+    return register if find is None else register(find)
 
 
 def toolkit_rule(severity: Severity, *needs: str) -> Callable[[Find], Rule]:
-    """Make a rule of the toolkit of a function, as `audit_rule` makes an own one."""
+    """Make a built-in rule from a function and register it; compare `audit_rule`."""
 
-    def made(function: Find) -> Rule:
-        rule = _made(function, None, severity, needs)
+    def register(function: Find) -> Rule:
+        rule = _make(function, None, severity, needs)
         _toolkit[rule.id] = rule
         return rule
 
-    return made
+    return register
 
 
-def _made(find: Find, name: str | None, severity: Severity, needs: Iterable[str]) -> Rule:
+def _make(find: Find, name: str | None, severity: Severity, needs: Iterable[str]) -> Rule:
     if not callable(find):
-        raise InvalidInput(f"A rule is made of a function, not of {shown(find)}.")
+        raise InvalidInput(f"A rule is made from a function, not from {shown(find)}.")
     if name is None:
         name = str(getattr(find, "__name__", "")).strip("_").replace("_", "-")
     if not _ID.fullmatch(str(name)):
         raise InvalidInput(
-            f"{shown(name)} cannot be the id of a rule: lower case words with hyphens, such as "
-            '"long-title"; give one as id=.'
+            f"{shown(name)} cannot be the id of a rule. Pass an id of lower case words with "
+            'hyphens, such as id="long-title".'
         )
     if name == "owner":
         raise InvalidInput("owner is a column of AuditReport.summary; give the rule another id=.")
-    if severity not in SEVERITIES:
-        raise InvalidInput(f"severity is one of {', '.join(SEVERITIES)}, not {shown(severity)}.")
-    # Lines as the reader's window breaks them, not as the source code does.
+    arguments.choice(severity, "severity", SEVERITIES)
+    # One line per paragraph, so that the line breaks of the source code are not shown.
     paragraphs = [" ".join(text.split()) for text in (docstring(find) or "").split("\n\n")]
     why = "\n\n".join(filter(None, paragraphs))
     if not why and sys.flags.optimize >= 2:
-        # The docstring was dropped, and there is no source to read it from.
+        # Python dropped the docstring (-OO), and the source file is not available.
         why = f"{name[:1].upper()}{name[1:].replace('-', ' ')}."
     if not why:
         raise InvalidInput(f"The rule {name} needs a docstring that says what it finds and why.")
@@ -280,7 +280,7 @@ def _made(find: Find, name: str | None, severity: Severity, needs: Iterable[str]
 
 
 def _options(find: Find, name: str) -> dict[str, Any]:
-    """Return what can be set of a rule, with defaults."""
+    """Return the options of a rule and their defaults."""
     signature = inspect.signature(find)
     options = {
         parameter.name: parameter.default
@@ -290,23 +290,24 @@ def _options(find: Find, name: str) -> dict[str, Any]:
     for option, default in options.items():
         if default is inspect.Parameter.empty:
             raise InvalidInput(f"The option {option} of the rule {name} needs a default.")
-        if option in _TAKEN:
+        if option in _RESERVED:
             raise InvalidInput(
-                f"The rule {name} cannot have an option {option}, which audit takes itself."
+                f"The rule {name} cannot have an option {option}: audit has a parameter "
+                "of that name."
             )
     now = {"now": None} if "now" in signature.parameters else {}
     try:
         signature.bind(None, **now)
     except TypeError:
         raise InvalidInput(
-            f"The rule {name} is to take the listing, perhaps now, and options by keyword alone, "
+            f"The rule {name} must take the listing, optionally now, and keyword-only options, "
             f"such as def {name.replace('-', '_')}(df, now, *, days=30); it takes {signature}."
         ) from None
     return options
 
 
 def _unpickled(name: str, *content: Any) -> Rule:
-    """Return the rule of this process that a pickled rule was, or one that only describes it."""
+    """Return the rule that equals a pickled one, or else a copy that cannot run."""
     rule = known().get(name)
     severity, why, needs, options = content
     if rule is not None and (rule.severity, rule.why, rule.needs) == (severity, why, needs):
@@ -316,27 +317,24 @@ def _unpickled(name: str, *content: Any) -> Rule:
 
 @dataclass(frozen=True)
 class _NotDefined:
-    """Takes the place of the function of a rule that this process does not define."""
+    """Placeholder for the function of a rule that this process does not define."""
 
     name: str
 
     def __call__(self, *_: Any, **__: Any) -> NoReturn:
         raise InvalidInput(
-            f"This process does not define the rule {self.name}: run the code that makes it with "
-            "rnb.audit_rule first."
+            f"The rule {self.name} is not defined in this process. Run the code that defines it "
+            "with rnb.audit_rule first."
         )
 
 
 def known() -> Mapping[str, Rule]:
-    """Return all rules by id: the toolkit's, then own ones."""
-    modules = [import_module(f"reinfer_nb.audits.{name}").__name__ for name in _MODULES]
-    # Whichever of them was imported first.
-    ours = sorted(_toolkit.values(), key=lambda rule: modules.index(rule.module))
-    return {**{rule.id: rule for rule in ours}, **_own}
+    """Return all rules by id: built-in rules, then custom ones."""
+    return {**_toolkit, **_own}
 
 
 def audit_rules() -> pd.DataFrame:
-    """Return what `audit` looks for: the toolkit's rules, then own ones.
+    """Return the rules of `audit`: built-in rules, then custom ones.
 
     >>> audit_rules()[["rule", "severity"]].head(2)
                       rule severity
@@ -344,7 +342,7 @@ def audit_rules() -> pd.DataFrame:
     1  missing-description     info
 
     Returns:
-        `rule`, `severity`, `why` (`str`), `options` (`object`, a dictionary of their defaults).
+        `rule`, `severity`, `why` (`str`), `options` (`object`: dictionaries of the defaults).
     """
     rules = list(known().values())
     table = pd.DataFrame(
@@ -360,33 +358,34 @@ def audit_rules() -> pd.DataFrame:
 
 
 def chosen(rules: Iterable[str | Rule] | None, ignore: Iterable[str | Rule] = ()) -> list[Rule]:
-    """Return the rules that are meant, in their order.
+    """Return the selected rules, in the order given.
 
     Args:
-        rules: Ids or rules; None for all.
-        ignore: Those that are left out; ids or rules.
+        rules: Rules or their ids; None for all.
+        ignore: Rules, or their ids, to leave out.
 
     Raises:
-        InvalidInput: There is no such rule.
+        InvalidInput: A rule is unknown.
     """
-    out = {_one(rule).id for rule in _several(ignore, "ignore")}
-    wanted = known().values() if rules is None else map(_one, _several(rules, "rules"))
-    # Of two of one id the later one: a cell was run again.
-    return [rule for rule in {rule.id: rule for rule in wanted}.values() if rule.id not in out]
+    ignored = {_rule(rule).id for rule in _as_list(ignore, "ignore")}
+    selected = known().values() if rules is None else map(_rule, _as_list(rules, "rules"))
+    # The last rule of an id wins: its notebook cell was run again.
+    by_id = {rule.id: rule for rule in selected}
+    return [rule for rule in by_id.values() if rule.id not in ignored]
 
 
-def _several(rules: Iterable[str | Rule], name: str) -> list[str | Rule]:
+def _as_list(rules: Iterable[str | Rule], name: str) -> list[str | Rule]:
     if isinstance(rules, str | Rule):
         return [rules]
     try:
         return list(rules)
     except TypeError:
-        raise InvalidInput(f"{name} is a list of ids or rules, not {shown(rules)}.") from None
+        raise InvalidInput(f"{name} must be a list of rules or ids, not {shown(rules)}.") from None
 
 
-def _one(rule: object) -> Rule:
+def _rule(rule: object) -> Rule:
     if isinstance(rule, Rule):
         return rule
     if not isinstance(rule, str) or rule not in known():
-        raise InvalidInput(f"{shown(rule)} is no rule. {hint(rule, known(), 40)}")
+        raise InvalidInput(f"Unknown rule {shown(rule)}. {hint(rule, known(), 40)}")
     return known()[rule]

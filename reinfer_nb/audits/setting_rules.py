@@ -1,4 +1,4 @@
-"""Rules about one source by itself: its bucket, kind, language, age and comments."""
+"""Rules about single sources: their bucket, kind, language, age and comments."""
 
 from __future__ import annotations
 
@@ -8,86 +8,88 @@ from reinfer_nb.audits.rule import findings, toolkit_rule
 from reinfer_nb.schema.records import KINDS
 from reinfer_nb.text import counted, listed, shown
 
-# How far the clocks of two machines may be apart.
-_SLACK = pd.Timedelta(minutes=5)
+# Tolerated difference between the clocks of two machines.
+_TOLERANCE = pd.Timedelta(minutes=5)
 
 
 @toolkit_rule("info", "bucket_id")
 def no_bucket(df: pd.DataFrame) -> pd.DataFrame:
-    """A source that no bucket feeds.
+    """A source without a bucket.
 
-    What it holds comes by the API, or nothing comes any more. Fine for chats and calls that a
-    program loads; a mailbox without its bucket has fallen silent.
+    It gets comments through the API only, or none at all. That is normal for chats and calls that a
+    program uploads, but a mailbox without a bucket gets no new emails.
     """
     rows = df.index[df["bucket_id"].fillna("") == ""]
-    return findings(rows, "No bucket feeds it.", "Set bucket_id, if it is to be fed by one.")
+    return findings(rows, "It has no bucket.", "Set bucket_id if a bucket should feed it.")
 
 
 @toolkit_rule("info", "updated_at")
 def stale(df: pd.DataFrame, now: pd.Timestamp, *, days: int = 365) -> pd.DataFrame:
-    """A source whose settings nobody has changed for long.
+    """A source whose settings have not been updated for a long time.
 
-    Old settings are often forgotten ones: the team has moved on, the transform is of then. Option
-    `days`: from how many on.
+    Nobody may maintain it any more, and its email transform may be outdated. Option `days`: the
+    minimum age in days.
     """
     ages = (now - df["updated_at"]).dt.days
     old = df.index[ages >= days]
-    told = pd.DataFrame(
+    updates = pd.DataFrame(
         {"age": ages[old].astype(int), "day": df.loc[old, "updated_at"].dt.floor("D")}
     )
-    # A day's worth of them have one message.
-    groups = told.groupby(["age", "day"], sort=False).ngroup()
+    # One message for all sources updated on the same day.
+    groups = updates.groupby(["age", "day"], sort=False).ngroup()
     messages = [
         f"Not updated for {counted(age, 'day')}, since {day:%Y-%m-%d}."
-        for age, day in told[~groups.duplicated()].itertuples(index=False)
+        for age, day in updates[~groups.duplicated()].itertuples(index=False)
     ]
     return findings(
         old,
         pd.Series(messages, dtype="str").take(groups.to_numpy()),
-        "Ask its team whether it is still used.",
+        "Ask its team whether it is still in use.",
     )
 
 
 @toolkit_rule("error", "created_at", "updated_at")
 def impossible_times(df: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
-    """Timestamps that cannot be: in the future, or updated before created.
+    """Impossible timestamps: in the future, or updated before created.
 
-    A clock was wrong, or a file was edited by hand. Whatever sorts or filters by time goes wrong
-    with it.
+    A clock was wrong, or a file was edited by hand. Sorting and filtering by time give wrong
+    results.
     """
     parts = []
     for column in ("created_at", "updated_at", "last_modified"):
         if column not in df:
             continue
-        ahead = df.index[df[column] > now + _SLACK]
-        if len(ahead):
-            told = [f"Its {column}, {_day(when)}, is in the future." for when in df[column][ahead]]
-            parts.append(findings(ahead, told, "Find out whose clock was wrong."))
-        early = df.index[df["created_at"] - df[column] > _SLACK]
+        future = df.index[df[column] > now + _TOLERANCE]
+        if len(future):
+            messages = [
+                f"Its {column}, {_minute(when)}, is in the future." for when in df[column][future]
+            ]
+            parts.append(findings(future, messages, "Find out whose clock was wrong."))
+        early = df.index[df["created_at"] - df[column] > _TOLERANCE]
         if len(early):
-            told = [
-                f"Its {column}, {_day(when)}, is before its created_at, {_day(created)}."
+            messages = [
+                f"Its {column}, {_minute(when)}, is before its created_at, {_minute(created)}."
                 for when, created in zip(df[column][early], df["created_at"][early], strict=True)
             ]
-            parts.append(findings(early, told, "Find out whose clock was wrong."))
+            parts.append(findings(early, messages, "Find out whose clock was wrong."))
     return pd.concat(parts).sort_index(kind="stable") if parts else findings([], [])
 
 
-def _day(moment: pd.Timestamp) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
+def _minute(time: pd.Timestamp) -> str:
+    return f"{time:%Y-%m-%d %H:%M}"
 
 
 @toolkit_rule("warning", "language", "should_translate")
 def needless_translation(df: pd.DataFrame) -> pd.DataFrame:
-    """Translation switched on where the language is English.
+    """Translation switched on although the language is English.
 
-    Nothing is to be translated there; it costs time and may change words. Switching it off is
+    There is nothing to translate; translation costs time and may change words. Switching it off is
     safe.
     """
     rows = df.index[(df["language"] == "en") & df["should_translate"].fillna(value=False)]
     return findings(
         rows,
-        "It is translated, and its language is English.",
+        "It is translated although its language is English.",
         "should_translate = False",
         field="should_translate",
         value=[False] * len(rows),
@@ -96,55 +98,53 @@ def needless_translation(df: pd.DataFrame) -> pd.DataFrame:
 
 @toolkit_rule("warning", "language", "should_translate")
 def missing_translation(df: pd.DataFrame) -> pd.DataFrame:
-    """Translation switched off where the language is multilingual.
+    """Translation switched off although the language is multilingual.
 
-    Models then read a mixture of languages. Switching it on sends texts to the translation from
-    then on, so it is not done without a look.
+    Models then read a mixture of languages. Switching it on sends all further texts to the
+    translation service, so `fixes` does not do that.
     """
     rows = df.index[(df["language"] == "xlm") & ~df["should_translate"].fillna(value=True)]
     return findings(
         rows,
-        "It is not translated, and its language is multilingual.",
-        "If its comments are to be read in one language: should_translate = True",
+        "It is not translated although its language is multilingual.",
+        "If all comments should be in one language: should_translate = True",
     )
 
 
 @toolkit_rule("info", "kind")
 def unknown_kind(df: pd.DataFrame) -> pd.DataFrame:
-    """A source of which nothing says what its comments are.
+    """A source without a known kind of comments.
 
-    Its kind is missing, or one that this toolkit does not know; or it is "unknown", and no bucket
-    or email transform says that they are emails. Charts and models take chats, calls and emails
-    apart by it.
+    Its kind is missing or not known to this toolkit; or its kind is "unknown", and no bucket or
+    email transform shows that it holds emails. Charts and models use the kind to tell chats, calls
+    and emails apart.
     """
     kinds = df["kind"].fillna("")
-    mail = pd.Series(data=False, index=df.index)
+    is_mail = pd.Series(data=False, index=df.index)
     for column in ("bucket_id", "email_transform_tag"):
         if column in df:
-            mail |= df[column].fillna("") != ""
-    rows = df.index[~kinds.isin(KINDS) | ((kinds == "unknown") & ~mail)]
+            is_mail |= df[column].fillna("") != ""
+    rows = df.index[~kinds.isin(KINDS) | ((kinds == "unknown") & ~is_mail)]
     messages = {
         "": "Its kind is missing.",
-        "unknown": 'Its kind is "unknown", and nothing else tells what its comments are.',
+        "unknown": 'Its kind is "unknown", and nothing else shows what its comments are.',
     }
-    codes, found = pd.factorize(kinds[rows])
-    told = [
-        messages.get(kind) or f"Its kind is {shown(kind)}, which is not known." for kind in found
-    ]
+    codes, distinct = pd.factorize(kinds[rows])
+    texts = [messages.get(kind) or f"Its kind {shown(kind)} is not known." for kind in distinct]
     return findings(
         rows,
-        pd.Series(told, dtype="str").take(codes),
-        f"Say which it is: kind is one of {listed(kind for kind in KINDS if kind != 'unknown')}.",
+        pd.Series(texts, dtype="str").take(codes),
+        f"Set kind to one of {listed(kind for kind in KINDS if kind != 'unknown')}.",
     )
 
 
 @toolkit_rule("info", "num_comments")
 def no_comments(df: pd.DataFrame) -> pd.DataFrame:
-    """A source without a single comment.
+    """A source without comments.
 
-    It was made and never filled, or filled under another name. Runs where comments were counted
-    (`Client.statistics`).
+    It was created but never filled, or its comments go to another source. Runs only on listings
+    with counted comments (`Client.statistics`).
     """
     counts = pd.to_numeric(df["num_comments"], errors="coerce")
     rows = df.index[counts.eq(0).fillna(value=False)]
-    return findings(rows, "It has no comments.", "If nothing is to come, it may go.")
+    return findings(rows, "It has no comments.", "Delete it if no comments are expected.")

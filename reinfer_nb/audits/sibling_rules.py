@@ -1,4 +1,4 @@
-"""Rules that hold a source against the others of its project."""
+"""Rules that compare a source with the other sources of its project, its siblings."""
 
 from __future__ import annotations
 
@@ -16,49 +16,48 @@ from reinfer_nb.text import listed, shown
 def shared_bucket(df: pd.DataFrame) -> pd.DataFrame:
     """One bucket that feeds several sources.
 
-    Each of its emails is loaded into all of them, counted several times and paid for as often.
+    Each email is loaded into all of these sources, and counted and billed several times.
     """
-    fed = df["bucket_id"].dropna()
-    fed = fed[fed != ""]
-    shared = fed[fed.duplicated(keep=False)]
+    buckets = df["bucket_id"].dropna()
+    buckets = buckets[buckets != ""]
+    shared = buckets[buckets.duplicated(keep=False)]
     groups = pd.Series(pd.factorize(shared)[0], index=shared.index)
     lines = zip(shared, others_of(df, groups), strict=True)
     return findings(
         shared.index,
         [f"Its bucket {shown(bucket)} also feeds {others}." for bucket, others in lines],
-        "Keep the source that is used; detach the bucket from the others (bucket_id=None).",
+        "Keep the source in use; detach the bucket from the others (bucket_id=None).",
     )
 
 
 @toolkit_rule("warning", "owner", "language")
 def odd_language(df: pd.DataFrame, *, siblings: int = 3) -> pd.DataFrame:
-    """A language unlike that of all siblings.
+    """A language that differs from that of all siblings.
 
-    Where all other sources of a project have one language, a single other one is more often a
-    wrong choice in a form than a wish. Option `siblings`: how many others there are at least.
+    If all other sources of a project have the same language, a single different one is probably a
+    mistake. Option `siblings`: the minimum number of other sources.
     """
-    told = df[df["owner"].notna() & df["language"].notna()]
-    pairs = told.groupby(["owner", "language"], sort=False).size()
-    table = pairs.reset_index(name="sources")
-    table["all"] = table.groupby("owner")["sources"].transform("sum")
-    table["kinds"] = table.groupby("owner")["sources"].transform("size")
-    two = table[(table["kinds"] == 2) & (table["all"] > siblings)]
-    lone = two[(two["sources"] == 1) & (two["all"] - two["sources"] > 1)]
-    many = two[(two["sources"] > 1) & two["owner"].isin(lone["owner"])]
-    common = many.set_index("owner")["language"]
-    found = told[["owner", "language"]].reset_index().merge(lone, on=["owner", "language"])
-    usual = found["owner"].map(common)
+    sources = df[df["owner"].notna() & df["language"].notna()]
+    sizes = sources.groupby(["owner", "language"], sort=False).size()
+    table = sizes.reset_index(name="sources")
+    table["total"] = table.groupby("owner")["sources"].transform("sum")
+    table["languages"] = table.groupby("owner")["sources"].transform("size")
+    two = table[(table["languages"] == 2) & (table["total"] > siblings)]
+    single = two[(two["sources"] == 1) & (two["total"] > 2)]
+    usual = two[(two["sources"] > 1) & two["owner"].isin(single["owner"])]
+    rows = sources[["owner", "language"]].reset_index().merge(single, on=["owner", "language"])
+    expected = rows["owner"].map(usual.set_index("owner")["language"])
     return findings(
-        found["index"],
+        rows["index"],
         [
-            f"Its language is {_language(own)}, that of all its siblings {_language(other)}."
-            for own, other in zip(found["language"], usual, strict=True)
+            f"Its language is {_label(actual)}; that of all its siblings is {_label(other)}."
+            for actual, other in zip(rows["language"], expected, strict=True)
         ],
-        [f"If that is a slip: language = {shown(other)}" for other in usual],
+        [f"If this is a mistake: language = {shown(other)}" for other in expected],
     )
 
 
-def _language(value: str) -> str:
+def _label(value: str) -> str:
     return LANGUAGES.get(value, shown(value))
 
 
@@ -66,11 +65,11 @@ def _language(value: str) -> str:
 def odd_sensitive_properties(
     df: pd.DataFrame, *, siblings: int = 3, share: float = 0.8
 ) -> pd.DataFrame:
-    """A property that the siblings hide from most users, and this source shows.
+    """A property that is sensitive in the siblings but not in this source.
 
-    What is sensitive in one source of a project is hardly public in the next. Options:
-    `siblings`, how many others there are at least; `share`, how many of them, from 0 to 1, hide
-    the property.
+    A property that is hidden from most users in the other sources of a project is rarely meant to
+    be visible in this one. Options: `siblings`, the minimum number of other sources; `share`, the
+    share of them, from 0 to 1, that hide the property.
     """
     owners, cells = df["owner"].tolist(), df["sensitive_properties"].tolist()
     # A listing has few distinct tuples.
@@ -80,66 +79,65 @@ def odd_sensitive_properties(
     for (owner, items), count in counts.items():
         sizes[owner] += count
         hiding[owner].update(dict.fromkeys(items, count))
-    lacking: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+    missing: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
     for owner, items in counts:
         others = sizes[owner] - 1
         if others >= siblings:
             usual = sorted(p for p, count in hiding[owner].items() if count / others >= share)
-            lacking[owner, items] = tuple(p for p in usual if p not in items)
+            missing[owner, items] = tuple(p for p in usual if p not in items)
     rows: list[int] = []
     messages: list[str] = []
     suggestions: list[str] = []
-    if not any(lacking.values()):
+    if not any(missing.values()):
         return findings(rows, messages)
     for row, (owner, items) in enumerate(zip(owners, cells, strict=True)):
-        absent = lacking.get((owner, items))
-        if absent and isinstance(owner, str):
+        names = missing.get((owner, items))
+        if names and isinstance(owner, str):
             rows.append(row)
-            count = min(hiding[owner][name] for name in absent)
-            what = listed(map(shown, absent))
-            messages.append(f"It shows {what}, which {count:,} of its siblings hide.")
-            suggestions.append(f"sensitive_properties = {shown([*items, *absent], 200)}")
+            count = min(hiding[owner][name] for name in names)
+            properties = listed(map(shown, names))
+            messages.append(f"It shows {properties}, which {count:,} of its siblings hide.")
+            suggestions.append(f"sensitive_properties = {shown([*items, *names], 200)}")
     return findings(df.index[rows], messages, suggestions)
 
 
 @toolkit_rule("info", "owner", "email_transform_tag", "email_transform_version")
 def transform_drift(df: pd.DataFrame) -> pd.DataFrame:
-    """An email transform, or a version of it, unlike the project's usual one.
+    """An email transform, or a version of it, that differs from the project's usual one.
 
-    Emails that are cleaned in two ways give two kinds of comments, and a model trained on one
-    does worse on the other. Meant are tags other than the most common one, of several as common
-    the first by name, and versions below the highest of the same tag.
+    Emails that are cleaned in two ways give two kinds of comments, and a model trained on one kind
+    does worse on the other. The rule finds tags other than the most common one (of equally common
+    tags, the first by name) and versions below the highest one of the same tag.
     """
-    told = df[df["owner"].notna() & df["email_transform_tag"].notna()]
-    tags = told.groupby(["owner", "email_transform_tag"], sort=True).size()
-    order = tags.sort_values(ascending=False, kind="stable").reset_index(name="sources")
-    usual = told["owner"].map(
-        order.drop_duplicates("owner").set_index("owner")["email_transform_tag"]
-    )
-    other = told.index[told["email_transform_tag"] != usual]
-    versions = told["email_transform_version"].dropna()
-    groups = [told.loc[versions.index, name] for name in ("owner", "email_transform_tag")]
+    sources = df[df["owner"].notna() & df["email_transform_tag"].notna()]
+    sizes = sources.groupby(["owner", "email_transform_tag"], sort=True).size()
+    by_size = sizes.sort_values(ascending=False, kind="stable").reset_index(name="sources")
+    most_common = by_size.drop_duplicates("owner").set_index("owner")["email_transform_tag"]
+    usual = sources["owner"].map(most_common)
+    unusual = sources.index[sources["email_transform_tag"] != usual]
+    versions = sources["email_transform_version"].dropna()
+    groups = [sources.loc[versions.index, name] for name in ("owner", "email_transform_tag")]
     highest = versions.groupby(groups, sort=False).transform("max")
-    old = versions.index[versions < highest]
+    outdated = versions.index[versions < highest]
     tables = [
         findings(
-            other,
+            unusual,
             [
-                f"Its email transform is {shown(tag)}, the usual one of its project "
+                f"Its email transform is {shown(tag)}; the usual one in its project is "
                 f"{shown(common)}."
                 for tag, common in zip(
-                    told.loc[other, "email_transform_tag"], usual[other], strict=True
+                    sources.loc[unusual, "email_transform_tag"], usual[unusual], strict=True
                 )
             ],
-            "Emails cleaned in one way can be compared; choose one tag for the project.",
+            "Choose one tag for the project, so that all emails are cleaned in the same way.",
         ),
         findings(
-            old,
+            outdated,
             [
-                f"Its email transform is version {own:,}, a sibling's {newest:,}."
-                for own, newest in zip(versions[old], highest[old], strict=True)
+                f"Its email transform is version {version:,}; a sibling has version {newest:,}."
+                for version, newest in zip(versions[outdated], highest[outdated], strict=True)
             ],
-            "Move to the newest version together, and look at some emails before.",
+            "Check some emails, then move all sources of the project to the newest version.",
         ),
     ]
     return pd.concat(tables).sort_index(kind="stable")

@@ -1,4 +1,4 @@
-"""Rules about what a person reads: titles, descriptions, names."""
+"""Rules about titles, descriptions and names."""
 
 from __future__ import annotations
 
@@ -23,91 +23,93 @@ from reinfer_nb.text import listed, shown, visible
 def missing_title(df: pd.DataFrame) -> pd.DataFrame:
     """A source without a title.
 
-    Reports and dashboards show the title; without one a reader sees nothing, or an API name. The
-    suggestion is made of the name, and safe where no other source of the project has that title.
+    Reports and dashboards show the title; without it, readers see nothing or an API name. The
+    suggested title is made from the name; it is safe if no other source of the project has it.
     """
     titles = _folded(df["title"])
-    lacking = np.asarray(compute.equal(titles, ""), dtype=np.bool_)
-    empty = df.index[lacking]
-    if empty.empty:
+    missing = np.asarray(compute.equal(titles, ""), dtype=np.bool_)
+    rows = df.index[missing]
+    if rows.empty:
         return findings([], [])
     owners = texts_of(df["owner"].fillna(""))
-    made = _titles_of(texts_of(df["name"].fillna("")[empty]))
-    keys = _joined(owners.filter(pa.array(lacking)), "\n", folded(made))
+    new_titles = _titles_from(texts_of(df["name"].fillna("")[rows]))
+    keys = _joined(owners.filter(pa.array(missing)), "\n", folded(new_titles))
     taken = compute.is_in(keys, value_set=_joined(owners, "\n", titles))
-    often = keys.to_pandas().duplicated(keep=False).to_numpy()
-    free = ~(np.asarray(taken, dtype=np.bool_) | often) & np.asarray(compute.not_equal(made, ""))
-    told = _joined("title = ", "", _all_shown(made))
+    repeated = keys.to_pandas().duplicated(keep=False).to_numpy()
+    empty = np.asarray(compute.equal(new_titles, ""))
+    safe = pa.array(~(np.asarray(taken, dtype=np.bool_) | repeated | empty))
+    suggestions = _joined("title = ", "", _all_shown(new_titles))
     return findings(
-        empty,
+        rows,
         "It has no title.",
-        compute.if_else(pa.array(free), told, "Give it a title."),
+        compute.if_else(safe, suggestions, "Give it a title."),
         field="title",
-        value=compute.if_else(pa.array(free), made, None).to_pylist(),
+        value=compute.if_else(safe, new_titles, None).to_pylist(),
     )
 
 
-def _titles_of(names: pa.Array) -> pa.Array:
-    """Return names as words: "motor-inbox" as "Motor inbox"."""
-    odd = alphabets.suspects(names)
-    bare = [alphabets.without_invisible(name) for name in names.filter(odd).to_pylist()]
-    if bare:
-        names = compute.replace_with_mask(names, odd, pa.array(bare, names.type))
-    parted = compute.replace_substring_regex(names, "([a-z])([A-Z])", r"\1 \2")
-    spaced = compute.replace_substring_regex(parted, r"[-_\s]+", " ")
+def _titles_from(names: pa.Array) -> pa.Array:
+    """Return names as titles: "motor-inbox" as "Motor inbox"."""
+    suspect = alphabets.suspects(names)
+    cleaned = [alphabets.without_invisible(name) for name in names.filter(suspect).to_pylist()]
+    if cleaned:
+        names = compute.replace_with_mask(names, suspect, pa.array(cleaned, names.type))
+    split = compute.replace_substring_regex(names, "([a-z])([A-Z])", r"\1 \2")
+    spaced = compute.replace_substring_regex(split, r"[-_\s]+", " ")
     words = compute.utf8_trim_whitespace(spaced)
     first = compute.utf8_upper(compute.utf8_slice_codeunits(words, 0, 1))
     return _joined(first, "", compute.utf8_slice_codeunits(words, 1))
 
 
 def _all_shown(texts: pa.Array) -> pa.Array:
-    """Return what `shown` returns of each, which is in quotes what is plain."""
-    odd = compute.invert(compute.match_substring_regex(texts, r"^[ -&(-\[\]-~]{0,78}$"))
+    """Apply `shown` to each text of an array; short texts of plain ASCII only need quotes."""
+    other = compute.invert(compute.match_substring_regex(texts, r"^[ -&(-\[\]-~]{0,78}$"))
     quoted = _joined("'", "", _joined(texts, "", "'"))
-    told = [shown(text) for text in texts.filter(odd).to_pylist()]
-    return compute.replace_with_mask(quoted, odd, pa.array(told, texts.type)) if told else quoted
+    escaped = [shown(text) for text in texts.filter(other).to_pylist()]
+    if not escaped:
+        return quoted
+    return compute.replace_with_mask(quoted, other, pa.array(escaped, texts.type))
 
 
-def _joined(left: Any, between: str, right: Any) -> pa.Array:
-    left, right = (
+def _joined(left: Any, separator: str, right: Any) -> pa.Array:
+    parts = [
         pa.scalar(part, pa.large_string()) if isinstance(part, str) else part
-        for part in (left, right)
-    )
-    between_them = pa.scalar(between, pa.large_string())
-    return compute.binary_join_element_wise(left, right, between_them)
+        for part in (left, right, separator)
+    ]
+    return compute.binary_join_element_wise(*parts)
 
 
 @toolkit_rule("info", "description")
 def missing_description(df: pd.DataFrame) -> pd.DataFrame:
     """A source without a description.
 
-    It is the one place that says what arrives there, why, and who looks after it; whoever knew
-    may have left by the time somebody asks.
+    Only the description says what the source contains, why it exists and who maintains it. The
+    people who know may have left when somebody asks.
     """
-    empty = df.index[df["description"].fillna("").str.strip() == ""]
-    return findings(
-        empty, "It has no description.", "Say what arrives there and who looks after it."
-    )
+    rows = df.index[df["description"].fillna("").str.strip() == ""]
+    return findings(rows, "It has no description.", "Say what it contains and who maintains it.")
 
 
 @toolkit_rule("info", "name")
 def name_pattern(df: pd.DataFrame, *, pattern: str = "[a-z0-9]+(-[a-z0-9]+)*") -> pd.DataFrame:
-    """A name that is not of the agreed form.
+    """A name that does not match the agreed pattern.
 
-    Names stand in scripts and addresses and cannot be changed later; one form for all lets people
+    Names are used in scripts and URLs and cannot be changed later; a common pattern lets people
     type them from memory. By default: lower case words and numbers with hyphens. Option
-    `pattern`: a regular expression that a whole name fits.
+    `pattern`: a regular expression that the whole name must match.
     """
     try:
-        fits = re.compile(pattern).fullmatch
+        matches = re.compile(pattern).fullmatch
     except re.error as error:
-        raise InvalidInput(f"pattern={shown(pattern)} is no regular expression: {error}.") from None
+        raise InvalidInput(
+            f"pattern={shown(pattern)} is not a regular expression: {error}."
+        ) from None
     names = df["name"].dropna()
-    odd = names[[not fits(name) for name in names.tolist()]]
+    others = names[[not matches(name) for name in names.tolist()]]
     return findings(
-        odd.index,
-        [f"The name {shown(name)} is not of the form {shown(pattern)}." for name in odd],
-        "A name cannot be changed; keep to the form for new sources.",
+        others.index,
+        [f"The name {shown(name)} does not match the pattern {shown(pattern)}." for name in others],
+        "Names cannot be changed; follow the pattern for new sources.",
     )
 
 
@@ -115,100 +117,98 @@ def name_pattern(df: pd.DataFrame, *, pattern: str = "[a-z0-9]+(-[a-z0-9]+)*") -
 def twin_titles(df: pd.DataFrame) -> pd.DataFrame:
     """Several sources of one project with the same title.
 
-    In every list and chart they cannot be told apart. Case and spaces do not count.
+    Readers of lists and charts cannot tell them apart. Case and repeated spaces are ignored.
     """
     titles = pd.Series(_folded(df["title"]), index=df.index, dtype="str")
-    told = titles[titles != ""]
-    twice = told[told.duplicated(keep=False)]
-    groups = twice.groupby([df.loc[twice.index, "owner"], twice], sort=False).ngroup()
+    titles = titles[titles != ""]
+    titles = titles[titles.duplicated(keep=False)]
+    groups = titles.groupby([df.loc[titles.index, "owner"], titles], sort=False).ngroup()
     groups = groups[(groups >= 0) & groups.duplicated(keep=False)]
     return findings(
         groups.index,
         [
-            f"Its title {shown(title)} is also that of {others}."
+            f"Its title {shown(title)} is also used by {others}."
             for title, others in zip(df["title"][groups.index], others_of(df, groups), strict=True)
         ],
-        "Give each a title of its own, or delete what is not used.",
+        "Give each source its own title, or delete unused sources.",
     )
 
 
 @toolkit_rule("warning", "owner", "name")
 def look_alike_names(df: pd.DataFrame, *, letters: int = 4) -> pd.DataFrame:
-    """Sources of one project whose names can be taken for one another.
+    """Sources of one project whose names look alike.
 
-    Case, `-` and `_` and digits like letters (0 and o, 1 and l, 5 and s) aside they are the same,
-    or differ in one letter: one of the two is usually a slip, and comments go to the wrong one.
-    Names that differ in a number are a series and not meant. Option `letters`: how long a word is
-    at least in which one letter counts.
+    The names differ only in case, `-`, `_` and digits that resemble letters (0 and o, 1 and l,
+    5 and s), or in one letter. One of the two is usually a typo, and comments go to the wrong
+    source. Names that differ in a number are a series and are not reported. Option `letters`: the
+    minimum length of a word in which a single letter may differ.
     """
-    known = df[df["name"].notna() & df["owner"].notna()]
-    names = texts_of(known["name"])
-    owners = pd.factorize(known["owner"])[0].astype(np.int64)
-    kin: defaultdict[int, list[int]] = defaultdict(list)
+    sources = df[df["name"].notna() & df["owner"].notna()]
+    names = texts_of(sources["name"])
+    owners = pd.factorize(sources["owner"])[0].astype(np.int64)
+    similar: defaultdict[int, list[int]] = defaultdict(list)
     for left, right in lookalikes.pairs(owners, names, letters):
-        kin[left].append(right)
-        kin[right].append(left)
-    rows = sorted(kin)
-    labels = dict(zip(rows, full_names(known.iloc[rows]), strict=True))
+        similar[left].append(right)
+        similar[right].append(left)
+    rows = sorted(similar)
+    labels = dict(zip(rows, full_names(sources.iloc[rows]), strict=True))
     return findings(
-        known.index[rows],
+        sources.index[rows],
         [
-            f"Its name looks like {listed((labels[other] for other in kin[row]), 3)}."
+            f"Its name looks like {listed((labels[other] for other in similar[row]), 3)}."
             for row in rows
         ],
-        "Find out which one is used; the other may go.",
+        "Find out which source is in use and delete the other.",
     )
 
 
 @toolkit_rule("warning", "name", "title")
 def odd_characters(df: pd.DataFrame) -> pd.DataFrame:
-    """Invisible characters, or words of mixed alphabets, in a name or title.
+    """Invisible characters, or words that mix alphabets, in a name or title.
 
-    Neither can be seen, and both make a search miss the source or one name pass for another: a
-    Cyrillic letter in a Latin word, a zero-width space from a web page. Taking what is invisible
-    out of a title is safe.
+    Readers do not see them: a Cyrillic letter in a Latin word, or a zero-width space copied from a
+    web page. Searches then miss the source, and a name can pass for another one. Removing
+    invisible characters from a title is safe.
     """
-    parts = [_odd(df, column) for column in ("name", "title")]
+    parts = [_odd_characters(df, column) for column in ("name", "title")]
     return pd.concat(parts).sort_index(kind="stable")
 
 
-def _odd(df: pd.DataFrame, column: str) -> pd.DataFrame:
-    anew = (
-        "Type the title anew."
+def _odd_characters(df: pd.DataFrame, column: str) -> pd.DataFrame:
+    advice = (
+        "Type the title again."
         if column == "title"
-        else "A name cannot be changed: make a new source."
+        else "Names cannot be changed; create a new source."
     )
     texts = texts_of(df[column])
     rows, messages, suggestions, values = [], [], [], []
     for row in np.flatnonzero(np.asarray(alphabets.suspects(texts), dtype=np.bool_)).tolist():
         text = texts[row].as_py()
-        bare = alphabets.without_invisible(text)
-        if bare != text:
-            fix = bare if column == "title" and bare else None
+        cleaned = alphabets.without_invisible(text)
+        if cleaned != text:
+            fix = cleaned if column == "title" and cleaned else None
             rows.append(row)
-            messages.append(f"Its {column} has characters that nobody sees: {visible(text, 80)}.")
-            suggestions.append(anew if fix is None else f"title = {shown(fix)}")
+            messages.append(f"Its {column} has invisible characters: {visible(text, 80)}.")
+            suggestions.append(advice if fix is None else f"title = {shown(fix)}")
             values.append(fix)
         for word in alphabets.mixed_words(text)[:3]:
             scripts = " and ".join(alphabets.scripts_of(word))
             rows.append(row)
-            messages.append(
-                f"In its {column} the word {shown(word)} is of several alphabets: {scripts}."
-            )
-            suggestions.append(anew)
+            messages.append(f"The word {shown(word)} in its {column} mixes {scripts} letters.")
+            suggestions.append(advice)
             values.append(None)
     return findings(df.index[rows], messages, suggestions, field=column, value=values)
 
 
 def _folded(column: pd.Series) -> pa.Array:
-    """Return texts as they are compared: in one case, spaces as one, missing ones empty."""
+    """Return a column as texts to compare: lower case, single spaces, "" if missing."""
     texts = folded(texts_of(column.fillna("")))
     texts = compute.replace_substring_regex(texts, r"[\s\x{a0}]+", " ")
     return compute.utf8_trim_whitespace(texts)
 
 
 def full_names(df: pd.DataFrame) -> list[str]:
-    """Return what sources are called, safe to show; only the name where the owner is missing."""
+    """Return the full names of sources, safe to show; without the project if it is missing."""
     pairs = zip(df["owner"].fillna("").tolist(), df["name"].fillna("").tolist(), strict=True)
     return [
         visible(f"{owner}/{name}" if owner else name, 80) if name else "a source without a name"
@@ -217,20 +217,21 @@ def full_names(df: pd.DataFrame) -> list[str]:
 
 
 def others_of(df: pd.DataFrame, groups: pd.Series) -> list[str]:
-    """Return, for rows in groups of two or more, which others are in the group.
+    """Return, for each row of a group, the names of up to three other rows of that group.
 
     Args:
         df: The listing.
-        groups: The number of the group of each row that is in one, over its label.
+        groups: Group numbers, indexed by row label; each group has two rows or more.
     """
-    named = {"owner", "name"} <= set(df.columns)
-    told = full_names(df.loc[groups.index]) if named else [f"row {row:,}" for row in groups.index]
-    places: defaultdict[int, list[int]] = defaultdict(list)
-    for place, group in enumerate(groups.tolist()):
-        places[group].append(place)
+    has_names = {"owner", "name"} <= set(df.columns)
+    rows = groups.index
+    labels = full_names(df.loc[rows]) if has_names else [f"row {row:,}" for row in rows]
+    members: defaultdict[int, list[int]] = defaultdict(list)
+    for position, group in enumerate(groups.tolist()):
+        members[group].append(position)
     lines = []
-    for place, group in enumerate(groups.tolist()):
-        others = [told[other] for other in places[group][:4] if other != place][:3]
-        more = len(places[group]) - 1 - len(others)
+    for position, group in enumerate(groups.tolist()):
+        others = [labels[other] for other in members[group][:4] if other != position][:3]
+        more = len(members[group]) - 1 - len(others)
         lines.append(", ".join(others) + (f" and {more:,} more" if more else ""))
     return lines

@@ -1,4 +1,4 @@
-"""Pictures of listings, findings and changes."""
+"""Charts of listings, findings and changes."""
 
 from reinfer_nb.charts.plots import changes, findings, freshness, projects, timeline
 

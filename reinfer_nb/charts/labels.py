@@ -1,4 +1,4 @@
-"""Texts on a chart made to fit: measured, shortened, wrapped, and without what no font can draw."""
+"""Fit texts into a chart: measure, shorten, wrap, and escape characters that no font has."""
 
 from __future__ import annotations
 
@@ -11,64 +11,64 @@ from reinfer_nb.text import visible
 if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
 
-_HINTED = 1.03  # what a text is wider when its letters are fitted to pixels
-_SMALLEST = 6.5  # points; what is smaller nobody reads
+_HINTING = 1.03  # factor by which a text widens when its letters are aligned to pixels
+_MIN_SIZE = 6.5  # points; smaller texts are unreadable
 
 
 def font(size: float) -> FontProperties:
-    """Return the font of the style in some size, in points."""
+    """Return the style's font in a size in points."""
     from matplotlib.font_manager import FontProperties
 
     return FontProperties(size=size)
 
 
 def size_of(setting: str) -> float:
-    """Return the size that the style has for something, such as "ytick.labelsize", in points."""
+    """Return the style's font size for a setting such as "ytick.labelsize", in points."""
     from matplotlib import rcParams
 
     return float(font(cast("Any", rcParams)[setting]).get_size_in_points())
 
 
 def width_of(text: str, prop: FontProperties) -> float:
-    """Return how wide a text of one line is, in points."""
+    """Return the width of a text of one line, in points."""
     from matplotlib.textpath import text_to_path
 
     if not text:
         return 0
     width, _, _ = text_to_path.get_text_width_height_descent(text, prop, ismath=False)
-    return float(width) * _HINTED
+    return float(width) * _HINTING
 
 
 def fitted(
     names: Sequence[str], space: float, setting: str
 ) -> tuple[list[str], FontProperties, float]:
-    """Return names as they fit, shortened where they must be.
+    """Return names in a font that fits, shortened if necessary.
 
     Args:
-        names: Texts, which may be foreign.
-        space: How wide each may be, in points.
-        setting: Where the style has the size of their font.
+        names: Texts from any origin.
+        space: The maximum width of each, in points.
+        setting: The style setting that holds the font size.
 
     Returns:
-        The texts, their font, and how wide the widest is, in points.
+        The texts, their font, and the width of the widest, in points.
     """
     size = size_of(setting)
     prop = font(size)
-    drawn = [_drawn(name, prop) for name in names]
-    widest = max((width_of(name, prop) for name in drawn), default=0)
-    # Where there is hardly any room, a smaller font says more than half a name.
+    drawable = [_drawable(name, prop) for name in names]
+    widest = max((width_of(name, prop) for name in drawable), default=0)
+    # In a narrow space, a smaller font keeps more of a name than shortening does.
     if widest > space and space < 10 * size:
-        prop = font(min(size, max(size * space / widest, _SMALLEST)))
-    texts = [shortened(name, space, prop) for name in drawn]
+        prop = font(min(size, max(size * space / widest, _MIN_SIZE)))
+    texts = [shortened(name, space, prop) for name in drawable]
     return texts, prop, max((width_of(text, prop) for text in texts), default=0)
 
 
 def wrapped(text: str, space: float, prop: FontProperties) -> str:
-    """Return a text in lines that fit into so many points."""
+    """Return a text broken into lines that fit into a width in points."""
     lines: list[str] = []
-    for part in text.split("\n"):
+    for paragraph in text.split("\n"):
         line = ""
-        for word in part.split(" "):
+        for word in paragraph.split(" "):
             longer = f"{line} {word}" if line else word
             if line and width_of(longer, prop) > space:
                 lines.append(line)
@@ -80,49 +80,49 @@ def wrapped(text: str, space: float, prop: FontProperties) -> str:
 
 
 def shortened(text: str, space: float, prop: FontProperties) -> str:
-    """Return a text with its middle left out, so far that it fits: both ends tell it apart."""
+    """Return a text that fits, its middle replaced by an ellipsis; both ends stay readable."""
     if width_of(text, prop) <= space:
         return text
-    least, most = 2, max(len(text) - 1, 2)
-    while least < most:
-        kept = (least + most + 1) // 2
-        if width_of(_without_middle(text, kept), prop) <= space:
-            least = kept
+    low, high = 2, max(len(text) - 1, 2)
+    while low < high:
+        length = (low + high + 1) // 2
+        if width_of(_without_middle(text, length), prop) <= space:
+            low = length
         else:
-            most = kept - 1
-    return _without_middle(text, least)
+            high = length - 1
+    return _without_middle(text, low)
 
 
-def _without_middle(text: str, kept: int) -> str:
-    return f"{text[: (kept + 1) // 2]}…{text[len(text) - kept // 2 :]}"
+def _without_middle(text: str, length: int) -> str:
+    return f"{text[: (length + 1) // 2]}…{text[len(text) - length // 2 :]}"
 
 
-def _drawn(text: str, prop: FontProperties) -> str:
-    r"""Return a foreign text as it can be drawn: what no font has as its escape, "\u4fdd"."""
-    # Of very long texts only the ends are looked at.
+def _drawable(text: str, prop: FontProperties) -> str:
+    r"""Return a text in which characters that no font has are escaped, such as "\u4fdd"."""
+    # Only the ends of a very long text can be shown.
     if len(text) > 400:
         text = f"{text[:200]}…{text[-200:]}"
-    seen = visible(text)
-    if seen.isascii():
-        return seen
+    escaped = visible(text)
+    if escaped.isascii():
+        return escaped
     fonts = _paths(tuple(prop.get_family()), prop.get_style(), str(prop.get_weight()))
     return "".join(
         c if c.isascii() or any(ord(c) in _characters(path) for path in fonts) else ascii(c)[1:-1]
-        for c in seen
+        for c in escaped
     )
 
 
 def _paths(families: tuple[str, ...], style: str, weight: str) -> list[str]:
     from matplotlib.font_manager import FontProperties, findfont
 
-    found: list[str] = []
+    paths: list[str] = []
     for family in families:
         try:
             prop = FontProperties(family=[family], style=style, weight=weight)  # type: ignore[arg-type]
-            found.append(findfont(prop, fallback_to_default=False))
+            paths.append(findfont(prop, fallback_to_default=False))
         except ValueError:  # not installed
             continue
-    return found or [findfont(FontProperties())]
+    return paths or [findfont(FontProperties())]
 
 
 @lru_cache(maxsize=16)

@@ -1,7 +1,4 @@
-"""What stands for numbers on a chart: areas, bars and cells, in colours that anybody tells apart.
-
-Knows nothing of what the numbers are of.
-"""
+"""Draw numbers as areas, bars and cells, in colours that everybody can tell apart."""
 
 from __future__ import annotations
 
@@ -19,8 +16,8 @@ if TYPE_CHECKING:
 
     from reinfer_nb.charts.counts import Bars, Moments, Numbers
 
-# Of Okabe and Ito's colours and Paul Tol's "muted", those that people of every kind of colour
-# vision tell apart, in an order in which neighbours differ in grey as well.
+# Colours of Okabe and Ito and of Paul Tol's "muted" scheme that people with any colour vision can
+# tell apart. They are ordered so that neighbours also differ in grey.
 PALETTE = (
     "#0072B2",
     "#E69F00",
@@ -32,38 +29,40 @@ PALETTE = (
     "#332288",
     "#CC79A7",
 )
-_OTHERS = 0.1  # how much of the colour of the texts is in the grey of all others
-_OUTLINED = 60  # bars; thinner ones are all outline
-_OUTLINE = 0.6  # points; keeps what is pale visible on a pale ground, what is dark on a dark one
+_OTHERS_ALPHA = 0.1  # opacity of the text colour in the grey of "others"
+_MAX_OUTLINED = 60  # more bars are too thin for outlines
+_OUTLINE_WIDTH = 0.6  # points; keeps colours visible on a similar background
 
 
 def others(ax: Axes) -> tuple[float, ...]:
-    """Return the colour of what has none of its own: a grey that is pale on any ground."""
+    """Return the colour of "others": a grey that is faint on any background."""
     from matplotlib.colors import to_rgba
 
-    return to_rgba(ink(ax), _OTHERS)
+    return to_rgba(ink(ax), _OTHERS_ALPHA)
 
 
 def patches(ax: Axes, colors: Sequence[Any]) -> list[Patch]:
-    """Return what shows colours in a legend."""
+    """Return the colour patches of a legend."""
     from matplotlib.patches import Patch
 
     return [Patch(facecolor=color, **_outlined(ax)) for color in colors]
 
 
-def areas(ax: Axes, at: Moments, heights: Numbers, colors: Sequence[Any], *, taken: float) -> None:
-    """Draw areas on top of each other that change at moments.
+def areas(
+    ax: Axes, times: Moments, heights: Numbers, colors: Sequence[Any], *, taken: float
+) -> None:
+    """Draw stacked areas whose heights change at some times.
 
     Args:
-        ax: Where.
-        at: The moments.
-        heights: A row an area, the first at the bottom, a column a moment.
-        colors: Of the areas.
-        taken: Points of the width that a legend takes.
+        ax: The axes.
+        times: The times.
+        heights: One row per area, from the bottom up, and one column per time.
+        colors: The colours of the areas.
+        taken: The width of the legend, in points.
     """
     from matplotlib.dates import date2num
 
-    numbers = date2num(at)  # type: ignore[no-untyped-call]
+    numbers = date2num(times)  # type: ignore[no-untyped-call]
     ax.stackplot(numbers, heights, step="post", colors=colors, **_outlined(ax))
     highest = int(heights[:, -1].sum())
     ax.set_xlim(numbers[0], numbers[-1])
@@ -81,15 +80,15 @@ def lying_bars(
     names: float,
     beside: float = 0,
 ) -> None:
-    """Draw a bar a row, from the left, with a text at its end.
+    """Draw one horizontal bar per row, with a text at its end.
 
     Args:
-        ax: Where; with rows as `name_rows` makes them.
-        table: The parts of the bars: a row a bar, a column a colour.
-        colors: Of the parts.
+        ax: The axes, with rows from `name_rows`.
+        table: The parts of the bars: one row per bar, one column per colour.
+        colors: The colours of the parts.
         ends: The texts.
-        names: Points of the width that the names take.
-        beside: Points of the width that a legend takes.
+        names: The width of the row names, in points.
+        beside: The width of the legend, in points.
     """
     starts = table.cumsum(axis=1) - table
     for part, start, color in zip(table.T, starts.T, colors, strict=True):
@@ -102,7 +101,7 @@ def lying_bars(
     right = max(longest, 1) / (1 - share)
     count_on(ax, "x", longest, names + beside)
     inside = names_inside(ax, names)
-    if inside:  # the bars begin where the names end
+    if inside:  # the bars start to the right of the names
         ticks = np.asarray(ax.xaxis.get_major_locator().tick_values(0, right))
         ax.set_xticks(ticks[(ticks >= 0) & (ticks <= right)])
         ax.axvline(0, color=ink(ax), linewidth=0.8)
@@ -129,16 +128,16 @@ def standing_bars(
     beside: float,
     above: float,
 ) -> None:
-    """Draw bars at moments, from zero upwards and downwards.
+    """Draw vertical bars from zero upwards and downwards.
 
     Args:
-        ax: Where.
-        bars: Where they start and how wide they are.
-        up: The parts of what is above zero: a row a part, from zero on, a column a bar.
-        down: What is below zero, by bar.
-        colors: Of the parts above, and of what is below.
-        beside: Points of the width that a legend takes.
-        above: Points of the height that stay free above.
+        ax: The axes.
+        bars: The positions and widths of the bars.
+        up: The parts above zero: one row per part, from the bottom up, and one column per bar.
+        down: The length below zero of each bar.
+        colors: The colours of the parts above zero and of the part below.
+        beside: The width of the legend, in points.
+        above: Height to keep free above the bars, in points.
     """
     from matplotlib.dates import date2num
 
@@ -146,7 +145,7 @@ def standing_bars(
         date2num(each)  # type: ignore[no-untyped-call]
         for each in (bars.starts, bars.starts + bars.widths)
     )
-    outline = _outlined(ax) if len(left) <= _OUTLINED else {"linewidth": 0}
+    outline = _outlined(ax) if len(left) <= _MAX_OUTLINED else {"linewidth": 0}
     bottoms = up.cumsum(axis=0) - up
     for part, bottom, color in zip([*up, -down], [*bottoms, 0 * down], colors, strict=True):
         ax.bar(left, part, right - left, bottom, align="edge", color=color, **outline)
@@ -154,20 +153,20 @@ def standing_bars(
     margin = max((right[-1] - left[0]) * 0.03, (right - left).max() if len(left) < 3 else 0)
     ax.set_xlim(left[0] - margin, right[-1] + margin)
     highest, lowest = int(up.sum(axis=0).max()), int(down.max())
-    whole = max(highest + lowest, 1) * 1.08
-    free = whole / (1 - min(above / room(ax)[1], 0.7)) - whole
+    total = max(highest + lowest, 1) * 1.08
+    free = total / (1 - min(above / room(ax)[1], 0.7)) - total
     ax.set_ylim(-lowest * 1.08, max(highest, 1 - lowest) * 1.08 + free)
     _date_bars(ax, bars, (left + right) / 2, beside)
     count_on(ax, "y", max(highest, lowest))
 
 
 def cells(ax: Axes, table: Numbers, *, names: float) -> None:
-    """Draw a table with its numbers, the larger a number the brighter; where it is 0, nothing.
+    """Draw a table of numbers, larger numbers in brighter cells; cells with 0 stay empty.
 
     Args:
-        ax: Where; with rows as `name_rows` makes them.
+        ax: The axes, with rows from `name_rows`.
         table: The numbers.
-        names: Points of the width that the names of the rows take.
+        names: The width of the row names, in points.
     """
     from matplotlib.colors import LogNorm
 
@@ -201,7 +200,7 @@ def cells(ax: Axes, table: Numbers, *, names: float) -> None:
 
 
 def _date_bars(ax: Axes, bars: Bars, middles: Any, beside: float) -> None:
-    """Name each bar by its date where they are few, and else let the axis show dates."""
+    """Label each bar with its date if the labels fit, otherwise label the axis with dates."""
     prop = texts.font(texts.size_of("xtick.labelsize"))
     dates = [str(moment)[:10] for moment in bars.moments]
     left, right = ax.get_xlim()
@@ -215,12 +214,12 @@ def _date_bars(ax: Axes, bars: Bars, middles: Any, beside: float) -> None:
 
 
 def _outlined(ax: Axes) -> dict[str, Any]:
-    return {"edgecolor": ink(ax), "linewidth": _OUTLINE}
+    return {"edgecolor": ink(ax), "linewidth": _OUTLINE_WIDTH}
 
 
 def _readable_on(rgba: Any) -> str:
-    """Return black or white, whichever is clearer on a ground of ours, whatever the style."""
+    """Return black or white, whichever contrasts more with a background colour."""
     parts = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in rgba]
     luminance = 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
-    # Where black and white are as far from it.
+    # At this luminance, black and white have equal contrast.
     return "black" if luminance > 0.179 else "white"

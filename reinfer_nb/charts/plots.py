@@ -1,7 +1,7 @@
-"""What a listing, an audit and a history look like: charts for a notebook or a report.
+"""Draw charts of a listing, an audit or a history, for a notebook or a report.
 
-Knows nothing of where the frames came from. Every function takes the axes to draw on, or makes a
-figure of its own, and returns the axes; colours and fonts are those of the style that is set.
+Every function draws on given axes or on those of a new figure, and returns the axes. Fonts and text
+colours are those of the current matplotlib style.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["changes", "check_installed", "findings", "freshness", "projects", "timeline"]
 
-_STEPS = 400  # as many as can be seen, of a line that climbs
+_STEPS = 400  # times in a timeline; more would not be visible
 _AGES = {
     "within 7 days": 7,
     "8 to 30 days": 30,
@@ -36,12 +36,17 @@ _AGES = {
     "1 to 2 years": 730,
     "over 2 years": None,
 }
-# How much of the width the names of projects, and of rules, may take.
+# The share of the width for row names, and for names of rules.
 _NAMES, _RULE_NAMES = 0.3, 0.45
 _SEVERITIES = ("error", "warning", "info")
-# The most rules that are shown one by one.
-_RULES = 40
-_WHAT = {"changed": "#0072B2", "renamed": "#DDCC77", "added": "#44AA99", "removed": "#882255"}
+# The maximum number of rules with a row.
+_MAX_RULES = 40
+_CHANGE_COLORS = {
+    "changed": "#0072B2",
+    "renamed": "#DDCC77",
+    "added": "#44AA99",
+    "removed": "#882255",
+}
 
 
 def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
@@ -51,17 +56,17 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['2 other projects (53)', 'customer-service (38)', 'claims (39)']
 
-    The areas add up to all sources that are there now, by when they were created; sources that
-    were deleted since are in no listing, and so not in here.
+    Sources are counted from the time they were created. Deleted sources are not in the listing and
+    are therefore not counted.
 
     Args:
         df: A listing, with the columns `owner` and `created_at`.
-        top: How many projects have an area of their own, from 1 to 9, those with most sources;
-            fewer where the axes are too low to name them.
+        top: How many projects have their own area, from 1 to 9, the largest first; fewer if the
+            axes are too low to name them.
         ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
     """
     owner, created = count.columns_of(df, ("owner", "created_at"))
@@ -72,18 +77,18 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     undated = int((~dated).sum())
     title = "Sources over time, by project"
     if undated and dated.any():
-        title += f"\n{undated:,} of {counted(len(df), 'source')} without a date left out"
+        title += f"\n{undated:,} of {counted(len(df), 'source')} without a date not shown"
     axes.head(ax, title, "Created", "Sources")
     if not dated.any():
-        axes.nothing(ax, "No source says when it was created" if len(df) else "No sources")
+        axes.nothing(ax, "No source has a creation date" if len(df) else "No sources")
         return ax
     groups = count.grouped(owner[dated]).first(
         min(top, axes.names_in_legend(ax) - 1), "other project"
     )
     colors, names = _colors(ax, groups), _with_sizes(groups, _names(groups))
     beside, _ = axes.legend(ax, marks.patches(ax, colors[::-1]), names[::-1])
-    at, heights = count.cumulated(moments[dated], groups, _STEPS)
-    marks.areas(ax, at, heights, colors, taken=beside)
+    times, heights = count.cumulated(moments[dated], groups, _STEPS)
+    marks.areas(ax, times, heights, colors, taken=beside)
     return ax
 
 
@@ -96,12 +101,12 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
 
     Args:
         df: A listing, with the column `updated_at`.
-        now: The moment that ages are counted to; by default when the listing was fetched, and
-            where it does not say, the time of the call. Without a zone it is UTC.
+        now: The time that ages are counted to. By default the time at which the listing was
+            fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
         ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
     """
     (updated,) = count.columns_of(df, ("updated_at",))
@@ -109,46 +114,46 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
     until = np.datetime64((when or datetime.now(UTC)).replace(tzinfo=None), "us")
     updates = instants_of(updated)
     numbers = count.ages(updates, until, [days for days in _AGES.values() if days])
-    labels = ["in the future", *_AGES, "not said"]
-    # What is out of the ordinary has a row only where there is some of it.
-    kept = [row for row in range(len(labels)) if numbers[row] or 0 < row < len(labels) - 1]
+    labels = ["in the future", *_AGES, _NOT_SET]
+    # "In the future" and "not set" have a row only if they have sources.
+    rows = [row for row in range(len(labels)) if numbers[row] or 0 < row < len(labels) - 1]
     ax = axes.axes_for(ax, rows=len(labels))
     axes.head(ax, f"Age of the last update, as of {str(until)[:10]}", "Sources", "Last updated")
     if np.isnat(updates).all():
-        axes.nothing(ax, "No source says when it was updated" if len(df) else "No sources")
+        axes.nothing(ax, "No source has an update date" if len(df) else "No sources")
         return ax
-    lengths = numbers[kept]
-    names = axes.name_rows(ax, [labels[row] for row in kept], _NAMES)
-    said = np.array([labels[row] != "not said" for row in kept])
-    table = np.stack([lengths * said, lengths * ~said], axis=1)
+    lengths = numbers[rows]
+    names = axes.name_rows(ax, [labels[row] for row in rows], _NAMES)
+    dated = np.array([labels[row] != _NOT_SET for row in rows])
+    table = np.stack([lengths * dated, lengths * ~dated], axis=1)
     ends = [_with_share(int(number), len(df)) for number in lengths]
     marks.lying_bars(ax, table, [marks.PALETTE[0], marks.others(ax)], ends, names=names)
     return ax
 
 
 def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | None = None) -> Axes:
-    """Draw how large the projects are, and what their sources are.
+    """Draw the number of sources by project, and what kinds of sources they are.
 
     >>> ax = projects(client.sources(), by="language")
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['English (en) (96)', 'Multilingual (xlm) (19)', 'German (de) (15)']
 
-    Where all other projects together would dwarf those shown, they are a number and no bar.
+    If all other projects together would dwarf those shown, they have a number but no bar.
 
     Args:
         df: A listing, with the column `owner`.
-        by: What the bars are made up of: "bucket" for with and without, or any column; of one
-            with many values the eight most frequent, and the others together.
-        top: How many projects have a bar, from 1 to 200, those with most sources; fewer where
-            the axes are too low to name them.
+        by: The column whose values divide the bars, or "bucket" for with and without a bucket. Of
+            many values, the eight most frequent are shown, and the others together.
+        top: How many projects have a bar, from 1 to 200, the largest first; fewer if the axes are
+            too low to name them.
         ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
     """
     if not isinstance(by, str):
-        raise InvalidInput(f"by= is the name of a column, or 'bucket', not {shown(by)}.")
+        raise InvalidInput(f"by= must be the name of a column, or 'bucket', not {shown(by)}.")
     owner, column = count.columns_of(df, ("owner", "bucket_id" if by == "bucket" else by))
     top = count.checked_top(top, 200)
     if by == "bucket":
@@ -176,40 +181,40 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
 
 
 def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
-    """Draw how often each rule of an audit found something, by project.
+    """Draw the number of findings of an audit by rule and project.
 
     >>> from reinfer_nb.audits.report import audit
     >>> ax = findings(audit(client.sources(), rules=["missing-title", "no-bucket"]))
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['warning: missing-title (15)', 'info: no-bucket (69)']
 
-    Errors are at the top, infos at the bottom; within a severity the rule that found most comes
-    first. The colours follow the logarithm of the counts, which are written into the cells.
+    Rules are sorted by severity, errors at the top, then by the number of findings. The colours
+    follow the logarithm of the counts, which are written into the cells.
 
     Args:
         report: An `AuditReport`, or its findings: a frame with the columns `rule`, `severity`
-            and `owner`, one row a finding.
-        top: How many projects have a column, from 1 to 50, those with most findings; fewer
-            where the axes are too narrow for them.
+            and `owner`, one row per finding.
+        top: How many projects have a column, from 1 to 50, those with most findings first; fewer
+            if the axes are too narrow.
         ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        InvalidInput: A column is missing, or an argument is of the wrong kind.
+        InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
     """
     df = report if isinstance(report, pd.DataFrame) else getattr(report, "findings", report)
-    columns = count.columns_of(df, ("rule", "severity", "owner"), "What was found")
+    columns = count.columns_of(df, ("rule", "severity", "owner"), "The table of findings")
     top = count.checked_top(top, 50)
     rule, severity, owner = map(count.grouped, columns)
     rules = count.paired(severity, rule, _SEVERITIES)
     letters = len(f"{rule.sizes.max(initial=0):,}")
-    wanted = min(len(rules.names), _RULES), min(top, len(owner.names)) + 1
-    ax = axes.axes_for(ax, rows=wanted[0] + _UPRIGHT, columns=wanted[1], letters=letters)
+    wanted = min(len(rules.names), _MAX_RULES), min(top, len(owner.names)) + 1
+    ax = axes.axes_for(ax, rows=wanted[0] + _VERTICAL_ROWS, columns=wanted[1], letters=letters)
     axes.head(ax, "Findings by rule and project", "Project", "Rule")
     if not len(owner.codes):
         axes.nothing(ax, "No findings")
         return ax
-    rules = rules.first(min(_RULES, axes.rows_in(ax) - 1), "other rule")
+    rules = rules.first(min(_MAX_RULES, axes.rows_in(ax) - 1), "other rule")
     names = axes.name_rows(ax, _with_sizes(rules, _names(rules)), _RULE_NAMES)
     fitting = axes.columns_in(ax, letters, names) - 1
     owners = owner.first(min(top, fitting), "other project")
@@ -219,39 +224,41 @@ def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
 
 
 def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
-    """Draw how many sources were added, renamed, changed and removed, snapshot by snapshot.
+    """Draw how many sources were added, renamed, changed and removed in each snapshot.
 
-    >>> moves = pd.DataFrame({"snapshot_at": ["2026-11-01", "2026-12-01", "2026-12-01"],
+    >>> table = pd.DataFrame({"snapshot_at": ["2026-11-01", "2026-12-01", "2026-12-01"],
     ...                       "what": ["added", "changed", "changed"],
     ...                       "id": ["f0", "f0", "f0"], "field": [None, "title", "language"]})
-    >>> ax = changes(moves)
+    >>> ax = changes(table)
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['added (1)', 'renamed (0)', 'changed (1)', 'removed (0)']
 
-    What was removed hangs below zero. A source that changed in several fields counts once. Where
-    snapshots are too many or too close for a bar each, a bar is of a day, a week, or whatever
-    reads well, and counts a source once.
+    Removed sources are below zero. A source that changed in several fields counts once. If there
+    are too many snapshots for a bar each, a bar covers a day, a week or a longer period, and counts
+    each source once.
 
     Args:
-        changes: A `History`, or what its `changes()` returns: a frame with the columns
-            `snapshot_at`, `what` ("added", "renamed", "changed", "removed") and `id`, one row a
+        changes: A `History`, or the result of its `changes()`: a frame with the columns
+            `snapshot_at`, `what` ("added", "renamed", "changed", "removed") and `id`, one row per
             change.
         ax: The axes to draw on; by default those of a new figure.
 
     Raises:
-        InvalidInput: A column is missing, or an argument is of the wrong kind, or a row does not
-            say when or what.
+        InvalidInput: A column is missing, an argument is invalid, or a row has no valid
+            `snapshot_at` or `what`.
         ConfigurationError: matplotlib is not installed.
     """
-    told = getattr(changes, "changes", None)
-    df = told() if callable(told) and not isinstance(changes, pd.DataFrame) else changes
-    at, what, source = count.columns_of(df, ("snapshot_at", "what", "id"), "The changes")
-    moments, kinds = instants_of(at), count.grouped(what)
-    unknown = [name for name in kinds.names if name not in _WHAT]
+    method = getattr(changes, "changes", None)
+    df = method() if callable(method) and not isinstance(changes, pd.DataFrame) else changes
+    snapshot_at, what, source = count.columns_of(df, ("snapshot_at", "what", "id"), "The changes")
+    moments, kinds = instants_of(snapshot_at), count.grouped(what)
+    unknown = [name for name in kinds.names if name not in _CHANGE_COLORS]
     if unknown:
-        raise InvalidInput(f"what is one of {listed(_WHAT)}, not {shown(unknown[0])}.")
+        raise InvalidInput(
+            f"what must be one of {listed(_CHANGE_COLORS)}, not {shown(unknown[0])}."
+        )
     if not count.drawable(moments).all():
-        raise InvalidInput("snapshot_at is missing, or no moment, in some of the changes.")
+        raise InvalidInput("snapshot_at is missing or not a valid time in some of the changes.")
     ax = axes.axes_for(ax)
     if not len(moments):
         axes.head(ax, "Changes by snapshot", "Snapshot", "Sources")
@@ -259,17 +266,19 @@ def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
         return ax
     bars = count.barred(moments)
     axes.head(ax, f"Changes by {bars.period}", bars.period.capitalize(), "Sources")
-    numbers = count.once(bars, kinds, count.grouped(source), list(_WHAT))
-    names = [f"{name} ({n:,})" for name, n in zip(_WHAT, numbers.sum(axis=1), strict=True)]
-    order = [2, 1, 0, 3]  # as they are stacked, from the top
-    colors = list(_WHAT.values())
-    patches = marks.patches(ax, [colors[at] for at in order])
-    beside, inside = axes.legend(ax, patches, [names[at] for at in order])
+    numbers = count.once(bars, kinds, count.grouped(source), list(_CHANGE_COLORS))
+    totals = zip(_CHANGE_COLORS, numbers.sum(axis=1), strict=True)
+    names = [f"{name} ({total:,})" for name, total in totals]
+    order = [2, 1, 0, 3]  # from the top, as the bars are stacked
+    colors = list(_CHANGE_COLORS.values())
+    patches = marks.patches(ax, [colors[n] for n in order])
+    beside, inside = axes.legend(ax, patches, [names[n] for n in order])
     marks.standing_bars(ax, bars, numbers[:3], numbers[3], colors, beside=beside, above=inside)
     return ax
 
 
-_UPRIGHT = 9  # rows of text, as high as an upright name of a project
+_NOT_SET = "not set"
+_VERTICAL_ROWS = 9  # height of a vertical project name, in rows of text
 _TITLES = {
     "kind": "Kind",
     "language": "Language",
@@ -277,7 +286,7 @@ _TITLES = {
     "should_translate": "Translated",
 }
 _MEANINGS = {"kind": KINDS, "language": LANGUAGES}
-_TRUTH = {"True": "yes", "False": "no"}
+_YES_NO = {"True": "yes", "False": "no"}
 
 
 def _names(groups: count.Groups, missing: str = "(no project)") -> list[str]:
@@ -288,20 +297,20 @@ def _with_sizes(groups: count.Groups, names: list[str]) -> list[str]:
     return [f"{name} ({size:,})" for name, size in zip(names, groups.sizes, strict=True)]
 
 
-def _with_share(number: int, whole: int) -> str:
-    share = number / whole
+def _with_share(number: int, total: int) -> str:
+    share = number / total
     return f"{number:,} ({share:.0%})" if share >= 0.005 else f"{number:,} (<1%)" if number else "0"
 
 
 def _values(by: str, groups: count.Groups) -> list[str]:
-    """Return what values mean to people."""
+    """Return the labels of values."""
     meanings = _MEANINGS.get(by, {})
-    named = {name: f"{meaning} ({name})" for name, meaning in meanings.items()}
-    if set(groups.names) <= {*_TRUTH, None}:
-        named = _TRUTH
-    return [named.get(name, name) for name in _names(groups, "missing")]
+    labels = {name: f"{meaning} ({name})" for name, meaning in meanings.items()}
+    if set(groups.names) <= {*_YES_NO, None}:
+        labels = _YES_NO
+    return [labels.get(name, name) for name in _names(groups, "missing")]
 
 
 def _colors(ax: Axes, groups: count.Groups) -> list[Any]:
-    named = marks.PALETTE[: len(groups.names) - groups.others]
-    return [*named, marks.others(ax)] if groups.others else [*named]
+    colors = marks.PALETTE[: len(groups.names) - groups.others]
+    return [*colors, marks.others(ax)] if groups.others else [*colors]

@@ -1,1 +1,1 @@
-"""Two listings compared: which row is which source, and what differs."""
+"""Compare two listings: match their rows and find the differences."""

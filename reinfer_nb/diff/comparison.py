@@ -1,6 +1,6 @@
-"""Two listings held against each other: what was added, what was removed, what changed.
+"""Compare two listings and report added, removed, changed and renamed sources.
 
-Knows nothing of where they came from: a tenant, a CSV file, a snapshot, a filtered piece of one.
+The listings may come from a tenant, a CSV file or a snapshot, and may be parts of one.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
-# What differs between two tenants though nobody changed anything.
-_OF_A_TENANT = ("bucket_id", "created_at", "updated_at", "last_modified")
+# Columns that always differ between two tenants.
+_TENANT_SPECIFIC = ("bucket_id", "created_at", "updated_at", "last_modified")
 _TYPES = {field.name: field.type for field in fields_of(Source)}
-# Rows of each kind that are shown; all of them are in the frames.
+# How many rows of each kind are shown; the frames hold all of them.
 _SHOWN = 50
 
 
@@ -41,7 +41,7 @@ def compare(
     *,
     ignore: str | Iterable[str] | None = None,
 ) -> Comparison:
-    """Return what differs between two listings.
+    """Compare two listings and return their differences.
 
     >>> before = client.sources()
     >>> _ = client.update_source("claims/motor-inbox", title="Motor")
@@ -52,32 +52,31 @@ def compare(
     Missing equals missing; the order of rows and columns, the index and dtypes do not matter.
 
     Args:
-        before: A listing: of `Client.sources`, `read_csv`, or a piece of one; or the path of a
-            CSV file, which is read as `read_csv` does.
-        after: Another one.
-        on: The column, or columns, by which a row here is a row there. Between two tenants, whose
-            ids differ: `["owner", "name"]`.
-        ignore: The column, or columns, that are not compared. By default none where `on` is
-            `"id"`, and otherwise what differs between tenants in any case: bucket ids and
-            timestamps.
+        before: A listing from `Client.sources` or `read_csv`, or a part of one; or the path of a
+            CSV file, which is read with `read_csv`.
+        after: Another listing or path.
+        on: The column, or columns, by which rows are matched. Between two tenants, whose ids
+            differ, use `["owner", "name"]`.
+        ignore: The column, or columns, that are not compared. By default none if `on` is `"id"`,
+            otherwise those that always differ between tenants: bucket ids and timestamps.
 
     Raises:
-        InvalidInput: A key is missing or there twice, on either side, a column of `on` is not
-            there, or one of `ignore` is in neither listing. Nothing is compared then.
-        FileProblem: A file could not be read, or is no CSV.
+        InvalidInput: A key is missing or not unique in a listing, a listing lacks a column of
+            `on`, or neither listing has a column of `ignore`.
+        FileProblem: A file could not be read or is not a CSV file.
     """
     before, after = (
-        frame_or_file(given, f"{side} is a DataFrame or the path of a CSV file")
-        for side, given in (("before", before), ("after", after))
+        frame_or_file(listing, f"{side} must be a DataFrame or the path of a CSV file")
+        for side, listing in (("before", before), ("after", after))
     )
     keys = _checked_names(on, "on")
-    there = matched(before, after, keys)
-    both_after = np.flatnonzero(there >= 0)
-    both_before = there[both_after]
-    gone = np.ones(len(before), dtype=bool)
-    gone[both_before] = False
+    positions = matched(before, after, keys)
+    both_after = np.flatnonzero(positions >= 0)
+    both_before = positions[both_after]
+    removed = np.ones(len(before), dtype=bool)
+    removed[both_before] = False
     if ignore is None:
-        ignored = [] if keys == ["id"] else list(_OF_A_TENANT)
+        ignored = [] if keys == ["id"] else list(_TENANT_SPECIFIC)
     else:
         ignored = _checked_columns(ignore, before, after)
     skipped = {*keys, *_IDENTITY, *ignored}
@@ -89,8 +88,8 @@ def compare(
         fields=tuple(fields),
         only_before=tuple(name for name in before.columns if name not in after.columns),
         only_after=tuple(name for name in after.columns if name not in before.columns),
-        added=after.iloc[np.flatnonzero(there < 0)].reset_index(drop=True),
-        removed=before.iloc[np.flatnonzero(gone)].reset_index(drop=True),
+        added=after.iloc[np.flatnonzero(positions < 0)].reset_index(drop=True),
+        removed=before.iloc[np.flatnonzero(removed)].reset_index(drop=True),
         changed=pairs.changed(fields, keys),
         renamed=pairs.renamed([name for name in _IDENTITY if name in shared], keys),
         rows=(len(before), len(after)),
@@ -100,21 +99,22 @@ def compare(
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Portable):
-    """What differs between two listings; `compare` makes one, and it shows itself.
+    """The differences found by `compare`, displayed as tables in notebooks, as text elsewhere.
 
     Attributes:
-        added: The rows that only the second has, with its columns.
-        removed: The rows that only the first has, with its columns.
-        changed: One row a changed field: `id`, `owner`, `name` as the second has them, `field`,
-            `before`, `after` (dtype `object`, None for missing). These hold values of several
-            types, for which Parquet and Feather have no column; `frame` has them as texts.
-        renamed: One row a source of another name: `id`, `owner_before`, `name_before`, `owner`,
-            `name`; compared on owner and name: of another id, `owner`, `name`, `id_before`, `id`.
+        added: The rows that are only in the second listing, with its columns.
+        removed: The rows that are only in the first listing, with its columns.
+        changed: One row per changed field: `id`, `owner`, `name` from the second listing, `field`,
+            `before`, `after` (dtype `object`, None for missing). The last two hold values of
+            several types, which Parquet and Feather cannot store; `frame` has them as texts.
+        renamed: One row per renamed source: `id`, `owner_before`, `name_before`, `owner`, `name`.
+            If rows were matched by owner and name, one row per source with another id: `owner`,
+            `name`, `id_before`, `id`.
         on: The columns by which rows were matched.
         fields: The columns that were compared.
-        only_before: Columns that only the first has; not compared.
-        only_after: Columns that only the second has; not compared.
-        rows: How many rows the two have.
+        only_before: Columns that only the first listing has; not compared.
+        only_after: Columns that only the second listing has; not compared.
+        rows: The number of rows of both listings.
     """
 
     added: pd.DataFrame
@@ -129,7 +129,7 @@ class Comparison(Portable):
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was added, removed or changed, and, matched by id, nothing renamed."""
+        """True if no source was added, removed, changed or, if matched by id, renamed."""
         renamed = self.on == ("id",) and len(self.renamed)
         return not (len(self.added) or len(self.removed) or len(self.changed) or renamed)
 
@@ -137,22 +137,22 @@ class Comparison(Portable):
     def summary(self) -> pd.DataFrame:
         """Counts by project: `owner` (`str`), `added`, `removed`, `changed`, `renamed` (`int64`).
 
-        Projects in which nothing differs are left out. A source that changed in several fields
-        counts once.
+        Projects without differences are left out. A source that changed in several fields counts
+        once.
         """
         columns = {
-            what: df["owner"].value_counts() if "owner" in df else pd.Series(dtype="int64")
-            for what, df in self._sources().items()
+            kind: df["owner"].value_counts() if "owner" in df else pd.Series(dtype="int64")
+            for kind, df in self._sources().items()
         }
         table = pd.DataFrame(columns).fillna(0).astype("int64").sort_index()
         return table.rename_axis("owner").reset_index()
 
     @property
     def frame(self) -> pd.DataFrame:
-        """All differences as one table, for a file: a row for each source or changed field.
+        """All differences as one table, for a file: one row per source or changed field.
 
         Columns: `what` ("changed", "renamed", "added", "removed"), `id`, `owner`, `name`, `field`,
-        `before`, `after`; all `str`, missing where there is nothing to say.
+        `before`, `after`; all `str`, missing where there is no value.
         """
         parts = {
             "changed": self.changed,
@@ -163,9 +163,9 @@ class Comparison(Portable):
         columns = [*_IDENTITY, "field", "before", "after"]
         texts = [
             pd.DataFrame({name: _texts_of(part, name) for name in columns}, dtype="str").assign(
-                what=what
+                what=kind
             )
-            for what, part in parts.items()
+            for kind, part in parts.items()
         ]
         table = pd.concat(texts, ignore_index=True)[["what", *columns]]
         return table.astype("str")
@@ -175,38 +175,38 @@ class Comparison(Portable):
 
         Args:
             path: The file.
-            overwrite: Whether an older file may be replaced.
+            overwrite: Whether an existing file may be replaced.
 
         Raises:
-            FileProblem: There is one already, or it cannot be written; nothing is half-written.
+            FileProblem: The file exists or cannot be written; no partial file is left.
         """
         return to_csv(self.frame, path, overwrite=overwrite)
 
     def _renames(self) -> pd.DataFrame:
-        """Return the renamed ones as changed fields: the full name, or the id."""
-        told = self.renamed[[name for name in _IDENTITY if name in self.renamed]].copy()
-        news = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
-        told["field"] = "full name" if "name" in news else "/".join(news)
-        for side, columns in (("before", [f"{name}_before" for name in news]), ("after", news)):
+        """Return the renamed sources in the form of `changed`; the field is the full name or id."""
+        table = self.renamed[[name for name in _IDENTITY if name in self.renamed]].copy()
+        names = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
+        table["field"] = "full name" if "name" in names else "/".join(names)
+        for side, columns in (("before", [f"{name}_before" for name in names]), ("after", names)):
             rows = self.renamed[columns].itertuples(index=False)
-            told[side] = pd.Series(["/".join(map(str, row)) for row in rows], dtype=object)
-        return told
+            table[side] = pd.Series(["/".join(map(str, row)) for row in rows], dtype=object)
+        return table
 
-    def _said(self) -> str:
-        said = ", ".join(f"{len(df):,} {what}" for what, df in self._sources().items())
+    def _headline(self) -> str:
+        counts = ", ".join(f"{len(df):,} {kind}" for kind, df in self._sources().items())
         columns = "".join(
-            f" Not compared, since only the {which} has it: {listed(names)}."
-            for which, names in (("first", self.only_before), ("second", self.only_after))
+            f" Not compared, since only the {side} listing has it: {listed(names)}."
+            for side, names in (("first", self.only_before), ("second", self.only_after))
             if names
         )
         left, right = self.rows
         return (
-            f"{said}; {counted(left, 'row')} before, {right:,} after, matched by "
+            f"{counts}; {counted(left, 'row')} before, {right:,} after, matched by "
             f"{' and '.join(map(visible, self.on))}.{columns}"
         )
 
     def _sources(self) -> dict[str, pd.DataFrame]:
-        """Return of each kind one row a source."""
+        """Return one row per source for each kind of difference."""
         naming = [name for name in self.changed if name not in ("field", "before", "after")]
         return {
             "added": self.added,
@@ -216,27 +216,27 @@ class Comparison(Portable):
         }
 
     def _labels(self, df: pd.DataFrame) -> list[str]:
-        """Return what rows are called: by project and name, or by their keys."""
+        """Return the labels of rows: project and name, or the keys."""
         names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
         rows = df[names].itertuples(index=False)
         return ["/".join(cell_text(cell) or "" for cell in row) for row in rows]
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
-        """Return of changes the source's name, the field, before and after."""
-        told = [
+        """Return the source's label, the field, before and after of each change."""
+        sides = [
             [MISSING if is_missing(cell) else cell_text(cell) for cell in df[side]]
             for side in ("before", "after")
         ]
-        return list(zip(self._labels(df), df["field"], *told, strict=True))
+        return list(zip(self._labels(df), df["field"], *sides, strict=True))
 
     def to_text(self, limit: int | None = _SHOWN) -> str:
-        """Return it as lines: one a source, one a changed field.
+        """Return the differences as text: one line per source or changed field.
 
         Args:
-            limit: How many of each kind are told; None for all.
+            limit: The maximum number of lines of each kind; None for all.
         """
         limit = arguments.limit(limit)
-        lines = [f"Comparison: {self._said()}"]
+        lines = [f"Comparison: {self._headline()}"]
         for sign, df in (("+", self.added), ("-", self.removed)):
             lines += [f"{sign} {visible(name, 120)}" for name in self._labels(df[:limit])]
             lines += more(len(df), limit)
@@ -249,13 +249,13 @@ class Comparison(Portable):
         return "\n".join(lines)
 
     def to_html(self, limit: int | None = _SHOWN) -> str:
-        """Return it as a piece of HTML: a table of each kind of difference.
+        """Return the differences as HTML: one table for each kind.
 
         Args:
-            limit: How many of each kind are told; None for all.
+            limit: The maximum number of rows of each kind; None for all.
         """
         limit = arguments.limit(limit)
-        parts = [markup.block([markup.tag("b", "Comparison: "), self._said()])]
+        parts = [markup.block([markup.tag("b", "Comparison: "), self._headline()])]
         heads = ("Source", "Field", "Before", "After")
         for title, df in (("Changed", self.changed), ("Renamed", self._renames())):
             if len(df):
@@ -263,11 +263,11 @@ class Comparison(Portable):
                 parts += map(markup.muted, more(len(df), limit))
         for title, df in (("Added", self.added), ("Removed", self.removed)):
             if len(df):
-                few = df[:limit]
+                first = df[:limit]
                 ids, titles = (
-                    [text or "" for text in _texts_of(few, name)] for name in ("id", "title")
+                    [text or "" for text in _texts_of(first, name)] for name in ("id", "title")
                 )
-                rows = zip(self._labels(few), ids, titles, strict=True)
+                rows = zip(self._labels(first), ids, titles, strict=True)
                 parts.append(markup.table(("Source", "Id", "Title"), rows, title))
                 parts += map(markup.muted, more(len(df), limit))
         return str(markup.join(parts))
@@ -281,7 +281,7 @@ class Comparison(Portable):
 
 
 class _Pairs:
-    """Rows of two frames that belong together, by their positions."""
+    """The matched rows of two frames, by position."""
 
     def __init__(
         self, before: pd.DataFrame, after: pd.DataFrame, left: Positions, right: Positions
@@ -290,80 +290,83 @@ class _Pairs:
         self._left, self._right = left, right
 
     def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row a changed field, in the order of the second frame's rows."""
-        found = [(number, self._differing(name)) for number, name in enumerate(fields)]
-        at = np.concatenate([np.empty(0, np.int64), *(places for _, places in found)])
-        number = np.repeat([n for n, _ in found], [len(places) for _, places in found])
-        order = np.lexsort((number, at))
-        at, number = at[order], number[order].astype(np.int64)
-        columns = {name: self._named(name, at) for name in self._naming(keys)}
+        """Return one row per changed field, in the order of the second frame's rows."""
+        differing = [self._differing(name) for name in fields]
+        pairs = np.concatenate([np.empty(0, np.int64), *differing])
+        number = np.repeat(np.arange(len(fields)), list(map(len, differing)))
+        order = np.lexsort((number, pairs))
+        pairs, number = pairs[order], number[order]
+        columns = {name: self._identity(name, pairs) for name in self._naming(keys)}
         columns["field"] = pd.Series(np.array(fields, dtype=object)[number], dtype="str")
         sides = {"before": (self._before, self._left), "after": (self._after, self._right)}
         for side, (df, rows) in sides.items():
-            cells = [_objects(df[fields[n]].take(rows[places])) for n, places in found]
+            by_field = zip(fields, differing, strict=True)
+            cells = [_objects(df[name].take(rows[places])) for name, places in by_field]
             values = np.concatenate([np.empty(0, object), *cells])
             columns[side] = pd.Series(values[order], dtype=object)
         return pd.DataFrame(columns)
 
     def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row a pair of which a part of the identity differs that is no key."""
+        """Return one row per pair in which an identity column that is not a key differs."""
         others = [name for name in identity if name not in keys]
-        differs = [self._differing(name) for name in others]
-        at = np.unique(np.concatenate([np.empty(0, np.int64), *differs]))
-        columns = {name: self._named(name, at) for name in identity if name in keys}
+        differing = [self._differing(name) for name in others]
+        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *differing]))
+        columns = {name: self._identity(name, pairs) for name in identity if name in keys}
         for name in others:
-            old = self._before[name].take(self._left[at])
+            old = self._before[name].take(self._left[pairs])
             columns[f"{name}_before"] = old.reset_index(drop=True)
         for name in others:
-            columns[name] = self._named(name, at)
+            columns[name] = self._identity(name, pairs)
         return pd.DataFrame(columns)
 
     def _differing(self, name: str) -> Positions:
+        """Return the pairs in which a column differs."""
         before, after = self._before[name].take(self._left), self._after[name].take(self._right)
         return np.flatnonzero(equality.unequal(before, after, _TYPES.get(name)))
 
     def _naming(self, keys: Sequence[str]) -> list[str]:
-        """Return the columns that say which source is meant."""
+        """Return the columns that identify a source."""
         others = [key for key in keys if key not in _IDENTITY]
         return [*others, *(name for name in _IDENTITY if name in self._after.columns)]
 
-    def _named(self, name: str, at: Positions) -> pd.Series:
-        return self._after[name].take(self._right[at]).reset_index(drop=True)
+    def _identity(self, name: str, pairs: Positions) -> pd.Series:
+        return self._after[name].take(self._right[pairs]).reset_index(drop=True)
 
 
 def _checked_columns(
     ignore: str | Iterable[str], before: pd.DataFrame, after: pd.DataFrame
 ) -> list[str]:
-    """Return the columns to ignore, each of which at least one of the listings has."""
+    """Return the columns to ignore; at least one of the listings must have each of them."""
     names = _checked_names(ignore, "ignore")
-    columns = [*after.columns, *before.columns, *_OF_A_TENANT]
+    columns = [*after.columns, *before.columns, *_TENANT_SPECIFIC]
     for name in names:
         if name not in columns:
-            near = hint(name, dict.fromkeys(map(str, columns)))
-            raise InvalidInput(f"ignore names {shown(name)}, which no listing has. {near}")
+            advice = hint(name, dict.fromkeys(map(str, columns)))
+            raise InvalidInput(f"Unknown column {shown(name)} in ignore. {advice}")
     return names
 
 
 def _checked_names(names: object, argument: str) -> list[str]:
-    """Return the columns that an argument names, one or several."""
-    several = [names] if isinstance(names, str) else names
-    if not isinstance(several, Iterable) or isinstance(several, Mapping):
-        raise InvalidInput(f"{argument} is a column or a list of columns, not {shown(names)}.")
-    columns = list(several)
+    """Return the names of an argument that takes one column or several."""
+    if isinstance(names, str):
+        return [names]
+    if not isinstance(names, Iterable) or isinstance(names, Mapping):
+        raise InvalidInput(f"{argument} must be a column or a list of columns, not {shown(names)}.")
+    columns = list(names)
     for name in columns:
         if not isinstance(name, str):
-            raise InvalidInput(f"{argument} names columns by their texts, not {shown(name)}.")
+            raise InvalidInput(f"{argument} must hold names of columns, not {shown(name)}.")
     return columns
 
 
 def _texts_of(df: pd.DataFrame, name: str) -> list[str | None]:
-    """Return the cells of a column as texts, all missing where there is no such column."""
+    """Return the cells of a column as texts; all missing if the frame has no such column."""
     return list(map(cell_text, df[name])) if name in df else [None] * len(df)
 
 
 def _objects(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return cells as objects, what is missing as None."""
+    """Return the cells as objects, with None for missing values."""
     cells = np.empty(len(column), dtype=object)
-    for place, value in enumerate(column.array):
-        cells[place] = None if is_missing(value) else value
+    for position, value in enumerate(column.array):
+        cells[position] = None if is_missing(value) else value
     return cells

@@ -1,4 +1,4 @@
-"""Whether the cells of two columns are equal, whatever dtypes the columns have."""
+"""Compare the cells of two columns of any dtypes."""
 
 from __future__ import annotations
 
@@ -24,44 +24,44 @@ from reinfer_nb.schema.value_types import (
 )
 
 Flags = npt.NDArray[np.bool_]
-# What files keep of a timestamp: JSON and workbooks milliseconds, many a CSV seconds.
+# Precision of timestamps in files: milliseconds in JSON and workbooks, seconds in many CSV files.
 _COARSE = (np.timedelta64(1, "ms"), np.timedelta64(1, "s"))
 
 
 def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = None) -> Flags:
-    """Return where two columns of one length differ; missing equals missing.
+    """Return a mask of the rows in which two columns differ; missing equals missing.
 
-    Texts are equal to texts, numbers to numbers and instants to instants, at any precision; a
-    list is equal to a tuple; a text that says an instant is equal to that instant, since a file
-    read without dates holds such. An instant without a time zone is one in UTC, as everywhere.
+    Texts, numbers and instants are compared with their kind, whatever the dtype or precision, and
+    a list can equal a tuple. An ISO 8601 text can equal an instant, since files read without dates
+    hold such texts. An instant without a time zone is in UTC.
 
     Args:
         left: A column.
-        right: Another one.
-        kind: What their cells are, where that is known: lists that are sets are compared as sets.
+        right: A column of the same length.
+        kind: The type of the cells, if known. Lists that are sets are compared as sets.
     """
     if kind is Names:
         return _one_by_one(left.tolist(), right.tolist(), _same_sets)
     left, right = _plain(left), _plain(right)
     if kind is Moment or _is_instants(left) != _is_instants(right):
         left, right = instants(left), instants(right)
-    for ways in (_texts, _dates, _numbers):
-        found = ways(left, right)
-        if found is not None:
-            return found
+    for compare in (_compare_texts, _compare_dates, _compare_numbers):
+        differ = compare(left, right)
+        if differ is not None:
+            return differ
     return _one_by_one(left.tolist(), right.tolist(), same)
 
 
 def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
-    """Return where two columns differ as `unequal` has it, and not only since one was in a file.
+    """Like `unequal`, but ignore differences that arise when a file is written and read.
 
-    A file that pandas wrote has nothing where a text or a list is empty, and may have cut or
-    rounded a timestamp to milliseconds or seconds.
+    In a file written by pandas, empty texts and lists are missing, and timestamps may be truncated
+    or rounded to milliseconds or seconds.
 
     Args:
-        left: A column that may have been in a file.
-        right: Another one, as long.
-        kind: What their cells are.
+        left: A column that may come from a file.
+        right: A column of the same length.
+        kind: The type of the cells.
     """
     left, right = _plain(left), _plain(right)
     differ = unequal(left, right, kind)
@@ -75,7 +75,7 @@ def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
 
 
 def _is_coarse(coarse: pd.Series, exact: pd.Series) -> Flags:
-    """Return where an instant is another one cut or rounded to milliseconds or seconds."""
+    """Return a mask of the instants in `coarse` that are those in `exact`, cut or rounded."""
     instants, others = (
         column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]") for column in (coarse, exact)
     )
@@ -87,7 +87,7 @@ def _is_coarse(coarse: pd.Series, exact: pd.Series) -> Flags:
 
 
 def as_sets(lists: pa.ListArray) -> pa.ListArray:
-    """Return lists as their sets: each sorted, and nothing twice in it."""
+    """Return each list sorted and without duplicates."""
     pairs = pa.table({"list": compute.list_parent_indices(lists), "item": lists.flatten()})
     sets = pairs.group_by(["list", "item"]).aggregate([])
     sets = sets.sort_by([("list", "ascending"), ("item", "ascending")]).combine_chunks()
@@ -98,7 +98,7 @@ def as_sets(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _one_by_one(left: list[Any], right: list[Any], same: Callable[[Any, Any], bool]) -> Flags:
-    # A listing holds each distinct tuple once, so that few pairs are to be looked at.
+    # Equal rows of a listing share one tuple object, so there are few distinct pairs.
     pairs = list(zip(map(id, left), map(id, right), strict=True))
     differ = {
         pair: not same(*cells)
@@ -108,11 +108,11 @@ def _one_by_one(left: list[Any], right: list[Any], same: Callable[[Any, Any], bo
 
 
 def same(left: Any, right: Any) -> bool:
-    """Whether two cells are equal, as `unequal` has it."""
+    """True if two cells are equal by the rules of `unequal`."""
     if type(left) is type(right) is tuple and all(type(item) is str for item in left):
         return bool(left == right)
     pairs = [(left, right)]
-    # One after the other: values may be nested deeper than Python's recursion goes.
+    # Iterative, since values may be nested deeper than the recursion limit.
     while pairs:
         one, other = map(_item, pairs.pop())
         if isinstance(one, _LISTS) and isinstance(other, _LISTS):
@@ -132,10 +132,10 @@ _LISTS = (list, tuple, np.ndarray)
 
 
 def _same_items(one: Any, other: Any) -> bool:
-    """Whether two values are equal of which at most one holds others."""
+    """True if two values are equal, of which at most one is a container."""
     if is_missing(one) or is_missing(other):
         return is_missing(one) and is_missing(other)
-    # True is not 1 here.
+    # True does not equal 1 here.
     if isinstance(one, (*_LISTS, Mapping, bool)) or isinstance(other, (*_LISTS, Mapping, bool)):
         return isinstance(one, bool) and isinstance(other, bool) and one == other
     return bool(one == other)
@@ -151,16 +151,16 @@ def _item(value: Any) -> Any:
 def _same_sets(left: Any, right: Any) -> bool:
     try:
         return same(Names.key(left), Names.key(right))
-    except TypeError:  # An item that is no text, and cannot be in a set.
+    except TypeError:  # an item that is not hashable
         return same(left, right)
 
 
 def _plain(column: pd.Series) -> pd.Series:
-    """Return a column without categories, and instants of any dtype with a time zone of pandas."""
+    """Return a column without categories, and instants of any dtype as pandas dates in UTC."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         try:
             column = column.astype(column.dtype.categories.dtype)
-        except ValueError:  # NumPy's whole numbers have no missing one among them.
+        except ValueError:  # NumPy integers have no missing value
             column = column.astype(object)
     dtype: Any = column.dtype
     if isinstance(dtype, pd.ArrowDtype) and pa.types.is_timestamp(dtype.pyarrow_dtype):
@@ -176,9 +176,9 @@ def _is_instants(column: pd.Series) -> bool:
 
 
 def instants(column: pd.Series) -> pd.Series:
-    """Return a column with each text or datetime that says an instant as that instant, in UTC.
+    """Convert texts and datetimes of a column to instants in UTC.
 
-    What says no instant is as it was, in a column of objects.
+    If some cells are not instants, these stay unchanged and the dtype is `object`.
     """
     column = _plain(column)
     if _is_instants(column):
@@ -191,7 +191,7 @@ def instants(column: pd.Series) -> pd.Series:
     return read if not is_other.any() else read.astype(object).where(~is_other, column)
 
 
-def _texts(left: pd.Series, right: pd.Series) -> Flags | None:
+def _compare_texts(left: pd.Series, right: pd.Series) -> Flags | None:
     arrays = [text_array(left), text_array(right)]
     if arrays[0] is None or arrays[1] is None:
         return None
@@ -199,7 +199,7 @@ def _texts(left: pd.Series, right: pd.Series) -> Flags | None:
 
 
 def text_array(column: pd.Series) -> Any:
-    """Return a column of texts in one piece of Arrow; None where it is none."""
+    """Return a column of texts as an Arrow array, or None if it holds other values."""
     if column.dtype.kind not in "OUT" and not isinstance(column.dtype, pd.StringDtype):
         return None
     try:
@@ -209,7 +209,7 @@ def text_array(column: pd.Series) -> Any:
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
-def _dates(left: pd.Series, right: pd.Series) -> Flags | None:
+def _compare_dates(left: pd.Series, right: pd.Series) -> Flags | None:
     if not (_is_instants(left) and _is_instants(right)):
         return None
     # pandas compares across units without loss.
@@ -217,9 +217,9 @@ def _dates(left: pd.Series, right: pd.Series) -> Flags | None:
     return differ & ~(left.isna().to_numpy() & right.isna().to_numpy())
 
 
-def _numbers(left: pd.Series, right: pd.Series) -> Flags | None:
+def _compare_numbers(left: pd.Series, right: pd.Series) -> Flags | None:
     kinds = left.dtype.kind + right.dtype.kind
-    # Whole numbers beside fractions are compared one by one: a double cannot hold all of them.
+    # Integers and floats are compared one by one: a double cannot hold all integers.
     if kinds not in ("bb", "ff") and not set(kinds) <= set("iu"):
         return None
     arrays = [pa.array(column, from_pandas=True) for column in (left, right)]
@@ -227,7 +227,7 @@ def _numbers(left: pd.Series, right: pd.Series) -> Flags | None:
         return _differ(arrays[0], arrays[1])
     try:
         return _differ(*(values.cast(pa.int64()) for values in arrays))
-    except pa.ArrowInvalid:  # beyond 63 bits
+    except pa.ArrowInvalid:  # more than 63 bits
         return None
 
 

@@ -1,1 +1,1 @@
-"""Search, facets and order of a listing."""
+"""Search, facets and sorting of a listing."""

@@ -1,11 +1,11 @@
-"""A listing narrowed by search and facets, and sorted: what a table on a screen stands on.
+"""Filter a listing by search and facets, and sort it, for a table on a screen.
 
-Everything that does not depend on what is asked is worked out once, when a `Narrowing` is made;
-a key stroke then costs one pass over the texts and some counting. Knows nothing of widgets.
+`Narrowing` prepares the texts and groups of a listing once. Each key stroke then costs one pass
+over the texts and some counting. Nothing here depends on widgets.
 
-Values of choices are texts that cannot be taken for each other: a project, language, kind or
-property is its name behind "=", so "=en" is English and "=with" a property that is called "with";
-"" is what is missing; every other value is one of ours, such as "without" or "within 7 days".
+Values of choices are unambiguous texts: a project, language, kind or property is its name after
+"=", so "=en" is English and "=with" is a property named "with"; "" is a missing value; all other
+values, such as "without" or "within 7 days", are defined here.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ _NOT_WITHIN = (30, 90, 365, 730)
 _AGES = sorted({*_WITHIN, *_NOT_WITHIN}, reverse=True)
 
 _Numbers = np.ndarray[Any, np.dtype[np.int64]]
-# The group of each row; of each choice its value, its label and the groups that it shows.
+# The group of each row; and for each choice its value, its label and the groups that it shows.
 _Groups = tuple[_Numbers, list[tuple[str, str, list[int]]]]
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of a facet: the value that `Narrowing.narrow` takes, and a label safe to show."""
+    """A choice of a facet: the value for `Narrowing.narrow`, and a label that is safe to show."""
 
     value: str
     label: str
@@ -47,7 +47,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Facet:
-    """What a listing can be narrowed by: its key for `narrow`, its label, its choices in order."""
+    """A facet by which a listing can be filtered: key for `narrow`, label, ordered choices."""
 
     key: str
     label: str
@@ -55,81 +55,81 @@ class Facet:
 
 
 class Narrowing:
-    """A listing, and which of its rows are shown in what order.
+    """A listing with a search, facets and a sort order, which decide the rows that are shown.
 
     >>> narrowing = Narrowing(client.sources())
     >>> narrowing.narrow("motor", {"language": "en"})
     >>> narrowing.frame["name"].iloc[narrowing.positions].iloc[0]
     'motor-inbox'
 
-    The search is for words, all of which occur in the id, full name, title or description, in
-    any case; a text in double quotes is one phrase. A line break counts as a space.
+    A row is found if each word of the search occurs in its id, full name, title or description.
+    Case is ignored, a text in double quotes is a phrase, and a line break counts as a space.
 
     Args:
-        df: A listing, or part of one; a facet whose column is not there does not appear.
-        now: What the facet "Updated" counts from; the time it is made, if not given.
+        df: A listing, or part of one; there is no facet for a missing column.
+        now: The time from which the facet "Updated" counts; by default the current time.
 
     Attributes:
-        frame: The listing. What is done to `df` later does not reach it.
-        facets: What it can be narrowed by.
+        frame: A copy of the listing.
+        facets: The facets.
     """
 
     def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
-        df = check_frame(df, "A listing to look through is a DataFrame")
+        df = check_frame(df, "A listing must be a DataFrame")
         self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
-        self.facets: tuple[Facet, ...] = tuple(each.facet for each in self._groupings.values())
+        self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
         self._haystack = Haystack(df)
         self._search, self._chosen = "", types.MappingProxyType[str, str]({})
-        self._misses: dict[str, Mask] = {}
+        self._hidden: dict[str, Mask] = {}
         self._only: Mask | None = None
         self._sort: tuple[str, bool] | None = None
         self._orders: dict[tuple[str, bool] | None, _Numbers] = {None: np.arange(len(df))}
-        # What follows from the state above; None until asked for.
+        # Computed from the state above when needed.
         self._found: Mask | None = None
         self._positions: _Numbers | None = None
         self._counts: dict[str, Mapping[str, int]] | None = None
 
     @property
     def search(self) -> str:
-        """What is searched for, as typed."""
+        """The search text, as typed."""
         return self._search
 
     @property
     def chosen(self) -> Mapping[str, str]:
-        """The value chosen of each facet by its key; facets that are not in it are open."""
+        """The chosen values by facet key; other facets do not filter."""
         return self._chosen
 
     @property
     def sort(self) -> tuple[str, bool] | None:
-        """The column that is sorted by and whether downwards; None for the listing's order."""
+        """The sort column, and True if descending; None for the listing's own order."""
         return self._sort
 
     def narrow(self, search: str | None = None, chosen: Mapping[str, str] | None = None) -> None:
-        """Search for something else, choose something else, or both.
+        """Change the search, the chosen values of facets, or both.
 
         Args:
-            search: What to search for; "" for everything, None to leave it as it is.
-            chosen: Facets by key, each with a choice's value, or with a plain name such as "en"
-                where no choice has that value. All others are opened. None leaves all as it is.
+            search: The search text; "" finds all rows, None keeps the current search.
+            chosen: The values of choices by facet key. A plain name such as "en" also works if no
+                choice has that value. All other facets are reset. None keeps the current choices.
 
         Raises:
-            InvalidInput: There is no such facet or choice; everything is as it was.
+            InvalidInput: A facet or choice is unknown; nothing was changed.
         """
         if chosen is not None:
             values = {key: self._value(key, value) for key, value in chosen.items()}
             self._chosen = types.MappingProxyType(values)
-            self._misses = {key: self._groupings[key].misses(values[key]) for key in values}
+            self._hidden = {key: self._groupings[key].hidden(values[key]) for key in values}
         if search is not None and search != self._search:
             self._search, self._found = search, None
         self._positions = self._counts = None
 
     def restrict(self, positions: Iterable[int] | None) -> None:
-        """Show only some rows, whatever else is searched and chosen.
+        """Show only some rows, in addition to search and facets.
 
         Args:
-            positions: Those rows' positions in `frame`; None for all.
+            positions: The positions of the rows in `frame`; None for all.
         """
         self._only = None
         if positions is not None:
@@ -138,27 +138,27 @@ class Narrowing:
         self._positions = self._counts = None
 
     def sort_by(self, column: str | None, *, descending: bool = False) -> None:
-        """Sort what is shown: texts in any case alike, what is missing always last.
+        """Sort the rows, ignoring case in texts; missing values are always last.
 
         Args:
             column: A column of the listing, or None for the listing's own order.
-            descending: From the largest down; rows that are equal keep the listing's order.
+            descending: True for the largest first. Equal rows always keep the listing's order.
 
         Raises:
-            InvalidInput: There is no such column.
+            InvalidInput: The listing has no such column.
         """
         sort = None if column is None else (column, bool(descending))
         if column is not None and sort not in self._orders:
             cells = column_of(self.frame, column)
             if cells is None:
                 hint = _hint(column, map(str, self.frame.columns))
-                raise InvalidInput(f"{shown(column)} is no column of the listing{hint}")
+                raise InvalidInput(f"The listing has no column {shown(column)}.{hint}")
             self._orders[sort] = _order(with_instants(cells), descending=descending)
         self._sort, self._positions = sort, None
 
     @property
     def positions(self) -> _Numbers:
-        """The positions in `frame` of the rows that are shown, in the order shown; read-only."""
+        """The positions in `frame` of the rows that are shown, in sort order; read-only."""
         if self._positions is None:
             order = self._orders[self._sort]
             self._positions = order[self._without(None)[order]]
@@ -166,77 +166,80 @@ class Narrowing:
         return self._positions
 
     def counts(self) -> dict[str, Mapping[str, int]]:
-        """Return by facet key and value how many rows that choice would show, all else as it is.
+        """Return, by facet key and value, how many rows that choice would show.
 
-        The choices are in the order of the facet's.
+        All other facets and the search stay as they are. Values are in the order of the choices.
         """
         if self._counts is None:
             rows = dict.fromkeys(self._groupings, self.positions)
             rows |= {key: np.flatnonzero(self._without(key)) for key in self._chosen}
-            self._counts = {key: each.counts(rows[key]) for key, each in self._groupings.items()}
+            self._counts = {key: g.counts(rows[key]) for key, g in self._groupings.items()}
         return dict(self._counts)
 
     def rank(self, position: int) -> int | None:
-        """Return where in `positions` a row of the frame is; None when it is not shown.
+        """Return the index of a row in `positions`; None if the row is not shown.
 
         Args:
             position: The row's position in `frame`.
         """
-        places = np.flatnonzero(self.positions == position)
-        return int(places[0]) if len(places) else None
+        indices = np.flatnonzero(self.positions == position)
+        return int(indices[0]) if len(indices) else None
 
-    def _value(self, key: str, asked: str) -> str:
-        """Return the value of the choice that is asked for."""
+    def _value(self, key: str, text: str) -> str:
+        """Return the value of a choice that is given by its value or its plain name."""
         if key not in self._groupings:
-            raise InvalidInput(f"{shown(key)} is no facet here{_hint(key, self._groupings)}")
+            raise InvalidInput(f"Unknown facet {shown(key)}.{_hint(key, self._groupings)}")
         values = [choice.value for choice in self._groupings[key].facet.choices]
-        for candidate in (asked, f"={asked}"):
+        for candidate in (text, f"={text}"):
             if candidate in values:
                 return candidate
         plain = [value.removeprefix("=") or '""' for value in values]
-        raise InvalidInput(f"{shown(asked)} is no choice of {key!r} here{_hint(asked, plain)}")
+        raise InvalidInput(f"Unknown value {shown(text)} of the facet {key!r}.{_hint(text, plain)}")
 
     def _without(self, key: str | None) -> Mask:
-        """Return which rows search, restriction and facets show, one facet left aside."""
+        """Return a mask of the rows that search, restriction and all facets but one show."""
         if self._found is None:
             self._found = self._haystack.found(self._search)
         found = self._found if self._only is None else self._found & self._only
-        misses = [misses for facet, misses in self._misses.items() if facet != key]
-        return np.logical_and(found, ~np.logical_or.reduce(misses)) if misses else found
+        hidden = [mask for facet, mask in self._hidden.items() if facet != key]
+        return np.logical_and(found, ~np.logical_or.reduce(hidden)) if hidden else found
 
 
 @dataclass(frozen=True)
 class _Grouping:
-    """The rows of a listing in groups, and which groups each of a facet's choices shows."""
+    """The groups of rows that the choices of a facet show."""
 
     facet: Facet
     codes: _Numbers  # the group of each row
-    groups: _Numbers  # a group, each at least once, and at the same place in `places`
-    places: _Numbers  # a choice that shows it
+    # Pairs: `positions[i]` is the position of a choice that shows the group `groups[i]`.
+    groups: _Numbers
+    positions: _Numbers
 
     def counts(self, rows: _Numbers) -> Mapping[str, int]:
-        inside = np.bincount(self.codes[rows], minlength=self.groups.max(initial=-1) + 1)
+        """Return how many of some rows each choice shows."""
+        sizes = np.bincount(self.codes[rows], minlength=self.groups.max(initial=-1) + 1)
         count = len(self.facet.choices)
-        totals = np.bincount(self.places, weights=inside[self.groups], minlength=count)
+        totals = np.bincount(self.positions, weights=sizes[self.groups], minlength=count)
         values = (choice.value for choice in self.facet.choices)
         numbers = totals.astype(np.int64).tolist()
         return types.MappingProxyType(dict(zip(values, numbers, strict=True)))
 
-    def misses(self, value: str) -> Mask:
-        place = [choice.value for choice in self.facet.choices].index(value)
-        outside = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
-        outside[self.groups[self.places == place]] = False
-        return outside[self.codes]
+    def hidden(self, value: str) -> Mask:
+        """Return a mask of the rows that a choice hides."""
+        position = [choice.value for choice in self.facet.choices].index(value)
+        hidden = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
+        hidden[self.groups[self.positions == position]] = False
+        return hidden[self.codes]
 
 
 def _grouping(key: str, column: pd.Series, now: pd.Timestamp | None) -> _Grouping:
-    """Return the rows in groups by a column, as its facet has it."""
-    label, _, way = _FACETS[key]
-    codes, choices = _updated(column, now) if key == "updated" else way(column)
+    """Group the rows by a column for its facet."""
+    label, _, group_rows = _FACETS[key]
+    codes, choices = _updated(column, now) if key == "updated" else group_rows(column)
     facet = Facet(key, label, tuple(Choice(value, text) for value, text, _ in choices))
-    pairs = [(group, place) for place, (*_, groups) in enumerate(choices) for group in groups]
-    groups, places = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return _Grouping(facet, codes, groups, places)
+    pairs = [(group, n) for n, (*_, groups) in enumerate(choices) for group in groups]
+    groups, positions = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return _Grouping(facet, codes, groups, positions)
 
 
 def _named(column: pd.Series, meanings: Mapping[str, str] | None = None) -> _Groups:
@@ -259,26 +262,26 @@ def _bucket(column: pd.Series) -> _Groups:
 
 def _translated(column: pd.Series) -> _Groups:
     cells = column.to_numpy(dtype=object).tolist()
-    said = [1 - bool(cell) if type(cell) in (bool, np.bool_) else 2 for cell in cells]
-    choices = [("yes", "yes", [0]), ("no", "no", [1]), ("", "not said", [2])]
-    return np.array(said, dtype=np.int64), choices if 2 in said else choices[:2]
+    codes = [1 - bool(cell) if type(cell) in (bool, np.bool_) else 2 for cell in cells]
+    choices = [("yes", "yes", [0]), ("no", "no", [1]), ("", "not set", [2])]
+    return np.array(codes, dtype=np.int64), choices if 2 in codes else choices[:2]
 
 
 def _properties(column: pd.Series) -> _Groups:
     cells = column.to_numpy(dtype=object).tolist()
-    # A listing has few distinct tuples, each of them one object in many rows.
+    # A listing has few distinct tuples, and equal rows share one tuple object.
     objects = {id(cell): cell for cell in cells}
     groups: dict[tuple[str, ...], int] = {}
-    codes = {at: groups.setdefault(items_of(cell), len(groups)) for at, cell in objects.items()}
+    codes = {key: groups.setdefault(items_of(cell), len(groups)) for key, cell in objects.items()}
     rows = np.fromiter(map(codes.__getitem__, map(id, cells)), np.int64, len(cells))
-    holders: dict[str, list[int]] = {}
+    groups_of: dict[str, list[int]] = {}
     for items, group in groups.items():
         for item in dict.fromkeys(items):
-            holders.setdefault(item, []).append(group)
+            groups_of.setdefault(item, []).append(group)
     choices = [
         ("with", "with any", [group for items, group in groups.items() if items]),
         ("without", "without any", [group for items, group in groups.items() if not items]),
-        *((f"={item}", visible(item) or "(empty)", holders[item]) for item in sorted(holders)),
+        *((f"={item}", visible(item) or "(empty)", groups_of[item]) for item in sorted(groups_of)),
     ]
     return rows, [choice for choice in choices if choice[2]]
 
@@ -286,15 +289,15 @@ def _properties(column: pd.Series) -> _Groups:
 def _updated(column: pd.Series, now: pd.Timestamp | None) -> _Groups:
     instants = instants_of(column)
     now = pd.to_datetime(pd.Timestamp.now("UTC") if now is None else now, utc=True)
-    # The oldest come first: a group lies between one of these moments and the next.
-    ages = np.datetime64(now.tz_localize(None), "us") - np.array(_AGES, dtype="timedelta64[D]")
+    # The limits ascend in time; each group lies between two of them.
+    limits = np.datetime64(now.tz_localize(None), "us") - np.array(_AGES, dtype="timedelta64[D]")
     missing, unknown = np.isnat(instants), len(_AGES) + 1
-    codes = np.where(missing, unknown, np.searchsorted(ages, instants, side="right"))
+    codes = np.where(missing, unknown, np.searchsorted(limits, instants, side="right"))
     groups = list(range(unknown))
     choices = {f"within {days} days": groups[_AGES.index(days) + 1 :] for days in _WITHIN}
     choices |= {f"not within {days} days": groups[: _AGES.index(days) + 1] for days in _NOT_WITHIN}
-    not_said = [("", "not said", [unknown])] if missing.any() else []
-    return codes, [(text, text, shows) for text, shows in choices.items()] + not_said
+    not_set = [("", "not set", [unknown])] if missing.any() else []
+    return codes, [(text, text, shown) for text, shown in choices.items()] + not_set
 
 
 _FACETS: dict[str, tuple[str, str, Callable[..., _Groups]]] = {
@@ -309,7 +312,7 @@ _FACETS: dict[str, tuple[str, str, Callable[..., _Groups]]] = {
 
 
 def _order(column: pd.Series, *, descending: bool) -> _Numbers:
-    """Return the rows in the order of a column, equal ones as they are, missing ones last."""
+    """Return the positions of the rows sorted by a column: stable, missing values last."""
     values = as_arrow(column)
     kind = pa.null() if values is None else values.type
     if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
@@ -320,8 +323,8 @@ def _order(column: pd.Series, *, descending: bool) -> _Numbers:
     return np.argsort(keys, kind="stable")
 
 
-def _hint(asked: object, known: Iterable[str]) -> str:
-    """Return how a message goes on that something is not known."""
-    words = [visible(word) for word in known]
-    close = nearest(asked, words) if isinstance(asked, str) else None
-    return f"; did you mean {close}?" if close else f". There is: {listed(words) or 'none'}."
+def _hint(word: object, known: Iterable[str]) -> str:
+    """Return the end of a message about an unknown word: a similar word, or all known words."""
+    words = [visible(other) for other in known]
+    close = nearest(word, words) if isinstance(word, str) else None
+    return f" Did you mean {close}?" if close else f" Available: {listed(words) or 'none'}."

@@ -1,4 +1,4 @@
-"""Texts of a listing made ready to be searched in, whatever their case and however composed."""
+"""Prepare the texts of a listing for a search that ignores case and Unicode composition."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
 
-# A phrase in quotes, which may still lack its end while it is typed, or a word.
+# A phrase in quotes, whose closing quote may not be typed yet, or a word.
 _TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _SPECIAL = re.compile(r"[\x00-/:-@\[-^`{-\x7f]")
-# All characters that are not in composed texts, or only behind some others; and more.
-_LOOSE = (
+# Characters that may change when a text is composed, and some that do not.
+_COMPOSABLE = (
     r"[\p{M}\x{374}-\x{387}\x{958}-\x{b5d}\x{f43}-\x{f69}\x{1100}-\x{11ff}\x{1f00}-\x{2001}"
     r"\x{2126}-\x{212b}\x{2329}\x{232a}\x{2adc}\x{f900}-\x{fb4e}\x{11000}-\x{11fff}"
     r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
@@ -35,22 +35,22 @@ Mask = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 class Haystack:
-    """What is searched of a listing: a row's id, names, title and description.
+    """The searchable text of each row: id, owner, name, title and description.
 
     Args:
-        df: The listing; what it lacks of these is not searched.
+        df: The listing; missing columns are not searched.
     """
 
     def __init__(self, df: pd.DataFrame) -> None:
         self._texts = _haystack(df)
-        # The rows that hold each term of the last search: the next one has most of them too.
+        # The rows with each term of the last search; the next search shares most terms.
         self._known: dict[str, Mask] = {}
 
     def found(self, search: str) -> Mask:
-        """Return which rows hold everything that is searched for.
+        """Return a mask of the rows that contain all words and phrases of a search.
 
         Args:
-            search: Words, each anywhere, and phrases in double quotes.
+            search: Words, and phrases in double quotes.
         """
         mask = np.ones(len(self._texts), dtype=np.bool_)
         parts = [whole_text(phrase or word) or "" for phrase, word in _TERM.findall(search)]
@@ -59,22 +59,23 @@ class Haystack:
         known = {term: self._known[term] for term in terms if term in self._known}
         for rows_of_term in known.values():
             mask &= rows_of_term
-        # The longest first: it leaves fewest rows to look at.
+        # Longest first: long terms are rare and leave few rows to check.
         for term in sorted(terms - set(known), key=len, reverse=True):
             rows = np.flatnonzero(mask)
             if len(rows) * 4 > len(mask):
-                known[term] = self._holding(term)
+                known[term] = self._rows_with(term)
                 mask &= known[term]
             else:
                 mask[rows] = self._matches(term, rows)
         self._known = known
         return mask
 
-    def _holding(self, term: str) -> Mask:
-        """Return which rows hold a term; only those that held a part of it need a look."""
-        near = [mask for part, mask in self._known.items() if part in term]
-        if near:
-            rows = np.flatnonzero(np.logical_and.reduce(near))
+    def _rows_with(self, term: str) -> Mask:
+        """Return a mask of the rows that contain a term."""
+        # Only rows that contain all known parts of the term can contain the term.
+        masks = [mask for part, mask in self._known.items() if part in term]
+        if masks:
+            rows = np.flatnonzero(np.logical_and.reduce(masks))
             if len(rows) * 4 <= len(self._texts):
                 mask = np.zeros(len(self._texts), dtype=np.bool_)
                 mask[rows] = self._matches(term, rows)
@@ -83,7 +84,7 @@ class Haystack:
 
     def _matches(self, term: str, rows: np.ndarray[Any, Any] | None = None) -> Mask:
         texts = self._texts if rows is None else self._texts.take(pa.array(rows))
-        # RE2 finds a literal faster than Arrow's own search does, but refuses very long ones.
+        # RE2 finds literals faster than Arrow's substring search, but refuses very long ones.
         if len(term) > 200:
             return np.asarray(compute.match_substring(texts, term), dtype=np.bool_)
         pattern = _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", term)
@@ -91,15 +92,15 @@ class Haystack:
 
 
 def with_instants(column: pd.Series) -> pd.Series:
-    """Return a column of times of a listing as instants, whatever it holds; any other as it is.
+    """Convert a time column of a listing to instants; return any other column unchanged.
 
-    A file read without dates holds texts.
+    Time columns hold texts if a file was read without dates.
     """
     return instants(column) if str(column.name) in TIMES else column
 
 
 def _haystack(df: pd.DataFrame) -> Any:
-    """Return what is searched: a row's texts, one a line."""
+    """Return the searchable text of each row, one column per line."""
     texts = {name: column_of(df, name) for name in ("id", "owner", "name", "title", "description")}
     lines = {name: texts_of(column) for name, column in texts.items() if column is not None}
     for name, values in lines.items():
@@ -107,31 +108,31 @@ def _haystack(df: pd.DataFrame) -> Any:
             lines[name] = compute.replace_substring(values, "\n", " ")
     join = partial(compute.binary_join_element_wise, null_handling="replace")
     if {"owner", "name"} <= set(lines):
-        # What is in one of the two is in this as well.
+        # The full name contains owner and name.
         lines["name"] = join(lines.pop("owner"), lines["name"], pa.scalar("/", TEXT))
-    first = pa.array([""] * len(df), TEXT)  # there may be no columns
+    first = pa.array([""] * len(df), TEXT)  # the frame may have no columns
     return folded(join(first, *lines.values(), pa.scalar("\n", TEXT)))
 
 
 def _has(texts: Any, first: int, last: int) -> bool:
-    """Whether a byte in a range is in the UTF-8 of any of the texts."""
-    found = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    return bool(((found >= first) & (found <= last)).any())
+    """True if the UTF-8 of any text contains a byte in a range."""
+    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
+    return bool(((data >= first) & (data <= last)).any())
 
 
 def folded(texts: Any) -> Any:
-    """Return texts in lower case and composed, each character whatever stands around it."""
+    """Return texts in lower case and composed form (NFC), independent of context."""
     composed = _composed(texts)
     lowered = compute.utf8_lower(composed)
-    if _has(lowered, 0xCF, 0xCF):  # the sigma at the end of a word is a sigma
+    if _has(lowered, 0xCF, 0xCF):  # a final sigma equals a sigma
         lowered = compute.replace_substring(lowered, "\u03c2", "\u03c3")
     return lowered if composed is texts else _composed(lowered)
 
 
 def _composed(texts: Any) -> Any:
-    # Below U+0300, whose UTF-8 begins with 0xCC, everything is composed.
+    # All characters below U+0300, whose UTF-8 begins with 0xCC, are composed.
     if not _has(texts, 0xCC, 0xFF):
         return texts
-    loose = compute.fill_null(compute.match_substring_regex(texts, _LOOSE), fill_value=False)
-    tight = [unicodedata.normalize("NFC", text) for text in texts.filter(loose).to_pylist()]
-    return compute.replace_with_mask(texts, loose, pa.array(tight, TEXT)) if tight else texts
+    mask = compute.fill_null(compute.match_substring_regex(texts, _COMPOSABLE), fill_value=False)
+    composed = [unicodedata.normalize("NFC", text) for text in texts.filter(mask).to_pylist()]
+    return compute.replace_with_mask(texts, mask, pa.array(composed, TEXT)) if composed else texts

@@ -1,4 +1,4 @@
-"""Names that can be taken for one another, against a loop over all pairs."""
+"""Look-alike names, checked against a loop over all pairs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ def found(names: list[str], owners: list[int] | None = None, letters: int = 4) -
     return [[names[left], names[right]] for left, right in pairs]
 
 
-# The definition, written down a second time
+# A second, plain implementation
 
 
-def bare(name: str) -> str:
-    for sign, instead in (("-", ""), ("_", ""), ("0", "o"), ("1", "l"), ("5", "s")):
-        name = name.lower().replace(sign, instead)
+def simplified(name: str) -> str:
+    for old, new in (("-", ""), ("_", ""), ("0", "o"), ("1", "l"), ("5", "s")):
+        name = name.lower().replace(old, new)
     return name
 
 
-def word_length(name: str, at: int) -> int:
-    """How long the run of letters is that holds a place, or ends and goes on there."""
-    begin = end = at
+def word_length(name: str, position: int) -> int:
+    """Return the length of the run of letters around a position."""
+    begin = end = position
     while begin > 0 and name[begin - 1] in LETTERS:
         begin -= 1
     while end < len(name) and name[end] in LETTERS:
@@ -40,15 +40,15 @@ def word_length(name: str, at: int) -> int:
     return end - begin
 
 
-def slipped(left: str, right: str, letters: int) -> bool:
-    """Whether one letter of `left` is another one in `right`, or is not there."""
+def has_typo(left: str, right: str, letters: int) -> bool:
+    """Return whether `right` is `left` with one letter replaced or deleted."""
     for at, char in enumerate(left):
         if char not in LETTERS:
             continue
-        others = [left[:at] + left[at + 1 :]]
+        variants = [left[:at] + left[at + 1 :]]
         if len(right) == len(left) and right[at] in LETTERS and right[at] != char:
-            others.append(left[:at] + right[at] + left[at + 1 :])
-        if right in others:
+            variants.append(left[:at] + right[at] + left[at + 1 :])
+        if right in variants:
             return min(word_length(left, at), word_length(right, at)) >= letters
     return False
 
@@ -56,10 +56,10 @@ def slipped(left: str, right: str, letters: int) -> bool:
 def alike(left: str, right: str, letters: int) -> bool:
     if left == right:
         return False
-    if bare(left) == bare(right):
+    if simplified(left) == simplified(right):
         return True
     one, other = (name.lower().replace("_", "-") for name in (left, right))
-    return slipped(one, other, letters) or slipped(other, one, letters)
+    return has_typo(one, other, letters) or has_typo(other, one, letters)
 
 
 NAMES = st.one_of(
@@ -75,7 +75,7 @@ NAMES = st.one_of(
 @example([(0, "aba"), (0, "abb"), (0, "ab-")], 3)
 @example([(0, "abba"), (0, "abba"), (0, "abbb")], 4)
 @example([(0, "abcde"), (0, "ab-de"), (0, "abfde")], 5)
-def test_pairs_are_those_of_a_loop_over_all_pairs(
+def test_pairs_equal_those_of_a_loop_over_all_pairs(
     rows: list[tuple[int, str]], letters: int
 ) -> None:
     owners = np.array([owner for owner, _ in rows], dtype=np.int64)
@@ -88,7 +88,7 @@ def test_pairs_are_those_of_a_loop_over_all_pairs(
     }
     assert set(pairs) <= expected
     assert pairs == sorted(set(pairs))
-    # Not each pair is told, but each name that has kin has some.
+    # Not every pair is yielded, but every row that has a look-alike.
     assert {row for pair in pairs for row in pair} == {row for pair in expected for row in pair}
 
 
@@ -108,7 +108,7 @@ def test_pairs_are_those_of_a_loop_over_all_pairs(
         ("sch\u00e4den-inbox", "sch\u00e4den-imbox"),
     ],
 )
-def test_a_slip_is_found_either_way_round(left: str, right: str) -> None:
+def test_a_typo_is_found_in_either_order(left: str, right: str) -> None:
     assert found([left, "another", right]) == [[left, right]]
     assert found([right, left]) == [[right, left]]
 
@@ -129,11 +129,11 @@ def test_a_slip_is_found_either_way_round(left: str, right: str) -> None:
         [],
     ],
 )
-def test_a_series_a_code_and_what_is_far_is_not_found(names: list[str]) -> None:
+def test_series_short_codes_and_distant_names_are_not_found(names: list[str]) -> None:
     assert found(names) == []
 
 
-def test_the_length_of_a_word_in_which_a_letter_counts_can_be_set() -> None:
+def test_the_minimum_word_length_can_be_set() -> None:
     names = ["motor-uk", "motor-us"]
     assert found(names, letters=3) == []
     assert found(names, letters=2) == [names]
@@ -145,7 +145,7 @@ def test_names_of_two_projects_are_not_alike() -> None:
     assert found(names, [0, 0, 1, 1]) == [names[:2], names[2:]]
 
 
-def test_a_name_that_is_there_twice_has_its_kin_twice() -> None:
+def test_a_name_in_two_rows_has_two_pairs() -> None:
     names = ["motor-inbox", "motor-inbox", "motor_inbox"]
     assert found(names) == [[names[0], names[2]], [names[1], names[2]]]
 
@@ -156,7 +156,7 @@ def test_very_long_names_are_compared_too() -> None:
     assert [sorted(map(names.index, pair)) for pair in found(names)] == [[0, 1], [0, 2], [2, 3]]
 
 
-def test_very_many_alike_names_are_each_found_without_all_pairs() -> None:
+def test_very_many_look_alikes_are_found_without_all_pairs() -> None:
     names = ["inbox" + "".join(LETTERS[int(d)] for d in f"{n:04}") for n in range(10_000)]
     pairs = found(names)
     assert {name for pair in pairs for name in pair} == set(names)

@@ -1,4 +1,4 @@
-"""The report of an audit: its findings, its parts, its fixes, and how it is shown and kept."""
+"""The audit report: findings, options, parts, fixes, display and CSV."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.audits.rule import SEVERITIES
+from reinfer_nb.audits.rule import SEVERITIES, known
 
 COLUMNS = ["rule", "severity", "id", "owner", "name", "message", "suggestion"]
 FIXING = ["missing-title", "odd-characters", "needless-translation"]
@@ -38,9 +38,7 @@ def same(left: rnb.AuditReport, right: rnb.AuditReport) -> bool:
 # Findings
 
 
-def test_findings_say_of_which_source_they_are(
-    report: rnb.AuditReport, listing: pd.DataFrame
-) -> None:
+def test_findings_name_their_source(report: rnb.AuditReport, listing: pd.DataFrame) -> None:
     findings = report.findings
     assert list(findings.columns) == COLUMNS
     assert set(findings.dtypes.astype(str)) == {"str"}
@@ -51,7 +49,7 @@ def test_findings_say_of_which_source_they_are(
     assert not report.ok
 
 
-def test_the_gravest_come_first_then_as_the_rules_are_listed(report: rnb.AuditReport) -> None:
+def test_findings_are_sorted_by_severity_then_by_rule(report: rnb.AuditReport) -> None:
     table = rnb.audit_rules()
     order = [
         rule
@@ -65,7 +63,7 @@ def test_the_gravest_come_first_then_as_the_rules_are_listed(report: rnb.AuditRe
         assert (np.diff(report.only(rules=[rule]).positions) >= 0).all()
 
 
-def test_an_error_comes_before_all_else(listing: pd.DataFrame) -> None:
+def test_errors_come_first(listing: pd.DataFrame) -> None:
     late = listing.assign(created_at=listing["updated_at"] + pd.Timedelta(days=1))
     assert rnb.audit(late).findings["severity"].iloc[0] == "error"
 
@@ -80,40 +78,40 @@ def test_an_error_comes_before_all_else(listing: pd.DataFrame) -> None:
     ],
 )
 def test_a_report_without_findings_has_its_columns_and_dtypes(df: pd.DataFrame) -> None:
-    for found in (rnb.audit(df), rnb.audit(df, rules=[])):
-        assert found.ok
-        assert list(found.findings.columns) == COLUMNS
-        assert set(found.findings.dtypes.astype(str)) == {"str"}
-        assert found.positions.tolist() == []
-        assert found.positions.dtype == np.int64
-        assert list(found.summary.columns) == ["owner"]
-        assert found.summary["owner"].dtype == "str"
-        assert found.fixes().equals(df)
-        assert "0 findings in 0 of" in repr(found)
-        assert found.only(severity="error").ok
+    for report in (rnb.audit(df), rnb.audit(df, rules=[])):
+        assert report.ok
+        assert list(report.findings.columns) == COLUMNS
+        assert set(report.findings.dtypes.astype(str)) == {"str"}
+        assert report.positions.tolist() == []
+        assert report.positions.dtype == np.int64
+        assert list(report.summary.columns) == ["owner"]
+        assert report.summary["owner"].dtype == "str"
+        assert report.fixes().equals(df)
+        assert "0 findings in 0 of" in repr(report)
+        assert report.only(severity="error").ok
 
 
-def test_the_listing_is_not_touched_and_the_report_keeps_what_it_saw() -> None:
+def test_the_listing_is_not_changed_and_the_report_keeps_a_copy() -> None:
     df = pd.DataFrame({"owner": ["a"], "name": ["x"], "title": [""]})
     before = df.copy()
-    found = rnb.audit(df)
+    report = rnb.audit(df)
     assert df.equals(before)
     df.loc[0, "title"] = "Mine"
     df["more"] = 1
-    assert found.audited.equals(before)
-    assert found.fixes()["title"].tolist() == ["X"]
+    assert report.audited.equals(before)
+    assert report.fixes()["title"].tolist() == ["X"]
 
 
-# What an audit takes
+# The listing
 
 
-def test_what_pandas_made_of_a_listing_does_not_matter(
+def test_dtypes_index_and_order_of_the_listing_do_not_matter(
     listing: pd.DataFrame, report: rnb.AuditReport, tmp_path: Path
 ) -> None:
     rnb.to_csv(listing, tmp_path / "a.csv")
     listing.to_csv(tmp_path / "b.csv", index=False)
     texts = ["owner", "name", "title", "description", "language", "kind", "bucket_id"]
-    strange = {
+    variants = {
         "objects": listing.astype(object),
         "categories": listing.astype(dict.fromkeys(texts, "category")),
         "Arrow": listing.convert_dtypes(dtype_backend="pyarrow"),
@@ -128,37 +126,41 @@ def test_what_pandas_made_of_a_listing_does_not_matter(
             sensitive_properties=listing["sensitive_properties"].map(np.array)
         ),
         "nanoseconds": listing.astype({"updated_at": "datetime64[ns, UTC]"}),
-        "elsewhere": listing.assign(updated_at=listing["updated_at"].dt.tz_convert("Asia/Tokyo")),
-        "without a zone": listing.assign(created_at=listing["created_at"].dt.tz_localize(None)),
-        "moments as texts": listing.assign(updated_at=listing["updated_at"].astype(str)),
+        "another time zone": listing.assign(
+            updated_at=listing["updated_at"].dt.tz_convert("Asia/Tokyo")
+        ),
+        "without a time zone": listing.assign(
+            created_at=listing["created_at"].dt.tz_localize(None)
+        ),
+        "times as texts": listing.assign(updated_at=listing["updated_at"].astype(str)),
         "floats": listing.astype({"email_transform_version": "float64"}),
         "a file": rnb.read_csv(tmp_path / "a.csv"),
         "a plain file": pd.read_csv(tmp_path / "b.csv"),
     }
-    for what, df in strange.items():
-        found = rnb.audit(df, now=report.now)
-        assert same(found, report), what
-        assert not set(found.skipped) - {"no-comments"}, what
-        assert found.fixes()["title"].tolist() == report.fixes()["title"].tolist(), what
-    # To pandas the apostrophe before an id of digits is a part of it.
-    found = rnb.audit(pd.read_csv(tmp_path / "a.csv"), now=report.now)
+    for name, df in variants.items():
+        other = rnb.audit(df, now=report.now)
+        assert same(other, report), name
+        assert not set(other.skipped) - {"no-comments"}, name
+        assert other.fixes()["title"].tolist() == report.fixes()["title"].tolist(), name
+    # pandas keeps the apostrophe that to_csv puts before an id of digits.
+    other = rnb.audit(pd.read_csv(tmp_path / "a.csv"), now=report.now)
     columns = ["rule", "name", "suggestion"]
-    assert found.findings[columns].equals(report.findings[columns])
+    assert other.findings[columns].equals(report.findings[columns])
 
 
-def test_a_piece_has_the_findings_of_its_rows(listing: pd.DataFrame) -> None:
-    piece = listing[listing["owner"] == "people"].sample(frac=1, random_state=3)
-    alone = ["missing-title", "missing-description", "name-pattern", "no-bucket", "stale"]
-    whole, part = rnb.audit(listing, rules=alone), rnb.audit(piece, rules=alone)
+def test_a_part_of_a_listing_has_the_findings_of_its_rows(listing: pd.DataFrame) -> None:
+    people = listing[listing["owner"] == "people"].sample(frac=1, random_state=3)
+    rules = ["missing-title", "missing-description", "name-pattern", "no-bucket", "stale"]
+    whole, part = rnb.audit(listing, rules=rules), rnb.audit(people, rules=rules)
     columns = ["rule", "name", "message"]
-    of_people = whole.findings[whole.findings["owner"] == "people"]
+    expected = whole.findings[whole.findings["owner"] == "people"]
     assert sorted(part.findings[columns].to_numpy().tolist()) == sorted(
-        of_people[columns].to_numpy().tolist()
+        expected[columns].to_numpy().tolist()
     )
-    assert piece["name"].iloc[part.positions].tolist() == part.findings["name"].tolist()
+    assert people["name"].iloc[part.positions].tolist() == part.findings["name"].tolist()
 
 
-def test_rules_whose_columns_are_not_there_are_passed_over(
+def test_rules_with_missing_columns_are_skipped(
     listing: pd.DataFrame, report: rnb.AuditReport
 ) -> None:
     assert dict(report.skipped) == {"no-comments": "needs the column num_comments"}
@@ -171,31 +173,31 @@ def test_rules_whose_columns_are_not_there_are_passed_over(
     assert part.summary["owner"].isna().tolist() == [True]
 
 
-def test_counted_comments_are_looked_at(shared: rnb.Client) -> None:
+def test_counted_comments_are_checked(shared: rnb.Client) -> None:
     df = shared.statistics(shared.sources("people"))
-    found = rnb.audit(df, rules=["no-comments"])
-    assert not found.skipped
-    assert found.positions.tolist() == np.flatnonzero(df["num_comments"] == 0).tolist()
+    report = rnb.audit(df, rules=["no-comments"])
+    assert not report.skipped
+    assert report.positions.tolist() == np.flatnonzero(df["num_comments"] == 0).tolist()
 
 
-def test_properties_in_a_file_are_read_whichever_way_they_are_written() -> None:
+def test_properties_in_a_file_are_read_in_every_notation() -> None:
     cells = ["['iban']", '["iban"]', "('iban',)", ' ["iban"] ', "", "[]", "()"]
     df = pd.DataFrame({"owner": "a", "name": list("abcdefg"), "sensitive_properties": cells})
-    found = rnb.audit(df, rules=["odd-sensitive-properties"], share=0.6)
-    assert found.findings["name"].tolist() == ["e", "f", "g"]
-    assert set(found.findings["suggestion"]) == {"sensitive_properties = ['iban']"}
-    assert found.fixes().equals(df)
-    # A word is no list: nobody knows whether it is one property or several.
+    report = rnb.audit(df, rules=["odd-sensitive-properties"], share=0.6)
+    assert report.findings["name"].tolist() == ["e", "f", "g"]
+    assert set(report.findings["suggestion"]) == {"sensitive_properties = ['iban']"}
+    assert report.fixes().equals(df)
+    # A plain word is ambiguous: it may be one property or several.
     for word in ("iban", "['iban' 'salary']"):
         with pytest.raises(rnb.InvalidInput, match="not a list of texts"):
             rnb.audit(df.assign(sensitive_properties=word))
 
 
-def test_identifiers_that_are_numbers_are_told_as_they_are() -> None:
+def test_identifiers_that_are_numbers_are_shown_as_texts() -> None:
     df = pd.DataFrame({"id": [12, None], "owner": [1, 1], "name": [10, 11], "title": [None, 7]})
-    found = rnb.audit(df, rules=["missing-title"])
-    assert found.findings[["id", "owner", "name"]].to_numpy().tolist() == [["12", "1", "10"]]
-    assert found.fixes()["id"].equals(df["id"])
+    report = rnb.audit(df, rules=["missing-title"])
+    assert report.findings[["id", "owner", "name"]].to_numpy().tolist() == [["12", "1", "10"]]
+    assert report.fixes()["id"].equals(df["id"])
 
 
 @pytest.mark.parametrize(
@@ -213,27 +215,27 @@ def test_identifiers_that_are_numbers_are_told_as_they_are() -> None:
         ("sensitive_properties", ["[a, b]", "[]"], "in each row: '\\[a, b\\]' is no list"),
     ],
 )
-def test_a_column_that_is_of_no_use_is_refused(column: str, values: list[Any], why: str) -> None:
+def test_a_column_with_unusable_values_is_refused(column: str, values: list[Any], why: str) -> None:
     with pytest.raises(rnb.InvalidInput, match=f"The column {column} is not .*{why}") as caught:
         rnb.audit(pd.DataFrame({column: values}))
     assert "\n" not in str(caught.value)
     assert "rnb.read_csv" in str(caught.value)
 
 
-def test_what_is_no_listing_is_refused(listing: pd.DataFrame) -> None:
+def test_other_values_than_a_listing_are_refused(listing: pd.DataFrame) -> None:
     twice = pd.concat([listing, listing[["title"]]], axis=1)
     with pytest.raises(rnb.InvalidInput, match="has the column 'title' twice"):
         rnb.audit(twice)
     for wrong in ([1], None, 5, listing["title"]):
         with pytest.raises(rnb.InvalidInput, match="audit takes a DataFrame"):
-            rnb.audit(wrong)  # type: ignore[arg-type] # what is refused
+            rnb.audit(wrong)  # type: ignore[arg-type] # must be refused
 
 
-# Rules, options, moment
+# Rules, options, time
 
 
-def test_rules_are_chosen_by_id_or_as_they_are(listing: pd.DataFrame) -> None:
-    rule = rnb.rules.known()["stale"]
+def test_rules_are_selected_by_id_or_as_objects(listing: pd.DataFrame) -> None:
+    rule = known()["stale"]
     one = rnb.audit(listing, rules="stale")
     assert list(one.rules) == ["stale"]
     assert same(one, rnb.audit(listing, rules=[rule]))
@@ -243,19 +245,22 @@ def test_rules_are_chosen_by_id_or_as_they_are(listing: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "why"),
+    ("arguments", "message"),
     [
-        ({"rules": ["missing-titel"]}, "'missing-titel' is no rule. Did you mean 'missing-title'?"),
-        ({"rules": ["x"]}, "'x' is no rule. Choose from missing-title, .*, no-comments"),
-        ({"rules": [5]}, "5 is no rule"),
-        ({"rules": [["stale"]]}, r"\['stale'\] is no rule"),
-        ({"rules": 5}, "rules is a list of ids or rules, not 5"),
-        ({"ignore": None}, "ignore is a list of ids or rules, not None"),
+        (
+            {"rules": ["missing-titel"]},
+            "Unknown rule 'missing-titel'. Did you mean 'missing-title'?",
+        ),
+        ({"rules": ["x"]}, "Unknown rule 'x'. Choose from missing-title, .*, no-comments"),
+        ({"rules": [5]}, "Unknown rule 5"),
+        ({"rules": [["stale"]]}, r"Unknown rule \['stale'\]"),
+        ({"rules": 5}, "rules must be a list of rules or ids, not 5"),
+        ({"ignore": None}, "ignore must be a list of rules or ids, not None"),
         ({"ignore": ["stail"]}, "Did you mean 'stale'?"),
-        ({"dais": 3}, "'dais' is no option of these rules. Did you mean 'days'?"),
+        ({"dais": 3}, "Unknown option 'dais'. Did you mean 'days'?"),
         ({"weeks": 3}, "Choose from pattern, letters, siblings, share, days"),
-        ({"rules": ["stale"], "letters": 3}, "'letters' is no option .* Choose from days"),
-        ({"rules": ["no-bucket"], "days": 3}, "these rules. They have none"),
+        ({"rules": ["stale"], "letters": 3}, "Unknown option 'letters'. Choose from days"),
+        ({"rules": ["no-bucket"], "days": 3}, "Unknown option 'days'. These rules have no options"),
         ({"days": "3"}, "days= takes a value such as 365, not '3'"),
         ({"days": True}, "days= takes a value such as 365, not True"),
         ({"days": 1.5}, "days= takes a value such as 365, not 1.5"),
@@ -263,11 +268,11 @@ def test_rules_are_chosen_by_id_or_as_they_are(listing: pd.DataFrame) -> None:
         ({"pattern": None}, "pattern= takes a value such as"),
     ],
 )
-def test_rules_and_options_that_there_are_not_are_refused(
-    listing: pd.DataFrame, how: dict[str, Any], why: str
+def test_unknown_rules_and_options_are_refused(
+    listing: pd.DataFrame, arguments: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(rnb.InvalidInput, match=why):
-        rnb.audit(listing, **how)
+    with pytest.raises(rnb.InvalidInput, match=message):
+        rnb.audit(listing, **arguments)
 
 
 def test_a_share_may_be_a_whole_number(listing: pd.DataFrame) -> None:
@@ -285,11 +290,11 @@ def test_a_share_may_be_a_whole_number(listing: pd.DataFrame) -> None:
         np.datetime64("2026-03-01"),
     ],
 )
-def test_the_moment_may_be_said_in_many_ways(listing: pd.DataFrame, now: Any) -> None:
+def test_now_may_be_a_text_a_date_or_a_datetime(listing: pd.DataFrame, now: Any) -> None:
     assert rnb.audit(listing, rules=[], now=now).now == pd.Timestamp("2026-03-01", tz="UTC")
 
 
-def test_an_option_may_be_a_number_of_numpy(listing: pd.DataFrame) -> None:
+def test_an_option_may_be_a_numpy_number(listing: pd.DataFrame) -> None:
     by_numpy = rnb.audit(listing, rules=["stale"], now="2026-03-01", days=np.int64(700))
     by_python = rnb.audit(listing, rules=["stale"], now="2026-03-01", days=700)
     assert by_numpy.findings.equals(by_python.findings)
@@ -297,12 +302,12 @@ def test_an_option_may_be_a_number_of_numpy(listing: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("now", ["", "soon", pd.NaT, 5, True, [], "99999-01-01"])
-def test_what_is_no_moment_is_refused(listing: pd.DataFrame, now: Any) -> None:
+def test_an_invalid_now_is_refused(listing: pd.DataFrame, now: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match=r"now is .* which is not a date or time\. Give"):
         rnb.audit(listing, now=now)
 
 
-def test_ages_are_counted_to_when_the_listing_was_fetched(listing: pd.DataFrame) -> None:
+def test_ages_are_counted_to_the_fetch_of_the_listing(listing: pd.DataFrame) -> None:
     fetched_at = pd.Timestamp(listing.attrs["fetched_at"])
     assert rnb.audit(listing).now == rnb.audit(listing.head(3)).now == fetched_at
     old = listing.copy()
@@ -312,7 +317,7 @@ def test_ages_are_counted_to_when_the_listing_was_fetched(listing: pd.DataFrame)
 
 
 @pytest.mark.parametrize("attrs", [{}, {"fetched_at": None}, {"fetched_at": pd.NaT}])
-def test_ages_are_counted_to_the_call_where_the_listing_does_not_say(
+def test_ages_are_counted_to_the_call_if_the_fetch_is_not_recorded(
     listing: pd.DataFrame, attrs: Any
 ) -> None:
     df = listing.copy()
@@ -321,7 +326,7 @@ def test_ages_are_counted_to_the_call_where_the_listing_does_not_say(
     assert before <= rnb.audit(df, rules=[]).now <= pd.Timestamp.now("UTC")
 
 
-def test_a_listing_that_says_nonsense_of_when_it_was_fetched_is_refused(
+def test_a_listing_with_an_invalid_fetched_at_is_refused(
     listing: pd.DataFrame,
 ) -> None:
     df = listing.copy()
@@ -343,11 +348,11 @@ def test_the_summary_counts_by_project_and_rule(report: rnb.AuditReport) -> None
     assert summary.dtypes.astype(str).tolist() == ["str", *["int64"] * len(rules)]
     for row in summary.to_dict("records"):
         for rule in rules:
-            of_both = [f for f in findings if (f["owner"], f["rule"]) == (row["owner"], rule)]
-            assert row[rule] == len(of_both)
+            pairs = [(finding["owner"], finding["rule"]) for finding in findings]
+            assert row[rule] == pairs.count((row["owner"], rule))
 
 
-def test_the_summary_of_thousands_of_projects_is_in_order() -> None:
+def test_the_summary_of_thousands_of_projects_is_sorted() -> None:
     owners = [f"p{number * 7 % 5_000:04}" for number in range(10_000)]
     df = pd.DataFrame({"owner": [*owners, None, None], "name": "x", "title": ""})
     summary = rnb.audit(df, rules=["missing-title", "twin-titles"]).summary
@@ -357,7 +362,7 @@ def test_the_summary_of_thousands_of_projects_is_in_order() -> None:
     assert "twin-titles" not in summary
 
 
-def test_a_part_is_what_some_rules_found(report: rnb.AuditReport) -> None:
+def test_a_part_has_the_findings_of_some_rules(report: rnb.AuditReport) -> None:
     part = report.only(rules=["stale", "missing-title"])
     assert list(part.rules) == ["missing-title", "stale"]
     wanted = report.findings["rule"].isin(["stale", "missing-title"])
@@ -370,17 +375,17 @@ def test_a_part_is_what_some_rules_found(report: rnb.AuditReport) -> None:
     assert report.only(rules=[]).ok
 
 
-def test_a_part_is_what_is_grave_enough(report: rnb.AuditReport) -> None:
-    grave = report.only(severity="warning")
-    assert grave.findings.equals(
+def test_a_part_has_the_findings_of_some_severities(report: rnb.AuditReport) -> None:
+    part = report.only(severity="warning")
+    assert part.findings.equals(
         report.findings[report.findings["severity"] == "warning"].reset_index(drop=True)
     )
-    assert {rule.severity for rule in grave.rules.values()} == {"error", "warning"}
+    assert {rule.severity for rule in part.rules.values()} == {"error", "warning"}
     assert report.only(severity="error").ok
     assert report.only(rules="stale", severity="warning").ok
     for wrong in ("fatal", ["info"], None):
         with pytest.raises(rnb.InvalidInput, match="severity is one of error, warning, info"):
-            report.only(severity=wrong)  # type: ignore[arg-type] # what is refused
+            report.only(severity=wrong)  # type: ignore[arg-type] # must be refused
     with pytest.raises(rnb.InvalidInput, match="Did you mean 'stale'"):
         report.only(rules=["stail"])
 
@@ -388,23 +393,21 @@ def test_a_part_is_what_is_grave_enough(report: rnb.AuditReport) -> None:
 # Fixes
 
 
-def test_what_is_safe_is_put_in_and_nothing_else(
-    report: rnb.AuditReport, listing: pd.DataFrame
-) -> None:
+def test_only_safe_fixes_are_applied(report: rnb.AuditReport, listing: pd.DataFrame) -> None:
     fixed = report.fixes()
-    changed = rnb.compare(listing, fixed)
-    assert set(changed.changed["field"]) == {"title", "should_translate"}
-    assert changed.added.empty
-    assert changed.removed.empty
-    assert changed.renamed.empty
-    expected = [
+    comparison = rnb.compare(listing, fixed)
+    assert set(comparison.changed["field"]) == {"title", "should_translate"}
+    assert comparison.added.empty
+    assert comparison.removed.empty
+    assert comparison.renamed.empty
+    changes = [
         f"title = {row.after!r}" if row.field == "title" else f"should_translate = {row.after}"
-        for row in changed.changed.itertuples()
+        for row in comparison.changed.itertuples()
     ]
     safe = report.findings[report.findings["rule"].isin(FIXING)]
-    told = [text for text in safe["suggestion"] if " = " in text]
-    assert sorted(expected) == sorted(told)
-    assert len(told) >= 4
+    suggestions = [text for text in safe["suggestion"] if " = " in text]
+    assert sorted(changes) == sorted(suggestions)
+    assert len(suggestions) >= 4
     assert fixed.attrs == listing.attrs
 
 
@@ -436,57 +439,57 @@ ROWS = st.lists(
 
 @settings(max_examples=40, deadline=None)
 @given(ROWS, st.sampled_from(["typed", "object", "category"]), st.randoms(use_true_random=False))
-def test_fixes_change_what_they_say_and_keep_all_else(
-    rows: list[tuple[Any, ...]], how: str, dice: Any
+def test_fixes_change_what_the_suggestions_say_and_nothing_else(
+    rows: list[tuple[Any, ...]], dtype: str, dice: Any
 ) -> None:
     columns = ["owner", "name", "title", "language", "should_translate"]
     df = pd.DataFrame(rows, columns=columns, dtype=object)
-    if how != "object":
-        text = "str" if how == "typed" else "category"
+    if dtype != "object":
+        text = "str" if dtype == "typed" else "category"
         df = df.astype(dict.fromkeys(columns[:-1], text) | {"should_translate": "boolean"})
     df["id"] = [f"{number:016x}" for number in range(len(df))]
     df["more"] = [(dice.random(),) for _ in rows]
     df.index = pd.Index([dice.choice([1, 2, None]) for _ in rows], dtype=object, name="at")
     df.attrs = {"project": "acme"}
     before = df.copy()
-    found = rnb.audit(df, rules=FIXING)
-    fixed = found.fixes()
+    report = rnb.audit(df, rules=FIXING)
+    fixed = report.fixes()
     pd.testing.assert_frame_equal(df, before)
     assert fixed.attrs == df.attrs
     assert fixed.index.equals(df.index)
     assert fixed.index.name == "at"
-    kept = ["owner", "name", "language", "id", "more"]
-    pd.testing.assert_frame_equal(fixed[kept], df[kept])
+    unchanged = ["owner", "name", "language", "id", "more"]
+    pd.testing.assert_frame_equal(fixed[unchanged], df[unchanged])
     for name in ("title", "should_translate"):
-        if how == "category" and name == "title":
+        if dtype == "category" and name == "title":
             assert isinstance(fixed[name].dtype, pd.CategoricalDtype)
         else:
             assert fixed[name].dtype == df[name].dtype
-    told: dict[tuple[str, str], str] = {}
-    for row in found.findings.itertuples():
+    suggestions: dict[tuple[str, str], str] = {}
+    for row in report.findings.itertuples():
         field, sign, value = str(row.suggestion).partition(" = ")
         if sign:
-            told.setdefault((str(row.id), field), value)
+            suggestions.setdefault((str(row.id), field), value)
     changed = rnb.compare(df, fixed).changed
     assert {(row.id, row.field): row.after for row in changed.itertuples()} == {
-        key: ast.literal_eval(value) for key, value in told.items()
+        key: ast.literal_eval(value) for key, value in suggestions.items()
     }
-    # Nothing is left that is safe to do.
+    # No safe fix is left.
     again = rnb.audit(fixed, rules=FIXING)
     assert rnb.compare(fixed, again.fixes()).ok
 
 
-def test_a_column_in_which_nothing_is_takes_what_is_put_in() -> None:
+def test_an_empty_column_takes_fixes() -> None:
     df = pd.DataFrame({"owner": ["a", "a"], "name": ["x", "y"], "title": [np.nan, np.nan]})
     assert rnb.audit(df).fixes()["title"].tolist() == ["X", "Y"]
 
 
-def test_of_two_for_one_cell_the_first_is_put_in() -> None:
+def test_the_first_of_two_fixes_for_a_cell_is_applied() -> None:
     for word in ("one", "two"):
 
         @rnb.audit_rule(id=word)
         def rule(df: pd.DataFrame, word: str = word) -> Any:
-            """The title is to be a word."""
+            """The title must be a word."""
             return pd.DataFrame({"message": "M.", "field": "title", "value": word}, index=df.index)
 
     df = pd.DataFrame({"name": ["x"], "title": ["y"]})
@@ -507,35 +510,35 @@ def test_of_two_for_one_cell_the_first_is_put_in() -> None:
         ("description", "\x00", True),
     ],
 )
-def test_own_rules_put_in_what_can_be_in_the_column(
+def test_custom_rules_can_only_set_valid_values(
     listing: pd.DataFrame,
     field: str,
     value: Any,
-    ok: bool,  # noqa: FBT001 - a case
+    ok: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
     @rnb.audit_rule
     def other(df: pd.DataFrame) -> pd.DataFrame:
-        """Something is to be another."""
-        told = pd.DataFrame({"message": "M.", "field": field}, index=df.index[:2])
-        return told.assign(value=pd.Series([value] * 2, dtype=object))
+        """Something must be changed."""
+        table = pd.DataFrame({"message": "M.", "field": field}, index=df.index[:2])
+        return table.assign(value=pd.Series([value] * 2, dtype=object))
 
-    found = rnb.audit(listing, rules=[other])
+    report = rnb.audit(listing, rules=[other])
     if not ok:
-        with pytest.raises(rnb.InvalidInput, match=f"cannot be in the column '{field}'") as caught:
-            found.fixes()
+        with pytest.raises(rnb.InvalidInput, match=f"the column '{field}' cannot hold") as caught:
+            report.fixes()
         assert "\x1b" not in str(caught.value)
         return
-    fixed = found.fixes()
+    fixed = report.fixes()
     assert fixed.dtypes.equals(listing.dtypes)
     assert fixed[field].tolist()[:2] == [value, value]
     assert fixed.tail(-2).equals(listing.tail(-2))
     assert fixed.drop(columns=field).equals(listing.drop(columns=field))
 
 
-# Shown and kept
+# Display and CSV
 
 
-FOREIGN = pd.DataFrame(
+UNSAFE = pd.DataFrame(
     {
         "owner": ["<b>acme</b>", "\x1b[31macme", None, None],
         "name": ["<script>alert(1)</script>", "x\u202ey\nz", "n", None],
@@ -544,19 +547,19 @@ FOREIGN = pd.DataFrame(
 )
 
 
-def test_foreign_texts_are_shown_as_texts() -> None:
-    found = rnb.audit(FOREIGN)
-    for text in (repr(found), found.to_text(None), found._repr_html_(), found.to_html(None)):
+def test_unsafe_texts_are_escaped() -> None:
+    report = rnb.audit(UNSAFE)
+    for text in (repr(report), report.to_text(None), report._repr_html_(), report.to_html(None)):
         assert "\x1b" not in text
         assert "\u202e" not in text
         assert "\\x1b[31macme/x\\u202ey\\nz" in text
         assert "nan" not in text
-    for page in (found._repr_html_(), found.to_html(None)):
+    for page in (report._repr_html_(), report.to_html(None)):
         assert "<script>" not in page
         assert "<b>acme" not in page
         assert html.escape("<b>acme</b>/<script>alert(1)</script>") in page
         assert html.escape("title = '<script>alert(1)</script>'") in page
-    lines = repr(found).splitlines()
+    lines = repr(report).splitlines()
     assert "  <b>acme</b>/<script>alert(1)</script>: It has no title." in lines
     assert "  n: It has no title." in lines
     assert "  a source without a name: It has no title." in lines
@@ -564,13 +567,13 @@ def test_foreign_texts_are_shown_as_texts() -> None:
     assert lines[-1].startswith("impossible-times did not run: it needs the columns created_at, ")
 
 
-def test_ten_findings_of_a_rule_are_shown_and_all_where_asked(report: rnb.AuditReport) -> None:
+def test_ten_findings_of_a_rule_are_shown_or_all_on_request(report: rnb.AuditReport) -> None:
     count = int((report.findings["rule"] == "stale").sum())
-    few, many = repr(report.only(rules="stale")), report.only(rules="stale").to_text(None)
-    assert few.count("Not updated") == 10
-    assert f"  ... and {count - 10:,} more" in few
-    assert many.count("Not updated") == count
-    assert "more" not in many
+    short, full = repr(report.only(rules="stale")), report.only(rules="stale").to_text(None)
+    assert short.count("Not updated") == 10
+    assert f"  ... and {count - 10:,} more" in short
+    assert full.count("Not updated") == count
+    assert "more" not in full
     page = report.only(rules="stale").to_html()
     assert page.count("Not updated") == 10
     assert f"... and {count - 10:,} more" in page
@@ -590,13 +593,12 @@ def test_the_headline_counts(report: rnb.AuditReport, listing: pd.DataFrame) -> 
     assert none.headline == "0 findings in 0 of 2 sources, as of 2030-01-01."
 
 
-def test_findings_come_back_from_a_file(report: rnb.AuditReport, tmp_path: Path) -> None:
-    foreign = rnb.audit(FOREIGN)
-    for number, found in enumerate((report, foreign, report.only(rules=[]))):
-        path = found.to_csv(tmp_path / f"{number}.csv")
-        back = rnb.read_csv(path)
-        assert list(back.columns) == COLUMNS
-        assert back.equals(found.findings)
+def test_findings_are_written_and_read(report: rnb.AuditReport, tmp_path: Path) -> None:
+    for number, each in enumerate((report, rnb.audit(UNSAFE), report.only(rules=[]))):
+        path = each.to_csv(tmp_path / f"{number}.csv")
+        findings = rnb.read_csv(path)
+        assert list(findings.columns) == COLUMNS
+        assert findings.equals(each.findings)
     with pytest.raises(rnb.FileProblem):
         report.to_csv(tmp_path / "0.csv")
     report.to_csv(tmp_path / "0.csv", overwrite=True)

@@ -1,4 +1,4 @@
-"""The toolkit's rules: what each finds and leaves, against small listings made by hand."""
+"""The built-in rules: what each rule reports and what it does not, on small listings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import reinfer_nb as rnb
 from reinfer_nb.audits import alphabets, text_rules
+from reinfer_nb.audits.rule import known
 from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.text import replaced, shown, visible
 
@@ -42,7 +43,7 @@ Row = dict[str, Any]
 
 
 def of(rule: str, rows: list[Row], **options: Any) -> pd.DataFrame:
-    """Return what one rule finds in a project of some sources, over the position of each."""
+    """Return the findings of one rule in a project of some sources, indexed by row position."""
     named = [{"owner": "acme", "name": f"source-{n}"} | row for n, row in enumerate(rows)]
     report = rnb.audit(pd.DataFrame(named), rules=[rule], now=NOW, **options)
     assert not report.skipped
@@ -57,10 +58,10 @@ def rows_of(column: str, *values: Any) -> list[Row]:
     return [{column: value} for value in values]
 
 
-# What all of them have
+# All rules
 
 
-def test_each_rule_is_listed_with_why_severity_and_options() -> None:
+def test_audit_rules_lists_each_rule_with_why_severity_and_options() -> None:
     table = rnb.audit_rules()
     assert table["rule"].tolist() == IDS
     assert table.dtypes.astype(str).to_dict() == {
@@ -70,10 +71,9 @@ def test_each_rule_is_listed_with_why_severity_and_options() -> None:
         "options": "object",
     }
     assert set(table["severity"]) == {"error", "warning", "info"}
-    assert table["why"].str.match(r"[A-Z][^\n]+\.\n\n\S").all()  # a headline, and the reason
-    options = {
-        rule: given for rule, given in zip(table["rule"], table["options"], strict=True) if given
-    }
+    assert table["why"].str.match(r"[A-Z][^\n]+\.\n\n\S").all()  # a headline and a reason
+    pairs = zip(table["rule"], table["options"], strict=True)
+    options = {rule: defaults for rule, defaults in pairs if defaults}
     assert options == {
         "name-pattern": {"pattern": "[a-z0-9]+(-[a-z0-9]+)*"},
         "look-alike-names": {"letters": 4},
@@ -83,13 +83,13 @@ def test_each_rule_is_listed_with_why_severity_and_options() -> None:
     }
 
 
-def test_each_option_is_explained() -> None:
+def test_the_why_of_a_rule_names_each_option() -> None:
     for row in rnb.audit_rules().itertuples():
         assert all(f"`{name}`" in str(row.why) for name in row.options)  # type: ignore[union-attr] # dictionaries
 
 
 @pytest.mark.parametrize("rule", IDS)
-def test_a_rule_finds_nothing_where_there_is_nothing(shared: rnb.Client, rule: str) -> None:
+def test_a_rule_finds_nothing_in_an_empty_listing(shared: rnb.Client, rule: str) -> None:
     df = shared.statistics(shared.sources().head(3)).head(0)
     report = rnb.audit(df, rules=[rule])
     assert report.ok
@@ -99,7 +99,7 @@ def test_a_rule_finds_nothing_where_there_is_nothing(shared: rnb.Client, rule: s
 
 @pytest.mark.parametrize("rule", IDS)
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
-def test_a_rule_bears_listings_of_which_everything_is_missing(
+def test_a_rule_accepts_a_listing_in_which_every_cell_is_missing(
     shared: rnb.Client, rule: str, missing: object
 ) -> None:
     columns = [*shared.sources().columns, "num_comments"]
@@ -113,7 +113,7 @@ def test_a_rule_bears_listings_of_which_everything_is_missing(
 
 
 @pytest.mark.parametrize("rule", IDS)
-def test_a_rule_says_which_columns_it_needs(rule: str) -> None:
+def test_a_skipped_rule_names_the_columns_it_needs(rule: str) -> None:
     report = rnb.audit(pd.DataFrame(index=range(3)), rules=[rule])
     assert report.ok
     assert re.fullmatch(r"needs the columns? \w+(, \w+)*", report.skipped[rule])
@@ -122,17 +122,17 @@ def test_a_rule_says_which_columns_it_needs(rule: str) -> None:
 
 
 @pytest.mark.parametrize("rule", IDS)
-def test_a_rule_runs_on_the_columns_it_needs_alone(shared: rnb.Client, rule: str) -> None:
+def test_a_rule_runs_on_only_the_columns_it_needs(shared: rnb.Client, rule: str) -> None:
     df = shared.sources().assign(num_comments=0)
-    needed = rnb.rules.known()[rule].needs
+    needed = known()[rule].needs
     report = rnb.audit(df[list(needed)], rules=[rule])
     assert not report.skipped
     full = rnb.audit(df, rules=[rule])
-    if rule not in ("unknown-kind", "impossible-times"):  # these look at further columns
+    if rule not in ("unknown-kind", "impossible-times"):  # these also read optional columns
         assert report.positions.tolist() == full.positions.tolist()
 
 
-# Messages are sentences, and suggestions say what to do
+# Messages and suggestions
 
 
 def test_messages_are_sentences_and_suggestions_say_what_to_do(shared: rnb.Client) -> None:
@@ -195,7 +195,7 @@ def test_a_missing_title_is_found() -> None:
         ("x" * 256, "X" + "x" * 255),
     ],
 )
-def test_a_title_is_made_of_the_name(name: str, title: str) -> None:
+def test_the_suggested_title_is_made_from_the_name(name: str, title: str) -> None:
     df = pd.DataFrame({"owner": ["acme"], "name": [name], "title": [""]})
     report = rnb.audit(df, rules=["missing-title"])
     assert report.findings["suggestion"].tolist() == [f"title = {shown(title)}"]
@@ -213,14 +213,14 @@ def test_a_title_is_made_of_the_name(name: str, title: str) -> None:
         ([("a", None, "")], [""]),
     ],
 )
-def test_a_title_that_is_not_the_only_one_of_its_project_is_not_suggested(
+def test_a_title_that_is_not_unique_in_its_project_is_not_suggested(
     rows: list[tuple[str, str, str]], titles: list[str | None]
 ) -> None:
     df = pd.DataFrame(rows, columns=["owner", "name", "title"], dtype="str")
     report = rnb.audit(df, rules=["missing-title"])
     assert report.fixes()["title"].equals(pd.Series(titles, dtype="str"))
-    kept = report.findings["suggestion"] == "Give it a title."
-    assert [titles[row] in ("", None) for row in report.positions] == kept.tolist()
+    unfixed = report.findings["suggestion"] == "Give it a title."
+    assert [titles[row] in ("", None) for row in report.positions] == unfixed.tolist()
 
 
 # missing-description, name-pattern
@@ -229,10 +229,10 @@ def test_a_title_that_is_not_the_only_one_of_its_project_is_not_suggested(
 def test_a_missing_description_is_found() -> None:
     found = of("missing-description", rows_of("description", "Tickets.", "", None, " \n"))
     assert found["message"].to_dict() == dict.fromkeys([1, 2, 3], "It has no description.")
-    assert set(found["suggestion"]) == {"Say what arrives there and who looks after it."}
+    assert set(found["suggestion"]) == {"Say what it contains and who maintains it."}
 
 
-def test_a_name_that_is_not_of_the_form_is_found() -> None:
+def test_a_name_that_does_not_match_the_pattern_is_found() -> None:
     names = [
         "motor-inbox",
         "motor",
@@ -247,36 +247,36 @@ def test_a_name_that_is_not_of_the_form_is_found() -> None:
     ]
     found = messages("name-pattern", rows_of("name", *names))
     assert list(found) == [3, 4, 5, 6, 7, 9]
-    assert found[3] == "The name 'motor_inbox' is not of the form '[a-z0-9]+(-[a-z0-9]+)*'."
-    assert found[7].startswith("The name 'mo\\ttor' is")
+    assert found[3] == "The name 'motor_inbox' does not match the pattern '[a-z0-9]+(-[a-z0-9]+)*'."
+    assert found[7].startswith("The name 'mo\\ttor' does not")
 
 
-def test_the_form_of_names_can_be_set() -> None:
+def test_the_pattern_of_names_can_be_set() -> None:
     rows = rows_of("name", "uk-motor", "us-motor", "motor", "uk-motor\n")
     assert list(messages("name-pattern", rows, pattern="(uk|us)-.*")) == [2, 3]
-    with pytest.raises(rnb.InvalidInput, match=r"pattern='\(' is no regular expression"):
+    with pytest.raises(rnb.InvalidInput, match=r"pattern='\(' is not a regular expression"):
         of("name-pattern", rows, pattern="(")
 
 
 # twin-titles
 
 
-def test_titles_that_are_the_same_are_found() -> None:
+def test_equal_titles_are_found() -> None:
     titles = ["Motor inbox", "Claims", "MOTOR  inbox ", "motor\u00a0inbox", "Motor  outbox"]
     found = messages("twin-titles", rows_of("title", *titles))
     assert found == {
-        0: "Its title 'Motor inbox' is also that of acme/source-2, acme/source-3.",
-        2: "Its title 'MOTOR  inbox ' is also that of acme/source-0, acme/source-3.",
-        3: "Its title 'motor\\xa0inbox' is also that of acme/source-0, acme/source-2.",
+        0: "Its title 'Motor inbox' is also used by acme/source-2, acme/source-3.",
+        2: "Its title 'MOTOR  inbox ' is also used by acme/source-0, acme/source-3.",
+        3: "Its title 'motor\\xa0inbox' is also used by acme/source-0, acme/source-2.",
     }
 
 
-def test_titles_of_two_projects_and_missing_ones_are_no_twins() -> None:
+def test_titles_of_two_projects_and_missing_titles_are_no_twins() -> None:
     rows = [{"owner": owner, "title": "Motor"} for owner in ("a", "b", None, None)]
     assert messages("twin-titles", [*rows, *rows_of("title", "", "", None, None, " ", " ")]) == {}
 
 
-def test_of_many_twins_three_are_named() -> None:
+def test_a_finding_names_three_of_many_twins() -> None:
     found = messages("twin-titles", rows_of("title", *["Motor"] * 1_202))
     assert len(found) == 1_202
     assert found[0].endswith("acme/source-1, acme/source-2, acme/source-3 and 1,198 more.")
@@ -284,9 +284,9 @@ def test_of_many_twins_three_are_named() -> None:
     assert found[1_201].endswith("acme/source-0, acme/source-1, acme/source-2 and 1,198 more.")
 
 
-def test_a_source_that_is_there_twice_is_its_own_twin() -> None:
+def test_a_source_in_two_rows_is_its_own_twin() -> None:
     found = messages("twin-titles", [{"name": "motor", "title": "Motor"}] * 2)
-    assert found == dict.fromkeys([0, 1], "Its title 'Motor' is also that of acme/motor.")
+    assert found == dict.fromkeys([0, 1], "Its title 'Motor' is also used by acme/motor.")
 
 
 # look-alike-names
@@ -294,7 +294,7 @@ def test_a_source_that_is_there_twice_is_its_own_twin() -> None:
 
 def test_names_that_look_alike_are_found() -> None:
     names = ["motor-inbox", "motor_inbox", "claims", "motor-imbox", None]
-    # Each beside the next of its kin.
+    # Each name with the next similar one.
     assert messages("look-alike-names", rows_of("name", *names)) == {
         0: "Its name looks like acme/motor_inbox.",
         1: "Its name looks like acme/motor-inbox, acme/motor-imbox.",
@@ -308,7 +308,7 @@ def test_names_look_alike_in_one_project_only() -> None:
     assert messages("look-alike-names", rows + other) == {}
 
 
-def test_the_length_of_a_word_in_which_a_letter_counts_can_be_set() -> None:
+def test_the_minimum_word_length_can_be_set() -> None:
     rows = rows_of("name", "motor-uk", "motor-us")
     assert messages("look-alike-names", rows) == {}
     assert list(messages("look-alike-names", rows, letters=2)) == [0, 1]
@@ -317,7 +317,7 @@ def test_the_length_of_a_word_in_which_a_letter_counts_can_be_set() -> None:
 # odd-characters
 
 
-def test_characters_that_nobody_sees_are_found() -> None:
+def test_invisible_characters_are_found() -> None:
     titles = [
         "Motor",
         "Mo\u200btor",
@@ -328,36 +328,36 @@ def test_characters_that_nobody_sees_are_found() -> None:
     ]
     found = of("odd-characters", rows_of("title", *titles))
     assert found["message"].to_dict() == {
-        1: "Its title has characters that nobody sees: Mo\\u200btor.",
-        2: "Its title has characters that nobody sees: Motor\\r\\n.",
-        3: "Its title has characters that nobody sees: \\u202eMotor.",
+        1: "Its title has invisible characters: Mo\\u200btor.",
+        2: "Its title has invisible characters: Motor\\r\\n.",
+        3: "Its title has invisible characters: \\u202eMotor.",
     }
     assert set(found["suggestion"]) == {"title = 'Motor'"}
 
 
-def test_a_title_of_nothing_that_is_seen_is_not_emptied() -> None:
+def test_a_title_of_invisible_characters_only_is_not_emptied() -> None:
     df = pd.DataFrame({"owner": ["a"], "name": ["x"], "title": ["\u200b\u200b"]})
     report = rnb.audit(df, rules=["odd-characters"])
-    assert report.findings["suggestion"].tolist() == ["Type the title anew."]
+    assert report.findings["suggestion"].tolist() == ["Type the title again."]
     assert report.fixes().equals(df)
 
 
-def test_words_of_several_alphabets_are_found() -> None:
+def test_words_that_mix_alphabets_are_found() -> None:
     rows = rows_of(
         "title", "Motor cl\u0430ims", "\u041c\u043e\u0442\u043e\u0440 claims", "\u0391lpha"
     )
     assert messages("odd-characters", rows) == {
-        0: "In its title the word 'cl\u0430ims' is of several alphabets: Cyrillic and Latin.",
-        2: "In its title the word '\u0391lpha' is of several alphabets: Greek and Latin.",
+        0: "The word 'cl\u0430ims' in its title mixes Cyrillic and Latin letters.",
+        2: "The word '\u0391lpha' in its title mixes Greek and Latin letters.",
     }
 
 
-def test_odd_characters_of_names_are_found_and_not_changed() -> None:
+def test_odd_characters_of_names_are_found_but_not_changed() -> None:
     df = pd.DataFrame({"owner": ["a"], "name": ["mo\u200bt\u043er"], "title": ["Mo\u200btor"]})
     report = rnb.audit(df, rules=["odd-characters"])
     assert report.findings["message"].str.split().str[:3].str.join(" ").tolist() == [
         "Its name has",
-        "In its name",
+        "The word 't\u043er'",
         "Its title has",
     ]
     assert report.fixes()["title"].tolist() == ["Motor"]
@@ -367,19 +367,19 @@ def test_odd_characters_of_names_are_found_and_not_changed() -> None:
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8))
 @example("a\r\nb")
 @example("\u05d0\u200e ")
-def test_what_is_taken_out_of_a_text_is_what_nobody_sees(text: str) -> None:
-    bare = alphabets.without_invisible(text)
-    assert alphabets.without_invisible(bare) == bare
-    kept = "".join(replaced(text, lambda *_: "").split())
-    assert "".join(replaced(bare, lambda *_: "").split()) == kept
+def test_only_invisible_characters_are_removed(text: str) -> None:
+    cleaned = alphabets.without_invisible(text)
+    assert alphabets.without_invisible(cleaned) == cleaned
+    visible_part = "".join(replaced(text, lambda *_: "").split())
+    assert "".join(replaced(cleaned, lambda *_: "").split()) == visible_part
     suspect = alphabets.suspects(texts_of(pd.Series([text], dtype="str")))[0].as_py()
-    assert suspect or (bare == text and not alphabets.mixed_words(text))
+    assert suspect or (cleaned == text and not alphabets.mixed_words(text))
 
 
 # shared-bucket, no-bucket
 
 
-def test_a_bucket_that_feeds_several_is_found() -> None:
+def test_a_bucket_that_feeds_several_sources_is_found() -> None:
     rows = rows_of("bucket_id", "aa", "bb", "aa", None, None, "", "", "cc")
     rows += [{"bucket_id": "cc", "owner": "people"}]
     assert messages("shared-bucket", rows) == {
@@ -391,7 +391,7 @@ def test_a_bucket_that_feeds_several_is_found() -> None:
     assert list(messages("no-bucket", rows)) == [3, 4, 5, 6]
 
 
-def test_buckets_that_were_read_as_numbers_are_told_as_they_are() -> None:
+def test_buckets_that_were_read_as_numbers_are_shown_as_texts() -> None:
     df = pd.DataFrame({"bucket_id": [1234567890123456, None, 1234567890123456]})
     found = rnb.audit(df, rules=["shared-bucket"]).findings
     assert found["message"].tolist() == [
@@ -403,14 +403,14 @@ def test_buckets_that_were_read_as_numbers_are_told_as_they_are() -> None:
 # odd-language
 
 
-def test_a_language_unlike_that_of_all_siblings_is_found() -> None:
+def test_a_language_that_differs_from_that_of_all_siblings_is_found() -> None:
     found = of("odd-language", rows_of("language", "en", "en", "de", None, "en"))
     assert found["message"].to_dict() == {
-        2: "Its language is German, that of all its siblings English."
+        2: "Its language is German; that of all its siblings is English."
     }
-    assert found["suggestion"].tolist() == ["If that is a slip: language = 'en'"]
+    assert found["suggestion"].tolist() == ["If this is a mistake: language = 'en'"]
     strange = messages("odd-language", rows_of("language", "fr\x07", *["xlm"] * 3))
-    assert strange == {0: "Its language is 'fr\\x07', that of all its siblings Multilingual."}
+    assert strange == {0: "Its language is 'fr\\x07'; that of all its siblings is Multilingual."}
 
 
 @pytest.mark.parametrize(
@@ -425,12 +425,12 @@ def test_a_language_unlike_that_of_all_siblings_is_found() -> None:
         (["en"] * 5, {}, []),
     ],
 )
-def test_languages_of_which_there_are_several_or_few_siblings_are_not_odd(
+def test_languages_in_mixed_or_small_projects_are_not_odd(
     languages: list[str], options: dict[str, int], found: list[int]
 ) -> None:
     assert list(messages("odd-language", rows_of("language", *languages), **options)) == found
-    apart = [{"language": language, "owner": None} for language in languages]
-    assert messages("odd-language", apart, **options) == {}
+    without_owner = [{"language": language, "owner": None} for language in languages]
+    assert messages("odd-language", without_owner, **options) == {}
 
 
 # odd-sensitive-properties
@@ -460,15 +460,15 @@ def test_a_property_that_the_siblings_hide_is_found() -> None:
 
 
 @pytest.mark.parametrize("share", [0.07, 0.28, 0.55, 0.8, 1.0])
-def test_the_share_of_siblings_is_what_it_says(share: float) -> None:
+def test_the_share_of_siblings_is_exact(share: float) -> None:
     hiding = round(share * 100)
-    for more, found in ((0, 1), (-1, 0)):
-        cells = [["iban"]] * (hiding + more) + [[]] * (100 - hiding - more)
+    for offset, found in ((0, 1), (-1, 0)):
+        cells = [["iban"]] * (hiding + offset) + [[]] * (100 - hiding - offset)
         rows = rows_of("sensitive_properties", [], *cells)
         assert (0 in messages("odd-sensitive-properties", rows, share=share)) == found
 
 
-def test_sources_of_no_project_have_no_siblings() -> None:
+def test_sources_without_a_project_have_no_siblings() -> None:
     rows = [{"owner": None, "sensitive_properties": cell} for cell in [["iban"]] * 9 + [[]]]
     assert messages("odd-sensitive-properties", rows) == {}
 
@@ -477,16 +477,17 @@ def test_sources_of_no_project_have_no_siblings() -> None:
 
 
 def test_another_transform_or_an_older_version_is_found() -> None:
-    told = [("mail", 3), ("mail", 2), ("fax", 1), ("mail", None), (None, 1), ("fax", 2)]
+    transforms = [("mail", 3), ("mail", 2), ("fax", 1), ("mail", None), (None, 1), ("fax", 2)]
     rows = [
-        {"email_transform_tag": tag, "email_transform_version": version} for tag, version in told
+        {"email_transform_tag": tag, "email_transform_version": version}
+        for tag, version in transforms
     ]
     found = of("transform-drift", rows)
     assert list(zip(found.index, found["message"], strict=True)) == [
-        (1, "Its email transform is version 2, a sibling's 3."),
-        (2, "Its email transform is 'fax', the usual one of its project 'mail'."),
-        (2, "Its email transform is version 1, a sibling's 2."),
-        (5, "Its email transform is 'fax', the usual one of its project 'mail'."),
+        (1, "Its email transform is version 2; a sibling has version 3."),
+        (2, "Its email transform is 'fax'; the usual one in its project is 'mail'."),
+        (2, "Its email transform is version 1; a sibling has version 2."),
+        (5, "Its email transform is 'fax'; the usual one in its project is 'mail'."),
     ]
 
 
@@ -506,7 +507,7 @@ def test_transforms_of_two_projects_are_not_compared() -> None:
 # stale, impossible-times
 
 
-def test_what_was_not_updated_for_long_is_found() -> None:
+def test_sources_that_were_not_updated_for_long_are_found() -> None:
     moments = [
         "2025-01-01T00:00:00Z",
         "2025-01-01T00:00:01Z",
@@ -529,7 +530,7 @@ def test_what_was_not_updated_for_long_is_found() -> None:
     )
 
 
-def test_times_that_cannot_be_are_found() -> None:
+def test_impossible_times_are_found() -> None:
     times = [
         ("2025-01-01T00:00:00Z", "2025-01-02T00:00:00Z"),
         ("2026-01-01T00:06:00Z", "2026-01-01T00:06:00Z"),
@@ -551,7 +552,7 @@ def test_times_that_cannot_be_are_found() -> None:
     assert set(found["severity"]) == {"error"}
 
 
-def test_the_last_modification_is_looked_at_where_it_is_told() -> None:
+def test_last_modified_is_checked_if_the_listing_has_it() -> None:
     rows = [{"created_at": "2025-01-01", "updated_at": "2025-01-01", "last_modified": "2024-01-01"}]
     assert messages("impossible-times", rows) == {
         0: "Its last_modified, 2024-01-01 00:00, is before its created_at, 2025-01-01 00:00."
@@ -561,18 +562,18 @@ def test_the_last_modification_is_looked_at_where_it_is_told() -> None:
 # Translation
 
 
-def test_translation_is_needless_for_english_and_missing_for_several_languages() -> None:
+def test_translation_is_needless_for_english_and_missing_for_multilingual() -> None:
     rows = [
         {"language": language, "should_translate": on}
         for language in ("en", "xlm", "de", None)
         for on in (True, False, None)
     ]
     assert messages("needless-translation", rows) == {
-        0: "It is translated, and its language is English."
+        0: "It is translated although its language is English."
     }
-    # Of the one that does not say nothing is known.
+    # A missing should_translate is no finding.
     assert messages("missing-translation", rows) == {
-        4: "It is not translated, and its language is multilingual."
+        4: "It is not translated although its language is multilingual."
     }
     df = pd.DataFrame(rows)
     fixed = rnb.audit(df, rules=["needless-translation", "missing-translation"]).fixes()
@@ -582,7 +583,7 @@ def test_translation_is_needless_for_english_and_missing_for_several_languages()
 # unknown-kind, no-comments
 
 
-def test_a_kind_that_nothing_tells_is_found() -> None:
+def test_an_unknown_kind_is_found() -> None:
     rows: list[Row] = [
         {"kind": "chat"},
         {"kind": "unknown"},
@@ -592,16 +593,16 @@ def test_a_kind_that_nothing_tells_is_found() -> None:
         {"kind": None, "bucket_id": "aa"},
         {"kind": "fax\n", "bucket_id": "aa"},
     ]
-    told = 'Its kind is "unknown", and nothing else tells what its comments are.'
+    unknown = 'Its kind is "unknown", and nothing else shows what its comments are.'
     assert messages("unknown-kind", rows) == {
-        1: told,
-        4: told,
+        1: unknown,
+        4: unknown,
         5: "Its kind is missing.",
-        6: "Its kind is 'fax\\n', which is not known.",
+        6: "Its kind 'fax\\n' is not known.",
     }
     found = of("unknown-kind", rows_of("kind", "unknown", "call"))
     assert found["suggestion"].tolist() == [
-        "Say which it is: kind is one of call, chat, ixp_design, ixp_runtime."
+        "Set kind to one of call, chat, ixp_design, ixp_runtime."
     ]
 
 
@@ -614,17 +615,17 @@ def test_sources_without_comments_are_found(dtype: Any) -> None:
     assert set(report.findings["message"]) == {"It has no comments."}
 
 
-# Shown as `shown` does
+# The fast version of `shown`
 
 
 @given(st.lists(st.one_of(st.text(max_size=5), st.text("a'\"\\ ~\n", max_size=100))))
-def test_many_texts_are_shown_as_one_is(texts: list[str]) -> None:
+def test_all_shown_equals_shown_of_each_text(texts: list[str]) -> None:
     texts = [text for text in texts if text.isascii()] + ["a" * n for n in (77, 78, 79)]
     array = texts_of(pd.Series(texts, dtype="str"))
     assert text_rules._all_shown(array).to_pylist() == [shown(text) for text in texts]
 
 
-# The sample, counted by plain loops
+# The sample data, against plain loops
 
 
 @pytest.fixture(scope="module")
@@ -640,19 +641,19 @@ def projects(rows: list[Row]) -> Iterator[list[Row]]:
 
 
 def counted_by_hand(rows: list[Row], now: pd.Timestamp) -> dict[str, int]:
-    """Return how many sources of a listing without missing projects each rule means."""
+    """Count the findings of each rule by plain loops; every row must have a project."""
     buckets = Counter(row["bucket_id"] for row in rows if isinstance(row["bucket_id"], str))
     counts: Counter[str] = Counter()
     for row in rows:
-        fed = isinstance(row["bucket_id"], str)
-        mail = fed or isinstance(row["email_transform_tag"], str)
+        has_bucket = isinstance(row["bucket_id"], str)
+        is_mail = has_bucket or isinstance(row["email_transform_tag"], str)
         counts["missing-title"] += not row["title"]
         counts["missing-description"] += not row["description"]
         counts["name-pattern"] += bool(
             set(row["name"]) - set("abcdefghijklmnopqrstuvwxyz0123456789-")
         )
-        counts["shared-bucket"] += fed and buckets[row["bucket_id"]] > 1
-        counts["no-bucket"] += not fed
+        counts["shared-bucket"] += has_bucket and buckets[row["bucket_id"]] > 1
+        counts["no-bucket"] += not has_bucket
         counts["stale"] += (now - row["updated_at"]).days >= 365
         counts["needless-translation"] += (
             row["language"] == "en" and row["should_translate"] is True
@@ -660,7 +661,7 @@ def counted_by_hand(rows: list[Row], now: pd.Timestamp) -> dict[str, int]:
         counts["missing-translation"] += (
             row["language"] == "xlm" and row["should_translate"] is False
         )
-        counts["unknown-kind"] += row["kind"] == "unknown" and not mail
+        counts["unknown-kind"] += row["kind"] == "unknown" and not is_mail
         counts["impossible-times"] += not row["created_at"] <= row["updated_at"] <= now
     for project in projects(rows):
         titles = Counter(row["title"] for row in project if row["title"])
@@ -677,14 +678,14 @@ def counted_by_hand(rows: list[Row], now: pd.Timestamp) -> dict[str, int]:
                 and sum(p in cell for cell in others) >= 0.8 * len(others)
                 for p in usual
             )
-        mails = [row for row in project if isinstance(row["email_transform_tag"], str)]
-        assert len({row["email_transform_tag"] for row in mails}) <= 1
-        newest = max(row["email_transform_version"] for row in mails)
-        counts["transform-drift"] += sum(row["email_transform_version"] < newest for row in mails)
+        emails = [row for row in project if isinstance(row["email_transform_tag"], str)]
+        assert len({row["email_transform_tag"] for row in emails}) <= 1
+        newest = max(row["email_transform_version"] for row in emails)
+        counts["transform-drift"] += sum(row["email_transform_version"] < newest for row in emails)
     return {rule: count for rule, count in counts.items() if count}
 
 
-def test_the_sample_is_found_as_a_loop_finds_it(sample: pd.DataFrame) -> None:
+def test_the_findings_in_the_sample_equal_those_of_a_loop(sample: pd.DataFrame) -> None:
     report = rnb.audit(sample)
     by_hand = counted_by_hand(sample.to_dict("records"), report.now)  # type: ignore[arg-type] # keys are str
     assert report.findings["rule"].value_counts().to_dict() == by_hand

@@ -1,4 +1,4 @@
-"""Charts: what is drawn is what is counted by hand, and every text on them can be read."""
+"""Charts: the drawn numbers equal counts by hand, and every text on a chart is readable."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ def _default_style() -> Iterator[None]:
 
 
 def sources_of(number: int, projects: list[str]) -> pd.DataFrame:
-    """Return a listing in which the first projects have most sources."""
-    return _made(number, tuple(projects)).copy()
+    """Return a listing in which the first projects have the most sources."""
+    return _listing(number, tuple(projects)).copy()
 
 
 @cache
-def _made(number: int, projects: tuple[str, ...]) -> pd.DataFrame:
+def _listing(number: int, projects: tuple[str, ...]) -> pd.DataFrame:
     dice = np.random.default_rng(number)
     owners = np.array(projects, dtype=object)
     at = np.minimum(dice.geometric(min(0.9, 3 / len(owners)), number) - 1, len(owners) - 1)
@@ -94,7 +94,7 @@ def _made(number: int, projects: tuple[str, ...]) -> pd.DataFrame:
 
 
 def findings_of(df: pd.DataFrame) -> pd.DataFrame:
-    """Return what an audit might have found in a listing."""
+    """Return made-up findings of an audit."""
     rules = [
         ("missing-title", "warning"),
         ("odd-sensitive-properties", "warning"),
@@ -109,7 +109,7 @@ def findings_of(df: pd.DataFrame) -> pd.DataFrame:
 
 
 def changes_of(days: int, each: int = 6) -> pd.DataFrame:
-    """Return what a history of some days might tell."""
+    """Return made-up changes of a history of some days."""
     dice = np.random.default_rng(days)
     first = datetime(2025, 11, 25, 4, tzinfo=UTC)
     rows = []
@@ -122,11 +122,11 @@ def changes_of(days: int, each: int = 6) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["snapshot_at", "what", "id", "field"])
 
 
-# What is on a chart
+# Texts on a chart
 
 
 def draw(ax: Axes) -> Any:
-    """Draw the figure of axes and return the renderer, which knows where everything is."""
+    """Draw the figure of axes and return the renderer, which knows all positions."""
     canvas: Any = FigureCanvasAgg(figure_of(ax))
     canvas.draw()
     return canvas.get_renderer()
@@ -139,33 +139,33 @@ def figure_of(ax: Axes) -> Figure:
 
 
 def within_limits(axis: Any) -> list[Any]:
-    """Return the labels of an axis that are drawn."""
+    """Return the visible tick labels of an axis."""
     low, high = sorted(axis.get_view_interval())
-    slack = (high - low) * 1e-9
+    tolerance = (high - low) * 1e-9
     return [
         tick.label1
         for tick in axis.get_major_ticks()
-        if low - slack <= tick.get_loc() <= high + slack and tick.label1.get_text()
+        if low - tolerance <= tick.get_loc() <= high + tolerance and tick.label1.get_text()
     ]
 
 
 def boxes(ax: Axes) -> list[tuple[str, Any]]:
-    """Return every text on axes, the legend as one, with the box that it fills."""
+    """Return each text on axes with its bounding box; the legend counts as one text."""
     return placed(ax, renderer_of(figure_of(ax)))
 
 
 def renderer_of(figure: Figure) -> Any:
-    """Put everything in its place, without pixels, and return what knows where it is."""
+    """Lay out a figure without drawing it, and return the renderer, which knows all positions."""
     canvas: Any = FigureCanvasAgg(figure)
     figure.draw_without_rendering()
     return canvas.get_renderer()
 
 
 def placed(ax: Axes, renderer: Any) -> list[tuple[str, Any]]:
-    """Return the texts and boxes of axes in a figure where everything is in its place."""
+    """Return the texts and boxes of axes in a figure that is laid out."""
     texts = [ax.title, ax.xaxis.label, ax.yaxis.label, ax.xaxis.get_offset_text(), *ax.texts]
     texts += within_limits(ax.xaxis) + within_limits(ax.yaxis)
-    found = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
+    pairs = [(t.get_text(), t.get_window_extent(renderer)) for t in texts if t.get_text()]
     legend = ax.get_legend()
     if legend is not None:
         inner = [*legend.get_texts(), legend.get_title()]
@@ -173,14 +173,14 @@ def placed(ax: Axes, renderer: Any) -> list[tuple[str, Any]]:
         assert not any(overlap(a, b) for a, b in combinations(inner_boxes, 2))
         box = legend.get_window_extent(renderer)
         assert all(lies_in(inside, box) for inside in inner_boxes)
-        found.append(("the legend", box))
-    return found
+        pairs.append(("the legend", box))
+    return pairs
 
 
 def overlap(one: Any, other: Any) -> bool:
     width = min(one.x1, other.x1) - max(one.x0, other.x0)
     height = min(one.y1, other.y1) - max(one.y0, other.y0)
-    # Numbers do not fill what their line has below for a "g".
+    # Digits have no descenders, so the boxes of two lines may overlap a little.
     return bool(width > 1 and height > 4)
 
 
@@ -194,11 +194,11 @@ def lies_in(inner: Any, outer: Any) -> bool:
 
 
 def assert_readable(ax: Axes) -> None:
-    found = boxes(ax)
+    pairs = boxes(ax)
     whole = figure_of(ax).bbox
-    for text, box in found:
+    for text, box in pairs:
         assert lies_in(box, whole), (text, box)
-    for (text, box), (other_text, other) in combinations(found, 2):
+    for (text, box), (other_text, other) in combinations(pairs, 2):
         assert not overlap(box, other), (text, other_text, box, other)
     # The numbers within the axes stay within them.
     for number in ax.texts:
@@ -230,9 +230,9 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-# All of what decides how much there is to write; of no source, one and very many, each number with
-# each chart and with each list of projects.
-DRAWN = [
+# All combinations for medium listings. For no, one and very many sources: each number with each
+# chart, and with each list of projects at least once.
+CASES = [
     (number, projects, chart)
     for row, number in enumerate([0, 1, 100_000, 3, 80, 10_000])
     for column, chart in enumerate(CHARTS)
@@ -241,25 +241,25 @@ DRAWN = [
 ]
 
 
-@pytest.mark.parametrize(("number", "projects", "chart"), DRAWN)
-def test_every_text_can_be_read(number: int, projects: str, chart: str) -> None:
+@pytest.mark.parametrize(("number", "projects", "chart"), CASES)
+def test_every_text_is_readable(number: int, projects: str, chart: str) -> None:
     assert_readable(CHARTS[chart](sources_of(number, PROJECTS[projects])))
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
-def test_every_text_on_the_sample_can_be_read(listing: pd.DataFrame, chart: Chart) -> None:
+def test_every_text_is_readable_for_the_sample(listing: pd.DataFrame, chart: Chart) -> None:
     assert_readable(chart(listing))
 
 
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 10, 40, 100, 365, 1500])
-def test_every_text_of_a_history_can_be_read(days: int) -> None:
+def test_every_text_is_readable_for_a_history(days: int) -> None:
     assert_readable(charts.changes(changes_of(days)))
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 @pytest.mark.parametrize("layout", ["constrained", "none"])
 @pytest.mark.parametrize("projects", [PROJECTS["awkward"], PROJECTS["5,000"]], ids=["odd", "many"])
-def test_every_text_on_given_axes_can_be_read(
+def test_every_text_is_readable_on_given_axes(
     projects: list[str], layout: Any, chart: Chart
 ) -> None:
     figure = Figure(layout=layout)
@@ -270,7 +270,7 @@ def test_every_text_on_given_axes_can_be_read(
 
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic"])
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
-def test_every_text_can_be_read_in_another_style(style: str, chart: Chart) -> None:
+def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> None:
     with plt.style.context(style):
         assert_readable(chart(sources_of(500, AWKWARD)))
 
@@ -283,16 +283,16 @@ def test_charts_share_a_figure() -> None:
         chart(df, ax=ax)
     charts.changes(changes_of(30), ax=grid[1, 2])
     renderer = renderer_of(figure)
-    found = [each for ax in grid.flat for each in placed(ax, renderer)]
-    for (text, box), (other_text, other) in combinations(found, 2):
+    pairs = [pair for ax in grid.flat for pair in placed(ax, renderer)]
+    for (text, box), (other_text, other) in combinations(pairs, 2):
         assert not overlap(box, other), (text, other_text)
-    assert all(lies_in(box, figure.bbox) for _, box in found)
+    assert all(lies_in(box, figure.bbox) for _, box in pairs)
 
 
-# What is drawn is what is counted
+# The drawn numbers
 
 
-def test_the_timeline_ends_with_all_sources_and_adds_up_on_the_way(listing: pd.DataFrame) -> None:
+def test_the_timeline_adds_up_at_every_time(listing: pd.DataFrame) -> None:
     rows = listing.to_dict("records")
     ax = charts.timeline(listing, top=2)
     sizes = Counter(row["owner"] for row in rows)
@@ -307,31 +307,31 @@ def test_the_timeline_ends_with_all_sources_and_adds_up_on_the_way(listing: pd.D
         outline = np.asarray(area.get_paths()[0].vertices).tolist()
         for moment in ("2020-01-01", "2023-06-15", "2026-07-01"):
             day = pd.Timestamp(moment, tz="UTC")
-            there = sum(row["owner"] in owners and row["created_at"] <= day for row in rows)
+            expected = sum(row["owner"] in owners and row["created_at"] <= day for row in rows)
             number = (day - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
             last = max(x for x, _ in outline if x <= number)
-            assert max(y for x, y in outline if x == last) == there
+            assert max(y for x, y in outline if x == last) == expected
 
 
 @pytest.mark.parametrize("number", [5, 399, 5000])
-def test_cumulated_counts_are_those_of_a_plain_loop(number: int) -> None:
+def test_cumulated_counts_equal_those_of_a_plain_loop(number: int) -> None:
     df = sources_of(number, PROJECTS["four"])
     moments = instants_of(df["created_at"])
     groups = counts_of.grouped(df["owner"])
-    at, lines = counts_of.cumulated(moments, groups, 400)
-    assert len(at) <= 402
+    times, lines = counts_of.cumulated(moments, groups, 400)
+    assert len(times) <= 402
     assert lines[:, 0].sum() == 0
     assert lines[:, -1].sum() == number
     for group, name in enumerate(groups.names):
         owned = [m for m, owner in zip(moments, df["owner"], strict=True) if owner == name]
-        for column in range(0, len(at), max(1, len(at) // 20)):
-            assert lines[group, column] == sum(moment <= at[column] for moment in owned)
+        for column in range(0, len(times), max(1, len(times) // 20)):
+            assert lines[group, column] == sum(moment <= times[column] for moment in owned)
 
 
-def test_sources_without_a_date_are_left_out_and_the_title_says_so() -> None:
+def test_the_title_counts_sources_without_a_date() -> None:
     df = sources_of(80, PROJECTS["four"])
     df.loc[:2, "created_at"] = pd.NaT
-    assert "3 of 80 sources without a date left out" in charts.timeline(df).get_title()
+    assert "3 of 80 sources without a date not shown" in charts.timeline(df).get_title()
     assert "without" not in charts.timeline(df.iloc[3:]).get_title()
 
 
@@ -350,7 +350,7 @@ def test_sources_without_a_date_are_left_out_and_the_title_says_so() -> None:
         (730, "1 to 2 years"),
         (731, "over 2 years"),
         (300_000, "over 2 years"),
-        (None, "not said"),
+        (None, "not set"),
     ],
 )
 def test_an_age_is_in_its_bin(age: float | None, label: str) -> None:
@@ -367,7 +367,7 @@ def test_an_age_is_in_its_bin(age: float | None, label: str) -> None:
     assert lengths[label] == (2 if label == "within 7 days" else 1)
 
 
-def test_ages_are_counted_to_when_the_listing_was_fetched(listing: pd.DataFrame) -> None:
+def test_ages_are_counted_to_the_fetch_of_the_listing(listing: pd.DataFrame) -> None:
     assert str(listing.attrs["fetched_at"])[:10] in charts.freshness(listing).get_title()
     older = listing.copy()
     older.attrs["fetched_at"] = pd.Timestamp("2026-01-02", tz="UTC")
@@ -378,37 +378,37 @@ def test_ages_are_counted_to_when_the_listing_was_fetched(listing: pd.DataFrame)
 
 
 @pytest.mark.parametrize("by", ["kind", "language", "should_translate"])
-def test_bars_are_as_long_as_there_are_sources(listing: pd.DataFrame, by: str) -> None:
+def test_the_length_of_a_bar_is_the_number_of_sources(listing: pd.DataFrame, by: str) -> None:
     ax = charts.projects(listing, by, top=3)
     rows = listing.to_dict("records")
     sizes = Counter(row["owner"] for row in rows)
-    big = [name for name, _ in sizes.most_common(3)]
-    assert names_of_rows(ax) == [*big, "1 other project"]
-    assert [t.get_text() for t in ax.texts] == [str(sizes[name]) for name in big] + [
-        str(len(rows) - sum(sizes[name] for name in big))
+    largest = [name for name, _ in sizes.most_common(3)]
+    assert names_of_rows(ax) == [*largest, "1 other project"]
+    assert [t.get_text() for t in ax.texts] == [str(sizes[name]) for name in largest] + [
+        str(len(rows) - sum(sizes[name] for name in largest))
     ]
     values = [name for name, _ in Counter(str(row[by]) for row in rows).most_common()]
     assert len(names_in_legend(ax)) == len(values)
     for container, value in zip(ax.containers, values, strict=True):
-        for bar, name in zip(container, [*big, None], strict=True):
+        for bar, name in zip(container, [*largest, None], strict=True):
             owned = [
                 row
                 for row in rows
-                if row["owner"] == name or (not name and row["owner"] not in big)
+                if row["owner"] == name or (not name and row["owner"] not in largest)
             ]
             assert bar.get_width() == sum(str(row[by]) == value for row in owned)
 
 
-def test_values_have_the_names_that_people_know(listing: pd.DataFrame) -> None:
+def test_values_have_readable_labels(listing: pd.DataFrame) -> None:
     assert names_in_legend(charts.projects(listing))[0] == "not set (unknown) (80)"
     assert names_in_legend(charts.projects(listing, "language"))[0] == "English (en) (96)"
     assert names_in_legend(charts.projects(listing, "bucket")) == ["without (69)", "with (61)"]
     assert names_in_legend(charts.projects(listing, "should_translate")) == ["no (92)", "yes (38)"]
-    untold = listing.assign(language=None)
-    assert names_in_legend(charts.projects(untold, "language")) == ["missing (130)"]
+    unset = listing.assign(language=None)
+    assert names_in_legend(charts.projects(unset, "language")) == ["missing (130)"]
 
 
-def test_projects_can_be_made_up_of_themselves(listing: pd.DataFrame) -> None:
+def test_bars_can_be_divided_by_project(listing: pd.DataFrame) -> None:
     ax = charts.projects(listing, "owner")
     assert names_in_legend(ax) == [
         f"{name} ({text.get_text()})"
@@ -416,7 +416,7 @@ def test_projects_can_be_made_up_of_themselves(listing: pd.DataFrame) -> None:
     ]
 
 
-def test_others_that_would_dwarf_all_bars_are_a_number() -> None:
+def test_others_that_would_dwarf_all_bars_have_no_bar() -> None:
     df = sources_of(10_000, PROJECTS["5,000"])
     ax = charts.projects(df, top=5)
     sizes = Counter(df["owner"]).most_common(5)
@@ -450,9 +450,9 @@ def test_findings_are_counted_by_rule_and_project(listing: pd.DataFrame) -> None
     assert cells == counts
 
 
-def test_the_gravest_rules_come_first_then_those_that_found_most() -> None:
-    found = [("a", "info")] * 5 + [("b", "error")] + [("c", "error")] * 3 + [("d", "warning")] * 4
-    df = pd.DataFrame(found, columns=["rule", "severity"]).assign(owner="claims")
+def test_rules_are_sorted_by_severity_then_by_number_of_findings() -> None:
+    pairs = [("a", "info")] * 5 + [("b", "error")] + [("c", "error")] * 3 + [("d", "warning")] * 4
+    df = pd.DataFrame(pairs, columns=["rule", "severity"]).assign(owner="claims")
     wanted = ["error: c (3)", "error: b (1)", "warning: d (4)", "info: a (5)"]
     assert names_of_rows(charts.findings(df)) == wanted
     assert names_of_rows(charts.findings(SimpleNamespace(findings=df))) == wanted
@@ -469,8 +469,8 @@ def test_a_source_that_changed_in_several_fields_counts_once() -> None:
     for kind, drawn in zip(("changed", "renamed", "added", "removed"), heights(ax), strict=True):
         sign = -1 if kind == "removed" else 1
         for at, height in zip(sorted({row["snapshot_at"] for row in rows}), drawn, strict=True):
-            hit = {r["id"] for r in rows if r["snapshot_at"] == at and r["what"] == kind}
-            assert height == sign * len(hit)
+            ids = {r["id"] for r in rows if r["snapshot_at"] == at and r["what"] == kind}
+            assert height == sign * len(ids)
 
 
 def test_a_year_of_days_is_drawn_by_week() -> None:
@@ -478,13 +478,13 @@ def test_a_year_of_days_is_drawn_by_week() -> None:
     ax = charts.changes(df)
     assert ax.get_title() == "Changes by week"
     mondays = df["snapshot_at"].map(lambda at: at.date() - timedelta(days=at.weekday()))
-    hits = df.assign(week=mondays).drop_duplicates(["week", "what", "id"])
-    wanted = hits[hits["what"] == "added"].groupby("week").size()
-    assert heights(ax)[2] == wanted.tolist()
-    assert len(wanted) == 53
+    changes = df.assign(week=mondays).drop_duplicates(["week", "what", "id"])
+    expected = changes[changes["what"] == "added"].groupby("week").size()
+    assert heights(ax)[2] == expected.tolist()
+    assert len(expected) == 53
 
 
-def test_a_history_is_asked_for_its_changes() -> None:
+def test_changes_takes_a_history() -> None:
     df = changes_of(3)
     history = SimpleNamespace(changes=lambda: df)
     assert heights(charts.changes(history)) == heights(charts.changes(df))
@@ -494,40 +494,40 @@ def test_a_history_is_asked_for_its_changes() -> None:
     st.lists(st.datetimes(datetime(1900, 1, 2), datetime(2199, 1, 1)), min_size=1, max_size=200)  # noqa: DTZ001 - UTC
 )
 @settings(max_examples=100, deadline=None)
-def test_bars_never_overlap_and_hold_every_moment(moments: list[datetime]) -> None:
-    at = np.array(moments, dtype="datetime64[us]")
-    bars = counts_of.barred(at)
+def test_bars_do_not_overlap_and_contain_every_time(moments: list[datetime]) -> None:
+    times = np.array(moments, dtype="datetime64[us]")
+    bars = counts_of.barred(times)
     ends = bars.starts + bars.widths
     assert (ends[:-1] <= bars.starts[1:]).all()
     assert (bars.widths >= np.timedelta64(0)).all()
-    assert len(bars.codes) == len(at)
-    assert (bars.moments[bars.codes] <= at).all()
+    assert len(bars.codes) == len(times)
+    assert (bars.moments[bars.codes] <= times).all()
     assert len(bars.starts) <= 300
 
 
-# Nothing, and what is wrong
+# Empty charts and errors
 
 
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
-def test_an_empty_chart_says_that_it_is(listing: pd.DataFrame, chart: Chart) -> None:
+def test_an_empty_chart_says_why(listing: pd.DataFrame, chart: Chart) -> None:
     ax = chart(listing.head(0))
-    (said,) = ax.texts
-    assert said.get_text() in ("No sources", "No findings")
+    (label,) = ax.texts
+    assert label.get_text() in ("No sources", "No findings")
     assert not within_limits(ax.xaxis)
     assert ax.get_title()
 
 
-def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> None:
+def test_a_chart_of_an_empty_column_says_why(listing: pd.DataFrame) -> None:
     df = listing.assign(created_at=None, updated_at=None)
-    assert charts.timeline(df).texts[0].get_text() == "No source says when it was created"
-    assert charts.freshness(df).texts[0].get_text() == "No source says when it was updated"
-    nameless = listing.assign(owner=None)
-    assert names_of_rows(charts.projects(nameless)) == ["(no project)"]
-    assert names_in_legend(charts.timeline(nameless)) == ["(no project) (130)"]
+    assert charts.timeline(df).texts[0].get_text() == "No source has a creation date"
+    assert charts.freshness(df).texts[0].get_text() == "No source has an update date"
+    without_project = listing.assign(owner=None)
+    assert names_of_rows(charts.projects(without_project)) == ["(no project)"]
+    assert names_in_legend(charts.timeline(without_project)) == ["(no project) (130)"]
 
 
 @pytest.mark.parametrize(
-    ("call", "says"),
+    ("call", "message"),
     [
         (
             lambda df: charts.timeline(df.drop(columns=["owner", "created_at"])),
@@ -555,22 +555,22 @@ def test_a_column_that_is_all_missing_says_that_it_is(listing: pd.DataFrame) -> 
         (lambda _: charts.changes(changes_of(2).assign(snapshot_at=None)), "snapshot_at"),
     ],
 )
-def test_what_is_wrong_is_said_clearly(
-    listing: pd.DataFrame, call: Callable[[Any], object], says: str
+def test_invalid_arguments_are_refused(
+    listing: pd.DataFrame, call: Callable[[Any], object], message: str
 ) -> None:
-    with pytest.raises(rnb.InvalidInput, match=says):
+    with pytest.raises(rnb.InvalidInput, match=message):
         call(listing)
     assert not plt.get_fignums()
 
 
-def test_axes_that_were_taken_out_of_their_figure_are_refused(listing: pd.DataFrame) -> None:
+def test_axes_that_were_removed_from_their_figure_are_refused(listing: pd.DataFrame) -> None:
     ax = Figure().subplots()
     ax.remove()
-    with pytest.raises(rnb.InvalidInput, match="in no figure"):
+    with pytest.raises(rnb.InvalidInput, match="was removed from its figure"):
         charts.projects(listing, ax=ax)
 
 
-def test_without_matplotlib_it_says_what_to_install(
+def test_without_matplotlib_the_error_says_what_to_install(
     listing: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
@@ -582,8 +582,10 @@ def test_without_matplotlib_it_says_what_to_install(
 
 def modules_after(code: str) -> list[str]:
     code = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
-    ran = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    return ran.stdout.split()
+    process = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+    return process.stdout.split()
 
 
 def test_importing_the_charts_imports_no_matplotlib() -> None:
@@ -591,7 +593,7 @@ def test_importing_the_charts_imports_no_matplotlib() -> None:
 
 
 def test_given_axes_need_no_pyplot() -> None:
-    loaded = modules_after(
+    modules = modules_after(
         "import pandas as pd\n"
         "from matplotlib.figure import Figure\n"
         "from reinfer_nb import charts\n"
@@ -600,8 +602,8 @@ def test_given_axes_need_no_pyplot() -> None:
         "for draw in (charts.timeline, charts.freshness, charts.projects):\n"
         "    draw(df, ax=Figure().subplots())\n"
     )
-    assert "matplotlib.figure" in loaded
-    assert "matplotlib.pyplot" not in loaded
+    assert "matplotlib.figure" in modules
+    assert "matplotlib.pyplot" not in modules
 
 
 # Colours
@@ -610,7 +612,7 @@ def test_given_axes_need_no_pyplot() -> None:
 CONVERSION = np.array(
     [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
 )
-# Machado, Oliveira and Fernandes (2009), at full severity, and what a grey printer does.
+# Machado, Oliveira and Fernandes (2009), at full severity, and a grey printer.
 VISION = {
     "ordinary": np.eye(3),
     "protanopia": np.array(
@@ -639,23 +641,22 @@ VISION = {
 Color = npt.NDArray[np.float64]
 
 
-def lab(color: Any, seen: Color) -> Color:
-    """Return a colour, as somebody sees it, in CIE Lab."""
+def lab(color: Any, vision: Color) -> Color:
+    """Return a colour in CIE Lab, as seen with some colour vision."""
     rgb = np.array(to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-    xyz = CONVERSION @ np.clip(seen @ linear, 0, 1) / np.array([0.9505, 1, 1.089])
+    xyz = CONVERSION @ np.clip(vision @ linear, 0, 1) / np.array([0.9505, 1, 1.089])
     f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
     return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
 
 
-def distance(one: Any, other: Any, seen: Color) -> float:
-    return float(np.linalg.norm(lab(one, seen) - lab(other, seen)))
+def distance(one: Any, other: Any, vision: Color) -> float:
+    return float(np.linalg.norm(lab(one, vision) - lab(other, vision)))
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("vision", VISION)
-def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
-    seen = VISION[vision]
+def test_neighbouring_colours_differ_for_everybody(vision: str, style: str) -> None:
     with plt.style.context(style):
         ax = Figure().subplots()
     *ink, share = marks.others(ax)
@@ -663,16 +664,16 @@ def test_neighbours_are_told_apart_by_anybody(vision: str, style: str) -> None:
     stacks: list[Any] = [
         marks.PALETTE,
         *([color, others] for color in marks.PALETTE),
-        list(plots._WHAT.values()),
+        list(plots._CHANGE_COLORS.values()),
     ]
-    least = 8 if vision == "grey" else 18
+    minimum = 8 if vision == "grey" else 18
     for stack in stacks:
         for one, other in pairwise(stack):
-            assert distance(one, other, seen) > least, (one, other)
+            assert distance(one, other, VISION[vision]) > minimum, (one, other)
 
 
 @pytest.mark.parametrize("vision", ["ordinary", "protanopia", "deuteranopia", "tritanopia"])
-def test_any_two_colours_of_a_chart_are_told_apart(vision: str) -> None:
+def test_any_two_colours_of_a_chart_differ(vision: str) -> None:
     for one, other in combinations(marks.PALETTE, 2):
         assert distance(one, other, VISION[vision]) > 15, (one, other)
 
@@ -686,24 +687,24 @@ def contrast(one: Any, other: Any) -> float:
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
-def test_texts_and_outlines_stand_out_from_the_ground(style: str) -> None:
+def test_texts_and_outlines_contrast_with_the_background(style: str) -> None:
     df = sources_of(100, PROJECTS["four"])
     with plt.style.context(style):
         for chart in (charts.timeline, charts.projects, charts.freshness):
             ax = chart(df)
-            ground = ax.get_facecolor()
+            background = ax.get_facecolor()
             texts = [ax.title, ax.xaxis.label, *ax.texts]
             legend = ax.get_legend()
             if legend is not None:
                 texts += [*legend.get_texts(), legend.get_title()]
-            assert all(contrast(text.get_color(), ground) > 4.5 for text in texts)
+            assert all(contrast(text.get_color(), background) > 4.5 for text in texts)
             outlined: list[Any] = [*ax.patches, *ax.collections]
             edges = [np.atleast_2d(each.get_edgecolor())[0] for each in outlined]
-            assert all(contrast(edge[:3], ground) > 4.5 for edge in edges)
+            assert all(contrast(edge[:3], background) > 4.5 for edge in edges)
 
 
 @pytest.mark.parametrize("style", ["default", "dark_background"])
-def test_the_numbers_in_cells_stand_out_from_them(style: str) -> None:
+def test_numbers_contrast_with_their_cells(style: str) -> None:
     with plt.style.context(style):
         ax = charts.findings(findings_of(sources_of(500, PROJECTS["four"])))
         draw(ax)
@@ -715,17 +716,17 @@ def test_the_numbers_in_cells_stand_out_from_them(style: str) -> None:
             assert contrast(text.get_color(), color[:3]) > 4.5
 
 
-def test_the_font_and_size_of_the_style_are_kept(listing: pd.DataFrame) -> None:
+def test_font_and_figure_size_of_the_style_are_used(listing: pd.DataFrame) -> None:
     with mpl.rc_context({"ytick.labelsize": 7, "figure.figsize": (11, 6)}):
         ax = charts.projects(listing)
         assert {label.get_fontsize() for label in ax.get_yticklabels()} == {7}
         assert figure_of(ax).get_size_inches().tolist() == [11, 6]
 
 
-# Odd frames
+# Unusual frames
 
 
-def test_names_are_shown_as_they_are_and_never_as_formulas() -> None:
+def test_names_are_escaped_and_never_drawn_as_formulas() -> None:
     df = pd.DataFrame({"owner": AWKWARD * 2, "kind": "call", "created_at": "2020-01-01"})
     ax = charts.projects(df)
     draw(ax)
@@ -742,7 +743,7 @@ def test_names_are_shown_as_they_are_and_never_as_formulas() -> None:
     assert all(not text.get_parse_math() for text in ax.get_legend().get_texts())  # type: ignore[union-attr]
 
 
-def test_what_the_fonts_cannot_draw_is_its_escape() -> None:
+def test_characters_without_a_glyph_are_escaped() -> None:
     df = pd.DataFrame({"owner": ["保险-x"], "kind": "\U0001f9ff"})
     ax = charts.projects(df)
     assert names_of_rows(ax) == ["\\u4fdd\\u9669-x"]
@@ -786,10 +787,10 @@ def usual_pixels(chart: str) -> bytes:
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("chart", CHARTS)
 def test_dtypes_and_index_make_no_difference(variant: Callable[..., Any], chart: str) -> None:
-    same = variant(sources_of(90, PROJECTS["four"]))
-    kept = same.copy(deep=True)
-    assert pixels(chart, same) == usual_pixels(chart)
-    pd.testing.assert_frame_equal(same, kept)
+    df = variant(sources_of(90, PROJECTS["four"]))
+    before = df.copy(deep=True)
+    assert pixels(chart, df) == usual_pixels(chart)
+    pd.testing.assert_frame_equal(df, before)
 
 
 CELLS = st.one_of(
@@ -813,7 +814,7 @@ def odd_frames(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(draw(cells), dtype=object) for name in columns})
 
 
-# To lay out takes twice as long as to draw; it depends on the lengths of texts alone.
+# The layout takes twice as long as the drawing, and depends on the lengths of texts only.
 @given(odd_frames(), st.sampled_from(["none", "none", "constrained"]))
 @settings(max_examples=12, deadline=None)
 def test_any_frame_is_drawn(df: pd.DataFrame, layout: Any) -> None:
@@ -827,7 +828,7 @@ def test_any_frame_is_drawn(df: pd.DataFrame, layout: Any) -> None:
             assert sum(drawn_counts) == len(df)
 
 
-def test_given_axes_are_all_that_is_touched(listing: pd.DataFrame) -> None:
+def test_only_the_given_axes_are_changed(listing: pd.DataFrame) -> None:
     figure = Figure(layout="constrained")
     left, right = figure.subplots(1, 2)
     figure.suptitle("Mine")

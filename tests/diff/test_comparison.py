@@ -1,4 +1,4 @@
-"""Two listings held against each other, and what is found against a plain loop."""
+"""Comparison of two listings, also checked against a plain loop."""
 
 from __future__ import annotations
 
@@ -21,29 +21,27 @@ def listing(shared: rnb.Client) -> pd.DataFrame:
     return shared.sources()
 
 
-def at(df: pd.DataFrame, name: str) -> int:
+def position_of(df: pd.DataFrame, name: str) -> int:
     return int(np.flatnonzero(df["name"] == name)[0])
 
 
 def with_cell(df: pd.DataFrame, name: str, column: str, value: Any) -> pd.DataFrame:
-    changed = df.copy()
-    cells = list(changed[column])
-    cells[at(df, name)] = value
-    changed[column] = pd.Series(cells, index=df.index, dtype=object)
-    return changed
+    cells = list(df[column])
+    cells[position_of(df, name)] = value
+    return df.assign(**{column: pd.Series(cells, index=df.index, dtype=object)})
 
 
-# What is found
+# Differences
 
 
 def test_a_tenant_before_and_after(client: rnb.Client) -> None:
     before = client.sources()
     client.update_source("claims/motor-inbox", title="Motor", sensitive_properties=["plate"])
     client.delete_source("claims/test")
-    made = client.create_source("people/travel")
+    created = client.create_source("people/travel")
     found = rnb.compare(before, client.sources())
     assert not found.ok
-    assert found.added["id"].tolist() == [made.id]
+    assert found.added["id"].tolist() == [created.id]
     assert list(found.added.columns) == list(before.columns)
     assert found.removed["name"].tolist() == ["test"]
     changed: pd.DataFrame = found.changed.set_index("field")
@@ -65,7 +63,7 @@ def test_a_tenant_before_and_after(client: rnb.Client) -> None:
     assert found.rows == (130, 130)
 
 
-def test_the_same_is_the_same(listing: pd.DataFrame) -> None:
+def test_a_listing_equals_itself(listing: pd.DataFrame) -> None:
     found = rnb.compare(listing, listing)
     assert found.ok
     for frame in (found.added, found.removed, found.changed, found.renamed, found.summary):
@@ -75,38 +73,40 @@ def test_the_same_is_the_same(listing: pd.DataFrame) -> None:
     assert "title" in found.fields
 
 
-def test_nothing_against_something(listing: pd.DataFrame) -> None:
-    nothing = listing.head(0)
-    assert len(rnb.compare(nothing, listing).added) == 130
-    assert len(rnb.compare(listing, nothing).removed) == 130
-    assert rnb.compare(nothing, nothing).ok
+def test_an_empty_listing_is_compared(listing: pd.DataFrame) -> None:
+    empty = listing.head(0)
+    assert len(rnb.compare(empty, listing).added) == 130
+    assert len(rnb.compare(listing, empty).removed) == 130
+    assert rnb.compare(empty, empty).ok
 
 
 def test_order_index_and_dtypes_do_not_matter(listing: pd.DataFrame, tmp_path: Path) -> None:
     rnb.to_csv(listing, tmp_path / "a.csv")
     listing.to_csv(tmp_path / "b.csv", index=False)
-    strange = {
+    variants = {
         "sorted": listing.sample(frac=1, random_state=1),
         "columns": listing[list(listing.columns)[::-1]],
         "objects": listing.astype(object),
         "categories": listing.astype({"owner": "category", "language": "category"}),
         "lists": listing.assign(sensitive_properties=listing["sensitive_properties"].map(list)),
         "nanoseconds": listing.astype({"created_at": "datetime64[ns, UTC]"}),
-        "elsewhere": listing.assign(updated_at=listing["updated_at"].dt.tz_convert("Asia/Tokyo")),
+        "another time zone": listing.assign(
+            updated_at=listing["updated_at"].dt.tz_convert("Asia/Tokyo")
+        ),
         "texts": listing.assign(created_at=listing["created_at"].astype(str)),
         "floats": listing.astype({"email_transform_version": "Float64"}),
         "a file": rnb.read_csv(tmp_path / "a.csv"),
         "a plain file": pd.read_csv(tmp_path / "b.csv", keep_default_na=True).assign(
             sensitive_properties=listing["sensitive_properties"],
-            # pandas reads an empty text as missing, which is a difference.
+            # pandas reads an empty text as missing, which would be a difference.
             title=listing["title"],
             description=listing["description"],
         ),
     }
-    for what, other in strange.items():
-        assert rnb.compare(listing, other).ok, what
-        assert rnb.compare(other, listing).ok, what
-        assert rnb.compare(listing, other.set_axis(range(7, 137)[::-1])).ok, what
+    for variant, other in variants.items():
+        assert rnb.compare(listing, other).ok, variant
+        assert rnb.compare(other, listing).ok, variant
+        assert rnb.compare(listing, other.set_axis(range(7, 137)[::-1])).ok, variant
 
 
 def test_ids_that_were_read_as_numbers() -> None:
@@ -114,7 +114,7 @@ def test_ids_that_were_read_as_numbers() -> None:
     right = pd.DataFrame({"id": [22, 1234567890123456], "title": ["b", "A"]})
     found = rnb.compare(left, right)
     assert found.changed[["before", "after"]].to_numpy().tolist() == [["a", "A"]]
-    assert found.summary.empty  # there are no projects to count by
+    assert found.summary.empty  # there is no column of projects
     assert found.added.empty
     assert found.removed.empty
 
@@ -137,7 +137,7 @@ def test_ids_that_were_read_as_numbers() -> None:
         ("bucket_id", None),
     ],
 )
-def test_what_differs_by_little_differs(listing: pd.DataFrame, column: str, value: Any) -> None:
+def test_small_differences_are_found(listing: pd.DataFrame, column: str, value: Any) -> None:
     base = with_cell(listing, "motor-inbox", "sensitive_properties", ("a", "b"))
     base = with_cell(base, "motor-inbox", "should_translate", value=True)
     base = with_cell(base, "motor-inbox", "email_transform_version", 2)
@@ -145,8 +145,8 @@ def test_what_differs_by_little_differs(listing: pd.DataFrame, column: str, valu
     for left, right, side in ((base, other, "after"), (other, base, "before")):
         found = rnb.compare(left, right)
         assert found.changed["field"].tolist() == [column]
-        told = found.changed[side][0]
-        assert is_missing(told) if is_missing(value) else told == value
+        cell = found.changed[side][0]
+        assert is_missing(cell) if is_missing(value) else cell == value
 
 
 def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
@@ -168,8 +168,8 @@ def test_renamed_by_id_and_by_name(listing: pd.DataFrame) -> None:
     found = rnb.compare(listing, other, on=["owner", "name"])
     (row,) = found.renamed.to_dict("records")
     assert (row["id"], row["owner"], row["name"]) == ("0" * 16, "claims", "motor-inbox")
-    assert row["id_before"] == listing["id"][at(listing, "motor-inbox")]
-    # Between tenants every id differs, and that is no difference.
+    assert row["id_before"] == listing["id"][position_of(listing, "motor-inbox")]
+    # All ids differ between tenants; that does not count as a difference.
     assert found.ok
 
 
@@ -185,7 +185,7 @@ def test_two_tenants(shared: rnb.Client) -> None:
     assert len(found.renamed) == 2
 
 
-def test_what_is_ignored_is_as_told(listing: pd.DataFrame) -> None:
+def test_ignored_columns_are_not_compared(listing: pd.DataFrame) -> None:
     other = with_cell(with_cell(listing, "test", "title", "x"), "test", "description", "y")
     assert rnb.compare(listing, other, ignore=["title", "description"]).ok
     assert rnb.compare(listing, other, ignore=["title"]).changed["field"].tolist() == [
@@ -193,18 +193,18 @@ def test_what_is_ignored_is_as_told(listing: pd.DataFrame) -> None:
     ]
 
 
-def test_columns_of_one_side_are_said(listing: pd.DataFrame) -> None:
+def test_columns_of_one_listing_are_reported(listing: pd.DataFrame) -> None:
     found = rnb.compare(listing.assign(team="a"), listing.drop(columns="title"))
     assert found.ok
     assert (found.only_before, found.only_after) == (("title", "team"), ())
-    assert "only the first has it: title, team" in repr(found)
+    assert "only the first listing has it: title, team" in repr(found)
     assert "title, team" in found._repr_html_()
 
 
-# What is refused
+# Invalid arguments
 
 
-def test_keys_that_are_there_twice_are_named(listing: pd.DataFrame) -> None:
+def test_duplicate_keys_are_named(listing: pd.DataFrame) -> None:
     twice = pd.concat([listing, listing.iloc[[3]]])
     for side, frames in (("before", (twice, listing)), ("after", (listing, twice))):
         with pytest.raises(rnb.InvalidInput, match=f"{side} has several rows") as caught:
@@ -214,39 +214,39 @@ def test_keys_that_are_there_twice_are_named(listing: pd.DataFrame) -> None:
             rnb.compare(*frames, on=["owner", "name"])
 
 
-def test_keys_that_are_missing_are_named(listing: pd.DataFrame) -> None:
+def test_missing_keys_are_named(listing: pd.DataFrame) -> None:
     broken = with_cell(listing, "motor-inbox", "id", None)
     with pytest.raises(rnb.InvalidInput, match=r"after has no id in 1 row"):
         rnb.compare(listing, broken)
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "on", "said"),
+    ("left", "right", "on", "message"),
     [
-        ([1], None, "id", "before is a DataFrame"),
-        (None, 5, "id", "after is a DataFrame"),
+        ([1], None, "id", "before must be a DataFrame"),
+        (None, 5, "id", "after must be a DataFrame"),
         (None, None, "di", "no column 'di'"),
         (None, None, ["owner", "nam"], "Did you mean 'name'"),
         (None, None, [], "at least one column"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(
-    listing: pd.DataFrame, left: Any, right: Any, on: Any, said: str
+def test_invalid_arguments_are_refused(
+    listing: pd.DataFrame, left: Any, right: Any, on: Any, message: str
 ) -> None:
-    with pytest.raises(rnb.InvalidInput, match=said):
+    with pytest.raises(rnb.InvalidInput, match=message):
         rnb.compare(listing if left is None else left, listing if right is None else right, on)
 
 
-def test_a_column_that_is_there_twice_is_refused(listing: pd.DataFrame) -> None:
+def test_a_duplicate_column_is_refused(listing: pd.DataFrame) -> None:
     twice = listing.set_axis(["id", *listing.columns[1:-1], "title"], axis=1)
     with pytest.raises(rnb.InvalidInput, match="'title' twice"):
         rnb.compare(listing, twice)
 
 
-# How it is shown
+# Display and CSV
 
 
-def test_it_is_text_on_a_terminal_and_in_html(listing: pd.DataFrame) -> None:
+def test_unsafe_texts_are_escaped(listing: pd.DataFrame) -> None:
     evil = "\x1b[2J\u202e<img src=x onerror=alert(1)>"
     other = with_cell(listing, "motor-inbox", "title", evil)
     other = with_cell(other, "glass-inbox", "name", evil)
@@ -261,7 +261,7 @@ def test_it_is_text_on_a_terminal_and_in_html(listing: pd.DataFrame) -> None:
     assert "(missing)" in repr(rnb.compare(listing, with_cell(listing, "test", "title", None)))
 
 
-def test_much_is_shown_in_part(listing: pd.DataFrame) -> None:
+def test_long_comparisons_are_shortened(listing: pd.DataFrame) -> None:
     found = rnb.compare(listing, listing.assign(title="x"))
     assert len(found.changed) == 130
     assert "... and 80 more" in repr(found)
@@ -269,17 +269,19 @@ def test_much_is_shown_in_part(listing: pd.DataFrame) -> None:
     assert "... and 80 more" in repr(rnb.compare(listing.head(0), listing))
 
 
-def test_it_goes_to_a_file(listing: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_comparison_is_written_to_csv_and_read(listing: pd.DataFrame, tmp_path: Path) -> None:
     other = with_cell(listing, "motor-inbox", "title", "=1+1")
-    other = with_cell(other, "glass-inbox", "name", "glass-mail").drop(index=at(listing, "test"))
+    other = with_cell(other, "glass-inbox", "name", "glass-mail").drop(
+        index=position_of(listing, "test")
+    )
     other = pd.concat([other, listing.tail(1).assign(id="0" * 16, name="n")])
     found = rnb.compare(listing, other)
     path = found.to_csv(tmp_path / "diff.csv")
-    read = rnb.read_csv(path)
-    pd.testing.assert_frame_equal(read, found.frame)
-    assert read["what"].tolist() == ["changed", "renamed", "added", "removed"]
-    assert read["after"][:2].tolist() == ["=1+1", "claims/glass-mail"]
-    assert read["before"][:2].tolist() == ["Motor claims inbox", "claims/glass-inbox"]
+    table = rnb.read_csv(path)
+    pd.testing.assert_frame_equal(table, found.frame)
+    assert table["what"].tolist() == ["changed", "renamed", "added", "removed"]
+    assert table["after"][:2].tolist() == ["=1+1", "claims/glass-mail"]
+    assert table["before"][:2].tolist() == ["Motor claims inbox", "claims/glass-inbox"]
     with pytest.raises(rnb.FileProblem, match="exists"):
         found.to_csv(path)
 
@@ -330,7 +332,7 @@ def as_frame(rows: dict[str, dict[str, Any]], *, objects: bool) -> pd.DataFrame:
 
 @settings(max_examples=120, deadline=None)
 @given(LISTINGS, LISTINGS, st.tuples(st.booleans(), st.booleans()))
-def test_it_agrees_with_a_loop(
+def test_the_differences_equal_those_of_a_loop(
     left: dict[str, dict[str, Any]], right: dict[str, dict[str, Any]], objects: tuple[bool, bool]
 ) -> None:
     found = rnb.compare(as_frame(left, objects=objects[0]), as_frame(right, objects=objects[1]))
