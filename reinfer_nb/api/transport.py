@@ -26,8 +26,9 @@ from reinfer_nb.api.responses import Answer
 from reinfer_nb.api.retry_policy import NO_HOOKS, Patience, RetryHooks
 from reinfer_nb.api.session import Bearer, Session
 from reinfer_nb.api.tenant_clock import TenantClock
+from reinfer_nb.auth.endpoint import is_loopback
 from reinfer_nb.auth.secret import Token
-from reinfer_nb.auth.tenant import Tenant, is_loopback
+from reinfer_nb.auth.tenant import Tenant
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import shown, visible

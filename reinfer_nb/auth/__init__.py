@@ -1,1 +1,1 @@
-"""Which tenant and which token: from arguments, a login, the environment, `re`, the keyring."""
+"""Finds tenant and token: in arguments, a login, the environment, `re` contexts, the keyring."""

@@ -1,8 +1,8 @@
-"""Tokens in this system's keyring: kept when asked to, found again, forgotten.
+"""Stores tokens in the system's keyring.
 
-The package `keyring` is an extra, and is imported when a token is looked for there and no sooner.
-A locked keyring may ask its owner to unlock it, in a window that nobody sees on a server. So every
-call runs in a thread of its own, which is waited for only so long.
+The package `keyring` is an extra and imported only when needed. A locked keyring may open a window
+that asks for a password, which nobody sees on a server. So every call runs in its own thread, with
+a timeout.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from reinfer_nb.errors import ConfigurationError
 
 SERVICE = "reinfer_nb"
 NAME = "the system's keyring"
-# Seconds after which the user is told what is waited for, and after which the wait ends.
+# Seconds until a message tells the user about the wait, and until the timeout.
 NOTICE, LIMIT = 2.0, 20.0
 _WAITING = (
     "Waiting for the system's keyring, up to %.0f seconds. It may be asking for its password in "
-    "another window: unlock it there. To do without it, give token= or set REINFER_TOKEN."
+    "another window: unlock it there. To connect without it, pass token= or set REINFER_TOKEN."
 )
-_SILENT = "it did not reply; it may be locked and asking for its password in another window"
+_TIMEOUT = "it did not reply; it may be locked and asking for its password in another window"
 
 logger = logging.getLogger("reinfer_nb")
 
 
-class _Silent(Exception):
+class _Timeout(Exception):
     """The keyring has not replied in time."""
 
 
-class _Absent(Exception):
-    """There is no keyring that can be used; the message says what to do about it."""
+class _Unusable(Exception):
+    """There is no usable keyring; the message says what to do."""
 
 
-# The call that was given up, as long as the keyring still works on it.
+# The call that timed out, while the keyring is still working on it.
 _hanging: list[threading.Event] = []
 
 
-def _within_limit(call: Callable[[], Any]) -> Any:
-    """Return what a call returns, or raise what it raises.
+def _with_timeout(call: Callable[[], Any]) -> Any:
+    """Return the result of a call, or raise its error.
 
     Raises:
-        _Silent: It took too long. Nothing of it is waited for any more.
+        _Timeout: The call took too long; its result is ignored.
     """
     if _hanging and not _hanging[-1].wait(NOTICE):
-        # Another question would only wait behind the one before.
-        raise _Silent
+        # Another call would only wait behind the hanging one.
+        raise _Timeout
     outcome: list[tuple[Any, BaseException | None]] = []
     done = threading.Event()
 
     def run() -> None:
         try:
             outcome.append((call(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised again in the waiting thread
             outcome.append((None, error))
         finally:
             done.set()
 
-    # A daemon: a keyring that never replies must not keep the process from ending.
+    # A daemon thread, so that a keyring that never replies does not keep the process alive.
     threading.Thread(target=run, name="reinfer_nb-keyring", daemon=True).start()
     if not done.wait(NOTICE):
         logger.warning(_WAITING, LIMIT)
         if not done.wait(LIMIT - NOTICE):
             _hanging[:] = [done]
-            raise _Silent
+            raise _Timeout
     value, error = outcome.pop()
     if error is not None:
         raise error
@@ -74,14 +74,14 @@ def _within_limit(call: Callable[[], Any]) -> Any:
 
 
 def unusable() -> str | None:
-    """Return why no token can be kept on this system and what to do about it; None if it can."""
+    """Return why the keyring cannot be used and what to do; None if it can be used."""
     try:
-        return _within_limit(_flaw)  # type: ignore[no-any-return]
-    except _Silent:
-        return f"The system's keyring cannot be used: {_SILENT}."
+        return _with_timeout(_problem)  # type: ignore[no-any-return]
+    except _Timeout:
+        return f"The system's keyring cannot be used: {_TIMEOUT}."
 
 
-def _flaw() -> str | None:
+def _problem() -> str | None:
     try:
         import keyring
         from keyring.backends import fail, null
@@ -93,114 +93,114 @@ def _flaw() -> str | None:
         return f"The system's keyring cannot be used ({type(error).__name__})."
     if isinstance(ring, fail.Keyring | null.Keyring):
         return (
-            "This system has no keyring that can be used. On Linux one comes with a desktop, as "
-            "GNOME Keyring or KWallet; a server or a container has none."
+            "This system has no keyring that can be used. Linux desktops have one, such as GNOME "
+            "Keyring or KWallet; servers and containers have none."
         )
     return None
 
 
-def _asked(call: Callable[[Any], Any]) -> Any:
-    """Return what a call returns that is given the package `keyring`, or raise what it raises.
+def _ask(call: Callable[[Any], Any]) -> Any:
+    """Call a function with the package `keyring`, and return its result or raise its error.
 
     Raises:
-        _Absent: There is no keyring.
-        _Silent: It did not reply in time.
+        _Unusable: There is no usable keyring.
+        _Timeout: The keyring did not reply in time.
     """
 
-    def asking() -> Any:
-        flaw = _flaw()
-        if flaw is not None:
-            raise _Absent(flaw)
+    def checked_call() -> Any:
+        problem = _problem()
+        if problem is not None:
+            raise _Unusable(problem)
         import keyring
 
         return call(keyring)
 
-    return _within_limit(asking)
+    return _with_timeout(checked_call)
 
 
 def kept(endpoint: str) -> Token | None:
-    """Return the token that is kept for an endpoint; None if there is none, or no keyring.
+    """Return the stored token of an endpoint; None if there is none, or no usable keyring.
 
     Args:
-        endpoint: Base URL, as `config.checked_endpoint` returns it.
+        endpoint: Base URL, as `checked_endpoint` returns it.
 
     Raises:
-        ConfigurationError: The keyring is there and could not be asked, or did not reply within
-            20 seconds: it is locked, for example.
+        ConfigurationError: The keyring could not be read, for example because it is locked, or
+            did not reply within 20 seconds.
     """
 
     def look_up(keyring: Any) -> Token | None:
-        given = keyring.get_password(SERVICE, endpoint)
-        return None if given is None else Token(given)
+        password = keyring.get_password(SERVICE, endpoint)
+        return None if password is None else Token(password)
 
-    # Errors are made outside of `except`: what a backend raises may hold what it was given.
+    # Raised outside of `except`, since the error of a backend may hold the token.
     try:
-        token: Token | None = _asked(look_up)
-    except _Absent:
+        token: Token | None = _ask(look_up)
+    except _Unusable:
         return None
     except Exception as error:  # noqa: BLE001 - a backend may raise anything
-        why = _why(error)
+        reason = _reason(error)
     else:
         return token
     raise ConfigurationError(
-        f"The system's keyring could not be asked for the token of {endpoint}: {why}. Unlock it "
-        "and try again, or give the token: token= or the environment variable REINFER_TOKEN."
+        f"The system's keyring could not be asked for the token of {endpoint}: {reason}. Unlock it "
+        "and try again, or pass the token as token= or in the environment variable REINFER_TOKEN."
     )
 
 
 def keep(endpoint: str, token: Token) -> None:
-    """Keep a token for an endpoint, in place of the one that was kept before.
+    """Store the token of an endpoint, replacing an earlier one.
 
     Args:
-        endpoint: Base URL, as `config.checked_endpoint` returns it.
+        endpoint: Base URL, as `checked_endpoint` returns it.
         token: The token.
 
     Raises:
-        ConfigurationError: There is no keyring, or it did not take the token.
+        ConfigurationError: There is no usable keyring, or it did not store the token.
     """
     try:
-        # A backend needs the text itself; it is in no variable of ours.
-        _asked(
+        # The text of the token is passed on directly, so that no local variable holds it.
+        _ask(
             lambda keyring: keyring.set_password(
                 SERVICE, endpoint, token.bearer().removeprefix("Bearer ")
             )
         )
-    except _Absent as flaw:
-        why = str(flaw)
+    except _Unusable as problem:
+        reason = str(problem)
     except Exception as error:  # noqa: BLE001 - a backend may raise anything
-        why = f"The system's keyring did not take it: {_why(error)}."
+        reason = f"The system's keyring did not store it: {_reason(error)}."
     else:
         return
-    raise ConfigurationError(f"The token was not kept. {why}")
+    raise ConfigurationError(f"The token was not kept. {reason}")
 
 
 def forget(endpoint: str) -> bool:
-    """Take the token of an endpoint out of the keyring, and return whether there was one.
+    """Delete the token of an endpoint from the keyring, and return whether there was one.
 
     Args:
-        endpoint: Base URL, as `config.checked_endpoint` returns it.
+        endpoint: Base URL, as `checked_endpoint` returns it.
 
     Raises:
-        ConfigurationError: The keyring could not be asked, or did not let go of the token.
+        ConfigurationError: The keyring could not be read, or did not delete the token.
     """
     if kept(endpoint) is None:
         return False
     try:
-        _asked(lambda keyring: keyring.delete_password(SERVICE, endpoint))
+        _ask(lambda keyring: keyring.delete_password(SERVICE, endpoint))
     except Exception as error:  # noqa: BLE001 - a backend may raise anything
-        why = _why(error)
+        reason = _reason(error)
     else:
         return True
     raise ConfigurationError(
-        f"The system's keyring still keeps the token of {endpoint}: {why}. Delete the entry "
+        f"The system's keyring still keeps the token of {endpoint}: {reason}. Delete the entry "
         f"{SERVICE!r} in the system's own keyring program."
     )
 
 
-def _why(error: Exception) -> str:
-    """Return what went wrong, in words of ours: those of a backend may show what it was given."""
-    if isinstance(error, _Silent):
-        return _SILENT
+def _reason(error: Exception) -> str:
+    """Return the reason of a failure, without the message of a backend, which may hold a token."""
+    if isinstance(error, _Timeout):
+        return _TIMEOUT
     from keyring.errors import KeyringLocked
 
     return "it is locked" if isinstance(error, KeyringLocked) else type(error).__name__

@@ -1,4 +1,4 @@
-"""The contexts file of the vendor's client `re`: the tenants it knows, and its tokens for them."""
+"""Reads the contexts file of the vendor's client `re`, with its tenants and tokens."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from reinfer_nb.text import visible
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """An entry of the contexts file of the vendor's client."""
+    """An entry of the contexts file."""
 
     name: str
     endpoint: str
@@ -30,7 +30,7 @@ class Context:
 
 
 def contexts_file() -> Path:
-    """Return where the vendor's client keeps its contexts on this machine.
+    """Return the path of the contexts file of the vendor's client on this machine.
 
     Raises:
         ConfigurationError: This user has no home folder.
@@ -39,7 +39,7 @@ def contexts_file() -> Path:
 
 
 def contexts_place() -> str:
-    """Return where the contexts file is, as a message says it; also for a user without a home."""
+    """Return the path of the contexts file for a message, or a text if there is no home folder."""
     try:
         return visible(str(contexts_file()))
     except ConfigurationError:
@@ -47,17 +47,17 @@ def contexts_place() -> str:
 
 
 def read_contexts() -> list[Context]:
-    """Return the contexts of the vendor's client; none where it has no file.
+    """Return the contexts of the vendor's client; empty if there is no contexts file.
 
     Raises:
-        ConfigurationError: The file is there and cannot be read.
+        ConfigurationError: The file exists and cannot be read.
     """
     try:
         file = contexts_file()
     except ConfigurationError:
-        # Without a home folder the vendor's client has no contexts either.
+        # Without a home folder, the vendor's client has no contexts.
         return []
-    # The error is made outside of `except`: a decoder's own holds the file, and so a token.
+    # Raised outside of `except`, since the error of the decoder holds the file with its tokens.
     try:
         return _parsed(file)
     except (FileNotFoundError, NotADirectoryError):
@@ -66,8 +66,8 @@ def read_contexts() -> list[Context]:
         reason = f"cannot be read: {error.strerror}"
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         reason = (
-            "is not what the vendor's client writes. Mend it with `re config`, or give endpoint= "
-            "and token="
+            "is not a contexts file of the vendor's client. Fix it with `re config`, or pass "
+            "endpoint= and token="
         )
     raise ConfigurationError(f"The contexts file {visible(str(file))} {reason.rstrip('.')}.")
 
@@ -79,7 +79,7 @@ def _parsed(file: Path) -> list[Context]:
 
 
 def _hidden(entry: dict[str, Any]) -> dict[str, Any]:
-    """Return an object of the file with its secrets out of sight."""
+    """Return an object of the file with its token and proxy hidden."""
     if entry.get("token") is not None:
         entry["token"] = Token(entry["token"])
     if entry.get("proxy") is not None:
@@ -91,7 +91,7 @@ def _context(entry: Mapping[str, Any], current: str | None) -> Context:
     name, endpoint, token = entry["name"], entry["endpoint"], entry.get("token")
     if not isinstance(name, str) or not isinstance(endpoint, str):
         raise TypeError
-    # `re config parse-from-url` keeps the query of a browser's address; no request needs it.
+    # `re config parse-from-url` keeps the query of a browser's address, which requests do not need.
     endpoint = re.split("[?#]", endpoint, maxsplit=1)[0]
     return Context(
         name=name,
@@ -104,26 +104,26 @@ def _context(entry: Mapping[str, Any], current: str | None) -> Context:
 
 
 def contexts() -> pd.DataFrame:
-    """Return what the vendor's client has stored on this machine, without the tokens.
+    """Return the contexts of the vendor's client on this machine, without tokens.
 
     >>> list(contexts().columns)
     ['name', 'endpoint', 'current', 'has_token', 'verify', 'proxy']
 
     Returns:
-        One row a context: `name` and `endpoint` (`str`), and whether it is the current one, has
-        a token, verifies certificates, and goes through a proxy (`bool`).
+        One row per context: `name` and `endpoint` (`str`); `current`, `has_token`, `verify`
+        (certificates are verified) and `proxy` (a proxy is used) (`bool`).
 
     Raises:
-        ConfigurationError: The contexts file is there and cannot be read.
+        ConfigurationError: The contexts file exists and cannot be read.
     """
-    found = read_contexts()
+    stored = read_contexts()
     return pd.DataFrame(
         {
-            "name": pd.Series([context.name for context in found], dtype="str"),
-            "endpoint": pd.Series([context.endpoint for context in found], dtype="str"),
-            "current": pd.Series([context.current for context in found], dtype="bool"),
-            "has_token": pd.Series([context.token is not None for context in found], dtype="bool"),
-            "verify": pd.Series([context.verify for context in found], dtype="bool"),
-            "proxy": pd.Series([context.proxy is not None for context in found], dtype="bool"),
+            "name": pd.Series([context.name for context in stored], dtype="str"),
+            "endpoint": pd.Series([context.endpoint for context in stored], dtype="str"),
+            "current": pd.Series([context.current for context in stored], dtype="bool"),
+            "has_token": pd.Series([context.token is not None for context in stored], dtype="bool"),
+            "verify": pd.Series([context.verify for context in stored], dtype="bool"),
+            "proxy": pd.Series([context.proxy is not None for context in stored], dtype="bool"),
         }
     )

@@ -1,4 +1,4 @@
-"""Secrets: values that are used and never shown, logged, saved or copied."""
+"""Secrets: texts that are sent, but never shown, logged, saved or copied."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any, NoReturn, TypeVar
 from reinfer_nb.errors import NotPicklable
 
 _Content = TypeVar("_Content", str, bytes)
-# Where a token came from, for a person, if a function returned it.
+# The origin of a token that a function returned, as messages show it.
 BY_FUNCTION = "the function given"
-# Characters from which on a token is taken for one wherever it stands.
+# Minimum length of a token that is hidden in responses.
 _LONG = 16
 
 
 class Hidden(str):
     """A text that is sent as it is and shown as asterisks.
 
-    What encodes it, as `http.client` does, gets the text; what formats, prints or represents it,
-    as a traceback with local variables does, gets asterisks.
+    Encoding it, as `http.client` does, gives the text. Formatting or printing it gives asterisks,
+    and so does its `repr` in a traceback with local variables.
     """
 
     __slots__ = ()
@@ -35,77 +35,76 @@ class Hidden(str):
         return format("***", spec)
 
     def __reduce__(self) -> NoReturn:
-        raise NotPicklable("A secret is not pickled or copied. Give it anew where it is needed.")
+        raise NotPicklable("A secret cannot be pickled or copied. Pass it again where you need it.")
 
 
 class Token:
-    """An API token. What was given is in here from the start, so that no error can show it.
+    """An API token. Any given value is wrapped before it is checked, so that no error shows it.
 
     Args:
-        given: The token, or what was given for one.
+        given: The token, or an invalid value given as a token.
     """
 
     __slots__ = ("_reveal",)
 
     def __init__(self, given: object) -> None:
-        # In a closure, so that neither `vars` nor a walk over attributes meets it. No pattern made
-        # of it is bound to a name either: the `repr` of a pattern shows it.
+        # In a closure, so that neither `vars` nor a walk over attributes finds it. Patterns made of
+        # it are not bound to names, since the `repr` of a pattern shows its text.
         self._reveal: Callable[[], Any] = lambda: given
 
     def flaw(self) -> str | None:
-        """Return why it can be no token, without showing it; None if it can be one."""
+        """Return why the value is not a valid token, without showing it; None if it is valid."""
         given = self._reveal()
         if not isinstance(given, str) or not given:
-            return "is no text; a token is one word of printable characters."
+            return "is not a text; a token is one word of printable characters."
         if not re.fullmatch(r"[!-~]{1,8192}", given):
             return (
                 "holds a space, a line break or a character that no token has. Copy it again, "
-                "without what stands around it (text.strip() takes away line breaks at the ends)."
+                "without the text around it (text.strip() removes line breaks at the ends)."
             )
         return None
 
     @property
     def length(self) -> int:
-        """The number of its characters."""
+        """The number of characters."""
         return len(self._reveal())
 
     @property
     def short_lived(self) -> bool:
-        """Whether it has the form of an access token (a JWT), which is valid for a limited time."""
+        """True if it looks like an access token (a JWT), which is valid for a limited time."""
         return bool(re.fullmatch(r"eyJ[\w-]+(\.[\w-]+){2,4}", self._reveal()))
 
     def bearer(self) -> Hidden:
         """Return the value of the `Authorization` header."""
-        # Not formatted: some kinds of text, such as members of an Enum, format as something else.
+        # Not an f-string, since subclasses of `str` such as an Enum may format differently.
         return Hidden("Bearer " + self._reveal())
 
     def current(self) -> Token:
-        """Return the token to send: this one, which does not change."""
+        """Return the token to send: this one."""
         return self
 
-    def renewed(self, refused: Token) -> Token | None:  # noqa: ARG002 - of those that change
-        """Return another token than one that the tenant refused; None if there is no other."""
+    def renewed(self, refused: Token) -> Token | None:  # noqa: ARG002 - used by `FunctionToken`
+        """Return another token after the tenant refused one; None if there is no other."""
         return None
 
     def is_same(self, other: Token) -> bool:
-        """Whether another token has the same text."""
+        """True if another token has the same text."""
         return bool(self._reveal() == other._reveal())
 
     def twin(self) -> Token:
-        """Return another object with the same text."""
+        """Return a new token object with the same text."""
         return Token(self._reveal())
 
     def hide_in(self, text: str) -> str:
-        """Return `text` with the token, should it be in there, replaced by asterisks."""
+        """Return `text` with every occurrence of the token replaced by asterisks."""
         if self._has_one_form():
             return text.replace(self._reveal(), "***")
         return re.sub(_any_form(self._reveal()), "***", text)
 
     def hide_echo(self, content: _Content) -> _Content:
-        """Return a part of a response with the token, should it be in there, replaced.
+        """Return a part of a response with every occurrence of the token replaced by asterisks.
 
-        A token that is short may be a word that a response holds for another reason; no tenant
-        makes one, and it is left alone here.
+        A short token is not replaced: no tenant issues one, and it may be an ordinary word.
         """
         if self.length < _LONG:
             return content
@@ -122,11 +121,11 @@ class Token:
         return "<token, hidden>"
 
     def __reduce__(self) -> NoReturn:
-        raise NotPicklable("A token is not pickled or copied. Connect again where it is needed.")
+        raise NotPicklable("A token cannot be pickled or copied. Connect again where you need it.")
 
 
 def _any_form(given: str) -> str:
-    """Return a pattern of a token in whatever form a URL, JSON or HTML has it."""
+    """Return a pattern that matches a token also as escaped in a URL, in JSON or in HTML."""
     return "".join(
         character
         if character.isalnum()

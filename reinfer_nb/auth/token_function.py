@@ -1,4 +1,4 @@
-"""A token that a function returns: called when a token is needed, and again when it is refused."""
+"""A token from a function, which is called for the first token and when the tenant refuses it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from reinfer_nb.text import visible
 __all__ = ["FunctionToken", "token_given"]
 
 _Content = TypeVar("_Content", str, bytes)
-# Seconds that a thread waits while the function runs in another thread. Somebody may have to log
-# in in a browser meanwhile.
+# Seconds that a thread waits while the function runs in another thread, in which a user may have to
+# log in in a browser.
 _LONGEST = 300.0
-# What may be a secret in the message of an error: a JWT, a value that is named as a secret, the
-# user of a URL, a long word with a digit in it.
+# Possible secrets in an error message: a JWT, a value named like a secret, the user of a URL, a
+# long word with a digit.
 _SECRETS = re.compile(
     r"eyJ[\w-]+(?:\.[\w-]*)+"
     r"|(?P<name>(?:secret|token|password|assertion|key)(?:[\"']\s*:|[\"']?\s*=)\s*[\"']?"
@@ -35,10 +35,10 @@ _SECRETS = re.compile(
 
 
 class FunctionToken(Token):
-    """The token of a client that was given a function. Safe to use from several threads.
+    """A token from a function. Safe to use from several threads.
 
-    The function is called when a token is needed first, and once more after the tenant refused the
-    token that it returned last. Threads that wait for the same token share one call.
+    The function is called when a token is first needed, and again after the tenant has refused the
+    current token. Threads that wait for the same token share one call.
 
     Args:
         function: Called without arguments; returns the token as a text.
@@ -46,35 +46,37 @@ class FunctionToken(Token):
 
     def __init__(self, function: Callable[[], object]) -> None:
         super().__init__(None)
-        # In a closure: a partial function shows its arguments, which may hold a secret.
+        # In a closure, since a partial function shows its arguments, which may be secrets.
         self._function: Callable[[], Token] = lambda: Token(function())
         self._is_async = inspect.iscoroutinefunction(function)
         self._lock = threading.Lock()
         # The thread in which the function runs.
         self._caller: int | None = None
-        # Each call makes another object of the same or of another text, so that a thread can tell
-        # whether the function was called since it took its token.
+        # Each call sets a new object, even for the same text, so that a thread can see whether the
+        # function was called since the thread took its token.
         self._current: Token | None = None
-        # Why the last call failed.
+        # The error of the last call, if it failed.
         self._failure: ReinferError | None = None
-        # The longest first, since one may be the beginning of another.
+        # All returned tokens, the longest first, since one may be the beginning of another.
         self._returned: tuple[Token, ...] = ()
         renew_in_children(self)
 
     def renew_after_fork(self) -> None:
-        """Take a lock of one's own, in a child process."""
+        """Create a new lock in a child process."""
         self._lock = threading.Lock()
         self._caller = None
 
     def flaw(self) -> str | None:
-        """Return why the function can return no token; what it returns is checked each time."""
+        """Return why the function cannot return a token; its tokens are checked in each call."""
         if self._is_async:
-            return "is an async function; give one that returns the text of the token itself."
+            return (
+                "is an async function. Pass a function that returns the text of the token itself."
+            )
         return None
 
     @property
     def short_lived(self) -> bool:
-        """Whether the current token has the form of an access token."""
+        """True if the current token looks like an access token."""
         return self.current().short_lived
 
     def bearer(self) -> Hidden:
@@ -82,11 +84,11 @@ class FunctionToken(Token):
         return self.current().bearer()
 
     def current(self) -> Token:
-        """Return the token that the function returned last; the first time, call it.
+        """Return the current token; the first time, call the function.
 
         Raises:
             ConfigurationError: The function failed.
-            InvalidInput: It returned what cannot be a token.
+            InvalidInput: The function did not return a valid token.
         """
         token, failure = self._current, self._failure
         if token is not None:
@@ -95,51 +97,51 @@ class FunctionToken(Token):
             if self._current is not None:
                 return self._current
             if self._failure is not failure:
-                # It was called while this thread waited.
-                self._fail_again()
+                # The function failed while this thread waited.
+                self._raise_failure()
             return self._call()
 
     def renewed(self, refused: Token) -> Token | None:
-        """Return another token than one that the tenant refused; None if there is no other.
+        """Return another token after the tenant refused one; None if there is no other.
 
-        The function is called, unless that has happened since `refused` was taken.
+        The function is called, unless it was already called since `refused` was taken.
 
         Raises:
             ConfigurationError: The function failed.
-            InvalidInput: It returned what cannot be a token.
+            InvalidInput: The function did not return a valid token.
         """
         with self._alone():
             token = self._call() if self._current is refused else self._current
             if token is not None and not token.is_same(refused):
                 return token
-            self._fail_again()
+            self._raise_failure()
             return None
 
     def hide_in(self, text: str) -> str:
-        """Return `text` with every token that the function returned replaced by asterisks."""
+        """Return `text` with all tokens of the function replaced by asterisks."""
         for token in self._returned:
             text = token.hide_in(text)
         return text
 
     def hide_echo(self, content: _Content) -> _Content:
-        """Return a part of a response with every token that the function returned replaced."""
+        """Return a part of a response with all tokens of the function replaced by asterisks."""
         for token in self._returned:
             content = token.hide_echo(content)
         return content
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Hold the lock; wait for it only while another thread calls the function."""
+        """Context manager that holds the lock, and so waits while another thread calls."""
         if self._caller == threading.get_ident():
             raise ConfigurationError(
-                "The function given as token= asks the client for something that needs the token. "
-                "Let it get the token in another way."
+                "The function given as token= sends a request with this client, which needs the "
+                "token. Let it get the token in another way."
             )
         lock = self._lock
         if not lock.acquire(timeout=_LONGEST):
             raise ConfigurationError(
                 f"The function given as token= has not returned within {_LONGEST:.0f} s in "
-                "another thread. Call it by itself to see why."
+                "another thread. Call it separately to see why."
             )
         try:
             yield
@@ -147,62 +149,62 @@ class FunctionToken(Token):
             lock.release()
 
     def _call(self) -> Token:
-        """Call the function, and keep what it returns; the lock is held."""
+        """Call the function, and store its token; the caller holds the lock."""
         problem: BaseException | None
         self._caller = threading.get_ident()
         try:
             token = self._function()
-        except BaseException as error:  # noqa: BLE001 - raised again, or as one of our own
+        except BaseException as error:  # noqa: BLE001 - raised again below
             problem = self._problem_of(error)
         else:
-            problem = self._remembered(token)
+            problem = self._store(token)
             if problem is None:
                 return token
         finally:
             self._caller = None
-        # Outside of `except`: an error that has the function's error as its context would show the
-        # variables of the function, and secrets among them.
+        # Raised outside of `except`: with the function's error as context, a traceback could show
+        # the variables of the function, including secrets.
         if isinstance(problem, ReinferError):
-            # Another object: one that is raised holds the frames of whoever called.
+            # A copy, since a raised error holds the frames of its callers.
             self._failure = type(problem)(str(problem))
             self._current = self._current and self._current.twin()
         raise problem
 
-    def _remembered(self, token: Token) -> InvalidInput | None:
-        """Keep a token as the current one; if it can be none, return the error instead."""
+    def _store(self, token: Token) -> InvalidInput | None:
+        """Make a token the current one; if it is invalid, return an error instead."""
         flaw = token.flaw()
         if flaw is not None:
             return InvalidInput(
-                f"What the function given as token= returned {flaw} The function has to return "
-                "the token alone as a text, such as response.json()['access_token']."
+                f"The value that the function given as token= returned {flaw} The function has to "
+                "return the token alone as a text, such as response.json()['access_token']."
             )
         if not any(token.is_same(other) for other in self._returned):
             self._returned = tuple(
-                sorted((*self._returned, token), key=lambda one: one.length, reverse=True)
+                sorted((*self._returned, token), key=lambda each: each.length, reverse=True)
             )
         self._current, self._failure = token, None
         return None
 
-    def _fail_again(self) -> None:
-        """Raise what the last call raised, if it failed, in the thread that waited for it."""
+    def _raise_failure(self) -> None:
+        """Raise the error of the last call, if it failed, in a thread that waited for it."""
         if self._failure is not None:
             raise type(self._failure)(str(self._failure))
 
     def _problem_of(self, error: BaseException) -> BaseException:
-        """Return what to raise for what the function raised: without its frames and variables."""
+        """Return the error to raise for an error of the function, without frames and secrets."""
         if not isinstance(error, Exception):
-            # Ctrl-C, or the end of the process.
+            # KeyboardInterrupt or SystemExit.
             error.__cause__ = error.__context__ = None
             return error.with_traceback(None)
         try:
             message = str(error)
-        except Exception:  # noqa: BLE001 - of whatever kind the function's errors are
+        except Exception:  # noqa: BLE001 - any error of the function
             message = ""
         message = visible(_SECRETS.sub(_masked, self.hide_in(message)), 300).rstrip(".")
         kind = visible(type(error).__name__, 80)
         return ConfigurationError(
             f"The function given as token= raised {kind}{_place_of(error.__traceback__)}"
-            f"{f': {message}' if message else ''}. Call it by itself to see why."
+            f"{f': {message}' if message else ''}. Call it separately to see why."
         )
 
     def __repr__(self) -> str:
@@ -210,7 +212,7 @@ class FunctionToken(Token):
 
 
 def token_given(given: object) -> Token:
-    """Return a token, of a text or of a function that returns one."""
+    """Return the token of a text, or of a function that returns one."""
     if callable(given) and not isinstance(given, str):
         return FunctionToken(given)
     return Token(given)
@@ -221,7 +223,7 @@ def _masked(match: re.Match[str]) -> str:
 
 
 def _place_of(trace: TracebackType | None) -> str:
-    """Return where in the function an error was raised; not in what the function calls."""
+    """Return the line of the function in which an error was raised, also by a nested call."""
     for frame, line in traceback.walk_tb(trace):
         if frame.f_code.co_filename != __file__:
             return f" in line {line} of {visible(frame.f_code.co_name, 80)}"

@@ -1,1 +1,1 @@
-"""A listing to a CSV file that spreadsheets open as it is, and back."""
+"""Writes a listing as a CSV file that spreadsheets can open, and reads it back."""

@@ -1,7 +1,7 @@
-"""Whole columns of cells by Arrow, which leaves to Python the few it cannot be sure of.
+"""Converts whole columns of CSV cells with Arrow.
 
-Knows no frames and no files. What a single cell says is for `csv_cells` to tell; here is only
-found, without looking at each in Python, where it says nothing special.
+The rules for a single cell are in `cells`. The functions here apply them in Python only to the few
+cells where Arrow cannot be sure of the result.
 """
 
 from __future__ import annotations
@@ -14,37 +14,36 @@ import pyarrow as pa
 from reinfer_nb.csvfile import cells as csv_cells
 
 TIMESTAMP = pa.timestamp("us", "UTC")
-# Microseconds of the first and the last instant that Python's datetime has.
+# The first and the last time that a `datetime` can hold, in microseconds.
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
-# What every text that is guarded looks like, and few others do. It begins with neither a letter
-# nor a digit; or it is, but for spaces and the like at its end, short and dull: digits with what
-# makes dates and numbers of them, a day and a month, a truth value. Arrow has RE2, in which `\s`
-# and `(?i)` are not what Python's `strip` and `lower` take for it; so this says more than needed.
-# Beyond ASCII a letter is whatever is of these ranges, in which are no spaces and no signs.
+# Matches every text that needs a guard, and few others: texts that do not begin with a letter or a
+# digit, and numbers, dates, a day with a month, or truth values with any trailing characters. The
+# pattern is wider than needed, since `\s` and `(?i)` in Arrow's RE2 are not what Python's `strip`
+# and `lower` use. Beyond ASCII, these ranges count as letters; they hold no spaces and no signs.
 _LETTERS = r"A-Za-z\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{3001}-\x{feff}\x{10000}-\x{10ffff}"
 _MONTH = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
-_PERHAPS_GUARDED = (
+_MAY_NEED_GUARD = (
     rf"\A(?:[^0-9{_LETTERS}]"
     r"|(?:[0-9][-0-9.,:/%eE+ ]*"
     rf"|(?:[0-9]{{1,2}}[ -]?)?{_MONTH}[A-Za-z]*[ -]?[0-9]{{1,4}}"
     r"|(?i:true|false|inf))[^!-~]*\z)"
 )
-# In a column that nothing is known of, a timestamp too.
-_PERHAPS_GUARDED_FREE = rf"{_PERHAPS_GUARDED}|\A[0-9]{{4}}-"
+# In a free column, a timestamp needs a guard too.
+_MAY_NEED_GUARD_FREE = rf"{_MAY_NEED_GUARD}|\A[0-9]{{4}}-"
 
 
 def guarded(texts: Any, *, free: bool, spreadsheet: bool) -> Any:
-    """Return texts as `csv_cells.guarded` writes each of them.
+    """Return texts, each guarded by `cells.guarded`.
 
     Args:
         texts: An Arrow column of large strings.
-        free: Whether the column is one that nothing is known of.
-        spreadsheet: Whether it is to be safe from a spreadsheet too.
+        free: True for a free column, which is not a column of a listing.
+        spreadsheet: True to guard against spreadsheets too.
     """
     from pyarrow import compute
 
-    pattern = _PERHAPS_GUARDED_FREE if free else _PERHAPS_GUARDED
+    pattern = _MAY_NEED_GUARD_FREE if free else _MAY_NEED_GUARD
     return _changed(
         texts,
         compute.match_substring_regex(texts, pattern),
@@ -53,11 +52,11 @@ def guarded(texts: Any, *, free: bool, spreadsheet: bool) -> Any:
 
 
 def unguarded(cells: Any, *, free: bool) -> Any:
-    """Return the texts that `guarded` was given.
+    """Return the texts of guarded cells.
 
     Args:
-        cells: What it returned, or any other Arrow column of large strings.
-        free: As it was given.
+        cells: An Arrow column of large strings, as `guarded` returns it.
+        free: The same value as for `guarded`.
     """
     from pyarrow import compute
 
@@ -69,7 +68,7 @@ def unguarded(cells: Any, *, free: bool) -> Any:
 
 
 def without_empty_texts(cells: Any) -> Any:
-    """Return cells with null in place of empty texts."""
+    """Return cells with empty texts replaced by null."""
     from pyarrow import compute
 
     empty = compute.equal(cells, "")
@@ -79,6 +78,7 @@ def without_empty_texts(cells: Any) -> Any:
 
 
 def _changed(texts: Any, where: Any, change: Callable[[str], str]) -> Any:
+    """Return texts, with `change` applied in Python where the mask is true."""
     from pyarrow import compute
 
     if not compute.any(where).as_py():
@@ -91,10 +91,10 @@ def _changed(texts: Any, where: Any, change: Callable[[str], str]) -> Any:
 
 
 def written_moments(instants: Any) -> Any:
-    """Return instants as ISO 8601 in UTC to the microsecond; None if that is not all they are.
+    """Return times as ISO 8601 in UTC with microseconds; None if they do not fit that exactly.
 
     Args:
-        instants: An Arrow column of timestamps of any unit, in UTC without saying so.
+        instants: An Arrow column of timestamps of any unit, without zone, in UTC.
     """
     from pyarrow import compute
 
@@ -102,39 +102,39 @@ def written_moments(instants: Any) -> Any:
         micros = instants.cast(pa.timestamp("us"))
     except pa.ArrowInvalid:
         return None
-    if not exist(micros):
+    if not are_valid_years(micros):
         return None
     texts = compute.binary_replace_slice(micros.cast(pa.string()), 10, 11, "T")
     return compute.binary_join_element_wise(texts, "+00:00", "")
 
 
 def wholes(cells: Any) -> Any:
-    """Return the cells that plainly are whole numbers as such; null in place of any other."""
+    """Return plain decimal integers as numbers; all other cells become null."""
     from pyarrow import compute
 
     try:
         numbers = cells.cast(pa.int64())
     except pa.ArrowInvalid:
         return pa.nulls(len(cells), pa.int64())
-    # Arrow takes hexadecimal digits too, but writes none.
+    # Arrow also reads hexadecimal digits, but writes decimal ones.
     plain = compute.equal(numbers.cast(cells.type), cells)
     return compute.if_else(plain, numbers, pa.scalar(None, pa.int64()))
 
 
 def moments(cells: Any) -> Any:
-    """Return cells as timestamps if all plainly are; null in place of all of them if not.
+    """Return cells as timestamps if Arrow can read all of them; otherwise all become null.
 
-    What Arrow reads as one is one to us too, but for the years.
+    Arrow reads the same timestamps as `Moment.read`, and further years.
     """
     try:
         instants = cells.cast(TIMESTAMP)
     except pa.ArrowInvalid:
         return pa.nulls(len(cells), TIMESTAMP)
-    return instants if exist(instants) else pa.nulls(len(cells), TIMESTAMP)
+    return instants if are_valid_years(instants) else pa.nulls(len(cells), TIMESTAMP)
 
 
-def exist(instants: Any) -> bool:
-    """Whether instants are all of the years 1 to 9999."""
+def are_valid_years(instants: Any) -> bool:
+    """True if all times are in the years 1 to 9999."""
     from pyarrow import compute
 
     ends = compute.min_max(instants.cast(pa.int64())).as_py()

@@ -1,4 +1,7 @@
-"""What a cell of our CSV says: guarded texts, what reads as what, columns that say their dtype."""
+"""Rules for a single CSV cell: apostrophes as guards, types of cells, dtypes in headers.
+
+A column is free if it is not a column of a listing, so that its type is inferred from its cells.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ BOM = b"\xef\xbb\xbf"
 SEPARATORS = (",", ";", "\t")
 FLAGS = {"true": True, "false": False}
 NUMBERS = pd.Float64Dtype()
-# The dtypes of columns that are not of the definition, by what their names may say of them.
+# Dtypes of free columns, by the suffix of the header.
 DTYPES = {
     "JSON": np.dtype(object),
     "Int64": Whole.dtype,
@@ -28,66 +31,66 @@ DTYPES = {
 }
 WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 _SUFFIX = re.compile(rf"(.*) \(({'|'.join(DTYPES)})\)", re.DOTALL)
-# What begins a formula in a spreadsheet, in full-width forms too; spaces before it do not help.
+# The start of a formula in a spreadsheet, also with full-width signs or after spaces.
 _FORMULA = re.compile(" *[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?inf", re.ASCII | re.IGNORECASE)
-# Numbers that a spreadsheet gives back digit for digit.
+# Numbers that a spreadsheet keeps digit for digit.
 _KEPT_NUMBER = re.compile(r"0|[1-9]\d{0,14}", re.ASCII)
-# What a spreadsheet takes for a date, a time, a share, or a number with a comma.
+# Texts that a spreadsheet rewrites as a date, a time, a percentage, or a number with a comma.
 _REWRITTEN = re.compile(
     r"\d{1,4}[-/.]\d{1,4}([-/.]\d{1,4})?|\d{1,2}:\d{2}(:\d{2})?|[\d.,]+ ?%|\d+(,\d+)+"
     r"|(\d{1,2}[ -]?)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]?\d{1,4}",
     re.ASCII | re.IGNORECASE,
 )
-# Columns that the toolkit itself adds to a listing.
+# Columns that the toolkit adds to a listing.
 _ADDED: Mapping[str, type[ValueType]] = {"num_comments": Whole}
 
 
 def known_types() -> dict[str, type[ValueType]]:
-    """Return the types of the columns that a listing has, by name."""
+    """Return the types of the columns of a listing, by name."""
     return {**{field.name: field.type for field in fields_of(Source)}, **_ADDED}
 
 
-def says_dtype(name: str) -> bool:
-    """Whether the name of a column looks as if it said a dtype."""
+def has_dtype_suffix(name: str) -> bool:
+    """True if the name of a column ends like a header with a dtype, such as "x (Int64)"."""
     return _SUFFIX.fullmatch(name) is not None
 
 
-def named(name: str, dtype: str | None) -> str:
-    """Return what a column is called in the file, given what its name says of its dtype."""
+def header_of(name: str, dtype: str | None) -> str:
+    """Return the header of a column; `dtype` is the suffix for its dtype, or None."""
     return guarded(name if dtype is None else f"{name} ({dtype})")
 
 
 def column_of(header: str) -> tuple[str, Any]:
-    """Return the name of a column and, where the header says it, its dtype."""
+    """Return the name of a column, and its dtype or None if the header has no suffix."""
     name = unguarded(header)
-    said = _SUFFIX.fullmatch(name)
-    return (said[1], DTYPES[said[2]]) if said else (name, None)
+    match = _SUFFIX.fullmatch(name)
+    return (match[1], DTYPES[match[2]]) if match else (name, None)
 
 
 def guarded(text: str, *, free: bool = False, spreadsheet: bool = True) -> str:
-    """Return a text as it is written: with an apostrophe before it, if it needs one.
+    """Return a text as a cell, with an apostrophe before it if it needs a guard.
 
     Args:
         text: The text.
-        free: Whether its column is one that nothing is known of.
-        spreadsheet: Whether it is to be safe from a spreadsheet too.
+        free: True for a free column.
+        spreadsheet: True to guard against spreadsheets too.
     """
-    if not __is_guarded(text, free=free):
+    if not _needs_guard(text, free=free):
         return text
-    # For programs only what `read_csv` would take for something else is guarded.
+    # For programs, guard only what `read_csv` would otherwise read as something else.
     if spreadsheet or text.startswith("'") or (free and reads_as(text) != "text"):
         return "'" + text
     return text
 
 
 def unguarded(text: str, *, free: bool = False) -> str:
-    """Return the text that `guarded` was given."""
-    return text[1:] if text.startswith("'") and __is_guarded(text[1:], free=free) else text
+    """Return the text of a cell that `guarded` returned."""
+    return text[1:] if text.startswith("'") and _needs_guard(text[1:], free=free) else text
 
 
-def __is_guarded(text: str, *, free: bool) -> bool:
-    """Whether a text has an apostrophe before it: also if it looks as if it had one already."""
+def _needs_guard(text: str, *, free: bool) -> bool:
+    """True if a text needs an apostrophe before it, regardless of those that it begins with."""
     bare = text.lstrip("'")
     return bool(
         _FORMULA.match(bare)
@@ -99,10 +102,10 @@ def __is_guarded(text: str, *, free: bool) -> bool:
 
 
 def reads_as(text: str) -> str:
-    """Return what a cell of a column nothing is known of reads as, seen by itself."""
+    """Return the type of a single cell in a free column."""
     if text.lower() in FLAGS:
         return "flag"
-    # Only what the number is written as again. Otherwise it is an identifier: "007", "+44", "1E5".
+    # Only if the number is written the same way. "007", "+44" and "1E5" are identifiers.
     if WHOLE.fullmatch(text):
         return "whole" if fits(text) and str(int(text)) == text else "text"
     if _NUMBER.fullmatch(text):
@@ -117,5 +120,5 @@ def reads_as(text: str) -> str:
 
 
 def fits(text: str) -> bool:
-    """Whether digits are a whole number of 64 bits."""
+    """True if digits are a whole number of 64 bits."""
     return len(text) <= 20 and int(text) in INT64

@@ -1,4 +1,4 @@
-"""From the bytes of a file to the text of a CSV and its rows, whichever program wrote it."""
+"""Decodes a CSV file of any program to text, and splits the text into rows."""
 
 from __future__ import annotations
 
@@ -10,47 +10,47 @@ from collections.abc import Iterator
 from reinfer_nb.csvfile.cells import BOM, SEPARATORS
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
-# How Latin letters look in UTF-16 and UTF-32, with neither a byte order mark nor a text in UTF-8.
+# Latin letters in UTF-16 or UTF-32 without a byte order mark, which no UTF-8 text looks like.
 _WIDE = re.compile(rb"(?:[^\0]\0+){3}|(?:\0+[^\0]){3}")
 _GZIP = b"\x1f\x8b"
-# What files of other kinds begin with, and what to do with them.
+# First bytes of other file types, and what to do with the file.
 _OTHER_KINDS = {
     b"PK\x03\x04": (
         "a workbook or a zip archive. Save the workbook as 'CSV UTF-8', or unpack the archive"
     ),
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls). Save it as 'CSV UTF-8'",
-    b"PAR1": "Parquet, and no CSV. Read it with pd.read_parquet",
-    b"ARROW1": "Feather, and no CSV. Read it with pd.read_feather",
+    b"PAR1": "Parquet, not CSV. Read it with pd.read_parquet",
+    b"ARROW1": "Feather, not CSV. Read it with pd.read_feather",
     b"BZh": "compressed with bzip2. Unpack it first",
     b"\xfd7zXZ": "compressed with xz. Unpack it first",
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard. Unpack it first",
-    b"\xff\xfe\0\0": "UTF-32, which is not read. Save it as UTF-8",
+    b"\xff\xfe\0\0": "UTF-32, which is not supported. Save it as UTF-8",
 }
-# Excel's own first line, which says the separator and is no row to a spreadsheet.
+# Excel's own first line, which names the separator and is not a row of the table.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
-# The first record of a CSV, and what in it stands between quotes.
+# The first record of a CSV, and a quoted cell in it.
 _RECORD = re.compile(r'(?:[^"\r\n]|"(?:[^"]|"")*")*')
 _QUOTED = re.compile(r'"(?:[^"]|"")*"')
 
 
-class NoCSV(ValueError):
-    """The bytes are no CSV; the message says what they are instead."""
+class NotCSV(ValueError):
+    """A file is not a readable CSV; the message completes "x.csv is ..."."""
 
 
 def unpacked(content: bytes) -> bytes:
-    """Return what a file holds, without the compression of gzip."""
+    """Return the content of a file, decompressed if it is gzip."""
     if not content.startswith(_GZIP):
         return content
     try:
         return gzip.decompress(content)
     except (OSError, EOFError, zlib.error):
-        raise NoCSV("compressed with gzip, and cut off or damaged.") from None
+        raise NotCSV("compressed with gzip, and cut off or damaged.") from None
 
 
 def ends_within_a_line(content: bytes) -> bool:
     """Return True for a file with a byte order mark whose last line has no line break.
 
-    Programs that write the mark end the last line too.
+    Programs that write the mark also end the last line, so the file may be cut off.
     """
     if content.startswith(_UTF16):
         return not content.endswith((b"\n\0", b"\r\0", b"\0\n", b"\0\r"))
@@ -61,80 +61,80 @@ def text_of(content: memoryview) -> tuple[str, str]:
     """Return the text of a CSV and its separator.
 
     Raises:
-        NoCSV: It is none.
+        NotCSV: The content is not a readable CSV.
     """
     text = _decoded(content.tobytes())
-    said = _SEPARATOR_LINE.match(text)
-    if said:
-        text = text[said.end() :]
+    separator_line = _SEPARATOR_LINE.match(text)
+    if separator_line:
+        text = text[separator_line.end() :]
     if not text.strip():
-        raise NoCSV("empty, without even a line of column names.")
+        raise NotCSV("empty: it has no line of column names.")
     if text.lstrip()[0] in "<{[":
-        raise NoCSV("HTML, XML or JSON by its first line, and no CSV.")
+        raise NotCSV("HTML, XML or JSON, not CSV, as its first character shows.")
     if text.count('"') % 2:
-        raise NoCSV("cut off or damaged: a quote in it is never closed.")
-    return text, said[1] if said else separator(head_of(text))
+        raise NotCSV("cut off or damaged: a quote is never closed.")
+    return text, separator_line[1] if separator_line else separator(head_of(text))
 
 
-def _decoded(whole: bytes) -> str:
+def _decoded(content: bytes) -> str:
     for beginning, advice in _OTHER_KINDS.items():
-        if whole.startswith(beginning):
-            raise NoCSV(f"{advice}.")
-    if whole.startswith(_UTF16):
+        if content.startswith(beginning):
+            raise NotCSV(f"{advice}.")
+    if content.startswith(_UTF16):
         try:
-            return whole.decode("utf-16")
+            return content.decode("utf-16")
         except UnicodeDecodeError:
-            raise NoCSV(
+            raise NotCSV(
                 "UTF-16, and cut off or damaged. From a spreadsheet, save it as 'CSV UTF-8'."
             ) from None
-    if _WIDE.match(whole):
-        raise NoCSV(
+    if _WIDE.match(content):
+        raise NotCSV(
             "UTF-16 or UTF-32 without a byte order mark. Save it as 'CSV UTF-8', or with "
             "encoding='utf-16', which writes the mark."
         )
-    bare = whole.removeprefix(BOM)
+    bare = content.removeprefix(BOM)
     try:
         return bare.decode()
     except UnicodeDecodeError as error:
         before = bare[: error.start].decode("latin-1")
         row = sum(1 for _ in records(before, separator(head_of(before))))
-        raise NoCSV(
+        raise NotCSV(
             f"not UTF-8 (row {max(row, 1):,}, line {before.count(chr(10)) + 1:,}). From a "
-            "spreadsheet, save it as 'CSV UTF-8'. Where you know that it is of Windows' Western "
-            "European encoding, this converts it: "
+            "spreadsheet, save it as 'CSV UTF-8'. If the encoding is Windows' Western European, "
+            "this converts it: "
             "Path(file).write_bytes(Path(file).read_bytes().decode('cp1252').encode())."
         ) from None
 
 
 def head_of(text: str) -> str:
-    """Return the first record of a CSV that is not blank."""
+    """Return the first record of a CSV that is not a blank line."""
     record = _RECORD.match(text, len(text) - len(text.lstrip("\r\n")))
     return record[0] if record else ""
 
 
 def separator(head: str) -> str:
-    """Return the separator that the first record of a CSV has."""
+    """Return the separator that is most frequent in the first record of a CSV."""
     outside = _QUOTED.sub("", head)
     return max(SEPARATORS, key=outside.count)
 
 
 def is_all_quoted(head: str, sep: str) -> bool:
-    """Return True if all cells of a record are quoted, as `to_csv` writes the header."""
+    """True if all cells of a record are quoted, as in a header that `to_csv` wrote."""
     quoted = _QUOTED.findall(head)
     return bool(quoted) and head == sep.join(quoted)
 
 
 def records(text: str, sep: str) -> Iterator[list[str | None]]:
-    """Yield the rows of a spreadsheet that opens this text, blank ones too.
+    """Yield all rows of a CSV as a spreadsheet shows them, including blank rows.
 
     Args:
-        text: The text of a CSV.
-        sep: Its separator.
+        text: The text of the CSV.
+        sep: The separator.
 
     Yields:
-        The cells; None for one that is empty and unquoted.
+        The cells; an empty unquoted cell is None.
     """
-    # A quoted cell and what stands behind its quote, or an unquoted cell; then what ends it.
+    # A quoted cell with any text behind the closing quote, or an unquoted cell; then its end.
     pattern = re.compile(
         rf'(?:"([^"]*(?:""[^"]*)*)"([^{sep}\r\n]*)|([^{sep}\r\n]*))({sep}|\r\n|\r|\n|\Z)'
     )
@@ -143,7 +143,7 @@ def records(text: str, sep: str) -> Iterator[list[str | None]]:
     while end < len(text):
         cell = pattern.match(text, end)
         if cell is None:
-            raise NoCSV("cut off or damaged: a quote in it is never closed.")
+            raise NotCSV("cut off or damaged: a quote is never closed.")
         quoted, rest, plain, ending = cell.groups()
         cells.append(plain or None if quoted is None else quoted.replace('""', '"') + rest)
         end = cell.end()
@@ -155,10 +155,10 @@ def records(text: str, sep: str) -> Iterator[list[str | None]]:
 
 
 def rows(text: str, sep: str) -> Iterator[tuple[int, list[str | None]]]:
-    """Yield the rows that are read, the header first, each with its number in a spreadsheet.
+    """Yield the header and the rows of a table, each with its row number in a spreadsheet.
 
-    A row without any cell is left out. Where the header is all quoted, as `to_csv` writes it, only
-    blank lines are, and in a single column these are missing values.
+    Rows without any cell are left out. In a file that `to_csv` wrote, only blank lines are left
+    out; if it has a single column, a blank line is a missing value.
     """
     ours = is_all_quoted(head_of(text), sep)
     header: list[str | None] | None = None
@@ -175,34 +175,34 @@ def rows(text: str, sep: str) -> Iterator[tuple[int, list[str | None]]]:
 
 
 def aligned(text: str, sep: str) -> list[list[str | None]]:
-    """Return the columns of a CSV, each with its header first, whose rows are of several lengths.
+    """Return the columns of a CSV whose rows differ in length; each column begins with its header.
 
-    A short row has missing cells at its end. Empty cells beyond the header are left out.
+    A short row is filled with missing cells. Empty cells beyond the header are left out.
 
     Raises:
-        NoCSV: A row has more cells than the header.
+        NotCSV: A row has more cells than the header.
     """
     header, *others = list(rows(text, sep)) or [(1, [])]
     if not header[1]:
-        raise NoCSV("empty, without even a line of column names.")
+        raise NotCSV("empty: it has no line of column names.")
     width = len(header[1])
     table = [header[1]]
     for number, cells in others:
         if any(cells[width:]):
-            raise NoCSV(
-                f"no CSV with one header for all cells: row {number:,} has {len(cells):,} cells, "
-                f"and the header has {width:,}. A cell that holds the separator needs quotes."
+            raise NotCSV(
+                f"not a CSV table: row {number:,} has {len(cells):,} cells, and the header has "
+                f"{width:,}. A cell that contains the separator needs quotes."
             )
         table.append((cells + [None] * (width - len(cells)))[:width])
     return [list(column) for column in zip(*table, strict=True)]
 
 
 def row_number(content: memoryview, index: int) -> int:
-    """Return the number that a spreadsheet gives to a row that was read.
+    """Return the row number in a spreadsheet.
 
     Args:
         content: The bytes of the file.
-        index: The row, counted from 0 without the header.
+        index: The index of the row, counted from 0 without the header.
     """
     text, sep = text_of(content)
     return next(

@@ -1,14 +1,14 @@
-"""Listings as CSV and back: exact, fit for spreadsheets, written whole or not at all.
+"""Writes listings as CSV files and reads them back exactly.
 
-The file is UTF-8 with a byte order mark, which makes Excel read it as such. In it
+The file is UTF-8 with a byte order mark, so that Excel reads it as UTF-8:
 
 - a missing value is an empty cell, an empty text is a pair of quotes;
-- a timestamp is ISO 8601 in UTC to the microsecond, a truth value `true` or `false`, a list JSON;
+- a timestamp is ISO 8601 in UTC with microseconds, a truth value `true` or `false`, a list JSON;
 - a text that a spreadsheet would run as a formula, or rewrite as a number or a date, has an
-  apostrophe before it. So has, in a column that is not of the definition of a source, a text that
-  reads like something else. `read_csv` takes these apostrophes away, and no others;
-- a column that is not of the definition and whose cells do not tell its dtype says it in its
-  name: "labels (JSON)" for objects, "retention (Int64)" where all are missing.
+  apostrophe before it. So has a text in an unknown column that would be read as another type.
+  `read_csv` removes these apostrophes and no others;
+- the header of an unknown column names its dtype if the cells do not show it: "labels (JSON)" for
+  objects, "retention (Int64)" if all cells are missing.
 """
 
 from __future__ import annotations
@@ -42,30 +42,30 @@ def to_csv(
     spreadsheet: bool = True,
     sep: str = ",",
 ) -> Path:
-    """Write a listing, or a frame made from one, as CSV; `read_csv` gives it back exactly.
+    """Write a listing, or a frame made from one, as CSV; `read_csv` reads it back exactly.
 
-    Other dtypes than those of a listing come back as the nullable one of their kind.
+    Dtypes that a listing does not use come back as the nullable dtype of their kind.
 
     >>> to_csv(client.sources(), "sources.csv").name
     'sources.csv'
 
     Args:
         df: The frame. Its index is not written.
-        path: Where to; "sources.csv", say. A name that ends in ".gz" is compressed with gzip.
-        overwrite: Replace an older file of that name.
+        path: The file, such as "sources.csv". A name in ".gz" is compressed with gzip.
+        overwrite: Replace an existing file.
         spreadsheet: Put an apostrophe before texts that a spreadsheet would run as a formula or
-            rewrite as a number or a date. Switched off, the file is for programs only; `read_csv`
-            still gives back what was written.
-        sep: What stands between cells. A spreadsheet set to German or French expects ";".
+            rewrite as a number or a date. Use False for files that only programs read; `read_csv`
+            reads them back exactly too.
+        sep: The separator. A spreadsheet set to German or French expects ";".
 
     Returns:
         The path of the file.
 
     Raises:
-        InvalidInput: The frame has a column twice, one whose name is no text, an index that
-            would be lost, or a value that has no exact form in the file; or `path` is none, or
-            the name of a file of another kind, such as "sources.xlsx".
-        FileProblem: There is such a file, or it could not be written; an older one is as it was.
+        InvalidInput: The frame has duplicate columns, a column whose name is not a text, an index
+            that would be lost, or a value with no exact form in CSV; or `path` is not a path, or
+            names another file type, such as "sources.xlsx".
+        FileProblem: The file exists, or could not be written; an existing file is unchanged.
     """
     df = check_frame(df, "to_csv takes a DataFrame")
     spreadsheet = arguments.flag(spreadsheet, "spreadsheet")
@@ -77,27 +77,27 @@ def to_csv(
     table = _table(df, spreadsheet=spreadsheet)
     with written_whole(target, overwrite=overwrite) as file:
         if target.suffix.lower() == ".gz":
-            # Without the time, so that the same listing makes the same file.
+            # Without a timestamp, so that the same listing gives the same bytes.
             with gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
-                _put(table, packed, sep)
+                _write(table, packed, sep)
         else:
-            _put(table, file, sep)
+            _write(table, file, sep)
     return target
 
 
-# Endings of names for files of other kinds, and what to do.
+# File name extensions of other file types, and what to do.
 _WORKBOOK = (
-    "a workbook, and to_csv writes CSV, which a spreadsheet would not open under that name. Give a "
-    "name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
+    "a workbook, but to_csv writes CSV, which a spreadsheet would not open under that name. Choose "
+    "a name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
 )
-_PACKED = "a compression that to_csv does not write. Give a name that ends in .csv or .csv.gz"
+_PACKED = "a compression that to_csv does not write. Choose a name that ends in .csv or .csv.gz"
 _OTHER_ENDINGS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _WORKBOOK),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), _PACKED),
-    ".parquet": "Parquet, and to_csv writes CSV. Use df.to_parquet(path), or a name in .csv",
-    ".feather": "Feather, and to_csv writes CSV. Use df.to_feather(path), or a name in .csv",
-    ".json": "JSON, and to_csv writes CSV. Use df.to_json(path), or a name in .csv",
-    ".pkl": "a pickle, and to_csv writes CSV. Use df.to_pickle(path), or a name in .csv",
+    ".parquet": "Parquet, but to_csv writes CSV. Use df.to_parquet(path), or a .csv name",
+    ".feather": "Feather, but to_csv writes CSV. Use df.to_feather(path), or a .csv name",
+    ".json": "JSON, but to_csv writes CSV. Use df.to_json(path), or a .csv name",
+    ".pkl": "a pickle, but to_csv writes CSV. Use df.to_pickle(path), or a .csv name",
 }
 
 
@@ -108,31 +108,30 @@ def _check_ending(target: Path) -> None:
 
 
 def csv_of(df: pd.DataFrame) -> bytes:
-    """Return a frame as the bytes that `to_csv` writes, for where there is no file.
+    """Return the bytes that `to_csv` would write to a file.
 
     Raises:
-        InvalidInput: As `to_csv` does.
+        InvalidInput: As in `to_csv`.
     """
     file = io.BytesIO()
-    _put(_table(df, spreadsheet=True), file, ",")
+    _write(_table(df, spreadsheet=True), file, ",")
     return file.getvalue()
 
 
 def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
-    """Return a frame as the texts of the cells, in columns named as in the file."""
+    """Return the cells of a frame as texts, in columns named by the headers of the file."""
     _check_shape(df)
     types = csv_cells.known_types()
-    columns = []
-    names = []
+    columns, headers = [], []
     for name in df.columns:
         cells = writer.cells(df[name], types.get(name), spreadsheet=spreadsheet)
         columns.append(cells)
-        dtype = None if name in types else _said(name, df[name].dtype, cells)
-        names.append(csv_cells.named(name, dtype))
-    return pa.table(columns, names=names)
+        suffix = None if name in types else _dtype_suffix(name, df[name].dtype, cells)
+        headers.append(csv_cells.header_of(name, suffix))
+    return pa.table(columns, names=headers)
 
 
-def _put(table: pa.Table, file: BinaryIO | io.BufferedIOBase, sep: str) -> None:
+def _write(table: pa.Table, file: BinaryIO | io.BufferedIOBase, sep: str) -> None:
     from pyarrow import csv
 
     file.write(csv_cells.BOM)
@@ -140,32 +139,32 @@ def _put(table: pa.Table, file: BinaryIO | io.BufferedIOBase, sep: str) -> None:
 
 
 def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return a listing that `to_csv` wrote, with values and dtypes as they were.
+    """Read a listing that `to_csv` wrote, with exactly the same values and dtypes.
 
     >>> df = client.sources()
     >>> read_csv(to_csv(df, "sources.csv")).equals(df)
     True
 
-    A file that pandas or a spreadsheet wrote is read too: with `,`, `;` or tabs, in UTF-8 or
-    UTF-16, compressed with gzip or not. The index that pandas writes before the columns, rows
-    without any cell and empty cells beside the table are left out; a row that is too short has
-    missing cells.
+    Files of pandas and of spreadsheets are read too: with `,`, `;` or tabs, in UTF-8 or UTF-16,
+    optionally compressed with gzip. The index that pandas writes as the first column, rows without
+    any cell and empty cells beside the table are left out; a short row is filled with missing
+    cells.
 
     Args:
         path: The file.
 
     Returns:
-        A frame with the columns of the file, over a `RangeIndex`. Those of a listing have the
-        dtypes of `Client.sources`; others are `str`, `Int64`, `Float64`, `boolean` or
-        `datetime64[us, UTC]` if all their cells read so, or as their name says. A cell reads as a
-        number only if the number is written so again: "007", "+44123" and "1E5" are texts.
+        A frame with the columns of the file, over a `RangeIndex`. Columns of a listing have the
+        dtypes of `Client.sources`; others become `str`, `Int64`, `Float64`, `boolean` or
+        `datetime64[us, UTC]`, as all their cells or their header show. A cell is a number only if
+        that number is written the same way: "007", "+44123" and "1E5" are texts.
 
     Raises:
-        FileProblem: There is no such file, it is no CSV, or a cell cannot be what its column
-            holds; the message names the column, and the row as a spreadsheet counts them.
+        FileProblem: The file does not exist or is not a CSV, or a cell is invalid for its column;
+            the message names the column, and the row number of a spreadsheet.
 
     Warns:
-        UnreadableWarning: A file with a byte order mark ends without a line break, and so may
+        UnreadableWarning: A file with a byte order mark does not end with a line break, so it may
             be cut off.
     """
     path = path_of(path)
@@ -185,28 +184,28 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     except reader.Unreadable as error:
         row = encodings.row_number(memoryview(content), error.row)
         raise FileProblem(f"{path}, row {row:,}, column {shown(name)}: {error}") from None
-    except encodings.NoCSV as error:
+    except encodings.NotCSV as error:
         raise FileProblem(f"{path} is {error}") from None
     if encodings.ends_within_a_line(content):
         warn(
-            f"The last line of {path} does not end in a line break. If the file was cut off, the "
-            "last row is not whole, or rows are missing behind it.",
+            f"The last line of {path} does not end in a line break. The file may be cut off: its "
+            "last row may be incomplete, or more rows may be missing.",
             UnreadableWarning,
         )
     return pd.DataFrame(columns, copy=False)
 
 
 def frame_or_file(given: object, requirement: str) -> pd.DataFrame:
-    """Return a listing that was given as a frame, or as the path of a CSV file.
+    """Return a listing: the given frame, or the frame that `read_csv` reads from a path.
 
     Args:
-        given: The value.
-        requirement: What is allowed, as the message begins: "audit takes a DataFrame or the path
-            of a CSV file".
+        given: A DataFrame or a path.
+        requirement: The start of an error message, such as "audit takes a DataFrame or the path of
+            a CSV file".
 
     Raises:
-        InvalidInput: It is neither.
-        FileProblem: As `read_csv` does.
+        InvalidInput: `given` is neither.
+        FileProblem: As in `read_csv`.
     """
     if isinstance(given, str | os.PathLike):
         given = read_csv(given)
@@ -217,11 +216,12 @@ def _check_shape(df: pd.DataFrame) -> None:
     odd = [name for name in list[Any](df.columns) if not _is_name(name)]
     if odd:
         raise InvalidInput(
-            f"A column's name is a text that a file can hold; {listed(map(shown, odd))} is not."
+            "A column's name is a text that can be written to a file, not "
+            f"{listed(map(shown, odd))}."
         )
     if not df.columns.is_unique:
-        twice = df.columns[df.columns.duplicated()].unique()
-        raise InvalidInput(f"The frame has the column {listed(map(shown, twice))} twice.")
+        duplicates = df.columns[df.columns.duplicated()].unique()
+        raise InvalidInput(f"The frame has the column {listed(map(shown, duplicates))} twice.")
     if df.columns.empty:
         raise InvalidInput("The frame has no columns.")
     if df.index.nlevels > 1 or df.index.name is not None:
@@ -235,11 +235,11 @@ def _is_name(name: object) -> bool:
     return isinstance(name, str) and name != "" and whole_text(name) == name
 
 
-def _said(name: str, dtype: Any, cells: Any) -> str | None:
-    """Return what the name of a column says of its dtype, where its cells do not tell it."""
+def _dtype_suffix(name: str, dtype: Any, cells: Any) -> str | None:
+    """Return the header suffix for a column's dtype; None if the cells show the dtype."""
     if isinstance(dtype, np.dtype) and dtype.kind == "O":
         return "JSON"
-    if cells.null_count < len(cells) and not csv_cells.says_dtype(name):
+    if cells.null_count < len(cells) and not csv_cells.has_dtype_suffix(name):
         return None
     if pd.api.types.is_bool_dtype(dtype):
         return "boolean"
@@ -249,4 +249,4 @@ def _said(name: str, dtype: Any, cells: Any) -> str | None:
         return "Float64"
     if has_time_zone(dtype):
         return "timestamp"
-    return "text" if csv_cells.says_dtype(name) else None
+    return "text" if csv_cells.has_dtype_suffix(name) else None

@@ -1,4 +1,4 @@
-"""From the bytes of a CSV to its cells, as Arrow columns of texts; knows not what they mean."""
+"""Parses the bytes of a CSV to Arrow columns of texts."""
 
 from __future__ import annotations
 
@@ -14,92 +14,94 @@ from reinfer_nb.concurrency import in_order
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings
 from reinfer_nb.csvfile.cells import BOM, SEPARATORS
-from reinfer_nb.csvfile.encodings import NoCSV
+from reinfer_nb.csvfile.encodings import NotCSV
 
-# The first record of a CSV, and what in it stands between quotes.
+# The first record of a CSV, and a quoted cell in it.
 _RECORD = re.compile(rb'(?:[^"\r\n]|"(?:[^"]|"")*")*')
 _QUOTED = re.compile(rb'"(?:[^"]|"")*"')
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-# Whatever comes before, a row ends here: the quote neither opens a cell nor is one of two, so if
-# it is between quotes it closes them. What follows is not taken for a byte order mark.
+# A place where a row certainly ends: the quote neither opens a cell nor is part of a double quote,
+# so it closes a quoted cell. The next piece begins with a quote, not with a byte order mark.
 _END_OF_ROW = re.compile(rb'[^",;\t\r\n]"\r?\n(?=")')
-# In bytes: what one thread reads, how far to look for its end, and what Arrow reads at once, so
-# that what the cells are made of is still near at hand.
+# In bytes: the size of a piece for one thread, how far to search for its end, and the block size of
+# Arrow, small enough for the processor's cache.
 _PIECE = 8 << 20
 _SEARCHED = 1 << 16
 _BLOCK = 1 << 20
 WORKERS = min(4, os.cpu_count() or 1)
 
 
-def columns(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the columns of a CSV, each with its header, as Arrow columns.
+def columns(content: memoryview, types: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the columns of a CSV as pairs of a header and an Arrow column.
 
-    Their cells are large strings, null where a cell is empty and unquoted; or what `kinds` says,
-    if all such columns can be had so.
+    The cells are large strings; an empty unquoted cell is null. Columns in `types` have that type
+    instead, if Arrow can read all of these columns so.
 
     Args:
-        content: The bytes.
-        kinds: By header, the Arrow type to read cells as: timestamps or truth values.
+        content: The bytes of the file.
+        types: Arrow types by header, for timestamps and truth values.
 
     Raises:
-        NoCSV: It is none.
+        NotCSV: The content is not a readable CSV.
     """
-    at_once = _at_once(content, kinds)
-    if at_once is not None:
-        return _named(at_once, ours=True)
-    return _carefully(content)
+    columns = _read_ours(content, types)
+    if columns is not None:
+        return _with_names(columns, ours=True)
+    return _read_any(content)
 
 
-def _carefully(content: memoryview) -> list[tuple[str, Any]]:
-    """Return the columns of a CSV that any program wrote, all as texts."""
+def _read_any(content: memoryview) -> list[tuple[str, Any]]:
+    """Return the columns of a CSV of any program, all as texts."""
     text, sep = encodings.text_of(content)
     head = encodings.head_of(text)
     ours = encodings.is_all_quoted(head, sep)
     is_header_alone = text.strip("\r\n") == head
     if (ours or is_header_alone) and encodings.ends_within_a_line(content.tobytes()):
-        raise NoCSV(
-            "cut off: its last line is not whole. If nothing is missing, end it with a line break."
+        raise NotCSV(
+            "cut off: its last line is incomplete. If nothing is missing, add a line break at the "
+            "end."
         )
     bare = memoryview(text.lstrip("\r\n").encode())
     count = _QUOTED.sub(b"", head.encode()).count(sep.encode()) + 1
     try:
-        # In one piece, the headers being its first row.
+        # As a single block, with the headers as the first row.
         table = _read(bare, sep, [pa.large_string()] * count, block_size=len(bare) + 1)
     except pa.ArrowInvalid:
         table = None
     if table is None or not any(column[0].is_valid for column in table.columns):
-        # Rows of several lengths, or empty ones before the header.
+        # Rows of different lengths, or empty rows before the header.
         columns = encodings.aligned(text, sep)
         cells = (pa.chunked_array([column[1:]], pa.large_string()) for column in columns)
-        return _named(zip((column[0] for column in columns), cells, strict=True), ours=ours)
+        return _with_names(zip((column[0] for column in columns), cells, strict=True), ours=ours)
     headers = [column[0].as_py() for column in table.columns]
     table = table.slice(1)
     if not ours:
         table = _without_empty_rows(table)
-    return _named(zip(headers, table.columns, strict=True), ours=ours)
+    return _with_names(zip(headers, table.columns, strict=True), ours=ours)
 
 
 def _without_empty_rows(table: Any) -> Any:
     from pyarrow import compute
 
-    filled = compute.is_valid(table.column(0))
+    has_cells = compute.is_valid(table.column(0))
     for column in table.columns[1:]:
-        filled = compute.or_(filled, compute.is_valid(column))
-    return table if compute.all(filled).as_py() in (True, None) else table.filter(filled)
+        has_cells = compute.or_(has_cells, compute.is_valid(column))
+    return table if compute.all(has_cells).as_py() in (True, None) else table.filter(has_cells)
 
 
-def _named(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> list[tuple[str, Any]]:
-    """Return the columns of a CSV less those without a name that hold nothing of a source.
+def _with_names(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> list[tuple[str, Any]]:
+    """Return the columns with a name.
 
-    These are empty cells beside a table, and the index that pandas writes before it: numbers.
+    Columns without a name may be empty cells beside the table, or the numbered index that pandas
+    writes as the first column.
 
     Args:
         columns: Headers and cells.
-        ours: Whether `to_csv` wrote the file. Elsewhere spaces around a name that a listing has
-            are left out.
+        ours: True if `to_csv` wrote the file. In other files, spaces around the names of a
+            listing's columns are removed.
 
     Raises:
-        NoCSV: Another column has no name.
+        NotCSV: Any other column has no name.
     """
     named: list[tuple[str, Any]] = []
     for number, (header, cells) in enumerate(columns, start=1):
@@ -109,11 +111,12 @@ def _named(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> list[tup
         elif header and (bare or not _is_empty(cells)):
             named.append((header, cells))
         elif not (_is_empty(cells) or (not named and _is_index(cells))):
-            raise NoCSV(
-                f"no CSV: column {number} has no name in the first row. Name it, or delete it."
+            raise NotCSV(
+                f"not a CSV table: column {number} has no name in the first row. Name it, or "
+                "delete it."
             )
     if not named:
-        raise NoCSV("no CSV of a table: no column of it has a name.")
+        raise NotCSV("not a CSV table: no column has a name.")
     return named
 
 
@@ -128,30 +131,32 @@ def _is_index(cells: Any) -> bool:
         return False
 
 
-def _at_once(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | None, Any]] | None:
-    """Return the columns of a CSV as `to_csv` writes it, read in pieces side by side.
+def _read_ours(
+    content: memoryview, types: Mapping[str, Any]
+) -> list[tuple[str | None, Any]] | None:
+    """Return the columns of a file that `to_csv` wrote, read in pieces by several threads.
 
-    None of any other, and where Arrow will not have it: that is for the other way to judge.
+    None for any other file, and if Arrow refuses it; then `_read_any` decides.
     """
-    marked = content[: len(BOM)] == BOM
-    bare = content[len(BOM) :] if marked else content
+    has_bom = content[: len(BOM)] == BOM
+    bare = content[len(BOM) :] if has_bom else content
     record = _RECORD.match(bare)
     head = record[0] if record else b""
     outside = _QUOTED.sub(b"", head)
     sep = max(SEPARATORS, key=lambda sep: outside.count(sep.encode()))
     quoted = _QUOTED.findall(head)
-    if not quoted or head != sep.encode().join(quoted) or (marked and bare[-1] not in b"\r\n"):
+    if not quoted or head != sep.encode().join(quoted) or (has_bom and bare[-1] not in b"\r\n"):
         return None
     end = _LINE_END.match(bare, len(head))
     rows = bare[end.end() :] if end else bare[:0]
-    # Arrow would drop what looks like a mark, but is of the first cell.
+    # Arrow would drop bytes of the first cell that look like a byte order mark.
     if not rows or rows[: len(BOM)] == BOM:
         return None
     try:
         headers = [cell[1:-1].replace(b'""', b'"').decode() for cell in quoted]
-        types = [kinds.get(header, pa.large_string()) for header in headers]
+        column_types = [types.get(header, pa.large_string()) for header in headers]
         parts = in_order(
-            lambda piece: _read_checked(piece, sep, types),
+            lambda piece: _read_checked(piece, sep, column_types),
             _pieces(rows),
             workers=WORKERS,
             label="csv",
@@ -165,7 +170,7 @@ def _at_once(content: memoryview, kinds: Mapping[str, Any]) -> list[tuple[str | 
 
 
 def _pieces(rows: memoryview) -> Iterator[memoryview]:
-    """Yield the rows of a CSV in pieces of whole ones, as far as their ends are plain to see."""
+    """Yield the rows of a CSV in pieces, split only where a row certainly ends."""
     start = 0
     for at in range(_PIECE, len(rows), _PIECE):
         end = _END_OF_ROW.search(rows, max(start, at), at + _SEARCHED)
@@ -176,12 +181,12 @@ def _pieces(rows: memoryview) -> Iterator[memoryview]:
 
 
 def _read_checked(piece: memoryview, sep: str, types: list[Any]) -> tuple[int, Any]:
-    """Return how many quotes there are in rows of a CSV, and the rows.
+    """Return the number of quotes in a piece of a CSV, and its rows.
 
     Raises:
-        pa.ArrowInvalid: They are not UTF-8, or not rows of those types.
+        pa.ArrowInvalid: The piece is not UTF-8, or does not have these columns and types.
     """
-    # All of it: Arrow's CSV reader looks at the cells only, which it may have put together.
+    # Validates the whole piece, since Arrow's CSV reader checks only the cells, after unquoting.
     ends = pa.py_buffer(np.array([0, len(piece)], np.int64))
     pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(piece)).validate(full=True)
     octets = np.frombuffer(piece, np.uint8)
@@ -204,7 +209,7 @@ def _read(piece: memoryview, sep: str, types: list[Any], *, block_size: int) -> 
         parse_options=csv.ParseOptions(
             delimiter=sep,
             newlines_in_values=True,
-            # A column that stands alone has empty lines for what is missing.
+            # In a single column, an empty line is a missing value.
             ignore_empty_lines=len(names) > 1,
         ),
         convert_options=csv.ConvertOptions(
@@ -220,9 +225,9 @@ def _read(piece: memoryview, sep: str, types: list[Any], *, block_size: int) -> 
 
 
 def _block_size(piece: memoryview) -> int:
-    r"""Return a size of blocks none of which begins within a `\r\n`.
+    r"""Return a block size with which no block begins within a `\r\n`.
 
-    Arrow drops a line feed there even between quotes.
+    There, Arrow would drop the line feed even between quotes.
     """
     for size in range(_BLOCK, _BLOCK + 100):
         ends = range(size, len(piece), size)

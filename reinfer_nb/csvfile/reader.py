@@ -1,4 +1,4 @@
-"""From the bytes of a CSV to columns of a frame; knows no files."""
+"""Converts the bytes of a CSV to columns of a frame."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from reinfer_nb.text import shown
 
 
 class Unreadable(ValueError):
-    """A cell cannot be what its column holds.
+    """A cell is invalid for its column.
 
     Attributes:
-        row: Its row, counted from 0 without the header.
+        row: The row of the cell, counted from 0 without the header.
     """
 
     def __init__(self, row: int, reason: str) -> None:
@@ -33,12 +33,12 @@ class Unreadable(ValueError):
 
 
 def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
-    """Yield the columns of a CSV: the name, and a function that gives the array of a frame.
+    """Yield the columns of a CSV: the name, and a function that returns the array of a frame.
 
-    That function raises `Unreadable` where a cell cannot be what its column holds.
+    The function raises `Unreadable` if a cell is invalid for its column.
 
     Raises:
-        NoCSV: It is none.
+        NotCSV: The content is not a readable CSV.
     """
     types = csv_cells.known_types()
 
@@ -47,7 +47,7 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
         future: Future[Any] = Future()
         try:
             future.set_result(_column(pair[1], types.get(name), dtype))
-        except Exception as error:  # noqa: BLE001 - raised by the function that is returned
+        except Exception as error:  # noqa: BLE001 - raised by the returned function
             future.set_exception(error)
         return name, future.result
 
@@ -55,16 +55,15 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
 
 
 def _cells(content: memoryview, types: Mapping[str, type[ValueType]]) -> list[tuple[str, Any]]:
-    """Return the columns of a CSV by header: of a listing's timestamps and flags already values."""
-    kinds = {name: _KINDS[type_] for name, type_ in types.items() if type_ in _KINDS}
-    columns = parser.columns(content, kinds)
-    if all(arrow_cells.exist(cells) for _, cells in columns if cells.type == _KINDS[Moment]):
-        return columns
-    return parser.columns(content, {})
+    """Return headers and cells: values for a listing's timestamps and flags, else texts."""
+    arrow_types = {n: _ARROW_TYPES[type_] for n, type_ in types.items() if type_ in _ARROW_TYPES}
+    columns = parser.columns(content, arrow_types)
+    times = [cells for _, cells in columns if cells.type == arrow_cells.TIMESTAMP]
+    return columns if all(map(arrow_cells.are_valid_years, times)) else parser.columns(content, {})
 
 
-# As what Arrow reads nothing but what is one, and as what we would.
-_KINDS = {Moment: arrow_cells.TIMESTAMP, Flag: pa.bool_()}
+# Types for which Arrow's CSV reader accepts the same cells as we do.
+_ARROW_TYPES = {Moment: arrow_cells.TIMESTAMP, Flag: pa.bool_()}
 
 
 def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
@@ -72,11 +71,11 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
 
     Args:
         cells: The cells, as `_cells` returns them.
-        known: The type, of a column of a listing.
-        dtype: The dtype that the header says, of another column; None if it says none.
+        known: The type of a column of a listing; None for a free column.
+        dtype: The dtype in the header of a free column; None if the header has none.
 
     Raises:
-        Unreadable: A cell cannot be what the column holds.
+        Unreadable: A cell is invalid for the column.
     """
     if cells.type != pa.large_string():
         return (known.dtype if known else dtype).__from_arrow__(cells)
@@ -84,13 +83,13 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     if known is not None:
         dtype = known.dtype
     elif dtype is None:
-        dtype = _dtype_by(filled)
+        dtype = _inferred_dtype(filled)
     if dtype == Text.dtype:
         return dtype.__from_arrow__(arrow_cells.unguarded(cells, free=known is None))
-    # Of any other type an empty text is none: some programs put quotes around every cell.
+    # For other types, an empty text is a missing value: some programs quote every cell.
     texts = filled.combine_chunks()
-    if dtype in _PLAIN:
-        return dtype.__from_arrow__(_plain_and_odd(texts, *_PLAIN[dtype]))
+    if dtype in _READERS:
+        return dtype.__from_arrow__(_values(texts, *_READERS[dtype]))
     if known is Names:
         return _distinct(texts, Names.parse)
     if dtype == np.dtype(object):
@@ -98,18 +97,18 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     return pd.array(_each(texts.to_pylist(), _flag if dtype == Flag.dtype else _number), dtype)
 
 
-def _dtype_by(texts: Any) -> Any:
-    """Return the dtype that the cells of a column tell which nothing says one of."""
+def _inferred_dtype(texts: Any) -> Any:
+    """Return the dtype of a column that its cells show."""
     if texts.null_count == len(texts):
         return Text.dtype
-    for dtype, (plain, _) in _PLAIN.items():
-        if plain(texts).null_count == texts.null_count:
+    for dtype, (read_all, _) in _READERS.items():
+        if read_all(texts).null_count == texts.null_count:
             return dtype
     kinds = _kinds(texts)
     if len(kinds) == 1:
         return _DTYPES[kinds.pop()]
     if kinds == {"whole", "number"}:
-        wholes = (int(text) for text in _valid(texts) if WHOLE.fullmatch(text))
+        wholes = (int(text) for text in _present(texts) if WHOLE.fullmatch(text))
         if all(whole in EXACT for whole in wholes):
             return NUMBERS
     return Text.dtype
@@ -125,9 +124,9 @@ _DTYPES: Mapping[str, Any] = {
 
 
 def _kinds(texts: Any) -> set[str]:
-    """Return what the cells read as; of a text only that there is one."""
+    """Return the types of the cells; only "text" if there is any text."""
     kinds: set[str] = set()
-    for text in _valid(texts):
+    for text in _present(texts):
         kind = reads_as(text)
         if kind == "text":
             return {kind}
@@ -135,37 +134,37 @@ def _kinds(texts: Any) -> set[str]:
     return kinds
 
 
-def _valid(texts: Any) -> Iterator[str]:
-    """Yield the cells that are there, not all made at once: the first may be enough."""
+def _present(texts: Any) -> Iterator[str]:
+    """Yield the cells that are not missing, converted in batches: the first may be enough."""
     for start in range(0, len(texts), 1000):
         yield from texts.slice(start, 1000).drop_null().to_pylist()
 
 
-def _plain_and_odd(texts: Any, plain: Callable[[Any], Any], read: Callable[[str], Any]) -> Any:
-    """Return cells as values: those that Arrow is sure of at once, the others one by one."""
+def _values(texts: Any, read_all: Callable[[Any], Any], read: Callable[[str], Any]) -> Any:
+    """Return cells as values, read by Arrow where possible, and one by one elsewhere."""
     from pyarrow import compute
 
-    values = plain(texts)
+    values = read_all(texts)
     if values.null_count == texts.null_count:
         return values
-    odd = compute.and_(compute.is_valid(texts), compute.is_null(values))
+    unread = compute.and_(compute.is_valid(texts), compute.is_null(values))
     try:
-        read_one_by_one = _each(texts.filter(odd).to_pylist(), read)
+        others = _each(texts.filter(unread).to_pylist(), read)
     except Unreadable as error:
-        error.row = int(np.flatnonzero(odd)[error.row])
+        error.row = int(np.flatnonzero(unread)[error.row])
         raise
-    return compute.replace_with_mask(values, odd, pa.array(read_one_by_one, values.type))
+    return compute.replace_with_mask(values, unread, pa.array(others, values.type))
 
 
 def _distinct(texts: Any, read: Callable[[str], Any]) -> Any:
-    """Return cells as an array of objects, each distinct cell read once."""
+    """Return cells as an array of objects; each distinct cell is read once."""
     encoded = texts.dictionary_encode()
     try:
         values = _each(encoded.dictionary.to_pylist(), read)
     except Unreadable as error:
         error.row = encoded.indices.index(error.row).as_py()
         raise
-    # The last of them is what a missing cell is.
+    # The additional None at the end stands for missing cells.
     return _objects([*values, None])[encoded.indices.fill_null(len(values)).to_numpy()]
 
 
@@ -188,7 +187,7 @@ def _objects(values: list[Any]) -> Any:
 def _flag(text: str) -> bool:
     flag = FLAGS.get(text.lower())
     if flag is None:
-        raise ValueError("is neither true nor false")
+        raise ValueError("is not true or false")
     return flag
 
 
@@ -196,10 +195,10 @@ _WHOLE_DOUBLE = re.compile(r"([+-]?[0-9]{1,15})\.0+\Z")
 
 
 def _whole(text: str) -> int:
-    # A column with missing cells is one of doubles in pandas.
+    # pandas writes integers as floats if the column has missing cells.
     text = _WHOLE_DOUBLE.sub(r"\1", text)
     if not WHOLE.fullmatch(text) or not fits(text):
-        raise ValueError("is no whole number of 64 bits")
+        raise ValueError("is not a whole number of 64 bits")
     return int(text)
 
 
@@ -211,24 +210,24 @@ def _moment(text: str) -> Any:
 
 
 def _object(text: str) -> Any:
-    # A spreadsheet writes them in capitals.
+    # Spreadsheets write truth values in capitals.
     if text.lower() in FLAGS:
         return FLAGS[text.lower()]
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise ValueError("is no JSON") from None
+        raise ValueError("is not JSON") from None
 
 
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError("is no number") from None
+        raise ValueError("is not a number") from None
 
 
-# The dtypes of which Arrow reads the cells that are plainly so, and what reads the others.
-_PLAIN: Mapping[Any, tuple[Callable[[Any], Any], Callable[[str], Any]]] = {
+# By dtype: the reader of a column by Arrow, which leaves other cells null, and that of a cell.
+_READERS: Mapping[Any, tuple[Callable[[Any], Any], Callable[[str], Any]]] = {
     Whole.dtype: (arrow_cells.wholes, _whole),
     Moment.dtype: (arrow_cells.moments, _moment),
 }

@@ -1,4 +1,4 @@
-"""From the columns of a frame to the cells of a CSV; knows no files."""
+"""Converts the columns of a frame to the cells of a CSV."""
 
 from __future__ import annotations
 
@@ -25,31 +25,32 @@ from reinfer_nb.schema.value_types import (
 )
 from reinfer_nb.text import shown
 
-_HALF = "holds half a character (a lone surrogate), which no file can hold; replace it first."
+_HALF = "holds half a character (a lone surrogate), which cannot be written. Replace it first."
+_NO_FORM = "has no exact form in CSV. Convert it to text first"
 
 
 def cells(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> Any:
-    """Return the cells of a column as an Arrow column of texts, null where a value is missing.
+    """Return the cells of a column as an Arrow column of texts; missing values are null.
 
     Args:
         column: The column.
-        known: Its type, if it is one of a listing.
-        spreadsheet: Whether the file is to be safe from a spreadsheet.
+        known: The type of a column of a listing; None for a free column.
+        spreadsheet: True to guard texts against spreadsheets.
 
     Raises:
-        InvalidInput: A value does not fit the column, or has no exact form in the file.
+        InvalidInput: A value does not fit the column, or has no exact form in CSV.
     """
     try:
-        at_once = _at_once(column, known, spreadsheet=spreadsheet)
-        if at_once is not None:
-            return at_once
+        texts = _by_arrow(column, known, spreadsheet=spreadsheet)
+        if texts is not None:
+            return texts
         return pa.array(_each(column, known, spreadsheet=spreadsheet), pa.string())
     except UnicodeEncodeError:
         raise InvalidInput(f"Column {shown(column.name)} {_HALF}") from None
 
 
-def _at_once(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> Any:
-    """Return the cells of a column whose dtype says enough of its values; None of another one."""
+def _by_arrow(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> Any:
+    """Return the cells of a column whose dtype Arrow can write; None for other columns."""
     values: Any = column.array
     dtype: Any = column.dtype
     if isinstance(dtype, pd.StringDtype) and known in (Text, None):
@@ -70,22 +71,22 @@ _NUMBERS_AND_FLAGS = (
     pd.arrays.BooleanArray,
     pd.arrays.NumpyExtensionArray,
 )
-# By the kind of their dtype. Those without a sign may be beyond 64 bits, and floats have digits
-# of their own in Python.
+# Kinds of dtypes with their column types. Not unsigned integers, which may exceed 64 bits, and not
+# floats, which Python writes with other digits.
 _WRITTEN_BY_ARROW = {("i", Whole), ("i", None), ("b", Flag), ("b", None)}
 
 
 def _lists(values: Any) -> Any:
-    """Return lists of texts as cells, each distinct one made once; None if one is no such list."""
-    written = _Written()
+    """Return lists of texts as cells; None if a value is not a list of texts."""
+    cache = _ListCells()
     try:
-        return pa.array([written[value] for value in values], pa.string())
+        return pa.array([cache[value] for value in values], pa.string())
     except (TypeError, ValueError):
         return None
 
 
-class _Written(dict[Any, str | None]):
-    """The cells of lists of texts, made when first asked for."""
+class _ListCells(dict[Any, str | None]):
+    """A cache of the cells of lists of texts."""
 
     def __missing__(self, value: Any) -> str | None:
         cell = None if is_missing(value) else _json(_fitting(value, Names), lists=True)
@@ -96,7 +97,7 @@ class _Written(dict[Any, str | None]):
 def _each(
     column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool
 ) -> list[str | None]:
-    """Return the cells of a column of any values, made one by one."""
+    """Return the cells of a column of any values, converted one by one."""
     as_json = known is Names or (known is None and column.dtype == object)
     cells: list[str | None] = []
     for row, value in enumerate(column.tolist()):
@@ -117,7 +118,7 @@ def _each(
 
 
 def _fitting(value: Any, known: type[ValueType]) -> Any:
-    """Return a value of a column of the definition, if it is of that column's type."""
+    """Return a value of a listing's column, or raise `ValueError` if it has another type."""
     if known is Moment:
         fits = isinstance(value, pd.Timestamp)
     elif known is Names:
@@ -126,14 +127,14 @@ def _fitting(value: Any, known: type[ValueType]) -> Any:
     else:
         value = value.item() if isinstance(value, np.generic) else value
         try:
-            # A whole number became a float where the column once had missing values.
+            # Also reads floats such as 3.0: pandas makes them of integers beside missing values.
             value = known.read(value)
         except ValueError:
             fits = False
         else:
             fits = True
     if not fits:
-        raise ValueError(f"is not {known.noun}, which that column of a listing holds")
+        raise ValueError(f"is not {known.noun}, the type of this column of a listing")
     return value
 
 
@@ -145,18 +146,18 @@ def _cell(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, pd.Timestamp):
         if value.tz is None:
-            raise ValueError("has no time zone; give it one with column.dt.tz_localize('UTC')")
+            raise ValueError("has no time zone. Set one with column.dt.tz_localize('UTC')")
         if value.nanosecond:
-            raise ValueError("is finer than a microsecond; round it with column.dt.round('us')")
+            raise ValueError("is finer than a microsecond. Round it with column.dt.round('us')")
         return value.tz_convert("UTC").isoformat(timespec="microseconds")
     if isinstance(value, float):
         return repr(value)
     if isinstance(value, int) and csv_cells.fits(str(value)):
         return str(value)
-    raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
+    raise ValueError(f"({type(value).__name__}) {_NO_FORM}")
 
 
 def _json(value: Any, *, lists: bool) -> str:
     if not (lists or is_json(value)):
-        raise ValueError(f"({type(value).__name__}) has no exact form in CSV; make it a text first")
+        raise ValueError(f"({type(value).__name__}) {_NO_FORM}")
     return json.dumps(value, ensure_ascii=False)

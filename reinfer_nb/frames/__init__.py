@@ -1,1 +1,1 @@
-"""A listing in JSON to a DataFrame, and back. The only place that knows Arrow's JSON reader."""
+"""Converts a JSON listing to a DataFrame and back; only this package uses Arrow's JSON reader."""

@@ -1,7 +1,6 @@
-"""The fast way from the elements of a listing to columns: Arrow's JSON reader.
+"""Converts the elements of a JSON listing to columns with Arrow, which is fast and strict.
 
-Arrow refuses what is not of the type it was told; then nothing is returned, and the careful way
-takes the same rows.
+Rows with a value of another type are refused as a whole; `python_reader` reads them instead.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.value_types import Moment, Names
 
 _TIMESTAMP = pa.timestamp("us", "UTC")
-# Microseconds of the first and the last instant that Python's datetime has.
+# The first and the last time that a `datetime` can hold, in microseconds.
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-# What Arrow infers without changing a value. A text that looks like a date it takes for one, a
-# large whole number for a double, and an object gets the names of all the others.
+# Types that Arrow infers without changing a value. It would turn a text that looks like a date into
+# a date, a large integer into a float, and would give each object the members of all others.
 _PLAIN = {pa.string(), pa.int64(), pa.bool_(), pa.null()}
 
 
 class Refused(ValueError):
-    """Arrow will not read these rows."""
+    """Arrow cannot read these rows exactly."""
 
 
 def columns(text: bytes | memoryview, model: type) -> Columns:
     """Return the columns of elements.
 
     Args:
-        text: The elements as JSON, comma-separated, without the brackets around them.
-        model: The definition of what they are.
+        text: The elements as JSON, comma-separated, without brackets around them.
+        model: The record class of the elements.
 
     Raises:
-        Refused: It is no list of objects, a value is not of its field's type, or a name appears
-            twice in an object.
+        Refused: An element is not an object, a value does not have the type of its field, or an
+            object has a name twice.
     """
     table = fields_of(model)
     rows = _read(text, pa.struct([(field.wire, field.type.json) for field in table]))
@@ -54,28 +53,28 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
             column = _tuples(column)
         known[field.name] = column
     unknown: dict[str, Any] = {}
-    awkward = []
+    to_decode = []
     for number in range(len(table), rows.type.num_fields):
         name = rows.type.field(number).name
         if rows.type.field(number).type in _PLAIN:
             unknown[name] = rows.field(number)
         elif _is_too_deep(rows.type.field(number).type):
-            raise Refused(f"{name} is nested too deep")
+            raise Refused(f"{name} is nested too deeply")
         else:
-            awkward.append(name)
-    unknown |= _decoded(text, awkward)
+            to_decode.append(name)
+    unknown |= _decoded(text, to_decode)
     return Columns(rows=len(rows), known=known, unknown=unknown)
 
 
 def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:
-    # As the one row of one list: a line each would need line breaks between the elements and
-    # none inside, and Arrow crashes where the first line is `null`.
+    # All elements as one list in one row. One element per line would need line breaks between the
+    # elements and none inside them, and Arrow crashes if the first line is `null`.
     document = b"".join((b'{"rows":[', text, b"]}"))
     _check_utf8(document)
     try:
         table = json.read_json(
             pa.BufferReader(document),
-            # Keeps what it freed: less waiting for fresh pages than with the default pool.
+            # Faster than the default pool, since freed memory is reused without new pages.
             memory_pool=pa.system_memory_pool(),
             read_options=json.ReadOptions(block_size=len(document) + 1, use_threads=False),
             parse_options=json.ParseOptions(
@@ -95,7 +94,7 @@ def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:
 
 
 def _check_utf8(document: bytes) -> None:
-    # Arrow's JSON reader takes what is between quotes unseen.
+    # Arrow's JSON reader does not check the bytes between quotes.
     ends = pa.py_buffer(np.array([0, len(document)], np.int64))
     try:
         pa.LargeStringArray.from_buffers(1, ends, pa.py_buffer(document)).validate(full=True)
@@ -110,12 +109,12 @@ def _moments(column: pa.Array) -> pa.Array:
         raise Refused(str(error)) from None
     ends = compute.min_max(instants.cast(pa.int64())).as_py()
     if ends["min"] is not None and not _FIRST <= ends["min"] <= ends["max"] <= _LAST:
-        raise Refused("an instant outside the years 1 to 9999")
+        raise Refused("a time outside the years 1 to 9999")
     return instants
 
 
 def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
-    """Return lists as tuples, made once for each distinct list."""
+    """Return lists as tuples; equal lists share one tuple."""
     items = lists.flatten()
     if items.null_count:
         raise Refused("null in a list of texts")
@@ -135,7 +134,7 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
         for row in filled:
             result[row] = tuple(texts[codes[starts[row] : ends[row]]])
         return result
-    # Each list as one number, its items the digits.
+    # Encode each list as one number whose digits are the items, to find the distinct lists.
     digits = codes + 1
     place = np.arange(len(codes)) - np.repeat(starts[filled], lengths[filled])
     numbers = np.add.reduceat(digits * base**place, starts[filled])
@@ -152,20 +151,20 @@ def _lengths(lists: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _is_too_deep(kind: pa.DataType) -> bool:
-    """Whether lists and structs lie deeper within one another than in a cell."""
-    waiting = [(kind, 1)]
-    while waiting:
-        inner, depth = waiting.pop()
+    """True if a type is nested more deeply than a cell may be."""
+    pending = [(kind, 1)]
+    while pending:
+        inner, depth = pending.pop()
         if not pa.types.is_nested(inner):
             continue
         if depth > DEEPEST:
             return True
-        waiting.extend((inner.field(number).type, depth + 1) for number in range(inner.num_fields))
+        pending.extend((inner.field(number).type, depth + 1) for number in range(inner.num_fields))
     return False
 
 
 def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[], list[Any]]]:
-    """Return, by name, functions that give a member of each element, decoded exactly."""
+    """Return functions by name, each of which returns this member of all elements."""
     if not names:
         return {}
     try:

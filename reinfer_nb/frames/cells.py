@@ -1,4 +1,4 @@
-"""Cells of a listing as texts, as instants and as Arrow's arrays, whatever their column holds."""
+"""Converts the columns of any listing to texts, times and Arrow arrays."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ TEXT = pa.large_string()
 
 
 def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
-    """Return a column, the first one where there are several of that name."""
+    """Return the first column of a name; None if there is none."""
     places = [place for place, other in enumerate(df.columns) if str(other) == name]
     return df.iloc[:, places[0]] if places else None
 
 
 def items_of(cell: Any) -> tuple[str, ...]:
-    """Return what is in a cell as texts."""
-    several = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
-    items = cell if several else [] if is_missing(cell) else [cell]
+    """Return the items of a cell as texts; a value that is not a list counts as one item."""
+    is_list = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
+    items = cell if is_list else [] if is_missing(cell) else [cell]
     return tuple(whole_text(str(item)) or "" for item in items)
 
 
 def as_arrow(column: pd.Series) -> Any:
-    """Return a column as an Arrow array, or None if it has no one type there."""
+    """Return a column as an Arrow array; None if its values do not have a common type."""
     try:
         values = pa.array(column, from_pandas=True)
     except (ValueError, TypeError, NotImplementedError, OverflowError):
         return None
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
         values = values.cast(TEXT)
-    if pa.types.is_float16(values.type):  # has no order in Arrow
+    if pa.types.is_float16(values.type):  # Arrow cannot sort it.
         values = values.cast(pa.float32())
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 
 
 def texts_of(column: pd.Series) -> Any:
-    """Return a column as an Arrow array of texts, whatever it holds."""
+    """Return a column of any values as an Arrow array of texts."""
     values = as_arrow(column)
     if values is not None and values.type == TEXT:
         return values
@@ -49,7 +49,7 @@ def texts_of(column: pd.Series) -> Any:
 
 
 def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:
-    """Return a column as instants in UTC, to the microsecond; what is unreadable is missing."""
+    """Return a column as times in UTC with microseconds; unreadable values become missing."""
     if not pd.api.types.is_datetime64_any_dtype(column.dtype):
         column = pd.Series(texts_of(column).to_pylist(), dtype=object)
     moments = pd.to_datetime(column, utc=True, errors="coerce", format="ISO8601")

@@ -1,4 +1,4 @@
-"""What both ways to a frame hand over: columns of one part of a listing."""
+"""Column data of one part of a listing, as both readers return it."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from reinfer_nb.schema.value_types import EXACT, INT64
 
 @dataclass
 class Columns:
-    """Columns of `rows` rows.
+    """The columns of one part of a listing.
 
     Attributes:
-        rows: How many.
+        rows: The number of rows.
         known: By field name: an Arrow column of the field's type, or an array of objects.
-        unknown: By JSON name: a plain Arrow column, or a function that makes the list of values.
-        problems: What could not be understood: the row, counted in this part, and a line.
+        unknown: By JSON name: a plain Arrow column, or a function that returns the list of values.
+        problems: Unreadable values: the row, counted within this part, and a message.
     """
 
     rows: int
@@ -28,7 +28,7 @@ class Columns:
     problems: list[tuple[int, str]] = field(default_factory=list)
 
     def unknown_column(self, name: str) -> pa.Array | list[Any]:
-        """Return an unknown field's column, all missing where this part does not have it."""
+        """Return the column of an unknown field; all cells are missing if this part has none."""
         column = self.unknown.get(name)
         if column is None:
             return pa.nulls(self.rows)
@@ -36,9 +36,9 @@ class Columns:
 
 
 def typed(values: list[Any]) -> pa.Array | list[Any]:
-    """Return values as a plain Arrow column if they are of one plain type, else as they are.
+    """Return values as an Arrow column if they have one plain type, else as they are.
 
-    Texts, whole numbers of 64 bits, truth values and numbers are plain; `None` is missing.
+    Plain are texts, 64-bit integers, truth values and numbers; `None` is missing.
     """
     kinds = {type(value) for value in values} - {type(None)}
     if not kinds:
@@ -56,7 +56,7 @@ def typed(values: list[Any]) -> pa.Array | list[Any]:
 
 
 def whole_text(text: str | None) -> str | None:
-    """Return a text that UTF-8 can hold: lone surrogates become the replacement character."""
+    """Return a text with lone surrogates replaced, which UTF-8 cannot encode."""
     if text is None or text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

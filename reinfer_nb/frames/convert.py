@@ -1,8 +1,7 @@
-"""Listings as DataFrames: one row an element, always every column, contract dtypes.
+"""Converts listings to DataFrames and back: one row per element, every column, fixed dtypes.
 
-Two ways lead there with the same result. The fast one hands the elements to Arrow still encoded;
-the careful one looks at each value in Python, and takes what Arrow refuses, a thousand rows at a
-time. Knows nothing of HTTP.
+Two readers give the same result. `arrow_reader` passes the encoded elements to Arrow;
+`python_reader` checks each value in Python, and reads the blocks of rows that Arrow refuses.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.text import counted, listed, shown
 
-# As much of a listing as goes the careful way for one odd row in it.
+# If Arrow refuses a slice, the number of rows that are then read together.
 _BLOCK_ROWS = 1000
 _WORKERS = min(4, os.cpu_count() or 1)
 
@@ -35,30 +34,31 @@ _WORKERS = min(4, os.cpu_count() or 1)
 def from_listing(
     body: bytes, *, key: str = "sources", model: type = Source
 ) -> tuple[dict[str, Any], pd.DataFrame | None]:
-    """Return the answer of a listing endpoint as its envelope and a DataFrame.
+    """Return the response of a listing endpoint as its envelope and a DataFrame.
 
     Args:
         body: The JSON text, an object with the listing as its member `key`.
-        key: The member's name.
-        model: The definition of its elements; `Source`, `Project` or `Bucket`.
+        key: The name of the member.
+        model: The record class of the elements: `Source`, `Project` or `Bucket`.
 
     Returns:
-        The object without that member; and a frame as `from_elements` makes it, or None when
-        there is no such member.
+        The object without that member, and a frame as `from_elements` returns it, or None if there
+        is no such member.
 
     Raises:
-        Malformed: It is not JSON, not an object, the member is not a list, or a name appears
-            twice in one object.
+        Malformed: The body is not a JSON object, the member is not a list, or an object has a name
+            twice.
 
     Warns:
-        UnreadableWarning: Something could not be understood and is missing; once, naming rows.
+        UnreadableWarning: Some values could not be read and are missing; one warning names the
+            rows.
     """
     try:
         envelope, slices = strict_json.sliced(body, key)
-        several = in_order(
+        parts_of_slices = in_order(
             lambda text: _parts(text, model), slices, workers=_WORKERS, label="listing"
         )
-        parts = list(chain.from_iterable(several))
+        parts = list(chain.from_iterable(parts_of_slices))
     except strict_json.Irregular:
         envelope, rows = strict_json.split(body, key)
         if rows is None:
@@ -72,53 +72,54 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     """Return decoded elements of a listing as a DataFrame.
 
     Args:
-        rows: The elements; objects, if all is well.
-        model: The definition of what they are.
+        rows: The elements; any that is not an object becomes a row of missing values.
+        model: The record class of the elements.
 
     Returns:
-        One row an element, in their order, over a `RangeIndex`; the columns of `model` with
-        their dtypes, then one for each unknown field, by name.
+        One row per element, in order, over a `RangeIndex`; the columns of `model` with their
+        dtypes, then a column for each unknown field, sorted by name.
 
     Warns:
-        UnreadableWarning: Something could not be understood and is missing; once, naming rows.
+        UnreadableWarning: Some values could not be read and are missing; one warning names the
+            rows.
     """
     parts = [python_reader.columns(rows, model)]
     _warn(parts)
     return _assembled(parts, model)
 
 
-# Types of which equal values are written alike, and how many values a column may repeat.
-_REPEATED = {str, bool, pd.Timestamp}
-_FEW = 10_000
+# Types whose converted values are cached, and how many values of a column are.
+_CACHED = {str, bool, pd.Timestamp}
+_CACHE_SIZE = 10_000
 
 
 def to_elements(
     df: pd.DataFrame, *, model: type = Source, finite: bool = False
 ) -> list[dict[str, Any]]:
-    """Return a listing as the JSON objects it came from, what is missing left out.
+    """Return a listing as JSON objects, without missing values.
 
     Args:
-        df: A listing, or part of one; columns that are not of `model` are taken as they are.
-        model: The definition of what its rows are.
-        finite: Whether infinite numbers are refused, which JSON has only as numbers such as 1e999.
+        df: A listing, or part of one; columns that `model` does not have are kept as they are.
+        model: The record class of the rows.
+        finite: Refuse infinite numbers, which JSON can only write as numbers such as 1e999.
 
     Raises:
-        InvalidInput: A value is not of its column's type, or has no form in JSON.
+        InvalidInput: A value does not have the type of its column, or cannot be written as JSON.
     """
     if not df.columns.is_unique or not all(isinstance(name, str) for name in df.columns):
-        raise InvalidInput("The frame has a column twice, or one whose name is no text.")
+        raise InvalidInput("The frame has a column twice, or one whose name is not a text.")
     types = {field.name: field for field in fields_of(model)}
     rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
     for column in df.columns:
         field = types.get(column)
         name = field.wire if field else column.removeprefix("extra.")
         write = field.type.write if field else ValueType.write
-        # Most columns repeat few values, which are checked once.
-        written: dict[Any, Any] = {}
+        # Most columns repeat a few values, so these are converted once.
+        cache: dict[Any, Any] = {}
         for number, (row, value) in enumerate(zip(rows, df[column].tolist(), strict=True)):
             kind = type(value)
-            if kind in _REPEATED and (kind, value) in written:
-                row[name] = written[kind, value]
+            if kind in _CACHED and (kind, value) in cache:
+                row[name] = cache[kind, value]
                 continue
             if is_missing(value):
                 continue
@@ -128,8 +129,8 @@ def to_elements(
                     _refuse_infinite(row[name])
                 if field:
                     field.type.read(row[name])
-                if kind in _REPEATED and len(written) < _FEW:
-                    written[kind, value] = row[name]
+                if kind in _CACHED and len(cache) < _CACHE_SIZE:
+                    cache[kind, value] = row[name]
             except ValueError as error:
                 raise InvalidInput(
                     f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."
@@ -142,7 +143,7 @@ def _refuse_infinite(value: Any) -> None:
         json.dumps(value, allow_nan=False)
     except ValueError:
         raise ValueError(
-            "is or holds inf, which is no number in JSON; write it as text, or leave the cell empty"
+            "is or holds inf, which is not a number in JSON. Write it as text, or clear the cell"
         ) from None
 
 
@@ -150,14 +151,14 @@ def to_sources(df: pd.DataFrame) -> list[Source]:
     """Return the rows of a listing as sources.
 
     Raises:
-        InvalidInput: As `to_elements`.
+        InvalidInput: As in `to_elements`.
         ProtocolError: A row has no id, owner or name.
     """
     return [Source.from_wire(row) for row in to_elements(df)]
 
 
 def _parts(text: memoryview, model: type) -> list[Columns]:
-    """Return the columns of a slice, in as few parts as Arrow lets it fall into."""
+    """Return the columns of a slice: one part if Arrow reads it, otherwise one per block."""
     try:
         return [arrow_reader.columns(text, model)]
     except arrow_reader.Refused:
@@ -200,7 +201,7 @@ _UNKNOWN_DTYPES = {
 
 
 def _unknown(pieces: list[pa.Array | list[Any]]) -> Any:
-    """Return a column of an unknown field: of one plain dtype if it has one, else of objects."""
+    """Return the column of an unknown field, of a plain dtype if possible, else of objects."""
     plain = [piece for piece in pieces if isinstance(piece, pa.Array)]
     kinds = {piece.type for piece in plain} - {pa.null()}
     if len(plain) == len(pieces) and len(kinds) == 1:
@@ -229,7 +230,7 @@ def _warn(parts: list[Columns]) -> None:
     if problems:
         rows = counted(sum(part.rows for part in parts), "row")
         warn(
-            f"{counted(len(problems), 'value')} in {rows} could not be understood and shown as "
-            f"missing: {listed(problems)}",
+            f"{counted(len(problems), 'value')} in {rows} could not be read and became missing: "
+            f"{listed(problems)}",
             UnreadableWarning,
         )

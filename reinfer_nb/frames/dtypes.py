@@ -1,7 +1,4 @@
-"""Columns of a listing brought to the dtypes of `Client.sources`, whatever became of them since.
-
-Knows nothing of what the listing is for.
-"""
+"""Restores the dtypes of `Client.sources` in a listing that pandas or a file has changed."""
 
 from __future__ import annotations
 
@@ -18,52 +15,52 @@ from reinfer_nb.text import listed, shown, visible
 
 
 def typed(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a listing with the dtypes of `Client.sources`, over an index from 0.
+    """Return a listing with the dtypes of `Client.sources`, over a `RangeIndex`.
 
-    Columns that no source has by definition are as they were.
+    Other columns stay unchanged.
 
     Args:
-        df: A listing, or a piece of one, whatever pandas or a file made of its columns.
+        df: A listing, or a part of one, with any dtypes.
 
     Raises:
-        InvalidInput: A column is there twice, or holds what cannot be of its dtype.
+        InvalidInput: A column appears twice, or has a value that does not fit its dtype.
     """
     if not df.columns.is_unique:
-        twice = df.columns[df.columns.duplicated()].unique()
-        raise InvalidInput(f"The listing has the column {listed(map(shown, twice))} twice.")
-    made = df.reset_index(drop=True)
+        duplicates = df.columns[df.columns.duplicated()].unique()
+        raise InvalidInput(f"The listing has the column {listed(map(shown, duplicates))} twice.")
+    result = df.reset_index(drop=True)
     for known in fields_of(Source):
-        if known.name not in made:
+        if known.name not in result:
             continue
-        column = made[known.name]
+        column = result[known.name]
         try:
             if known.type is Names:
-                made[known.name] = pd.Series(_names(column.tolist()), dtype=object)
+                result[known.name] = pd.Series(_names(column.tolist()), dtype=object)
             elif column.dtype == known.type.dtype:
                 continue
             elif column.isna().all():
-                made[known.name] = pd.Series(None, index=made.index, dtype=known.type.dtype)
+                result[known.name] = pd.Series(None, index=result.index, dtype=known.type.dtype)
             elif known.type is Moment:
-                made[known.name] = _moments(column)
+                result[known.name] = _moments(column)
             elif known.type is Text and column.dtype.kind == "f":
-                # Identifiers of digits, some of which are missing.
-                made[known.name] = column.convert_dtypes().astype(Text.dtype)
+                # Identifiers of digits became floats because some are missing.
+                result[known.name] = column.convert_dtypes().astype(Text.dtype)
             else:
-                made[known.name] = column.astype(known.type.dtype)
+                result[known.name] = column.astype(known.type.dtype)
         except (ValueError, TypeError) as error:
             raise InvalidInput(
                 f"The column {known.name} is not {known.type.noun} in each row: "
-                f"{visible(str(error).rstrip('.'), 200)}. A CSV file is read with rnb.read_csv."
+                f"{visible(str(error).rstrip('.'), 200)}. Read CSV files with rnb.read_csv."
             ) from None
-    return made
+    return result
 
 
 def _moments(column: pd.Series) -> pd.Series:
     texts = column.astype("str")
     instants = pd.to_datetime(texts, utc=True, format="ISO8601", errors="coerce")
-    wrong = texts[instants.isna() & texts.notna()]
-    if len(wrong):
-        raise ValueError(f"there is {shown(wrong.iloc[0])} in row {wrong.index[0]:,}")
+    unreadable = texts[instants.isna() & texts.notna()]
+    if len(unreadable):
+        raise ValueError(f"row {unreadable.index[0]:,} has {shown(unreadable.iloc[0])}")
     return instants.astype(Moment.dtype)
 
 
@@ -77,7 +74,7 @@ def _names(cells: list[Any]) -> list[tuple[str, ...]]:
 
 
 def _items(cell: Any) -> tuple[str, ...]:
-    """Return what is in a cell as texts; pandas reads a list in a file as one text."""
+    """Return the items of a cell; a list that pandas read from a file as a text is parsed."""
     if isinstance(cell, str):
         try:
             return Names.parse(cell) if cell.strip() else ()

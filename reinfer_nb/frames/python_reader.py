@@ -1,4 +1,4 @@
-"""The careful way from the elements of a listing to columns: value by value, in Python."""
+"""Converts the elements of a listing to columns value by value, and reports unreadable values."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from reinfer_nb.text import shown
 
 
 def columns(rows: Sequence[Any], model: type) -> Columns:
-    """Return the columns of elements, encoded or decoded, whatever they hold.
+    """Return the columns of elements, encoded or decoded.
 
     Args:
-        rows: The elements; one that is no object is a row in which everything is missing.
-        model: The definition of what they are.
+        rows: The elements; any that is not an object becomes a row of missing values.
+        model: The record class of the elements.
 
     Raises:
-        wire.Malformed: An element has a name twice.
+        strict_json.Malformed: An element has a name twice.
     """
     table = fields_of(model)
     known: dict[str, list[Any]] = {field.name: [] for field in table}
@@ -34,9 +34,9 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
     for number, row in enumerate(rows):
         element = strict_json.decode(bytes(row)) if isinstance(row, msgspec.Raw) else row
         is_object = isinstance(element, dict)
-        values, said = read_record(model, element if is_object else {})
+        values, messages = read_record(model, element if is_object else {})
         if not is_object:
-            said = [f"the element is no object: {shown(element)}"]
+            messages = [f"the element is not an object: {shown(element)}"]
         for column, cells in known.items():
             cells.append(values[column])
         for column, value in values["extra"].items():
@@ -46,9 +46,9 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
         for value in values.values():
             texts = value if isinstance(value, tuple) else (value,)
             if any(isinstance(text, str) and whole_text(text) != text for text in texts):
-                said.append("half a character is shown as \N{REPLACEMENT CHARACTER}")
+                messages.append("half a character is shown as \N{REPLACEMENT CHARACTER}")
         name = shown(values.get("id"), 24)
-        problems.extend((number, f"({name}): {line}") for line in said)
+        problems.extend((number, f"({name}): {message}") for message in messages)
     return Columns(
         rows=len(rows),
         known={field.name: _column(field.type, known[field.name]) for field in table},
@@ -74,6 +74,6 @@ def _column(value_type: type[ValueType], values: list[Any]) -> Any:
 
 def _plain(values: list[Any]) -> Any:
     column = typed(values)
-    # Of whole numbers beside fractions only the whole listing tells whether all are numbers.
+    # Keep integers beside fractions: another part may show that the column holds objects.
     plain = isinstance(column, pa.Array) and column.type != pa.float64()
     return column if plain else lambda: values

@@ -1,4 +1,4 @@
-"""Rows of Python values as a frame of given columns and dtypes, also where there are none."""
+"""Builds frames with fixed columns and dtypes from rows of Python values."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def table(dtypes: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFr
     """Return rows as a frame over a `RangeIndex`.
 
     Args:
-        dtypes: The columns, each with its dtype; what is of "object" stays what it is.
-        rows: The rows, each with a value for every column; None for missing.
+        dtypes: The dtype of each column, by name; values of "object" columns stay unchanged.
+        rows: The rows, each with a value for every column; None is missing.
     """
     columns = zip(*rows, strict=True) if rows else [()] * len(dtypes)
     return pd.DataFrame(
@@ -27,7 +27,7 @@ def table(dtypes: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFr
 
 
 def _cells(values: Sequence[Any]) -> Any:
-    # One by one: numpy would make a table of tuples.
+    # One by one, since NumPy would turn a list of tuples into a 2-D array.
     cells = np.empty(len(values), dtype=object)
     for place, value in enumerate(values):
         cells[place] = value

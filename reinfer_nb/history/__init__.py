@@ -1,4 +1,4 @@
-"""Listings that are kept over time, as Parquet files."""
+"""Snapshots of listings over time, as Parquet files."""
 
 from reinfer_nb.history.history import History
 from reinfer_nb.history.snapshot_table import Snapshot

@@ -1,4 +1,4 @@
-"""Listings kept over time: how each source came to be what it is."""
+"""Snapshots of listings over time, and what changed between them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.history import snapshot_table
 from reinfer_nb.history import versions as _versions
 from reinfer_nb.history.snapshot_store import Folder, stamp, stamp_of
-from reinfer_nb.history.snapshot_table import COUNT, FIELDS, About, Snapshot, snapshot_of
+from reinfer_nb.history.snapshot_table import COUNT, FIELDS, Metadata, Snapshot, snapshot_of
+from reinfer_nb.history.tenant_check import check_tenant
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
@@ -30,18 +31,18 @@ from reinfer_nb.text import counted, listed, nearest, shown, visible
 
 __all__ = ["History", "Snapshot"]
 
-# The columns of a timeline before those of a listing, and what of a version they hold.
-_TOLD = {"snapshot_at": "first", "last_seen": "last", "gone_at": "gone", "changed": "changed"}
+# The first columns of a timeline, and the attributes of a version that they show.
+_VERSION_COLUMNS = {
+    "snapshot_at": "first",
+    "last_seen": "last",
+    "gone_at": "gone",
+    "changed": "changed",
+}
 _CHANGES = ["snapshot_at", "what", "id", "owner", "name", "field", "before", "after"]
-
-_ANOTHER = (
-    "Use another folder for another tenant, or say another_tenant=True (on the command line "
-    "--another-tenant)."
-)
 
 
 class History:
-    """Listings kept over time, in a folder or behind an fsspec URL.
+    """Snapshots of a tenant's listings, in a folder or at an fsspec URL.
 
     >>> history = History("audits/")
     >>> print(history.record(client.sources(), when="2026-03-01T09:00"))
@@ -51,15 +52,15 @@ class History:
     >>> history.timeline("claims/motor-inbox")["title"].to_list()
     ['Motor claims inbox', 'Motor']
 
-    What lies there is Parquet, partitioned by date, with the same columns in every file: those of
-    a listing, `num_comments`, `snapshot_at` and, for what a listing has beyond, JSON in `extra`.
-    DuckDB, Dask and Spark read all of it as one table. A file is there whole or not at all, and
-    several may write at once. A history is one tenant's.
+    The files are Parquet, partitioned by date. All have the same columns: those of a listing,
+    `num_comments`, `snapshot_at`, and `extra`, which holds further columns as JSON. DuckDB, Dask
+    and Spark read all files as one table. A file is written completely or not at all, and several
+    processes may write at once. A history is of one tenant.
 
     Args:
-        where: The folder, which is made when something is recorded; or a URL that fsspec knows,
-            such as "s3://bucket/audits".
-        storage_options: What fsspec needs for the URL.
+        where: The folder, which the first `record` creates; or an fsspec URL such as
+            "s3://bucket/audits".
+        storage_options: Options that fsspec needs for the URL.
     """
 
     def __init__(
@@ -71,35 +72,35 @@ class History:
         options: object = {} if storage_options is None else storage_options
         if not isinstance(options, Mapping) or not all(isinstance(key, str) for key in options):
             raise InvalidInput(
-                'storage_options is a dict such as {"anon": True}, as fsspec takes it, not '
+                'storage_options is a dict of fsspec options such as {"anon": True}, not '
                 f"{shown(storage_options)}."
             )
         self._folder = Folder(where, options)
-        # Files do not change once they are there.
-        self._abouts: dict[str, About] = {}
+        # Cached for good: a file does not change once it is written.
+        self._metadata: dict[str, Metadata] = {}
 
     def record(
         self, df: pd.DataFrame, when: When | None = None, *, another_tenant: bool = False
     ) -> Snapshot:
-        """Keep a listing, and return what was kept.
+        """Record a listing, and return its snapshot.
 
-        A listing that is as the last one of the same tenant and project, whatever the order of
-        its rows, is kept as a file without rows. Record whole listings: what is not in a piece of
-        one counts as gone.
+        If the last snapshot of the same tenant and project has the same rows, in any order, the
+        new file has no rows. Record whole listings: a source that is missing counts as deleted.
 
         Args:
-            df: The listing, with `id`, `owner` and `name` in each row. Sparse columns are kept as
-                dense ones.
-            when: When it was so; by default when it was fetched, and where it does not say, now.
-                Without a zone it is UTC. Where something was recorded for this moment before,
-                this is recorded a microsecond later; `at` of what is returned says so.
-            another_tenant: Record also what is of another tenant than what was recorded before.
-                Where a listing from a file does not say of which, other ids of the same names do.
+            df: The listing, with `id`, `owner` and `name` in each row. Sparse columns become
+                dense.
+            when: The time of the listing; by default when it was fetched, or now if that is
+                unknown. A time without a zone is UTC. If there is a snapshot of this time already,
+                the new one is a microsecond later, as its `at` shows.
+            another_tenant: Record the listing even if it is of another tenant than the earlier
+                snapshots. Where a listing is from a file, which names no tenant, sources of the
+                same names with other ids count as those of another tenant.
 
         Raises:
-            InvalidInput: It is no listing, a value in it has no exact form in a file, or it is of
-                another tenant than what was recorded before.
-            FileProblem: It could not be written; nothing is half-written.
+            InvalidInput: `df` is not a listing, a value cannot be stored exactly, or the listing
+                is of another tenant than the earlier snapshots.
+            FileProblem: The file could not be written; nothing was recorded.
         """
         df = validation.check_frame(df, "record takes a DataFrame")
         another_tenant = arguments.flag(another_tenant, "another_tenant")
@@ -115,7 +116,7 @@ class History:
             for text in (df.attrs.get("endpoint"), df.attrs.get("project"))
         )
         table, dtypes = snapshot_table.table_of(df)
-        about = About(
+        metadata = Metadata(
             snapshot_at=fetched_at or datetime.now(UTC) if when is None else dates.moment(when),
             sources=len(df),
             endpoint=endpoint,
@@ -126,26 +127,25 @@ class History:
             dtypes=dtypes,
         )
         if not another_tenant:
-            self._check_tenant(about.endpoint, table)
+            check_tenant(self._folder, self._newest_first(), endpoint, table)
         while True:
-            last = self._last_before(about)
-            is_same = last is not None and last[1].is_as(about)
-            if last is not None and is_same and last[1].snapshot_at == about.snapshot_at:
+            last = self._last_like(metadata)
+            is_same = last is not None and last[1].has_rows_of(metadata)
+            if last is not None and is_same and last[1].snapshot_at == metadata.snapshot_at:
                 return snapshot_of(*last)
             names = self._folder.names()
-            if not any(stamp_of(name).startswith(stamp(about.snapshot_at)) for name in names):
+            if not any(stamp_of(name).startswith(stamp(metadata.snapshot_at)) for name in names):
                 break
-            # What is recorded later is later, by the smallest step there is.
-            about = about.a_step_later()
+            metadata = metadata.a_microsecond_later()
         if last is not None and is_same:
-            of = last[1].unchanged_since or last[0]
-            about = replace(about, unchanged_since=of if of in names else None)
-        name = self._folder.write(table, about)
-        self._abouts[name] = about
-        return snapshot_of(name, about)
+            file = last[1].unchanged_since or last[0]
+            metadata = replace(metadata, unchanged_since=file if file in names else None)
+        name = self._folder.write(table, metadata)
+        self._metadata[name] = metadata
+        return snapshot_of(name, metadata)
 
     def snapshots(self) -> pd.DataFrame:
-        """Return what was recorded, the oldest first.
+        """Return a table of all snapshots, the oldest first.
 
         Returns:
             `snapshot_at` (`datetime64[us, UTC]`), `sources` (`int64`), `unchanged` (`bool`),
@@ -154,7 +154,7 @@ class History:
         Raises:
             FileProblem: A file could not be read.
         """
-        rows = [snapshot_of(name, about) for name, about in self._all()]
+        rows = [snapshot_of(name, metadata) for name, metadata in self._files()]
         columns = {
             "snapshot_at": pd.Series([row.at for row in rows], dtype=Moment.dtype),
             "sources": pd.Series([row.sources for row in rows], dtype="int64"),
@@ -167,37 +167,38 @@ class History:
     def load(
         self, when: When | Snapshot | None = None, *, project: str | None = None
     ) -> pd.DataFrame:
-        """Return the listing as it was: the last that was recorded until then.
+        """Return the last listing that was recorded at or before a time.
 
         Args:
-            when: Until when: a datetime, a date or an ISO 8601 text; a date means its end, and
-                what has no zone is in UTC. A `Snapshot` for exactly what `record` has kept. None
-                for the last one of all.
-            project: Only the sources of this project, from a listing of it or of all projects,
-                whichever is later. Without it only listings of all projects count.
+            when: The time: a datetime, a date or an ISO 8601 text. A date means the end of its
+                day; a time without a zone is UTC. A `Snapshot` loads exactly that one, None the
+                last one.
+            project: Return only the sources of this project, from the last snapshot of the project
+                or of all projects. Without it, only snapshots of all projects are considered.
 
         Returns:
-            What was recorded, over a `RangeIndex`, its `attrs` saying tenant and time.
+            The recorded listing over a `RangeIndex`; its `attrs` hold tenant and time.
 
         Raises:
-            InvalidInput: Nothing was recorded until then, or only of some projects.
+            InvalidInput: No snapshot is that old, or all are of other projects.
             FileProblem: The file could not be read.
         """
         if project is not None:
-            # A frame of somebody's own may have an owner that no tenant has.
+            # Checked as a text only: in a user's own frame an owner may be any text.
             project = arguments.text(project, "project", "claims")
         if isinstance(when, Snapshot):
-            name, about = self._recorded(when, project)
+            name, metadata = self._find(when, project)
         else:
             moment = None if when is None else dates.moment(when, end=True)
-            of = (None, project)
-            last = next(((n, a) for n, a in self._from_the_last(moment) if a.project in of), None)
+            scope = (None, project)
+            candidates = ((n, m) for n, m in self._newest_first(moment) if m.project in scope)
+            last = next(candidates, None)
             if last is None:
-                raise InvalidInput(self._nothing(moment, project))
-            name, about = last
-        table = self._folder.tables([about.unchanged_since or name])
-        df = snapshot_table.frame_of(table, about)
-        if project is not None and about.project is None:
+                raise InvalidInput(self._no_snapshot_message(moment, project))
+            name, metadata = last
+        table = self._folder.tables([metadata.unchanged_since or name])
+        df = snapshot_table.frame_of(table, metadata)
+        if project is not None and metadata.project is None:
             attrs = df.attrs | {"project": project}
             df = df[df["owner"] == project].reset_index(drop=True)
             df.attrs = attrs
@@ -212,61 +213,62 @@ class History:
         project: str | None = None,
         ignore: str | Iterable[str] | None = None,
     ) -> Comparison:
-        """Return what differs between two moments, as `compare` does.
+        """Compare the listings of two times, as `compare` does.
 
         Args:
-            before: The first moment, as `load` takes it.
-            after: The second; None for the last snapshot.
+            before: The first time, as `load` takes it.
+            after: The second time; None for the last snapshot.
             on: The columns by which rows are matched.
             project: Only the sources of this project.
             ignore: Columns that are not compared.
 
         Raises:
-            InvalidInput: Nothing was recorded until one of the moments.
+            InvalidInput: There is no snapshot at or before one of the times.
         """
         left, right = (self.load(when, project=project) for when in (before, after))
         return compare(left, right, on, ignore=ignore)
 
     def timeline(self, source: str) -> pd.DataFrame:
-        """Return every version of one source that the snapshots show.
+        """Return every version of a source that the snapshots show.
 
         Args:
-            source: Its full name, "claims/motor-inbox", which means each source that ever had it;
-                or its id.
+            source: Its id, or its full name such as "claims/motor-inbox", which finds every source
+                that ever had this name.
 
         Returns:
-            One row a version: `snapshot_at`, the first snapshot that shows it; `last_seen`, the
-            last in a row; `gone_at`, the first without it (`datetime64[us, UTC]`, missing where
-            it is still there or became another version); `changed` (`object`, a tuple of the
-            fields that differ from the version before); then the columns of a listing. A change
-            of other columns alone, such as `num_comments`, makes no version.
+            One row per version: `snapshot_at`, the first snapshot with this version; `last_seen`,
+            the last one; `gone_at`, the first snapshot without the source (all
+            `datetime64[us, UTC]`; `gone_at` is missing if the source is still there or a newer
+            version follows); `changed` (`object`, a tuple of the fields that differ from the
+            version before); then the columns of a listing. A change of other columns alone, such
+            as `num_comments`, makes no new version.
 
         Raises:
-            InvalidInput: No snapshot has such a source.
+            InvalidInput: No snapshot has this source.
             FileProblem: A file could not be read.
         """
-        self._check_references(there := self._all())
-        rows = self._folder.rows_of(source, [n for n, a in there if a.unchanged_since is None])
+        self._check_references(files := self._files())
+        rows = self._folder.rows_of(source, [n for n, m in files if m.unchanged_since is None])
         if not len(rows):
-            where, near = self._folder.where, self._near(source)
-            raise InvalidInput(f"No snapshot of {where} has a source {shown(source)}.{near}")
-        versions = list(_versions.versions(there, rows))
+            where, hint = self._folder.where, self._name_hint(source)
+            raise InvalidInput(f"No snapshot of {where} has a source {shown(source)}.{hint}")
+        versions = list(_versions.versions(files, rows))
         versions.sort(key=lambda version: version.first)
         table = rows.take(pa.array([version.row for version in versions], pa.int64()))
         place = table.schema.get_field_index("position")
         table = table.set_column(place, "position", pa.array(np.arange(len(table))))
         dtypes: dict[str, str] = {}
-        for name, kind in (item for _, about in there for item in about.dtypes.items()):
-            # A column of several dtypes holds what each of them had.
-            if name not in _TOLD:
-                dtypes[name] = kind if dtypes.get(name, kind) == kind else "object"
+        for name, dtype in (item for _, metadata in files for item in metadata.dtypes.items()):
+            # A column that had several dtypes becomes one of objects.
+            if name not in _VERSION_COLUMNS:
+                dtypes[name] = dtype if dtypes.get(name, dtype) == dtype else "object"
         columns = [*FIELDS, *([COUNT] if table[COUNT].null_count < len(table) else []), *dtypes]
-        about = replace(there[-1][1], columns=columns, dtypes=dtypes)
-        listing = snapshot_table.frame_of(table, about)
+        metadata = replace(files[-1][1], columns=columns, dtypes=dtypes)
+        listing = snapshot_table.frame_of(table, metadata)
         listing.attrs.pop(FETCHED_AT, None)
-        for place, (name, attribute) in enumerate(_TOLD.items()):
-            dtype = object if name == "changed" else Moment.dtype
-            cells = pd.Series([getattr(v, attribute) for v in versions], dtype=dtype)
+        for place, (name, attribute) in enumerate(_VERSION_COLUMNS.items()):
+            kind = object if name == "changed" else Moment.dtype
+            cells = pd.Series([getattr(version, attribute) for version in versions], dtype=kind)
             listing.insert(place, name, cells)
         return listing
 
@@ -274,23 +276,24 @@ class History:
         """Return what changed from snapshot to snapshot.
 
         Args:
-            since: Only what a snapshot shows from then on; a date means its beginning.
+            since: Only changes that a snapshot of this time or later shows; a date means the start
+                of its day.
 
         Returns:
-            One row a change: `snapshot_at` (`datetime64[us, UTC]`) of the snapshot that shows it,
-            `what` ("added", "removed", "changed", "renamed"), `id`, `owner`, `name`, `field`,
-            `before`, `after` (`str`). Each snapshot is held against the one before it of the same
-            tenant and project; the first of all is none to compare.
+            One row per change: `snapshot_at` (`datetime64[us, UTC]`) of the snapshot that shows
+            it, `what` ("added", "removed", "changed", "renamed"), `id`, `owner`, `name`, `field`,
+            `before`, `after` (`str`). Each snapshot is compared with the one before it of the same
+            tenant and project.
 
         Raises:
             FileProblem: A file could not be read.
         """
         moment = None if since is None else dates.moment(since)
         parts = [pd.DataFrame({name: pd.Series(dtype="str") for name in _CHANGES})]
-        self._check_references(there := self._all())
-        # Of each file the rows are read once: it comes after one, and then before another.
+        self._check_references(files := self._files())
+        # Keeps each table until the next pair, so that every file is read only once.
         tables: dict[str, pa.Table] = {}
-        for (before, old), (after, new) in _versions.pairs(there):
+        for (before, old), (after, new) in _versions.pairs(files):
             if moment is not None and new.snapshot_at < moment:
                 continue
             left = tables.pop(before, None)
@@ -304,121 +307,91 @@ class History:
         table = pd.concat(parts, ignore_index=True)[_CHANGES]
         return table.astype(dict.fromkeys(_CHANGES[1:], "str") | {"snapshot_at": Moment.dtype})
 
-    # What is there
-
-    def _all(self) -> list[tuple[str, About]]:
+    def _files(self) -> list[tuple[str, Metadata]]:
+        """Return all files with their metadata, the oldest first."""
         names = self._folder.names()
-        self._abouts |= self._folder.abouts([name for name in names if name not in self._abouts])
-        return [(name, self._abouts[name]) for name in names]
+        unread = [name for name in names if name not in self._metadata]
+        self._metadata |= self._folder.metadata_of_all(unread)
+        return [(name, self._metadata[name]) for name in names]
 
-    def _from_the_last(self, until: datetime | None = None) -> Iterator[tuple[str, About]]:
-        """Yield what is there, the latest first, and read no more of it than is taken."""
+    def _newest_first(self, until: datetime | None = None) -> Iterator[tuple[str, Metadata]]:
+        """Yield the files up to a time; the metadata is read only as the caller goes on."""
         end = "~" if until is None else stamp(until) + "~"
         for name in reversed(self._folder.names()):
             if stamp_of(name) < end:
-                if name not in self._abouts:
-                    self._abouts[name] = self._folder.about(name)
-                yield name, self._abouts[name]
+                if name not in self._metadata:
+                    self._metadata[name] = self._folder.metadata_of(name)
+                yield name, self._metadata[name]
 
-    def _last_before(self, like: About) -> tuple[str, About] | None:
-        """Return the last snapshot until then of the same tenant and project."""
-        for name, about in self._from_the_last(like.snapshot_at):
-            if _versions.scope(about) == _versions.scope(like):
-                return name, about
+    def _last_like(self, snapshot: Metadata) -> tuple[str, Metadata] | None:
+        """Return the last file of the same tenant and project, not later than a snapshot."""
+        for name, metadata in self._newest_first(snapshot.snapshot_at):
+            if _versions.scope(metadata) == _versions.scope(snapshot):
+                return name, metadata
         return None
 
-    def _check_references(self, there: list[tuple[str, About]]) -> None:
-        names = {None, *(name for name, _ in there)}
-        for name, about in there:
-            if about.unchanged_since not in names:
-                lost = visible(self._folder.path(str(about.unchanged_since)), 300)
+    def _check_references(self, files: list[tuple[str, Metadata]]) -> None:
+        names = {None, *(name for name, _ in files)}
+        for name, metadata in files:
+            if metadata.unchanged_since not in names:
+                path = visible(self._folder.path(str(metadata.unchanged_since)), 300)
                 raise FileProblem(
-                    f"{lost} is gone; it was removed, and has the rows of {name}, which was "
-                    "unchanged since."
+                    f"{path} is missing. It has the rows of {name}, which refers to it."
                 )
 
-    def _recorded(self, snapshot: Snapshot, project: str | None) -> tuple[str, About]:
-        """Return the file of one snapshot."""
+    def _find(self, snapshot: Snapshot, project: str | None) -> tuple[str, Metadata]:
+        """Return the file of a snapshot."""
         if snapshot.path not in self._folder.names():
             raise InvalidInput(f"{self._folder.where} has no such snapshot: {snapshot}.")
-        about = self._folder.about(snapshot.path)
-        if project is not None and about.project not in (None, project):
+        metadata = self._folder.metadata_of(snapshot.path)
+        if project is not None and metadata.project not in (None, project):
             raise InvalidInput(f"This snapshot is of another project: {snapshot}.")
-        return snapshot.path, about
+        return snapshot.path, metadata
 
-    def _check_tenant(self, endpoint: str | None, table: pa.Table) -> None:
-        is_of_another: bool | None = None
-        for name, about in self._from_the_last():
-            if about.endpoint is None or endpoint is None:
-                # A listing from a file does not say of which tenant it is. Its sources tell: the
-                # last snapshot that has some of them decides.
-                if is_of_another is None and about.sources and len(table):
-                    file = about.unchanged_since or name
-                    earlier = self._folder.tables([file], ["id", "owner", "name"])
-                    is_of_another = _versions.is_of_another(earlier, table)
-                if is_of_another:
-                    raise InvalidInput(
-                        f"{self._folder.where} has sources of the same names under other ids: this "
-                        f"listing may be of another tenant. {_ANOTHER}"
-                    )
-                if is_of_another is False and endpoint is None:
-                    return
-                continue
-            is_same = _versions.tenant(about.endpoint) == _versions.tenant(endpoint)
-            if is_same and about.endpoint != endpoint and about.sources and len(table):
-                # Of practice tenants, which have other ports each time, the sources tell.
-                ids = self._folder.tables([about.unchanged_since or name], ["id"])["id"]
-                is_same = bool(set(ids.to_pylist()) & set(table["id"].to_pylist()))
-            if not is_same:
-                raise InvalidInput(
-                    f"This history is of {visible(about.endpoint, 200)}, and the listing of "
-                    f"{visible(endpoint, 200)}. {_ANOTHER}"
-                )
-            return
-
-    def _near(self, source: str) -> str:
-        """Return a hint at a full name that the last snapshot has."""
-        files = [about.unchanged_since or name for name, about in islice(self._from_the_last(), 1)]
+    def _name_hint(self, source: str) -> str:
+        """Return a hint at a similar full name in the last snapshot, or an empty text."""
+        last = islice(self._newest_first(), 1)
+        files = [metadata.unchanged_since or name for name, metadata in last]
         table = self._folder.tables(files, ["owner", "name"])
-        near = nearest(source, (f"{row['owner']}/{row['name']}" for row in table.to_pylist()))
-        return f" Did you mean {visible(near)}?" if near else ""
+        similar = nearest(source, (f"{row['owner']}/{row['name']}" for row in table.to_pylist()))
+        return f" Did you mean {visible(similar)}?" if similar else ""
 
-    def _nothing(self, moment: datetime | None, project: str | None) -> str:
-        where, there = self._folder.where, self._all()
-        if not there:
-            return f"Nothing was recorded in {where} yet."
-        whole = [about.snapshot_at for _, about in there if about.project in (None, project)]
-        if whole:
-            return f"Nothing was recorded in {where} until {moment}; the first was at {min(whole)}."
-        projects = sorted({about.project for _, about in there if about.project is not None})
+    def _no_snapshot_message(self, moment: datetime | None, project: str | None) -> str:
+        where, snapshots = self._folder.where, [metadata for _, metadata in self._files()]
+        if not snapshots:
+            return f"{where} has no snapshots yet."
+        moments = [each.snapshot_at for each in snapshots if each.project in (None, project)]
+        if moments:
+            return f"{where} has no snapshot until {moment}; the first is of {min(moments)}."
+        projects = sorted({each.project for each in snapshots if each.project is not None})
         return (
-            f"{where} has only listings of the projects {listed(map(visible, projects))}; "
-            "say which with project=."
+            f"{where} has only snapshots of single projects: {listed(map(visible, projects))}. "
+            "Choose one with project=."
         )
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         try:
             names = self._folder.names()
             if not names:
-                return "nothing recorded yet"
-            tenants = (about.endpoint for _, about in self._from_the_last())
-            tenant = next((endpoint for endpoint in tenants if endpoint is not None), None)
+                return "no snapshots yet"
+            endpoints = (metadata.endpoint for _, metadata in self._newest_first())
+            endpoint = next((each for each in endpoints if each is not None), None)
         except ReinferError as error:
             return str(error)
         first, last = (name[len("date=") :].partition("/")[0] for name in (names[0], names[-1]))
-        of = f" of {visible(tenant, 200)}" if tenant else ""
+        of = f" of {visible(endpoint, 200)}" if endpoint else ""
         return f"{counted(len(names), 'snapshot')}{of}, {first} to {last}"
 
     def __repr__(self) -> str:
-        return f"<History in {self._folder.where}: {self._said()}>"
+        return f"<History in {self._folder.where}: {self._summary()}>"
 
     def _repr_html_(self) -> str:
         head = markup.tag("b", f"History in {self._folder.where}: ")
-        return str(markup.block([head, self._said()]))
+        return str(markup.block([head, self._summary()]))
 
 
 def _fetched_at(df: pd.DataFrame) -> datetime | None:
-    """Return when a listing was fetched; None where `attrs` do not hold an exact time."""
+    """Return when a listing was fetched; None if `attrs` hold no valid time."""
     if isinstance(df.attrs.get(FETCHED_AT), str | datetime):
         with suppress(InvalidInput):
             return provenance.fetched_at(df)

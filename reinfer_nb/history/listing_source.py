@@ -1,6 +1,6 @@
-"""Listings that are kept somewhere, each named by one text: a CSV file, or a folder with a history.
+"""Loads a listing that a text names: a CSV file, or a folder with a history.
 
-For where a person says it: the command line, a box in a form. Knows no tenant.
+Used where a person types the text: on the command line, in a form.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from reinfer_nb.files import is_url, path_of
 from reinfer_nb.history.history import History
 from reinfer_nb.text import shown
 
-# An address may hold an "@" itself; a moment begins with a year and a month.
-_AS_IT_WAS = re.compile(r"(.+)@(\d{4}-\d\d.*)")
+# A path or URL may hold an "@" itself, so a time must begin with a year and a month.
+_AT_TIME = re.compile(r"(.+)@(\d{4}-\d\d.*)")
 HELP = (
-    "a CSV file (sources.csv) or a folder with a history (audits/), perhaps as it was at a moment "
+    "a CSV file (sources.csv) or a folder with a history (audits/), optionally at a past time "
     "(audits/@2026-03-01)"
 )
 
 
 def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.DataFrame:
-    """Return the listing of a place.
+    """Return the listing in a file or a history.
 
     >>> _ = History("audits/").record(client.sources(), when="2026-03-01T09:00")
     >>> len(listing_at("audits/@2026-03-01"))
     130
 
     Args:
-        place: The path of a CSV file; or the folder or URL of a history, perhaps with "@" and a
-            moment behind it, as `History.load` takes one.
+        place: The path of a CSV file; or the folder or URL of a history, optionally followed by
+            "@" and a time as `History.load` takes it.
         project: Only the sources of this project.
 
     Returns:
-        What `read_csv` or `History.load` returns.
+        The listing, as `read_csv` or `History.load` returns it.
 
     Raises:
-        InvalidInput: There is no such file or folder, the history has nothing that early, or the
-            file does not say of which project its sources are.
-        FileProblem: It cannot be read.
+        InvalidInput: There is no such file or folder, the history has no snapshot that old, or
+            `project` is given and the file has no column `owner`.
+        FileProblem: The file or folder cannot be read.
     """
     text = os.fspath(place) if isinstance(place, os.PathLike) else place
     if not isinstance(text, str):
-        raise InvalidInput(f"{shown(place)} is neither a text nor a Path. A listing is {HELP}.")
+        raise InvalidInput(f"{shown(place)} is not a text or a Path. A listing is {HELP}.")
     if is_file(text):
         return _of_project(read_csv(text), text, project)
     if _is_folder(text):
         return History(text).load(project=project)
-    split = _AS_IT_WAS.fullmatch(text)
+    split = _AT_TIME.fullmatch(text)
     if split and (_is_folder(split[1]) or is_url(split[1])):
         return History(split[1]).load(split[2], project=project)
     if is_url(text):
@@ -63,7 +63,7 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
 def is_file(place: str) -> bool:
     """Return True if a text is the path of a file that exists."""
     path = _path(place)
-    # Whatever the text is, these two are true or false.
+    # os.path.isfile raises no error, whatever the text is.
     return path is not None and place[-1] != "/" and os.path.isfile(path)  # noqa: PTH113
 
 
@@ -84,6 +84,6 @@ def _of_project(df: pd.DataFrame, place: str, project: str | None) -> pd.DataFra
         return df
     if "owner" not in df:
         raise InvalidInput(
-            f"{shown(place)} has no column owner, which says of which project it is."
+            f"{shown(place)} has no column owner, so its sources cannot be selected by project."
         )
     return df[df["owner"] == project].reset_index(drop=True)

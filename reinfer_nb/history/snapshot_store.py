@@ -1,7 +1,7 @@
-"""The files of a history: a Parquet file a snapshot, written whole or not at all.
+"""Reads and writes the files of a history: one Parquet file per snapshot.
 
-`<folder>/date=2026-11-25/20261125T064933.123456Z-1f2e3d4c.parquet`, so that names sort by time and
-Hive's partitions are dates. Knows nothing of what snapshots mean to one another; that is `history`.
+A file is `<folder>/date=2026-11-25/20261125T064933.123456Z-1f2e3d4c.parquet`: names sort by time,
+and Hive partitions are dates. How snapshots relate to each other is decided in `history`.
 """
 
 from __future__ import annotations
@@ -22,41 +22,41 @@ import pyarrow as pa
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
 from reinfer_nb.files import is_url, lasting_path, written_whole
-from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, About
+from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.schema import validation
 from reinfer_nb.text import listed, shown, visible
 
 _KEY = b"reinfer_nb"
 _ROWS_OF_GROUP = 2048
-# Footers read at once; behind a URL each takes its time.
+# Footers are read in parallel, since each takes long at a URL.
 _READERS = 16
 
 
 def stamp(at: datetime) -> str:
-    """Return a moment in UTC as names of files have it."""
+    """Return a time in UTC in the format of file names."""
     text = at.replace(tzinfo=None).isoformat(timespec="microseconds")
     return text.replace("-", "").replace(":", "") + "Z"
 
 
 def stamp_of(name: str) -> str:
-    """Return the moment in the name of a file, by which it sorts; behind it what sets it apart."""
+    """Return a file's name within its day: the stamp of its time, then a random suffix."""
     return name.partition("/")[2]
 
 
-def _about_in(file: Any) -> About:
-    """Return what an open file says of itself."""
+def _read_metadata(file: Any) -> Metadata:
+    """Return the metadata of an open file."""
     from pyarrow import parquet
 
-    metadata = parquet.read_metadata(file).metadata or {}
-    return msgspec.json.decode(metadata.get(_KEY, b""), type=About)
+    values = parquet.read_metadata(file).metadata or {}
+    return msgspec.json.decode(values.get(_KEY, b""), type=Metadata)
 
 
 class Folder:
-    """The files of a history, in a folder of this machine or behind an fsspec URL.
+    """The files of a history, in a local folder or at an fsspec URL.
 
     Args:
-        where: Its path or URL.
-        options: What fsspec needs for it.
+        where: The path or URL of the folder.
+        options: Options that fsspec needs for the URL.
     """
 
     def __init__(self, where: object, options: Mapping[str, Any]) -> None:
@@ -66,18 +66,18 @@ class Folder:
             self._place = where
         else:
             try:
-                # What is relative is so to where the history was made, wherever one goes later.
+                # Absolute, so that a later change of the working directory does not matter.
                 self._place = str(lasting_path(where))
             except (FileProblem, InvalidInput, OSError) as error:
                 raise InvalidInput(
-                    "A history is in a folder such as 'audits/', or behind a URL; not "
+                    "A history is in a folder such as 'audits/' or at a URL, not "
                     f"{shown(where)}. {error}"
                 ) from None
         self.where = visible(re.sub(r"://[^/@]*@", "://***@", str(where)), 200)
 
     @cached_property
-    def _found(self) -> tuple[Any, str]:
-        """The file system, and the folder in it; some connect as soon as they are made."""
+    def _location(self) -> tuple[Any, str]:
+        """The file system and the folder in it; made late, since some connect at once."""
         if not is_url(self._place):
             from fsspec.implementations.local import LocalFileSystem
 
@@ -87,26 +87,26 @@ class Folder:
         try:
             files, folder = url_to_fs(self._place, **self._options)
         except ImportError as error:
-            raise ConfigurationError(f"{self.where} needs what is missing: {error}.") from None
+            raise ConfigurationError(f"{self.where} needs a missing package: {error}.") from None
         except OSError as error:
             raise self._failed("reached", error) from error
         except (ValueError, TypeError) as error:
             raise InvalidInput(
-                f"{self.where} is no place for a history: {visible(str(error), 200)}."
+                f"A history cannot be at {self.where}: {visible(str(error), 200)}."
             ) from None
         return files, folder.rstrip("/")
 
     @property
     def _fs(self) -> Any:
-        return self._found[0]
+        return self._location[0]
 
     @property
     def _root(self) -> str:
-        return self._found[1]
+        return self._location[1]
 
     @property
     def is_local(self) -> bool:
-        """Whether it is of this machine."""
+        """True if the folder is on a local file system."""
         protocols = self._fs.protocol
         return "file" in ((protocols,) if isinstance(protocols, str) else protocols)
 
@@ -115,19 +115,18 @@ class Folder:
         return f"{self._root}/{name}"
 
     def names(self) -> list[str]:
-        """Return the files of the history, the oldest first; others are passed over.
+        """Return the names of all snapshot files, the oldest first; other files are ignored.
 
         Raises:
-            FileProblem: The folder could not be looked at.
+            FileProblem: The folder could not be read.
         """
         try:
-            found = self._local() if self.is_local else self._remote()
+            names = self._local_names() if self.is_local else self._remote_names()
         except OSError as error:
-            raise self._failed("looked at", error) from error
-        ours = [name for name in found if re.match(FILE_NAME, name)]
-        return sorted(ours, key=stamp_of)
+            raise self._failed("read", error) from error
+        return sorted((name for name in names if re.match(FILE_NAME, name)), key=stamp_of)
 
-    def _local(self) -> list[str]:
+    def _local_names(self) -> list[str]:
         try:
             days = [day for day in os.scandir(self._root) if day.name.startswith("date=")]
         except FileNotFoundError:
@@ -136,32 +135,33 @@ class Folder:
             f"{day.name}/{f.name}" for day in days if day.is_dir() for f in os.scandir(day.path)
         ]
 
-    def _remote(self) -> list[str]:
+    def _remote_names(self) -> list[str]:
         self._fs.invalidate_cache()
         if not self._fs.exists(self._root):
             return []
         return [path[len(self._root) + 1 :] for path in self._fs.find(self._root)]
 
-    def write(self, table: pa.Table, about: About) -> str:
-        """Write a snapshot, whole or not at all, and return the name of its file.
+    def write(self, table: pa.Table, metadata: Metadata) -> str:
+        """Write a snapshot completely or not at all, and return the name of its file.
 
         Args:
-            table: The rows, as `table_of` makes them; left out where they are in another file.
-            about: What the file says of itself.
+            table: The rows, as `table_of` returns them; not written if `unchanged_since` names
+                the file that has them.
+            metadata: The metadata of the file.
 
         Raises:
-            FileProblem: It could not be written.
+            FileProblem: The file could not be written.
         """
         from pyarrow import parquet
 
-        rows = table if about.unchanged_since is None else table.slice(0, 0)
+        rows = table if metadata.unchanged_since is None else table.slice(0, 0)
         moments = pa.repeat(
-            pa.scalar(about.snapshot_at, SCHEMA.field("snapshot_at").type), len(rows)
+            pa.scalar(metadata.snapshot_at, SCHEMA.field("snapshot_at").type), len(rows)
         )
         rows = rows.add_column(0, SCHEMA.field(0), moments)
         file = io.BytesIO()
         parquet.write_table(
-            rows.replace_schema_metadata({_KEY: msgspec.json.encode(about)}),
+            rows.replace_schema_metadata({_KEY: msgspec.json.encode(metadata)}),
             file,
             compression="zstd",
             row_group_size=_ROWS_OF_GROUP,
@@ -169,14 +169,14 @@ class Folder:
         )
         file.seek(0)
         try:
-            _about_in(file)
+            _read_metadata(file)
         except (pa.ArrowException, ValueError) as error:
             raise InvalidInput(
-                "Nothing was recorded: what the listing says of itself could not be read back: "
-                f"{visible(str(error), 150)}. Look at its columns and attrs."
+                "Nothing was recorded: the metadata of the listing could not be read back: "
+                f"{visible(str(error), 150)}. Check its columns and attrs."
             ) from None
-        day = f"date={about.snapshot_at.date().isoformat()}"
-        stem = f"{stamp(about.snapshot_at)}-{secrets.token_hex(4)}"
+        day = f"date={metadata.snapshot_at.date().isoformat()}"
+        stem = f"{stamp(metadata.snapshot_at)}-{secrets.token_hex(4)}"
         name = f"{day}/{stem}.parquet"
         try:
             if self.is_local:
@@ -185,7 +185,7 @@ class Folder:
                 with written_whole(path, overwrite=False) as target:
                     target.write(file.getbuffer())
             else:
-                # Under a name that no reader of Parquet looks for, until it is whole.
+                # Until the file is complete, its name is one that Parquet readers ignore.
                 part = self.path(f"{day}/.{stem}.part")
                 self._fs.makedirs(self.path(day), exist_ok=True)
                 self._fs.pipe_file(part, file.getvalue())
@@ -193,32 +193,32 @@ class Folder:
         except FileProblem:
             raise
         except OSError as error:
-            raise self._failed("written to", error) from error
+            raise self._failed("written", error) from error
         return name
 
-    def abouts(self, names: Sequence[str]) -> dict[str, About]:
-        """Return what several files say of themselves, as `about` does."""
-        abouts = in_order(self.about, names, workers=_READERS, label="history")
-        return dict(zip(names, abouts, strict=True))
+    def metadata_of_all(self, names: Sequence[str]) -> dict[str, Metadata]:
+        """Return the metadata of several files, as `metadata_of` does."""
+        metadata = in_order(self.metadata_of, names, workers=_READERS, label="history")
+        return dict(zip(names, metadata, strict=True))
 
-    def about(self, name: str) -> About:
-        """Return what a file says of itself.
+    def metadata_of(self, name: str) -> Metadata:
+        """Return the metadata of a file.
 
         Raises:
-            FileProblem: It is none of a history, or is cut.
+            FileProblem: The file is not a snapshot, is incomplete, or has unknown columns.
         """
         try:
             with self._fs.open(self.path(name), "rb") as file:
-                about = _about_in(file)
+                metadata = _read_metadata(file)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(name, error) from error
-        newer = sorted(set(about.columns) - {*FIELDS, COUNT, *about.dtypes})
+        newer = sorted(set(metadata.columns) - {*FIELDS, COUNT, *metadata.dtypes})
         if newer:
             raise FileProblem(
-                f"{visible(self.path(name), 300)} was made by a newer version of reinfer_nb: "
-                f"this one does not know its columns {listed(map(visible, newer))}."
+                f"{visible(self.path(name), 300)} was written by a newer version of reinfer_nb. "
+                f"This version does not know its columns {listed(map(visible, newer))}."
             )
-        return about
+        return metadata
 
     def tables(
         self, names: Sequence[str], columns: Iterable[str] | None = None, rows: Any = None
@@ -227,37 +227,40 @@ class Folder:
 
         Args:
             names: The files.
-            columns: Those that are wanted; None for all.
-            rows: An Arrow expression that they fulfil; None for all.
+            columns: The columns to return; None for all.
+            rows: An Arrow expression that selects rows; None for all.
 
         Raises:
-            FileProblem: One of them is damaged, or gone.
+            FileProblem: A file is damaged or missing.
         """
         from pyarrow import dataset
         from pyarrow.fs import LocalFileSystem
 
         if not names:
             return SCHEMA.empty_table()
-        # Looking for a few rows in very many files, it would take half as long again.
+        # Not when a few rows are sought in many files: checksums would cost half the time again.
         checked = dataset.ParquetFragmentScanOptions(page_checksum_verification=rows is None)
         try:
             files = dataset.dataset(
                 [self.path(name) for name in names],
                 schema=SCHEMA,
                 format=dataset.ParquetFileFormat(default_fragment_scan_options=checked),
-                # Arrow reads files of this machine itself, on all cores.
+                # Arrow's own file system reads local files on all cores.
                 filesystem=LocalFileSystem() if self.is_local else self._fs,
             )
-            wanted = None if columns is None else list(columns)
-            return files.to_table(columns=wanted, filter=rows)
+            selected = None if columns is None else list(columns)
+            return files.to_table(columns=selected, filter=rows)
         except (pa.ArrowException, OSError) as error:
-            # Which of them it was is asked only now.
-            for name in names[: len(names) if len(names) > 1 else 0]:
+            # Read the files one by one, to name the damaged one.
+            for name in names if len(names) > 1 else ():
                 self.tables([name], columns, rows)
             raise self._unreadable(names[0], error) from error
 
     def rows_of(self, source: str, names: Sequence[str]) -> pa.Table:
-        """Return the rows of a source in some files, with the file of each."""
+        """Return the rows of a source in some files; `__filename` is the file of each row.
+
+        A full name finds all rows of every source that has this name in one of the files.
+        """
         from pyarrow import dataset
 
         ids = [source]
@@ -272,14 +275,14 @@ class Folder:
         path = visible(self.path(name), 300)
         if isinstance(error, FileNotFoundError):
             return FileProblem(
-                f"{path} is gone; it was removed, with the rows of this snapshot or of later ones "
-                "that were unchanged since."
+                f"{path} is missing. It has the rows of this snapshot, or of later ones that "
+                "refer to it."
             )
         return FileProblem(
-            f"{path} is no snapshot of a history, or is damaged: {visible(str(error), 150)}. "
-            "Move it elsewhere to go on without it."
+            f"{path} is damaged or not a snapshot: {visible(str(error), 150)}. Move the file "
+            "elsewhere to continue without it."
         )
 
-    def _failed(self, done: str, error: OSError) -> FileProblem:
+    def _failed(self, verb: str, error: OSError) -> FileProblem:
         reason = error.strerror or visible(str(error), 150)
-        return FileProblem(f"{self.where} could not be {done}: {reason}.")
+        return FileProblem(f"{self.where} could not be {verb}: {reason}.")

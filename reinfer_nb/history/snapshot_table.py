@@ -1,8 +1,8 @@
-"""How a listing is a table of Parquet, of the same columns for all listings, and back.
+"""Converts a listing to an Arrow table with the columns of a snapshot file, and back.
 
-Rows are sorted by id, which lets a reader skip most of a file, and say in `position` where they
-stood. What a row has beyond the definition of a source is JSON in `extra`. Knows no files; that is
-`_snapshot_files`.
+Rows are sorted by id, so that a reader can skip most of a file; `position` holds the original
+order. `extra` holds columns that are not fields of a source, as JSON. Files are read and written in
+`snapshot_store`.
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 @dataclass(frozen=True)
-class About:
-    """What a file says of itself, in its metadata.
+class Metadata:
+    """The metadata of a snapshot file.
 
     Attributes:
-        snapshot_at: When the listing was as it is here.
-        sources: How many it has.
-        endpoint: The tenant; None where the listing did not say.
-        project: The project it is of; None for all that the token sees.
-        fetched_at: When it was fetched; None where the listing did not say.
-        digest: Of the rows, whatever their order.
-        columns: Those of the frame, in order.
-        dtypes: Those of columns that are not of the definition.
-        unchanged_since: The file that has the rows; None for this one.
+        snapshot_at: The time of the listing.
+        sources: The number of sources.
+        endpoint: The tenant; None if the listing did not name it.
+        project: The project; None for all projects that the token sees.
+        fetched_at: When the listing was fetched; None if unknown.
+        digest: A digest of the rows, independent of their order.
+        columns: The columns of the frame, in order.
+        dtypes: The dtypes of the columns in `extra`.
+        unchanged_since: The file that has the rows; None if this one has them.
     """
 
     snapshot_at: _Instant
@@ -75,41 +75,41 @@ class About:
     digest: str
     columns: list[str]
     dtypes: dict[str, str]
-    # It is followed, and so must lead nowhere else.
+    # The pattern keeps the reference within the folder of the history.
     unchanged_since: Annotated[str, msgspec.Meta(pattern=FILE_NAME)] | None = None
 
-    def is_as(self, other: About) -> bool:
-        """Whether both have the same rows, in whatever order, in the same columns."""
-        mine, theirs = ((it.digest, it.columns, it.dtypes) for it in (self, other))
+    def has_rows_of(self, other: Metadata) -> bool:
+        """True if both have the same columns and the same rows, in any order."""
+        mine, theirs = ((each.digest, each.columns, each.dtypes) for each in (self, other))
         return mine == theirs
 
-    def a_step_later(self) -> About:
-        """Return the same of the next moment that can be told from its own.
+    def a_microsecond_later(self) -> Metadata:
+        """Return a copy whose time is a microsecond later.
 
         Raises:
-            InvalidInput: There is no later moment.
+            InvalidInput: The time is the last that a `datetime` can hold.
         """
         try:
             later = self.snapshot_at + timedelta(microseconds=1)
         except OverflowError:
             raise InvalidInput(
                 f"There is a snapshot of {self.snapshot_at.isoformat()} already, and no later "
-                "moment. Give an earlier one with when=."
+                "time is possible. Pass an earlier one as when=."
             ) from None
         return replace(self, snapshot_at=later)
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A listing that was recorded.
+    """A recorded listing.
 
     Attributes:
-        at: When it was so.
-        sources: How many there were.
-        unchanged: Whether it was as the one before, so that no rows were written.
-        endpoint: The tenant; None where the listing did not say.
-        project: The project it is of; None for all that the token saw.
-        path: Its file, within the history.
+        at: The time of the listing.
+        sources: The number of sources.
+        unchanged: True if it equals the snapshot before, so that no rows were written.
+        endpoint: The tenant; None if the listing did not name it.
+        project: The project; None for all projects that the token saw.
+        path: The file, relative to the history.
     """
 
     at: datetime
@@ -122,52 +122,53 @@ class Snapshot:
     def __str__(self) -> str:
         of = f" of {visible(self.project)}" if self.project else ""
         state = ", unchanged" if self.unchanged else ""
-        # To the microsecond where only that tells two snapshots apart.
+        # Snapshots of the same second differ only in their microseconds.
         at = self.at.replace(tzinfo=None).isoformat(
             " ", "auto" if self.at.microsecond else "seconds"
         )
         return f"{counted(self.sources, 'source')}{of} at {at} UTC{state}"
 
 
-def snapshot_of(name: str, about: About) -> Snapshot:
-    """Return what a file says of itself as people see it."""
+def snapshot_of(name: str, metadata: Metadata) -> Snapshot:
+    """Return the snapshot that the metadata of a file describes."""
     return Snapshot(
-        at=about.snapshot_at,
-        sources=about.sources,
-        unchanged=about.unchanged_since is not None,
-        endpoint=about.endpoint,
-        project=about.project,
+        at=metadata.snapshot_at,
+        sources=metadata.sources,
+        unchanged=metadata.unchanged_since is not None,
+        endpoint=metadata.endpoint,
+        project=metadata.project,
         path=name,
     )
 
 
 def table_of(df: pd.DataFrame) -> tuple[pa.Table, dict[str, str]]:
-    """Return a listing as it is written, and the dtypes of the columns that are in `extra`.
+    """Return the rows of a snapshot file, and the dtypes of the columns in `extra`.
 
     Raises:
-        InvalidInput: It is no listing whose sources can be told apart, or a value has no form.
+        InvalidInput: A column or a unique id is missing, or a value cannot be stored exactly.
     """
     columns: list[Any] = list(df.columns)
     odd = [name for name in columns if not isinstance(name, str) or whole_text(name) != name]
     if odd:
-        raise InvalidInput(f"A column's name is a text; {listed(map(shown, odd))} is none.")
-    lacking = [name for name in _IDENTITY if name not in df.columns]
-    if lacking:
-        raise InvalidInput(f"A listing has the columns id, owner and name; not: {listed(lacking)}.")
+        raise InvalidInput(f"A column's name is a text, not {listed(map(shown, odd))}.")
+    missing = [name for name in _IDENTITY if name not in df.columns]
+    if missing:
+        raise InvalidInput(
+            f"A listing has the columns id, owner and name. Missing: {listed(missing)}."
+        )
     typed = _dtypes.typed(df)
     for name in _IDENTITY:
         rows = np.flatnonzero(typed[name].isna())
         if len(rows):
-            raise InvalidInput(f"There is no {name} in row {listed(rows, 5)}.")
-    twice = typed["id"][typed["id"].duplicated()].unique()
-    if len(twice):
-        raise InvalidInput(f"Several rows have the id {listed(map(shown, twice), 5)}.")
+            raise InvalidInput(f"Missing {name} in row {listed(rows, 5)}.")
+    duplicates = typed["id"][typed["id"].duplicated()].unique()
+    if len(duplicates):
+        raise InvalidInput(f"Several rows have the id {listed(map(shown, duplicates), 5)}.")
     others = [name for name in typed.columns if name not in FIELDS and name != COUNT]
     arrays = {name: _array(typed, df, name) for name in [*FIELDS, COUNT]}
     arrays["extra"] = _extras(typed[others])
     arrays["position"] = pa.array(np.arange(len(typed)))
-    # When it was so is told when it is written.
-    schema = SCHEMA.remove(0)
+    schema = SCHEMA.remove(0)  # snapshot_at is added when the file is written.
     table = pa.table([arrays[name] for name in schema.names], schema=schema)
     return table.sort_by("id"), {name: str(typed[name].dtype) for name in others}
 
@@ -181,31 +182,33 @@ def _array(typed: pd.DataFrame, df: pd.DataFrame, name: str) -> Any:
         try:
             column = column.astype("Int64")
         except (ValueError, TypeError):
-            raise InvalidInput(f"{COUNT} holds what is no whole number.") from None
+            raise InvalidInput(f"The column {COUNT} must hold whole numbers.") from None
     if kind == _TIME and df[name].dtype.kind == "M" and df[name].dt.nanosecond.any():
         raise InvalidInput(
-            f"The column {name} is finer than the microseconds of a snapshot; round it first, with "
-            f'df["{name}"].dt.floor("us").'
+            f"The column {name} is finer than microseconds, which a snapshot cannot hold. Round it "
+            f'with df["{name}"].dt.floor("us").'
         )
     try:
         if pa.types.is_list(kind):
             return pa.array(map(list, column), kind, size=len(column))
         return pa.array(column, kind, from_pandas=True)
     except UnicodeEncodeError:
-        raise InvalidInput(f"The column {name} holds half a character.") from None
+        raise InvalidInput(
+            f"The column {name} holds half a character (a lone surrogate). Replace it first."
+        ) from None
 
 
 def _extras(df: pd.DataFrame) -> Any:
-    """Return, a row each, the columns beyond the definition as a JSON object; null for none."""
+    """Return one JSON object per row with all cells that are not missing; null if all are."""
     if df.columns.empty:
         return pa.nulls(len(df), pa.string())
     rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
     for name in df.columns:
         column = df[name]
-        if not _comes_back(column.dtype):
+        if not _has_exact_name(column.dtype):
             raise InvalidInput(
                 f"The column {shown(name)} is of dtype {column.dtype}, which has no exact form in "
-                f"a snapshot; make it another with astype first, or leave it out."
+                "a snapshot. Convert it with astype, or drop the column."
             )
         for number, (row, value) in enumerate(zip(rows, column.tolist(), strict=True)):
             if is_missing(value):
@@ -214,27 +217,27 @@ def _extras(df: pd.DataFrame) -> Any:
             if not _is_json(row[name]):
                 raise InvalidInput(
                     f"Column {shown(name)}, row {number:,}: {shown(value)} has no exact form in a "
-                    "snapshot; make it a text first, or leave the column out."
+                    "snapshot. Convert it to text, or drop the column."
                 )
         if not _reads_back([row.get(name) for row in rows], column):
             raise InvalidInput(
-                f"The column {shown(name)} ({column.dtype}) could not be read back from a snapshot "
-                "as it is; make it one of texts with astype(str) first, or leave it out."
+                f"The column {shown(name)} ({column.dtype}) could not be read back unchanged from "
+                "a snapshot. Convert it to text with astype(str), or drop the column."
             )
     return pa.array([strict_json.text_of(row) if row else None for row in rows], pa.string())
 
 
 def _reads_back(values: list[Any], column: pd.Series) -> bool:
-    """Return True if the cells of a snapshot make the column that they were made of."""
+    """True if the JSON cells of a column restore exactly that column."""
     try:
-        back = pd.Series(_restored(values, str(column.dtype)))
-        return back.equals(column.reset_index(drop=True).rename(None))
+        restored = pd.Series(_restored(values, str(column.dtype)))
+        return restored.equals(column.reset_index(drop=True).rename(None))
     except (ValueError, TypeError, ArithmeticError):
         return False
 
 
-def _comes_back(dtype: Any) -> bool:
-    """Whether a dtype is what its name says."""
+def _has_exact_name(dtype: Any) -> bool:
+    """True if pandas reads the name of a dtype as the same dtype."""
     try:
         return bool(pd.api.types.pandas_dtype(str(dtype)) == dtype)
     except (TypeError, ValueError, NotImplementedError):
@@ -242,10 +245,10 @@ def _comes_back(dtype: Any) -> bool:
 
 
 def _json_of(value: Any, dtype: Any) -> Any:
-    """Return a cell as JSON, from which the dtype of its column makes it again."""
+    """Return the JSON value of a cell, which `_restored` reads back."""
     if dtype.kind == "M":
         has_zone = getattr(value, "tzinfo", None) is not None
-        # In UTC: offsets of long ago have seconds, which pandas does not read.
+        # In UTC, since pandas cannot read the offsets with seconds of old time zones.
         return (value.astimezone(UTC) if has_zone else value).isoformat()
     if dtype.kind == "f" and math.isinf(value):
         return str(value)
@@ -257,30 +260,30 @@ def _is_json(value: Any) -> bool:
 
 
 def _is_exact(item: Any) -> bool:
-    """Whether a number is one that Python writes and reads."""
+    """True unless the value is a number that JSON cannot hold."""
     if type(item) is int:
-        # None of more than 4,300 digits.
+        # Python reads at most 4,300 digits.
         return item.bit_length() < 14_000
     return not (type(item) is float and math.isnan(item))
 
 
-def frame_of(table: pa.Table, about: About) -> pd.DataFrame:
-    """Return the listing that a table was made of."""
+def frame_of(table: pa.Table, metadata: Metadata) -> pd.DataFrame:
+    """Return the listing of a table that `table_of` made."""
     ordered = table.sort_by("position")
-    texts = ordered["extra"].to_pylist() if about.dtypes else []
+    texts = ordered["extra"].to_pylist() if metadata.dtypes else []
     extras = [json.loads(text) if text else {} for text in texts]
     columns: dict[str, Any] = {}
-    for name in about.columns:
-        if name in about.dtypes:
+    for name in metadata.columns:
+        if name in metadata.dtypes:
             values = [row.get(name) for row in extras]
-            columns[name] = _restored(values, about.dtypes[name])
+            columns[name] = _restored(values, metadata.dtypes[name])
         else:
             columns[name] = _column(ordered[name], name)
-    df = pd.DataFrame(columns, index=pd.RangeIndex(len(ordered)), columns=about.columns)
-    fetched_at = None if about.fetched_at is None else Moment.write(about.fetched_at)
-    attrs = {ENDPOINT: about.endpoint, PROJECT: about.project, FETCHED_AT: fetched_at}
+    df = pd.DataFrame(columns, index=pd.RangeIndex(len(ordered)), columns=metadata.columns)
+    fetched_at = None if metadata.fetched_at is None else Moment.write(metadata.fetched_at)
+    attrs = {ENDPOINT: metadata.endpoint, PROJECT: metadata.project, FETCHED_AT: fetched_at}
     df.attrs = {name: value for name, value in attrs.items() if value is not None}
-    if about.endpoint is not None:
+    if metadata.endpoint is not None:
         df.attrs.setdefault(PROJECT, None)
     return df
 
@@ -294,14 +297,15 @@ def _column(column: pa.ChunkedArray, name: str) -> Any:
     return dtype.__from_arrow__(column)
 
 
-def _restored(values: list[Any], said: str) -> Any:
-    dtype: Any = pd.api.types.pandas_dtype(said)
+def _restored(values: list[Any], dtype_name: str) -> Any:
+    """Return the column of a dtype that JSON values stand for."""
+    dtype: Any = pd.api.types.pandas_dtype(dtype_name)
     if dtype.kind == "M":
         in_utc = getattr(dtype, "tz", None) is not None
         instants = pd.to_datetime(pd.Series(values, dtype=object), format="ISO8601", utc=in_utc)
         return instants.astype(dtype).array
     if isinstance(dtype, np.dtype) and dtype.kind in "biu" and None in values:
-        # Of several snapshots, of which one has not got the column.
+        # In a timeline, some snapshots may not have the column.
         return pd.array(values, dtype="boolean" if dtype.kind == "b" else "Int64")
     if dtype.kind == "f":
         values = [None if value is None else float(value) for value in values]
@@ -309,27 +313,27 @@ def _restored(values: list[Any], said: str) -> Any:
 
 
 def digest_of(table: pa.Table) -> str:
-    """Return a digest of the rows of a sorted table, whatever order they had before."""
-    total = hashlib.sha256()
+    """Return a digest of the rows of a table from `table_of`, independent of `position`."""
+    digest = hashlib.sha256()
     for name in CONTENT:
         column = table[name].combine_chunks()
-        total.update(name.encode() + np.asarray(compute.is_valid(column)).tobytes())
+        digest.update(name.encode() + np.asarray(compute.is_valid(column)).tobytes())
         if pa.types.is_list(column.type):
             column = as_sets(column)
-            total.update(np.asarray(compute.list_value_length(column).fill_null(0)).tobytes())
+            digest.update(np.asarray(compute.list_value_length(column).fill_null(0)).tobytes())
             column = column.flatten()
         if pa.types.is_string(column.type):
             filled = column.fill_null("")
-            total.update(np.asarray(compute.binary_length(filled)).tobytes())
-            total.update(_bytes_of(filled))
+            digest.update(np.asarray(compute.binary_length(filled)).tobytes())
+            digest.update(_bytes_of(filled))
         else:
             zero = pa.scalar(0).cast(column.type) if column.type != pa.bool_() else False
-            total.update(np.asarray(column.fill_null(zero)).tobytes())
-    return total.hexdigest()
+            digest.update(np.asarray(column.fill_null(zero)).tobytes())
+    return digest.hexdigest()
 
 
 def _bytes_of(texts: pa.StringArray) -> Any:
-    """Return the UTF-8 of texts, none of which is missing, one behind the other."""
+    """Return the concatenated UTF-8 bytes of texts, none of which is missing."""
     _, offsets, data = texts.buffers()
     if data is None or not len(texts):
         return b""

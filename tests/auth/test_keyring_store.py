@@ -1,4 +1,4 @@
-"""A keyring that waits for somebody, such as one that asks for its password."""
+"""A keyring that waits for a user, for example because it asks for a password."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from reinfer_nb.auth.secret import Token
 
 keyring = pytest.importorskip("keyring", reason="the extra keyring is not installed")
 
-from keyring.backend import KeyringBackend  # noqa: E402 - after the look whether it is there
+from keyring.backend import KeyringBackend  # noqa: E402 - after importorskip
 
 ELSEWHERE = "https://elsewhere.example/org/t/reinfer_"
 SECRET = "sentinel-c0ffee"
 
 
 class Waiting(KeyringBackend):
-    """A keyring of which every call waits until it is unlocked."""
+    """A keyring in which every call waits until it is unlocked."""
 
     priority = 1.0
 
@@ -49,7 +49,7 @@ class Waiting(KeyringBackend):
 
 @pytest.fixture
 def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
-    """A keyring that waits, and bounds that a test has the time for."""
+    """A keyring that waits, with short timeouts."""
     before = keyring.get_keyring()
     made = Waiting()
     keyring.set_keyring(made)
@@ -82,7 +82,7 @@ def test_the_wait_is_told_and_ends_with_an_error(
     assert "Waiting for the system's keyring" in caplog.text
     assert "REINFER_TOKEN" in caplog.text
     assert caught.value.__context__ is None
-    # While that question is open, no second one is put to the keyring.
+    # While that call hangs, no second call reaches the keyring.
     with pytest.raises(rnb.ConfigurationError, match="did not reply"):
         OPERATIONS[operation]()
     assert len(ring.calls) == 1
@@ -149,7 +149,7 @@ class Waiting(KeyringBackend):
 
 keyring.set_keyring(Waiting())
 import reinfer_nb as rnb
-from reinfer_nb import keyring_store
+from reinfer_nb.auth import keyring_store
 
 keyring_store.NOTICE, keyring_store.LIMIT = 0.2, 0.5
 try:
@@ -165,7 +165,7 @@ def test_the_process_ends_although_the_keyring_never_replies() -> None:
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.startswith("error: The system's keyring could not be asked")
-    # By default, without any logging set up, the message is on stderr.
+    # Without any logging set up, the message is on stderr.
     assert ended.stderr.startswith("Waiting for the system's keyring")
 
 

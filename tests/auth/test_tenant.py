@@ -1,4 +1,4 @@
-"""Which tenant, and as whom: arguments, then the environment, then the contexts of `re`."""
+"""Tenant and token come from arguments, then the environment, then the contexts of `re`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ELSEWHERE = "https://elsewhere.example/org/t/reinfer_"
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Where the contexts file of `re` belongs; conftest points there, and there is none yet."""
+    """The path of the contexts file of `re`, set by conftest; the file does not exist yet."""
     path = tmp_path / "config" / "reinfer" / "contexts.json"
     path.parent.mkdir(parents=True)
     return path
@@ -34,7 +34,7 @@ def context(name: str, endpoint: str, token: str | None, **more: Any) -> dict[st
 
 @pytest.fixture
 def stored(file: Path) -> Path:
-    """A contexts file with two contexts, "dev" being the current one."""
+    """A contexts file with two contexts; "dev" is the current one."""
     content = {
         "current_context": "dev",
         "contexts": [context("dev", DEV, "dev-token"), context("prod", PROD + "/", "prod-token")],
@@ -45,7 +45,7 @@ def stored(file: Path) -> Path:
 
 
 def chosen(**given: Any) -> tuple[str, str, str]:
-    """Return endpoint, token and where the token is from, as `connect` would use them."""
+    """Return endpoint, token and origin of the token, as `connect` would use them."""
     tenant = config.resolve(**given)
     bearer = tenant.token.bearer()
     return tenant.endpoint, "".join(bearer).removeprefix("Bearer "), tenant.token_from
@@ -245,7 +245,7 @@ def test_an_endpoint_and_a_context_contradict_each_other() -> None:
 @pytest.mark.usefixtures("stored")
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("prd", "did you mean 'prod'"), ("xyzzy", "there are 'dev', 'prod'"), ("", "there are")],
+    [("prd", "Did you mean 'prod'"), ("xyzzy", "There are 'dev', 'prod'"), ("", "There are")],
 )
 def test_an_unknown_context_is_said_with_those_there_are(name: str, said: str) -> None:
     with pytest.raises(rnb.ConfigurationError) as caught:
@@ -256,7 +256,7 @@ def test_an_unknown_context_is_said_with_those_there_are(name: str, said: str) -
 
 def test_an_unknown_context_without_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REINFER_CONTEXT", "prod")
-    with pytest.raises(rnb.ConfigurationError, match="there are none"):
+    with pytest.raises(rnb.ConfigurationError, match="There are none"):
         rnb.connect()
 
 
@@ -295,7 +295,7 @@ def test_a_broken_file_is_named_and_its_tokens_are_not(file: Path, name: str) ->
     content = BROKEN[name]
     file.write_bytes(content)
     actions: list[Callable[[], object]] = [rnb.connect, lambda: rnb.connect(context="dev")]
-    # A token that is none matters to who is to use it.
+    # An invalid token matters only when it is used.
     actions += [rnb.contexts] * (not name.startswith("token"))
     for action in actions:
         with pytest.raises(rnb.ConfigurationError) as caught:
@@ -336,7 +336,7 @@ def test_no_token_of_the_environment_is_among_the_variables_of_a_traceback(
 
 
 def frames_of_the_package(error: BaseException) -> str:
-    """Return the local variables that a verbose traceback shows of this package's functions."""
+    """Return the local variables of this package's functions, as a verbose traceback shows them."""
     package = str(Path(rnb.__file__).parent)
     shown = []
     for frame, _ in traceback.walk_tb(error.__traceback__):
@@ -423,7 +423,7 @@ def test_certificates_that_are_not_verified_are_warned_of(file: Path) -> None:
     assert DEV in str(caught[0].message)
     assert "s3cr3t" not in str(caught[0].message)
     assert client._transport.tenant.verify is False
-    # Who says so gets them verified, without a warning.
+    # An explicit verify= overrides the context, without a warning.
     assert rnb.connect(verify=True)._transport.tenant.verify is True
     bundle = str(file.with_name("ca.pem"))
     Path(bundle).write_text("")
@@ -552,9 +552,9 @@ def test_plain_http_of_a_context_is_refused_too(file: Path) -> None:
         ("https://acme.reinfer.io/a b", "is a URL"),
         ("https://acme\N{CYRILLIC SMALL LETTER A}.example", "is a URL"),
         ("https://acme.reinfer.io/\ud83d", "is a URL"),
-        ("https://acme.reinfer.io:x", "is no URL"),
-        ("https://acme.reinfer.io:99999", "is no URL"),
-        ("https://[::1", "is no URL"),
+        ("https://acme.reinfer.io:x", "is not a valid URL"),
+        ("https://acme.reinfer.io:99999", "is not a valid URL"),
+        ("https://[::1", "is not a valid URL"),
         ("https://acme.reinfer.io?x=1", "holds a ?"),
         ("https://acme.reinfer.io/x#y", "holds a ?"),
         ("https://acme.reinfer.io/api/v1", "end it before /api/v1"),
@@ -648,7 +648,7 @@ def test_a_proxy_that_is_none_is_refused_and_not_shown(proxy: Any) -> None:
 
 @pytest.fixture
 def two_of_one(file: Path) -> dict[str, Any]:
-    """Two contexts for one endpoint, of users with other rights."""
+    """Two contexts for one endpoint, of users with different permissions."""
     two = [context("admin", DEV, "admin-token"), context("viewer", DEV, "viewer-token")]
     content: dict[str, Any] = {"current_context": "viewer", "contexts": two}
     file.write_text(json.dumps(content))
@@ -670,7 +670,7 @@ def test_of_two_contexts_for_an_endpoint_none_is_guessed(
     two_of_one: dict[str, Any], file: Path
 ) -> None:
     file.write_text(json.dumps(two_of_one | {"current_context": None}))
-    with pytest.raises(rnb.ConfigurationError, match=r"'admin', 'viewer'\. Say which"):
+    with pytest.raises(rnb.ConfigurationError, match=r"'admin', 'viewer'\. Choose one"):
         rnb.connect(endpoint=DEV)
 
 
@@ -695,7 +695,7 @@ def test_what_is_said_to_a_user_without_a_home_is_a_sentence(
         rnb.connect(context="prod")
     assert str(caught.value) == (
         "There is no context 'prod' in the contexts file of the home folder, which this user does "
-        "not have; there are none."
+        "not have. There are none."
     )
     with pytest.raises(
         errors.NotConfigured, match="the file is the contexts file of the home folder"

@@ -1,4 +1,4 @@
-"""A client that was given a function gets a new token when the tenant refuses the old one."""
+"""A client with a token function gets a new token when the tenant refuses the old one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ REFUSED = reply({"status": "error", "message": "401 Unauthorized"}, 401)
 
 
 class Issuer:
-    """A function that returns one thing after another, then the last one again and again."""
+    """A function that returns given things one by one, and then repeats the last one."""
 
     def __init__(self, *things: object) -> None:
         self.things = list(things)
@@ -57,7 +57,7 @@ def token_of(asked: Asked) -> str:
 
 
 def accepts(token: str, accepted: bytes = ONE) -> Step:
-    """Return the step of a tenant that knows one token."""
+    """Return the step of a tenant that accepts one token."""
     return Step(lambda asked: accepted if token_of(asked) == token else REFUSED)
 
 
@@ -120,7 +120,7 @@ def test_a_refused_write_itself_is_sent_once_more(kind: str) -> None:
 
     def respond(asked: Asked) -> bytes:
         if asked.method == method:
-            # From the first write on, the tenant knows the new token alone.
+            # From the first write on, the tenant accepts only the new token.
             known[:] = [NEW]
         if token_of(asked) not in known:
             return REFUSED
@@ -150,7 +150,7 @@ def test_a_request_is_repeated_once_and_only_with_another_token(
             read(client)
         assert [token_of(asked) for asked in server.asked] == sent
         assert issuer.calls == 2
-        # Each request may ask once more: the function may know better by then.
+        # Each further request calls the function once more, which may return a new token by then.
         with pytest.raises(rnb.AuthenticationError):
             read(client)
         assert issuer.calls == 3
@@ -509,7 +509,7 @@ def test_no_verbose_traceback_shows_what_is_in_the_function(
     expected = {
         "raised": "of get_token: refused: ***",
         "Ctrl-C": "KeyboardInterrupt",
-        "no token": "returned is no text",
+        "no token": "returned is not a text",
         "two lines": "returned holds a space, a line break",
         "cannot connect": "ConnectionFailed: Could not ",
     }

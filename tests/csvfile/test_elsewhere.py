@@ -1,4 +1,4 @@
-"""CSV as pandas, spreadsheets and the csv module write it is read right, or refused."""
+"""CSV files of pandas, spreadsheets and the csv module are read correctly, or refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def read(path: Path, content: str | bytes) -> pd.DataFrame:
 
 
 def told(df: pd.DataFrame) -> list[list[Any]]:
-    """The cells of a frame, None for what is missing or an empty text, which files may confuse."""
+    """Return the cells of a frame; missing and empty texts are None, as files may confuse them."""
     rows = df.astype(object).to_numpy().tolist()
     return [
         [
@@ -60,7 +60,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def counted(shared: rnb.Client) -> pd.DataFrame:
-    """All sources and the number of comments of each, which takes a request for each."""
+    """All sources with their numbers of comments; counting takes one request per source."""
     return shared.statistics(shared.sources(), progress=False)
 
 
@@ -194,7 +194,7 @@ def test_the_advice_for_a_file_of_another_encoding_keeps_all_else(path: Path) ->
 
 def test_a_last_line_without_a_line_break_is_a_line(path: Path) -> None:
     assert told(read(path, "id,title\na,b\nc,d")) == [["a", "b"], ["c", "d"]]
-    # With the mark, which comes with a line break at the end, there may be something missing.
+    # With a byte order mark, a missing line break at the end means that rows may be missing.
     with pytest.warns(UnreadableWarning, match=r"x\.csv does not end in a line break"):
         back = read(path, "\ufeffid;title\r\na;b\r\nc;d")
     assert told(back) == [["a", "b"], ["c", "d"]]
@@ -223,7 +223,7 @@ def test_rows_are_counted_as_a_spreadsheet_shows_them(
         read(path, f"{head}{before}x,,,y\n")
 
 
-# Columns of one's own
+# Unknown columns
 
 IDENTIFIERS = [
     *("8085807e40000000", "00123", "+44123", "INF", "1E5", "-0", "1e5", "1.50", ".5", "5.", "Inf"),
@@ -239,7 +239,7 @@ def test_an_identifier_stays_a_text(path: Path, cell: str, beside: str | None) -
     back = read(path, "id,own\n" + "".join(f"x,{text}\n" for text in cells))["own"]
     assert str(back.dtype) == "str"
     assert [None if pd.isna(text) else text for text in back] == [text or None for text in cells]
-    # And through a file of our own.
+    # Also after a round trip through `to_csv`.
     again = rnb.read_csv(rnb.to_csv(back.to_frame(), path, overwrite=True))
     pd.testing.assert_frame_equal(again, back.to_frame())
 

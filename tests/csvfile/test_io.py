@@ -1,4 +1,4 @@
-"""A listing as CSV comes back exactly, runs no formula, and what is no such file is refused."""
+"""A listing written as CSV is read back exactly and runs no formula; other files are refused."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def column(values: list[Any], dtype: Any) -> Any:
 
 @st.composite
 def listings(draw: st.DrawFn) -> pd.DataFrame:
-    """Listings with every column of the contract and unknown ones of every dtype."""
+    """Listings with every known column, and unknown columns of every dtype."""
     rows = draw(st.integers(0, 4))
 
     def cells(values: st.SearchStrategy[Any], size: int = rows) -> list[Any]:
@@ -113,7 +113,7 @@ def listings(draw: st.DrawFn) -> pd.DataFrame:
     columns["num_comments"] = column(cells(OF_TYPE[Whole]), Whole.dtype)
     names = iter(draw(st.permutations(UNKNOWN)))
     if rows:
-        # A CSV cannot say what a column is that has no value at all.
+        # A CSV does not show the dtype of a column without any value.
         for dtype, values in PLAIN:
             columns[next(names)] = column([draw(values), *cells(maybe(values), rows - 1)], dtype)
         first = draw(st.lists(JSON, max_size=2) | st.dictionaries(TEXTS, JSON, max_size=2))
@@ -121,13 +121,13 @@ def listings(draw: st.DrawFn) -> pd.DataFrame:
     return pd.DataFrame(columns, index=pd.RangeIndex(rows))
 
 
-# Infinity by itself is for a test of its own.
+# A cell with infinity alone has its own test.
 JSON_CELLS = JSON.filter(lambda value: value not in (float("inf"), float("-inf")))
 
 
 @pytest.fixture(scope="module")
 def path() -> Iterator[Path]:
-    """A path for property tests, which share it; each overwrites it."""
+    """A path that the property tests share; each test overwrites the file."""
     with TemporaryDirectory() as folder:
         yield Path(folder) / "listing.csv"
 
@@ -135,7 +135,7 @@ def path() -> Iterator[Path]:
 def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(left, right, check_exact=True, check_index_type=True)
     for name in [name for name in left if left[name].dtype == object]:
-        # To pandas, [1] and (True,) are the same.
+        # pandas considers [1] and (True,) equal.
         assert repr(left[name].tolist()) == repr(right[name].tolist())
 
 
@@ -149,7 +149,7 @@ def cells_of(path: Path, sep: str = ",") -> list[list[str]]:
 
 
 def saved_again(content: bytes, sep: str = ",", into: str = ";") -> bytes:
-    """What a spreadsheet makes of a file: quotes where needed, TRUE and FALSE, CRLF."""
+    """Return a file as a spreadsheet saves it: quotes where needed, TRUE and FALSE, CRLF."""
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), delimiter=sep)
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=into, lineterminator="\r\n")
@@ -159,7 +159,7 @@ def saved_again(content: bytes, sep: str = ",", into: str = ";") -> bytes:
 
 
 def frame_of(**columns: Any) -> pd.DataFrame:
-    """A frame of lists, with the dtypes of a listing or as texts, and of finished columns."""
+    """Return a frame; lists become columns with the dtype of a listing, or of texts."""
     made = {}
     for name, values in columns.items():
         dtype = DTYPES.get(name, Text.dtype)
@@ -168,7 +168,7 @@ def frame_of(**columns: Any) -> pd.DataFrame:
 
 
 def sample() -> pd.DataFrame:
-    """A small listing in which every column has something, and something missing."""
+    """Return a small listing in which every column has a value and a missing value."""
     return convert.from_elements(
         [
             {
@@ -189,7 +189,7 @@ def sample() -> pd.DataFrame:
     )
 
 
-# There and back
+# Round trips
 
 
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
@@ -353,12 +353,12 @@ def test_nul_is_written_so_that_it_can_be_read_or_not_at_all(tmp_path: Path, nam
         same(rnb.read_csv(written), df)
 
 
-# At once by Arrow, and cell by cell
+# Reading and writing by Arrow, and cell by cell
 
 
 @contextmanager
 def cell_by_cell() -> Iterator[None]:
-    """Let nothing be done at once: each cell goes through Python."""
+    """Disable Arrow: each cell is read and written in Python."""
 
     def guarded(texts: Any, **how: Any) -> Any:
         return changed(texts, lambda text: csv_cells.guarded(text, **how))
@@ -374,17 +374,17 @@ def cell_by_cell() -> Iterator[None]:
         return pa.nulls(len(cells))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_writer, "_at_once", lambda *_, **__: None)
-        patch.setattr(parser, "_at_once", lambda *_: None)
+        patch.setattr(csv_writer, "_by_arrow", lambda *_, **__: None)
+        patch.setattr(parser, "_read_ours", lambda *_: None)
         patch.setattr(arrow_cells, "guarded", guarded)
         patch.setattr(arrow_cells, "unguarded", unguarded)
         patch.setattr(
             reader,
-            "_PLAIN",
+            "_READERS",
             {
                 dtype: (lambda cells, kind=kind: sure_of_none(cells).cast(kind), read)
                 for (dtype, (_, read)), kind in zip(
-                    reader._PLAIN.items(), (pa.int64(), arrow_cells.TIMESTAMP), strict=True
+                    reader._READERS.items(), (pa.int64(), arrow_cells.TIMESTAMP), strict=True
                 )
             },
         )
@@ -393,7 +393,7 @@ def cell_by_cell() -> Iterator[None]:
 
 @contextmanager
 def in_pieces(size: int, block: int) -> Iterator[None]:
-    """Let a file be read in pieces, and those in blocks, of so few bytes."""
+    """Read files in pieces and blocks of only a few bytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parser, "_PIECE", size)
         patch.setattr(parser, "_BLOCK", block)
@@ -429,7 +429,7 @@ SIGNS = [
     *"'0159.-+/:,% eEtT=@_x\"\n;",
     *("jan", "Feb", "true", "FALSE", "inf", "2016-02-10", "T23:13:28", ".340295", "Z", "+00:00"),
     *("\u00a0", "\u2028", "\x1c", "\x85", "\0", "\r\n", "ü", "中", "\uff1d", "\uff0d", "\ufeff"),
-    # Whose capital, small letter, digit or number Python and RE2 do not see alike.
+    # Characters whose case or digits Python and RE2 treat differently.
     *("\u017f", "\u212a", "\u0130", "\u0663", "\u00b2", "\u2163", "\U0001d7d9"),
 ]  # fmt: skip
 LIKE_SOMETHING = st.lists(st.sampled_from(SIGNS), max_size=6).map("".join)
@@ -549,7 +549,7 @@ KINDS_OF_COLUMN = [
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """Files of few rows with every kind of cell and column, quoted or not, most of them whole."""
+    """Small files with every kind of cell and column, quoted or not, most of them complete."""
     sep = draw(st.sampled_from([",", ";", "\t"]))
     names = draw(st.lists(st.sampled_from(KINDS_OF_COLUMN), min_size=1, max_size=4))
     common = draw(st.sampled_from(["\n", "\r\n", "\r"]))
@@ -660,7 +660,7 @@ def test_no_cell_is_a_formula(path: Path, df: pd.DataFrame, sep: str) -> None:
     texts = [number for number, dtype in enumerate(df.dtypes) if dtype in (Text.dtype, object)]
     assert len(rows) == len(df)
     for cell in [*header, *(row[number] for row in rows for number in texts)]:
-        # A number of a column of objects is one, with its sign.
+        # Numbers in a column of objects have no apostrophe, even with a sign.
         assert not cell.lstrip(" ").startswith(FORMULA) or is_number(cell)
 
 
@@ -745,13 +745,13 @@ def test_a_file_that_a_spreadsheet_saved(path: Path) -> None:
 @given(df=listings(), into=st.sampled_from([",", ";", "\t"]))
 @settings(max_examples=50, deadline=None)
 def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, into: str) -> None:
-    # A spreadsheet does not tell a missing text from an empty one, nor the text "true" from TRUE.
+    # A spreadsheet does not distinguish missing from empty texts, or the text "true" from TRUE,
     objects = [name for name in df if name not in KNOWN and df[name].dtype == object]
     df = df.drop(columns=objects)
     for name in df.columns[df.dtypes == Text.dtype]:
         df[name] = df[name].mask(df[name].isin(["", "true", "false"]))
     df = df[[name for name in df if name in KNOWN or df[name].notna().any()]]
-    # Nor a row of missing values from a blank one.
+    # or a row of missing values from a blank row.
     df = df[df.notna().any(axis=1)].reset_index(drop=True)
     content = rnb.to_csv(df, path, overwrite=True).read_bytes()
     path.write_bytes(saved_again(content, into=into))
@@ -829,7 +829,7 @@ def shape(columns: list[Any]) -> pd.DataFrame:
     ("df", "said"),
     [
         (shape(["a", "b", "a"]), "'a' twice"),
-        (shape(["a", 5]), "5 is not"),
+        (shape(["a", 5]), "not 5"),
         (shape([("a", "b")]), "name is a text"),
         (shape([""]), "name is a text"),
         (shape([]), "no columns"),
@@ -949,7 +949,7 @@ HEAD = b"id,title,should_translate,sensitive_properties,email_transform_version,
         pytest.param(b'id,title\na,"b', "never closed", id="cut off"),
         pytest.param(b"id,title,id\na,b,c\n", "'id' twice", id="a column twice"),
         pytest.param(b"=x,'=x\na,b\n", "'=x' twice", id="twice but for an apostrophe"),
-        pytest.param(b'{"sources": [{"id": "a", "title": "b"}]}', "no CSV", id="JSON"),
+        pytest.param(b'{"sources": [{"id": "a", "title": "b"}]}', "not CSV", id="JSON"),
     ],
 )
 def test_what_is_no_listing_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
@@ -982,12 +982,12 @@ def readable_or_refused(path: Path) -> bool:
         ("created_at", "2016-02-30T00:00:00Z", "not a date and time that exist"),
         ("created_at", "0001-01-01T00:00:00+01:00", "outside the years"),
         ("created_at", "10.02.2016 23:13", "not an ISO 8601 timestamp"),
-        ("should_translate", "yes", "neither true nor false"),
-        ("should_translate", "1", "neither true nor false"),
-        ("should_translate", "WAHR", "neither true nor false"),
-        ("email_transform_version", "1.5", "no whole number"),
-        ("email_transform_version", "many", "no whole number"),
-        ("email_transform_version", str(2**63), "no whole number"),
+        ("should_translate", "yes", "not true or false"),
+        ("should_translate", "1", "not true or false"),
+        ("should_translate", "WAHR", "not true or false"),
+        ("email_transform_version", "1.5", "not a whole number"),
+        ("email_transform_version", "many", "not a whole number"),
+        ("email_transform_version", str(2**63), "not a whole number"),
         ("email_transform_version", "1" * 5000, "row 3"),
         ("sensitive_properties", "email", "not a list of texts"),
         ("sensitive_properties", '"[1]"', "not a list of texts"),
@@ -1058,7 +1058,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
         except FileProblem:
             continue
         except UnreadableWarning:
-            # Only another program's file is read with a warning.
+            # Only files of other programs are read with a warning.
             assert again
             continue
         if not back.equals(df.head(len(back))):

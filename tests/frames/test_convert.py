@@ -1,4 +1,4 @@
-"""A listing becomes a frame: contract dtypes, nothing lost, and both ways there agree."""
+"""A listing becomes a frame with fixed dtypes and no loss, and both readers agree."""
 
 from __future__ import annotations
 
@@ -403,7 +403,7 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Wider(Source):
-    """The definition of a source, with one more line."""
+    """A source with one more field."""
 
     retention_days: Annotated[
         int | None, About("Days that comments are kept.", create=True, update=True)

@@ -1,7 +1,7 @@
-"""Every report, for every dtype that pandas and pyarrow have for the columns of a listing.
+"""Every report works for every dtype that pandas and pyarrow have for the columns of a listing.
 
-A case has a dtype for each group of columns at once, so that there are as many cases as the
-largest group has dtypes.
+Each case sets a dtype for every group of columns, so the largest group determines the number of
+cases.
 """
 
 from __future__ import annotations
@@ -90,16 +90,16 @@ GROUPS: dict[str, tuple[dict[str, Any], list[str]]] = {
     "lists": (LIST_DTYPES, ["sensitive_properties"]),
 }
 IDENTITY = ["id", "owner", "name"]
-# NumPy's, which have no missing cell: their columns have a value in each row.
+# NumPy dtypes without missing values, and the value that replaces missing cells.
 WITHOUT_MISSING: dict[str, Any] = {"bool": False, "int64": 0, "uint8": 0}
 MISSING = "some", "all"
 
 
 def cases(missing: str) -> list[tuple[str, dict[str, str]]]:
-    """Return, for each case, which cells are missing and the kind of each column.
+    """Return the cases: which cells are missing, and the kind of each column.
 
-    Where some cells are missing, each kind of a group is a case for all columns of the group. Where
-    all are, the columns of a group have different kinds, so that there are fewer cases.
+    With "some" missing, all columns of a group have the same kind. With "all" missing, the columns
+    of a group have different kinds, which needs fewer cases.
     """
     if missing == "some":
         steps = dict.fromkeys(GROUPS, 0)
@@ -130,7 +130,7 @@ CASES = [case for missing in MISSING for case in cases(missing)]
 
 
 def recast(column: pd.Series, dtype: Any) -> Any:
-    """Return a column of a listing as another dtype has it."""
+    """Return a column of a listing with another dtype."""
     values: Any = [None if is_missing(cell) else cell for cell in column]
     if isinstance(dtype, pd.ArrowDtype):
         kind = dtype.pyarrow_dtype
@@ -152,15 +152,15 @@ def recast(column: pd.Series, dtype: Any) -> Any:
 
 
 class Case:
-    """A listing with dtypes of its own, and the same one with the dtypes of `Client.sources`.
+    """A listing with the dtypes of the case, and the same with the dtypes of `Client.sources`.
 
     Attributes:
         listing: The listing with a value in each cell.
         missing: Whether some or all cells are missing.
         kinds: The kind of each column.
         expected: The listing with some or all cells missing.
-        df: The same with the dtypes of the case.
-        key: The same for cases whose `expected` is the same.
+        df: The same as `expected`, with the dtypes of the case.
+        key: Equal for cases with equal `expected`.
     """
 
     def __init__(self, listing: pd.DataFrame, missing: str, kinds: dict[str, str]) -> None:
@@ -192,7 +192,7 @@ def tenant() -> Iterator[rnb.Client]:
 
 @pytest.fixture(scope="module")
 def listing(tenant: rnb.Client) -> pd.DataFrame:
-    """Give four sources, whose times every unit of time can hold."""
+    """Four sources whose times fit every time unit."""
     df = tenant.sources("claims").head(4)
     for name in GROUPS["moments"][1]:
         df[name] = df[name].dt.floor("s")
@@ -200,7 +200,7 @@ def listing(tenant: rnb.Client) -> pd.DataFrame:
 
 
 def label(case: tuple[str, dict[str, str]]) -> str:
-    """Return what a case is called: the kinds of the first column of each group."""
+    """Return the name of a case: the kinds of the first column of each group."""
     missing, kinds = case
     return "; ".join([*(kinds[columns[0]] for _, columns in GROUPS.values()), f"{missing} missing"])
 
@@ -210,7 +210,7 @@ def case(request: pytest.FixtureRequest, listing: pd.DataFrame) -> Case:
     return Case(listing, *request.param)
 
 
-# What does not depend on which cells are missing is looked at once.
+# For tests that do not depend on which cells are missing.
 once_for_each_kind = pytest.mark.parametrize(
     "case", cases("some"), ids=label, indirect=True, scope="module"
 )
@@ -221,7 +221,7 @@ Once = Callable[[Case, Callable[[pd.DataFrame], Any]], Any]
 
 @pytest.fixture(scope="module")
 def once() -> Once:
-    """Return what a function makes of the expected listing, made once for equal ones."""
+    """Return a function that calls another with the expected listing, and caches the result."""
     made: dict[Any, Any] = {}
 
     def result(case: Case, make: Callable[[pd.DataFrame], Any]) -> Any:
@@ -252,7 +252,7 @@ def test_listings_are_compared(case: Case, once: Once, tmp_path: Path) -> None:
         assert report.ok
     # Another row on each side, and changes where cells are missing.
     has_string_view = "arrow string_view" in case.kinds.values()
-    # pandas cannot select rows of these.
+    # pandas cannot select rows of string views.
     df = case.plain("texts") if has_string_view else case.df
     left, right = case.listing.iloc[:3], case.listing.iloc[1:]
     changes = once(
@@ -290,7 +290,7 @@ def test_another_value_is_a_change(case: Case) -> None:
         [("iban",), ("iban", "salary")],
     ]
     after = pd.DataFrame({"id": ["a", "b"], **dict(zip(names, values, strict=True))})
-    # The first row is as it was, and the second one not.
+    # The first row is unchanged, the second one changed.
     before = after.iloc[[0, 0]].assign(id=["a", "b"]).reset_index(drop=True)
     dtypes = [
         kinds[case.kinds[name]] for (kinds, _), name in zip(GROUPS.values(), names, strict=True)

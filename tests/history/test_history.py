@@ -1,4 +1,4 @@
-"""What a history tells is what was recorded, held against plain loops over a simulated tenant."""
+"""Histories of a simulated tenant, compared with plain loops over what was recorded."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def day(number: int) -> datetime:
 def listing_of(
     elements: list[Element], endpoint: str | None = TENANT, **attrs: Any
 ) -> pd.DataFrame:
-    """Return elements of an answer as a listing."""
+    """Return elements of a response as a listing."""
     df = convert.from_elements(elements)
     tenant = {"endpoint": endpoint, "project": None} if endpoint else {}
     df.attrs.update(**(tenant | attrs))
@@ -65,7 +65,7 @@ def history(tmp_path: Path) -> rnb.History:
 
 @dataclass
 class Kept:
-    """A snapshot as the model knows it: the sources by id, as a frame has them."""
+    """An expected snapshot: rows by id, with the cells of a frame."""
 
     at: datetime
     project: str | None
@@ -73,7 +73,7 @@ class Kept:
 
 
 def told(df: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the rows of a listing by id, what is missing as None."""
+    """Return the rows of a listing by id, with missing cells as None."""
     rows = (
         {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
         for row in df.to_dict("records")
@@ -82,7 +82,7 @@ def told(df: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 class Tenant:
-    """Sources that come, go and change by the dice, and what is recorded of them."""
+    """A tenant whose sources are created, deleted and changed at random."""
 
     def __init__(self, seed: int, *, projects: bool = True) -> None:
         self.dice = Random(seed)
@@ -99,7 +99,7 @@ class Tenant:
         self.sources.append(element | {"created_at": "2026-01-01T00:00:00Z"})
 
     def step(self) -> None:
-        """Let a day pass, on which nothing, one thing or several things happen."""
+        """Simulate a day with no change, one change or several changes."""
         dice = self.dice
         for _ in range(dice.choice([0, 0, 1, 1, 2, 5])):
             what = dice.choice(["add", "remove", "again", "rename", "move", *["change"] * 5])
@@ -110,7 +110,7 @@ class Tenant:
             if what in ("remove", "again"):
                 self.sources.remove(source)
             if what == "again":
-                # Under the same name it is another source.
+                # Another source with the same name.
                 self.add((source["owner"], source["name"]))
             elif what == "rename":
                 source["name"] = f"renamed-{dice.randrange(10**6)}"
@@ -123,7 +123,7 @@ class Tenant:
             self.sources.clear()
 
     def listing(self, project: str | None) -> pd.DataFrame:
-        """Return what the API would list, in any order."""
+        """Return the listing of the API, in random order."""
         self.dice.shuffle(self.sources)
         chosen = [s for s in self.sources if project in (None, s["owner"])]
         return listing_of(deepcopy(chosen), project=project)
@@ -141,7 +141,7 @@ CHANGES: dict[str, list[Any]] = {
 
 
 def simulated(where: Path, seed: int, *, projects: bool = True, days: int = 20) -> list[Kept]:
-    """Record a tenant for some days, some of them only later, and return what was recorded."""
+    """Record a tenant on some days, a few of them late, and return the expected snapshots."""
     tenant = Tenant(seed, projects=projects)
     listings: list[tuple[datetime, str | None, pd.DataFrame]] = []
     for number in range(days):
@@ -160,7 +160,7 @@ def simulated(where: Path, seed: int, *, projects: bool = True, days: int = 20) 
 def simulation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[rnb.History, list[Kept]]:
-    """A history, and what was recorded in it; for tests that only read."""
+    """A history and its expected snapshots; for tests that only read."""
     where = tmp_path_factory.mktemp("simulated") / "audits"
     kept = simulated(where, request.param)
     return rnb.History(where), kept
@@ -203,7 +203,7 @@ def test_snapshots_are_what_was_recorded(simulation: tuple[rnb.History, list[Kep
         snapshot.project for snapshot in kept
     ]
     assert set(df["endpoint"]) == {TENANT}
-    # What was recorded late may have been written though it was as the one before.
+    # A listing recorded late may be written although it equals the one before.
     last: dict[str | None, Kept] = {}
     for snapshot, unchanged in zip(kept, df["unchanged"], strict=True):
         if unchanged:
@@ -221,7 +221,7 @@ Timeline = list[tuple[datetime, datetime, datetime | None, tuple[str, ...], dict
 
 
 def versions_of(kept: list[Kept], source: str) -> Timeline:
-    """Return the versions of a source, snapshot by snapshot."""
+    """Return the expected versions of a source."""
     versions: list[list[Any]] = []
     for snapshot in kept:
         row = snapshot.rows.get(source)
@@ -289,7 +289,7 @@ Row = tuple[Any, ...]
 
 
 def differences(before: dict[str, dict[str, Any]], after: dict[str, dict[str, Any]]) -> set[Row]:
-    """Return what differs between the rows of two snapshots."""
+    """Return the expected differences between two snapshots."""
     rows: set[Row] = set()
     for what, here, there in (("removed", before, after), ("added", after, before)):
         for key in set(here) - set(there):
@@ -356,7 +356,7 @@ def test_two_moments_are_compared(simulation: tuple[rnb.History, list[Kept]]) ->
     assert set(rows_of(history.compare(left.at, project="a").frame)) == differences(*pieces)
 
 
-# There and back
+# Round trips
 
 
 PLAIN: list[tuple[Any, st.SearchStrategy[Any], bool]] = [
@@ -401,7 +401,7 @@ ATTRS = st.fixed_dictionaries(
 
 @st.composite
 def listings(draw: st.DrawFn) -> pd.DataFrame:
-    """Listings with any columns of the contract and unknown ones of every plain dtype."""
+    """Listings with any known columns, and unknown columns of every simple dtype."""
     rows = draw(st.integers(0, 4))
 
     def cells(values: st.SearchStrategy[Any]) -> list[Any]:
@@ -517,9 +517,9 @@ def twice(df: pd.DataFrame) -> pd.DataFrame:
 
 NO_LISTINGS: dict[str, tuple[Callable[[pd.DataFrame], Any], str]] = {
     "no frame": (lambda df: df.to_dict(), "takes a DataFrame"),
-    "no id": (lambda df: df.drop(columns="id"), "not: id"),
-    "nothing at all": (lambda _: pd.DataFrame(), "not: id, owner, name"),
-    "a missing owner": (lambda df: df.assign(owner=None), "no owner in row 0"),
+    "no id": (lambda df: df.drop(columns="id"), "Missing: id"),
+    "nothing at all": (lambda _: pd.DataFrame(), "Missing: id, owner, name"),
+    "a missing owner": (lambda df: df.assign(owner=None), "Missing owner in row 0"),
     "an id twice": (twice, "Several rows have the id '00000000000000aa'"),
     "a column twice": (lambda df: pd.concat([df, df[["title"]]], axis=1), "'title' twice"),
     "another column twice": (lambda df: df.assign(x=1).iloc[:, [*range(15), 15, 15]], "'x' twice"),
@@ -694,7 +694,7 @@ def test_a_listing_may_become_empty_and_full_again(history: rnb.History) -> None
     assert lines["changed"].to_list() == [(), ()]
 
 
-# Whose it is
+# Tenants
 
 
 def test_another_tenant_is_refused(history: rnb.History, tmp_path: Path) -> None:
@@ -781,7 +781,7 @@ def test_a_listing_of_a_client_is_recorded_as_of_when_it_was_fetched(
         assert loaded.attrs == df.attrs
 
 
-# Whole listings and pieces
+# Listings of all projects and of one
 
 
 def of_projects(**titles: str) -> list[Element]:
@@ -793,7 +793,7 @@ def of_projects(**titles: str) -> list[Element]:
 
 @pytest.fixture
 def mixed(history: rnb.History) -> rnb.History:
-    """On day 0 all, on day 1 only project a, on day 2 only project b, on day 3 all."""
+    """Snapshots of all projects on days 0 and 3, of project a on day 1, of project b on day 2."""
     history.record(listing_of(of_projects(a="0", b="0")), when=day(0))
     history.record(listing_of(of_projects(a="1"), project="a"), when=day(1))
     history.record(listing_of([], project="b"), when=day(2))
@@ -826,9 +826,9 @@ def test_a_source_is_gone_only_where_its_project_was_looked_at(mixed: rnb.Histor
 
 def test_a_history_of_pieces_says_which_there_are(history: rnb.History) -> None:
     history.record(listing_of(of_projects(a="1"), project="a"), when=day(1))
-    with pytest.raises(InvalidInput, match=r"only listings of the projects a; say which"):
+    with pytest.raises(InvalidInput, match=r"only snapshots of single projects: a\. Choose one"):
         history.load()
-    with pytest.raises(InvalidInput, match="only listings of the projects a"):
+    with pytest.raises(InvalidInput, match="only snapshots of single projects: a"):
         history.load(project="b")
 
 
@@ -851,7 +851,7 @@ def test_what_came_back_is_held_against_what_it_was(history: rnb.History) -> Non
     assert lines["gone_at"].to_list() == [day(1), pd.NaT]
 
 
-# What is asked for
+# Arguments
 
 
 @pytest.mark.parametrize(
@@ -874,11 +874,11 @@ def test_a_moment_may_be_said_in_many_ways(history: rnb.History, when: Any, titl
 
 
 def test_before_the_first_nothing_is_loaded(history: rnb.History) -> None:
-    with pytest.raises(InvalidInput, match=r"Nothing was recorded in .*audits yet"):
+    with pytest.raises(InvalidInput, match=r"audits has no snapshots yet"):
         history.load()
     history.record(one(), when=day(0))
     for when in (date(1, 1, 1), "2026-02-28"):
-        with pytest.raises(InvalidInput, match=r"until .*; the first was at 2026-03-01 09:00"):
+        with pytest.raises(InvalidInput, match=r"until .*; the first is of 2026-03-01 09:00"):
             history.load(when)
 
 
@@ -942,11 +942,11 @@ def test_a_history_that_is_open_sees_what_others_record(
     assert history.load()["title"].to_list() == ["B"]
 
 
-# How it shows itself
+# How a history is shown
 
 
 def test_it_shows_itself_in_a_line(history: rnb.History) -> None:
-    assert "nothing recorded yet" in repr(history)
+    assert "no snapshots yet" in repr(history)
     snapshot = history.record(one(), when=day(0))
     assert str(snapshot) == "1 source at 2026-03-01 09:00:00 UTC"
     again = history.record(one(), when=day(1))
@@ -978,7 +978,7 @@ def test_a_history_is_somewhere() -> None:
             rnb.History(where)  # type: ignore[arg-type]
 
 
-# A larger one
+# A larger history
 
 
 def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A text leads to the listing it names: of a file, or of a history, now or as it was."""
+"""`listing_at` loads the listing that a text names, from a file or a history."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def test_what_is_not_there_is_said_with_what_could_be(tmp_path: Path, place: str
     [
         ("audits@2026-02", "is not a date or time"),
         ("audits@2026-99-01", "is not a date or time"),
-        ("audits@2026-02-01", "the first was at 2026-03-01"),
-        (".", "Nothing was recorded"),
-        ("memory://nothing@2026-02-01", "Nothing was recorded"),
+        ("audits@2026-02-01", "the first is of 2026-03-01"),
+        (".", "no snapshots yet"),
+        ("memory://nothing@2026-02-01", "no snapshots yet"),
     ],
 )
 def test_a_history_without_such_a_moment_says_so(place: str, said: str) -> None:

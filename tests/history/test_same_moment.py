@@ -1,4 +1,4 @@
-"""Recordings of one moment, of columns that files do not hold, and of other tenants."""
+"""Snapshots of the same time, columns that cannot be stored, and listings of other tenants."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.history.versions import tenant
+from reinfer_nb.history.tenant_check import tenant
 from tests.history.test_history import TENANT, listing_of, of_projects
 
 WHEN = "2026-03-01T09:00"
@@ -42,7 +42,7 @@ def test_all_recordings_of_a_moment_can_be_asked_for(
         for number, snapshot in enumerate(snapshots):
             assert titles(again.load(snapshot)) == [str(number)]
             assert titles(again.load(snapshot.at)) == [str(number)]
-            # What a message shows can be typed.
+            # The time in the text of a snapshot can be passed to `load`.
             shown = str(snapshot).partition(" at ")[2].removesuffix(" UTC")
             if isinstance(when, date) and not isinstance(when, datetime) and number == 0:
                 continue
@@ -167,7 +167,7 @@ def recorded_or_refused(history: rnb.History, df: pd.DataFrame) -> None:
         message = str(error)
     if message:
         assert "own" in message
-        assert "make it" in message
+        assert "Convert it" in message
         assert len(history.snapshots()) == 0
         return
     back = rnb.History(history._folder._place).load()
@@ -195,7 +195,7 @@ def test_another_tenant_is_refused_unless_it_is_meant(history: rnb.History) -> N
     snapshot = history.record(other, when="2026-03-02", another_tenant=True)
     assert snapshot.endpoint == OTHER
     assert history.snapshots()["endpoint"].tolist() == [TENANT, OTHER]
-    # The two are not held against each other.
+    # Snapshots of different tenants are not compared.
     assert len(history.changes()) == 0
     assert titles(history.load(snapshot)) == ["theirs"]
 
@@ -209,21 +209,21 @@ def test_a_file_of_another_tenant_is_told_by_its_ids(history: rnb.History, tmp_p
     with pytest.raises(InvalidInput, match="other ids: this listing may be of another tenant"):
         history.record(theirs, when="2026-03-02")
     assert len(history.snapshots()) == 1
-    # One source that was deleted and made again is no other tenant, nor is another project.
+    # A source created again, or another project, does not make another tenant.
     history.record(pd.concat([theirs.head(1), ours.iloc[1:]]), when="2026-03-03")
     history.record(theirs.assign(owner="other"), when="2026-03-04")
     history.record(ours, when="2026-03-05", another_tenant=True)
 
 
 def from_file(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a listing as a CSV file has it: of no tenant that is known."""
+    """Return a listing as read from a CSV file, which does not name its tenant."""
     df = df.copy()
     df.attrs = {}
     return df
 
 
 def ours_and_theirs() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the listings of two tenants: the same names, other ids."""
+    """Return the listings of two tenants with the same names and different ids."""
     ours = listing_of(of_projects(a="1", b="2"))
     theirs = ours.assign(id=[f"{number:016x}" for number in range(len(ours))])
     theirs.attrs = dict(ours.attrs)

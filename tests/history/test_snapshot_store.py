@@ -1,4 +1,4 @@
-"""The files of a history are whole whatever happens, and anybody may read them.
+"""Files of a history are complete after any failure, and other tools can read them.
 
 Failure cases 41, 42, 43 and 44.
 """
@@ -48,7 +48,7 @@ from tests.history.test_history import (
 )
 from tests.waiting import AGES
 
-# So many processes are killed while they record.
+# Number of processes that are killed while they record.
 KILLS = 30
 
 
@@ -63,7 +63,7 @@ def some(count: int, title: str = "A") -> pd.DataFrame:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A history of two days, the second of them unchanged, and a third one with a change."""
+    """A history of three days: the second unchanged, the third with a change."""
     where = tmp_path / "audits"
     for number, title in enumerate("AAB"):
         rnb.History(where).record(some(50, title), when=day(number))
@@ -85,7 +85,7 @@ READERS: dict[str, Callable[[rnb.History], Any]] = {
 reader = pytest.mark.parametrize("read", READERS.values(), ids=list(READERS))
 
 
-# How it lies there
+# File names and columns
 
 
 def test_a_snapshot_is_a_file_of_its_day(folder: Path) -> None:
@@ -118,18 +118,18 @@ def test_every_file_has_the_same_columns(folder: Path) -> None:
 
 
 def asked(where: Path, query: str) -> list[tuple[Any, ...]]:
-    """Return what DuckDB answers, to which all files are the table `files`."""
+    """Return the rows of a DuckDB query on all files, as the table `files`."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         files = connection.read_parquet(f"{where}/**/*.parquet", hive_partitioning=True)
-        answer = files.query("files", query)
-        assert answer
-        return answer.fetchall()
+        result = files.query("files", query)
+        assert result
+        return result.fetchall()
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Kept]]:
-    """A simulated history of whole listings, in a folder whose name is awkward."""
+    """A simulated history of whole listings, in a folder with special characters in its name."""
     where = tmp_path_factory.mktemp("others") / "a #%20b=@"
     return where, simulated(where, 5, projects=False, days=30)
 
@@ -148,7 +148,7 @@ def test_duckdb_counts_the_same(whole: tuple[Path, list[Kept]]) -> None:
 
 
 def test_duckdb_tells_the_same_timelines(tmp_path: Path) -> None:
-    # In the order of days, and never without a source: then rows alone tell all of it.
+    # Recorded in order and with a source each day, so that the rows alone show every version.
     dice = Random(1)
     titles = dict.fromkeys("abcde", "0")
     kept = []
@@ -193,7 +193,7 @@ def test_further_columns_are_json_to_other_readers(tmp_path: Path) -> None:
     assert [(*row[:2], row[2][:10], row[3]) for row in found] == [("süd", 1.5, "2026-03-01", "inf")]
 
 
-# Where it may lie
+# Locations
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     assert (tmp_path / "file").read_bytes() == b"x"
 
 
-# What does not belong there
+# Foreign files
 
 
 def test_other_files_are_passed_over(folder: Path) -> None:
@@ -361,7 +361,7 @@ def test_a_file_that_is_damaged_after_it_was_looked_at_is_named(
 def test_a_damaged_byte_of_the_rows_is_never_taken_for_a_row(folder: Path, tally: Tally) -> None:
     last = files_of(folder)[-1]
     content, expected = last.read_bytes(), rnb.History(folder).load()
-    # The last eight bytes say how long the footer is before them.
+    # The last eight bytes hold the length of the footer before them.
     end = len(content) - 8 - int.from_bytes(content[-8:-4], "little")
     dice, refused = Random(1), 0
     places = dice.sample(range(4, end), 150)
@@ -390,7 +390,7 @@ def test_a_damaged_footer_breaks_nothing_but_its_file(folder: Path, tally: Tally
 
 
 def flipped(content: bytes, place: int, dice: Random) -> bytes:
-    """Return content of which one bit is another."""
+    """Return content with one bit changed."""
     changed = bytearray(content)
     changed[place] ^= 1 << dice.randrange(8)
     return bytes(changed)
@@ -480,10 +480,11 @@ import os, signal, sys, time
 import fsspec.implementations.local
 import reinfer_nb as rnb
 from pyarrow import dataset, parquet
-from reinfer_nb import frames, history
+from reinfer_nb import history
+from reinfer_nb.frames import convert
 
 def listing(title):
-    return frames.from_elements([
+    return convert.from_elements([
         {"id": f"{n:016x}", "owner": "claims", "name": f"source-{n}", "title": title}
         for n in range(500)
     ])
@@ -565,13 +566,13 @@ def test_a_full_disk_leaves_what_was_there(folder: Path, monkeypatch: pytest.Mon
 _UNTIL_FULL = """
 import sys
 import reinfer_nb as rnb
-from reinfer_nb import frames
+from reinfer_nb.frames import convert
 from random import Random
 
 dice, recorded, history = Random(1), 0, rnb.History(sys.argv[1])
 try:
     for number in range(1000):
-        history.record(frames.from_elements([
+        history.record(convert.from_elements([
             {"id": f"{n:016x}", "owner": "claims", "name": f"{n}", "title": f"{dice.random()}"}
             for n in range(1000)
         ]))
@@ -660,7 +661,7 @@ def test_a_failed_write_elsewhere_leaves_nothing_that_is_read(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(type(memory), "mv", broken)
-    with pytest.raises(FileProblem, match="could not be written to: Input/output error"):
+    with pytest.raises(FileProblem, match="could not be written: Input/output error"):
         history.record(one(title="B"), when=day(1))
     monkeypatch.undo()
     same(history.load(), one(title="A"))
@@ -673,12 +674,12 @@ def test_a_failed_write_elsewhere_leaves_nothing_that_is_read(
 _TWENTY = """
 import sys
 import reinfer_nb as rnb
-from reinfer_nb import frames
+from reinfer_nb.frames import convert
 
 print("ready", flush=True)
 sys.stdin.readline()
 for number in range(20):
-    rnb.History(sys.argv[1]).record(frames.from_elements([
+    rnb.History(sys.argv[1]).record(convert.from_elements([
         {"id": f"{n:016x}", "owner": "claims", "name": f"{n}", "title": f"{sys.argv[2]} {number}"}
         for n in range(200)
     ]))
@@ -705,7 +706,7 @@ def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
     while any(process.poll() is None for process in processes):
         if any(tmp_path.rglob("*.parquet")):
             counts = asked(tmp_path, "SELECT count(*) FROM files GROUP BY snapshot_at")
-            # Whole ones; two of the same microsecond count together.
+            # Complete files; two of the same microsecond are counted together.
             assert all(count % 200 == 0 for (count,) in counts)
             assert len(rnb.History(tmp_path).load()) == 200
             looks += 1
@@ -737,7 +738,7 @@ def test_threads_share_a_history(tmp_path: Path) -> None:
     assert len(made) == 8
 
 
-# What it does not say
+# Secrets
 
 
 def test_the_token_is_nowhere(client: rnb.Client, tmp_path: Path) -> None:

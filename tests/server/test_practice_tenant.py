@@ -1224,5 +1224,7 @@ def test_a_place_for_no_file_is_said(database: str) -> None:
 def test_data_of_a_frame_with_a_column_twice_is_refused(shared: rnb.Client) -> None:
     df = shared.sources()
     for odd in (pd.concat([df, df[["title"]]], axis=1), df.rename(columns={"title": 0})):
-        with pytest.raises(rnb.InvalidInput, match="a column twice, or one whose name is no text"):
+        with pytest.raises(
+            rnb.InvalidInput, match="a column twice, or one whose name is not a text"
+        ):
             rnb.sandbox(odd).start()

@@ -205,7 +205,7 @@ def test_nothing_typed_is_nothing_compared(ex: Explorer) -> None:
 
 def test_a_file_that_is_none_is_said(ex: Explorer, tmp_path: Path) -> None:
     (tmp_path / "notes.csv").write_text("<html>")
-    assert "no CSV" in compare(ex, "notes.csv")
+    assert "not CSV" in compare(ex, "notes.csv")
 
 
 # Charts

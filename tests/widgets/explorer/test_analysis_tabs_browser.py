@@ -310,7 +310,7 @@ def test_what_cannot_be_compared_is_said(setup: Setup, tab: Page) -> None:
     expect(alert(explorer(tab), f"{HTML.strip()}.csv"[:40])).to_be_visible()
     (setup.host.folder / "page.csv").write_text("<html>")
     compare(tab, "page.csv")
-    expect(alert(explorer(tab), "no CSV")).to_be_visible()
+    expect(alert(explorer(tab), "not CSV")).to_be_visible()
     expect(button(explorer(tab), "Compare")).to_be_enabled()
 
 

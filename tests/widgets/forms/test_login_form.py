@@ -753,7 +753,7 @@ def test_logging_out_takes_it_out_of_the_keyring(client: rnb.Client, ring: Memor
 def test_a_keyring_that_refuses_does_not_spoil_the_login(client: rnb.Client, ring: Memory) -> None:
     ring.failure = PasswordSetError()
     form = logged_in(client, keep=True)
-    assert "did not take it: PasswordSetError" in texts(form)
+    assert "did not store it: PasswordSetError" in texts(form)
     assert token_of(client) not in texts(form)
     assert ring.kept == {}
     assert rnb.connect().me().username == "admin"

@@ -1,0 +1,88 @@
+"""Whether a listing is of the tenant that a history is of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.history.snapshot_store import Folder
+from reinfer_nb.history.snapshot_table import Metadata
+from reinfer_nb.text import visible
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_HINT = (
+    "Use another folder for another tenant, or pass another_tenant=True (on the command line "
+    "--another-tenant)."
+)
+
+
+def tenant(endpoint: str | None) -> str | None:
+    """Return the tenant of an endpoint: "loopback" for all practice tenants, whose ports differ."""
+    try:
+        host = urlsplit(endpoint).hostname if endpoint else None
+    except ValueError:  # An invalid URL equals only itself.
+        return endpoint
+    return "loopback" if host in _LOOPBACK else endpoint
+
+
+def check_tenant(
+    folder: Folder,
+    newest_first: Iterable[tuple[str, Metadata]],
+    endpoint: str | None,
+    listing: pa.Table,
+) -> None:
+    """Raise `InvalidInput` if a listing is of another tenant than the snapshots of a history.
+
+    Args:
+        folder: The files of the history.
+        newest_first: Its snapshots, read only as far as needed.
+        endpoint: The tenant of the listing; None if unknown.
+        listing: The rows of the listing.
+    """
+    has_other_ids: bool | None = None
+    for name, metadata in newest_first:
+        file = metadata.unchanged_since or name
+        has_rows = bool(metadata.sources and len(listing))
+        if metadata.endpoint is None or endpoint is None:
+            # A listing from a CSV file does not name its tenant. Compare the ids with those of the
+            # last snapshot that shares sources with the listing.
+            if has_other_ids is None and has_rows:
+                snapshot = folder.tables([file], ["id", "owner", "name"])
+                has_other_ids = _has_other_ids(snapshot, listing)
+            if has_other_ids:
+                raise InvalidInput(
+                    f"{folder.where} has sources of the same names under other ids: this listing "
+                    f"may be of another tenant. {_HINT}"
+                )
+            if has_other_ids is False and endpoint is None:
+                return
+            continue
+        is_same = tenant(metadata.endpoint) == tenant(endpoint)
+        if is_same and metadata.endpoint != endpoint and has_rows:
+            # Two practice tenants on different ports: they are the same if they share an id.
+            ids = folder.tables([file], ["id"])["id"]
+            is_same = bool(set(ids.to_pylist()) & set(listing["id"].to_pylist()))
+        if not is_same:
+            raise InvalidInput(
+                f"This history is of {visible(metadata.endpoint, 200)}, and the listing of "
+                f"{visible(endpoint, 200)}. {_HINT}"
+            )
+        return
+
+
+def _has_other_ids(before: pa.Table, after: pa.Table) -> bool | None:
+    """True if two listings share full names but no id, which means different tenants.
+
+    None if they share neither an id nor a full name.
+    """
+    ids = [set(table["id"].to_pylist()) for table in (before, after)]
+    if not ids[0].isdisjoint(ids[1]):
+        return False
+    names = [
+        set(zip(table["owner"].to_pylist(), table["name"].to_pylist(), strict=True))
+        for table in (before, after)
+    ]
+    return None if names[0].isdisjoint(names[1]) else True
