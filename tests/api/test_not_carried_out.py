@@ -64,7 +64,7 @@ def test_a_delete_that_was_not_carried_out_is_an_error(
     base = client.source(NAME)
     with tenant(client, keeping) as (mine, server):
         with pytest.raises(
-            rnb.NotCarriedOut, match=rf"accepted the delete of {NAME}, .*still there"
+            rnb.NotCarriedOut, match=rf"accepted the delete of {NAME}, .*still exists"
         ) as caught:
             delete(mine, base)
         # The tenant may carry it out a moment later.
@@ -100,9 +100,7 @@ def test_where_no_look_is_possible_the_word_of_the_tenant_stands_and_a_warning_s
         returned = delete(mine, base)
     remark = returned[1] if isinstance(returned, tuple) else str(caught[0].message)
     assert all(warning.category is rnb.InDoubtWarning for warning in caught)
-    assert re.search(
-        rf"accepted the delete of {NAME}, and whether .*could not be looked up", remark
-    )
+    assert re.search(rf"accepted the delete of {NAME}, but .*could not be verified", remark)
     assert base.id not in set(client.sources(refresh=True)["id"])
 
 
@@ -119,10 +117,10 @@ def test_a_plan_and_a_form_say_that_no_look_was_possible(client: rnb.Client) -> 
         listing = mine.sources("claims")
         result = mine.plan(listing.drop(index=1), delete_missing=True).apply(progress=False)
         assert result.counts == {"done": 1}
-        assert "could not be looked up" in result.frame["said"][0]
+        assert "could not be verified" in result.frame["said"][0]
         form = deleting(mine, typed=NAME)
         press(form)
-        assert "could not be looked up" in texts(form)
+        assert "could not be verified" in texts(form)
         assert form.result is not None
         assert form.result.full_name == NAME
 
@@ -172,7 +170,7 @@ def test_a_form_says_it(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, _):
         form = deleting(mine, typed=NAME)
         press(form)
-        assert "still there" in texts(form)
+        assert "still exists" in texts(form)
         assert form.result is None
 
 

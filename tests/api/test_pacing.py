@@ -99,7 +99,7 @@ class Simulation:
 
         def respond(*, allowed: bool, seconds: float) -> None:
             if allowed:
-                self.pacer.answered(sent_at)
+                self.pacer.responded(sent_at)
                 if what == "look":
                     self._wait("write")
                 else:
@@ -150,7 +150,7 @@ def test_without_a_429_there_is_no_pace() -> None:
     pacer = Pacer(lambda: clock[0])
     for _ in range(1000):
         assert pacer.turn() == Turn(clock[0], held=False)
-        pacer.answered(clock[0])
+        pacer.responded(clock[0])
     assert math.isinf(pacer.rate)
 
 
@@ -182,7 +182,7 @@ def test_requests_that_met_a_limit_together_lower_the_rate_once() -> None:
         sent = [pacer.turn().due for _ in range(10 + refused)]
         clock[0] = 0.1
         for at in sent[refused:]:
-            pacer.answered(at)
+            pacer.responded(at)
         for at in sent[:refused]:
             pacer.refused(at, 1)
         clock[0] = 1.1

@@ -41,25 +41,31 @@ READS = ("sources", "project", "source", "by id", "count", "me", "buckets")
 TOKEN = dict.fromkeys(CALLS, "The tenant does not know the token (argument).")
 RIGHTS = dict.fromkeys(READS, 'lacks the permission "view sources" there') | {
     "buckets": 'lacks the permission "view buckets" there',
-    "me": "may not log in; ask an administrator",
+    "me": "may not log in. Ask an administrator",
     **dict.fromkeys(("create", "update", "delete"), 'lacks the permission "sources admin" there'),
 }
-REFUSED = dict.fromkeys(CALLS, "The tenant refuses the request; its message says why.") | (
-    dict.fromkeys(("create", "update"), "refuses what was asked; change it and try again.")
+REFUSED = dict.fromkeys(CALLS, "The tenant rejected the request. Its message says why.") | (
+    dict.fromkeys(("create", "update"), "rejected these settings. Change them and try again.")
 )
 ABSENT = {
     **dict.fromkeys(("sources", "me", "buckets"), "Check that the endpoint is a tenant's."),
-    **dict.fromkeys(("source", "count"), "Check the name; what the token may not see"),
+    **dict.fromkeys(("source", "count"), "Check the name. A source that the token may not see"),
     **dict.fromkeys(("project", "create"), "Check the project's name"),
-    "by id": "Check the id; what the token may not see",
-    **dict.fromkeys(("update", "delete"), "It is gone, or the token may not see it any more"),
+    "by id": "Check the id. A source that the token may not see",
+    **dict.fromkeys(
+        ("update", "delete"), "The source does not exist any more, or the token may not"
+    ),
 }
-BUSY = dict.fromkeys(CALLS, "Something else is at work on the same thing; try again") | {
-    "create": "The name is taken; update what is there, or choose another name.",
-    **dict.fromkeys(("update", "delete"), "Something else is changing the source; look at what"),
+BUSY = dict.fromkeys(CALLS, "Another request is working on the same object. Try again") | {
+    "create": "The name is taken. Update the existing source, or choose another name.",
+    **dict.fromkeys(
+        ("update", "delete"), "Another request is changing the source. Check the source"
+    ),
 }
-BROKEN = dict.fromkeys(CALLS, "The fault is at the tenant; try again later.") | dict.fromkeys(
-    ("create", "update", "delete"), "The fault is at the tenant. Look at the source before"
+BROKEN = dict.fromkeys(
+    CALLS, "The tenant reported an internal error. Try again later."
+) | dict.fromkeys(
+    ("create", "update", "delete"), "The tenant reported an internal error. Check the source before"
 )
 ADVICE = {
     400: REFUSED,
@@ -68,7 +74,7 @@ ADVICE = {
     404: ABSENT,
     409: BUSY,
     422: REFUSED,
-    429: dict.fromkeys(CALLS, "Wait a while before asking again"),
+    429: dict.fromkeys(CALLS, "Wait before you try again"),
     500: BROKEN,
 }
 

@@ -54,7 +54,9 @@ def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
     assert "none of the comments" in content["about"]
     assert content["endpoint"] == client.endpoint
     assert content["source"]["title"] == "Über <b>Motor</b>"
-    assert restore_files.read(file) == restore_files.Kept(source=gone, endpoint=client.endpoint)
+    assert restore_files.read(file) == restore_files.RestoreFile(
+        source=gone, endpoint=client.endpoint
+    )
     assert client.sandbox is not None
     assert not any(token in file.read_text() for token in client.sandbox.tokens.values())
 
@@ -70,7 +72,7 @@ def test_a_source_is_read_back_as_it_was(
     source = replace(PLAIN, title=title, sensitive_properties=tuple(names), extra=more)
     path = tmp_path / "kept.json"
     path.unlink(missing_ok=True)
-    restore_files.keep(source, "https://x.example", path)
+    restore_files.write(source, "https://x.example", path)
     assert restore_files.read(path).source == source
 
 
@@ -170,7 +172,7 @@ def test_a_source_is_made_again(client: rnb.Client, file: Path) -> None:
     assert made.id != before.id
     assert client.count_comments(NAME) == 0
     (warning,) = caught
-    for part in (NAME, made.id, before.id, "nothing brings those back"):
+    for part in (NAME, made.id, before.id, "Its comments cannot be restored"):
         assert part in str(warning.message)
     assert Path(warning.filename) == Path(__file__)
 
@@ -184,7 +186,7 @@ def test_what_is_sent_are_the_settings_as_the_tenant_had_them(file: Path) -> Non
         Scripted(told) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as client,
     ):
-        restore_files.keep(source, client.endpoint, file)
+        restore_files.write(source, client.endpoint, file)
         with pytest.warns(rnb.RestoredWarning):
             rnb.restore(client, file)
         (asked,) = server.asked
@@ -231,7 +233,7 @@ def changed(file: Path, **changes: Any) -> bytes:
 
 
 def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: Path) -> None:
-    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+    restore_files.write(shared.source(NAME), shared.endpoint, file)
     whole = file.read_bytes().rstrip()
     for length in range(0, len(whole), 7):
         file.write_bytes(whole[:length])
@@ -254,7 +256,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: 
 def test_a_file_that_is_not_as_it_was_written_is_refused(
     shared: rnb.Client, file: Path, changes: dict[str, Any]
 ) -> None:
-    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+    restore_files.write(shared.source(NAME), shared.endpoint, file)
     file.write_bytes(changed(file, **changes))
     assert shared.sandbox is not None
     before = len(shared.sandbox.requests)
@@ -284,13 +286,13 @@ def test_no_file_and_a_folder_are_refused(shared: rnb.Client, tmp_path: Path) ->
 def test_a_file_with_a_name_that_cannot_be_asked_for_is_refused(
     shared: rnb.Client, file: Path
 ) -> None:
-    restore_files.keep(replace(PLAIN, owner="../.."), shared.endpoint, file)
+    restore_files.write(replace(PLAIN, owner="../.."), shared.endpoint, file)
     with pytest.raises(rnb.InvalidInput):
         rnb.restore(shared, file)
 
 
 def test_a_value_that_cannot_be_read_makes_no_other_source(shared: rnb.Client, file: Path) -> None:
-    restore_files.keep(replace(PLAIN, title="Motor"), shared.endpoint, file)
+    restore_files.write(replace(PLAIN, title="Motor"), shared.endpoint, file)
     source = json.loads(file.read_text())["source"]
     file.write_bytes(changed(file, source=source | {"title": 5}))
     with pytest.raises(rnb.FileProblem):
@@ -328,7 +330,7 @@ def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> Non
     assert made.id != before.id
     assert settings_of(made) == settings_of(before)
     assert made.id in texts(form)
-    assert "nothing brings those back" in texts(form)
+    assert "Its comments cannot be restored" in texts(form)
     assert form.code == f"rnb.restore(client, {str(file)!r})"
     assert "0 comments would go" in texts(form)
     with rnb.sandbox() as fresh:
@@ -358,7 +360,7 @@ def test_a_file_problem_stops_the_form(client: rnb.Client, tmp_path: Path) -> No
     form.jobs.wait()
     form.name.value = NAME
     press(form)
-    assert "cannot be made" in texts(form.said)
+    assert "cannot be created" in texts(form.said)
     assert client.source(NAME) == form.source
 
 

@@ -286,7 +286,7 @@ def test_each_name_is_asked_for_once_and_what_cannot_be_told_says_why(client: rn
     assert told[NAME] == 19640
     assert told["claims/nothing"] == "404"
     bad = {told[name] for name in ("", "../x", "a/b/c")}
-    assert bad == {"not a name this toolkit can ask for"}
+    assert bad == {"not a valid name"}
 
 
 def test_a_stop_that_is_set_ends_the_trying_again() -> None:

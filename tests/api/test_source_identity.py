@@ -163,6 +163,6 @@ def test_a_part_of_a_response_is_not_taken_for_the_whole() -> None:
     part = reply({"status": "ok", "sources": [ONE]}, 206)
     with (
         tenant(part) as (client, _),
-        pytest.raises(rnb.ProtocolError, match="only a part of what was asked for"),
+        pytest.raises(rnb.ProtocolError, match="is incomplete"),
     ):
         client.sources()

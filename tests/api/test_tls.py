@@ -80,8 +80,8 @@ WRITES: dict[str, Callable[[Client], object]] = {
 @pytest.mark.parametrize(
     ("names", "begins", "ends", "trusted", "words"),
     [
-        (("tenant.example",), -DAY, DAY, True, "made out to another name"),
-        (("127.0.0.2",), -DAY, DAY, True, "made out to another name"),
+        (("tenant.example",), -DAY, DAY, True, "is for another host name"),
+        (("127.0.0.2",), -DAY, DAY, True, "is for another host name"),
         (("127.0.0.1",), -2 * DAY, -DAY, True, "it has expired"),
         (("127.0.0.1",), DAY, 2 * DAY, True, "not valid yet"),
         (("127.0.0.1",), -DAY, DAY, False, r"does not trust.*verify='ca.pem'"),
@@ -155,7 +155,7 @@ BROKEN_LATER: dict[str, Callable[[socket.socket], None]] = {
     "within the headers": saying(b"HTTP/1.1 200 OK\r\nContent-Le"),
     "within the body": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
 }
-MAY_BE_HTTPS = "If the server speaks https there, begin the endpoint with https://."
+MAY_BE_HTTPS = "If the server uses HTTPS, begin the endpoint with https://."
 
 
 @pytest.mark.parametrize("serve", NO_RESPONSES.values(), ids=NO_RESPONSES)
@@ -269,7 +269,7 @@ def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
         client = made(f"https://127.0.0.1:{port}", verify=str(authority.bundle))
         # A head that ends early is read as a whole one, of a response that is none.
         kinds = (rnb.ConnectionFailed, rnb.ProtocolError)
-        with pytest.raises(kinds, match=r"failed or broke|the answer") as caught:
+        with pytest.raises(kinds, match=r"failed or broke|the response") as caught:
             write(client)
         assert caught.value.in_doubt
         with pytest.raises(kinds) as caught:

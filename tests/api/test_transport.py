@@ -438,7 +438,7 @@ def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: 
     with Scripted(lost(onward), Step(onward), Step(onward)) as server:
         through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
         # Whether ours was lost, or somebody else's is there, is below the clock's resolution.
-        with pytest.warns(rnb.InDoubtWarning, match="claims/new is there with these settings"):
+        with pytest.warns(rnb.InDoubtWarning, match="claims/new exists with these settings"):
             made = through.create_source("claims/new", **settings)
         assert server.methods == ["PUT", "PUT", "GET"]
     assert made == client.source("claims/new")

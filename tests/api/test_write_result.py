@@ -234,7 +234,7 @@ def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: in
     theirs = client.create_source("claims/fresh", title="x")
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
-    assert "or somebody else at the same time" in result.to_text()
+    assert "or by somebody else at the same time" in result.to_text()
     undo = result.undo()
     assert len(undo.steps) == 0
     assert any("claims/fresh is left alone" in note for note in undo.notes)
@@ -419,14 +419,14 @@ def test_keeping_the_settings_takes_time_that_counts(
     from reinfer_nb.api import restore_files
 
     base = client.source(NAME)
-    keep = restore_files.keep
+    keep = restore_files.write
 
     def slowly(*arguments: Any) -> None:
         keep(*arguments)
         client.update_source(NAME, description="theirs")
         threading.Event().wait(1.2)
 
-    monkeypatch.setattr(restore_files, "keep", slowly)
+    monkeypatch.setattr(restore_files, "write", slowly)
     with pytest.raises(rnb.Moved):
         safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert client.source(NAME).description == "theirs"
@@ -607,7 +607,7 @@ def test_the_create_form_says_what_it_cannot_prove(client: rnb.Client) -> None:
     box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
     press(form)
     assert "is created" not in texts(form)
-    assert "or somebody else at the same time, cannot be told" in texts(form)
+    assert "or by somebody else at the same time" in texts(form)
     assert form.result == client.source("claims/fresh")
 
 
