@@ -1,4 +1,4 @@
-"""What an error advises fits what was asked: a table of operations and statuses."""
+"""The advice of an error fits the operation: a table of operations and statuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scripted import Scripted, reply
 NAME = "lab/one"
 ONE = {"id": "18ba5ce699f8da1f", "owner": "lab", "name": "one", "title": "One"}
 FOUND = reply({"status": "ok", "source": ONE})
-# By operation: how it is asked, and the responses before the one that is the error.
+# By operation: the call, and the responses before the error.
 CALLS: dict[str, tuple[Callable[[rnb.Client], object], list[bytes]]] = {
     "sources": (lambda client: client.sources(), []),
     "project": (lambda client: client.sources("lab"), []),
@@ -94,8 +94,8 @@ def test_the_advice_fits_the_operation(name: str, status: int) -> None:
     message = str(caught.value)
     assert f"{status}: no such luck" in message
     assert ADVICE[status][name] in message
-    told = {advice[name] for advice in ADVICE.values()} - {ADVICE[status][name]}
-    assert not any(other in message for other in told)
+    others = {advice[name] for advice in ADVICE.values()} - {ADVICE[status][name]}
+    assert not any(other in message for other in others)
 
 
 WRITES: dict[str, Callable[[rnb.Client], object]] = {
@@ -107,7 +107,7 @@ WRITES: dict[str, Callable[[rnb.Client], object]] = {
 
 
 @pytest.mark.parametrize("on", WRITES)
-def test_a_conflict_in_passing_is_tried_again(client: rnb.Client, on: str) -> None:
+def test_a_temporary_conflict_is_retried(client: rnb.Client, on: str) -> None:
     assert client.sandbox is not None
     client._transport.patience = Patience(backoff=0.01)
     with client.sandbox.faults.add(Fault.answer(409, on=on, times=2)) as added:
@@ -115,7 +115,7 @@ def test_a_conflict_in_passing_is_tried_again(client: rnb.Client, on: str) -> No
         assert added.struck == 2
 
 
-def test_a_create_that_meets_a_conflict_is_not_tried_again(client: rnb.Client) -> None:
+def test_a_create_with_a_conflict_is_not_retried(client: rnb.Client) -> None:
     assert client.sandbox is not None
     fault = Fault.answer(409, on="create_source", times=1)
     with client.sandbox.faults.add(fault), pytest.raises(rnb.Conflict):
@@ -124,7 +124,7 @@ def test_a_create_that_meets_a_conflict_is_not_tried_again(client: rnb.Client) -
     assert methods.count("PUT") == 1
 
 
-def test_a_conflict_has_changed_nothing(client: rnb.Client) -> None:
+def test_a_conflict_is_not_in_doubt(client: rnb.Client) -> None:
     assert client.sandbox is not None
     client._transport.patience = Patience(attempts=3, backoff=0.01)
     for call in (WRITES["update_source"], WRITES["delete_source"]):
