@@ -119,9 +119,9 @@ def test_an_empty_result_shows_itself(shared_client: rnb.Client, tmp_path: Path)
 
 @pytest.mark.parametrize("ttl", [10**400, -1, float("nan"), True, "x", None])
 def test_a_time_to_live_that_is_none_is_refused(ttl: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="cache_ttl is seconds"):
+    with pytest.raises(rnb.InvalidInput, match="cache_ttl must be seconds"):
         rnb.sandbox(cache_ttl=ttl)
-    with pytest.raises(rnb.InvalidInput, match="cache_ttl is seconds"):
+    with pytest.raises(rnb.InvalidInput, match="cache_ttl must be seconds"):
         rnb.connect(endpoint="http://127.0.0.1:9", token="x", cache_ttl=ttl)
 
 

@@ -500,7 +500,7 @@ def test_no_log_tells_the_token(
     out, err = capfd.readouterr()
     assert "/other" in out
     assert "urllib3" in caplog.text
-    assert "trying again" in caplog.text
+    assert "Retrying in" in caplog.text
     for text in (caplog.text, out, err):
         assert SENTINEL not in text
         assert "Bearer" not in text

@@ -1,4 +1,4 @@
-"""All requests to a tenant, in the API's words, over frames and sources."""
+"""The operations of the API on one tenant, with frames and sources."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ class ApiClient:
     39
 
     Args:
-        transport: The way to the tenant.
-        cache_ttl: Seconds that a listing is good for.
+        transport: Sends the requests.
+        cache_ttl: Seconds for which a listing is cached.
 
     Attributes:
         calls: The requests about one source, without a look before a write.
@@ -60,7 +60,7 @@ class ApiClient:
 
     def __reduce__(self) -> NoReturn:
         raise NotPicklable(
-            "A client holds a token and is not pickled or copied; connect again in the other "
+            "A client holds a token, so it cannot be pickled or copied. Connect again in the other "
             "process."
         )
 
@@ -87,9 +87,8 @@ class ApiClient:
         1  property-inbox       en
 
         Args:
-            project: A project's name, or the names of several projects; all projects when left
-                out.
-            refresh: Ask the tenant even when the last listing is still good.
+            project: A project's name, or the names of several projects; all projects by default.
+            refresh: Request the listing even if a cached one is still valid.
 
         Returns:
             One row a source in the order of the API, over a `RangeIndex`; the listings of several
@@ -101,16 +100,16 @@ class ApiClient:
             values: `endpoint`, `project` (None for all projects, a list for several), and
             `fetched_at`, when the (oldest) listing was requested, as an ISO 8601 text in UTC.
 
-            The listing is kept for `cache_ttl` seconds. What is returned is a copy of it: what is
-            written into it, or into arrays of its columns (`.to_numpy()`), changes no other one.
+            The listing is cached for `cache_ttl` seconds. The result is a copy: writing to it, or
+            to arrays of its columns (`.to_numpy()`), changes neither the cache nor other results.
 
         Raises:
-            InvalidInput: `project` cannot be a project's name, or holds none.
+            InvalidInput: `project` is not a valid name, or an empty list.
             ProtocolError: The response holds sources of another project than `project`.
-            ReinferError: The tenant could not be reached or did not answer with a listing.
+            ReinferError: The tenant could not be reached or returned no listing.
 
         Warns:
-            UnreadableWarning: Something could not be understood and is missing.
+            UnreadableWarning: Some values could not be read and are missing.
         """
         if project is not None and not isinstance(project, str):
             return self._sources_of(project, refresh=refresh)
@@ -128,7 +127,7 @@ class ApiClient:
         names = list(dict.fromkeys(map(validation.project_name, projects)))
         if not names:
             raise InvalidInput(
-                "The list of projects is empty; leave it out for the sources of all projects."
+                "The list of projects is empty. Leave it out for the sources of all projects."
             )
         parts = [self.sources(name, refresh=refresh) for name in names]
         if len(parts) == 1:
@@ -140,19 +139,19 @@ class ApiClient:
 
         Returns:
             One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
-            `updated_at` (`datetime64[us, UTC]`), then what else the tenant tells.
+            `updated_at` (`datetime64[us, UTC]`), then further fields of the response.
         """
         return self._listings.get(endpoints.PROJECTS, "projects", Project, refresh=refresh)
 
     def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
-        """Return the buckets that the token may see; `sources` names them by `bucket_id`.
+        """Return the buckets that the token may see; `bucket_id` in `sources` refers to them.
 
         Returns:
             One row a bucket: `id`, `name`, `owner` (`str`), `created_at`
-            (`datetime64[us, UTC]`), then what else the tenant tells.
+            (`datetime64[us, UTC]`), then further fields of the response.
 
         Raises:
-            PermissionDenied: The token may see sources and no buckets; that is common.
+            PermissionDenied: The token may not see buckets, which is common.
         """
         return self._listings.get(endpoints.BUCKETS, "buckets", Bucket, refresh=refresh)
 
@@ -174,8 +173,8 @@ class ApiClient:
             which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
 
         Raises:
-            InvalidInput: `which` is neither.
-            NotFound: There is none, or none that the token may see.
+            InvalidInput: `which` is none of these.
+            NotFound: There is no such source, or the token may not see it.
         """
         return self.calls.get(which.full_name if isinstance(which, Source) else which)
 
@@ -186,24 +185,24 @@ class ApiClient:
         workers: int = 16,
         progress: bool | Callable[[int, int], object] = True,
     ) -> pd.DataFrame:
-        """Return a listing with the number of comments of each source, asked side by side.
+        """Return a listing with the number of comments of each source.
 
         >>> client.statistics(client.sources("claims").head(1), progress=False)["num_comments"]
         0    19640
         Name: num_comments, dtype: Int64
 
         Args:
-            df: A listing, or any part of one; its columns `owner` and `name` are used.
-            workers: Requests under way at once, up to 32.
-            progress: Show a progress bar; or a function to call with how many are done, and of how
-                many. What it raises ends the counting.
+            df: A listing, or rows of one; its columns `owner` and `name` are used.
+            workers: Number of concurrent requests, up to 32.
+            progress: Show a progress bar; or a function to call with the number of sources done
+                and the total. An exception of the function ends the counting.
 
         Returns:
-            A copy of `df` with a column `num_comments` (`Int64`), missing where the tenant says
-            that there is no such source or that the token may not see it.
+            A copy of `df` with a column `num_comments` (`Int64`), missing where there is no such
+            source or the token may not see it.
 
         Raises:
-            InvalidInput: `df` is no listing, or `workers` is out of range.
+            InvalidInput: `df` is not a listing, or `workers` is out of range.
             ReinferError: The tenant could not be reached, or failed.
 
         Warns:
@@ -224,19 +223,19 @@ class ApiClient:
 
         Args:
             which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
-            stop: Once set, a request that failed is not tried again.
+            stop: Once set, a failed request is not retried.
 
         Raises:
-            InvalidInput: `which` is neither.
-            NotFound: There is no such source, or none that the token may see.
-            Stopped: `stop` was set while the request waited to be sent again.
+            InvalidInput: `which` is none of these.
+            NotFound: There is no such source, or the token may not see it.
+            Stopped: `stop` was set while the request waited to be retried.
         """
         event: object = stop
         if event is not None and not isinstance(event, threading.Event):
-            raise InvalidInput(f"stop is a threading.Event, or None, not {shown(event)}.")
+            raise InvalidInput(f"stop must be a threading.Event or None, not {shown(event)}.")
         full_name = self._full_name(which)
         project, name = validation.source_name(full_name)
-        answer = self._transport.send(
+        response = self._transport.send(
             endpoints.STATISTICS,
             full_name,
             body={"comment_filter": {}},
@@ -244,13 +243,13 @@ class ApiClient:
             project=project,
             name=name,
         )
-        return comments_of(answer)
+        return comments_of(response)
 
     # Writing
 
     @settings_in_signature
     def create_source(self, full_name: str, /, **settings: Unpack[SourceSettings]) -> Source:
-        """Create a source, and return it as the tenant made it.
+        """Create a source, and return it as the tenant created it.
 
         >>> client.create_source("claims/travel", title="Travel claims", language="xlm").language
         'xlm'
@@ -259,48 +258,48 @@ class ApiClient:
             full_name: "project/name"; neither can be changed later.
             **settings: `title`, `description`, `language`, `kind`, `bucket_id`,
                 `email_transform_tag`, `should_translate`, `sensitive_properties`,
-                `email_transform_version`; what is left out is as the tenant has it by default.
+                `email_transform_version`; the tenant has defaults for the others.
 
         Raises:
-            InvalidInput: The name or a value cannot be; nothing was sent.
+            InvalidInput: The name or a value is invalid; nothing was sent.
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
 
         Warns:
             NotTakenWarning: The tenant accepted the request, and some fields are not as given.
-            InDoubtWarning: The response to a first attempt was lost, and the source that is there
-                with these settings may be one that somebody else made at the same time.
+            InDoubtWarning: The response to a first attempt was lost, so the source with these
+                settings may be one that somebody else created at the same time.
         """
         return self.calls.create(full_name, validation.settings("create", settings)).warned()
 
     def recreate_source(self, source: Source, /) -> Source:
-        """Create a source again with the settings it had, and return it as the tenant made it.
+        """Create a deleted source again with its settings, and return the new source.
 
         >>> gone = client.delete_source("claims/motor-inbox")
         >>> client.recreate_source(gone).title
         'Motor claims inbox'
 
-        It gets a new id, and has no comments: nothing brings those back.
+        The new source has a new id and no comments: deleted comments cannot be restored.
 
         Args:
-            source: What `delete_source` returned. Its settings are sent as the tenant had them,
-                also where `create_source` would refuse them.
+            source: The source that `delete_source` returned. Its settings are sent unchanged, even
+                those that `create_source` would reject.
 
         Raises:
-            InvalidInput: Its name cannot be one; nothing was sent.
+            InvalidInput: The name is invalid; nothing was sent.
             Conflict: There is a source of that name; `existing` holds it.
             PermissionDenied: The token is not a sources admin of that project.
 
         Warns:
             NotTakenWarning: The tenant accepted the request, and some fields are not as given.
-            InDoubtWarning: The response to a first attempt was lost, and the source that is there
-                with these settings may be one that somebody else made at the same time.
+            InDoubtWarning: The response to a first attempt was lost, so the source with these
+                settings may be one that somebody else created at the same time.
         """
         return self.calls.recreate(source).warned()
 
     @settings_in_signature
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
-        """Change settings of a source, only those given, and return it as it is then.
+        """Change the given settings of a source, and return its new version.
 
         >>> client.update_source("claims/motor-inbox", title="Motor").title
         'Motor'
@@ -310,15 +309,15 @@ class ApiClient:
             **settings: As for `create_source`; `bucket_id=None` detaches the bucket.
 
         Raises:
-            InvalidInput: A name or value cannot be, or nothing is given; nothing was sent.
-            NotFound: There is no such source, or none that the token may see.
+            InvalidInput: A name or value is invalid, or no settings are given; nothing was sent.
+            NotFound: There is no such source, or the token may not see it.
             PermissionDenied: The token is not a sources admin of that project.
-            ProtocolError: The response is about another source; one of this name was made
-                meanwhile, for example.
+            ProtocolError: The response is about another source, for example one created meanwhile
+                with this name.
 
         Warns:
             NotTakenWarning: The tenant accepted the request, and some fields are not as given; a
-                tenant may fix `language` and `kind` when a source is made.
+                tenant may allow `language` and `kind` only in a create.
         """
         body = validation.settings("update", settings)
         id_ = which if isinstance(which, str) and validation.is_id(which) else None
@@ -327,31 +326,30 @@ class ApiClient:
     def delete_source(
         self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
     ) -> Source:
-        """Delete a source with all its comments, for good, and return it as it last was.
+        """Delete a source with all its comments for good, and return its last version.
 
         >>> client.delete_source("claims/motor-inbox").title
         'Motor claims inbox'
 
-        Nothing brings the comments back. The settings are in what is returned, for
-        `recreate_source`.
+        Deleted comments cannot be restored. `recreate_source` creates a source with the settings
+        of the returned one.
 
         Args:
             which: "project/name", an id, or a `Source`; a `Source` is deleted by its id, so
-                never another one that has its name by now.
-            restore_file: A new file to write the settings to before anything is deleted, from
-                which `restore` makes the source again.
+                never another source with the same name.
+            restore_file: A new file for the settings, written before the delete; `restore`
+                recreates the source from it.
 
         Raises:
-            InvalidInput: `which` is none of those; nothing was sent.
+            InvalidInput: `which` is none of these; nothing was sent.
             FileProblem: The file exists or could not be written; nothing was deleted.
-            NotFound: There is no such source, or none that the token may see; `in_doubt` says
-                that an earlier attempt may have deleted it, which could not be verified.
-            NotCarriedOut: The tenant accepted the delete, and the source is still there.
+            NotFound: There is no such source, or the token may not see it; `in_doubt` is True if
+                an earlier attempt may have deleted it, which could not be verified.
+            NotCarriedOut: The tenant accepted the delete, but the source still exists.
             PermissionDenied: The token is not a sources admin of that project.
 
         Warns:
-            InDoubtWarning: The tenant accepted the delete, and whether the source is gone could
-                not be looked up.
+            InDoubtWarning: The tenant accepted the delete, but it could not be verified.
         """
         if restore_file is not None:
             restore_file = path_of(restore_file)
@@ -360,12 +358,12 @@ class ApiClient:
         if restore_file is not None:
             from reinfer_nb.api import restore_files
 
-            restore_files.keep(source, self.endpoint, restore_file)
+            restore_files.write(source, self.endpoint, restore_file)
         if not self.calls.delete(source) and (remark := self.calls.check_deleted(source)):
             warn(remark, InDoubtWarning)
         return source
 
-    # Inside
+    # Private
 
     def _full_name(self, which: str | Source) -> str:
         if validation.is_id(which):
@@ -377,14 +375,14 @@ _Client = TypeVar("_Client", bound=ApiClient)
 
 
 def check_client(client: object, kind: type[_Client]) -> _Client:
-    """Return `client` if it is a client of that kind.
+    """Return `client` if it is an instance of `kind`.
 
     Raises:
-        InvalidInput: It is none.
+        InvalidInput: It is not.
     """
     if isinstance(client, kind):
         return client
     raise InvalidInput(
-        "The client is what rnb.connect() returns, or `with rnb.sandbox() as client`; "
-        f"{shown(client)} is none. It comes first."
+        "The first argument must be a client, from rnb.connect() or `with rnb.sandbox() as "
+        f"client`, not {shown(client)}."
     )

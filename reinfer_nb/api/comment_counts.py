@@ -1,4 +1,4 @@
-"""How many comments sources have: one request each, many side by side."""
+"""Numbers of comments: one request for each source, many at the same time."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def each(
     workers: int = 16,
     progress: Progress = False,
 ) -> Iterator[tuple[str, int | str]]:
-    """Yield each full name with the comments of that source, or why they cannot be told.
+    """Yield each full name with its number of comments, or why it could not be counted.
 
     Args:
         count_comments: `Client.count_comments` of the tenant.
-        names: Full names; each is asked for once.
-        workers: Requests under way at once, up to 32.
+        names: Full names; duplicates are requested once.
+        workers: Number of concurrent requests, up to 32.
         progress: As for `side_by_side`.
     """
 
@@ -42,7 +42,7 @@ def each(
         try:
             return count_comments(which, stop=stop)
         except errors.InvalidInput:
-            return "not a name this toolkit can ask for"
+            return "not a valid name"
         except (errors.NotFound, errors.PermissionDenied) as error:
             return f"{error.status}"
 
@@ -66,7 +66,7 @@ def with_comments(
     for name, number in each(count_comments, names, workers=workers, progress=progress):
         counts[name] = number if isinstance(number, int) else None
         if not isinstance(number, int):
-            uncounted.append(f"{name or 'one without a name'} ({number})")
+            uncounted.append(f"{name or '(no name)'} ({number})")
     if uncounted:
         errors.warn(
             f"{counted(len(uncounted), 'source')} could not be counted: {listed(uncounted)}",
@@ -77,7 +77,7 @@ def with_comments(
 
 
 def full_names(df: object) -> list[str]:
-    """Return the full name of each row of a listing; empty where it has none."""
+    """Return the full name of each row of a listing; empty where owner or name is missing."""
     df = validation.check_frame(df, "statistics takes a listing: a DataFrame")
     if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
         raise errors.InvalidInput(

@@ -1,4 +1,4 @@
-"""Errors that carry a source: somebody else was faster."""
+"""Errors that hold a source: it was changed by somebody else, or its name is taken."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from reinfer_nb.schema.records import Source
 
 
 class Moved(ReinferError):
-    """A source is no longer what a change was made from; nothing was written.
+    """A source has changed since the version that a change is based on; nothing was written.
 
     Attributes:
-        base: The source as the change was made from it.
+        base: The source that the change is based on.
         theirs: The source as it is now.
     """
 
@@ -26,10 +26,10 @@ class Moved(ReinferError):
 
 
 class Conflict(AnswerError):
-    """409: the name is taken; or, for anything but a create, something else is at work on it.
+    """409: the name is taken; or, except for a create, another request is working on the source.
 
     Attributes:
-        existing: The source that has the name, when it could be looked up.
+        existing: The source that has the name; None if it could not be looked up.
     """
 
     existing: Source | None = None

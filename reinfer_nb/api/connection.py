@@ -1,4 +1,4 @@
-"""From what is configured to the way to a tenant."""
+"""The transport for the configured tenant."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ def transport(
     verify: bool | str | None = None,
     proxy: Hidden | None = None,
 ) -> Transport:
-    """Return the way to the tenant that is configured, as `connect` documents it.
+    """Return the transport for the configured tenant, as `connect` documents it.
 
     Args:
         endpoint: As for `connect`.
-        token: The token that was given; None for none.
+        token: The given token; None for none.
         context: As for `connect`.
         timeout: As for `connect`.
         verify: As for `connect`.
-        proxy: URL of a proxy, which may hold a password; None for what the environment says.
+        proxy: URL of a proxy, which may hold a password; None for that of the environment.
     """
     tenant = config.resolve(
         endpoint=endpoint, token=token, context=context, verify=verify, proxy=proxy
     )
     if tenant.verify is False:
         warn(
-            f"The certificate of {tenant.endpoint} will not be verified: whoever is on the way "
-            "there can read the token. Better give a CA bundle: verify='ca.pem'.",
+            f"The certificate of {tenant.endpoint} will not be verified, so anybody on the network "
+            "path can read the token. Give a CA bundle instead: verify='ca.pem'.",
             InsecureWarning,
         )
     return Transport(tenant, timeout=checked_timeout(timeout))

@@ -1,4 +1,4 @@
-"""Listings that were fetched a short while ago, by one client and so with one token."""
+"""A cache of the listings of one client, and so of one token."""
 
 from __future__ import annotations
 
@@ -25,89 +25,88 @@ def checked_ttl(ttl: object) -> float:
         with contextlib.suppress(OverflowError):
             return float(ttl)
     raise InvalidInput(
-        f"cache_ttl is seconds, 0 for no cache and math.inf for a cache without end, not "
-        f"{shown(ttl)}."
+        f"cache_ttl must be seconds, 0 for no cache or math.inf for no expiry, not {shown(ttl)}."
     )
 
 
 @dataclass(frozen=True)
-class _Kept:
-    """A frame, and which of its columns hold objects that could be changed in place."""
+class _Entry:
+    """A cached frame, and the names of its columns with mutable objects."""
 
     frame: pd.DataFrame
     fetched_at: float
-    fragile: tuple[str, ...]
+    mutable: tuple[str, ...]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Kept:
+    def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Entry:
         objects = (name for name in frame.columns if frame[name].dtype == object)
-        fragile = (
+        mutable = (
             name for name in objects if not {list, dict}.isdisjoint(map(type, frame[name].tolist()))
         )
-        return cls(frame, fetched_at, tuple(fragile))
+        return cls(frame, fetched_at, tuple(mutable))
 
-    def copied(self) -> pd.DataFrame:
-        """Return a copy that shares nothing with the frame that can be changed.
+    def copy(self) -> pd.DataFrame:
+        """Return a copy that shares no mutable data with the frame.
 
-        pandas copies no texts, since Arrow's arrays never change; the copy of 100,000 rows takes
-        a few milliseconds.
+        pandas does not copy texts, since Arrow's arrays are immutable; the copy of 100,000 rows
+        takes a few milliseconds.
         """
         copied = self.frame.copy()
-        for name in self.fragile:
+        for name in self.mutable:
             values = nesting.copied(self.frame[name].tolist())
             copied[name] = pd.Series(values, self.frame.index, dtype=object)
         return copied
 
 
 class Cache:
-    """Frames by what they list. What is returned is a copy of its own, to do with as one likes.
+    """Cached frames by scope. Callers get copies that they may change.
 
-    A shallow copy would not do: pandas copies what is written to by its own methods, but not what
-    is written to through `.array`, or through `.values` of a nullable column. Nor can a buffer of
-    Arrow, which is read-only, be written to by pandas' methods once nothing else refers to it.
+    A shallow copy is not enough. The copy-on-write of pandas covers its own methods, but not
+    writes through `.array`, or through `.values` of a nullable column. And pandas' methods fail on
+    a read-only buffer of Arrow that nothing else refers to.
 
     Args:
-        ttl: Seconds that a frame is good for; 0 keeps none.
-        clock: What tells the seconds.
+        ttl: Seconds for which a frame is cached; 0 for no cache.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.ttl = ttl
         self._clock = clock
         self._lock = threading.Lock()
-        self._kept: dict[Hashable, _Kept] = {}
+        self._entries: dict[Hashable, _Entry] = {}
         self._writes = 0
         renew_in_children(self)
 
     def renew_after_fork(self) -> None:
-        """Take a lock of one's own, in a child process."""
+        """Replace the lock in a child process."""
         self._lock = threading.Lock()
 
     def get(
         self, scope: Hashable, fetch: Callable[[], pd.DataFrame], *, refresh: bool = False
     ) -> pd.DataFrame:
-        """Return the frame of a scope, fetched if there is none that is good.
+        """Return the frame of a scope, fetched if no valid one is cached.
 
         Args:
-            scope: What is listed.
-            fetch: How to get it.
-            refresh: Fetch in any case.
+            scope: The key of the frame.
+            fetch: Returns a new frame.
+            refresh: Fetch even if a cached frame is valid.
         """
         with self._lock:
-            kept = self._kept.get(scope)
+            entry = self._entries.get(scope)
             writes = self._writes
-        if kept is None or refresh or self._clock() - kept.fetched_at >= self.ttl:
+        if entry is None or refresh or self._clock() - entry.fetched_at >= self.ttl:
             fetched_at = self._clock()
-            kept = _Kept.of(fetch(), fetched_at)
+            entry = _Entry.of(fetch(), fetched_at)
             with self._lock:
-                # What was on its way while something was written may be from before that.
-                newest = self._kept.get(scope, kept)
+                # A frame fetched during a write may be outdated.
+                newest = self._entries.get(scope, entry)
                 if self.ttl > 0 and writes == self._writes and newest.fetched_at <= fetched_at:
-                    self._kept[scope] = kept
-        return kept.copied()
+                    self._entries[scope] = entry
+        return entry.copy()
 
     def clear(self) -> None:
-        """Forget all, and what is being fetched too: something was or is being written."""
+        """Clear the cache, and do not cache frames that are being fetched."""
         with self._lock:
-            self._kept.clear()
+            self._entries.clear()
             self._writes += 1

@@ -1,10 +1,9 @@
-"""How fast a client sends once its tenant has asked to wait (429): as fast as the tenant allows.
+"""Rate limiting of a client's requests after a 429: as fast as the tenant allows.
 
-A tenant does not say how many requests a second it allows. Two refusals are enough to find out. The
-first one comes after a quick run of requests, and tells how many the tenant takes at once. Then
-the client sends more slowly, and the second refusal tells whether more time allowed more requests:
-if so, the tenant allows a rate, and what it takes at once is only the start; if not, it allows a
-number in a stretch of time.
+A tenant does not report its rate limit, so the client infers it from two 429s. The first one ends a
+quick run of requests and shows the size of a burst. Then the client sends more slowly. The second
+429 shows if more requests were allowed in more time: if so, the tenant limits the rate, and the
+burst is only an allowance at the start; if not, it limits the number of requests in a window.
 """
 
 from __future__ import annotations
@@ -16,16 +15,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-# Requests a second: no rate is lower. A slower tenant still asks for waits, which are kept.
+# Lowest rate, in requests a second. A slower tenant still asks for waits, which are obeyed.
 _SLOWEST = 0.5
-# By what a rate is multiplied in each second in which requests wait for their turn: while the
-# client searches for what the tenant allows, and from then on.
+# Growth of the rate in each second in which requests wait for a turn: while the client searches for
+# the tenant's limit, and after that.
 _SEARCHING, _SETTLED = 2.0, 1.02
-# How many times as fast as the first run was allowed, on average, the search begins.
+# The search begins at this multiple of the average rate of the first run.
 _FASTER = 3.0
-# How many times as long as the first run the second one is to take.
+# The second run should last this many times as long as the first one.
 _LONGER = 3.5
-# The share of a rate that is used, of one that was worked out and of one that was refused.
+# Factors for a rate: one computed from two runs, one that got a 429, and one that got it early.
 _SAFE, _CUT, _CUT_AT_ONCE = 0.95, 0.9, 0.7
 # Seconds without a 429 after which the client sends without a pace again.
 _FORGOTTEN = 60.0
@@ -33,7 +32,7 @@ _FORGOTTEN = 60.0
 
 @dataclass(frozen=True)
 class _Run:
-    """Requests that a tenant allowed before it refused one: how many, and in how many seconds."""
+    """The requests that a tenant allowed before a 429, and the seconds that they took."""
 
     requests: int
     seconds: float
@@ -45,7 +44,7 @@ class Turn:
 
     Attributes:
         due: The time, by the pacer's clock.
-        held: Whether the tenant wants no request until then; there may be another turn to wait for
+        held: True if the tenant asked to pause until then; the request has to ask for a turn again
             after that.
     """
 
@@ -54,40 +53,40 @@ class Turn:
 
 
 class Pacer:
-    """The turns of all requests of one client; safe to use from several threads.
+    """Assigns turns to the requests of one client; safe to use from several threads.
 
-    It only tells when a request may be sent. Whoever sends the request waits until then.
+    The pacer only returns when a request may be sent. The sender waits until then.
 
     Args:
-        clock: Returns the seconds since any fixed moment.
+        clock: A monotonic clock, in seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        # Requests a second; infinite where there is no pace.
+        # Requests a second; infinite without a limit.
         self._rate = math.inf
         self._growth = _SETTLED
-        # The next turn that is free, and until when the rate has grown.
+        # The next free turn, and the time of the last growth of the rate.
         self._next = self._grown = -math.inf
-        # Until when the tenant wants no request, and when it last said so.
+        # End of the pause that the tenant asked for, and the time of the 429 that ended the run.
         self._held = self._refused_at = -math.inf
-        # The run under way: when it began, how many requests it had, and whether it is over.
+        # The current run: its start, its number of requests, and if a 429 has ended it.
         self._began, self._requests, self._over = -math.inf, 0, False
         self._last_run = _Run(0, 0.0)
-        # When requests of the last second were sent and answered, where there is no pace.
+        # Times of sending and of the response, of the requests of the last second without a limit.
         self._recent: deque[tuple[float, float]] = deque()
 
     @property
     def rate(self) -> float:
-        """Requests a second; infinite where there is no pace."""
+        """Requests a second; infinite without a limit."""
         return self._rate
 
     def holds(self, waited_until: float = -math.inf) -> bool:
-        """Whether the tenant wants no request now.
+        """True if the tenant has asked to pause, and the pause is not over.
 
         Args:
-            waited_until: The end of a wait that is over, by the clock as it was when it began.
+            waited_until: The end of a pause that the caller has waited for already.
         """
         with self._lock:
             return self._held > max(self._clock(), waited_until)
@@ -96,8 +95,8 @@ class Pacer:
         """Return when a request may be sent.
 
         Args:
-            turns: How many turns the request takes. A request that takes none only keeps to the
-                waits that the tenant asks for.
+            turns: Number of turns that the request takes. With 0, the request only obeys the pauses
+                that the tenant asks for.
             waited_until: As for `holds`.
         """
         with self._lock:
@@ -111,7 +110,7 @@ class Pacer:
             if math.isinf(self._rate) or not turns:
                 return Turn(now, held=False)
             due = max(now, self._next)
-            # A rate that nobody has to wait for tells nothing about what the tenant allows.
+            # A rate at which nothing waits does not test the tenant's limit, so it does not grow.
             if due > now:
                 self._rate *= self._growth ** (now - self._grown)
             self._grown = now
@@ -119,15 +118,15 @@ class Pacer:
             return Turn(due, held=False)
 
     def refused(self, sent_at: float, seconds: float) -> float:
-        """Hold back all requests after a 429; return until when the tenant asks to wait.
+        """Pause all requests after a 429; return the end of the pause.
 
         Args:
             sent_at: When the request was sent.
-            seconds: How long the tenant asks to wait.
+            seconds: The wait that the tenant asks for.
         """
         with self._lock:
             now = self._clock()
-            # Requests that were under way together were refused together, and end one run.
+            # Concurrent requests that got a 429 end only one run.
             if not self._over and sent_at >= self._began:
                 self._over = True
                 if math.isinf(self._rate):
@@ -139,8 +138,8 @@ class Pacer:
             self._held = max(self._held, now + seconds)
             return now + seconds
 
-    def answered(self, sent_at: float) -> None:
-        """Take note of a request that was answered.
+    def responded(self, sent_at: float) -> None:
+        """Record a request that got a response other than a 429.
 
         Args:
             sent_at: When the request was sent.
@@ -148,7 +147,7 @@ class Pacer:
         with self._lock:
             now = self._clock()
             if self._held > now and sent_at > self._refused_at:
-                # Somebody did not wait, and the tenant did not mind.
+                # A request sent during the pause was allowed, so the pause is over.
                 self._held = now
             if self._over or (sent_at >= self._began and not math.isinf(self._rate)):
                 self._requests += 1
@@ -157,7 +156,7 @@ class Pacer:
                 self._forget_recent(now)
 
     def let_go(self) -> None:
-        """Hold back no request that comes from now on; those that wait already go on waiting."""
+        """End the pause for new requests. Requests that wait already continue to wait."""
         with self._lock:
             self._held = min(self._held, self._clock())
 
@@ -166,9 +165,9 @@ class Pacer:
             self._recent.popleft()
 
     def _set_rate(self, now: float) -> None:
-        """Set the rate by the run that is over, and begin another one."""
+        """Set the rate from the run that is over, and begin a new run."""
         run = _Run(max(1, self._requests), max(1e-3, self._refused_at - self._began))
-        # A number in a stretch of time shorter than a second cannot be told from one in a second.
+        # Windows shorter than a second are treated as one second.
         held = max(1.0, now - self._refused_at)
         searching = self._growth == _SEARCHING
         rate = (run.requests + 1) / run.seconds if math.isinf(self._rate) else self._rate

@@ -1,4 +1,4 @@
-"""Answers at the border: what came back, and the error that an answer is when it is one."""
+"""Responses of a tenant, and the errors and advice for responses that report a failure."""
 
 from __future__ import annotations
 
@@ -28,29 +28,28 @@ _CLOUD = re.compile(r"\.uipath\.(com|us)$")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """A whole answer, and how it was come by.
+class Response:
+    """A complete response to a call.
 
     Attributes:
-        call: What was asked.
-        what: What it was asked about, such as "acme/support"; may be empty.
-        endpoint: Whom.
-        token_from: With which token, in words.
+        call: The call.
+        subject: What the call is about, such as "acme/support"; may be empty.
+        endpoint: The base URL of the tenant.
+        token_from: Where the token is from, in words.
         status: HTTP status.
         headers: Headers, case-insensitive.
         body: The body, decompressed.
-        attempts: How often it was asked, this time included.
-        waited: Seconds from the first asking to this answer.
-        in_doubt: An earlier attempt may have been carried out, and only its reply been lost.
-        tried_at: When the first attempt was sent that may have been carried out, by
-            `time.monotonic`.
-        sent_at: When the attempt was sent that got this response.
-        scrub: Takes the token out of a text, should the other side have echoed it.
-        short_lived: The token is valid for a limited time, as far as its form tells.
+        attempts: Number of attempts, including the one that got this response.
+        waited: Seconds from the first attempt to this response.
+        in_doubt: True if an earlier attempt may have taken effect and lost its response.
+        tried_at: When the first attempt that may have taken effect was sent, by `time.monotonic`.
+        sent_at: When the attempt that got this response was sent, by `time.monotonic`.
+        scrub: Removes the token from a text, in case the tenant echoed it.
+        short_lived: True if the token's format shows that it is valid for a limited time.
     """
 
     call: Call
-    what: str
+    subject: str
     endpoint: str
     token_from: str
     status: int
@@ -66,33 +65,33 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is one of success."""
+        """True if the status is 2xx."""
         return 200 <= self.status < 300
 
     def could_not(self) -> str:
-        """Return the beginning of a message about this answer."""
-        about = f" {self.what}" if self.what else ""
+        """Return the beginning of an error message about this response."""
+        about = f" {self.subject}" if self.subject else ""
         tries = f" after {self.attempts} attempts in {self.waited:.0f} s" * (self.attempts > 1)
         return f"Could not {self.call.does}{about} at {self.endpoint}{tries}"
 
     def broken(self, reason: str) -> errors.ProtocolError:
-        """Return the error for an answer that is not what the API documents."""
-        problem = errors.ProtocolError(self._no_response_of_the_api(reason))
-        problem.in_doubt = self.call.writes
-        problem.tried_at = self.tried_at
-        return problem
+        """Return the error for a response that does not follow the API's documentation."""
+        error = errors.ProtocolError(self._malformed(reason))
+        error.in_doubt = self.call.writes
+        error.tried_at = self.tried_at
+        return error
 
-    def _no_response_of_the_api(self, reason: str) -> str:
-        begin = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
-        kind = visible(self.scrub(self.headers.get("content-type", "none")), 80)
+    def _malformed(self, reason: str) -> str:
+        beginning = self.scrub(self.body[:10_000].decode("utf-8", "replace"))
+        content_type = visible(self.scrub(self.headers.get("content-type", "none")), 80)
         return (
-            f"{self.could_not()}: the answer (status {self.status}, content type {kind}) is "
-            f"{self.scrub(reason)}. {self._check_endpoint()} It begins: "
-            f"{visible(begin, 200) or '(nothing)'}"
+            f"{self.could_not()}: the response (status {self.status}, content type {content_type}) "
+            f"is {self.scrub(reason)}. {self._endpoint_advice()} The response begins: "
+            f"{visible(beginning, 200) or '(empty)'}"
         )
 
-    def _check_endpoint(self) -> str:
-        """Return what to check about the endpoint when the response is none of the API's."""
+    def _endpoint_advice(self) -> str:
+        """Return what to check about the endpoint if the response is not from the API."""
         advice = "Check that the endpoint is the tenant's and that no proxy answers in its place."
         if self.status >= 500:
             return advice
@@ -100,13 +99,13 @@ class Answer:
         return advice + hint(self.endpoint)
 
     def envelope(self, record: str = "") -> dict[str, Any]:
-        """Return the answer's JSON object, of a successful answer.
+        """Return the JSON object of a successful response.
 
         Args:
             record: A member in which `NaN` and `Infinity` are returned as `strict_json.NonFinite`.
 
         Raises:
-            ReinferError: The answer is an error, or not what the API documents.
+            ReinferError: The response is an error, or not as documented.
         """
         self.check_status()
         try:
@@ -118,63 +117,62 @@ class Answer:
         return self.check(content)
 
     def check_status(self) -> None:
-        """Raise the error that the answer is by its status and content type, if it is one."""
+        """Raise an error if the status or the content type is not that of a success."""
         if not self.ok:
             raise self._error()
         if self.status == 206:
-            raise self.broken("only a part of what was asked for")
-        kind = self.headers.get("content-type", "application/json").partition(";")[0].strip()
-        if kind.lower() != "application/json" and not kind.lower().endswith("+json"):
+            raise self.broken("incomplete")
+        content_type = self.headers.get("content-type", "application/json").lower()
+        media_type = content_type.partition(";")[0].strip()
+        if media_type != "application/json" and not media_type.endswith("+json"):
             raise self.broken("not JSON by its content type")
 
     def check(self, content: Any) -> dict[str, Any]:
-        """Return the content of a successful answer, if its envelope says so too."""
+        """Return the content of a response if its envelope reports success too."""
         if not isinstance(content, dict):
-            raise self.broken("no object")
+            raise self.broken("not a JSON object")
         if content.get("status") != "ok":
-            raise self.broken(f"a success that says status {shown(content.get('status'))}")
+            raise self.broken(
+                f"not a success: its JSON has the status {shown(content.get('status'))}"
+            )
         return content
 
     def _error(self) -> errors.ReinferError:
         try:
             content = strict_json.decode(self.body)
-        except strict_json.Malformed as error:
-            content, reason = None, str(error)
+        except strict_json.Malformed as malformed:
+            content, reason = None, str(malformed)
         else:
-            reason = "no error envelope"
+            reason = "not an error as the API documents it"
         if not isinstance(content, dict) or content.get("status") != "error":
             if self.status >= 500 and not isinstance(content, dict):
-                # A page or nothing at all: a server in front of the tenant has answered.
-                problem: errors.AnswerError = errors.ServerError(
-                    self._no_response_of_the_api(reason), self.status
-                )
-                problem.in_doubt = self.call.writes
-                return problem
+                # A page or an empty body: the response is from a server in front of the tenant.
+                error: errors.AnswerError = errors.ServerError(self._malformed(reason), self.status)
+                error.in_doubt = self.call.writes
+                return error
             if self.status not in (408, 429):
                 return self.broken(reason)
             content = {}
         message = content.get("message")
-        said = self.scrub(message) if isinstance(message, str) else ""
+        server_message = self.scrub(message) if isinstance(message, str) else ""
         default = errors.ServerError if self.status >= 500 else errors.ValidationFailed
         kind = _BY_STATUS.get(self.status, default)
-        words = visible(said, 1000).rstrip(".")
+        words = visible(server_message, 1000).rstrip(".")
         if not re.match(rf"{self.status}\b", words):
             # Many tenants begin the message with the status, as in "404 Not Found".
             words = f"{self.status}: {words}" if words else f"{self.status}"
-        problem = kind(
-            f"{self.could_not()}: {words}. {self._advice(kind)}",
-            self.status,
-            said,
+        error = kind(
+            f"{self.could_not()}: {words}. {self._advice(kind)}", self.status, server_message
         )
-        problem.in_doubt = self.call.writes and (
+        error.in_doubt = self.call.writes and (
             self.in_doubt or self.status >= 500 or self.status == 408
         )
-        problem.tried_at = self.tried_at
-        return problem
+        error.tried_at = self.tried_at
+        return error
 
     def _advice(self, kind: type[errors.AnswerError]) -> str:
         if kind is errors.AuthenticationError and self.token_from == BY_FUNCTION:
-            return _REFUSED_AGAIN
+            return _REJECTED_AGAIN
         if kind is errors.AuthenticationError and self._token_expires():
             return _EXPIRED.format(token_from=self.token_from)
         advice = _ADVICE_BY_CALL.get(kind, {}).get(self.call.id, _ADVICE[kind])
@@ -184,7 +182,7 @@ class Answer:
         return advice
 
     def _token_expires(self) -> bool:
-        """Whether the token is one of those that are valid for a limited time only."""
+        """True if the token is valid for a limited time only."""
         challenge = self.headers.get("www-authenticate", "").lower()
         return self.short_lived or "expired" in challenge
 
@@ -195,7 +193,7 @@ def _is_html(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def hint_at_missing_base(endpoint: str) -> str:
-    """Return `hint_at_base` for an endpoint that looks like a page of a tenant in the cloud."""
+    """Return `hint_at_base` if the endpoint looks like a page of a tenant in the cloud; else ""."""
     host, path = urlsplit(endpoint).hostname or "", urlsplit(endpoint).path.strip("/")
     return hint_at_base(endpoint) if path or _CLOUD.search(host) else ""
 
@@ -212,45 +210,44 @@ def hint_at_base(endpoint: str) -> str:
 
 
 _EXPIRED = (
-    "The tenant refuses the token ({token_from}), and an access token like this one is valid for "
-    "a limited time: it has probably expired. Get a new one and connect again, or "
-    "give a function that gets one whenever that is needed: "
-    "rnb.connect(endpoint=..., token=get_token)."
+    "The tenant rejected the token ({token_from}). Access tokens like this one are valid for a "
+    "limited time, so it has probably expired. Connect again with a new token, or with a function "
+    "that gets one when needed: rnb.connect(endpoint=..., token=get_token)."
 )
-_REFUSED_AGAIN = (
-    "The tenant refuses the token that the function given as token= returned, also after the "
+_REJECTED_AGAIN = (
+    "The tenant rejected the token that the function given as token= returned, also after the "
     "function was called once more. Check that it returns a token for this tenant, and a new one "
     "each time it is called."
 )
 _ADVICE: Mapping[type[errors.AnswerError], str] = {
     errors.AuthenticationError: (
         "The tenant does not know the token ({token_from}). A newer token of the same user may "
-        "have replaced it, or the practice tenant that made it has ended. Make a new one on the "
+        "have replaced it, or the practice tenant that made it has ended. Make a new token on the "
         "tenant's page and connect again."
     ),
     errors.PermissionDenied: (
-        'The token ({token_from}) lacks the permission "{permission}" there; client.me() shows '
-        "those it has."
+        'The token ({token_from}) lacks the permission "{permission}" there. client.me() shows '
+        "its permissions."
     ),
-    errors.NotFound: "Check the name; what the token may not see is not found either.",
-    Conflict: "Something else is at work on the same thing; try again in a while.",
-    errors.RateLimited: "Wait a while before asking again, or ask for less at once.",
-    errors.ServerError: "The fault is at the tenant; try again later.",
-    errors.ValidationFailed: "The tenant refuses the request; its message says why.",
+    errors.NotFound: "Check the name. A source that the token may not see is not found either.",
+    Conflict: "Another request is working on the same object. Try again later.",
+    errors.RateLimited: "Wait before you try again, or send fewer requests at once.",
+    errors.ServerError: "The tenant reported an internal error. Try again later.",
+    errors.ValidationFailed: "The tenant rejected the request. Its message says why.",
 }
-_NO_TENANT = "Every tenant has this page. Check that the endpoint is a tenant's."
-_NO_PROJECT = "Check the project's name; a project that the token may not see is not found either."
-_GONE = (
-    "It is gone, or the token may not see it any more: client.sources(project) and client.me() "
-    "show which."
+_NO_TENANT = "Every tenant serves this path. Check that the endpoint is a tenant's."
+_NO_PROJECT = "Check the project's name. A project that the token may not see is not found either."
+_NO_SOURCE = (
+    "The source does not exist any more, or the token may not see it any more: "
+    "client.sources(project) and client.me() show which."
 )
-_CHANGING = "Something else is changing the source; look at what it is now before you try again."
-_LOOK_FIRST = "The fault is at the tenant. Look at the source before you try again."
-_CHANGE_IT = "The tenant refuses what was asked; change it and try again."
-# What to do where that depends on the call, by its id.
+_CHANGING = "Another request is changing the source. Check the source before you try again."
+_CHECK_FIRST = "The tenant reported an internal error. Check the source before you try again."
+_REJECTED = "The tenant rejected these settings. Change them and try again."
+# Advice that depends on the call, by its id.
 _ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
     errors.PermissionDenied: {
-        endpoints.ME.id: "The user of the token ({token_from}) may not log in; ask an "
+        endpoints.ME.id: "The user of the token ({token_from}) may not log in. Ask an "
         "administrator of the tenant.",
     },
     errors.NotFound: {
@@ -263,17 +260,19 @@ _ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
             _NO_TENANT,
         ),
         endpoints.LIST_PROJECT.id: _NO_PROJECT,
-        endpoints.GET_BY_ID.id: "Check the id; what the token may not see is not found either.",
+        endpoints.GET_BY_ID.id: "Check the id. A source that the token may not see is not found "
+        "either.",
         endpoints.CREATE.id: _NO_PROJECT,
-        endpoints.UPDATE.id: f"Check the name. {_GONE}",
-        endpoints.DELETE.id: _GONE,
+        endpoints.UPDATE.id: f"Check the name. {_NO_SOURCE}",
+        endpoints.DELETE.id: _NO_SOURCE,
     },
     Conflict: {
-        endpoints.CREATE.id: "The name is taken; update what is there, or choose another name.",
+        endpoints.CREATE.id: "The name is taken. Update the existing source, or choose another "
+        "name.",
         **dict.fromkeys((endpoints.UPDATE.id, endpoints.DELETE.id), _CHANGING),
     },
     errors.ServerError: dict.fromkeys(
-        (endpoints.CREATE.id, endpoints.UPDATE.id, endpoints.DELETE.id), _LOOK_FIRST
+        (endpoints.CREATE.id, endpoints.UPDATE.id, endpoints.DELETE.id), _CHECK_FIRST
     ),
-    errors.ValidationFailed: dict.fromkeys((endpoints.CREATE.id, endpoints.UPDATE.id), _CHANGE_IT),
+    errors.ValidationFailed: dict.fromkeys((endpoints.CREATE.id, endpoints.UPDATE.id), _REJECTED),
 }

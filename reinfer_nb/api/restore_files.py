@@ -1,7 +1,6 @@
-"""Restore files: the settings of a source that is deleted.
+"""Restore files: the settings of a source that is deleted, in readable JSON.
 
-A restore file is JSON that a person can read. It holds the settings, never the comments: those
-nothing brings back.
+A restore file never holds comments: deleted comments cannot be restored.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _ABOUT = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kept:
-    """What a restore file holds.
+class RestoreFile:
+    """The content of a restore file.
 
     Attributes:
-        source: The source as it was.
-        endpoint: The tenant it was on.
+        source: The deleted source.
+        endpoint: The base URL of its tenant.
     """
 
     source: Source
@@ -42,7 +41,7 @@ class Kept:
 
 
 def default_folder() -> Path:
-    """Return the folder of this user in which restore files are kept unless told otherwise.
+    """Return the default folder for restore files of this user.
 
     Raises:
         FileProblem: This user has no home folder.
@@ -51,38 +50,38 @@ def default_folder() -> Path:
 
 
 def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Path:
-    """Return a path for a restore file that nothing has yet.
+    """Return an unused path for a restore file.
 
     Args:
-        source: What is to be kept.
-        folder: Where; by default `default_folder()`.
+        source: The source to be deleted.
+        folder: The folder of the file; by default `default_folder()`.
 
     Raises:
-        FileProblem: There is no default folder, or `folder` can be none.
+        FileProblem: There is no default folder, or `folder` cannot be a folder.
     """
-    place = default_folder() if folder is None else path_of(folder)
-    # What a tenant calls its sources must not lead out of the folder, or beyond a name's length.
+    folder_path = default_folder() if folder is None else path_of(folder)
+    # The names of a source must not lead out of the folder or make the file's name too long.
     parts = (source.owner[:60], source.name[:100], source.id[:16])
-    plain = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
+    stem = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     try:
-        return place.resolve() / f"{plain}-{stamp}.json"
+        return folder_path.resolve() / f"{stem}-{stamp}.json"
     except (OSError, ValueError, RuntimeError) as error:
-        # A NUL, links in a circle, or a working folder that was deleted.
+        # A NUL, a circle of links, or a deleted working folder.
         reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{shown(str(place), 200)} can be no folder: {reason}.") from None
+        raise FileProblem(f"{shown(str(folder_path), 200)} cannot be a folder: {reason}.") from None
 
 
-def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
-    """Write a restore file, whole and on the disk and read back before this returns.
+def write(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
+    """Write a restore file to the disk, and read it back.
 
     Args:
-        source: The source as it is.
-        endpoint: The tenant it is on.
-        path: A new file; its folder is made where there is none.
+        source: The source to be deleted.
+        endpoint: The base URL of its tenant.
+        path: A new file; its folder is created if it is missing.
 
     Raises:
-        FileProblem: There is such a file already, or it could not be written and read back.
+        FileProblem: The file exists, or could not be written and read back.
     """
     path = path_of(path)
     try:
@@ -90,7 +89,7 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(
-            f"The folder of {visible(os.fspath(path), 200)} cannot be made: {reason}."
+            f"The folder of {visible(os.fspath(path), 200)} cannot be created: {reason}."
         ) from None
     content = {
         "format": _FORMAT,
@@ -104,7 +103,7 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
         file.write(body + b"\n")
     try:
         same = read(path).source.to_wire() == content["source"]
-        problem = "it holds another source than was written"
+        problem = "its source differs from the one that was written"
     except FileProblem as error:
         same, problem = False, str(error)
     if not same:
@@ -113,11 +112,11 @@ def keep(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
         raise FileProblem(f"The restore file could not be read back: {problem}")
 
 
-def read(path: str | os.PathLike[str]) -> Kept:
-    """Return what a restore file holds.
+def read(path: str | os.PathLike[str]) -> RestoreFile:
+    """Return the content of a restore file.
 
     Raises:
-        FileProblem: It cannot be read, or is no restore file.
+        FileProblem: The file cannot be read, or is not a restore file.
     """
     path = path_of(path)
     name = visible(str(path), 200)
@@ -127,15 +126,15 @@ def read(path: str | os.PathLike[str]) -> Kept:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read: {reason}.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
-        raise FileProblem(f"{name} is no restore file of this toolkit, or one of a later version.")
+        raise FileProblem(f"{name} is not a restore file, or one of a later version of reinfer_nb.")
     endpoint, source = content.get("endpoint"), content.get("source")
     if not isinstance(endpoint, str) or not isinstance(source, dict):
-        raise FileProblem(f"{name} holds no source, or not the tenant it was on.")
-    # A setting that cannot be read would silently not be restored.
+        raise FileProblem(f"{name} is incomplete: its source or its tenant is missing.")
+    # An unreadable setting would not be restored, without any message.
     problems = read_record(Source, source)[1]
     if problems:
-        raise FileProblem(f"{name} holds no source that can be made: {'; '.join(problems)}.")
+        raise FileProblem(f"{name} holds a source that cannot be created: {'; '.join(problems)}.")
     try:
-        return Kept(source=Source.from_wire(source), endpoint=endpoint)
+        return RestoreFile(source=Source.from_wire(source), endpoint=endpoint)
     except ProtocolError as error:
-        raise FileProblem(f"{name} holds no source that can be made: {error}") from None
+        raise FileProblem(f"{name} holds a source that cannot be created: {error}") from None

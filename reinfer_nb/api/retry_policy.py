@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
-from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.responses import Response
 from reinfer_nb.api.tenant_clock import timestamp
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.schema.endpoints import Call
@@ -61,66 +61,66 @@ NO_HOOKS = RetryHooks()
 
 
 class Patience:
-    """How often and how long a call is tried again.
+    """How often and for how long a call is retried.
 
     Every call of this API may be repeated: reads change nothing, an update sets the same values
-    again, and for a create and a delete the client knows what a second answer means. So what
-    decides is the failure: 408, 429, 502, 503, 504, the statuses 520 to 524 by which an edge such
-    as Cloudflare says that the tenant behind it failed, time-outs and broken connections pass.
+    again, and for a create and a delete the client knows what a second response means. So only
+    the failure decides. Time-outs, broken connections and the statuses 408, 429, 502, 503, 504 and
+    520 to 524 (an edge such as Cloudflare could not reach the tenant) are temporary.
 
     Args:
-        attempts: How often at most.
-        longest: Seconds after which nothing is tried again.
-        backoff: Seconds of the first wait; each next one is about twice as long.
+        attempts: Maximum number of attempts.
+        longest: Seconds after which nothing is retried.
+        backoff: Seconds of the first wait; each next wait is about twice as long.
     """
 
-    passing = frozenset({408, 429, 502, 503, 504, *range(520, 525)})
+    temporary = frozenset({408, 429, 502, 503, 504, *range(520, 525)})
 
     def __init__(self, attempts: int = 5, longest: float = 120.0, backoff: float = 0.5) -> None:
         self.longest = longest
         self.backoff = backoff
         self._retry = Retry(
             total=attempts - 1,
-            status_forcelist=self.passing,
+            status_forcelist=self.temporary,
             allowed_methods=None,
             backoff_factor=backoff,
             backoff_max=longest,
             backoff_jitter=backoff / 2,
         )
 
-    def passes(self, call: Call, status: int) -> bool:
-        """Whether a call that got a status may get another one if it is tried again.
+    def may_retry(self, call: Call, status: int) -> bool:
+        """True if a call that got a status may get another one if it is retried.
 
-        A conflict passes too, unless the call is to create something: then the name is taken.
+        This includes 409, except for a create: there it means that the name is taken.
         """
-        return status in self.passing or (status == 409 and call.method != "PUT")
+        return status in self.temporary or (status == 409 and call.method != "PUT")
 
     def start(self) -> Retry:
-        """Return the state of a call that was not tried yet."""
+        """Return the state of a call before its first attempt."""
         return self._retry.new()
 
-    def spent(self, retry: Retry, answer: Answer | None) -> Retry | None:
-        """Return the state after one more attempt; None if there is none left.
+    def after_attempt(self, retry: Retry, response: Response | None) -> Retry | None:
+        """Return the state after one more attempt; None if no attempts are left.
 
-        A 429 that asks for a wait uses no attempt; `longest` bounds the total wait. A 429 with a
-        `Retry-After` that is not understood, or that asks for no wait, uses one.
+        A 429 that asks for a wait uses no attempt; `longest` bounds the total wait. A 429 whose
+        `Retry-After` is not understood, or asks for no wait, uses one.
         """
-        if answer is not None and answer.status == 429 and retry_after(answer.headers) > 0:
+        if response is not None and response.status == 429 and retry_after(response.headers) > 0:
             return retry
         try:
-            return retry.increment(error=HTTPError("no usable answer"))
+            return retry.increment(error=HTTPError("no usable response"))
         except HTTPError:
             return None
 
-    def pause(self, retry: Retry, answer: Answer | None) -> float:
+    def pause(self, retry: Retry, response: Response | None) -> float:
         """Return the seconds to wait before the next attempt.
 
-        A connection that broke is tried anew at once, the first time: it may just have been idle
-        for too long. Who answered is given time.
+        The first retry after a broken connection is sent at once: the connection may just have
+        been idle for too long. A tenant that has responded gets some time.
         """
         jitter = random.uniform(0, self.backoff / 2)  # noqa: S311 - no secret
-        least = self.backoff + jitter if answer else 0.0
-        asked = retry_after(answer.headers) if answer else 0.0
+        least = self.backoff + jitter if response else 0.0
+        asked = retry_after(response.headers) if response else 0.0
         return max(asked, retry.get_backoff_time(), least)
 
 

@@ -145,7 +145,7 @@ def delete(
 
     def prepare(now: Source) -> None:
         if files:
-            restore_files.keep(now, calls.endpoint, files.pop())
+            restore_files.write(now, calls.endpoint, files.pop())
         before(now)
 
     now = base

@@ -1,7 +1,6 @@
-"""A `requests` session that keeps the token to itself and leaves redirects to others.
+"""A `requests` session that never prints the token and follows no redirects.
 
-Nothing in here waits without bound: not for a connection of the pool, and not for the end of a
-response that arrives byte by byte.
+All waits are bounded: for a connection of the pool, and for a response that arrives byte by byte.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from reinfer_nb.auth.secret import Token
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.forking import renew_in_children
 
-# Seconds to wait for one of the connections, while others are using all of them.
+# Seconds to wait for a connection of the pool while all are in use.
 _POOL_WAIT = 120.0
 
 
 class _Bounded(io.RawIOBase):
-    """The bytes of a socket until a deadline; each read alone is bounded by the read time-out."""
+    """The bytes of a socket, with a deadline for all reads besides the time-out of each read."""
 
     def __init__(self, raw: io.RawIOBase, connection: socket.socket) -> None:
         self._raw = raw
@@ -39,17 +38,17 @@ class _Bounded(io.RawIOBase):
         self._deadline = time.monotonic() + TOTAL * (self._timeout or 0)
 
     def readable(self) -> bool:
-        """Return True, for the buffer on top."""
+        """Return True; `io.BufferedReader` requires it."""
         return True
 
     def readinto(self, buffer: Any, /) -> int | None:
-        """Read into a buffer, and return how many bytes."""
+        """Read into a buffer, and return the number of bytes."""
         if self._timeout:
             left = self._deadline - time.monotonic()
             if left <= 0:
                 raise TooLong
             self._connection.settimeout(min(left, self._timeout))
-        # The types of the standard library do not know that a raw file has `readinto`.
+        # The type stubs of `io.RawIOBase` lack `readinto`.
         raw: Any = self._raw
         try:
             count: int | None = raw.readinto(buffer)
@@ -66,7 +65,7 @@ class _Bounded(io.RawIOBase):
 
 
 class _Lines(io.BufferedReader):
-    """A buffer that knows whether its last line had an end."""
+    """A buffer that notes if its last line ended with a line break."""
 
     ended = True
 
@@ -83,7 +82,7 @@ class _Response(http.client.HTTPResponse):
         self.fp = self._lines = _Lines(_Bounded(self.fp.detach(), sock))
 
     def begin(self) -> None:
-        """Read the headers; http.client takes the end of the connection for the end of those."""
+        """Read the headers. http.client does not notice if the connection ends within them."""
         super().begin()
         if not self._lines.ended:
             self.close()
@@ -91,12 +90,12 @@ class _Response(http.client.HTTPResponse):
 
 
 class _Quiet(HTTPConnection):
-    # http.client prints every header, the token's too, where its own debuglevel is switched on.
+    # With a `debuglevel`, http.client would print every header, including the token.
     debuglevel = 0
     response_class = _Response
 
     def connect(self) -> None:
-        """Connect; what fails here was not sent."""
+        """Connect; mark errors as raised before anything was sent."""
         try:
             super().connect()
         except Exception as error:
@@ -109,7 +108,7 @@ class _QuietHTTPS(_Quiet, HTTPSConnection):
 
 
 class _Connections(queue.LifoQueue[Any]):
-    """The idle connections of a pool. A child process only closes them, when it ends."""
+    """The idle connections of a pool. A child process only closes them when it ends."""
 
     def __init__(self, maxsize: int = 0) -> None:
         super().__init__(maxsize)
@@ -117,10 +116,10 @@ class _Connections(queue.LifoQueue[Any]):
         renew_in_children(self)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:  # noqa: FBT001, FBT002
-        """Return an idle connection; None, for a new one, once the idle ones were closed.
+        """Return an idle connection; None, for a new one, once the pool was closed.
 
-        Only urllib3 takes connections without waiting: to close them, also when the process ends.
-        What is registered with `atexit` earlier runs after that.
+        urllib3 calls this with `block=False` only to close the connections, also when the process
+        ends. `atexit` functions that were registered earlier run after that, and may send requests.
         """
         if not block:
             self._closed = True
@@ -132,7 +131,7 @@ class _Connections(queue.LifoQueue[Any]):
         return super().get(block, timeout)
 
     def renew_after_fork(self) -> None:
-        """Take locks of one's own, in a child process."""
+        """Replace the locks in a child process."""
         self.mutex = threading.Lock()
         self.not_empty = threading.Condition(self.mutex)
         self.not_full = threading.Condition(self.mutex)
@@ -177,16 +176,16 @@ class Session(requests.Session):
         self.mount("http://", adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Return no target, so that nothing is prepared for it, nor its body read without bound."""
+        """Return None, so that `requests` prepares no redirect and reads no body without limit."""
 
 
 class Bearer(AuthBase):
-    """Puts the token into each request; being there, it keeps `~/.netrc` out."""
+    """Adds the token to each request; with it, `requests` does not use `~/.netrc`."""
 
     def __init__(self, token: Token) -> None:
         self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Return the request, with the token in it."""
+        """Return the request with the token added."""
         request.headers["Authorization"] = self._token.bearer()
         return request

@@ -1,4 +1,4 @@
-"""The requests about one source. Each response is checked to be about the source asked for."""
+"""The requests about one source. Each response is checked to be about the requested source."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from reinfer_nb import errors, strict_json
 from reinfer_nb.api.conflicts import Conflict
 from reinfer_nb.api.listings import Listings
-from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
-from reinfer_nb.api.source_identity import is_older, is_what_was_asked, maker_of
+from reinfer_nb.api.source_identity import is_older, is_requested, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.api.write_result import Written, fields_not_taken, remember
@@ -26,40 +26,40 @@ from reinfer_nb.text import holds_half_character, shown
 _Record = TypeVar("_Record", bound=Record)
 
 
-def record(answer: Answer, key: str, model: type[_Record]) -> _Record:
+def record(response: Response, key: str, model: type[_Record]) -> _Record:
     """Return the record that a response holds.
 
     Args:
-        answer: The response.
+        response: The response.
         key: The member of the response that holds the record.
         model: The definition of the record.
 
     Raises:
         ReinferError: The response is an error, or not as documented.
     """
-    content = answer.envelope(key)
+    content = response.envelope(key)
     try:
         return model.from_wire(content.get(key))
     except errors.ProtocolError as error:
-        raise answer.broken(f"not as documented: {error}") from None
+        raise response.broken(f"not as documented: {error}") from None
     except strict_json.Malformed as error:
-        raise answer.broken(str(error)) from None
+        raise response.broken(str(error)) from None
 
 
-def comments_of(answer: Answer) -> int:
+def comments_of(response: Response) -> int:
     """Return the number of comments that a response about the statistics of a source holds.
 
     Raises:
         ReinferError: The response is an error, or holds no such number.
     """
-    statistics = answer.envelope().get("statistics")
+    statistics = response.envelope().get("statistics")
     number = statistics.get("num_comments") if isinstance(statistics, dict) else None
     try:
         count = Whole.read(number)
     except ValueError:
         count = -1
     if count < 0:
-        raise answer.broken("without a number of comments")
+        raise response.broken("without a number of comments")
     return count
 
 
@@ -67,9 +67,9 @@ class SourceCalls:
     """The requests about one source, without a look before a write.
 
     Args:
-        transport: The way to the tenant.
-        listings: The listings of the tenant; a write forgets them.
-        hooks: What runs before a request of these is sent after a wait.
+        transport: Sends the requests.
+        listings: The listings of the tenant; a write clears their cache.
+        hooks: What runs before a request is sent after a wait.
     """
 
     def __init__(
@@ -92,52 +92,52 @@ class SourceCalls:
         """
         return SourceCalls(self._transport, self._listings, replace(self._hooks, **changes))
 
-    def _send(self, call: Call, what: str = "", **more: Any) -> Answer:
-        return self._transport.send(call, what, hooks=self._hooks, **more)
+    def _send(self, call: Call, subject: str = "", **more: Any) -> Response:
+        return self._transport.send(call, subject, hooks=self._hooks, **more)
 
     def get(self, which: str) -> Source:
         """Return a source by its full name or its id, as `Client.source` documents it."""
         return self.look(which)[0]
 
     def look(self, which: str) -> tuple[Source, float]:
-        """Return a source, and when the request was sent whose response shows it.
+        """Return a source, and when the request that got it was sent, by `time.monotonic`.
 
-        Waits and attempts before that one do not make the response any older.
+        The time is that of the last attempt, without earlier attempts and waits.
 
         Args:
             which: A full name or an id.
         """
         if validation.is_id(which):
-            answer = self._send(endpoints.GET_BY_ID, which, id=which)
+            response = self._send(endpoints.GET_BY_ID, which, id=which)
         else:
             project, name = validation.source_name(which)
-            answer = self._send(endpoints.GET, which, project=project, name=name)
-        return _source(answer, which), answer.sent_at
+            response = self._send(endpoints.GET, which, project=project, name=name)
+        return _source(response, which), response.sent_at
 
     def create(self, full_name: str, body: Mapping[str, Any]) -> Written:
-        """Create a source, and return it as the tenant made it.
+        """Create a source, and return it as the tenant created it.
 
         Args:
             full_name: "project/name".
-            body: The settings by their names in JSON, checked.
+            body: The settings by their names in JSON, validated.
 
         Raises:
             Conflict: There is a source of that name; `existing` holds it.
-            ReinferError: The tenant could not be reached, or refused.
+            ReinferError: The tenant could not be reached, or rejected the request.
         """
         project, name = validation.full_name(full_name)
         with self._listings.writing():
-            answer = self._send(
+            response = self._send(
                 endpoints.CREATE, full_name, body={"source": body}, project=project, name=name
             )
         try:
-            return self._written(answer, full_name, body)
+            return self._written(response, full_name, body)
         except Conflict as conflict:
             existing = conflict.existing = self._existing(full_name)
-            if existing is None or not answer.in_doubt:
+            if existing is None or not response.in_doubt:
                 raise
-            # An earlier attempt may have been carried out, and only its response been lost.
-            first_try = self.tenant_time(answer.tried_at)
+            # An earlier attempt may have taken effect and lost its response.
+            first_try = self.tenant_time(response.tried_at)
             maker = maker_of(existing, body, first_try)
             if maker != "somebody else":
                 return Written(existing, proven=maker == "we")
@@ -150,7 +150,7 @@ class SourceCalls:
         given: object = source
         if not isinstance(given, Source):
             raise errors.InvalidInput(
-                "recreate_source takes a Source, such as delete_source returned, not "
+                "recreate_source takes a Source, such as delete_source returns, not "
                 f"{shown(given)}."
             )
         names = {field.wire for field in fields_of(Source) if field.may("create")}
@@ -158,61 +158,61 @@ class SourceCalls:
         if holds_half_character(body):
             raise errors.InvalidInput(
                 f"A text of {shown(source.full_name)} holds half a character (a lone surrogate), "
-                "which cannot be sent: write it anew with dataclasses.replace(source, ...)."
+                "which cannot be sent. Replace it with dataclasses.replace(source, ...)."
             )
         return self.create(source.full_name, body)
 
     def update(self, full_name: str, body: Mapping[str, Any], id_: str | None = None) -> Written:
-        """Change settings of a source, and return it as it is then.
+        """Change settings of a source, and return its new version.
 
         Args:
             full_name: "project/name".
-            body: The settings by their names in JSON, checked.
-            id_: The id of the source that has that name; None for whichever has it.
+            body: The settings by their names in JSON, validated.
+            id_: The id that the source must have; None for any.
 
         Raises:
-            ProtocolError: The response is about another source than the one of that id.
-            ReinferError: The tenant could not be reached, or refused.
+            ProtocolError: The response is about a source with another id.
+            ReinferError: The tenant could not be reached, or rejected the request.
         """
         project, name = validation.source_name(full_name)
         with self._listings.writing():
-            answer = self._send(
+            response = self._send(
                 endpoints.UPDATE, full_name, body={"source": body}, project=project, name=name
             )
-        return self._written(answer, full_name, body, id_)
+        return self._written(response, full_name, body, id_)
 
     def delete(self, source: Source) -> bool:
         """Delete a source by its id.
 
         Returns:
-            Whether it is certain that the source is gone; otherwise only the tenant says so, and
+            True if it is certain that the source is gone. False if only the tenant says so;
             `check_deleted` looks.
 
         Raises:
-            ProtocolError: Its id cannot be one; nothing was sent.
-            ReinferError: The tenant could not be reached, or refused.
+            ProtocolError: The source has an invalid id; nothing was sent.
+            ReinferError: The tenant could not be reached, or rejected the request.
         """
         self.check_id(source)
         self._listings.deleting(source.id)
         with self._listings.writing():
-            answer = self._send(endpoints.DELETE, source.full_name, id=source.id)
+            response = self._send(endpoints.DELETE, source.full_name, id=source.id)
         try:
-            answer.envelope()
+            response.envelope()
         except errors.NotFound:
-            # An earlier attempt may have deleted it, and only its response been lost.
-            if not (answer.in_doubt and self.is_gone(source)):
+            # An earlier attempt may have deleted the source and lost its response.
+            if not (response.in_doubt and self.is_gone(source)):
                 raise
             return True
         return False
 
     def check_deleted(self, source: Source) -> str:
-        """Look whether a source is gone after the tenant has accepted its delete.
+        """Check that a source is gone after the tenant has accepted its delete.
 
         Returns:
-            What a person has to know: why that could not be looked up; '' if the source is gone.
+            '' if the source is gone; else a remark why that could not be checked.
 
         Raises:
-            NotCarriedOut: The source is still there.
+            NotCarriedOut: The source still exists.
         """
         accepted = f"{self.endpoint} accepted the delete of {source.full_name}"
         try:
@@ -220,17 +220,17 @@ class SourceCalls:
         except errors.NotFound:
             return ""
         except errors.ReinferError as error:
-            return f"{accepted}, and whether the source is gone could not be looked up: {error}"
+            return f"{accepted}, but the delete could not be verified: {error}"
         raise errors.NotCarriedOut(
-            f"{accepted}, and the source {source.id} is still there. Look at it again in a while; "
-            "if it stays, ask whoever runs the tenant."
+            f"{accepted}, but the source {source.id} still exists. Check it again later. If it "
+            "still exists then, ask whoever runs the tenant."
         )
 
     def is_gone(self, source: Source) -> bool:
-        """Whether it is certain that a source is gone, and not merely hidden from the token.
+        """True if it is certain that a source is gone, and not merely hidden from the token.
 
-        It is if the token still sees the sources of the project, and the source is not among them.
-        A listing is no proof if it lacks ids, or another source that can still be asked for.
+        The proof is a listing of the project without the source. A listing is no proof if ids are
+        missing in it, or if another source is missing that still exists.
         """
         project = source.owner
         others = self._listings.other_sources(project, [source.id])
@@ -244,7 +244,7 @@ class SourceCalls:
                 hooks=self._hooks,
             )
         except errors.NotFound:
-            # The project is gone as well, if nothing could hide it.
+            # The project is gone as well, unless it is hidden from the token.
             return (
                 not self._listings.other_sources(project, [source.id])
                 and self._shows_project(project) is False
@@ -268,15 +268,15 @@ class SourceCalls:
         return False
 
     def has_none(self, project: str, ids: Iterable[str]) -> bool:
-        """Whether it is certain that a project has no sources, where its listing shows none.
+        """True if it is certain that a project with an empty listing has no sources.
 
-        A tenant may show an empty listing to a token that has lost its permission. So the token
-        must see the project itself, and its user must have the permission; and no other source
-        that was listed before may be missing too.
+        A tenant may return an empty listing to a token that has lost its permission. So the token
+        must see the project itself, its user must have the permission, and the project's last
+        listing must hold no other sources than `ids`.
 
         Args:
             project: The project.
-            ids: The sources that are known to be missing; they may have been deleted.
+            ids: Sources known to be missing; they may have been deleted.
         """
         return (
             not self._listings.other_sources(project, ids)
@@ -285,7 +285,7 @@ class SourceCalls:
         )
 
     def _may_read(self, project: str) -> bool:
-        """Whether the token may see the sources of a project; of all projects if it is empty."""
+        """True if the token may see the sources of a project; of all projects if it is empty."""
         try:
             user = record(self._send(endpoints.ME), "user", User)
         except errors.ReinferError:
@@ -293,39 +293,38 @@ class SourceCalls:
         return user.may(endpoints.READ, project)
 
     def _shows_project(self, name: str) -> bool | None:
-        """Whether the tenant shows a project to the token; None if that cannot be told."""
+        """True if the token may see a project; None if that cannot be determined."""
         try:
-            answer = self._send(endpoints.PROJECT, name, project=name)
-            return record(answer, "project", Project).name == name
+            response = self._send(endpoints.PROJECT, name, project=name)
+            return record(response, "project", Project).name == name
         except errors.NotFound:
             return False
         except errors.ReinferError:
             return None
 
     def tenant_time(self, moment: float | None = None) -> Span | None:
-        """Return what the tenant's clock showed at a moment; None if that is not known.
+        """Return the time of the tenant's clock at a moment; None if it is not known.
 
         Args:
-            moment: By `time.monotonic`; now when left out.
+            moment: By `time.monotonic`; now by default.
         """
         return self._transport.clock.at(time.monotonic() if moment is None else moment)
 
     def check_id(self, source: Source) -> None:
-        """Raise `ProtocolError` if a source has an id that no request can name."""
+        """Raise `ProtocolError` if the id of a source is invalid."""
         if not validation.is_id(source.id):
             raise errors.ProtocolError(
-                f"Nothing was deleted: {self.endpoint} gave "
-                f"{shown(source.full_name)} the id {shown(source.id)}, which is not "
-                f"{validation.ID_RULE}."
+                f"Nothing was deleted: at {self.endpoint}, the id of {shown(source.full_name)} is "
+                f"{shown(source.id)}, not {validation.ID_RULE}."
             )
 
     def _written(
-        self, answer: Answer, full_name: str, body: Mapping[str, Any], id_: str | None = None
+        self, response: Response, full_name: str, body: Mapping[str, Any], id_: str | None = None
     ) -> Written:
-        source = _source(answer, full_name)
+        source = _source(response, full_name)
         if id_ is not None:
-            _source(answer, id_)
-        names = fields_not_taken(answer.envelope("source")["source"], body)
+            _source(response, id_)
+        names = fields_not_taken(response.envelope("source")["source"], body)
         remember(self.endpoint, source, body, names)
         return Written(source, names)
 
@@ -333,15 +332,15 @@ class SourceCalls:
         try:
             return self.get(full_name)
         except errors.ReinferError:
-            # That the name is taken is the news; the source that has it could not be looked up.
+            # The conflict is reported without the source that has the name.
             return None
 
 
-def _source(answer: Answer, which: str) -> Source:
-    """Return the source that a response holds, if it is the one asked for by name or id."""
-    source = record(answer, "source", Source)
-    if not is_what_was_asked(source, which):
-        raise answer.broken(
+def _source(response: Response, which: str) -> Source:
+    """Return the source in a response if it is the one requested by name or id."""
+    source = record(response, "source", Source)
+    if not is_requested(source, which):
+        raise response.broken(
             f"about {shown(source.full_name)} with the id {shown(source.id)}, not about {which}"
         )
     return source

@@ -1,4 +1,4 @@
-"""Whether a source that a tenant returns is the one that was meant, and who made it."""
+"""Checks that a returned source is the requested one, and of who created it."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from reinfer_nb.schema.records import Source
 Maker = Literal["we", "perhaps we", "somebody else"]
 
 
-def is_what_was_asked(source: Source, asked: str) -> bool:
-    """Whether a source is the one of an id or of a full name."""
-    if validation.is_id(asked):
-        return source.id == asked
-    project, _, name = asked.partition("/")
+def is_requested(source: Source, which: str) -> bool:
+    """True if a source has the given id or full name."""
+    if validation.is_id(which):
+        return source.id == which
+    project, _, name = which.partition("/")
     return source.name == name and is_of_project(source.owner, project)
 
 
 def is_of_project(owner: object, project: str) -> bool:
-    """Whether the `owner` of a source in a response can be the project that was asked for.
+    """True if the `owner` of a source in a response can be the requested project.
 
-    An owner that is no name can be: the responses of the reference page have a placeholder there.
-    An empty one cannot.
+    An owner that is not a valid name can: the reference page shows a placeholder as the owner. An
+    empty owner cannot.
     """
     return owner == project or (owner != "" and not validation.is_name(owner))
 
 
 def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) -> Maker:
-    """Return who made a source that has the name of a create of ours which may have failed.
+    """Return who created a source whose name is taken after a create of ours may have failed.
 
-    We did if the source is what the create makes, and is not older than its first attempt by the
-    tenant's clock. Within the resolution of that clock, or without one, nobody can prove it.
+    We did if the source has the settings of the create, and is not older than its first attempt by
+    the tenant's clock. Within the resolution of that clock, or without it, there is no proof.
 
     Args:
         source: The source as it is now.
@@ -49,29 +49,29 @@ def maker_of(source: Source, body: Mapping[str, Any], first_try: Span | None) ->
 
 
 def is_as_created(source: Source, body: Mapping[str, Any]) -> bool:
-    """Whether a source is as a create with some settings makes it.
+    """True if a source is as a create with the settings in `body` would create it.
 
     Args:
         source: The source.
-        body: The settings by their names in JSON; the others are as the tenant has them by default.
+        body: The settings by their names in JSON; the others have the tenant's defaults.
     """
     for field in fields_of(Source):
         if not field.may("create"):
             continue
         value, about = getattr(source, field.name), field.about
         if field.wire in body:
-            as_meant = field.same(value, body[field.wire])
+            as_sent = field.same(value, body[field.wire])
         else:
-            # A tenant may choose a transform by itself.
-            chosen = about.default is None and not about.nullable
-            as_meant = chosen or value is None or field.same(value, about.default)
-        if not as_meant:
+            # The tenant may choose a transform.
+            is_free = about.default is None and not about.nullable
+            as_sent = is_free or value is None or field.same(value, about.default)
+        if not as_sent:
             return False
     return True
 
 
 def is_older(source: Source, first_try: Span | None) -> bool:
-    """Whether a source was certainly there before a moment by the tenant's clock."""
+    """True if a source certainly existed before `first_try`, by the tenant's clock."""
     if first_try is None or source.created_at is None:
         return False
     return bool(_oldest(source) < first_try.earliest)

@@ -1,7 +1,7 @@
-"""The tenant's clock, as far as the `Date` of its responses shows it.
+"""The tenant's clock, as derived from the `Date` header of its responses.
 
-Two clocks are never compared directly: what happened here is dated by this machine's monotonic
-clock, and translated.
+Times of this machine are taken by its monotonic clock, and converted to the tenant's clock before
+they are compared with times of the tenant.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
-# `Date` has whole seconds, and many servers renew it only once a second.
+# Seconds. `Date` has whole seconds, and many servers update it only once a second.
 RESOLUTION = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A moment by the tenant's clock, known to lie between two times.
+    """A moment by the tenant's clock, between two times.
 
     Attributes:
-        earliest: It was not before.
-        latest: It was not after.
+        earliest: The earliest possible time.
+        latest: The latest possible time.
     """
 
     earliest: datetime
     latest: datetime
 
     def to_json(self) -> list[str]:
-        """Return it as a JSON array of two timestamps."""
+        """Return the span as a JSON array of two timestamps."""
         return [self.earliest.isoformat(), self.latest.isoformat()]
 
     @classmethod
     def from_json(cls, content: Any) -> Self | None:
-        """Return the span that a JSON array is; None if it is none."""
+        """Return the span from a JSON array; None if the content is invalid."""
         try:
             earliest, latest = (datetime.fromisoformat(text) for text in content)
         except (TypeError, ValueError):
@@ -48,33 +48,33 @@ class TenantClock:
     """The offset between the tenant's clock and this machine's monotonic clock."""
 
     def __init__(self) -> None:
-        # The least and the greatest offset, in seconds, and when that was learned.
+        # The least and the greatest offset, in seconds, and when they were learned.
         self._offset: tuple[float, float, float] | None = None
 
     def learn(self, date: str | None, sent: float) -> None:
-        """Learn from a response.
+        """Update the offset from a response.
 
         Args:
-            date: Its header `Date`, if it has one.
+            date: The header `Date` of the response, if it has one.
             sent: When the request was sent, by `time.monotonic`.
         """
         received = time.monotonic()
-        shown = timestamp(date)
-        if shown is None:
+        date_seconds = timestamp(date)
+        if date_seconds is None:
             return
-        least, greatest = shown - received, shown + RESOLUTION - sent
-        known = self._offset
-        if known is not None:
-            # A slow response says less than a quick one did a short while ago; but this machine
-            # may have been asleep since, which its monotonic clock does not count.
-            fits = least <= known[1] and greatest >= known[0]
-            drift = (received - known[2]) / 1000
-            if fits and greatest - least > known[1] - known[0] + drift:
+        least, greatest = date_seconds - received, date_seconds + RESOLUTION - sent
+        last = self._offset
+        if last is not None:
+            # A slow response is less exact than a recent quick one. But if this machine was asleep
+            # since, which its monotonic clock does not count, the last offset does not fit.
+            fits = least <= last[1] and greatest >= last[0]
+            drift = (received - last[2]) / 1000
+            if fits and greatest - least > last[1] - last[0] + drift:
                 return
         self._offset = least, greatest, received
 
     def at(self, moment: float) -> Span | None:
-        """Return what the tenant's clock showed at a moment; None while that is not known.
+        """Return the time of the tenant's clock at a moment; None if it is not known yet.
 
         Args:
             moment: By `time.monotonic`.
@@ -91,7 +91,7 @@ class TenantClock:
 
 
 def timestamp(date: str | None) -> float | None:
-    """Return the time of an HTTP date in seconds since 1970; None if it is no date."""
+    """Return the time of an HTTP date in seconds since 1970; None if it is not a date."""
     try:
         moment = parsedate_to_datetime(date or "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

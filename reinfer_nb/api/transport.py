@@ -1,7 +1,7 @@
-"""Requests to one tenant: a session, its time-outs, and what may be tried again.
+"""Requests to one tenant, with time-outs and retries.
 
-With `session` and `failures` all that touches `requests`. The token goes to the tenant's own
-endpoint and nowhere else; no error leaves here with a request inside it.
+Only the modules of this package use `requests`. The token is sent to the tenant's own endpoint and
+nowhere else, and no error raised here contains a request.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from reinfer_nb import errors
-from reinfer_nb.api.bodies import body_of, followed
+from reinfer_nb.api.bodies import body_of, redirect_target
 from reinfer_nb.api.connection_failures import Failure, failure_of, stopped
 from reinfer_nb.api.pacing import Pacer
-from reinfer_nb.api.responses import Answer
+from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, Patience, RetryHooks
 from reinfer_nb.api.session import Bearer, Session
 from reinfer_nb.api.tenant_clock import TenantClock
@@ -46,20 +46,20 @@ def checked_timeout(timeout: object) -> tuple[float, float]:
     if len(pair) == len(seconds) == 2:
         return seconds[0], seconds[1]
     raise errors.InvalidInput(
-        "timeout is seconds, as 30, or as (10, 60) for connecting and reading, not "
+        "timeout must be seconds, such as 30, or (10, 60) for connecting and reading, not "
         f"{shown(timeout)}."
     )
 
 
 class Transport:
-    """The way to one tenant; safe to use from several threads.
+    """Sends requests to one tenant; safe to use from several threads.
 
     Args:
-        tenant: Which, and with which token.
-        timeout: Seconds to wait for a connection, and for the next part of an answer.
-        patience: What is tried again.
-        limit: Bytes that a body may have, decompressed.
-        sleep: How to wait.
+        tenant: The tenant and its token.
+        timeout: Seconds to wait for a connection, and for the next part of a response.
+        patience: Which requests are retried, and how often.
+        limit: Maximum size of a body in bytes, decompressed.
+        sleep: Waits for a number of seconds.
     """
 
     def __init__(
@@ -81,18 +81,18 @@ class Transport:
         self._is_here = is_loopback(urlsplit(tenant.endpoint).hostname or "")
         self._proxies: dict[str, str] = {}
         if tenant.proxy:
-            # By scheme: for requests that goes before what the environment says.
+            # `requests` prefers proxies given by scheme to those of the environment.
             self._proxies = {"http": tenant.proxy, "https": tenant.proxy}
         self._session = Session()
         self.clock = TenantClock()
-        # Connections of the process that this one was forked from, never used here.
+        # Connections of the parent process, kept open and never used here.
         self._parents: list[Session] = []
         renew_in_children(self)
 
     def renew_after_fork(self) -> None:
-        """Open connections of one's own, in a child process.
+        """Open new connections in a child process.
 
-        A connection used on both sides would give each side responses to the other's requests.
+        Over a shared connection, parent and child would receive each other's responses.
         """
         self._parents.append(self._session)
         self._session = Session()
@@ -100,119 +100,119 @@ class Transport:
         self._pacer = Pacer(time.monotonic)
 
     def close(self) -> None:
-        """Close the connections; the next request would open new ones."""
+        """Close the connections. A later request opens new ones."""
         self._session.close()
 
     def send(
         self,
         call: Call,
-        what: str = "",
+        subject: str = "",
         *,
         body: Any = None,
         hooks: RetryHooks = NO_HOOKS,
         **parts: str,
-    ) -> Answer:
-        """Return the answer to a call, tried again as far as that may help.
+    ) -> Response:
+        """Send a call, with retries, and return the response.
+
+        A 429 pauses the requests of all threads for as long as the tenant asks. After that they are
+        sent at the pace that the tenant allows. A 429 that says how long to wait uses no attempt.
 
         Args:
-            call: Which.
-            what: What it is about, for messages.
+            call: The call.
+            subject: What the call is about, for messages.
             body: JSON to send.
             hooks: What runs before the request is sent after a wait.
-            **parts: What fills the call's path.
-
-        A 429 holds back all requests, of whatever thread, for as long as the tenant asks; from then
-        on they go at the pace that the tenant allows. It does not count as an attempt where the
-        tenant says how long to wait.
+            **parts: Values of the placeholders in the call's path.
 
         Raises:
-            ConnectionFailed: No whole answer came back.
+            ConnectionFailed: No complete response was received.
             ProtocolError: A redirect that is not followed, or a body beyond the limit.
-            RateLimited: The tenant asks for a longer wait than there is patience for.
-            Stopped: It was stopped while it waited.
+            RateLimited: The tenant asks for a longer wait than `patience` allows.
+            Stopped: The request was stopped while it waited.
         """
         url = call.url(self.tenant.endpoint, **parts)
-        self._wait_at_first(call, what, hooks)
+        self._wait_for_first_turn(call, subject, hooks)
         begin, slept = time.monotonic(), 0.0
         retry = self.patience.start()
         attempts = 0
         renewed = False
-        # When the first attempt was sent that may have been carried out.
-        first: float | None = None
+        # When the first attempt that may have taken effect was sent.
+        doubt_since: float | None = None
         while True:
             attempts += 1
-            asked_at = time.monotonic()
-            with _saying_doubt(call, first):
+            token_asked_at = time.monotonic()
+            with _marking_doubt(call, doubt_since):
                 token = self.tenant.token.current()
-            tried_at = time.monotonic()
-            # A function that gets a token may take its time, and that is not the tenant's.
-            begin += tried_at - asked_at
-            outcome = self._attempt(call, what, url, body, token)
+            sent_at = time.monotonic()
+            # The time that a token function takes does not count as waiting for the tenant.
+            begin += sent_at - token_asked_at
+            outcome = self._attempt(call, subject, url, body, token)
             waited = max(time.monotonic() - begin, slept)
-            answer = None
-            if isinstance(outcome, Answer):
-                answer = replace(
+            response = None
+            if isinstance(outcome, Response):
+                response = replace(
                     outcome,
                     attempts=attempts,
                     waited=waited,
-                    in_doubt=first is not None,
-                    tried_at=tried_at if first is None else first,
-                    sent_at=tried_at,
+                    in_doubt=doubt_since is not None,
+                    tried_at=sent_at if doubt_since is None else doubt_since,
+                    sent_at=sent_at,
                 )
-                if not self.patience.passes(call, answer.status):
-                    self._pacer.answered(tried_at)
-                    if answer.status != 401 or renewed:
-                        return answer
-                    # What got a 401 was not carried out, so a write is sent once more too.
-                    renewed, asked_at = True, time.monotonic()
-                    if not self._another_token(token, call, first):
-                        return answer
-                    if not hooks.before_sending(limited=False, in_doubt=first is not None):
-                        raise stopped(call, what, self.tenant, answer, first)
-                    begin += time.monotonic() - asked_at
+                if not self.patience.may_retry(call, response.status):
+                    self._pacer.responded(sent_at)
+                    if response.status != 401 or renewed:
+                        return response
+                    # A request that got a 401 had no effect, so a write is sent once more too.
+                    renewed, token_asked_at = True, time.monotonic()
+                    if not self._renew_token(token, call, doubt_since):
+                        return response
+                    if not hooks.before_sending(limited=False, in_doubt=doubt_since is not None):
+                        raise stopped(call, subject, self.tenant, response, doubt_since)
+                    begin += time.monotonic() - token_asked_at
                     continue
-                outcome = answer
-            next_try = self.patience.spent(retry, answer)
-            pause = self.patience.pause(next_try, answer) if next_try else 0.0
-            passing = isinstance(outcome, Answer) or outcome.passing
-            if next_try is None or not passing or waited + pause > self.patience.longest:
+                outcome = response
+            next_retry = self.patience.after_attempt(retry, response)
+            pause = self.patience.pause(next_retry, response) if next_retry else 0.0
+            may_help = isinstance(outcome, Response) or outcome.retryable
+            if next_retry is None or not may_help or waited + pause > self.patience.longest:
                 return self._give_up(
-                    outcome, call, what, attempts=attempts, waited=waited, pause=pause,
-                    first=first, tried_at=tried_at,
+                    outcome, call, subject, attempts=attempts, waited=waited, pause=pause,
+                    doubt_since=doubt_since, sent_at=sent_at,
                 )  # fmt: skip
-            retry = next_try
-            limited = answer is not None and answer.status == 429
-            if first is None and _may_be_done(outcome):
-                first = tried_at
-            until = self._pacer.refused(tried_at, pause) if limited else 0.0
+            retry = next_retry
+            limited = response is not None and response.status == 429
+            if doubt_since is None and _may_have_taken_effect(outcome):
+                doubt_since = sent_at
+            until = self._pacer.refused(sent_at, pause) if limited else 0.0
             self._log_retry(
                 outcome, pause, attempts + 1, quiet=limited and hooks.waited is not None
             )
             slept += pause
             paused_at = time.monotonic()
-            if self._ended(pause, until, hooks, limited=limited, in_doubt=first is not None):
-                raise stopped(call, what, self.tenant, outcome, first)
-            # The tenant asked for the pause, and not for what was waited for beyond it.
+            in_doubt = doubt_since is not None
+            if not self._wait_for_retry(pause, until, hooks, limited=limited, in_doubt=in_doubt):
+                raise stopped(call, subject, self.tenant, outcome, doubt_since)
+            # Only the pause itself counts as waiting for the tenant.
             begin += max(0.0, time.monotonic() - paused_at - pause)
 
     def _log_retry(
-        self, outcome: Answer | Failure, pause: float, attempt: int, *, quiet: bool
+        self, outcome: Response | Failure, pause: float, attempt: int, *, quiet: bool
     ) -> None:
-        reason = f"status {outcome.status}" if isinstance(outcome, Answer) else outcome.reason
+        reason = f"status {outcome.status}" if isinstance(outcome, Response) else outcome.reason
         long = pause >= 1 and not quiet
         logger.log(
             logging.WARNING if long else logging.INFO,
-            "%s: %s; trying again in %.1f s (attempt %d)",
-            self.tenant.endpoint, visible(reason), pause, attempt,
+            "%s: %s. Retrying in %.1f s (attempt %d).",
+            self.tenant.endpoint, visible(reason).rstrip("."), pause, attempt,
         )  # fmt: skip
 
-    def _another_token(self, refused: Token, call: Call, first: float | None) -> bool:
-        """Get another token than the one that was refused; return whether there is one."""
-        with _saying_doubt(call, first):
-            return self.tenant.token.renewed(refused) is not None
+    def _renew_token(self, rejected: Token, call: Call, doubt_since: float | None) -> bool:
+        """Get another token than the rejected one; return True if there is one."""
+        with _marking_doubt(call, doubt_since):
+            return self.tenant.token.renewed(rejected) is not None
 
     def _pause(self, seconds: float, stop: threading.Event | None) -> bool:
-        """Wait, and return whether it was ended early."""
+        """Wait, and return True if the wait was ended early."""
         ended_early = True
         try:
             if stop is None:
@@ -222,44 +222,38 @@ class Transport:
                 ended_early = stop.wait(seconds)
         finally:
             if ended_early:
-                # Whoever ends a wait, by Ctrl-C for example, and asks again, means now.
+                # After Ctrl-C, for example, the next request is sent at once.
                 self._pacer.let_go()
         return ended_early
 
-    def _wait_at_first(self, call: Call, what: str, hooks: RetryHooks) -> None:
+    def _wait_for_first_turn(self, call: Call, subject: str, hooks: RetryHooks) -> None:
         """Wait for the turn of a request that was not sent yet."""
         held = self._wait_for_turn(hooks)
         if held is None or (held and not hooks.before_sending(limited=True, in_doubt=False)):
-            raise stopped(call, what, self.tenant)
+            raise stopped(call, subject, self.tenant)
 
-    def _ended(
-        self,
-        pause: float,
-        until: float,
-        hooks: RetryHooks,
-        *,
-        limited: bool,
-        in_doubt: bool,
+    def _wait_for_retry(
+        self, pause: float, until: float, hooks: RetryHooks, *, limited: bool, in_doubt: bool
     ) -> bool:
-        """Wait before another attempt; return whether there is to be none.
+        """Wait before a retry; return False if the request must not be sent any more.
 
         Args:
             pause: Seconds to wait.
-            until: The end of that wait, if the tenant asks for it.
+            until: The end of that wait, if the tenant asked for it.
             hooks: What runs after the wait.
-            limited: Whether the tenant asks for the wait.
-            in_doubt: Whether an earlier attempt may have been carried out.
+            limited: True if the tenant asked for the wait.
+            in_doubt: True if an earlier attempt may have taken effect.
         """
         if self._pause(pause, hooks.stop):
-            return True
+            return False
         held = self._wait_for_turn(hooks, until)
-        return held is None or not hooks.before_sending(limited=limited or held, in_doubt=in_doubt)
+        return held is not None and hooks.before_sending(limited=limited or held, in_doubt=in_doubt)
 
     def _wait_for_turn(self, hooks: RetryHooks, waited_until: float = 0.0) -> bool | None:
         """Wait for the turn of a request.
 
         Returns:
-            Whether the tenant wanted no request for some of the time; None if the wait was ended.
+            True if the tenant asked for a part of the wait; None if the wait was ended early.
         """
         held = False
         while True:
@@ -275,47 +269,49 @@ class Transport:
 
     def _give_up(
         self,
-        outcome: Answer | Failure,
+        outcome: Response | Failure,
         call: Call,
-        what: str,
+        subject: str,
         *,
         attempts: int,
         waited: float,
         pause: float,
-        first: float | None,
-        tried_at: float,
-    ) -> Answer:
-        if isinstance(outcome, Answer):
+        doubt_since: float | None,
+        sent_at: float,
+    ) -> Response:
+        if isinstance(outcome, Response):
             if outcome.status == 429 and waited + pause > self.patience.longest:
                 limited = errors.RateLimited(
                     f"{outcome.could_not()}: the tenant asks to wait {pause:.0f} s, and "
-                    f"this client waits {self.patience.longest:.0f} s at most. Ask again later.",
+                    f"this client waits {self.patience.longest:.0f} s at most. Try again later.",
                     429,
                 )
-                limited.in_doubt = call.writes and first is not None
-                limited.tried_at = first
+                limited.in_doubt = call.writes and doubt_since is not None
+                limited.tried_at = doubt_since
                 raise limited
-            return replace(outcome, in_doubt=first is not None)
+            return replace(outcome, in_doubt=doubt_since is not None)
         tries = f" after {attempts} attempts in {waited:.0f} s" if attempts > 1 else ""
-        about = f" {what}" if what else ""
+        about = f" {subject}" if subject else ""
         error = outcome.kind(
             f"Could not {call.does}{about} at {self.tenant.endpoint}{tries}: {outcome.reason}"
         )
-        error.in_doubt = call.writes and (first is not None or _may_be_done(outcome))
-        error.tried_at = tried_at if first is None else first
+        error.in_doubt = call.writes and (
+            doubt_since is not None or _may_have_taken_effect(outcome)
+        )
+        error.tried_at = sent_at if doubt_since is None else doubt_since
         raise error
 
     def _attempt(
-        self, call: Call, what: str, url: str, body: Any, token: Token
-    ) -> Answer | Failure:
+        self, call: Call, subject: str, url: str, body: Any, token: Token
+    ) -> Response | Failure:
         try:
-            return self._exchange(call, what, url, body, token)
+            return self._exchange(call, subject, url, body, token)
         except BaseException as error:  # noqa: BLE001 - raised again, or returned as a failure
             caught = error
-        # Outside of `except`: no error that is made here has a library's exception, and in it the
-        # request with its token, as its context. And without its way through the libraries: in
-        # their frames the head of the request stands in clear, and a traceback that shows
-        # variables would show the token, after Ctrl-C for example.
+        # The errors are made outside of `except`, so that no library's exception, which holds the
+        # request with its token, becomes their context. The traceback is removed: the frames of
+        # the libraries hold the request's headers, and a traceback that shows variables would show
+        # the token.
         try:
             kinds = requests.RequestException | HTTPError | OSError | ImportError
             if isinstance(caught, kinds) and not isinstance(caught, errors.ReinferError):
@@ -327,64 +323,64 @@ class Transport:
         finally:
             del caught
 
-    def _exchange(self, call: Call, what: str, url: str, body: Any, token: Token) -> Answer:
+    def _exchange(self, call: Call, subject: str, url: str, body: Any, token: Token) -> Response:
         for _ in range(_REDIRECTS + 1):
             request = requests.Request(call.method, url, json=body, auth=Bearer(token))
             with self._lock:
-                # Cookies are read here, and requests does not promise that this is safe.
+                # This reads cookies, which `requests` does not promise to be thread-safe.
                 prepared = self._session.prepare_request(request)
             options = self._session.merge_environment_settings(
                 url, self._proxies, stream=True, verify=self.tenant.verify, cert=None
             )
             if self._is_here:
-                # The way to this machine leads over no proxy, whatever the environment says.
+                # No proxy for this machine, whatever the environment says.
                 options["proxies"] = {}
             if self.tenant.verify is not True:
-                # A CA bundle of the environment is for those who gave none.
+                # `verify` overrides a CA bundle of the environment.
                 options["verify"] = self.tenant.verify
-            sent = time.monotonic()
+            sent_at = time.monotonic()
             with self._session.send(
                 prepared, timeout=self.timeout, allow_redirects=False, **options
-            ) as response:
-                # All tokens that the client has had, should a function have returned several.
+            ) as reply:
+                # `tenant.token` knows all tokens that a token function has returned so far.
                 tokens = self.tenant.token
-                for name, value in response.headers.items():
-                    response.headers[name] = tokens.hide_echo(value)
-                answer = Answer(
+                for name, value in reply.headers.items():
+                    reply.headers[name] = tokens.hide_echo(value)
+                response = Response(
                     call=call,
-                    what=what,
+                    subject=subject,
                     endpoint=self.tenant.endpoint,
                     token_from=self.tenant.token_from,
-                    status=response.status_code,
-                    headers=response.headers,
-                    body=tokens.hide_echo(body_of(response, self.limit, self.tenant.endpoint)),
+                    status=reply.status_code,
+                    headers=reply.headers,
+                    body=tokens.hide_echo(body_of(reply, self.limit, self.tenant.endpoint)),
                     scrub=tokens.hide_in,
                     short_lived=token.short_lived,
                 )
-            self.clock.learn(answer.headers.get("date"), sent)
-            if not 300 <= answer.status < 400:
-                return answer
-            url = followed(answer, url, is_here=self._is_here)
-        raise answer.broken("one redirect too many")
+            self.clock.learn(response.headers.get("date"), sent_at)
+            if not 300 <= response.status < 400:
+                return response
+            url = redirect_target(response, url, is_here=self._is_here)
+        raise response.broken("one redirect too many")
 
 
-def _may_be_done(outcome: Answer | Failure) -> bool:
-    """Whether what was asked may have been carried out, though no good answer came."""
-    # A request that was told to wait, or met a conflict, has changed nothing.
-    return outcome.status not in (409, 429) if isinstance(outcome, Answer) else outcome.sent
+def _may_have_taken_effect(outcome: Response | Failure) -> bool:
+    """True if a call may have taken effect, although it got no usable response."""
+    # A request that got a 409 or a 429 has changed nothing.
+    return outcome.status not in (409, 429) if isinstance(outcome, Response) else outcome.sent
 
 
 @contextmanager
-def _saying_doubt(call: Call, first: float | None) -> Iterator[None]:
-    """Let errors of a token's function say that an earlier attempt may have been carried out.
+def _marking_doubt(call: Call, doubt_since: float | None) -> Iterator[None]:
+    """Mark errors of a token function as in doubt if an earlier attempt may have taken effect.
 
     Args:
-        call: What is being sent.
-        first: When the first attempt was sent that may have been carried out; None for none.
+        call: The call being sent.
+        doubt_since: When the first attempt that may have taken effect was sent; None for none.
     """
     try:
         yield
     except errors.ReinferError as error:
-        error.in_doubt = call.writes and first is not None
-        error.tried_at = first
+        error.in_doubt = call.writes and doubt_since is not None
+        error.tried_at = doubt_since
         raise

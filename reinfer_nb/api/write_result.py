@@ -1,4 +1,4 @@
-"""What a create or an update really wrote: a tenant may answer 200 and leave a field as it was."""
+"""The result of a create or an update: a tenant may return 200 and not change a field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import listed, shown
 
 _FIELDS = {field.wire: field for field in fields_of(Source)}
-# What tenants did not take in this process: by endpoint, the value by source id and field.
+# Values that tenants did not take: by endpoint, then by source id and field. For this process.
 _not_taken: dict[str, dict[tuple[str, str], Any]] = {}
 
 
@@ -22,8 +22,8 @@ class Written:
 
     Attributes:
         source: The source as the tenant returned it.
-        not_taken: The names of fields that were sent and are not as they were sent.
-        proven: False if the source may have been made by somebody else.
+        not_taken: The names of fields whose values differ from those sent.
+        proven: False if somebody else may have created the source.
     """
 
     source: Source
@@ -31,23 +31,23 @@ class Written:
     proven: bool = True
 
     def remarks(self) -> list[str]:
-        """Return what a person has to know beside "it is written", a sentence each."""
+        """Return the remarks that a person should see, in sentences."""
         remarks = []
         if self.not_taken:
             remarks.append(not_taken_text(self.source, self.not_taken))
         if not self.proven:
             remarks.append(
-                f"{self.source.full_name} is there with these settings. Whether an attempt made "
-                "it whose response was lost, or somebody else at the same time, cannot be told."
+                f"{self.source.full_name} exists with these settings. It was created by an attempt "
+                "whose response was lost, or by somebody else at the same time."
             )
         return remarks
 
     def warned(self) -> Source:
-        """Return the source, and warn of what a caller has to know.
+        """Return the source, with a warning for each remark.
 
         Warns:
-            NotTakenWarning: Some fields are not as they were sent.
-            InDoubtWarning: The source may have been made by somebody else.
+            NotTakenWarning: The values of some fields differ from those sent.
+            InDoubtWarning: Somebody else may have created the source.
         """
         kinds: list[type[Warning]] = [NotTakenWarning] * bool(self.not_taken)
         kinds += [InDoubtWarning] * (not self.proven)
@@ -57,17 +57,17 @@ class Written:
 
 
 def not_taken_text(source: Source, names: Iterable[str]) -> str:
-    """Return the sentence that names fields which a tenant did not take, with their values."""
+    """Return a sentence about the fields that a tenant did not take, with their values."""
     values = listed(f"{name} (it is {shown(getattr(source, name))})" for name in names)
-    return f"The tenant accepted the request for {source.full_name} and did not take {values}."
+    return f"The tenant accepted the request for {source.full_name}, but did not take {values}."
 
 
 def fields_not_taken(content: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the names of the fields that a response shows not to be as they were sent.
+    """Return the names of the fields whose values in a response differ from those sent.
 
     Args:
-        content: The source as the response holds it, by names in JSON. Of the fields that it
-            leaves out, those without a default are unset; the others may be as they were sent.
+        content: The source in the response, by names in JSON. A field that is left out is unset if
+            it has no default; else it counts as taken.
         body: The settings that were sent, by their names in JSON.
     """
     return tuple(
@@ -84,7 +84,7 @@ def _is_taken(field: Field, sent: Any, content: Mapping[str, Any]) -> bool:
     try:
         value = None if value is None else field.type.read(value)
     except ValueError:
-        # An unreadable value is warned of, and says nothing.
+        # There is a warning about the unreadable value already.
         return True
     return field.same(value, sent)
 
@@ -108,7 +108,7 @@ def remember(endpoint: str, source: Source, body: Mapping[str, Any], names: Iter
 
 
 def was_not_taken(endpoint: str, source: Source, field: Field, value: Any) -> bool:
-    """Whether a tenant has not taken a value of a field of a source before, in this process."""
+    """True if a tenant has not taken this value of a field before, in this process."""
     values = _not_taken.get(endpoint, {})
     key = source.id, field.name
     return key in values and field.same(values[key], value)

@@ -1,4 +1,4 @@
-"""Nothing waits without end for somebody who has left, or who does not react."""
+"""Waits for a process that does not react are bounded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reinfer_nb.cli import lab
 from tests import waiting
 
 
-def test_a_jupyterlab_that_does_not_end_is_ended(
+def test_a_jupyterlab_that_ignores_sigterm_is_killed(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     ready, processes = tmp_path / "ready", []

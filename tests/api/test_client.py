@@ -1,4 +1,4 @@
-"""The operations, against the sandbox over its real socket, and against the reference answers."""
+"""The operations, against the sandbox over a socket, and with the reference responses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def paths(client: rnb.Client) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def scratch() -> Iterator[rnb.Client]:
-    """A client of a sandbox for tests that write, and mind neither each other nor the order."""
+    """A client of a shared sandbox for tests that write and do not depend on each other."""
     with rnb.sandbox() as made:
         yield made
 
@@ -54,7 +54,7 @@ def onlooker(scratch: rnb.Client) -> Iterator[rnb.Client]:
 # Reading
 
 
-def test_all_sources_are_those_of_the_store(shared: rnb.Client) -> None:
+def test_sources_returns_all_sources_of_the_store(shared: rnb.Client) -> None:
     assert shared.sandbox is not None
     df = shared.sources()
     assert len(df) == 130
@@ -62,7 +62,7 @@ def test_all_sources_are_those_of_the_store(shared: rnb.Client) -> None:
     pd.testing.assert_frame_equal(df, shared.sandbox.sources(), check_like=False)
 
 
-def test_a_listing_says_where_it_is_from(shared: rnb.Client) -> None:
+def test_attrs_hold_endpoint_project_and_time(shared: rnb.Client) -> None:
     before = pd.Timestamp.now("UTC")
     df = shared.sources("claims", refresh=True)
     assert df.attrs["endpoint"] == shared.endpoint
@@ -73,7 +73,7 @@ def test_a_listing_says_where_it_is_from(shared: rnb.Client) -> None:
     assert shared.sandbox.tokens["admin"] not in repr(df.attrs)
 
 
-def test_one_project_is_its_part_of_all(shared: rnb.Client) -> None:
+def test_the_listing_of_a_project_equals_its_rows_in_the_full_listing(shared: rnb.Client) -> None:
     every = shared.sources()
     for project in every["owner"].unique():
         part = every[every["owner"] == project].reset_index(drop=True)
@@ -87,7 +87,7 @@ def test_an_unknown_project_is_not_found(shared: rnb.Client) -> None:
     assert caught.value.server_message == "404 Not Found"
 
 
-def test_a_source_by_name_by_id_and_by_itself_is_the_same(shared: rnb.Client) -> None:
+def test_a_source_is_found_by_name_by_id_and_by_source(shared: rnb.Client) -> None:
     by_name = shared.source("claims/motor-inbox")
     assert by_name.full_name == "claims/motor-inbox"
     assert by_name == shared.source(by_name.id) == shared.source(by_name)
@@ -98,7 +98,7 @@ def test_a_source_by_name_by_id_and_by_itself_is_the_same(shared: rnb.Client) ->
     ]
 
 
-def test_a_source_is_the_row_of_the_listing(shared: rnb.Client) -> None:
+def test_a_source_equals_its_row_in_the_listing(shared: rnb.Client) -> None:
     df = shared.sources()
     for row in (0, 57, 129):
         source = shared.source(df["id"].loc[row])
@@ -107,7 +107,7 @@ def test_a_source_is_the_row_of_the_listing(shared: rnb.Client) -> None:
 
 
 @pytest.mark.parametrize("which", ["claims/nothing", "nowhere/motor-inbox", "0" * 16])
-def test_what_is_not_there_is_not_found(shared: rnb.Client, which: str) -> None:
+def test_a_missing_source_is_not_found(shared: rnb.Client, which: str) -> None:
     with pytest.raises(rnb.NotFound, match=which) as caught:
         shared.source(which)
     assert caught.value.status == 404
@@ -127,7 +127,7 @@ def test_projects_are_a_frame(shared: rnb.Client) -> None:
     assert set(df["name"]) == set(shared.sources()["owner"])
 
 
-def test_buckets_are_those_that_sources_name(shared: rnb.Client) -> None:
+def test_buckets_include_those_of_the_sources(shared: rnb.Client) -> None:
     df = shared.buckets()
     assert {name: str(dtype) for name, dtype in df.dtypes.items()} == {
         "id": "str",
@@ -152,7 +152,7 @@ def test_me_is_the_user_of_the_token(scratch: rnb.Client, onlooker: rnb.Client) 
 # Writing
 
 
-def test_a_create_with_nothing_has_the_defaults(client: rnb.Client) -> None:
+def test_a_create_without_settings_has_the_defaults(client: rnb.Client) -> None:
     before = datetime.now(UTC)
     source = client.create_source("claims/travel")
     assert (source.owner, source.name, source.full_name) == ("claims", "travel", "claims/travel")
@@ -170,7 +170,7 @@ def test_a_create_with_nothing_has_the_defaults(client: rnb.Client) -> None:
     assert [one.method for one in asked(client)] == ["PUT", "GET"]
 
 
-def test_a_create_with_everything_is_kept_as_it_is(client: rnb.Client) -> None:
+def test_a_create_stores_all_settings(client: rnb.Client) -> None:
     settings: dict[str, Any] = {
         "title": "Travel \N{AIRPLANE}",
         "description": "Two\nlines",
@@ -192,7 +192,7 @@ def test_a_create_with_everything_is_kept_as_it_is(client: rnb.Client) -> None:
     assert row["sensitive_properties"] == ("b", "a")
 
 
-def test_values_of_numpy_and_sets_are_sent_as_what_they_mean(client: rnb.Client) -> None:
+def test_numpy_values_and_sets_are_converted(client: rnb.Client) -> None:
     source = client.create_source(
         "claims/travel",
         should_translate=np.True_,  # type: ignore[arg-type]
@@ -223,7 +223,7 @@ def test_values_of_numpy_and_sets_are_sent_as_what_they_mean(client: rnb.Client)
         ("email_transform_version", 7),
     ],
 )
-def test_an_update_changes_what_is_given_and_nothing_else(
+def test_an_update_changes_only_the_given_settings(
     scratch: rnb.Client, name: str, value: Any
 ) -> None:
     before = scratch.source("claims/property-inbox")
@@ -240,12 +240,12 @@ def test_an_update_changes_what_is_given_and_nothing_else(
     assert after == scratch.source("claims/property-inbox")
 
 
-def test_every_update_moves_the_time_forward(scratch: rnb.Client) -> None:
+def test_every_update_has_a_later_time(scratch: rnb.Client) -> None:
     times = [scratch.update_source("claims/test", title="same").updated_at for _ in range(5)]
     assert times == sorted(set(times), key=str)
 
 
-def test_an_update_goes_by_name_by_id_and_by_source(scratch: rnb.Client) -> None:
+def test_an_update_takes_a_name_an_id_or_a_source(scratch: rnb.Client) -> None:
     source = scratch.source("claims/motor-inbox")
     for which in (source.full_name, source.id, source):
         assert scratch.update_source(which, title=f"By {type(which)}").id == source.id
@@ -260,23 +260,23 @@ def test_detaching_a_bucket_makes_it_missing(client: rnb.Client) -> None:
     assert after.loc[after["name"] == name, "bucket_id"].isna().all()
 
 
-def test_a_refusal_carries_the_message_of_the_tenant(scratch: rnb.Client) -> None:
+def test_a_rejection_holds_the_message_of_the_tenant(scratch: rnb.Client) -> None:
     tag = "not-a-valid-transform-tag.0.ABCDEFGH"
-    said = f"The value '{tag}' is not a valid transform tag."
+    message = f"The value '{tag}' is not a valid transform tag."
     with pytest.raises(rnb.ValidationFailed) as caught:
         scratch.update_source("claims/motor-inbox", email_transform_tag=tag)
     assert caught.value.status == 422
-    assert caught.value.server_message == said
-    assert said.rstrip(".") in str(caught.value)
+    assert caught.value.server_message == message
+    assert message.rstrip(".") in str(caught.value)
 
 
-def test_a_delete_returns_what_is_gone(client: rnb.Client) -> None:
+def test_a_delete_returns_the_source(client: rnb.Client) -> None:
     source = client.source("claims/motor-inbox")
     assert client.delete_source("claims/motor-inbox") == source
     assert paths(client)[-3:] == [
         ("GET", "/api/v1/sources/claims/motor-inbox"),
         ("DELETE", f"/api/v1/sources/id:{source.id}"),
-        # Whether it is gone.
+        # The look if the source is gone.
         ("GET", f"/api/v1/sources/id:{source.id}"),
     ]
     for which in ("claims/motor-inbox", source.id):
@@ -289,7 +289,7 @@ def test_a_delete_returns_what_is_gone(client: rnb.Client) -> None:
     assert source.id not in client.sources()["id"].tolist()
 
 
-def test_a_deleted_source_does_not_take_its_successor_along(client: rnb.Client) -> None:
+def test_a_delete_spares_a_new_source_of_the_same_name(client: rnb.Client) -> None:
     old = client.delete_source("claims/motor-inbox")
     new = client.create_source("claims/motor-inbox")
     assert new.id != old.id
@@ -298,7 +298,7 @@ def test_a_deleted_source_does_not_take_its_successor_along(client: rnb.Client) 
     assert client.source("claims/motor-inbox") == new
 
 
-def test_a_create_of_what_is_there_is_a_conflict(scratch: rnb.Client) -> None:
+def test_a_create_of_an_existing_source_is_a_conflict(scratch: rnb.Client) -> None:
     there = scratch.source("claims/motor-inbox")
     with pytest.raises(rnb.Conflict, match="claims/motor-inbox") as caught:
         scratch.create_source("claims/motor-inbox", title="Mine")
@@ -307,7 +307,7 @@ def test_a_create_of_what_is_there_is_a_conflict(scratch: rnb.Client) -> None:
     assert scratch.source("claims/motor-inbox") == there
 
 
-def test_a_create_with_the_very_same_settings_is_a_conflict_too(client: rnb.Client) -> None:
+def test_a_create_with_the_same_settings_is_a_conflict_too(client: rnb.Client) -> None:
     made = client.create_source("claims/travel", title="Travel")
     with pytest.raises(rnb.Conflict) as caught:
         client.create_source("claims/travel", title="Travel")
@@ -319,7 +319,7 @@ def test_a_create_in_an_unknown_project_is_not_found(scratch: rnb.Client) -> Non
         scratch.create_source("nowhere/travel")
 
 
-# What a viewer may not
+# Permissions of a viewer
 
 WRITES: list[Callable[[rnb.Client], object]] = [
     lambda client: client.create_source("claims/travel"),
@@ -376,7 +376,7 @@ def test_a_viewer_sees_three_projects_and_no_bucket(onlooker: rnb.Client) -> Non
 # Statistics
 
 
-def test_statistics_are_a_column_more(shared: rnb.Client) -> None:
+def test_statistics_add_a_column(shared: rnb.Client) -> None:
     listing = shared.sources()
     df = shared.statistics(listing, progress=False)
     assert str(df["num_comments"].dtype) == "Int64"
@@ -387,7 +387,7 @@ def test_statistics_are_a_column_more(shared: rnb.Client) -> None:
     assert "num_comments" not in listing.columns
 
 
-def test_statistics_go_with_their_rows(shared: rnb.Client) -> None:
+def test_statistics_match_their_rows(shared: rnb.Client) -> None:
     counts = shared.statistics(shared.sources(), progress=False).set_index("id")["num_comments"]
     part = shared.sources().iloc[::-3]
     doubled = pd.concat([part, part.head(4)]).set_index("title", append=True)
@@ -399,7 +399,7 @@ def test_statistics_go_with_their_rows(shared: rnb.Client) -> None:
     assert len(sent) == len(set(sent)) == len(part)
 
 
-def test_statistics_of_nothing_ask_nothing(shared: rnb.Client) -> None:
+def test_statistics_of_no_rows_send_no_requests(shared: rnb.Client) -> None:
     begin = len(asked(shared))
     df = shared.statistics(shared.sources().iloc[:0], progress=True)
     assert len(df) == 0
@@ -407,7 +407,7 @@ def test_statistics_of_nothing_ask_nothing(shared: rnb.Client) -> None:
     assert len(asked(shared)) <= begin + 1
 
 
-def test_statistics_of_the_unknown_are_missing_and_named(shared: rnb.Client) -> None:
+def test_statistics_of_unknown_sources_are_missing_with_a_warning(shared: rnb.Client) -> None:
     df = shared.sources().head(3).copy()
     df.loc[1, "name"] = "nothing"
     df.loc[2, "name"] = "../../etc"
@@ -421,7 +421,7 @@ def test_statistics_of_the_unknown_are_missing_and_named(shared: rnb.Client) -> 
 
 
 @pytest.mark.parametrize("column", ["owner", "name"])
-def test_statistics_of_a_missing_name_ask_nothing(shared: rnb.Client, column: str) -> None:
+def test_statistics_of_a_missing_name_send_no_request(shared: rnb.Client, column: str) -> None:
     df = shared.sources().head(1).copy()
     df[column] = pd.Series([None], dtype="str")
     begin = len(asked(shared))
@@ -463,7 +463,7 @@ def test_a_progress_bar_is_shown_when_asked_for(
 
 
 class Clock:
-    """Seconds that pass when told to."""
+    """A clock that a test sets."""
 
     now = 1000.0
 
@@ -477,7 +477,7 @@ def with_clock(client: rnb.Client, ttl: float = 300.0) -> Clock:
     return clock
 
 
-def test_a_hit_asks_nothing(client: rnb.Client) -> None:
+def test_a_cache_hit_sends_no_request(client: rnb.Client) -> None:
     first = client.sources()
     assert len(asked(client)) == 1
     for _ in range(3):
@@ -494,7 +494,7 @@ def test_a_hit_asks_nothing(client: rnb.Client) -> None:
     assert len(asked(client)) == 4
 
 
-def test_refresh_asks_and_is_kept(client: rnb.Client, viewer: rnb.Client) -> None:
+def test_a_refreshed_listing_is_cached(client: rnb.Client, viewer: rnb.Client) -> None:
     assert viewer.sandbox is None
     seen = viewer.sources("claims")
     client.create_source("claims/travel")
@@ -505,7 +505,7 @@ def test_refresh_asks_and_is_kept(client: rnb.Client, viewer: rnb.Client) -> Non
     assert len(asked(client)) == begin
 
 
-def test_a_listing_is_good_for_its_time_and_no_longer(client: rnb.Client) -> None:
+def test_a_listing_expires_after_its_time_to_live(client: rnb.Client) -> None:
     clock = with_clock(client)
     client.sources()
     clock.now += 299.9
@@ -516,7 +516,7 @@ def test_a_listing_is_good_for_its_time_and_no_longer(client: rnb.Client) -> Non
     assert len(asked(client)) == 2
 
 
-def test_a_write_of_another_client_is_seen_after_the_time(
+def test_a_write_of_another_client_is_seen_after_expiry(
     client: rnb.Client, viewer: rnb.Client
 ) -> None:
     clock = with_clock(viewer)
@@ -528,21 +528,21 @@ def test_a_write_of_another_client_is_seen_after_the_time(
     assert len(viewer.sources()) == before - 1
 
 
-def test_the_time_runs_from_the_asking(client: rnb.Client) -> None:
+def test_the_time_to_live_starts_with_the_request(client: rnb.Client) -> None:
     clock = Clock()
-    kept = frame_cache.Cache(10.0, clock)
+    cache = frame_cache.Cache(10.0, clock)
 
     def slow() -> pd.DataFrame:
         clock.now += 8
         return client.sources(refresh=True)
 
-    kept.get("x", slow)
+    cache.get("x", slow)
     clock.now += 3
-    kept.get("x", slow)
+    cache.get("x", slow)
     assert len(asked(client)) == 2
 
 
-def test_no_time_is_no_cache() -> None:
+def test_a_time_to_live_of_0_caches_nothing() -> None:
     with rnb.sandbox(cache_ttl=0) as client:
         client.sources()
         client.sources()
@@ -563,7 +563,7 @@ FAILING_WRITES: list[Callable[[rnb.Client], object]] = [
 
 
 @pytest.mark.parametrize("write", OWN_WRITES)
-def test_an_own_write_shows_at_once(
+def test_a_write_clears_the_cache(
     client: rnb.Client, write: Callable[[rnb.Client], object]
 ) -> None:
     assert client.sandbox is not None
@@ -577,7 +577,7 @@ def test_an_own_write_shows_at_once(
 
 
 @pytest.mark.parametrize("write", FAILING_WRITES)
-def test_a_failed_write_empties_the_cache_too(
+def test_a_failed_write_clears_the_cache_too(
     scratch: rnb.Client, write: Callable[[rnb.Client], object]
 ) -> None:
     scratch.sources()
@@ -691,44 +691,44 @@ def test_a_list_of_an_unknown_field_changed_in_place_leaves_the_cache_alone() ->
         assert client.sources().loc[0, "labels"] == ["a", "b"]
 
 
-def test_a_listing_under_way_during_a_write_is_not_kept(client: rnb.Client) -> None:
-    kept = frame_cache.Cache(300.0)
+def test_a_listing_fetched_during_a_write_is_not_cached(client: rnb.Client) -> None:
+    cache = frame_cache.Cache(300.0)
     fetched: list[pd.DataFrame] = []
 
     def fetch() -> pd.DataFrame:
         df = client.sources(refresh=True)
         if not fetched:
-            kept.clear()
+            cache.clear()
         fetched.append(df)
         return df
 
     for expected in (1, 2, 2):
-        assert len(kept.get("x", fetch)) == 130
+        assert len(cache.get("x", fetch)) == 130
         assert len(fetched) == expected
 
 
-def test_a_refresh_under_way_during_a_write_is_not_kept(client: rnb.Client) -> None:
-    kept = frame_cache.Cache(300.0)
-    kept.get("x", client.sources)
+def test_a_refresh_during_a_write_is_not_cached(client: rnb.Client) -> None:
+    cache = frame_cache.Cache(300.0)
+    cache.get("x", client.sources)
 
     def outdated() -> pd.DataFrame:
         df = client.sources(refresh=True)
         client.delete_source("claims/test")
-        kept.clear()
+        cache.clear()
         return df
 
-    assert len(kept.get("x", outdated, refresh=True)) == 130
-    assert len(kept.get("x", client.sources)) == 129
+    assert len(cache.get("x", outdated, refresh=True)) == 130
+    assert len(cache.get("x", client.sources)) == 129
 
 
-def test_a_failed_listing_is_not_kept(client: rnb.Client) -> None:
+def test_a_failed_listing_is_not_cached(client: rnb.Client) -> None:
     for _ in range(2):
         with pytest.raises(rnb.NotFound):
             client.sources("nowhere")
     assert len(asked(client)) == 2
 
 
-def test_two_clients_share_nothing(client: rnb.Client, viewer: rnb.Client) -> None:
+def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> None:
     client.sources()
     client.sources("people")
     assert "people" not in viewer.sources()["owner"].tolist()
@@ -738,7 +738,7 @@ def test_two_clients_share_nothing(client: rnb.Client, viewer: rnb.Client) -> No
     assert [one.who for one in asked(client)] == ["admin", "admin", "viewer", "viewer"]
 
 
-def test_threads_get_whole_answers(client: rnb.Client) -> None:
+def test_threads_get_complete_responses(client: rnb.Client) -> None:
     with ThreadPoolExecutor(8) as pool:
         lengths = list(pool.map(lambda _: len(client.sources(refresh=True)), range(24)))
         names = client.sources()["owner"] + "/" + client.sources()["name"]
@@ -747,11 +747,11 @@ def test_threads_get_whole_answers(client: rnb.Client) -> None:
     assert found == names.tolist()
 
 
-# The answers of the reference page
+# The responses of the reference page
 
 
 class Seen(NamedTuple):
-    """A request as it came in."""
+    """A received request."""
 
     method: str
     path: str
@@ -761,21 +761,21 @@ class Seen(NamedTuple):
 
 
 class Tenant(NamedTuple):
-    """A server that gives fixed answers."""
+    """A server with fixed responses."""
 
     client: rnb.Client
     seen: list[Seen]
 
 
 @contextmanager
-def tenant(answers: dict[tuple[str, str], bytes], base: str = "") -> Iterator[Tenant]:
+def tenant(responses: dict[tuple[str, str], bytes], base: str = "") -> Iterator[Tenant]:
     seen: list[Seen] = []
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
 
-        def answer(self) -> None:
+        def respond(self) -> None:
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
             seen.append(
@@ -787,9 +787,9 @@ def tenant(answers: dict[tuple[str, str], bytes], base: str = "") -> Iterator[Te
                     json.loads(body) if body else None,
                 )
             )
-            content = answers.get((self.command, self.path))
+            content = responses.get((self.command, self.path))
             if self.command == "DELETE" and content:
-                answers.pop(("GET", self.path), None)
+                responses.pop(("GET", self.path), None)
             self.send_response(200 if content else 404)
             self.send_header("Content-Type", "application/json")
             content = content or b'{"status": "error", "message": "404 Not Found"}'
@@ -797,7 +797,7 @@ def tenant(answers: dict[tuple[str, str], bytes], base: str = "") -> Iterator[Te
             self.end_headers()
             self.wfile.write(content)
 
-        do_GET = do_PUT = do_POST = do_DELETE = answer  # noqa: N815
+        do_GET = do_PUT = do_POST = do_DELETE = respond  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             pass
@@ -913,41 +913,41 @@ def test_the_reference_update(base: str) -> None:
 def test_the_reference_delete(base: str, which: str) -> None:
     by_id = base + "/api/v1/sources/id:18ba5ce699f8da1f"
     look = by_id if "/" not in which else base + "/api/v1/sources/acme/example"
-    answers = {("GET", look): reference("get-by-id"), ("DELETE", by_id): reference("delete")}
-    with tenant(answers, base) as (client, seen):
+    responses = {("GET", look): reference("get-by-id"), ("DELETE", by_id): reference("delete")}
+    with tenant(responses, base) as (client, seen):
         source = client.delete_source(which)
     assert seen == [
         Seen("GET", look, "Bearer sesame", None, None),
         Seen("DELETE", by_id, "Bearer sesame", None, None),
-        # Whether it is gone.
+        # The look if the source is gone.
         Seen("GET", by_id, "Bearer sesame", None, None),
     ]
     assert is_the_example(source)
 
 
-def test_a_kind_travels_by_its_name_on_the_wire() -> None:
+def test_a_kind_is_sent_by_its_json_name() -> None:
     path = "/api/v1/sources/acme/example"
     with tenant({("PUT", path): reference("create")}) as (client, seen):
         client.create_source("acme/example", kind="chat")
     assert seen[0].body == {"source": {"_kind": "chat"}}
 
 
-def test_nothing_given_is_an_empty_object() -> None:
+def test_no_settings_are_sent_as_an_empty_object() -> None:
     path = "/api/v1/sources/acme/example"
     with tenant({("PUT", path): reference("create")}) as (client, seen):
         client.create_source("acme/example")
     assert seen[0].body == {"source": {}}
 
 
-def test_a_detached_bucket_is_null_on_the_wire() -> None:
+def test_a_detached_bucket_is_sent_as_null() -> None:
     path = "/api/v1/sources/acme/example"
     with tenant({("POST", path): reference("update")}) as (client, seen):
         client.update_source("acme/example", bucket_id=None)
     assert seen[0].body == {"source": {"bucket_id": None}}
 
 
-def test_a_late_answer_does_not_replace_a_newer_one() -> None:
-    kept = frame_cache.Cache(300)
+def test_a_late_response_does_not_replace_a_newer_one() -> None:
+    cache = frame_cache.Cache(300)
     begun, done = threading.Event(), threading.Event()
 
     def slow() -> pd.DataFrame:
@@ -956,23 +956,23 @@ def test_a_late_answer_does_not_replace_a_newer_one() -> None:
         return pd.DataFrame({"title": ["old"]})
 
     with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(kept.get, "all", slow)
+        late = pool.submit(cache.get, "all", slow)
         begun.wait(AGES)
-        kept.get("all", lambda: pd.DataFrame({"title": ["new"]}), refresh=True)
+        cache.get("all", lambda: pd.DataFrame({"title": ["new"]}), refresh=True)
         done.set()
         assert late.result()["title"].tolist() == ["old"]
-    assert kept.get("all", slow)["title"].tolist() == ["new"]
+    assert cache.get("all", slow)["title"].tolist() == ["new"]
 
 
 @pytest.mark.parametrize("column", ["owner", "name"])
-def test_a_frame_with_a_column_twice_is_no_listing(shared: rnb.Client, column: str) -> None:
+def test_statistics_reject_a_duplicate_column(shared: rnb.Client, column: str) -> None:
     df = shared.sources()
     twice = pd.concat([df, df[[column]]], axis=1)
     with pytest.raises(rnb.InvalidInput, match="statistics takes a listing"):
         shared.statistics(twice)
 
 
-def test_a_warning_points_at_the_line_that_asked(client: rnb.Client) -> None:
+def test_a_warning_points_at_the_line_of_the_call(client: rnb.Client) -> None:
     df = pd.DataFrame({"owner": ["claims"], "name": ["nowhere"]})
     for ask in (client.statistics, lambda listing: client.statistics(listing, workers=2)):
         with pytest.warns(rnb.UnreadableWarning) as caught:
@@ -980,7 +980,7 @@ def test_a_warning_points_at_the_line_that_asked(client: rnb.Client) -> None:
         assert caught[0].filename == __file__
 
 
-def test_dollars_in_a_title_are_no_formula(client: rnb.Client) -> None:
+def test_dollars_in_a_title_are_not_shown_as_a_formula(client: rnb.Client) -> None:
     shown = client.update_source("claims/motor-inbox", title="From $5 to $10 <b>")._repr_html_()
     assert "tex2jax_ignore mathjax_ignore" in shown
     assert "From $5 to $10 &lt;b&gt;" in shown

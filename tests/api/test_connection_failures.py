@@ -1,4 +1,4 @@
-"""A response that breaks within its headers: like any connection that broke, a write is in doubt.
+"""A response that breaks within its headers leaves a write in doubt.
 
 The tenants are sandboxes behind a server that carries out a write and cuts the response.
 """
@@ -53,10 +53,10 @@ def cutting(
         yield made, server
 
 
-# Within the second of the tenant's clock nobody can prove whose create it was.
+# There is no proof within the resolution of the tenant's clock.
 @pytest.mark.filterwarnings("ignore::reinfer_nb.InDoubtWarning")
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_create_is_looked_up(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
+def test_a_create_is_verified_by_a_look(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
     with cutting(client, "PUT", cut) as (mine, server):
         source = mine.create_source("claims/made", title="Made")
         assert server.methods == ["PUT", "PUT", "GET"]
@@ -64,7 +64,7 @@ def test_a_create_is_looked_up(client: rnb.Client, cut: Callable[[bytes], int]) 
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_delete_and_an_update_are_tried_again(
+def test_a_delete_and_an_update_are_retried(
     client: rnb.Client, cut: Callable[[bytes], int]
 ) -> None:
     base = client.source(NAME)
@@ -78,7 +78,9 @@ def test_a_delete_and_an_update_are_tried_again(
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_guarded_update_knows_its_own(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
+def test_a_safe_update_recognises_its_own_write(
+    client: rnb.Client, cut: Callable[[bytes], int]
+) -> None:
     base = client.source(NAME)
     onward = relay(client.endpoint)
     cuts: list[bytes] = []
@@ -103,7 +105,7 @@ def test_a_guarded_update_knows_its_own(client: rnb.Client, cut: Callable[[bytes
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
-def test_without_another_attempt_it_is_in_doubt(
+def test_a_write_without_a_retry_is_in_doubt(
     client: rnb.Client, cut: Callable[[bytes], int], method: str
 ) -> None:
     calls: dict[str, Callable[[rnb.Client], object]] = {
@@ -118,7 +120,7 @@ def test_without_another_attempt_it_is_in_doubt(
 
 
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
-def test_a_read_is_tried_again(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
+def test_a_read_is_retried(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
     with cutting(client, "GET", cut, attempts=4) as (mine, server):
         assert mine.source(NAME).full_name == NAME
         assert len(server.asked) == 4

@@ -1,4 +1,4 @@
-"""Writes of which no answer came: whoever looks again finds out, and where it cannot, says so."""
+"""Writes without a response: a look shows if they took effect; else they stay in doubt."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def faults(client: rnb.Client) -> Any:
 def meanwhile(
     client: rnb.Client, slow: Added, work: Callable[[rnb.Client], object]
 ) -> Iterator[None]:
-    """Let somebody else do something once a slow fault has struck; at the end that is done."""
+    """Run `work` as another client once a slow fault has struck, and wait for its end."""
     assert client.sandbox is not None
     token = client.sandbox.tokens["admin"]
 
@@ -70,7 +70,7 @@ def one_create(client: rnb.Client) -> rnb.Plan:
     [(one_update, "update_source", 1), (one_delete, "delete_source", 1)],
     ids=["update", "delete"],
 )
-def test_a_look_that_fails_leaves_the_doubt(
+def test_a_failed_look_leaves_the_write_in_doubt(
     client: rnb.Client, plan_of: Callable[[rnb.Client], rnb.Plan], on: str, looks: int
 ) -> None:
     plan = plan_of(client)
@@ -85,7 +85,7 @@ def test_a_look_that_fails_leaves_the_doubt(
     assert len(result.undo().steps) == 1
 
 
-def test_being_told_to_wait_too_long_leaves_the_doubt(client: rnb.Client) -> None:
+def test_a_wait_that_is_too_long_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     plan = one_create(client)
     long = Fault.answer(429, retry_after=999, on="create_source", times=1, skip=1)
     faults(client).add(long, Fault.drop(on="create_source", after=True, times=1))
@@ -93,14 +93,14 @@ def test_being_told_to_wait_too_long_leaves_the_doubt(client: rnb.Client) -> Non
     assert "may have been done" in result.frame["said"][0]
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
-    # That it is ours cannot be proven: it was made within the resolution of the tenant's clock.
+    # There is no proof within the resolution of the tenant's clock.
     assert "somebody else at the same time" in result.to_text()
     undo = result.undo()
     assert len(undo.steps) == 0
     assert any("claims/fresh is left alone" in note for note in undo.notes)
 
 
-def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client) -> None:
+def test_a_change_by_others_before_the_look_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     assert client.sandbox is not None
     plan = one_update(client)
     base = client.source(NAME)
@@ -115,7 +115,7 @@ def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client)
     assert base.title != "mine"
 
 
-def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
+def test_an_update_in_doubt_does_not_report_that_nothing_was_written(
     client: rnb.Client,
 ) -> None:
     assert client.sandbox is not None
@@ -131,7 +131,7 @@ def test_a_form_s_update_in_doubt_does_not_say_that_nothing_was_written(
     assert "Nothing was written" not in str(caught.value)
 
 
-def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> None:
+def test_a_delete_in_doubt_whose_name_is_taken_took_effect(client: rnb.Client) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
     slow = faults(client).add(Fault.wait(2.0, on=LOOKS, skip=1, times=1))
@@ -141,7 +141,7 @@ def test_a_delete_in_doubt_whose_name_is_taken_was_done(client: rnb.Client) -> N
     assert client.source(NAME).title == "theirs"
 
 
-def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None:
+def test_a_response_beyond_the_size_limit_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     base = client.source(NAME)
     client._transport.limit = 10
     with pytest.raises(rnb.ProtocolError, match="larger than") as caught:
@@ -151,7 +151,7 @@ def test_an_answer_beyond_the_limit_leaves_the_doubt(client: rnb.Client) -> None
     assert client.source(NAME).title == "mine"
 
 
-def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rnb.Client) -> None:
+def test_a_source_created_during_the_listing_is_not_deleted(client: rnb.Client) -> None:
     slow = faults(client).add(Fault.wait(2.0, on="list_sources", after=True, times=1))
 
     def create(other: rnb.Client) -> None:
@@ -167,7 +167,7 @@ def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rn
     assert "1 source made since the listing was fetched is not deleted." in plan.notes
 
 
-def test_a_moment_without_a_zone_is_one_in_utc(client: rnb.Client) -> None:
+def test_a_time_without_a_zone_is_in_utc(client: rnb.Client) -> None:
     df = client.sources()
     for moment in (datetime(2000, 1, 1), pd.Timestamp("2000-01-01"), "2000-01-01", 5):  # noqa: DTZ001
         edited = df.iloc[1:].copy()
@@ -176,20 +176,22 @@ def test_a_moment_without_a_zone_is_one_in_utc(client: rnb.Client) -> None:
         assert len(plan.steps) == (1 if moment == 5 else 0)
 
 
-def test_a_delete_is_held_back_for_no_longer_than_that_may_change(client: rnb.Client) -> None:
+def test_a_delete_that_waits_for_a_conflicting_create_is_not_left_for_a_retry(
+    client: rnb.Client,
+) -> None:
     claims = client.sources("claims")
     new = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": ["mine"]})
     edited = pd.concat([new, claims.iloc[1:]])
     plan = client.plan(edited, delete_missing=True, project="claims")
     client.create_source("claims/fresh", title="theirs")
     result = plan.apply(progress=False)
-    told = dict(zip(result.frame["action"], result.frame["status"], strict=True))
-    assert told == {"create": "moved", "delete": "moved"}
+    statuses = dict(zip(result.frame["action"], result.frame["status"], strict=True))
+    assert statuses == {"create": "moved", "delete": "moved"}
     assert "retry()" not in result.to_text()
     assert client.source(f"claims/{claims['name'][0]}").id == claims["id"][0]
 
 
-def test_waiting_for_a_turn_is_not_waiting_for_the_tenant(client: rnb.Client) -> None:
+def test_waiting_for_a_turn_does_not_count_as_waiting_for_the_tenant(client: rnb.Client) -> None:
     client._transport.patience = Patience(longest=3.0)
     df = client.sources("claims").head(2).assign(title="mine")
     plan = client.plan(df)

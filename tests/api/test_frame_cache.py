@@ -1,4 +1,4 @@
-"""A listing that the client keeps does not change with the frames that it returned."""
+"""Changes of a returned frame do not change the cached listing."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNKNOWN: dict[str, list[Any]] = {
 
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[rnb.Client]:
-    """Give a tenant of three sources, which differ in every column."""
+    """A client of a tenant with three sources that differ in every column."""
     data = pd.DataFrame(
         {
             "owner": ["acme", "acme", "other"],
@@ -95,7 +95,7 @@ WRITES = [
 
 
 def try_to(write: Callable[[pd.Series], None], column: pd.Series) -> None:
-    """Write, where the column lets one write so at all."""
+    """Write, if the column supports this kind of write."""
     try:
         write(column)
     except AttributeError as error:
@@ -106,13 +106,13 @@ def try_to(write: Callable[[pd.Series], None], column: pd.Series) -> None:
 
 
 def copied(df: pd.DataFrame) -> list[list[Any]]:
-    """Return the cells, lists and all, as texts, which nothing can change."""
+    """Return the cells as texts, which are immutable."""
     return [[repr(cell) for cell in df[name].tolist()] for name in df.columns]
 
 
 @pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
-def test_a_write_to_the_array_of_a_column_leaves_the_kept_listing_alone(
+def test_a_write_to_the_array_of_a_column_does_not_change_the_cache(
     tenant: rnb.Client, write: Callable[[pd.Series], None]
 ) -> None:
     fetched = tenant.sources(refresh=True)
@@ -132,8 +132,8 @@ def test_a_write_to_the_array_of_a_column_leaves_the_kept_listing_alone(
     assert copied(tenant.sources(["acme", "other"])) == several
 
 
-def test_the_writes_of_these_tests_do_write() -> None:
-    """Otherwise the test above would hold whatever the client does."""
+def test_the_writes_of_these_tests_have_an_effect() -> None:
+    """Otherwise the test above would prove nothing."""
     for dtype, writes in {
         "Int64": (into_array, into_values, into_data, into_mask),
         "boolean": (into_array, into_values, into_data, into_mask),
@@ -166,20 +166,20 @@ def by_column(df: pd.DataFrame, column: str) -> None:
     df[column] = df[column].iloc[[1, 1, 2]].to_list()
 
 
-@pytest.mark.parametrize("empty", [False, True], ids=["kept", "forgotten"])
+@pytest.mark.parametrize("empty", [False, True], ids=["cached", "cleared"])
 @pytest.mark.parametrize("edit", [by_loc, by_iloc, by_at, by_mask, by_column])
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "last_modified"])
-def test_a_listing_can_be_edited_by_pandas_own_ways(
+def test_a_listing_can_be_edited_by_pandas_methods(
     tenant: rnb.Client, column: str, edit: Callable[[pd.DataFrame, str], None], *, empty: bool
 ) -> None:
-    """Also once the client keeps it no more, and nothing else holds its data."""
+    """Also if the cache is cleared and nothing else refers to the data."""
     df = tenant.sources()
     expected = copied(df)
     second = df[column].tolist()[1]
     if empty:
         tenant._listings.cache.clear()
     if isinstance(second, tuple) and edit is not by_at and edit is not by_column:
-        # pandas takes a tuple for several values; a cell of them is set with `at`.
+        # pandas takes a tuple for several values; `at` sets one cell to a tuple.
         edit = by_at
     edit(df, column)
     assert repr(df[column].tolist()[0]) == repr(second)
@@ -188,7 +188,7 @@ def test_a_listing_can_be_edited_by_pandas_own_ways(
 
 @pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
-def test_what_keeps_a_listing_of_the_caller_keeps_a_copy(
+def test_reports_and_filters_keep_copies_of_a_listing(
     tenant: rnb.Client, write: Callable[[pd.Series], None]
 ) -> None:
     df = tenant.sources().drop(columns="labels")

@@ -1,6 +1,6 @@
-"""A tenant says that it carried out a write, and did not: what is noticed, and when.
+"""A tenant reports success for a write that it has not carried out.
 
-The tenants are sandboxes behind a server that responds to some writes without handing them on.
+The tenants are sandboxes behind a server that responds to some writes without relaying them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ OK = reply({"status": "ok"})
 def tenant(
     client: rnb.Client, instead: Callable[[Asked], bytes | None]
 ) -> Iterator[tuple[rnb.Client, Scripted]]:
-    """Connect through a server that responds itself where `instead` has a response."""
+    """Connect through a server that returns the response of `instead`, if it has one."""
     onward = relay(client.endpoint)
 
     def response(asked: Asked) -> bytes:
-        given = instead(asked)
-        return onward(asked) if given is None else given
+        replacement = instead(asked)
+        return onward(asked) if replacement is None else replacement
 
     step = Step(response)
     with (
@@ -45,7 +45,7 @@ def tenant(
 
 
 def keeping(asked: Asked) -> bytes | None:
-    """Accept each delete, and carry out none."""
+    """Accept each delete, but carry out none."""
     return OK if asked.method == "DELETE" else None
 
 
@@ -53,7 +53,7 @@ DELETES: dict[str, Callable[[rnb.Client, Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
     "of a source": lambda client, base: client.delete_source(base),
-    "guarded": lambda client, source: safe_write.delete(client.calls, source),
+    "safe": lambda client, source: safe_write.delete(client.calls, source),
 }
 
 
@@ -64,7 +64,7 @@ def test_a_delete_that_was_not_carried_out_is_an_error(
     base = client.source(NAME)
     with tenant(client, keeping) as (mine, server):
         with pytest.raises(
-            rnb.NotCarriedOut, match=rf"accepted the delete of {NAME}, .*still there"
+            rnb.NotCarriedOut, match=rf"accepted the delete of {NAME}, .*still exists"
         ) as caught:
             delete(mine, base)
         # The tenant may carry it out a moment later.
@@ -85,7 +85,7 @@ def test_a_delete_that_was_not_carried_out_is_an_error(
     ],
     ids=["forbidden", "down", "page", "broken"],
 )
-def test_where_no_look_is_possible_the_word_of_the_tenant_stands_and_a_warning_says_so(
+def test_a_delete_that_cannot_be_verified_warns(
     client: rnb.Client, delete: Callable[[rnb.Client, Source], object], response: bytes
 ) -> None:
     base, deleted = client.source(NAME), []
@@ -100,13 +100,11 @@ def test_where_no_look_is_possible_the_word_of_the_tenant_stands_and_a_warning_s
         returned = delete(mine, base)
     remark = returned[1] if isinstance(returned, tuple) else str(caught[0].message)
     assert all(warning.category is rnb.InDoubtWarning for warning in caught)
-    assert re.search(
-        rf"accepted the delete of {NAME}, and whether .*could not be looked up", remark
-    )
+    assert re.search(rf"accepted the delete of {NAME}, but .*could not be verified", remark)
     assert base.id not in set(client.sources(refresh=True)["id"])
 
 
-def test_a_plan_and_a_form_say_that_no_look_was_possible(client: rnb.Client) -> None:
+def test_a_plan_and_a_form_report_a_delete_that_could_not_be_verified(client: rnb.Client) -> None:
     deleted = []
 
     def instead(asked: Asked) -> bytes | None:
@@ -119,15 +117,15 @@ def test_a_plan_and_a_form_say_that_no_look_was_possible(client: rnb.Client) -> 
         listing = mine.sources("claims")
         result = mine.plan(listing.drop(index=1), delete_missing=True).apply(progress=False)
         assert result.counts == {"done": 1}
-        assert "could not be looked up" in result.frame["said"][0]
+        assert "could not be verified" in result.frame["said"][0]
         form = deleting(mine, typed=NAME)
         press(form)
-        assert "could not be looked up" in texts(form)
+        assert "could not be verified" in texts(form)
         assert form.result is not None
         assert form.result.full_name == NAME
 
 
-def test_a_delete_that_was_carried_out_late_is_found_by_a_retry(client: rnb.Client) -> None:
+def test_a_retry_recognises_a_delete_that_took_effect_late(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, server):
         listing = mine.sources("claims")
         result = mine.plan(listing.iloc[1:], delete_missing=True).apply(progress=False)
@@ -140,17 +138,17 @@ def test_a_delete_that_was_carried_out_late_is_found_by_a_retry(client: rnb.Clie
         retried = result.retry(progress=False)
         assert retried.counts == {"done": 1}
         assert "DELETE" not in server.methods[methods:]
-        # What is gone is made again by an undo.
+        # An undo recreates the source.
         assert [step.kind for step in retried.undo().steps] == ["create"]
 
 
-def test_a_plan_says_which_delete_was_not_carried_out(client: rnb.Client) -> None:
+def test_a_plan_reports_which_delete_was_not_carried_out(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, _):
         listing = mine.sources("claims")
         edited = listing.iloc[1:]
         result = mine.plan(edited, delete_missing=True).apply(progress=False)
         assert result.counts == {"not taken": 1}
-        assert "still there" in result.frame["said"][0]
+        assert "still exists" in result.frame["said"][0]
         assert len(result.failed) == 1
         # There is nothing to undo, and a second plan still has the delete.
         assert len(result.undo().steps) == 0
@@ -158,7 +156,7 @@ def test_a_plan_says_which_delete_was_not_carried_out(client: rnb.Client) -> Non
         assert [step.kind for step in again.steps] == ["delete"]
 
 
-def test_the_undo_of_a_create_says_so_too(client: rnb.Client) -> None:
+def test_an_undo_reports_a_delete_that_was_not_carried_out(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, _):
         listing = mine.sources("claims")
         made = listing.head(1).drop(columns=["id"]).assign(name="made")
@@ -168,11 +166,11 @@ def test_the_undo_of_a_create_says_so_too(client: rnb.Client) -> None:
     assert client.source("claims/made").title == listing["title"][0]
 
 
-def test_a_form_says_it(client: rnb.Client) -> None:
+def test_a_form_reports_a_delete_that_was_not_carried_out(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, _):
         form = deleting(mine, typed=NAME)
         press(form)
-        assert "still there" in texts(form)
+        assert "still exists" in texts(form)
         assert form.result is None
 
 

@@ -1,4 +1,4 @@
-"""The pace after a 429: by simulation, and over a socket judged by the server's log."""
+"""The rate of requests after a 429: in a simulation, and over a socket by the server's log."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from tests.limits import Bucket, Limit, LimitedTenant, Windows
 from tests.scripted import Asked, Scripted, Step, reply
 
 USER = {"id": "0123456789abcdef", "username": "u", "display_name": "U", "email": "u@example.com"}
-TOLD = reply({"status": "ok", "user": USER})
+USER_RESPONSE = reply({"status": "ok", "user": USER})
 
 
 class Simulation:
-    """Workers that send requests as fast as a pacer lets them, in simulated time.
+    """Workers that send requests as fast as a pacer allows, in simulated time.
 
     Args:
-        limit: What the tenant allows.
-        requests: How many to send; one that is refused is sent again.
-        latency: Seconds from a request to its response, half as long to half as long again.
-        in_pairs: Whether each request is a look and the write after it.
-        says: Whether a 429 says how long to wait; else each one waits half a second.
+        limit: The limit of the tenant.
+        requests: Number of requests to send; one that gets a 429 is sent again.
+        latency: Seconds from a request to its response, varied by half.
+        in_pairs: True if each request is a look and the write after it.
+        says: True if a 429 has a `Retry-After`; else each waits for half a second.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Simulation:
 
         def respond(*, allowed: bool, seconds: float) -> None:
             if allowed:
-                self.pacer.answered(sent_at)
+                self.pacer.responded(sent_at)
                 if what == "look":
                     self._wait("write")
                 else:
@@ -109,7 +109,7 @@ class Simulation:
             seconds = seconds if self._says else self._random.uniform(0.5, 0.75)
             self._until = max(self._until, self.now + seconds)
             self.pacer.refused(sent_at, seconds)
-            # What had to wait looks again.
+            # A write that had to wait looks again.
             again = "look" if what == "write" else what
             self._at(self.now + seconds, lambda: self._wait(again))
 
@@ -133,7 +133,7 @@ LIMITS: dict[str, Callable[[], Limit]] = {
 @pytest.mark.parametrize("latency", [0.02, 0.08])
 @pytest.mark.parametrize("in_pairs", [False, True], ids=["reads", "looks and writes"])
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)
-def test_the_pace_is_what_the_tenant_allows(
+def test_the_rate_is_close_to_the_tenants_limit(
     limit: Callable[[], Limit], *, in_pairs: bool, latency: float
 ) -> None:
     tenant = limit()
@@ -141,20 +141,20 @@ def test_the_pace_is_what_the_tenant_allows(
     run = Simulation(tenant, requests, latency=latency, in_pairs=in_pairs)
     assert run.now < 1.5 * tenant.least(requests)
     assert run.refused <= 8 + requests / 5
-    # While the tenant wants no request, none is sent.
+    # No request is sent during a pause.
     assert run.sent_while_held == 0
 
 
-def test_without_a_429_there_is_no_pace() -> None:
+def test_without_a_429_the_rate_is_unlimited() -> None:
     clock = [0.0]
     pacer = Pacer(lambda: clock[0])
     for _ in range(1000):
         assert pacer.turn() == Turn(clock[0], held=False)
-        pacer.answered(clock[0])
+        pacer.responded(clock[0])
     assert math.isinf(pacer.rate)
 
 
-def test_a_pace_grows_only_while_requests_wait_and_ends_after_a_minute() -> None:
+def test_the_rate_grows_only_while_requests_wait_and_its_limit_ends_after_a_minute() -> None:
     clock = [100.0]
     pacer = Pacer(lambda: clock[0])
     pacer.refused(pacer.turn().due, 1)
@@ -174,7 +174,7 @@ def test_a_pace_grows_only_while_requests_wait_and_ends_after_a_minute() -> None
     assert [pacer.turn() for _ in range(9)] == [Turn(161.5, held=False)] * 9
 
 
-def test_requests_that_met_a_limit_together_lower_the_rate_once() -> None:
+def test_concurrent_429s_lower_the_rate_once() -> None:
     rates = []
     for refused in (1, 8):
         clock = [0.0]
@@ -182,7 +182,7 @@ def test_requests_that_met_a_limit_together_lower_the_rate_once() -> None:
         sent = [pacer.turn().due for _ in range(10 + refused)]
         clock[0] = 0.1
         for at in sent[refused:]:
-            pacer.answered(at)
+            pacer.responded(at)
         for at in sent[:refused]:
             pacer.refused(at, 1)
         clock[0] = 1.1
@@ -191,7 +191,7 @@ def test_requests_that_met_a_limit_together_lower_the_rate_once() -> None:
     assert rates[0] == rates[1]
 
 
-def test_a_look_takes_the_turn_of_its_write_too() -> None:
+def test_a_look_takes_two_turns_and_its_write_none() -> None:
     clock = [0.0]
     pacer = Pacer(lambda: clock[0])
     pacer.refused(pacer.turn().due, 1)
@@ -201,7 +201,7 @@ def test_a_look_takes_the_turn_of_its_write_too() -> None:
     assert pacer.turn(1).due == pytest.approx(1 + 2 / pacer.rate)
 
 
-def test_what_is_asked_after_a_wait_was_ended_is_sent_at_once() -> None:
+def test_after_a_wait_is_ended_a_new_request_is_sent_at_once() -> None:
     clock = [0.0]
     pacer = Pacer(lambda: clock[0])
     pacer.refused(pacer.turn().due, 60)
@@ -210,7 +210,7 @@ def test_what_is_asked_after_a_wait_was_ended_is_sent_at_once() -> None:
     assert pacer.turn() == Turn(0, held=False)
 
 
-def test_a_longer_wait_holds_back_those_who_wait_already() -> None:
+def test_a_longer_pause_applies_to_requests_that_wait_already() -> None:
     clock = [0.0]
     pacer = Pacer(lambda: clock[0])
     sent = pacer.turn().due
@@ -226,8 +226,8 @@ def test_a_longer_wait_holds_back_those_who_wait_already() -> None:
 
 
 @contextmanager
-def serving(answer: Any) -> Iterator[Client]:
-    with Scripted(Step(answer), repeat=True) as server:
+def serving(respond: Any) -> Iterator[Client]:
+    with Scripted(Step(respond), repeat=True) as server:
         tenant = config.resolve(endpoint=server.endpoint, token="t")
         with Client(Transport(tenant)) as client:
             yield client
@@ -235,7 +235,7 @@ def serving(answer: Any) -> Iterator[Client]:
 
 def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     limit, requests = Bucket(20, 5), 120
-    tenant = LimitedTenant(limit, lambda _: TOLD)
+    tenant = LimitedTenant(limit, lambda _: USER_RESPONSE)
     with serving(tenant) as client, ThreadPoolExecutor(8) as pool:
         users = list(pool.map(lambda _: client.me().username, range(requests)))
     assert users == ["u"] * requests
@@ -244,24 +244,24 @@ def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     assert len(tenant.log) - requests <= 8 + requests / 5
 
 
-def test_one_stop_does_not_end_another_wait() -> None:
+def test_a_stop_ends_only_its_own_wait() -> None:
     limited = reply({"status": "error"}, 429, {"Retry-After": "3"})
     asked: list[float] = []
 
-    def answer(_: Asked) -> bytes:
+    def respond(_: Asked) -> bytes:
         asked.append(time.monotonic())
-        return limited if len(asked) == 1 else TOLD
+        return limited if len(asked) == 1 else USER_RESPONSE
 
     waits = threading.Semaphore(0)
-    with serving(answer) as client, ThreadPoolExecutor(2) as pool:
+    with serving(respond) as client, ThreadPoolExecutor(2) as pool:
         transport = client._transport
         pause = transport._pause
 
-        def told(seconds: float, stop: threading.Event | None) -> bool:
+        def counted(seconds: float, stop: threading.Event | None) -> bool:
             waits.release()
             return pause(seconds, stop)
 
-        transport._pause = told  # type: ignore[method-assign]
+        transport._pause = counted  # type: ignore[method-assign]
         mine, theirs = threading.Event(), threading.Event()
         first = pool.submit(transport.send, ME, hooks=RetryHooks(stop=mine))
         assert waits.acquire(timeout=10)
@@ -275,15 +275,15 @@ def test_one_stop_does_not_end_another_wait() -> None:
     assert asked[1] - asked[0] >= 3
 
 
-def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
+def test_a_stop_before_the_first_attempt_is_reported() -> None:
     limited = reply({"status": "error"}, 429, {"Retry-After": "60"})
     asked = threading.Event()
 
-    def answer(_: Asked) -> bytes:
+    def respond(_: Asked) -> bytes:
         asked.set()
         return limited
 
-    with serving(answer) as client, ThreadPoolExecutor(1) as pool:
+    with serving(respond) as client, ThreadPoolExecutor(1) as pool:
         transport, stop = client._transport, threading.Event()
         waiting = pool.submit(transport.send, ME, hooks=RetryHooks(stop=stop))
         assert asked.wait(10)
@@ -301,10 +301,10 @@ def test_a_wait_that_is_stopped_before_anything_was_sent_says_so() -> None:
         assert time.monotonic() - begin < 30
 
 
-def test_whoever_ends_a_wait_and_asks_again_means_now() -> None:
+def test_after_a_stop_the_next_request_is_sent_at_once() -> None:
     limited = reply({"status": "error"}, 429, {"Retry-After": "60"})
-    answers = iter([limited, TOLD])
-    with serving(lambda _: next(answers)) as client:
+    responses = iter([limited, USER_RESPONSE])
+    with serving(lambda _: next(responses)) as client:
         transport, stop = client._transport, threading.Event()
         stop.set()
         with pytest.raises(rnb.Stopped, match="stopped before it was sent"):
@@ -327,5 +327,5 @@ def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> No
     safe_write.update(client.calls, source, {"title": "mine"})
     safe_write.delete(client.calls, client.source(source.full_name))
     client.me()
-    # After the delete there is a look whether the source is gone.
+    # The delete is followed by a look if the source is gone.
     assert turns == [2, 0, 1, 2, 0, 1, 1]

@@ -1,4 +1,4 @@
-"""What an error advises fits what was asked: a table of operations and statuses."""
+"""The advice of an error fits the operation: a table of operations and statuses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.scripted import Scripted, reply
 NAME = "lab/one"
 ONE = {"id": "18ba5ce699f8da1f", "owner": "lab", "name": "one", "title": "One"}
 FOUND = reply({"status": "ok", "source": ONE})
-# By operation: how it is asked, and the responses before the one that is the error.
+# By operation: the call, and the responses before the error.
 CALLS: dict[str, tuple[Callable[[rnb.Client], object], list[bytes]]] = {
     "sources": (lambda client: client.sources(), []),
     "project": (lambda client: client.sources("lab"), []),
@@ -41,25 +41,31 @@ READS = ("sources", "project", "source", "by id", "count", "me", "buckets")
 TOKEN = dict.fromkeys(CALLS, "The tenant does not know the token (argument).")
 RIGHTS = dict.fromkeys(READS, 'lacks the permission "view sources" there') | {
     "buckets": 'lacks the permission "view buckets" there',
-    "me": "may not log in; ask an administrator",
+    "me": "may not log in. Ask an administrator",
     **dict.fromkeys(("create", "update", "delete"), 'lacks the permission "sources admin" there'),
 }
-REFUSED = dict.fromkeys(CALLS, "The tenant refuses the request; its message says why.") | (
-    dict.fromkeys(("create", "update"), "refuses what was asked; change it and try again.")
+REFUSED = dict.fromkeys(CALLS, "The tenant rejected the request. Its message says why.") | (
+    dict.fromkeys(("create", "update"), "rejected these settings. Change them and try again.")
 )
 ABSENT = {
     **dict.fromkeys(("sources", "me", "buckets"), "Check that the endpoint is a tenant's."),
-    **dict.fromkeys(("source", "count"), "Check the name; what the token may not see"),
+    **dict.fromkeys(("source", "count"), "Check the name. A source that the token may not see"),
     **dict.fromkeys(("project", "create"), "Check the project's name"),
-    "by id": "Check the id; what the token may not see",
-    **dict.fromkeys(("update", "delete"), "It is gone, or the token may not see it any more"),
+    "by id": "Check the id. A source that the token may not see",
+    **dict.fromkeys(
+        ("update", "delete"), "The source does not exist any more, or the token may not"
+    ),
 }
-BUSY = dict.fromkeys(CALLS, "Something else is at work on the same thing; try again") | {
-    "create": "The name is taken; update what is there, or choose another name.",
-    **dict.fromkeys(("update", "delete"), "Something else is changing the source; look at what"),
+BUSY = dict.fromkeys(CALLS, "Another request is working on the same object. Try again") | {
+    "create": "The name is taken. Update the existing source, or choose another name.",
+    **dict.fromkeys(
+        ("update", "delete"), "Another request is changing the source. Check the source"
+    ),
 }
-BROKEN = dict.fromkeys(CALLS, "The fault is at the tenant; try again later.") | dict.fromkeys(
-    ("create", "update", "delete"), "The fault is at the tenant. Look at the source before"
+BROKEN = dict.fromkeys(
+    CALLS, "The tenant reported an internal error. Try again later."
+) | dict.fromkeys(
+    ("create", "update", "delete"), "The tenant reported an internal error. Check the source before"
 )
 ADVICE = {
     400: REFUSED,
@@ -68,7 +74,7 @@ ADVICE = {
     404: ABSENT,
     409: BUSY,
     422: REFUSED,
-    429: dict.fromkeys(CALLS, "Wait a while before asking again"),
+    429: dict.fromkeys(CALLS, "Wait before you try again"),
     500: BROKEN,
 }
 
@@ -88,8 +94,8 @@ def test_the_advice_fits_the_operation(name: str, status: int) -> None:
     message = str(caught.value)
     assert f"{status}: no such luck" in message
     assert ADVICE[status][name] in message
-    told = {advice[name] for advice in ADVICE.values()} - {ADVICE[status][name]}
-    assert not any(other in message for other in told)
+    others = {advice[name] for advice in ADVICE.values()} - {ADVICE[status][name]}
+    assert not any(other in message for other in others)
 
 
 WRITES: dict[str, Callable[[rnb.Client], object]] = {
@@ -101,7 +107,7 @@ WRITES: dict[str, Callable[[rnb.Client], object]] = {
 
 
 @pytest.mark.parametrize("on", WRITES)
-def test_a_conflict_in_passing_is_tried_again(client: rnb.Client, on: str) -> None:
+def test_a_temporary_conflict_is_retried(client: rnb.Client, on: str) -> None:
     assert client.sandbox is not None
     client._transport.patience = Patience(backoff=0.01)
     with client.sandbox.faults.add(Fault.answer(409, on=on, times=2)) as added:
@@ -109,7 +115,7 @@ def test_a_conflict_in_passing_is_tried_again(client: rnb.Client, on: str) -> No
         assert added.struck == 2
 
 
-def test_a_create_that_meets_a_conflict_is_not_tried_again(client: rnb.Client) -> None:
+def test_a_create_with_a_conflict_is_not_retried(client: rnb.Client) -> None:
     assert client.sandbox is not None
     fault = Fault.answer(409, on="create_source", times=1)
     with client.sandbox.faults.add(fault), pytest.raises(rnb.Conflict):
@@ -118,7 +124,7 @@ def test_a_create_that_meets_a_conflict_is_not_tried_again(client: rnb.Client) -
     assert methods.count("PUT") == 1
 
 
-def test_a_conflict_has_changed_nothing(client: rnb.Client) -> None:
+def test_a_conflict_is_not_in_doubt(client: rnb.Client) -> None:
     assert client.sandbox is not None
     client._transport.patience = Patience(attempts=3, backoff=0.01)
     for call in (WRITES["update_source"], WRITES["delete_source"]):

@@ -1,4 +1,4 @@
-"""What is kept of a source that is deleted, and what becomes of it."""
+"""Restore files of deleted sources, and sources recreated from them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def second() -> Iterator[rnb.Client]:
 # The file
 
 
-def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
+def test_a_restore_file_is_readable(client: rnb.Client, file: Path) -> None:
     client.update_source(NAME, title="Über <b>Motor</b>")
     gone = client.delete_source(NAME, restore_file=file)
     content = json.loads(file.read_text())
@@ -54,7 +54,9 @@ def test_a_person_can_read_it(client: rnb.Client, file: Path) -> None:
     assert "none of the comments" in content["about"]
     assert content["endpoint"] == client.endpoint
     assert content["source"]["title"] == "Über <b>Motor</b>"
-    assert restore_files.read(file) == restore_files.Kept(source=gone, endpoint=client.endpoint)
+    assert restore_files.read(file) == restore_files.RestoreFile(
+        source=gone, endpoint=client.endpoint
+    )
     assert client.sandbox is not None
     assert not any(token in file.read_text() for token in client.sandbox.tokens.values())
 
@@ -70,11 +72,11 @@ def test_a_source_is_read_back_as_it_was(
     source = replace(PLAIN, title=title, sensitive_properties=tuple(names), extra=more)
     path = tmp_path / "kept.json"
     path.unlink(missing_ok=True)
-    restore_files.keep(source, "https://x.example", path)
+    restore_files.write(source, "https://x.example", path)
     assert restore_files.read(path).source == source
 
 
-def test_an_older_file_stays(client: rnb.Client, file: Path) -> None:
+def test_an_existing_file_is_not_overwritten(client: rnb.Client, file: Path) -> None:
     file.parent.mkdir()
     file.write_text("older")
     with pytest.raises(rnb.FileProblem, match="exists"):
@@ -96,27 +98,27 @@ def test_a_file_that_cannot_be_written_stops_the_delete(
     assert "DELETE" not in [one.method for one in client.sandbox.requests]
 
 
-def test_it_is_there_before_the_delete_is_asked(client: rnb.Client, file: Path) -> None:
+def test_the_file_is_written_before_the_delete_is_sent(client: rnb.Client, file: Path) -> None:
     onward = relay(client.endpoint)
-    there: list[Any] = []
+    names: list[Any] = []
 
-    def answer(asked: Asked) -> bytes:
+    def respond(asked: Asked) -> bytes:
         if asked.method == "DELETE":
-            there.append(json.loads(file.read_text())["source"]["name"])
+            names.append(json.loads(file.read_text())["source"]["name"])
         return onward(asked)
 
     assert client.sandbox is not None
     token = client.sandbox.tokens["admin"]
     with (
-        Scripted(*[Step(answer)] * 3) as server,
+        Scripted(*[Step(respond)] * 3) as server,
         rnb.connect(endpoint=server.endpoint, token=token) as way,
     ):
         way.delete_source(NAME, restore_file=file)
         assert server.methods == ["GET", "DELETE", "GET"]
-    assert there == ["motor-inbox"]
+    assert names == ["motor-inbox"]
 
 
-def test_a_delete_that_is_refused_leaves_the_file(viewer: rnb.Client, file: Path) -> None:
+def test_a_rejected_delete_leaves_the_file(viewer: rnb.Client, file: Path) -> None:
     source = viewer.source(NAME)
     with pytest.raises(rnb.PermissionDenied):
         viewer.delete_source(source, restore_file=file)
@@ -130,7 +132,7 @@ def test_a_delete_that_is_refused_leaves_the_file(viewer: rnb.Client, file: Path
 @pytest.mark.parametrize(
     "bad", ["../../x", "..", "/etc/passwd", "a/../../b", "C:\\x", "x\0y\n", ""]
 )
-def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
+def test_a_file_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
     for source in (replace(PLAIN, owner=bad), replace(PLAIN, name=bad), replace(PLAIN, id=bad)):
         path = restore_files.new_file(source, tmp_path)
         assert path.parent == tmp_path.resolve()
@@ -142,7 +144,7 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path: Path, bad: str) -> None:
 
 @given(TEXTS, TEXTS, TEXTS)
 @settings(deadline=None)
-def test_a_name_is_one_for_every_system(owner: str, name: str, identifier: str) -> None:
+def test_a_file_name_is_valid_on_every_system(owner: str, name: str, identifier: str) -> None:
     source = Source(id=identifier, owner=owner * 50, name=name * 50)
     path = restore_files.new_file(source, "folder")
     assert path.parent == Path("folder").resolve()
@@ -156,10 +158,10 @@ def test_by_default_files_are_in_the_state_folder_of_the_user(tmp_path: Path) ->
     assert not path.parent.exists()
 
 
-# Making it again
+# Restoring
 
 
-def test_a_source_is_made_again(client: rnb.Client, file: Path) -> None:
+def test_a_source_is_recreated(client: rnb.Client, file: Path) -> None:
     settings = {"description": "two\r\nlines", "should_translate": True, "bucket_id": None}
     before = client.update_source(NAME, sensitive_properties=["b", "a"], kind="my-own", **settings)  # type: ignore[arg-type]
     client.delete_source(NAME, restore_file=file)
@@ -170,21 +172,21 @@ def test_a_source_is_made_again(client: rnb.Client, file: Path) -> None:
     assert made.id != before.id
     assert client.count_comments(NAME) == 0
     (warning,) = caught
-    for part in (NAME, made.id, before.id, "nothing brings those back"):
+    for part in (NAME, made.id, before.id, "Its comments cannot be restored"):
         assert part in str(warning.message)
     assert Path(warning.filename) == Path(__file__)
 
 
-def test_what_is_sent_are_the_settings_as_the_tenant_had_them(file: Path) -> None:
+def test_the_settings_are_sent_unchanged(file: Path) -> None:
     source = replace(
         PLAIN, title="", language="fr", kind="calls", bucket_id="no bucket", extra={"new": 1}
     )
-    told = reply({"status": "ok", "source": source.to_wire()})
+    created = reply({"status": "ok", "source": source.to_wire()})
     with (
-        Scripted(told) as server,
+        Scripted(created) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as client,
     ):
-        restore_files.keep(source, client.endpoint, file)
+        restore_files.write(source, client.endpoint, file)
         with pytest.warns(rnb.RestoredWarning):
             rnb.restore(client, file)
         (asked,) = server.asked
@@ -202,14 +204,16 @@ def test_what_is_sent_are_the_settings_as_the_tenant_had_them(file: Path) -> Non
 
 def test_a_name_that_is_taken_is_a_conflict(client: rnb.Client, file: Path) -> None:
     client.delete_source(NAME, restore_file=file)
-    there = client.create_source(NAME, title="Another one")
+    existing = client.create_source(NAME, title="Another one")
     with pytest.raises(rnb.Conflict) as caught:
         rnb.restore(client, file)
-    assert caught.value.existing == there
-    assert client.source(NAME) == there
+    assert caught.value.existing == existing
+    assert client.source(NAME) == existing
 
 
-def test_another_tenant_only_when_told(client: rnb.Client, second: rnb.Client, file: Path) -> None:
+def test_another_tenant_needs_the_argument(
+    client: rnb.Client, second: rnb.Client, file: Path
+) -> None:
     client.delete_source(NAME, restore_file=file)
     second.delete_source(NAME)
     with pytest.raises(rnb.InvalidInput) as caught:
@@ -223,15 +227,15 @@ def test_another_tenant_only_when_told(client: rnb.Client, second: rnb.Client, f
     assert second.source(NAME).title == "Motor claims inbox"
 
 
-# Files that are none
+# Invalid files
 
 
 def changed(file: Path, **changes: Any) -> bytes:
     return json.dumps(json.loads(file.read_text()) | changes).encode()
 
 
-def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: Path) -> None:
-    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+def test_a_truncated_file_is_rejected(shared: rnb.Client, file: Path) -> None:
+    restore_files.write(shared.source(NAME), shared.endpoint, file)
     whole = file.read_bytes().rstrip()
     for length in range(0, len(whole), 7):
         file.write_bytes(whole[:length])
@@ -251,10 +255,10 @@ def test_a_truncated_file_is_refused_wherever_it_ends(shared: rnb.Client, file: 
         {"source": {"id": "18ba5ce699f8da1f", "name": "motor"}},
     ],
 )
-def test_a_file_that_is_not_as_it_was_written_is_refused(
+def test_a_changed_file_is_rejected(
     shared: rnb.Client, file: Path, changes: dict[str, Any]
 ) -> None:
-    restore_files.keep(shared.source(NAME), shared.endpoint, file)
+    restore_files.write(shared.source(NAME), shared.endpoint, file)
     file.write_bytes(changed(file, **changes))
     assert shared.sandbox is not None
     before = len(shared.sandbox.requests)
@@ -266,13 +270,15 @@ def test_a_file_that_is_not_as_it_was_written_is_refused(
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"5", b"null", b"\xff\xfe", b"id,owner\n1,2\n", b"[" * 10**5, b"{}"]
 )
-def test_a_foreign_file_is_refused(shared: rnb.Client, tmp_path: Path, content: bytes) -> None:
+def test_another_kind_of_file_is_rejected(
+    shared: rnb.Client, tmp_path: Path, content: bytes
+) -> None:
     (tmp_path / "foreign.json").write_bytes(content)
     with pytest.raises(rnb.FileProblem, match=r"foreign\.json"):
         rnb.restore(shared, tmp_path / "foreign.json")
 
 
-def test_no_file_and_a_folder_are_refused(shared: rnb.Client, tmp_path: Path) -> None:
+def test_a_missing_file_and_a_folder_are_rejected(shared: rnb.Client, tmp_path: Path) -> None:
     with pytest.raises(rnb.FileProblem, match="No such file"):
         rnb.restore(shared, tmp_path / "nothing.json")
     with pytest.raises(rnb.FileProblem, match="directory"):
@@ -281,16 +287,14 @@ def test_no_file_and_a_folder_are_refused(shared: rnb.Client, tmp_path: Path) ->
         rnb.restore(shared, "a\0b")
 
 
-def test_a_file_with_a_name_that_cannot_be_asked_for_is_refused(
-    shared: rnb.Client, file: Path
-) -> None:
-    restore_files.keep(replace(PLAIN, owner="../.."), shared.endpoint, file)
+def test_a_file_with_an_invalid_source_name_is_rejected(shared: rnb.Client, file: Path) -> None:
+    restore_files.write(replace(PLAIN, owner="../.."), shared.endpoint, file)
     with pytest.raises(rnb.InvalidInput):
         rnb.restore(shared, file)
 
 
-def test_a_value_that_cannot_be_read_makes_no_other_source(shared: rnb.Client, file: Path) -> None:
-    restore_files.keep(replace(PLAIN, title="Motor"), shared.endpoint, file)
+def test_a_file_with_an_unreadable_value_is_rejected(shared: rnb.Client, file: Path) -> None:
+    restore_files.write(replace(PLAIN, title="Motor"), shared.endpoint, file)
     source = json.loads(file.read_text())["source"]
     file.write_bytes(changed(file, source=source | {"title": 5}))
     with pytest.raises(rnb.FileProblem):
@@ -300,11 +304,11 @@ def test_a_value_that_cannot_be_read_makes_no_other_source(shared: rnb.Client, f
 # The form
 
 
-def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> None:
+def test_a_form_deletes_and_restores(client: rnb.Client, tmp_path: Path) -> None:
     before = client.source(NAME)
     form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "kept")
-    told: list[Source] = []
-    form.observe(lambda change: told.append(change["new"]), "result")
+    results: list[Source] = []
+    form.observe(lambda change: results.append(change["new"]), "result")
     assert form.restore_button.layout.display == "none"
     form.jobs.wait()
     form.name.value = NAME
@@ -314,7 +318,7 @@ def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> Non
     assert str(file) in texts(form)
     code = form.code
     press(form)
-    assert told == [before]
+    assert results == [before]
     assert restore_files.read(file).source == before
     with pytest.raises(rnb.NotFound):
         client.source(NAME)
@@ -324,11 +328,11 @@ def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> Non
     form.restore_button.click()
     form.jobs.wait()
     made = client.source(NAME)
-    assert told == [before, made]
+    assert results == [before, made]
     assert made.id != before.id
     assert settings_of(made) == settings_of(before)
     assert made.id in texts(form)
-    assert "nothing brings those back" in texts(form)
+    assert "Its comments cannot be restored" in texts(form)
     assert form.code == f"rnb.restore(client, {str(file)!r})"
     assert "0 comments would go" in texts(form)
     with rnb.sandbox() as fresh:
@@ -337,7 +341,7 @@ def test_deleted_and_restored_by_form(client: rnb.Client, tmp_path: Path) -> Non
             fresh.source(NAME)
 
 
-def test_a_delete_form_that_is_refused_names_the_file(viewer: rnb.Client) -> None:
+def test_a_delete_form_names_the_file_after_a_rejection(viewer: rnb.Client) -> None:
     form = deleting(viewer, typed=NAME)
     file = form.restore_file
     assert file is not None
@@ -358,11 +362,11 @@ def test_a_file_problem_stops_the_form(client: rnb.Client, tmp_path: Path) -> No
     form.jobs.wait()
     form.name.value = NAME
     press(form)
-    assert "cannot be made" in texts(form.said)
+    assert "cannot be created" in texts(form.said)
     assert client.source(NAME) == form.source
 
 
-def test_somebody_elses_file_is_not_said_to_hold_the_settings(client: rnb.Client) -> None:
+def test_a_form_does_not_report_an_existing_file_as_its_own(client: rnb.Client) -> None:
     form = deleting(client, typed=NAME)
     assert form.restore_file is not None
     form.restore_file.parent.mkdir(parents=True)
@@ -374,7 +378,7 @@ def test_somebody_elses_file_is_not_said_to_hold_the_settings(client: rnb.Client
 
 
 @pytest.mark.parametrize("all_the_same", [False, True])
-def test_a_delete_form_stops_where_the_source_moved(
+def test_a_delete_form_stops_if_the_source_has_changed(
     client: rnb.Client, tmp_path: Path, *, all_the_same: bool
 ) -> None:
     form = deleting(client, typed=NAME)

@@ -1,4 +1,4 @@
-"""Changes that know what they overwrite, and counting what would go with a delete."""
+"""Writes that stop if the source has changed, the form for conflicts, and counting comments."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def count(client: rnb.Client) -> int:
     return len(asked(client))
 
 
-# What differs
+# Differences
 
 
 def test_settings_are_what_an_update_may_give(shared: rnb.Client) -> None:
@@ -72,7 +72,7 @@ BASE = Source(id="0" * 16, owner="a", name="b", title="was", language="en")
         ("mine", "theirs", "both"),
         ("same", "same", "mine"),
         (None, "theirs", "both"),
-        # Nothing is nothing, however it is written.
+        # An empty text and None are equal.
         ("", None, "mine"),
         (None, "", "mine"),
     ],
@@ -83,19 +83,19 @@ def test_who_has_changed_a_setting(mine: str | None, theirs: str | None, side: s
     assert found.side == side
 
 
-def test_what_is_left_out_is_as_it_was_and_what_only_the_tenant_sets_is_no_difference() -> None:
+def test_omitted_settings_count_as_unchanged_and_fields_of_the_tenant_do_not_count() -> None:
     theirs = replace(BASE, language="de", last_modified=None, created_at=None, id="1" * 16)
     (found,) = source_diff.differences(BASE, {"title": "was"}, theirs)
     assert (found.field.name, found.mine, found.side) == ("language", "en", "theirs")
     assert source_diff.differences(BASE, {}, replace(BASE, id="1" * 16)) == []
 
 
-def test_what_has_moved(shared: rnb.Client) -> None:
+def test_has_moved(shared: rnb.Client) -> None:
     source = shared.source(NAME)
     assert source.updated_at is not None
     assert not source_diff.has_moved(source, shared.source(NAME))
     assert not source_diff.has_moved(source, replace(source, last_modified=None, extra={"new": 1}))
-    # What a listing does not tell may be anything.
+    # A value that is missing in a listing may be any value.
     assert not source_diff.has_moved(replace(source, language=None), source)
     assert source_diff.has_moved(replace(source, language=None, updated_at=None), source)
     moment = source.updated_at
@@ -115,13 +115,13 @@ def test_what_has_moved(shared: rnb.Client) -> None:
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("kind", ["update", "delete"])
-def test_what_was_told_to_wait_looks_again(
+def test_a_write_that_had_to_wait_looks_again(
     client: rnb.Client, other: rnb.Client, kind: str, status: int
 ) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
     client.sandbox.faults.add(Fault.answer(status, retry_after=1, on=f"{kind}_source", times=1))
-    # In the place of the wait that the tenant asks for.
+    # Somebody else changes the source during the wait.
     client._transport._sleep = lambda _: other.update_source(NAME, description="theirs")
     ways: dict[str, Callable[[], object]] = {
         "update": lambda: safe_write.update(client.calls, base, {"title": "mine"}),
@@ -134,7 +134,7 @@ def test_what_was_told_to_wait_looks_again(
 
 
 @pytest.mark.parametrize("fault", [Fault.drop, Fault.cut])
-def test_what_was_done_unheard_is_done_once(
+def test_a_write_whose_response_was_lost_is_sent_once(
     client: rnb.Client, fault: Callable[..., Fault]
 ) -> None:
     assert client.sandbox is not None
@@ -150,7 +150,7 @@ def test_what_was_done_unheard_is_done_once(
         client.source(NAME)
 
 
-def test_an_update_of_what_is_still_the_same(client: rnb.Client) -> None:
+def test_an_update_of_an_unchanged_source(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = count(client)
     updated = safe_write.update(client.calls, base, {"title": "Motor", "bucket_id": None}).source
@@ -159,7 +159,7 @@ def test_an_update_of_what_is_still_the_same(client: rnb.Client) -> None:
     assert client.source(NAME) == updated
 
 
-def test_nothing_is_sent_where_it_moved(client: rnb.Client, other: rnb.Client) -> None:
+def test_an_update_of_a_changed_source_sends_nothing(client: rnb.Client, other: rnb.Client) -> None:
     base = client.source(NAME)
     theirs = other.update_source(NAME, description="theirs")
     before = count(client)
@@ -173,7 +173,7 @@ def test_nothing_is_sent_where_it_moved(client: rnb.Client, other: rnb.Client) -
     assert other.source(NAME) == theirs
 
 
-def test_a_change_and_its_reversal_is_a_move(client: rnb.Client, other: rnb.Client) -> None:
+def test_a_change_and_its_reversal_count_as_changed(client: rnb.Client, other: rnb.Client) -> None:
     base = client.source(NAME)
     other.update_source(NAME, title="x")
     other.update_source(NAME, title=base.title or "")
@@ -181,7 +181,7 @@ def test_a_change_and_its_reversal_is_a_move(client: rnb.Client, other: rnb.Clie
         safe_write.update(client.calls, base, {"title": "mine"})
 
 
-def test_another_source_of_that_name_is_not_the_one(
+def test_another_source_of_the_same_name_is_not_written_to(
     client: rnb.Client, other: rnb.Client, tmp_path: Path
 ) -> None:
     base = client.source(NAME)
@@ -196,7 +196,7 @@ def test_another_source_of_that_name_is_not_the_one(
     assert other.source(NAME) == made
 
 
-def test_a_delete_of_what_moved_deletes_and_writes_nothing(
+def test_a_delete_of_a_changed_source_deletes_and_writes_nothing(
     client: rnb.Client, other: rnb.Client, tmp_path: Path
 ) -> None:
     base = client.source(NAME)
@@ -208,7 +208,7 @@ def test_a_delete_of_what_moved_deletes_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_delete_of_what_is_still_the_same(client: rnb.Client, tmp_path: Path) -> None:
+def test_a_delete_of_an_unchanged_source(client: rnb.Client, tmp_path: Path) -> None:
     base = client.source(NAME)
     assert safe_write.delete(client.calls, base, tmp_path / "kept.json") == (base, "")
     assert (tmp_path / "kept.json").exists()
@@ -216,7 +216,9 @@ def test_a_delete_of_what_is_still_the_same(client: rnb.Client, tmp_path: Path) 
         client.source(NAME)
 
 
-def test_what_is_gone_is_not_found(client: rnb.Client, other: rnb.Client, tmp_path: Path) -> None:
+def test_a_write_to_a_deleted_source_is_not_found(
+    client: rnb.Client, other: rnb.Client, tmp_path: Path
+) -> None:
     base = client.source(NAME)
     other.delete_source(NAME)
     with pytest.raises(rnb.NotFound):
@@ -242,27 +244,27 @@ def test_comments_of_one_source(shared: rnb.Client) -> None:
 @pytest.mark.parametrize(
     "statistics", [{}, None, [], {"num_comments": -1}, {"num_comments": 1.5}, {"num_comments": "1"}]
 )
-def test_a_count_that_is_none_is_a_broken_answer(statistics: Any) -> None:
-    answer = reply({"status": "ok", "statistics": statistics})
+def test_an_invalid_count_is_a_protocol_error(statistics: Any) -> None:
+    response = reply({"status": "ok", "statistics": statistics})
     with (
-        Scripted(answer) as server,
+        Scripted(response) as server,
         rnb.connect(endpoint=server.endpoint, token="some-token") as client,
         pytest.raises(rnb.ProtocolError, match="without a number of comments"),
     ):
         client.count_comments(NAME)
 
 
-def test_progress_is_told_of_each_source(shared: rnb.Client) -> None:
+def test_progress_is_called_for_each_source(shared: rnb.Client) -> None:
     df = shared.sources("claims")
-    told: list[tuple[int, int]] = []
-    result = shared.statistics(df, progress=lambda done, total: told.append((done, total)))
-    assert told == [(done, len(df)) for done in range(1, len(df) + 1)]
+    calls: list[tuple[int, int]] = []
+    result = shared.statistics(df, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(done, len(df)) for done in range(1, len(df) + 1)]
     pd.testing.assert_frame_equal(result, shared.statistics(df, progress=False))
     assert result.loc[result["name"] == "motor-inbox", "num_comments"].item() == 19640
     assert list(result.columns) == [*df.columns, "num_comments"]
 
 
-def test_what_progress_raises_ends_the_counting(client: rnb.Client) -> None:
+def test_an_exception_of_progress_ends_the_counting(client: rnb.Client) -> None:
     def progress(done: int, _: int) -> None:
         if done == 3:
             raise ZeroDivisionError
@@ -271,25 +273,25 @@ def test_what_progress_raises_ends_the_counting(client: rnb.Client) -> None:
     before = count(client)
     with pytest.raises(ZeroDivisionError):
         client.statistics(df, workers=1, progress=progress)
-    # Those under way are not waited for; those not begun are dropped.
+    # Requests that were not sent yet are dropped.
     assert len(asked(client, before)) < len(df)
 
 
-def test_each_name_is_asked_for_once_and_what_cannot_be_told_says_why(client: rnb.Client) -> None:
+def test_each_name_is_counted_once_and_failures_have_a_reason(client: rnb.Client) -> None:
     before = count(client)
-    told = dict(
+    counts = dict(
         comment_counts.each(
             client.count_comments, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]
         )
     )
     assert asked(client, before) == ["POST", "POST"]
-    assert told[NAME] == 19640
-    assert told["claims/nothing"] == "404"
-    bad = {told[name] for name in ("", "../x", "a/b/c")}
-    assert bad == {"not a name this toolkit can ask for"}
+    assert counts[NAME] == 19640
+    assert counts["claims/nothing"] == "404"
+    bad = {counts[name] for name in ("", "../x", "a/b/c")}
+    assert bad == {"not a valid name"}
 
 
-def test_a_stop_that_is_set_ends_the_trying_again() -> None:
+def test_a_set_stop_ends_the_retries() -> None:
     stop = threading.Event()
     stop.set()
     busy = reply({"status": "error", "message": "busy"}, 503)
@@ -302,7 +304,7 @@ def test_a_stop_that_is_set_ends_the_trying_again() -> None:
         assert len(server.asked) == 1
 
 
-# The form in which both have changed something
+# The form for conflicts
 
 
 def conflict(form: UpdateForm) -> Conflict:
@@ -314,7 +316,7 @@ def choices(form: UpdateForm) -> dict[str, Choice]:
     return {choice.difference.field.name: choice for choice in conflict(form).choices}
 
 
-def test_mine_theirs_and_what_is_typed_end_up_as_chosen(
+def test_choices_between_mine_theirs_and_typed_values_are_sent(
     client: rnb.Client, other: rnb.Client
 ) -> None:
     base = client.source(NAME)
@@ -362,7 +364,7 @@ def test_mine_theirs_and_what_is_typed_end_up_as_chosen(
     assert form.result == now
 
 
-def test_what_only_they_have_changed_is_taken_without_asking(
+def test_settings_that_only_they_changed_are_taken_without_a_choice(
     client: rnb.Client, other: rnb.Client
 ) -> None:
     form = opened(client, title="mine")
@@ -379,7 +381,7 @@ def test_what_only_they_have_changed_is_taken_without_asking(
 
 
 @pytest.mark.parametrize("option", [THEIRS, EDIT])
-def test_theirs_all_over_leaves_nothing_to_send(
+def test_choosing_all_of_theirs_leaves_nothing_to_send(
     client: rnb.Client, other: rnb.Client, option: str
 ) -> None:
     form = opened(client, title="mine")
@@ -404,7 +406,7 @@ def test_theirs_all_over_leaves_nothing_to_send(
         ("was", "", "theirs"),
     ],
 )
-def test_keeping_mine_keeps_it_to_the_letter(
+def test_keeping_mine_sends_the_exact_text(
     client: rnb.Client, other: rnb.Client, base: str, mine: str, theirs: str
 ) -> None:
     other.update_source(NAME, description=base)
@@ -418,7 +420,7 @@ def test_keeping_mine_keeps_it_to_the_letter(
     assert other.source(NAME).description == mine
 
 
-def test_emptying_a_bucket_is_a_choice_too(client: rnb.Client, other: rnb.Client) -> None:
+def test_detaching_a_bucket_is_a_choice_too(client: rnb.Client, other: rnb.Client) -> None:
     bucket = next(b for b in client.buckets()["id"] if b != client.source(NAME).bucket_id)
     form = opened(client, bucket_id=None)
     other.update_source(NAME, bucket_id=bucket)
@@ -429,7 +431,9 @@ def test_emptying_a_bucket_is_a_choice_too(client: rnb.Client, other: rnb.Client
     assert other.source(NAME).bucket_id is None
 
 
-def test_faster_once_more_stops_it_once_more(client: rnb.Client, other: rnb.Client) -> None:
+def test_a_second_change_by_others_stops_the_form_again(
+    client: rnb.Client, other: rnb.Client
+) -> None:
     form = opened(client, title="mine")
     for theirs in ("theirs", "theirs again"):
         other.update_source(NAME, title=theirs)
@@ -441,7 +445,7 @@ def test_faster_once_more_stops_it_once_more(client: rnb.Client, other: rnb.Clie
     assert other.source(NAME).title == "mine"
 
 
-def test_what_was_there_is_not_lost_where_another_source_is_picked_in_between(
+def test_edits_are_not_lost_if_another_source_is_picked_in_between(
     client: rnb.Client, other: rnb.Client
 ) -> None:
     form = rnb.update_form(client)
@@ -459,7 +463,9 @@ def test_what_was_there_is_not_lost_where_another_source_is_picked_in_between(
 
 
 @pytest.mark.parametrize("text", NASTY)
-def test_no_text_of_either_becomes_html(client: rnb.Client, other: rnb.Client, text: str) -> None:
+def test_no_text_of_either_side_becomes_html(
+    client: rnb.Client, other: rnb.Client, text: str
+) -> None:
     form = opened(client, title=f"{text} mine")
     other.update_source(NAME, title=text, description=text)
     press(form)

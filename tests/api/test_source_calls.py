@@ -1,6 +1,6 @@
-"""A source is called gone only if the token would still see it: no empty listing shows that.
+"""A source counts as deleted only if it is not merely hidden from the token.
 
-The tenants are sandboxes behind a server that hides a project from a token, without a word.
+The tenants are sandboxes behind a server that hides a project from a token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DOWN = reply({"status": "error", "message": "down"}, 503)
 def hiding(
     client: rnb.Client, project: str, *, project_hidden: bool, listing_found: bool = True
 ) -> Iterator[rnb.Client]:
-    """Connect as somebody who is shown nothing of a project from the first delete on.
+    """Connect through a server that hides a project from the first delete on.
 
     That delete is not carried out. The permissions in `/auth/user` stay as they were.
     """
@@ -93,7 +93,7 @@ def client() -> Iterator[rnb.Client]:
 DELETES: dict[str, Callable[[rnb.Client, rnb.Source], object]] = {
     "by name": lambda client, base: client.delete_source(base.full_name),
     "by id": lambda client, base: client.delete_source(base.id),
-    "guarded": lambda client, source: safe_write.delete(client.calls, source),
+    "safe": lambda client, source: safe_write.delete(client.calls, source),
 }
 SEEN: dict[str, Callable[[rnb.Client], object]] = {
     "in the listing of the project": lambda client: client.sources("lab"),
@@ -103,7 +103,7 @@ SEEN: dict[str, Callable[[rnb.Client], object]] = {
 
 @pytest.mark.parametrize("listing_found", [True, False])
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
-def test_a_project_that_is_not_visible_proves_no_delete(
+def test_a_hidden_project_proves_no_delete(
     client: rnb.Client, delete: Callable[[rnb.Client, rnb.Source], object], *, listing_found: bool
 ) -> None:
     base = client.source("solo/one")
@@ -129,7 +129,7 @@ def test_other_sources_that_vanished_too_prove_no_delete(
         seen(mine)
         with pytest.raises(rnb.NotFound, match="404") as caught:
             delete(mine, base)
-        # Listings without the project say nothing new.
+        # Listings without the project prove nothing.
         assert len(mine.sources("lab", refresh=True)) == 0
         assert "lab" not in set(mine.sources(refresh=True)["owner"])
         assert not mine.calls.is_gone(base)
@@ -166,7 +166,7 @@ def test_the_only_source_whose_delete_took_effect_is_gone(
     assert client.sources("solo", refresh=True).empty
 
 
-def test_sources_that_were_deleted_from_here_do_not_count_as_vanished(client: rnb.Client) -> None:
+def test_sources_deleted_by_this_client_do_not_count_as_vanished(client: rnb.Client) -> None:
     with losing(client, "lab/c") as mine:
         listing = mine.sources()
         kept = listing[listing["owner"] != "lab"]
@@ -181,7 +181,7 @@ def missing(rows: list[dict[str, object]]) -> list[dict[str, object]]:
 
 
 def unreadable(key: str, value: object) -> Callable[[list[dict[str, object]]], list[object]]:
-    """Return what replaces a member of the row of lab/b, or the whole row where key is empty."""
+    """Return a function that replaces a member of the row of lab/b; the row if `key` is empty."""
 
     def changed(rows: list[dict[str, object]]) -> list[object]:
         return [
@@ -194,7 +194,7 @@ def unreadable(key: str, value: object) -> Callable[[list[dict[str, object]]], l
 NO_PROOF: dict[str, Callable[[list[dict[str, object]]], object]] = {
     "another source is missing too": missing,
     "a row without an id": unreadable("id", None),
-    "an id that is none": unreadable("id", "18BA5CE699F8DA1F"),
+    "an invalid id": unreadable("id", "18BA5CE699F8DA1F"),
     "no row": unreadable("", None),
 }
 
@@ -202,12 +202,12 @@ NO_PROOF: dict[str, Callable[[list[dict[str, object]]], object]] = {
 @pytest.mark.parametrize("listed", NO_PROOF.values(), ids=NO_PROOF)
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
 @pytest.mark.filterwarnings("ignore::reinfer_nb.UnreadableWarning")
-def test_a_listing_that_is_not_whole_proves_no_delete(
+def test_an_incomplete_listing_proves_no_delete(
     client: rnb.Client,
     delete: Callable[[rnb.Client, rnb.Source], object],
     listed: Callable[[list[dict[str, object]]], object],
 ) -> None:
-    """The tenant loses the delete, shows the source no more, and lists what is not whole."""
+    """The tenant loses the delete, hides the source, and returns an incomplete listing."""
     onward = relay(client.endpoint)
     base = client.source("lab/b")
     lost: list[Asked] = []
@@ -234,7 +234,7 @@ def test_a_listing_that_is_not_whole_proves_no_delete(
         assert caught.value.in_doubt
 
 
-def test_another_source_that_is_gone_as_well_leaves_the_proof(client: rnb.Client) -> None:
+def test_another_source_that_was_deleted_too_leaves_the_proof(client: rnb.Client) -> None:
     base = client.source("lab/b")
     with losing(client, "lab/b") as mine:
         mine.sources("lab")

@@ -1,4 +1,4 @@
-"""A response about one source is held against the question: it is about the source asked for."""
+"""A response about one source must be about the requested source."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ CALLS: dict[str, Callable[[rnb.Client], object]] = {
     "create": lambda client: client.create_source("lab/one", title="x"),
     "recreate": lambda client: client.recreate_source(BASE),
     "delete by name": lambda client: client.delete_source("lab/one"),
-    "guarded update": lambda client: safe_write.update(client.calls, BASE, {"title": "x"}),
-    "guarded delete": lambda client: safe_write.delete(client.calls, BASE),
+    "safe update": lambda client: safe_write.update(client.calls, BASE, {"title": "x"}),
+    "safe delete": lambda client: safe_write.delete(client.calls, BASE),
 }
 BY_ID: dict[str, Callable[[rnb.Client], object]] = {
     "source": lambda client: client.source(ID),
@@ -61,7 +61,7 @@ BY_ID: dict[str, Callable[[rnb.Client], object]] = {
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_another_source_is_not_taken_for_the_one_asked_for(
+def test_a_response_about_another_source_is_an_error(
     call: Callable[[rnb.Client], object], other: dict[str, Any]
 ) -> None:
     with tenant(ok(other)) as (client, server):
@@ -72,7 +72,7 @@ def test_another_source_is_not_taken_for_the_one_asked_for(
 
 
 @pytest.mark.parametrize("call", BY_ID.values(), ids=BY_ID)
-def test_another_id_is_not_taken_for_the_one_asked_for(
+def test_a_response_about_another_id_is_an_error(
     call: Callable[[rnb.Client], object],
 ) -> None:
     with tenant(ok(ONE | {"id": OTHER})) as (client, server):
@@ -81,7 +81,7 @@ def test_another_id_is_not_taken_for_the_one_asked_for(
         assert server.methods == ["GET"]
 
 
-def test_what_is_there_in_a_conflict_is_what_was_asked_for() -> None:
+def test_existing_in_a_conflict_is_never_another_source() -> None:
     taken = reply({"status": "error", "message": "409 Conflict"}, 409)
     with tenant(taken, ok(ONE | {"name": "other"})) as (client, _):
         with pytest.raises(rnb.Conflict) as caught:
@@ -89,7 +89,7 @@ def test_what_is_there_in_a_conflict_is_what_was_asked_for() -> None:
         assert caught.value.existing is None
 
 
-def test_a_form_s_look_is_about_the_source_of_the_form() -> None:
+def test_a_form_rejects_a_response_about_another_source() -> None:
     with tenant(*[ok(ONE | {"name": "other"})] * 2) as (client, server):
         with pytest.raises(rnb.ProtocolError, match="not about lab/one"):
             rnb.update_form(client, "lab/one")
@@ -131,12 +131,12 @@ def test_a_listing_of_a_project_holds_no_source_of_another_one(
         ):
             call(client)
         assert server.methods == ["GET"]
-        # It is not kept either.
+        # The listing is not cached either.
         assert client.sources("lab")["owner"].tolist() == ["lab"]
 
 
-def test_a_listing_that_names_no_project_is_of_the_one_asked_for() -> None:
-    # As the reference page's own listing of a project does, and a row that could not be read.
+def test_a_listing_with_a_placeholder_as_owner_is_accepted() -> None:
+    # A placeholder as on the reference page, and an owner that is unreadable.
     placeholder, nobody = ONE | {"owner": "<project>"}, ONE | {"id": OTHER, "owner": 7}
     with tenant(listing(placeholder, nobody)) as (client, _):
         with pytest.warns(rnb.UnreadableWarning, match="owner"):
@@ -145,12 +145,12 @@ def test_a_listing_that_names_no_project_is_of_the_one_asked_for() -> None:
         assert len(df) == 2
 
 
-def test_a_listing_of_all_projects_holds_any() -> None:
+def test_the_listing_of_all_projects_may_hold_any_project() -> None:
     with tenant(listing(ONE, ONE | {"id": OTHER, "owner": "other"})) as (client, _):
         assert client.sources()["owner"].tolist() == ["lab", "other"]
 
 
-def test_an_update_by_id_that_went_to_a_namesake_is_an_error() -> None:
+def test_an_update_by_id_of_another_source_with_that_name_is_an_error() -> None:
     namesake = ok(ONE | {"id": OTHER, "title": "x"})
     with tenant(ok(ONE), namesake) as (client, server):
         with pytest.raises(rnb.ProtocolError, match=f"is about .*{OTHER}.*, not about {ID}") as no:
@@ -159,10 +159,10 @@ def test_an_update_by_id_that_went_to_a_namesake_is_an_error() -> None:
         assert no.value.in_doubt
 
 
-def test_a_part_of_a_response_is_not_taken_for_the_whole() -> None:
+def test_a_partial_response_is_an_error() -> None:
     part = reply({"status": "ok", "sources": [ONE]}, 206)
     with (
         tenant(part) as (client, _),
-        pytest.raises(rnb.ProtocolError, match="only a part of what was asked for"),
+        pytest.raises(rnb.ProtocolError, match="is incomplete"),
     ):
         client.sources()

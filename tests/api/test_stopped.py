@@ -1,4 +1,4 @@
-"""A request whose wait somebody stops: told as stopped, and as not sent again."""
+"""A request whose wait is stopped is reported as stopped, and not sent again."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ FAILED = reply({"status": "error", "message": "down"}, 503, {"Retry-After": "9"}
 
 
 class Refusing:
-    """A server in front of a sandbox that refuses some requests until it is told to relay all.
+    """A server in front of a sandbox that refuses some requests.
 
     Attributes:
-        refused: The requests that it refused.
-        stop: Set once the first was refused.
+        refused: The refused requests.
+        refuses: True for a request to refuse; the other requests are relayed.
+        stop: Set after the first refusal.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Refusing:
 
     @contextmanager
     def connected(self, token: str) -> Iterator[rnb.Client]:
-        """Give a client that sends its requests here."""
+        """Yield a client that sends its requests to this server."""
         with (
             Scripted(Step(self), repeat=True) as server,
             rnb.connect(endpoint=server.endpoint, token=token) as client,
@@ -57,17 +58,17 @@ def admin(client: rnb.Client) -> str:
 
 
 @pytest.mark.parametrize("response", [LIMITED, FAILED], ids=["429", "503"])
-def test_a_stopped_count_says_that_it_was_stopped(client: rnb.Client, response: bytes) -> None:
+def test_a_stopped_count_is_reported_as_stopped(client: rnb.Client, response: bytes) -> None:
     tenant = Refusing(client.endpoint, lambda asked: asked.path.endswith("statistics"), response)
     with tenant.connected(admin(client)) as mine:
         with pytest.raises(rnb.Stopped, match="was stopped before it was sent") as caught:
             mine.count_comments(NAME, stop=tenant.stop)
         assert not caught.value.in_doubt
-        assert "Wait a while" not in str(caught.value)
+        assert "Wait before" not in str(caught.value)
         assert len(tenant.refused) == 1
 
 
-def test_a_stopped_write_that_was_only_refused_is_not_in_doubt(client: rnb.Client) -> None:
+def test_a_stopped_write_that_only_got_429s_is_not_in_doubt(client: rnb.Client) -> None:
     tenant = Refusing(client.endpoint, lambda asked: asked.method == "POST")
     with (
         tenant.connected(admin(client)) as mine,
@@ -109,7 +110,7 @@ def test_steps_that_waited_when_an_apply_was_stopped_are_left_and_resumed(
     client: rnb.Client, requests: str, kind: str, workers: int, tmp_path: Path
 ) -> None:
     if kind == "create" and requests == "looks":
-        pytest.skip("nothing is looked at before a create")
+        pytest.skip("there is no look before a create")
     listing = client.sources("claims")
     count = min(6, len(listing) - 1)
     edited = {
@@ -132,6 +133,6 @@ def test_steps_that_waited_when_an_apply_was_stopped_are_left_and_resumed(
         assert "Too Many" not in result.to_text()
         now = client.sources("claims", refresh=True)
         assert now[["id", "title"]].equals(listing[["id", "title"]])
-        # The tenant takes requests again.
+        # The tenant accepts requests again.
         tenant.refuses = lambda _: False
         assert rnb.resume(mine, journal, progress=False).counts == {"done": count}

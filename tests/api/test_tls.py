@@ -1,4 +1,4 @@
-"""TLS and slow responses: what goes wrong is told apart, and what may have been written is said."""
+"""TLS and slow responses: errors have their own messages, and writes are in doubt where needed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def made(endpoint: str, *, verify: Any = None, attempts: int = 1, **options: Any
 
 @contextmanager
 def raw(serve: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Serve each connection by a function, in a thread of its own; yield the port."""
+    """Serve each connection with a function, in its own thread; yield the port."""
     connections: list[socket.socket] = []
 
     def each(connection: socket.socket) -> None:
@@ -80,15 +80,15 @@ WRITES: dict[str, Callable[[Client], object]] = {
 @pytest.mark.parametrize(
     ("names", "begins", "ends", "trusted", "words"),
     [
-        (("tenant.example",), -DAY, DAY, True, "made out to another name"),
-        (("127.0.0.2",), -DAY, DAY, True, "made out to another name"),
+        (("tenant.example",), -DAY, DAY, True, "is for another host name"),
+        (("127.0.0.2",), -DAY, DAY, True, "is for another host name"),
         (("127.0.0.1",), -2 * DAY, -DAY, True, "it has expired"),
         (("127.0.0.1",), DAY, 2 * DAY, True, "not valid yet"),
         (("127.0.0.1",), -DAY, DAY, False, r"does not trust.*verify='ca.pem'"),
     ],
     ids=["name", "address", "expired", "not yet", "unknown CA"],
 )
-def test_why_a_certificate_does_not_verify_is_said(
+def test_the_message_tells_why_a_certificate_does_not_verify(
     authority: Authority,
     names: tuple[str, ...],
     begins: timedelta,
@@ -155,11 +155,11 @@ BROKEN_LATER: dict[str, Callable[[socket.socket], None]] = {
     "within the headers": saying(b"HTTP/1.1 200 OK\r\nContent-Le"),
     "within the body": saying(b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n{"),
 }
-MAY_BE_HTTPS = "If the server speaks https there, begin the endpoint with https://."
+MAY_BE_HTTPS = "If the server uses HTTPS, begin the endpoint with https://."
 
 
 @pytest.mark.parametrize("serve", NO_RESPONSES.values(), ids=NO_RESPONSES)
-def test_plain_http_to_a_port_that_does_not_speak_it_says_that_it_may_be_https(
+def test_plain_http_to_a_port_of_another_protocol_has_a_hint_at_https(
     serve: Callable[[socket.socket], None],
 ) -> None:
     with raw(serve) as port:
@@ -170,7 +170,7 @@ def test_plain_http_to_a_port_that_does_not_speak_it_says_that_it_may_be_https(
     assert caught.value.in_doubt
 
 
-def test_plain_http_to_a_tls_port_says_that_it_may_be_https(authority: Authority) -> None:
+def test_plain_http_to_a_tls_port_has_a_hint_at_https(authority: Authority) -> None:
     with Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server:
         client = made(server.endpoint.replace("https://", "http://"))
         with pytest.raises(rnb.ConnectionFailed) as caught:
@@ -180,7 +180,7 @@ def test_plain_http_to_a_tls_port_says_that_it_may_be_https(authority: Authority
 
 
 @pytest.mark.parametrize("serve", BROKEN_LATER.values(), ids=BROKEN_LATER)
-def test_a_response_that_began_in_plain_http_says_nothing_of_https(
+def test_a_response_that_began_in_plain_http_has_no_hint_at_https(
     serve: Callable[[socket.socket], None],
 ) -> None:
     with raw(serve) as port:
@@ -190,7 +190,7 @@ def test_a_response_that_began_in_plain_http_says_nothing_of_https(
     assert "https" not in str(caught.value)
 
 
-def test_who_speaks_https_already_is_told_nothing_of_it(authority: Authority) -> None:
+def test_an_https_endpoint_has_no_hint_at_https(authority: Authority) -> None:
     with Scripted(RESET, repeat=True, tls=authority.server("127.0.0.1")) as server:
         client = made(server.endpoint, verify=str(authority.bundle))
         with pytest.raises(rnb.ConnectionFailed) as caught:
@@ -198,7 +198,7 @@ def test_who_speaks_https_already_is_told_nothing_of_it(authority: Authority) ->
     assert "begin the endpoint" not in str(caught.value)
 
 
-def test_where_nobody_listens_nothing_is_said_of_https() -> None:
+def test_a_closed_port_has_no_hint_at_https() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(rnb.ConnectionFailed) as caught:
@@ -206,7 +206,7 @@ def test_where_nobody_listens_nothing_is_said_of_https() -> None:
     assert "https" not in str(caught.value)
 
 
-def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: Path) -> None:
+def test_a_bundle_without_certificates_is_reported(authority: Authority, tmp_path: Path) -> None:
     bundle = tmp_path / "ca.pem"
     bundle.write_text("")
     with (
@@ -216,7 +216,7 @@ def test_a_bundle_without_certificates_is_said(authority: Authority, tmp_path: P
         made(server.endpoint, verify=str(bundle)).sources()
 
 
-def test_a_handshake_that_does_not_end_is_named_and_was_not_sent() -> None:
+def test_a_handshake_that_times_out_is_reported_and_not_in_doubt() -> None:
     ended = threading.Event()
     with raw(lambda _: ended.wait(AGES)) as port:
         client = made(f"https://127.0.0.1:{port}", timeout=(0.2, 30.0))
@@ -225,9 +225,9 @@ def test_a_handshake_that_does_not_end_is_named_and_was_not_sent() -> None:
     assert not caught.value.in_doubt
 
 
-# Where something is left unread, the connection is reset; otherwise it just ends.
+# If bytes are left unread, the connection is reset; else it is closed.
 @pytest.mark.parametrize("read", [100, 10_000])
-def test_a_handshake_that_is_cut_was_not_sent_and_is_tried_again(read: int) -> None:
+def test_a_broken_handshake_is_retried_and_not_in_doubt(read: int) -> None:
     count: list[int] = []
 
     def cut(connection: socket.socket) -> None:
@@ -247,7 +247,7 @@ def test_a_handshake_that_is_cut_was_not_sent_and_is_tried_again(read: int) -> N
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("end", ["close", "garbage", "reset"])
 @pytest.mark.parametrize("begun", ["", "head", "body"])
-def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
+def test_a_write_whose_response_breaks_over_tls_is_in_doubt(
     authority: Authority, write: Callable[[Client], object], end: str, begun: str
 ) -> None:
     tls = authority.server("127.0.0.1")
@@ -267,9 +267,9 @@ def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
 
     with raw(serve) as port:
         client = made(f"https://127.0.0.1:{port}", verify=str(authority.bundle))
-        # A head that ends early is read as a whole one, of a response that is none.
+        # Headers that end early are read as complete, of an invalid response.
         kinds = (rnb.ConnectionFailed, rnb.ProtocolError)
-        with pytest.raises(kinds, match=r"failed or broke|the answer") as caught:
+        with pytest.raises(kinds, match=r"failed or broke|the response") as caught:
             write(client)
         assert caught.value.in_doubt
         with pytest.raises(kinds) as caught:
@@ -279,10 +279,10 @@ def test_a_write_whose_answer_breaks_over_tls_is_in_doubt(
 
 @pytest.mark.parametrize("over_tls", [False, True])
 @pytest.mark.parametrize("part", ["head", "body", "pieces"])
-def test_a_response_that_drips_is_bounded_in_total(
+def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(
     authority: Authority, monkeypatch: pytest.MonkeyPatch, part: str, *, over_tls: bool
 ) -> None:
-    # With a long read time-out, a pause of a busy machine is no missing response.
+    # With a long read time-out, a busy machine does not cause a time-out.
     assert connection_failures.TOTAL == 10
     for module in (connection_failures, session):
         monkeypatch.setattr(module, "TOTAL", 0.02)
@@ -312,21 +312,21 @@ def test_a_response_that_drips_is_bounded_in_total(
         client = made(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
         with pytest.raises(rnb.Timeout, match="not complete within 1 s") as caught:
             client.update_source("acme/support", title="x")
-        # The whole drip takes a hundred seconds at least.
+        # The complete response would take a hundred seconds at least.
         assert not over.is_set()
     assert caught.value.in_doubt
 
 
-def test_a_slow_response_that_goes_on_is_waited_for() -> None:
-    # It takes longer than the connection may take, and not so long as reading may take.
+def test_a_slow_response_within_the_time_outs_is_read() -> None:
+    # The response takes longer than the connection time-out, but not longer than the read time-out.
     with Scripted(Step(ONE, wait=0.6)) as server:
         client = made(server.endpoint, timeout=(0.5, AGES))
         assert client.source("acme/support").title == "Support"
 
 
-def test_waiting_for_a_free_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_free_connection_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_POOL_WAIT", 0.2)
-    # The server's end ends the waits of its responses.
+    # The end of the server ends the waits of its responses.
     with Scripted(Step(ONE, wait=10 * AGES), repeat=True) as server, ExitStack() as stack:
         client = stack.enter_context(made(server.endpoint, timeout=(AGES, 10 * AGES)))
         threads = [

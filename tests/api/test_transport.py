@@ -1,4 +1,4 @@
-"""Reaching the tenant: what fails on the way, over real sockets, and what becomes of it."""
+"""Requests over real sockets: failures, retries and errors."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def naps() -> list[float]:
 
 @pytest.fixture
 def reach(naps: list[float]) -> Iterator[Reach]:
-    """Make a client of an endpoint, one that tries three times and does not really sleep."""
+    """Return a function that connects to an endpoint, with three attempts and without sleeping."""
     with ExitStack() as stack:
 
         def make(
@@ -98,16 +98,16 @@ def reach(naps: list[float]) -> Iterator[Reach]:
 
 
 def within(seconds: float, function: Callable[[], Any]) -> Any:
-    """Return what a function returns, or fail if that takes too long."""
+    """Return the result of a function, or fail if it takes too long."""
     done: list[Any] = []
     thread = threading.Thread(target=lambda: done.append(function()), daemon=True)
     thread.start()
     thread.join(seconds)
-    assert done, f"no answer within {seconds} s"
+    assert done, f"no result within {seconds} s"
     return done[0]
 
 
-# 1: no answer
+# 1: no response
 
 
 def test_by_default_ten_seconds_to_connect_and_sixty_to_read() -> None:
@@ -120,7 +120,7 @@ def test_by_default_ten_seconds_to_connect_and_sixty_to_read() -> None:
             assert client._transport.timeout == expected
 
 
-def test_no_connection_names_the_endpoint_and_the_setting(reach: Reach) -> None:
+def test_a_connection_time_out_names_the_endpoint_and_the_setting(reach: Reach) -> None:
     with ExitStack() as stack:
         full = stack.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))
@@ -138,7 +138,7 @@ def test_no_connection_names_the_endpoint_and_the_setting(reach: Reach) -> None:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_no_answer_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bool) -> None:
+def test_a_read_time_out_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bool) -> None:
     step = Step(CUT.answer) if begun else Step(wait=30)
     with Scripted(step, repeat=True) as server:
         client = reach(server.endpoint, attempts=2, timeout=(30, 0.1))
@@ -153,7 +153,7 @@ def test_no_answer_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bo
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-def test_retry_after_is_waited_for_and_shown(
+def test_retry_after_is_obeyed_and_logged(
     reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, *, as_date: bool
 ) -> None:
     retry_after = later(seconds=100) if as_date else "20"
@@ -169,9 +169,7 @@ def test_retry_after_is_waited_for_and_shown(
 
 
 @pytest.mark.parametrize("as_date", [False, True])
-def test_an_hour_is_an_error_that_says_so(
-    reach: Reach, naps: list[float], *, as_date: bool
-) -> None:
+def test_a_wait_of_an_hour_is_an_error(reach: Reach, naps: list[float], *, as_date: bool) -> None:
     # The date is compared with the clock, and time passes meanwhile.
     retry_after, seconds = (later(hours=1), r"(3600|35\d\d)") if as_date else ("3600", "3600")
     with Scripted(no(429, retry_after=retry_after), ONE) as server:
@@ -190,7 +188,7 @@ def test_an_hour_is_an_error_that_says_so(
     ids=["word", "negative", "fraction", "NaN", "400 digits", "5000 digits", "year 99999"],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_retry_after_that_says_nothing_is_no_crash(
+def test_an_invalid_retry_after_does_not_crash(
     reach: Reach, naps: list[float], status: int, retry_after: str
 ) -> None:
     with Scripted(no(status, retry_after=retry_after), ONE) as server:
@@ -234,7 +232,7 @@ def test_a_retry_after_that_asks_for_no_wait_uses_an_attempt_and_backs_off(
 @pytest.mark.parametrize(
     ("value", "seconds"), [("1.5", 2), ("0.01", 1), ("7", 7), ("7.0", 7), (" 7 ", 7), ("007", 7)]
 )
-def test_a_wait_that_is_understood_uses_no_attempt_and_is_rounded_up(
+def test_a_valid_retry_after_uses_no_attempt_and_is_rounded_up(
     reach: Reach, naps: list[float], value: str, seconds: int
 ) -> None:
     steps = [no(429, retry_after=value)] * 5
@@ -247,9 +245,7 @@ def test_a_wait_that_is_understood_uses_no_attempt_and_is_rounded_up(
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "9" * 5000, "1" + "0" * 12])
-def test_a_wait_beyond_all_bounds_is_refused_at_once(
-    reach: Reach, naps: list[float], value: str
-) -> None:
+def test_a_huge_retry_after_fails_at_once(reach: Reach, naps: list[float], value: str) -> None:
     with Scripted(no(429, retry_after=value), repeat=True) as server:
         with pytest.raises(rnb.RateLimited, match="asks to wait") as caught:
             reach(server.endpoint).source("acme/support")
@@ -259,7 +255,7 @@ def test_a_wait_beyond_all_bounds_is_refused_at_once(
 
 
 @pytest.mark.parametrize("ahead", [timedelta(days=30), timedelta(days=-30)], ids=str)
-def test_a_date_to_wait_for_is_read_by_the_tenant_s_clock(
+def test_a_retry_after_date_is_read_by_the_tenants_clock(
     reach: Reach, naps: list[float], ahead: timedelta
 ) -> None:
     now = datetime.now(UTC) + ahead
@@ -271,22 +267,22 @@ def test_a_date_to_wait_for_is_read_by_the_tenant_s_clock(
 
 
 @pytest.mark.parametrize("body", [no(429), reply(b"<html>", 429, {"Content-Type": "text/html"})])
-def test_429_to_the_end_is_rate_limited(reach: Reach, body: bytes) -> None:
+def test_a_429_for_all_attempts_is_rate_limited(reach: Reach, body: bytes) -> None:
     with Scripted(body, repeat=True) as server:
         with pytest.raises(rnb.RateLimited, match=r"after 3 attempts in \d+ s"):
             reach(server.endpoint).source("acme/support")
         assert len(server.asked) == 3
 
 
-# 3: failures that pass
+# 3: temporary failures
 
-PASSING = (408, 502, 503, 504, 520, 521, 522, 523, 524)
+TEMPORARY = (408, 502, 503, 504, 520, 521, 522, 523, 524)
 
 
 @pytest.mark.parametrize(
     "failure",
     [
-        *(no(status) for status in PASSING),
+        *(no(status) for status in TEMPORARY),
         reply(b"<html>", 502),
         reply(b"<html>", 522),
         reply(b"", 408),
@@ -296,7 +292,7 @@ PASSING = (408, 502, 503, 504, 520, 521, 522, 523, 524)
         Step(b"SSH-2.0\r\n", close=True),
     ],
     ids=[
-        *map(str, PASSING),
+        *map(str, TEMPORARY),
         "html",
         "html of an edge",
         "408 and nothing",
@@ -306,7 +302,7 @@ PASSING = (408, 502, 503, 504, 520, 521, 522, 523, 524)
         "not HTTP",
     ],
 )
-def test_a_read_is_tried_again(reach: Reach, failure: Step | bytes) -> None:
+def test_a_read_is_retried(reach: Reach, failure: Step | bytes) -> None:
     with Scripted(failure, failure, LISTING) as server:
         assert reach(server.endpoint).sources()["name"].tolist() == ["support"]
 
@@ -321,7 +317,7 @@ def test_a_read_is_tried_again(reach: Reach, failure: Step | bytes) -> None:
     ],
     ids=["503", "html", "dropped", "cut"],
 )
-def test_the_last_error_tells_how_often_and_how_long(
+def test_the_error_names_the_number_of_attempts_and_the_time(
     reach: Reach, failure: Step | bytes, kind: type[Exception]
 ) -> None:
     with Scripted(failure, repeat=True) as server:
@@ -331,7 +327,7 @@ def test_the_last_error_tells_how_often_and_how_long(
     assert server.endpoint in str(caught.value)
 
 
-def test_an_exhausted_503_is_the_tenant_s_own_error(reach: Reach) -> None:
+def test_a_503_for_all_attempts_is_the_tenants_own_error(reach: Reach) -> None:
     with (
         Scripted(no(503, "down for maintenance"), repeat=True) as server,
         pytest.raises(rnb.ServerError, match="503: down for maintenance") as caught,
@@ -341,7 +337,7 @@ def test_an_exhausted_503_is_the_tenant_s_own_error(reach: Reach) -> None:
     assert caught.value.server_message == "down for maintenance"
 
 
-def test_nobody_listening_is_a_failed_connection(reach: Reach) -> None:
+def test_a_closed_port_is_a_failed_connection(reach: Reach) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as closed:
         endpoint = f"http://127.0.0.1:{closed.getsockname()[1]}"
     with pytest.raises(rnb.ConnectionFailed, match="after 3 attempts") as caught:
@@ -378,7 +374,7 @@ def test_the_total_of_the_waits_is_bounded(
     assert 10 < slept[0] <= 30
 
 
-def test_a_500_is_not_asked_again(reach: Reach) -> None:
+def test_a_500_is_not_retried(reach: Reach) -> None:
     with Scripted(no(500), LISTING) as server:
         with pytest.raises(rnb.ServerError):
             reach(server.endpoint).sources()
@@ -391,7 +387,7 @@ VERBS = [endpoints.GET, endpoints.CREATE, endpoints.UPDATE, endpoints.DELETE]
 
 
 @pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
-def test_an_idle_connection_that_was_closed_goes_unnoticed(
+def test_a_closed_idle_connection_is_replaced(
     reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, call: endpoints.Call
 ) -> None:
     with Scripted(Step(ONE, close=True), ONE, ONE) as server:
@@ -409,7 +405,7 @@ def test_an_idle_connection_that_was_closed_goes_unnoticed(
 
 
 @pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
-def test_a_connection_that_closes_under_a_request_is_replaced(
+def test_a_connection_that_closes_during_a_request_is_replaced(
     reach: Reach, caplog: pytest.LogCaptureFixture, call: endpoints.Call
 ) -> None:
     with Scripted(ONE, RESET, ONE) as server:
@@ -426,7 +422,7 @@ def test_a_connection_that_closes_under_a_request_is_replaced(
 
 
 @pytest.mark.usefixtures("coarse_clock")
-def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
+def test_a_create_whose_response_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
     assert client.sandbox is not None
     onward = relay(client.endpoint)
     before = len(client.sandbox.sources())
@@ -437,8 +433,8 @@ def test_a_create_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: 
     }
     with Scripted(lost(onward), Step(onward), Step(onward)) as server:
         through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
-        # Whether ours was lost, or somebody else's is there, is below the clock's resolution.
-        with pytest.warns(rnb.InDoubtWarning, match="claims/new is there with these settings"):
+        # There is no proof within the resolution of the tenant's clock.
+        with pytest.warns(rnb.InDoubtWarning, match="claims/new exists with these settings"):
             made = through.create_source("claims/new", **settings)
         assert server.methods == ["PUT", "PUT", "GET"]
     assert made == client.source("claims/new")
@@ -461,7 +457,7 @@ def test_a_create_that_meets_another_source_is_a_conflict(
     assert caught.value.existing == there == client.source("claims/motor-inbox")
 
 
-def test_a_first_conflict_is_one_and_has_what_is_there(reach: Reach) -> None:
+def test_a_conflict_at_the_first_attempt_holds_the_existing_source(reach: Reach) -> None:
     with Scripted(no(409), ONE) as server:
         with pytest.raises(rnb.Conflict) as caught:
             reach(server.endpoint).create_source("acme/support", title="Support")
@@ -470,7 +466,7 @@ def test_a_first_conflict_is_one_and_has_what_is_there(reach: Reach) -> None:
     assert caught.value.existing.id == "18ba5ce699f8da1f"
 
 
-def test_a_conflict_with_what_may_not_be_seen_is_a_conflict(reach: Reach) -> None:
+def test_a_conflict_with_a_hidden_source_is_a_conflict(reach: Reach) -> None:
     with Scripted(DROPPED, no(409), no(404)) as server, pytest.raises(rnb.Conflict) as caught:
         reach(server.endpoint).create_source("acme/support", title="Support")
     assert caught.value.existing is None
@@ -490,7 +486,7 @@ def test_a_conflict_with_what_may_not_be_seen_is_a_conflict(reach: Reach) -> Non
 )
 # The tenant's clock decides, not this machine's.
 @pytest.mark.parametrize("ahead", [timedelta(), timedelta(days=30), timedelta(days=-30)], ids=str)
-def test_what_is_there_is_ours_by_its_age(
+def test_the_age_of_the_existing_source_shows_who_created_it(
     reach: Reach, ahead: timedelta, age: timedelta, maker: str
 ) -> None:
     now = datetime.now(UTC) + ahead
@@ -536,8 +532,8 @@ def test_without_a_readable_date_the_settings_decide(reach: Reach, date: str | N
             client.create_source("acme/support", title="Another")
 
 
-def test_an_attempt_that_was_refused_has_made_nothing(reach: Reach) -> None:
-    # Nothing was lost here: 429 says that the first attempt was not carried out.
+def test_an_attempt_that_got_a_429_has_created_nothing(reach: Reach) -> None:
+    # A 429 shows that the first attempt was not carried out.
     there = SOURCE | dict.fromkeys(MOMENTS, datetime.now(UTC).isoformat())
     found = reply({"status": "ok", "source": there})
     with Scripted(no(429), no(409, date=later()), found) as server, pytest.raises(rnb.Conflict):
@@ -547,20 +543,20 @@ def test_an_attempt_that_was_refused_has_made_nothing(reach: Reach) -> None:
 # 6 and 7: delete and update
 
 
-def test_a_delete_whose_reply_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
+def test_a_delete_whose_response_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
     assert client.sandbox is not None
     onward = relay(client.endpoint)
     source = client.source("claims/test")
     with Scripted(Step(onward), lost(onward), Step(onward), Step(onward)) as server:
         through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
         assert through.delete_source(source) == source
-        # The listing of the project tells that it is gone, and not merely hidden.
+        # The listing of the project shows that the source is gone, and not merely hidden.
         assert server.methods == ["GET", "DELETE", "DELETE", "GET"]
     assert client.sandbox.requests[-2].status == 404
     assert source.id not in set(client.sandbox.sources()["id"])
 
 
-def test_a_first_404_is_not_found(client: rnb.Client, reach: Reach) -> None:
+def test_a_404_at_the_first_attempt_is_not_found(client: rnb.Client, reach: Reach) -> None:
     source = client.delete_source("claims/test")
     for which in ("claims/test", source.id, source):
         with pytest.raises(rnb.NotFound):
@@ -569,7 +565,7 @@ def test_a_first_404_is_not_found(client: rnb.Client, reach: Reach) -> None:
         reach(server.endpoint).delete_source("acme/support")
 
 
-def test_an_update_is_repeated_and_tells_the_state_after(client: rnb.Client, reach: Reach) -> None:
+def test_an_update_is_retried_and_returns_the_new_version(client: rnb.Client, reach: Reach) -> None:
     assert client.sandbox is not None
     onward = relay(client.endpoint)
     with Scripted(lost(onward), RESET, Step(onward)) as server:
@@ -582,7 +578,7 @@ def test_an_update_is_repeated_and_tells_the_state_after(client: rnb.Client, rea
     assert after == client.source("claims/motor-inbox")
 
 
-# 8: the tenant says no
+# 8: errors of the tenant
 
 
 @pytest.mark.parametrize(
@@ -599,7 +595,7 @@ def test_an_update_is_repeated_and_tells_the_state_after(client: rnb.Client, rea
         (501, rnb.ServerError),
     ],
 )
-def test_each_status_has_its_class_and_the_tenant_s_message(
+def test_each_status_has_its_class_and_the_tenants_message(
     reach: Reach, status: int, kind: type[rnb.AnswerError]
 ) -> None:
     message = "The value 'x\x1b[31m' is not\u202e valid."
@@ -620,7 +616,7 @@ def test_each_status_has_its_class_and_the_tenant_s_message(
         assert len(server.asked) == 3
 
 
-def test_the_sandbox_says_no_in_the_same_words(client: rnb.Client, viewer: rnb.Client) -> None:
+def test_the_sandbox_reports_the_same_errors(client: rnb.Client, viewer: rnb.Client) -> None:
     with pytest.raises(rnb.PermissionDenied, match='"sources admin"'):
         viewer.create_source("claims/new", title="x")
     with pytest.raises(rnb.PermissionDenied, match='"view buckets"'):
@@ -632,7 +628,7 @@ def test_the_sandbox_says_no_in_the_same_words(client: rnb.Client, viewer: rnb.C
     assert caught.value.existing == client.source("claims/motor-inbox")
 
 
-def test_403_names_the_permission(reach: Reach) -> None:
+def test_a_403_names_the_permission(reach: Reach) -> None:
     with Scripted(no(403), repeat=True) as server:
         client = reach(server.endpoint)
         for ask, permission in (
@@ -647,7 +643,7 @@ def test_403_names_the_permission(reach: Reach) -> None:
 @pytest.mark.parametrize(
     "way", ["argument", "environment variable REINFER_TOKEN", 'context "prod"']
 )
-def test_401_says_where_the_token_came_from(
+def test_a_401_names_the_origin_of_the_token(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
 ) -> None:
     with Scripted(no(401), repeat=True) as server:
@@ -670,7 +666,7 @@ def test_401_says_where_the_token_came_from(
     assert TOKEN not in str(caught.value)
 
 
-# 9 and 10: answers that are none
+# 9 and 10: malformed responses
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 GARBLED = {
@@ -699,11 +695,11 @@ GARBLED = {
 }
 
 
-@pytest.mark.parametrize("answer", GARBLED.values(), ids=GARBLED)
-def test_what_is_no_answer_is_a_protocol_error(reach: Reach, answer: bytes) -> None:
-    head, _, body = answer.partition(b"\r\n\r\n")
+@pytest.mark.parametrize("response", GARBLED.values(), ids=GARBLED)
+def test_a_garbled_response_is_a_protocol_error(reach: Reach, response: bytes) -> None:
+    head, _, body = response.partition(b"\r\n\r\n")
     status = head.split()[1].decode()
-    with Scripted(answer, repeat=True) as server:
+    with Scripted(response, repeat=True) as server:
         client = reach(server.endpoint)
         for ask in (client.sources, lambda: client.source("acme/support")):
             with pytest.raises(rnb.ProtocolError) as caught:
@@ -723,8 +719,8 @@ PAGES = {"html": b"<html>down", "text": b"upstream gone", "nothing": b"", "list"
 def test_a_page_of_a_server_in_front_is_a_server_error(
     reach: Reach, status: int, body: bytes
 ) -> None:
-    answer = reply(body, status, HTML)
-    with Scripted(answer, repeat=True) as server:
+    response = reply(body, status, HTML)
+    with Scripted(response, repeat=True) as server:
         client = reach(server.endpoint, attempts=1)
         with pytest.raises(rnb.ServerError, match=f"status {status}, content type text/html") as c:
             client.sources()
@@ -736,11 +732,11 @@ def test_a_page_of_a_server_in_front_is_a_server_error(
         assert c.value.in_doubt
 
 
-@pytest.mark.parametrize("answer", [no(408, "slow"), reply(b"<html>", 408, HTML)])
-def test_a_408_to_the_end_is_a_server_error_and_leaves_a_write_in_doubt(
-    reach: Reach, answer: bytes
+@pytest.mark.parametrize("response", [no(408, "slow"), reply(b"<html>", 408, HTML)])
+def test_a_408_for_all_attempts_is_a_server_error_and_leaves_a_write_in_doubt(
+    reach: Reach, response: bytes
 ) -> None:
-    with Scripted(answer, repeat=True) as server:
+    with Scripted(response, repeat=True) as server:
         client = reach(server.endpoint)
         with pytest.raises(rnb.ServerError, match="408") as caught:
             client.sources()
@@ -752,7 +748,9 @@ def test_a_408_to_the_end_is_a_server_error_and_leaves_a_write_in_doubt(
 
 
 @pytest.mark.parametrize("status", [404, 409, 422, 500])
-def test_a_status_that_the_message_begins_with_is_said_once(reach: Reach, status: int) -> None:
+def test_a_status_at_the_beginning_of_the_message_is_not_repeated(
+    reach: Reach, status: int
+) -> None:
     with Scripted(no(status, f"{status} Such Trouble: x."), repeat=True) as server:
         client = reach(server.endpoint)
         with pytest.raises(rnb.AnswerError) as caught:
@@ -777,7 +775,7 @@ JWT = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.c2lnbmF0dXJl"
         ("eyJ.x", None, False),
     ],
 )
-def test_a_401_advises_by_the_kind_of_token(
+def test_the_advice_for_a_401_depends_on_the_kind_of_token(
     reach: Reach, token: str, challenge: str | None, *, expires: bool
 ) -> None:
     headers = {"WWW-Authenticate": challenge}
@@ -802,7 +800,7 @@ def test_a_401_advises_by_the_kind_of_token(
         ("/org/tenant/reinfer_", None),
     ],
 )
-def test_a_page_in_place_of_the_api_hints_at_its_address(
+def test_a_page_instead_of_the_api_has_a_hint_at_its_address(
     reach: Reach, status: int, path: str, base: str | None
 ) -> None:
     with Scripted(reply(b"<!DOCTYPE html><html>", status, HTML), repeat=True) as server:
@@ -836,7 +834,7 @@ LISTED: dict[str, Callable[[rnb.Client], object]] = {
         ("/org", "/<org>/<tenant>/reinfer_"),
     ],
 )
-def test_a_listing_that_a_page_of_the_tenant_does_not_have_hints_at_the_address_of_the_api(
+def test_a_404_of_a_page_of_the_tenant_has_a_hint_at_the_address_of_the_api(
     reach: Reach, call: Callable[[rnb.Client], object], response: bytes, path: str, base: str
 ) -> None:
     with Scripted(response, repeat=True) as server:
@@ -848,7 +846,7 @@ def test_a_listing_that_a_page_of_the_tenant_does_not_have_hints_at_the_address_
 @pytest.mark.parametrize("response", JSON_404S.values(), ids=JSON_404S)
 @pytest.mark.parametrize("call", LISTED.values(), ids=LISTED)
 @pytest.mark.parametrize("path", ["/org/tenant/reinfer_", ""])
-def test_a_404_of_a_tenant_s_own_address_hints_at_no_other(
+def test_a_404_of_the_tenants_own_address_has_no_hint(
     reach: Reach, call: Callable[[rnb.Client], object], response: bytes, path: str
 ) -> None:
     with Scripted(response, repeat=True) as server:
@@ -857,7 +855,7 @@ def test_a_404_of_a_tenant_s_own_address_hints_at_no_other(
         assert "such as" not in str(caught.value)
 
 
-def test_a_404_about_one_source_is_no_matter_of_the_address(reach: Reach) -> None:
+def test_a_404_about_one_source_has_no_hint(reach: Reach) -> None:
     with Scripted(JSON_404S["of the API"], repeat=True) as server:
         client = reach(server.endpoint + "/org/tenant/portal_")
         for call in (client.source, client.count_comments):
@@ -879,13 +877,13 @@ def test_a_404_about_one_source_is_no_matter_of_the_address(reach: Reach) -> Non
         ("https://notuipath.com", False),
     ],
 )
-def test_which_endpoints_lack_the_address_of_the_api(endpoint: str, *, hints: bool) -> None:
+def test_hint_at_missing_base(endpoint: str, *, hints: bool) -> None:
     assert bool(responses.hint_at_missing_base(endpoint)) is hints
 
 
-@pytest.mark.parametrize("answer", [GARBLED["500 and ok"], GARBLED["200 and error"]])
-def test_no_write_succeeds_by_a_self_contradiction(reach: Reach, answer: bytes) -> None:
-    with Scripted(answer, answer, ONE, answer) as server:
+@pytest.mark.parametrize("response", [GARBLED["500 and ok"], GARBLED["200 and error"]])
+def test_a_contradictory_response_is_no_success_of_a_write(reach: Reach, response: bytes) -> None:
+    with Scripted(response, response, ONE, response) as server:
         client = reach(server.endpoint)
         with pytest.raises(rnb.ProtocolError):
             client.create_source("acme/support", title="Support")
@@ -896,7 +894,9 @@ def test_no_write_succeeds_by_a_self_contradiction(reach: Reach, answer: bytes) 
 
 
 @pytest.mark.parametrize("status", [200, 502])
-def test_the_first_200_characters_are_shown_and_command_nothing(reach: Reach, status: int) -> None:
+def test_the_first_200_characters_are_shown_with_control_characters_escaped(
+    reach: Reach, status: int
+) -> None:
     page = "<b>\x1b[31m\x00\x07\u202e\u200b\r\n" + "é" * 170 + "y" * 300
     with (
         Scripted(reply(page.encode(), status, HTML), repeat=True) as server,
@@ -909,10 +909,10 @@ def test_the_first_200_characters_are_shown_and_command_nothing(reach: Reach, st
     assert "y" * 50 not in message
 
 
-def test_a_content_type_commands_nothing(reach: Reach) -> None:
-    answer = reply(b"x", 200, {"Content-Type": "text/\x1b[31mhtml\x07"})
+def test_control_characters_of_a_content_type_are_escaped(reach: Reach) -> None:
+    response = reply(b"x", 200, {"Content-Type": "text/\x1b[31mhtml\x07"})
     with (
-        Scripted(answer) as server,
+        Scripted(response) as server,
         pytest.raises(rnb.ProtocolError, match="content type") as caught,
     ):
         reach(server.endpoint).sources()
@@ -920,7 +920,7 @@ def test_a_content_type_commands_nothing(reach: Reach) -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    "response",
     [
         reply(b"x", 200, {"Content-Type": "x" * 5000}),
         reply({"status": "x" * 5000, "source": {}}),
@@ -929,8 +929,8 @@ def test_a_content_type_commands_nothing(reach: Reach) -> None:
     ],
     ids=["content type", "status", "twice", "field"],
 )
-def test_a_message_stays_short(reach: Reach, answer: bytes) -> None:
-    with Scripted(answer) as server, pytest.raises(rnb.ProtocolError) as caught:
+def test_a_message_stays_short(reach: Reach, response: bytes) -> None:
+    with Scripted(response) as server, pytest.raises(rnb.ProtocolError) as caught:
         reach(server.endpoint).source("acme/support")
     assert len(str(caught.value)) < 1500
 
@@ -949,7 +949,7 @@ def test_a_message_stays_short(reach: Reach, answer: bytes) -> None:
     ],
     ids=["create", "update", "delete"],
 )
-def test_a_write_with_a_response_that_is_none_of_the_api_is_in_doubt(
+def test_a_write_with_a_malformed_response_is_in_doubt(
     reach: Reach, write: Callable[[rnb.Client], object], response: bytes
 ) -> None:
     with (
@@ -957,11 +957,11 @@ def test_a_write_with_a_response_that_is_none_of_the_api_is_in_doubt(
         pytest.raises(rnb.ReinferError) as caught,
     ):
         write(reach(server.endpoint))
-    # What was only looked at cannot have changed anything.
+    # A read cannot have changed anything.
     assert caught.value.in_doubt == ({asked.method for asked in server.asked} != {"GET"})
 
 
-def test_an_answer_longer_than_it_says_does_not_spoil_the_next(reach: Reach) -> None:
+def test_a_response_beyond_its_content_length_does_not_spoil_the_next(reach: Reach) -> None:
     with Scripted(ONE + LISTING, ONE) as server:
         client = reach(server.endpoint)
         assert client.source("acme/support").title == "Support"
@@ -977,7 +977,9 @@ def moved(location: str, status: int = 302) -> bytes:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("absolute", [False, True])
-def test_a_read_follows_within_its_host(reach: Reach, status: int, *, absolute: bool) -> None:
+def test_a_read_follows_redirects_within_its_host(
+    reach: Reach, status: int, *, absolute: bool
+) -> None:
     with Scripted() as server:
         base = server.endpoint if absolute else ""
         server._script.extend([Step(moved(f"{base}/elsewhere?x=1", status)), Step(ONE)])
@@ -1003,7 +1005,7 @@ def test_a_read_follows_within_its_host(reach: Reach, status: int, *, absolute: 
         "javascript:alert(1)",
     ],
 )
-def test_a_read_follows_nowhere_else(reach: Reach, location: str) -> None:
+def test_a_read_follows_no_redirect_to_another_host(reach: Reach, location: str) -> None:
     with Scripted(ONE, repeat=True) as other, Scripted() as server:
         ports = {"own": server.endpoint.split(":")[2], "other": other.endpoint.split(":")[2]}
         target = location.format(**ports)
@@ -1020,10 +1022,10 @@ def test_a_read_follows_nowhere_else(reach: Reach, location: str) -> None:
     ["", "http://[", "http://127.0.0.1:port/", "http://127.0.0.1:99999/", "/\xff\xfe", "\x1b[31m"],
     ids=repr,
 )
-def test_a_redirect_to_nowhere_is_an_error_of_ours(reach: Reach, location: str) -> None:
-    answer = moved(location) if location else reply(b"", 302)
-    with Scripted(answer, ONE) as server, ExitStack() as stack:
-        # The last two may be followed: they stay within the host.
+def test_a_redirect_without_a_valid_target_is_a_protocol_error(reach: Reach, location: str) -> None:
+    response = moved(location) if location else reply(b"", 302)
+    with Scripted(response, ONE) as server, ExitStack() as stack:
+        # The last two may be followed, since they stay within the host.
         if not location.startswith(("/", "\x1b")):
             stack.enter_context(pytest.raises(rnb.ProtocolError))
         reach(server.endpoint).source("acme/support")
@@ -1049,7 +1051,7 @@ def test_a_write_is_not_redirected(reach: Reach, status: int, *, far: bool) -> N
                     call, body={}, project="acme", name="support", id="18ba5ce699f8da1f"
                 )
             assert target in str(caught.value)
-            assert ("become a read" in str(caught.value)) == (status < 304)
+            assert ("into a read" in str(caught.value)) == (status < 304)
             assert "is not followed, since" in str(caught.value)
         assert server.methods == ["PUT", "POST", "DELETE"]
         assert other.connections == 0
@@ -1072,7 +1074,7 @@ def test_netrc_does_not_replace_the_token(
     assert sent == {f"Bearer {TOKEN}"}
 
 
-def test_a_proxy_of_the_environment_is_used_and_not_told_the_token(
+def test_a_proxy_of_the_environment_is_used_and_does_not_get_the_token(
     reach: Reach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Scripted(reply(b"", 403), repeat=True) as proxy:
@@ -1083,7 +1085,7 @@ def test_a_proxy_of_the_environment_is_used_and_not_told_the_token(
         assert "authorization" not in proxy.asked[0].headers
 
 
-def test_a_proxy_given_goes_before_that_of_the_environment(
+def test_a_given_proxy_overrides_that_of_the_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with Scripted(reply(b"", 403), repeat=True) as given, Scripted() as other:
@@ -1095,7 +1097,7 @@ def test_a_proxy_given_goes_before_that_of_the_environment(
         assert (given.connections, other.connections) == (1, 0)
 
 
-def test_this_machine_is_not_asked_through_a_proxy(
+def test_requests_to_this_machine_use_no_proxy(
     reach: Reach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A proxy would be sent the token over plain http, and cannot reach this machine's sandbox.
@@ -1131,7 +1133,7 @@ def test_plain_http_is_for_this_machine_only(scheme: str, host: str) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]:
-    """A certificate of 127.0.0.1 that nobody trusts, and how to serve with it."""
+    """An untrusted certificate of 127.0.0.1, and the TLS context to serve with it."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("needs openssl to make a certificate")
@@ -1145,7 +1147,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSL
     return folder / "ca.pem", context
 
 
-def test_a_certificate_that_does_not_verify_is_refused(
+def test_a_certificate_that_does_not_verify_is_rejected(
     reach: Reach, naps: list[float], certificate: tuple[Path, ssl.SSLContext]
 ) -> None:
     with Scripted(ONE, repeat=True, tls=certificate[1]) as server:
@@ -1183,7 +1185,7 @@ def test_verification_is_switched_off_for_one_client_with_a_warning(
 # 14: threads
 
 
-def test_eight_threads_get_each_its_own_answers(
+def test_eight_threads_get_their_own_responses(
     shared: rnb.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -1225,7 +1227,7 @@ def test_failures_do_not_use_up_the_connections(reach: Reach, failure: Step | by
         assert within(AGES, ask) == "Support"
 
 
-# 15: bodies without end
+# 15: bodies beyond the limit
 
 
 @cache
@@ -1243,30 +1245,30 @@ def frugal(limit: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
-def test_a_body_that_inflates_without_end_is_refused(reach: Reach) -> None:
-    answer = reply(bomb(), 200, {"Content-Encoding": "gzip"})
-    with Scripted(answer, repeat=True) as server:
+def test_a_body_that_decompresses_beyond_the_limit_is_rejected(reach: Reach) -> None:
+    response = reply(bomb(), 200, {"Content-Encoding": "gzip"})
+    with Scripted(response, repeat=True) as server:
         client = reach(server.endpoint, limit=1 << 20)
         with frugal(60 << 20), pytest.raises(rnb.ProtocolError, match="1,048,576 bytes"):
             client.sources()
         assert len(server.asked) == 1
 
 
-def test_the_default_bound_is_two_gibibytes() -> None:
+def test_the_default_limit_is_two_gibibytes() -> None:
     tenant = config.resolve(endpoint="https://tenant.example", token=TOKEN)
     assert Transport(tenant).limit == 2 << 30
 
 
 @pytest.mark.parametrize("location", ["/elsewhere", "http://tenant.example/"])
-def test_a_redirect_that_inflates_without_end_is_not_read(reach: Reach, location: str) -> None:
-    answer = reply(bomb(), 302, {"Content-Encoding": "gzip", "Location": location})
-    with Scripted(answer, ONE) as server:
+def test_the_body_of_a_redirect_is_not_read_beyond_the_limit(reach: Reach, location: str) -> None:
+    response = reply(bomb(), 302, {"Content-Encoding": "gzip", "Location": location})
+    with Scripted(response, ONE) as server:
         client = reach(server.endpoint, limit=1 << 20)
         with frugal(60 << 20), suppress(rnb.ProtocolError):
             client.source("acme/support")
 
 
-def test_compressed_answers_are_read(reach: Reach) -> None:
+def test_compressed_responses_are_read(reach: Reach) -> None:
     body = gzip.compress(json.dumps({"status": "ok", "source": SOURCE}).encode())
     with Scripted(reply(body, 200, {"Content-Encoding": "gzip"})) as server:
         assert reach(server.endpoint).source("acme/support").title == "Support"
@@ -1278,9 +1280,9 @@ def test_compressed_answers_are_read(reach: Reach) -> None:
 
 @contextmanager
 def interrupted(after: float) -> Iterator[None]:
-    """Press Ctrl-C after some seconds, and see that all is over long before it would be by itself.
+    """Press Ctrl-C after some seconds, and check that the block ends soon.
 
-    What is waited for takes a minute or more; a machine that is busy needs a moment to end it.
+    The block would take a minute or more; a busy machine needs a moment to end it.
     """
     begin = time.monotonic()
     pressed: list[float] = []
@@ -1296,7 +1298,7 @@ def interrupted(after: float) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_ctrl_c_while_an_answer_is_due(reach: Reach, *, begun: bool) -> None:
+def test_ctrl_c_while_waiting_for_a_response(reach: Reach, *, begun: bool) -> None:
     hanging = Step(CUT.answer) if begun else Step(wait=AGES)
     with Scripted(hanging, ONE) as server:
         client = reach(server.endpoint)
@@ -1305,7 +1307,7 @@ def test_ctrl_c_while_an_answer_is_due(reach: Reach, *, begun: bool) -> None:
         assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
-def test_ctrl_c_while_waiting_to_try_again(reach: Reach) -> None:
+def test_ctrl_c_while_waiting_for_a_retry(reach: Reach) -> None:
     with Scripted(no(429, retry_after="60"), ONE) as server:
         client = reach(server.endpoint, sleep=time.sleep)
         with interrupted(0.2):
@@ -1326,7 +1328,7 @@ def test_ctrl_c_while_counting(reach: Reach) -> None:
         assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
-def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reach) -> None:
+def test_the_client_stays_usable_after_many_interrupted_waits(reach: Reach) -> None:
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
@@ -1339,14 +1341,14 @@ def test_however_often_a_wait_is_interrupted_the_client_stays_usable(reach: Reac
         assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
 
 
-def test_a_conflict_stays_one_when_nobody_can_say_with_what(reach: Reach) -> None:
+def test_a_conflict_without_the_existing_source_is_a_conflict(reach: Reach) -> None:
     with Scripted(no(409), no(500)) as server, pytest.raises(rnb.Conflict) as caught:
         reach(server.endpoint).create_source("acme/support", title="Support")
     assert caught.value.existing is None
 
 
 @pytest.mark.parametrize(
-    "told",
+    "returned",
     [
         {"id": "18ba5ce699f8da1f", "owner": "acme", "name": "other"},
         {"id": "18ba5ce699f8da1f", "owner": "other", "name": "support"},
@@ -1355,14 +1357,16 @@ def test_a_conflict_stays_one_when_nobody_can_say_with_what(reach: Reach) -> Non
     ],
     ids=str,
 )
-def test_a_delete_takes_only_what_was_asked_for(reach: Reach, told: dict[str, str]) -> None:
-    with Scripted(reply({"source": told, "status": "ok"})) as server:
+def test_a_delete_rejects_a_response_about_another_source(
+    reach: Reach, returned: dict[str, str]
+) -> None:
+    with Scripted(reply({"source": returned, "status": "ok"})) as server:
         with pytest.raises(rnb.ProtocolError, match=r"Nothing was deleted|is about"):
             reach(server.endpoint).delete_source("acme/support")
         assert server.methods == ["GET"]
 
 
-def test_counting_that_failed_leaves_nobody_waiting(reach: Reach) -> None:
+def test_a_failed_count_leaves_no_waiting_threads(reach: Reach) -> None:
     limited = Step(no(429, Retry_After="60"))
     with Scripted(Step(no(500), wait=0.5), limited, repeat=True) as server:
         waiting = reach(server.endpoint, attempts=9, sleep=time.sleep)
@@ -1375,7 +1379,7 @@ def test_counting_that_failed_leaves_nobody_waiting(reach: Reach) -> None:
             time.sleep(0.01)
 
 
-def test_what_a_library_refuses_by_itself_is_not_tried_again(
+def test_an_error_of_a_library_itself_is_not_retried(
     reach: Reach, naps: list[float], tmp_path: Path
 ) -> None:
     bundle = tmp_path / "ca.pem"

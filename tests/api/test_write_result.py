@@ -1,6 +1,6 @@
-"""Writes of which a tenant says too little or too much: what was not taken, whose create it was.
+"""Fields that a tenant did not take, and creates of which it is unclear whose they are.
 
-The tenants here are sandboxes behind a server that alters a request or a response on its way.
+The tenants here are sandboxes behind a server that changes a request or a response.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 
 @contextmanager
 def through(client: rnb.Client, onward: Callable[[Asked], bytes]) -> Iterator[rnb.Client]:
-    """Connect to the client's sandbox through a server that handles each request its own way."""
+    """Connect to the client's sandbox through a server that handles requests with `onward`."""
     with (
         Scripted(Step(onward), repeat=True) as server,
         rnb.connect(endpoint=server.endpoint, token=box_of(client).tokens["admin"]) as made,
@@ -45,7 +45,7 @@ def through(client: rnb.Client, onward: Callable[[Asked], bytes]) -> Iterator[rn
 
 
 def without(client: rnb.Client, *names: str) -> Callable[[Asked], bytes]:
-    """Return what hands requests on, less some settings: the tenant does not take them."""
+    """Return a function that relays requests without some settings, so they are not taken."""
     onward = relay(client.endpoint)
 
     def carried(asked: Asked) -> bytes:
@@ -62,16 +62,16 @@ def without(client: rnb.Client, *names: str) -> Callable[[Asked], bytes]:
 
 @pytest.fixture
 def stubborn(client: rnb.Client) -> Iterator[rnb.Client]:
-    """A client of a tenant that takes neither a language nor a kind, and says that all is well."""
+    """A client of a tenant that takes neither a language nor a kind, and reports success."""
     with through(client, without(client, "language", "_kind")) as made:
         yield made
 
 
-# What was not taken
+# Fields not taken
 
 
 def test_an_update_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
-    with pytest.warns(rnb.NotTakenWarning, match=rf"{NAME} .*language \(it is 'en'\)") as caught:
+    with pytest.warns(rnb.NotTakenWarning, match=rf"{NAME}, .*language \(it is 'en'\)") as caught:
         source = stubborn.update_source(NAME, language="xlm", title="x")
     assert (source.language, source.title) == ("en", "x")
     assert caught[0].filename == __file__
@@ -83,7 +83,7 @@ def test_a_create_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
     assert (source.language, source.kind, source.title) == ("en", "unknown", "x")
 
 
-def test_what_is_made_again_warns_too(stubborn: rnb.Client, tmp_path: Path) -> None:
+def test_a_recreate_that_was_not_taken_warns_too(stubborn: rnb.Client, tmp_path: Path) -> None:
     with pytest.warns(rnb.NotTakenWarning):
         stubborn.create_source("claims/fresh", language="en", kind="chat")
     gone = Source.from_wire(stubborn.source(NAME).to_wire() | {"language": "de", "name": "other"})
@@ -143,7 +143,7 @@ def language_plan(client: rnb.Client, **settings: str) -> rnb.Plan:
     return client.plan(rows.assign(language="xlm", **settings), project="claims")
 
 
-def test_a_plan_says_what_was_not_taken(stubborn: rnb.Client, tmp_path: Path) -> None:
+def test_a_plan_reports_fields_that_were_not_taken(stubborn: rnb.Client, tmp_path: Path) -> None:
     plan = language_plan(stubborn, title="mine")
     assert not any("did not take" in note for note in plan.notes)
     result = plan.apply(progress=False, journal=tmp_path / "journal")
@@ -154,17 +154,17 @@ def test_a_plan_says_what_was_not_taken(stubborn: rnb.Client, tmp_path: Path) ->
     for shown in (result.to_text(), result.to_html()):
         assert "not taken" in shown
         assert "did not take language" in shown
-    # The journal has it too, and nothing is tried again for ever.
+    # The journal has these outcomes too, and a resume does not retry them.
     again = rnb.resume(stubborn, tmp_path / "journal", progress=False)
     assert again.outcomes == result.outcomes
     assert [outcome.not_taken for outcome in again.outcomes] == [("language",)] * 2
-    # What was taken is put back, and nothing else is planned.
+    # The undo plans only the fields that were taken.
     undo = again.undo()
     assert [dict(step.settings).keys() for step in undo.steps] == [{"title"}] * 2
     assert undo.apply(progress=False).counts == {"done": 2}
 
 
-def test_a_second_plan_has_the_step_and_says_that_it_was_not_taken(stubborn: rnb.Client) -> None:
+def test_a_second_plan_has_the_step_and_notes_that_it_was_not_taken(stubborn: rnb.Client) -> None:
     language_plan(stubborn).apply(progress=False)
     plan = language_plan(stubborn)
     assert len(plan.steps) == 2
@@ -175,11 +175,11 @@ def test_a_second_plan_has_the_step_and_says_that_it_was_not_taken(stubborn: rnb
     assert not any("did not take" in note for note in stubborn.plan(rows).notes)
 
 
-def test_what_is_taken_at_last_is_not_told_any_more(
+def test_fields_not_taken_by_another_tenant_are_not_noted(
     client: rnb.Client, stubborn: rnb.Client
 ) -> None:
     language_plan(client).apply(progress=False)
-    # That of another tenant does not count.
+    # The memory is per tenant.
     assert not any("did not take" in note for note in language_plan(stubborn).notes)
 
 
@@ -199,7 +199,7 @@ def fresh(client: rnb.Client, title: str = "x") -> rnb.Plan:
     return client.plan(rows)
 
 
-def test_a_namesake_made_before_is_somebody_else_s(client: rnb.Client) -> None:
+def test_a_source_created_before_the_first_attempt_is_somebody_elses(client: rnb.Client) -> None:
     plan = fresh(client)
     client._transport.patience = Patience(attempts=1)
     with through(client, relay(client.endpoint)) as other:
@@ -225,7 +225,9 @@ def test_a_namesake_made_before_is_somebody_else_s(client: rnb.Client) -> None:
 
 @pytest.mark.parametrize("status", [500, 502])
 @pytest.mark.usefixtures("coarse_clock")
-def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: int) -> None:
+def test_a_source_created_after_the_first_attempt_stays_in_doubt(
+    client: rnb.Client, status: int
+) -> None:
     plan = fresh(client)
     client._transport.patience = Patience(attempts=1)
     with box_of(client).faults.add(Fault.answer(status, on="create_source", times=1)):
@@ -234,7 +236,7 @@ def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: in
     theirs = client.create_source("claims/fresh", title="x")
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
-    assert "or somebody else at the same time" in result.to_text()
+    assert "or by somebody else at the same time" in result.to_text()
     undo = result.undo()
     assert len(undo.steps) == 0
     assert any("claims/fresh is left alone" in note for note in undo.notes)
@@ -247,7 +249,7 @@ def test_a_namesake_made_meanwhile_stays_in_doubt(client: rnb.Client, status: in
      {"sensitive_properties": ["a"]}],
     ids=str,
 )  # fmt: skip
-def test_a_namesake_with_other_settings_is_somebody_else_s(
+def test_a_source_with_other_settings_is_somebody_elses(
     client: rnb.Client, others: dict[str, Any]
 ) -> None:
     client._transport.patience = Patience(backoff=0.3)
@@ -260,10 +262,10 @@ def test_a_namesake_with_other_settings_is_somebody_else_s(
         box_of(client).faults.add(Fault.answer(502, on="create_source", times=1))
 
         def onward(asked: Asked) -> bytes:
-            answer = relay(client.endpoint)(asked)
+            response = relay(client.endpoint)(asked)
             if asked.method == "PUT" and not theirs:
                 make()
-            return answer
+            return response
 
         with through(client, onward) as mine:
             mine._transport.patience = Patience(backoff=0.01)
@@ -278,11 +280,11 @@ def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
     dropped: list[Asked] = []
 
     def turned(asked: Asked) -> bytes:
-        answer = onward(asked)
+        response = onward(asked)
         if asked.method == "PUT" and not dropped:
             dropped.append(asked)
             return reply({"status": "error"}, 502)
-        return answer.replace(b'["a","b"]', b'["b","a"]')
+        return response.replace(b'["a","b"]', b'["b","a"]')
 
     with through(client, turned) as mine:
         mine._transport.patience = Patience(backoff=0.01)
@@ -292,7 +294,7 @@ def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
 
 
 def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> None:
-    # Made later than the resolution of the tenant's clock after the first attempt.
+    # Created after the first attempt by more than the resolution of the tenant's clock.
     plan = fresh(client)
     box_of(client).faults.add(Fault.wait(2 * tenant_clock.RESOLUTION, on="create_source", times=1))
     box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
@@ -302,14 +304,14 @@ def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> No
     assert [step.kind for step in result.undo().steps] == ["delete"]
 
 
-def test_a_clock_without_a_date_says_nothing() -> None:
+def test_a_clock_without_a_date_is_unknown() -> None:
     shown = tenant_clock.TenantClock()
     for date in (None, "", "no date", "Mon, 01 Jan 99999 00:00:00 GMT"):
         shown.learn(date, 0.0)
         assert shown.at(0.0) is None
 
 
-def test_a_clock_keeps_the_best_of_what_it_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_keeps_the_most_exact_offset(monkeypatch: pytest.MonkeyPatch) -> None:
     here = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: here)
     shown = tenant_clock.TenantClock()
@@ -331,7 +333,7 @@ def test_a_clock_keeps_the_best_of_what_it_learned(monkeypatch: pytest.MonkeyPat
     assert learn(3700, 5) == timedelta(seconds=7)
 
 
-def test_the_first_attempt_is_in_the_journal_by_the_tenant_s_clock(
+def test_the_journal_holds_the_first_attempt_by_the_tenants_clock(
     client: rnb.Client, tmp_path: Path
 ) -> None:
     plan = fresh(client)
@@ -345,12 +347,12 @@ def test_the_first_attempt_is_in_the_journal_by_the_tenant_s_clock(
     assert latest - earliest < timedelta(minutes=1)
 
 
-# The look that counts
+# The look before a write
 
 
 @pytest.mark.parametrize("kind", ["update", "delete", "form", "plan"])
 @pytest.mark.parametrize("what", ["slow", "429", "502"])
-def test_a_look_that_took_its_time_is_the_last_before_the_write(
+def test_a_slow_look_is_repeated_before_the_write(
     client: rnb.Client, kind: str, what: str, tmp_path: Path
 ) -> None:
     base = client.source(NAME)
@@ -364,17 +366,17 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
             other.update_source(NAME, description="theirs")
 
     def carried(asked: Asked) -> bytes:
-        answer = onward(asked)
+        response = onward(asked)
         if asked.method == "GET" and "motor-inbox" in asked.path and not looked.is_set():
             looked.set()
             change()
             if what == "slow":
-                # The response was made before the change, and arrives long after.
+                # The response is from before the change, and arrives long after it.
                 threading.Event().wait(1.2)
-                return answer
+                return response
             headers = {"Retry-After": "1"} if what == "429" else {}
             return reply({"status": "error", "message": "busy"}, int(what), headers)
-        return answer
+        return response
 
     with through(client, carried) as mine:
         if kind == "form":
@@ -401,38 +403,38 @@ def test_a_look_that_took_its_time_is_the_last_before_the_write(
     assert (source.title, source.description) == (base.title, "theirs")
 
 
-def test_what_is_deleted_is_what_was_compared(client: rnb.Client) -> None:
+def test_a_delete_looks_once_before_and_once_after(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = len(box_of(client).requests)
     safe_write.delete(client.calls, base)
     assert [one.method for one in box_of(client).requests[before:]] == [
         "GET",
         "DELETE",
-        # Whether it is gone.
+        # The look if the source is gone.
         "GET",
     ]
 
 
-def test_keeping_the_settings_takes_time_that_counts(
+def test_the_time_to_write_the_restore_file_counts_as_part_of_the_look(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     from reinfer_nb.api import restore_files
 
     base = client.source(NAME)
-    keep = restore_files.keep
+    keep = restore_files.write
 
     def slowly(*arguments: Any) -> None:
         keep(*arguments)
         client.update_source(NAME, description="theirs")
         threading.Event().wait(1.2)
 
-    monkeypatch.setattr(restore_files, "keep", slowly)
+    monkeypatch.setattr(restore_files, "write", slowly)
     with pytest.raises(rnb.Moved):
         safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert client.source(NAME).description == "theirs"
 
 
-def test_where_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> None:
+def test_if_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> None:
     base = client.source(NAME)
     box_of(client).faults.add(Fault.wait(1.1, on=LOOKS))
     before = len(box_of(client).requests)
@@ -441,7 +443,7 @@ def test_where_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> Non
     assert methods == ["GET"] * 3 + ["POST"]
 
 
-def test_what_was_written_to_another_source_of_that_name_is_said(client: rnb.Client) -> None:
+def test_a_write_to_another_source_of_the_same_name_is_reported(client: rnb.Client) -> None:
     base = client.source(NAME)
     onward = relay(client.endpoint)
 
@@ -458,12 +460,12 @@ def test_what_was_written_to_another_source_of_that_name_is_said(client: rnb.Cli
     assert caught.value.in_doubt
 
 
-# Gone, or not visible
+# Deleted, or hidden
 
 
 @contextmanager
 def hidden(client: rnb.Client, *, after: bool = False) -> Iterator[rnb.Client]:
-    """Connect as somebody who loses the project: before the first look, or at the delete."""
+    """Connect through a server that hides the project: from the start, or from the delete on."""
     onward = relay(client.endpoint)
     lost = threading.Event()
     no = reply({"status": "error", "message": "404 Not Found"}, 404)
@@ -477,8 +479,8 @@ def hidden(client: rnb.Client, *, after: bool = False) -> Iterator[rnb.Client]:
         if not lost.is_set():
             return onward(asked)
         if asked.path.endswith("/auth/user"):
-            answer = onward(asked)
-            content = json.loads(answer.partition(b"\r\n\r\n")[2])
+            response = onward(asked)
+            content = json.loads(response.partition(b"\r\n\r\n")[2])
             content["user"]["organisation_permissions"].pop("claims", None)
             content["user"]["global_permissions"] = []
             return reply(content)
@@ -506,7 +508,7 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
 
 @pytest.mark.parametrize("kind", ["update", "delete"])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_plan_does_not_take_the_hidden_for_gone(
+def test_a_plan_does_not_report_a_hidden_source_as_deleted(
     client: rnb.Client, kind: str, *, after: bool
 ) -> None:
     listing = client.sources("claims")
@@ -528,7 +530,7 @@ def test_a_plan_does_not_take_the_hidden_for_gone(
 
 
 @pytest.mark.parametrize("kind", ["update", "delete"])
-def test_a_plan_says_that_the_gone_is_gone(client: rnb.Client, kind: str) -> None:
+def test_a_plan_reports_a_deleted_source(client: rnb.Client, kind: str) -> None:
     listing = client.sources("claims")
     plan = (
         client.plan(listing.head(1).assign(title="mine"))
@@ -541,7 +543,7 @@ def test_a_plan_says_that_the_gone_is_gone(client: rnb.Client, kind: str) -> Non
     assert "gone" in result.frame["said"][0]
 
 
-def test_the_last_source_of_a_project_is_gone_where_the_user_may_see_the_project() -> None:
+def test_the_last_source_of_a_project_is_gone_if_the_user_may_see_the_project() -> None:
     rows = pd.DataFrame({"owner": ["a", "b"], "name": ["one", "two"]})
     with rnb.sandbox(rows) as client:
         base = client.source("a/one")
@@ -552,7 +554,7 @@ def test_the_last_source_of_a_project_is_gone_where_the_user_may_see_the_project
         assert len(plan.moved()) == 0
 
 
-def test_what_has_moved_does_not_say_gone_of_what_is_hidden(client: rnb.Client) -> None:
+def test_moved_does_not_report_a_hidden_source_as_deleted(client: rnb.Client) -> None:
     assert client.sandbox is not None
     viewer = rnb.connect(endpoint=client.endpoint, token=client.sandbox.tokens["viewer"])
     people = client.sources("people").head(1).assign(title="mine")
@@ -568,31 +570,31 @@ def test_what_has_moved_does_not_say_gone_of_what_is_hidden(client: rnb.Client) 
     assert what == "is gone"
 
 
-# What forms say
+# Forms
 
 
-def test_the_update_form_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+def test_the_update_form_reports_fields_that_were_not_taken(stubborn: rnb.Client) -> None:
     form = opened(stubborn, language="xlm", title="mine")
     assert "may not take another one" not in form.controls["title"].note.value
     press(form)
     said = texts(form)
     assert f"{NAME} is updated: title." in said
     assert "did not take language (it is 'en')" in said
-    # What was not taken stays filled in, with a word on it.
+    # A field that was not taken keeps its input, with a note.
     control = form.controls["language"]
     assert (control.base, control.input.value) == ("en", "xlm")
     assert "did not take it" in control.note.value
     assert stubborn.source(NAME).title == "mine"
 
 
-def test_the_update_form_does_not_say_updated_of_nothing(stubborn: rnb.Client) -> None:
+def test_the_update_form_does_not_report_an_update_without_changes(stubborn: rnb.Client) -> None:
     form = opened(stubborn, language="xlm")
     press(form)
     assert "is updated" not in texts(form)
     assert "did not take language" in texts(form)
 
 
-def test_the_create_form_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+def test_the_create_form_reports_fields_that_were_not_taken(stubborn: rnb.Client) -> None:
     form = rnb.create_form(stubborn, "claims")
     form.name.value = "fresh"
     form.controls["language"].fill("de")
@@ -601,17 +603,17 @@ def test_the_create_form_says_what_was_not_taken(stubborn: rnb.Client) -> None:
     assert "did not take language (it is 'en')" in texts(form)
 
 
-def test_the_create_form_says_what_it_cannot_prove(client: rnb.Client) -> None:
+def test_the_create_form_reports_a_create_without_proof(client: rnb.Client) -> None:
     form = rnb.create_form(client, "claims")
     form.name.value = "fresh"
     box_of(client).faults.add(Fault.drop(on="create_source", after=True, times=1))
     press(form)
     assert "is created" not in texts(form)
-    assert "or somebody else at the same time, cannot be told" in texts(form)
+    assert "or by somebody else at the same time" in texts(form)
     assert form.result == client.source("claims/fresh")
 
 
-def test_only_forms_that_update_say_what_may_be_fixed(client: rnb.Client) -> None:
+def test_only_update_forms_note_fields_that_may_be_fixed(client: rnb.Client) -> None:
     update, create = rnb.update_form(client, NAME), rnb.create_form(client)
     for name, control in update.controls.items():
         fixed = name in ("language", "kind")
@@ -619,7 +621,7 @@ def test_only_forms_that_update_say_what_may_be_fixed(client: rnb.Client) -> Non
         assert "may not take" not in create.controls[name].note.value
 
 
-def test_a_restore_says_what_was_not_taken(
+def test_a_restore_reports_fields_that_were_not_taken(
     client: rnb.Client, stubborn: rnb.Client, tmp_path: Path
 ) -> None:
     client.update_source(NAME, language="de")
@@ -632,12 +634,12 @@ def test_a_restore_says_what_was_not_taken(
     form.jobs.wait()
     assert "did not take language (it is 'en')" in texts(form)
     stubborn.delete_source(NAME, restore_file=tmp_path / "kept.json")
-    # Made again, it was English already.
+    # The recreated source was in English already.
     with pytest.warns(rnb.RestoredWarning):
         rnb.restore(stubborn, tmp_path / "kept.json")
 
 
-def test_a_bulk_edit_says_what_was_not_taken(stubborn: rnb.Client) -> None:
+def test_a_bulk_edit_reports_fields_that_were_not_taken(stubborn: rnb.Client) -> None:
     explorer = rnb.explore(stubborn)
     pane = explorer.bulk
     explorer.tabs.selected_index = explorer.tabs.children.index(pane)
@@ -653,7 +655,7 @@ def test_a_bulk_edit_says_what_was_not_taken(stubborn: rnb.Client) -> None:
     assert "The tenant did not take language of 2." in texts(pane)
 
 
-def test_the_command_line_has_a_code_for_what_was_not_taken(
+def test_the_command_line_has_an_exit_code_for_fields_not_taken(
     client: rnb.Client,
     stubborn: rnb.Client,
     monkeypatch: pytest.MonkeyPatch,

@@ -620,13 +620,13 @@ def test_a_bad_token_of_a_context_is_named_and_not_shown(file: Path, token: str)
 
 @pytest.mark.parametrize("timeout", [0, -1, "30", None, (1,), (1, 2, 3), (0, 5), True, [1, 2]])
 def test_a_timeout_that_is_none_is_refused(timeout: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="timeout is seconds"):
+    with pytest.raises(rnb.InvalidInput, match="timeout must be seconds"):
         rnb.connect(endpoint=DEV, token="own", timeout=timeout)
 
 
 @pytest.mark.parametrize("cache_ttl", [-1, "300", None, True])
 def test_a_time_to_live_that_is_none_is_refused(cache_ttl: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="cache_ttl is seconds"):
+    with pytest.raises(rnb.InvalidInput, match="cache_ttl must be seconds"):
         rnb.connect(endpoint=DEV, token="own", cache_ttl=cache_ttl)
 
 

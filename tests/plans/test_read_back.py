@@ -135,7 +135,7 @@ def test_nothing_is_sent_where_a_plan_cannot_be_kept(
     with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
         plan.save(tmp_path / "change.json")
     with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
-        restore_files.keep(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
+        restore_files.write(odd.base or step.base, client.endpoint, tmp_path / "gone.json")
     assert len(client.sandbox.requests) == asked
     assert list(tmp_path.glob("*.json*")) == []
 
@@ -182,7 +182,7 @@ def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
 def test_a_restore_file_with_another_source_protects_no_delete(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = restore_files.Kept(
+    other = restore_files.RestoreFile(
         source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint
     )
     monkeypatch.setattr(restore_files, "read", lambda _: other)

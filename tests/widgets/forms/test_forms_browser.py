@@ -347,7 +347,7 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
         button(form, "Restore").dblclick()
         expect(button(form, "Restore")).to_be_disabled()
         gate.set()
-        expect(said).to_contain_text("is there again with the settings it had, under the new id")
+        expect(said).to_contain_text("was recreated with its settings, under the new id")
         back = setup.client.source(name)
         expect(said).to_contain_text(back.id)
         watch.expect_text_only(tab)
