@@ -68,7 +68,7 @@ def test_a_rule_narrows_the_table_to_what_it_found(ex: Explorer) -> None:
     )
     assert f"{len(found)} of 130 sources, only those with twin-titles" in repr(ex.finder)
     said = texts(ex.audit)
-    assert "In every list and chart they cannot be told apart." in said
+    assert "Readers of lists and charts cannot tell them apart." in said
     assert all(message in said for message in found["message"])
     ex.search = "motor"
     assert set(ex.frame["name"]) == {"motor-inbox", "motor-inbox-2", "motor_inbox"}
