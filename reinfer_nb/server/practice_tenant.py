@@ -149,9 +149,10 @@ class PracticeTenant:
     ) -> str:
         """Create a user, and return its token, which is then in `tokens` too.
 
+        >>> import reinfer_nb as rnb
         >>> box = client.sandbox
         >>> token = box.add_user("auditor", organisation_permissions={"people": ["sources-read"]})
-        >>> len(connect(endpoint=box.endpoint, token=token).sources())
+        >>> len(rnb.connect(endpoint=box.endpoint, token=token).sources())
         21
 
         Args:
