@@ -213,9 +213,9 @@ def _files(database: Path) -> list[Path]:
 
 
 def _is_fresh(database: Path) -> bool:
-    """True if a path has no file yet; raise `FileProblem` if it has no sandbox's database."""
+    """True if there is no database yet; raise `FileProblem` if the file is not a sandbox's."""
     if database.is_dir():
-        raise FileProblem(f"{database} is a folder. Give the path of a file.")
+        raise FileProblem(f"{database} is a folder. Give the path of a database file.")
     if not database.parent.is_dir():
         raise FileProblem(f"There is no folder {database.parent}. Create it first.")
     if not database.exists() or (database.is_file() and not database.stat().st_size):

@@ -80,7 +80,7 @@ class PracticeTenant:
         self._server: Server | None = None
         new_tokens = arguments.flag(new_tokens, "new_tokens")
         if new_tokens and database is None:
-            raise InvalidInput("new_tokens needs database; without one, tokens are always new.")
+            raise InvalidInput("new_tokens needs database; without it, tokens are always new.")
         self._chosen_tokens = checked_tokens(tokens)
         self._new_tokens = new_tokens
         self._tokens = {name: new_token(name) for name in ("admin", "viewer")}
@@ -149,9 +149,10 @@ class PracticeTenant:
     ) -> str:
         """Create a user, and return its token, which is then in `tokens` too.
 
+        >>> import reinfer_nb as rnb
         >>> box = client.sandbox
         >>> token = box.add_user("auditor", organisation_permissions={"people": ["sources-read"]})
-        >>> len(connect(endpoint=box.endpoint, token=token).sources())
+        >>> len(rnb.connect(endpoint=box.endpoint, token=token).sources())
         21
 
         Args:

@@ -12,7 +12,7 @@ class Forbidden(PermissionError):
 
 
 class Taken(ValueError):
-    """The name is taken; the message says by what."""
+    """There is an object of this name already; the message names it."""
 
 
 class Refused(ValueError):

@@ -48,7 +48,7 @@ def checked_tokens(tokens: object) -> dict[str, str]:
         if flaw:
             raise InvalidInput(f"The token of {shown(name)} {flaw}")
     if len(set(tokens.values())) < len(tokens):
-        raise InvalidInput("Two users have the same token. Give each user another one.")
+        raise InvalidInput("Two users have the same token. Give each user a token of its own.")
     return dict(tokens)
 
 

@@ -25,7 +25,7 @@ import threading
 
 import pytest
 import reinfer_nb as rnb
-from reinfer_nb import config
+from reinfer_nb.auth import tenant as config
 %s
 
 NAMES = ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT")
