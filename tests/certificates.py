@@ -43,7 +43,7 @@ class Authority:
 
         Args:
             *names: Names and addresses.
-            begins: The begin of its validity, relative to now.
+            begins: The start of its validity, relative to now.
             ends: The end of its validity, relative to now.
         """
         key = ec.generate_private_key(ec.SECP256R1())
