@@ -17,7 +17,7 @@ from reinfer_nb.text import shown
 if TYPE_CHECKING:
     import msgspec
 
-# The begin of a listing as JSON encoders write it.
+# The start of a listing as JSON encoders write it.
 _BEGIN = (
     rb"(?:\xef\xbb\xbf)?"
     rb'[ \t\r\n]*\{[ \t\r\n]*(?:"status"[ \t\r\n]*:[ \t\r\n]*"ok"[ \t\r\n]*,[ \t\r\n]*)?'
@@ -130,7 +130,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
     """Return the envelope of a listing, and its elements as one or more slices of text.
 
-    A cut is made where the text looks like the end of an element and the begin of the next. All
+    A cut is made where the text looks like the end of an element and the start of the next. All
     cuts are right if every slice in brackets is a valid list: the first slice begins with an
     element, so if it is a valid list, it ends between two elements, and so on. Until all slices
     were parsed as lists, no slice may be used.

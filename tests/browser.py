@@ -1,4 +1,4 @@
-"""JupyterLab as `reinfer-nb lab` opens it, Voilà, and a real browser to look at them with.
+"""Helpers to run JupyterLab (by `reinfer-nb lab`) and Voilà in a real browser.
 
 A module of tests marks itself with `pytestmark = browser.needed()`, opens one `host` for all its
 tests, and each test runs its cells in a page of their own:
@@ -36,7 +36,7 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 Kind = Literal["lab", "voila"]
 Theme = Literal["light", "dark"]
 
-# Debian's Chromium as root, and without calls home.
+# Lets Debian's Chromium run as root and without requests to its vendor.
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -56,11 +56,11 @@ _NONE = (
 
 _PORTS = itertools.count()
 
-# Servers that the modules of tests share: starting one takes longer than most tests.
+# Servers shared by test modules, since starting a server takes longer than most tests.
 _SHARED: dict[tuple[str, Path], str] = {}
 _OPEN = contextlib.ExitStack()
 
-# Each kernel takes its environment from its folder, as the server has the same for all of them.
+# A shared server has one environment, so each kernel reads its own from its folder.
 _ENVIRONMENT = ".environment.json"
 _STARTUP = f"""
 if __import__("os").path.exists("{_ENVIRONMENT}"):
@@ -110,17 +110,16 @@ def chromium() -> str | None:
 
 
 def needed() -> pytest.MarkDecorator:
-    """Return a mark that skips tests where there is no Chromium; in CI they fail instead."""
+    """Return a mark that skips tests without Chromium; in CI they fail instead."""
     excused = chromium() is None and os.environ.get("CI") != "true"
     return pytest.mark.skipif(excused, reason=_NONE)
 
 
 def free_port() -> int:
-    """Return a port nobody listens on.
+    """Return a free port.
 
-    It is below those that the system gives to connections and to servers that take any: one of
-    those could be given to somebody else before the server here is up. Test processes that run
-    side by side begin to look at different places.
+    It is below the system's range of ephemeral ports, since the system could give such a port away
+    before the server has started. Parallel test processes search from different numbers.
     """
     for number in range(1000):
         port = 10_000 + (os.getpid() * 97 + next(_PORTS) * 7 + number) % 20_000
@@ -134,14 +133,14 @@ def free_port() -> int:
 def jupyterlab(
     folder: Path, *arguments: str, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run `reinfer-nb lab` in a folder, and give its address and the process."""
+    """Run `reinfer-nb lab` in a folder; yield its address and its process."""
     port = free_port()
     command = [
         *(sys.executable, "-m", "reinfer_nb.cli", "lab", "--no-browser", *arguments, "--"),
         *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
         "--LabApp.expose_app_in_browser=True",
     ]
-    # No question whether to fetch news.
+    # Do not ask whether to fetch news.
     _set(folder, "notification", fetchNews="false")
     own = {
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
@@ -157,10 +156,10 @@ def jupyterlab(
 def voila(
     notebook: Path, *arguments: str, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run Voilà on a notebook, and give its address and the process.
+    """Run Voilà on a notebook; yield its address and its process.
 
-    The page at the address is the app itself, with a kernel of its own each time it is opened.
-    On a folder of notebooks each is at `/voila/render/` and its name.
+    The page at the address is the app, with a new kernel each time it is opened. For a folder, each
+    notebook is at `/voila/render/<name>`.
     """
     port = free_port()
     command = [
@@ -170,13 +169,13 @@ def voila(
     folder = notebook if notebook.is_dir() else notebook.parent
     own = {"JUPYTER_CONFIG_DIR": str(folder / ".config"), **(environment or {})}
     address = f"http://127.0.0.1:{port}"
-    # A file of its own: asking for the page would start a kernel.
+    # Wait for a static file, since the page itself would start a kernel.
     with _served(command, folder, own, f"{address}/voila/static/voila.js") as process:
         yield address, process
 
 
 def _set(folder: Path, name: str, **settings: str) -> None:
-    """Set something of JupyterLab's; it is looked at whenever a page is opened."""
+    """Write a setting of JupyterLab, which reads it when a page is opened."""
     place = folder / ".settings" / "@jupyterlab" / "apputils-extension"
     place.mkdir(parents=True, exist_ok=True)
     (place / f"{name}.jupyterlab-settings").write_text(json.dumps(settings))
@@ -186,7 +185,7 @@ def _set(folder: Path, name: str, **settings: str) -> None:
 def _served(
     command: list[str], folder: Path, environment: dict[str, str], url: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run a server, with what it says in `lab.log` or `voila.log`, until it is not needed."""
+    """Context manager that runs a server, with its output in `lab.log` or `voila.log`."""
     log = folder / f"{'voila' if 'voila' in command else 'lab'}.log"
     with log.open("w") as output:
         process = subprocess.Popen(
@@ -271,10 +270,10 @@ class Host:
     """A running JupyterLab or Voilà, and a browser for it.
 
     Attributes:
-        kind: Which of the two.
-        address: Where it is served.
-        root: The folder that is served.
-        folder: Where its notebooks are, there or beneath.
+        kind: JupyterLab or Voilà.
+        address: The URL of the server.
+        root: The folder of the server.
+        folder: The folder of the notebooks, in `root` or below.
         browser: The browser.
     """
 
@@ -321,7 +320,7 @@ class Host:
             before(tab)
             if self.kind == "voila":
                 tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
-                # Shown when the last cell was run.
+                # Visible after the last cell was run.
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
             elif used:
                 tab.evaluate(_OPEN_INSTEAD, place)
@@ -348,14 +347,14 @@ def host(
     environment: dict[str, str] | None = None,
     shared: bool = False,
 ) -> Iterator[Host]:
-    """Run JupyterLab or Voilà, with a browser, for as many notebooks as are wanted.
+    """Run JupyterLab or Voilà with a browser, for any number of notebooks.
 
     Args:
-        kind: Which of the two.
-        folder: Where the notebooks are to be.
-        environment: What the environment of their kernels is to hold.
-        shared: Whether one server on the folder above serves all the folders there, until
-            `stop_servers` is called. If not, the folder has a server of its own.
+        kind: JupyterLab or Voilà.
+        folder: The folder for the notebooks.
+        environment: Environment variables of their kernels.
+        shared: Whether one server on the parent folder serves all folders in it, until
+            `stop_servers` is called. Otherwise the folder has its own server.
     """
     with contextlib.ExitStack() as stack:
         if shared:
@@ -370,7 +369,7 @@ def host(
 
 
 def _shared(kind: Kind, root: Path) -> str:
-    """Return the address of the server on a folder that is shared; the first call starts it."""
+    """Return the address of the shared server on a folder; the first call starts it."""
     if (kind, root) not in _SHARED:
         startup = root / ".ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
@@ -382,13 +381,13 @@ def _shared(kind: Kind, root: Path) -> str:
 
 
 def stop_servers() -> None:
-    """Stop the servers that are shared."""
+    """Stop the shared servers."""
     _SHARED.clear()
     _OPEN.close()
 
 
 def axe(tab: Page, selector: str) -> list[dict[str, Any]]:
-    """Return what axe finds wrong within the selector, as far as it is serious or critical."""
+    """Return the serious and critical violations that axe finds within the selector."""
     found = axe_results(tab, "violations", context={"include": [[selector]]})["violations"]
     return [violation for violation in found if violation["impact"] in {"serious", "critical"}]
 
@@ -399,33 +398,33 @@ def axe_results(
     context: dict[str, Any] | None = None,
     rules: list[str] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """Run axe on a page, and return its results of these types, each with all its elements.
+    """Run axe on a page; return its results of these types with all their elements.
 
-    All rules run that axe runs by default, or those that are named. What passes or does not apply
-    is not reported: axe takes longer to describe those thousands of elements than to check them.
+    Without `rules`, the default rules of axe run. Passed checks are not returned, since describing
+    thousands of elements takes axe longer than checking them.
     """
     options: dict[str, Any] = {"resultTypes": [*types]}
-    # Style sheets of other servers and sounds, which nothing here has, are not loaded beforehand.
+    # Do not preload style sheets of other servers and media; these pages have none.
     options["preload"] = False
     if rules is not None:
         options["runOnly"] = rules
-    # It is read in once for each page.
+    # Load the script once per page.
     script = "0" if tab.evaluate("'axe' in window") else AXE_SCRIPT
     response = Axe(script).run(tab, context=context, options=options).response
     return {type_: response[type_] for type_ in types}
 
 
 def open_notebook(tab: Page, address: str, path: str, workspace: str | None = None) -> None:
-    """Open a notebook, and wait until it is there and its kernel is ready."""
+    """Open a notebook, and wait until it is shown and its kernel is ready."""
     inside = f"lab/workspaces/{workspace}" if workspace else "lab"
     tab.goto(f"{address}/{inside}/tree/{path}")
-    # By its role: some of JupyterLab's texts are there and hidden.
+    # By role, since JupyterLab has hidden elements with the same text.
     tab.get_by_role("button", name="Run this cell and advance").wait_for(timeout=60_000)
     tab.get_by_text("| Idle").wait_for(timeout=60_000)
 
 
 def run_all_cells(tab: Page, cells: int) -> None:
-    """Run the open notebook, which has so many cells of code, from top to bottom."""
+    """Run the `cells` code cells of the open notebook from top to bottom."""
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     tab.get_by_text(f"[{cells}]:").first.wait_for(timeout=120_000)

@@ -1,4 +1,4 @@
-"""Certificates made for a test: of a CA of its own, for any name and any time."""
+"""Certificates for tests, from a test CA, for any name and any period."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """A CA that nobody trusts but who is given its bundle.
+    """A CA that only clients with its bundle trust.
 
     Args:
-        folder: Where its files are written.
+        folder: The folder for its files.
 
     Attributes:
         bundle: The path of its certificate.
@@ -39,12 +39,12 @@ class Authority:
         begins: timedelta = timedelta(days=-1),
         ends: timedelta = timedelta(days=1),
     ) -> ssl.SSLContext:
-        """Return how to serve with a certificate of some names and addresses.
+        """Return an SSL context for a server, with a certificate for some names and addresses.
 
         Args:
             *names: Names and addresses.
-            begins: From when on it is valid, from now.
-            ends: Until when it is valid, from now.
+            begins: The start of its validity, relative to now.
+            ends: The end of its validity, relative to now.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server of the tests")])

@@ -1,4 +1,4 @@
-"""Command lines, each run in a process of its own that has no libraries to import any more."""
+"""Command lines, each run in a process forked from one that has imported all libraries."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Self
 
 from tests.waiting import AGES
 
-# Forks a process for each line on stdin, which runs a command line as `python -m reinfer_nb.cli`
-# does; its output goes to two files.
+# For each line on stdin, forks a process that runs a command line as `python -m reinfer_nb.cli`
+# does and writes its output to two files.
 _FORKING = """
 import json, os, sys
 import reinfer_nb.audits.report, reinfer_nb.diff.comparison, reinfer_nb.csvfile.io

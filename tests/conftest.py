@@ -1,4 +1,4 @@
-"""Fixtures for all tests: a practice tenant, and an environment that knows no other one."""
+"""Fixtures for all tests: practice tenants, and an environment without any other tenant."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ from reinfer_nb.audits import rule
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Let one process run all tests that share a host and a page, one after the other."""
+    """Run all tests that share a host and a page in one process, one after the other."""
     for item in items:
         if group := _group_of(item):
             item.add_marker(pytest.mark.browser)
-            # Before pytest-xdist looks for it: from then on the mark would have no effect.
+            # pytest-xdist reads this mark in its own hook, which runs after this line.
             item.add_marker(pytest.mark.xdist_group(group))
     yield
-    # After others have ordered them, by chance too. No item is looked up in a dictionary that was
-    # made before: pytest-xdist changes the name that an item's hash is made of.
+    # Other plugins have reordered the tests. Items cannot be keys of a dictionary here:
+    # pytest-xdist changes the name from which an item's hash is computed.
     first: dict[str, int] = {}
-    places = [
-        first.setdefault(_group_of(item) or item.nodeid, place) for place, item in enumerate(items)
+    ranks = [
+        first.setdefault(_group_of(item) or item.nodeid, index) for index, item in enumerate(items)
     ]
-    items[:] = [items[place] for place in sorted(range(len(items)), key=places.__getitem__)]
+    items[:] = [items[index] for index in sorted(range(len(items)), key=ranks.__getitem__)]
 
 
 def _group_of(item: pytest.Item) -> str | None:
-    """Return what a test shares its host with, if it needs a browser."""
+    """Return the group of tests that share a host with a browser test; None for other tests."""
     if not isinstance(item, pytest.Function) or not item.module.__name__.endswith("_browser"):
         return None
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
@@ -47,12 +47,12 @@ def _group_of(item: pytest.Item) -> str | None:
     return "-".join([item.module.__name__, *kinds])
 
 
-# What tests counted; workers of pytest-xdist hand theirs to the process that prints.
+# The counts of tests; workers of pytest-xdist send theirs to the main process, which prints them.
 TALLY = pytest.StashKey[Counter[str]]()
 
 
 def counted(config: pytest.Config) -> Counter[str]:
-    """Return what was counted so far in this process."""
+    """Return the counts of this process."""
     if TALLY not in config.stash:
         config.stash[TALLY] = Counter()
     return config.stash[TALLY]
@@ -62,7 +62,7 @@ class Tally(Protocol):
     """Counts what a test ran, for the summary."""
 
     def __call__(self, what: str, number: int) -> None:
-        """Add a number of something."""
+        """Add a number to the count of `what`."""
 
 
 @pytest.fixture
@@ -76,28 +76,28 @@ def tally(request: pytest.FixtureRequest) -> Tally:
     return add
 
 
-# How long an example takes is the machine's matter. What fails is printed so that it can be run
-# again, and is the same in each run of CI; elsewhere pytest-randomly's seed decides.
+# No deadlines, since machines differ. Failing examples are printed with a blob to reproduce them.
+# CI always runs the same examples; elsewhere pytest-randomly's seed chooses them.
 settings.register_profile(
     "tests", deadline=None, print_blob=True, derandomize=os.environ.get("CI") == "true"
 )
 settings.load_profile("tests")
 
 
-# For tests that make examples with a tenant, which take as long as they take.
+# For tests whose examples use a tenant and may be slow.
 SLOW_EXAMPLES = settings(
     deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
 )
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C be Ctrl-C: what a shell starts in the background ignores it from birth."""
+    """Restore Ctrl-C, which processes that a shell starts in the background ignore."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Stop the servers of browser tests; hand what a worker counted to the one that prints."""
+    """Stop the servers of browser tests; send the counts of a worker to the main process."""
     if browser := sys.modules.get("tests.browser"):
         browser.stop_servers()
     output = getattr(session.config, "workeroutput", None)
@@ -107,14 +107,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """Take what a worker counted."""
+    """Add the counts of a worker."""
     counted(node.config).update(getattr(node, "workeroutput", {}).get("tally", {}))
 
 
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print what was counted."""
+    """Print the counts."""
     counts = counted(config)
     if counts:
         terminalreporter.section("counted")
@@ -139,7 +139,7 @@ def _no_rules_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _no_figures_of_other_tests() -> Iterator[None]:
     yield
-    # Without pyplot in the process there is nothing to close, and nothing is imported.
+    # Do not import pyplot just to close figures.
     if pyplot := sys.modules.get("matplotlib.pyplot"):
         pyplot.close("all")
 
@@ -152,10 +152,10 @@ def _widgets() -> dict[str, Any]:
 
 @pytest.fixture(autouse=True)
 def _no_widgets_of_other_tests() -> Iterator[None]:
-    # What wide fixtures made exists by now, and stays.
+    # Widgets of fixtures with a wider scope exist already and stay open.
     before = _widgets().keys()
     yield
-    # Whatever goes through all widgets of the process would take longer from test to test.
+    # Otherwise, code that visits all widgets of the process would get slower with each test.
     made = _widgets()
     for widget in [made[name] for name in made.keys() - before]:
         sys.modules["ipywidgets"].Widget.close(widget)
@@ -163,7 +163,7 @@ def _no_widgets_of_other_tests() -> Iterator[None]:
 
 @pytest.fixture
 def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away the proxy and the certificates of whoever runs the tests."""
+    """Remove proxies and certificates from the environment."""
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
@@ -172,7 +172,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client() -> Iterator[rnb.Client]:
-    """A client of a sandbox of its own, with the admin's token."""
+    """A client of a new sandbox, with the admin's token."""
     with rnb.sandbox() as made:
         yield made
 
@@ -195,7 +195,7 @@ def viewer(client: rnb.Client) -> Iterator[rnb.Client]:
 
 @pytest.fixture
 def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Client:
-    """The client of a sandbox that is the tenant which the environment names."""
+    """The client of a sandbox that is configured in the environment."""
     assert client.sandbox is not None
     monkeypatch.setenv("REINFER_ENDPOINT", client.endpoint)
     monkeypatch.setenv("REINFER_TOKEN", client.sandbox.tokens["admin"])
@@ -204,7 +204,7 @@ def configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> rnb.Clien
 
 @pytest.fixture
 def coarse_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let nobody tell by the tenant's clock who made a source, however slow this machine is."""
+    """Make the tenant's clock too coarse to prove who created a source, on any machine."""
     exact = TenantClock.at
 
     def coarse(clock: TenantClock, moment: float) -> Span | None:

@@ -1,8 +1,8 @@
 """A command that runs `python -m reinfer_nb.cli` without the second that its imports take.
 
-A shell runs it as it would run the command itself, with whatever it opened or closed. The command
-hands its arguments, environment and open streams to a process that has imported everything, which
-forks a process for it; that one makes its streams of them as Python does when it starts.
+A shell can run it with any redirected or closed streams. The command sends its arguments,
+environment and open streams to a process that has imported all libraries. That process forks a
+child, which sets up its streams as Python does at start.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.waiting import AGES
 
-# What a shell runs. Whether a stream is closed is asked before anything is opened in its place.
+# Run by the shell. Checks for closed streams before a new file can take their numbers.
 _COMMAND = """
 import os
 open_streams = []
@@ -29,7 +29,7 @@ asked = [sys.argv[2:], os.getcwd(), dict(os.environ), open_streams]
 with socket.socket(socket.AF_UNIX) as line:
     line.connect(sys.argv[1])
     content = json.dumps(asked).encode()
-    # One descriptor at least has to be sent.
+    # At least one descriptor must be sent.
     socket.send_fds(line, [b"%9d" % len(content)], [line.fileno(), *open_streams])
     line.sendall(content)
     code = int(line.recv(9))
@@ -63,7 +63,7 @@ def become(arguments, folder, environment, numbers, descriptors):
     os.environ.clear()
     os.environ.update(environment)
     sys.argv[1:] = arguments
-    # None of them is one of the first three, which this process has open itself.
+    # None of the descriptors is 0, 1 or 2, which are open in this process.
     given = dict(zip(numbers, descriptors))
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         stream = None
@@ -102,20 +102,20 @@ while True:
 
 
 class ForkedCli:
-    """Makes the command.
+    """Creates the command.
 
     Args:
-        folder: A folder for it, of a short path without spaces.
+        folder: A folder with a short path without spaces.
 
     Attributes:
-        command: The words of the command, which stand for `python -m reinfer_nb.cli`.
+        command: The words that replace `python -m reinfer_nb.cli`.
     """
 
     def __init__(self, folder: Path) -> None:
         program = folder / "command.py"
         program.write_text(_COMMAND)
         address = folder / "line"
-        # Without what it does not need, Python starts in no time.
+        # These options make Python start faster.
         self.command = [sys.executable, "-I", "-S", str(program), str(address)]
         self._forking = subprocess.Popen(
             [sys.executable, "-c", _FORKING, str(address)], stdout=subprocess.PIPE, text=True

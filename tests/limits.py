@@ -1,4 +1,4 @@
-"""How tenants limit the requests of a client: a token bucket, and windows of a second."""
+"""Rate limits of tenants: a token bucket, and windows of one second."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.scripted import Asked, reply
 
 
 class Bucket:
-    """Allows `rate` requests a second, and `burst` at once after a while without any."""
+    """A token bucket: `rate` requests per second, and `burst` at once after a pause."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self.rate, self.burst = rate, burst
@@ -55,16 +55,16 @@ Limit = Bucket | Windows
 
 
 class LimitedTenant:
-    """A tenant that allows as many requests as a limit does, and 429 beyond that.
+    """A tenant that responds with 429 to requests beyond a limit.
 
     Args:
         limit: The limit.
-        onward: Answers a request that is allowed.
+        onward: Returns the response to an allowed request.
     """
 
     def __init__(self, limit: Limit, onward: Callable[[Asked], bytes]) -> None:
         self._limit, self._onward, self._lock = limit, onward, threading.Lock()
-        # When each request came, and whether it was allowed.
+        # The time of each request, and whether it was allowed.
         self.log: list[tuple[float, bool]] = []
 
     def __call__(self, asked: Asked) -> bytes:
@@ -79,5 +79,5 @@ class LimitedTenant:
 
     @property
     def refused(self) -> list[float]:
-        """When requests came that were refused."""
+        """The times of refused requests."""
         return [moment for moment, allowed in self.log if not allowed]

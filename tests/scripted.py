@@ -1,4 +1,4 @@
-"""A server on loopback that answers by a script, however wrong that is, and keeps what it got."""
+"""A server on loopback with scripted responses, valid or not; it records the requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _RESET = struct.pack("ii", 1, 0)
 
 @dataclass(frozen=True)
 class Asked:
-    """A request as it arrived; header names are in lower case."""
+    """A received request; header names are in lower case."""
 
     method: str
     path: str
@@ -31,13 +31,13 @@ class Asked:
 
 @dataclass(frozen=True)
 class Step:
-    """What happens to one request.
+    """How the server handles one request.
 
     Attributes:
-        answer: Bytes to send, or what makes them of the request.
-        read: Whether the request is read; the connection is reset when it is not.
-        wait: Seconds before the answer.
-        close: Whether the connection is closed afterwards, without a word.
+        answer: The bytes of the response, or a function of the request that returns them.
+        read: Whether the request is read; otherwise the connection is reset.
+        wait: Seconds before the response.
+        close: Whether the connection is closed afterwards without notice.
     """
 
     answer: bytes | Callable[[Asked], bytes] = b""
@@ -53,7 +53,7 @@ DROPPED = Step(close=True)
 def reply(
     content: Any, status: int = 200, headers: Mapping[str, str | None] | None = None
 ) -> bytes:
-    """Return a whole answer; content that is not bytes becomes JSON, a header of None none."""
+    """Return the bytes of a response; other content becomes JSON, headers of None are left out."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     default = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     lines = [f"{name}: {text}" for name, text in (default | dict(headers or {})).items() if text]
@@ -61,7 +61,7 @@ def reply(
 
 
 def relay(endpoint: str) -> Callable[[Asked], bytes]:
-    """Return what asks another server the same and returns its answer."""
+    """Return a function that forwards a request to another server and returns its response."""
 
     def carried(asked: Asked) -> bytes:
         connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=AGES)
@@ -76,17 +76,17 @@ def relay(endpoint: str) -> Callable[[Asked], bytes]:
 
 
 def lost(onward: Callable[[Asked], bytes]) -> Step:
-    """Return the step of a request that is carried out and whose answer never arrives."""
+    """Return the step for a request that is carried out, but whose response is lost."""
     return Step(lambda asked: onward(asked)[:0], close=True)
 
 
 class Scripted:
-    """A server that plays its steps, one a request, over all connections.
+    """A server that uses one step per request, over all connections.
 
     Args:
-        *steps: The script; bytes are an answer. After its end every answer is a 418.
-        repeat: Play the last step again and again instead.
-        tls: Serve https with this.
+        *steps: The steps; bytes are a response. After the last step, every response is a 418.
+        repeat: Repeat the last step instead.
+        tls: The SSL context for https.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class Scripted:
 
     @property
     def methods(self) -> list[str]:
-        """The methods asked for, in order."""
+        """The methods of the requests, in order."""
         return [asked.method for asked in self.asked]
 
     def settle(self) -> None:

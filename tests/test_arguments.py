@@ -28,7 +28,7 @@ def shared_client() -> Iterator[rnb.Client]:
 
 @pytest.fixture
 def calls(shared_client: rnb.Client, tmp_path: Path) -> dict[str, Call]:
-    """Public functions, each as a function of one of its arguments."""
+    """Public functions as functions of one of their arguments."""
     client, df = shared_client, shared_client.sources()
     plan = client.plan(df.assign(title="x"), project="lab")
     reports: dict[str, Any] = {
@@ -129,7 +129,7 @@ def test_a_time_to_live_that_is_none_is_refused(ttl: Any) -> None:
 def test_what_holds_a_token_is_not_pickled(shared_client: rnb.Client, way: Call) -> None:
     with pytest.raises(ReinferError, match="connect again") as caught:
         way(shared_client)
-    # What pickle itself raises; joblib and multiprocessing know it.
+    # As pickle itself; joblib and multiprocessing handle this type.
     assert isinstance(caught.value, TypeError)
     box = shared_client.sandbox
     with pytest.raises(ReinferError, match="sandbox") as caught:

@@ -1,4 +1,4 @@
-"""Work in threads where the machine gives no more of them: each piece is done, and done once."""
+"""Work in threads on a machine that cannot start more: each item is done exactly once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_without_more_threads_each_item_is_done_once(
     *,
     taken_by_a_thread: bool,
 ) -> None:
-    """A pool that cannot start a thread has queued the item, for which a thread may come free."""
+    """A pool that cannot start a thread has queued the item, and a free thread may take it."""
     released, second_is_done = threading.Event(), threading.Event()
     counts: Counter[int] = Counter()
 

@@ -1,4 +1,4 @@
-"""Whatever is done to what an object returned, it goes on saying and doing the same."""
+"""Changes to a returned value do not change the object that returned it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import reinfer_nb as rnb
 
 
 class Made:
-    """One object of each public class whose objects people read."""
+    """An object of each public class whose objects are shown to users."""
 
     def __init__(self, client: rnb.Client, folder: Path) -> None:
         df = client.sources()
@@ -62,12 +62,12 @@ NAMES = [
     "rehearsal", "result", "sandbox", "client", "source", "user", "history", "snapshot", "explorer",
 ]  # fmt: skip
 REPORTS = NAMES[:8]
-# What is there to be changed.
+# Attributes that users may change.
 MEANT = {"sandbox.faults"}
 
 
 def attributes_of(value: Any) -> dict[str, Any]:
-    """Return the public attributes of an object, those of a widget that are its own."""
+    """Return the public attributes of an object; of a widget, those not of ipywidgets."""
     cls = type(value)
     if hasattr(value, "comm"):
         names = {"frame", "selected", "chosen", "search", "source"}
@@ -79,14 +79,14 @@ def attributes_of(value: Any) -> dict[str, Any]:
 
 
 def methods_of(value: Any) -> dict[str, Any]:
-    """Return what methods without arguments return as a frame or a dictionary."""
+    """Return the results of methods without arguments that return a frame or a dictionary."""
     calls = ("frame", "fixes", "mass_deletes", "snapshots", "changes", "sources", "projects")
     methods = [name for name in calls if inspect.ismethod(getattr(value, name, None))]
     return {f"{name}()": getattr(value, name)() for name in methods}
 
 
 def spoil(value: Any) -> None:
-    """Change a value in place, in every way that it lets one."""
+    """Change a value in place in every possible way."""
     ways: list[Callable[[], object]] = []
     if isinstance(value, pd.DataFrame):
         ways = [
@@ -107,13 +107,13 @@ def spoil(value: Any) -> None:
     elif hasattr(value, "items"):
         ways = [lambda: value.__setitem__("spoilt", 0)]
     for way in ways:
-        # Refusing is as good.
+        # An error is fine too.
         with contextlib.suppress(Exception):
             way()
 
 
 def state_of(value: Any) -> dict[str, Any]:
-    """Return what an object says of itself."""
+    """Return everything that an object shows."""
     state = {name: described(part) for name, part in attributes_of(value).items()}
     state |= {name: described(part) for name, part in methods_of(value).items()}
     for method in ("to_text", "to_html"):
@@ -150,15 +150,15 @@ def test_copies_of_reports_say_the_same_and_share_nothing(made: Made, name: str,
         "deepcopy": copy.deepcopy,
         "pickle": lambda it: pickle.loads(pickle.dumps(it)),  # noqa: S301
     }
-    again = ways[way](value)
-    said = state_of(again)
-    for state in (said, clientless := dict(before)):
+    duplicate = ways[way](value)
+    after = state_of(duplicate)
+    for state in (after, clientless := dict(before)):
         # A pickle holds no client.
         state.pop("client", None)
         state.pop("result", None)
         state.pop("plan", None)
-    assert said == clientless
-    for part in attributes_of(again).values():
+    assert after == clientless
+    for part in attributes_of(duplicate).values():
         spoil(part)
     assert state_of(value) == before
 

@@ -1,4 +1,4 @@
-"""A moment is understood however it is said, and nothing else is taken for one."""
+"""Dates and times are accepted in every usual form, and other values are refused."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from reinfer_nb.errors import InvalidInput
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EAST, WEST = (timezone(timedelta(hours=hours)) for hours in (5, -5))
 ZONES = st.sampled_from([UTC, EAST, WEST, ZoneInfo("Europe/Berlin"), ZoneInfo("Asia/Kathmandu")])
-# A day from either end, no zone leads out of the years there are.
+# Bounds that are in the years 1 to 9999 in every time zone.
 FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001 - bounds have no zone here
 
 
 @pytest.mark.parametrize(
-    "said",
+    "when",
     [
         "2026-03-01T12:00",
         "2026-03-01 12:00:00",
@@ -39,18 +39,18 @@ FIRST, LAST = datetime(1, 1, 2), datetime(9999, 12, 30)  # noqa: DTZ001 - bounds
     ],
 )
 @pytest.mark.parametrize("end", [True, False])
-def test_a_time_of_day_is_that_moment(said: Any, *, end: bool) -> None:
-    found = moment(said, end=end)
-    assert found == NOON
-    assert found.tzinfo is UTC
-    assert type(found) is datetime
+def test_a_time_of_day_is_that_moment(when: Any, *, end: bool) -> None:
+    result = moment(when, end=end)
+    assert result == NOON
+    assert result.tzinfo is UTC
+    assert type(result) is datetime
 
 
-@pytest.mark.parametrize("said", ["2026-03-01", "20260301", "2026-W09-7", date(2026, 3, 1)])
-def test_a_day_begins_and_ends(said: Any) -> None:
-    assert moment(said) == datetime(2026, 3, 1, tzinfo=UTC)
+@pytest.mark.parametrize("when", ["2026-03-01", "20260301", "2026-W09-7", date(2026, 3, 1)])
+def test_a_day_begins_and_ends(when: Any) -> None:
+    assert moment(when) == datetime(2026, 3, 1, tzinfo=UTC)
     last = datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=UTC)
-    assert moment(said, end=True) == last
+    assert moment(when, end=True) == last
 
 
 @pytest.mark.parametrize("year", [1, 9999])
@@ -67,16 +67,16 @@ def test_what_is_finer_than_a_microsecond_is_cut() -> None:
 
 
 @given(st.datetimes(FIRST, LAST, timezones=ZONES))
-def test_a_moment_is_the_same_in_any_zone_and_as_a_text(said: datetime) -> None:
-    found = moment(said)
-    # In the hour that a clock leaves out, a moment equals none of another zone.
-    assert found == said.astimezone(UTC)
-    assert found.tzinfo is UTC
-    assert moment(found.isoformat()) == moment(pd.Timestamp(found)) == found
+def test_a_moment_is_the_same_in_any_zone_and_as_a_text(when: datetime) -> None:
+    result = moment(when)
+    # Python compares times in the skipped hour of a clock change as unequal across zones.
+    assert result == when.astimezone(UTC)
+    assert result.tzinfo is UTC
+    assert moment(result.isoformat()) == moment(pd.Timestamp(result)) == result
 
 
 @pytest.mark.parametrize(
-    "said",
+    "when",
     [
         "0001-01-01T00:00+05:00",
         "9999-12-31T23:59-05:00",
@@ -85,13 +85,13 @@ def test_a_moment_is_the_same_in_any_zone_and_as_a_text(said: datetime) -> None:
         pd.Timestamp(datetime(1, 1, 1), tz=EAST),  # noqa: DTZ001 - the zone is beside
     ],
 )
-def test_what_is_in_no_year_in_utc_is_refused(said: Any) -> None:
+def test_what_is_in_no_year_in_utc_is_refused(when: Any) -> None:
     with pytest.raises(InvalidInput, match=r"outside the years 1 to 9999 in UTC\.$"):
-        moment(said)
+        moment(when)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "when",
     [
         *("", " ", "now", "today", "yesterday", "3", "2026", "2026-03", "2026-13-01", "2026-02-30"),
         *("01/02/2026", "1.2.2026", "March 2026", "2026-03-01T", "2026-03-01T25:00", "12:00"),
@@ -100,11 +100,11 @@ def test_what_is_in_no_year_in_utc_is_refused(said: Any) -> None:
         *(timedelta(days=1), pd.Period("2026-03-01")),
     ],
 )
-def test_what_is_no_moment_is_refused_with_what_is_one(said: Any) -> None:
+def test_what_is_no_moment_is_refused_with_what_is_one(when: Any) -> None:
     with pytest.raises(
         InvalidInput, match=r"is not a date or time\. Give .* '2026-03-01T12:00'\.$"
     ):
-        moment(said)
+        moment(when)
 
 
 def test_numpy_has_moments_and_dates_too() -> None:

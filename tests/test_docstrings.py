@@ -1,4 +1,4 @@
-"""The examples in docstrings are true, each against a practice tenant of its own."""
+"""The examples in docstrings run, each against its own practice tenant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, whatever happens in between."""
+"""A file is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def broken(number: int) -> Callable[..., Any]:
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    """An older file, alone in its folder."""
+    """An existing file, alone in its folder."""
     folder = tmp_path / "folder"
     folder.mkdir()
     path = folder / "file.csv"
@@ -122,7 +122,7 @@ def test_a_full_disk_at_any_step_leaves_the_old_file(
 def test_no_room_for_the_name_leaves_no_empty_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # As on a file system without hard links, on which the rename then fails.
+    # As on a file system without hard links where the rename fails too.
     monkeypatch.setattr(os, "link", broken(errno.EPERM))
     monkeypatch.setattr(Path, "replace", broken(errno.ENOSPC))
     with pytest.raises(FileProblem, match="could not be written"):
@@ -145,7 +145,7 @@ def test_a_folder_that_cannot_be_synced_does_not_undo_the_file(
     assert old.read_bytes() == b"new"
 
 
-# Without the package's own __init__, and so without pandas, a process starts at once.
+# Skips the package's __init__, and so pandas, for a fast start of the process.
 LIGHT = f"""
 import sys, types
 sys.modules["reinfer_nb"] = types.ModuleType("reinfer_nb")
@@ -405,7 +405,7 @@ def test_a_folder_that_takes_no_files_is_said() -> None:
 
 @pytest.mark.parametrize("overwrite", [True, False])
 def test_what_is_no_file_is_not_replaced(tmp_path: Path, *, overwrite: bool) -> None:
-    # To root, /dev/null is a pipe like this one.
+    # Stands for /dev/null, which root could replace.
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     with pytest.raises(FileProblem):

@@ -1,4 +1,4 @@
-"""What functions take for a frame, for one text or several, and what they refuse."""
+"""Arguments that are frames, texts or lists of texts: accepted and refused values."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ TAKERS: dict[str, Take] = {
 
 
 class Exchanged:
-    """A frame of some library that knows the protocol alone."""
+    """A frame of a library that has only the interchange protocol."""
 
     def __dataframe__(self) -> None:
-        """Nothing calls it."""
+        """Never called."""
 
 
 @pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)

@@ -1,4 +1,4 @@
-"""What the widgets write as HTML: whatever text comes in, it stays text."""
+"""HTML of the widgets: every text stays text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TEXTS = st.one_of(
 
 
 class Parsed(HTMLParser):
-    """The elements and the text that a browser would find."""
+    """The elements and the text of a page, as a browser parses it."""
 
     def __init__(self, content: str) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class Parsed(HTMLParser):
 
 
 def kept(text: str) -> str:
-    """Return a text as it is to be read: line breaks and tabs kept, the invisible as escapes."""
+    """Return the expected text: line breaks and tabs kept, invisible characters as escapes."""
     parts = re.split(r"([\n\t])", text.replace("\r\n", "\n"))
     return "".join(part if part in ("\n", "\t") else visible(part) for part in parts)
 
@@ -138,7 +138,7 @@ def test_what_was_made_here_is_not_escaped_twice_and_a_sum_with_it_is() -> None:
     assert bold == "<b>&amp;</b>"
     assert markup.join(bold) == bold
     assert Parsed(markup.tag("p", [bold, "<i>"])).names == ["p", "b"]
-    # A text that was put together of both is a text.
+    # A plain concatenation of both is a text.
     assert Parsed(markup.tag("p", bold + "<i>")).names == ["p"]
 
 

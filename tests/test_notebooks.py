@@ -1,4 +1,4 @@
-"""The notebooks that are shipped run from top to bottom, in a real kernel, against a sandbox."""
+"""The shipped notebooks run from top to bottom, in a real kernel, against a sandbox."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_notebook_runs(
 
     assert any(asked.path == "/api/v1/sources" for asked in client.sandbox.requests)
     assert token not in json.dumps(content)
-    # What is configured may be somebody's production: running all cells changes nothing there.
+    # The configured tenant may be in production, so running all cells must not change it.
     assert client.sandbox.sources().equals(before)
 
 
@@ -79,7 +79,7 @@ def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
     title = configured.source("claims/motor-inbox").title
     assert title is not None
     assert title not in json.dumps(content.cells)
-    # As `update_form` says: the state is the runner's to keep or to leave out.
+    # The runner decides whether to store widget state, as documented in `update_form`.
     assert (title in whole) is kept
     assert configured.sandbox.tokens["admin"] not in whole
 

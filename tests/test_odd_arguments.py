@@ -1,7 +1,7 @@
-"""Whatever is given to whatever is public: it works, or an error of ours says what to do.
+"""Every public function accepts an odd argument or raises an error of the toolkit.
 
-The public functions and methods are found by inspection, and each parameter of each is given each
-odd value in turn, beside valid arguments.
+Public functions and methods are found by inspection. Each parameter gets each odd value in turn,
+with valid arguments for the other parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from matplotlib import pyplot as plt
 import reinfer_nb as rnb
 from reinfer_nb.errors import ReinferError
 
-# What somebody may give for anything. Each is made anew: some are used up by reading.
+# Odd values for any parameter. Each is created anew, since reading uses some of them up.
 ODD: dict[str, Callable[[], Any]] = {
     "None": lambda: None,
     "5": lambda: 5,
@@ -49,7 +49,7 @@ ODD: dict[str, Callable[[], Any]] = {
     "NA": lambda: pd.NA,
     "polars": lambda: pl.DataFrame({"id": ["a"]}),
 }
-# Classes whose objects people get from a function, and do not make themselves.
+# Classes whose objects are returned by functions, not created by users.
 RETURNED = (
     rnb.ApplyResult,
     rnb.AuditReport,
@@ -79,7 +79,7 @@ class Tenant:
         self.box.add_user("somebody")
         df = self.client.sources()
         source, plan = self.client.source("lab/s0"), self.client.plan(df)
-        # Its one step has been carried out already, so that it can be applied many times.
+        # The only step was carried out already, so the plan can be applied many times.
         done = self.client.plan(df.assign(title=["a", "t"]))
         result = done.apply(progress=False, journal=self.path())
         df = self.client.sources()
@@ -87,7 +87,7 @@ class Tenant:
         history.record(df)
         history.record(df.head(1))
         fault = rnb.Fault(kind="wait", seconds=0.0)
-        # Of each class with methods that take something, an object; or a function that makes one.
+        # An object of each class whose methods have parameters.
         self.objects: dict[type, Any] = {
             rnb.ApplyResult: result,
             rnb.AuditReport: rnb.audit(df),
@@ -105,8 +105,8 @@ class Tenant:
         restore_file, journal = self.path(), self.path()
         self.client.delete_source(self.client.create_source("lab/gone"), restore_file=restore_file)
         plan.apply(progress=False, journal=journal)
-        # What parameters take: of one function, or of all that have one of that name. Functions
-        # make what is used up.
+        # Valid arguments, by parameter or by function and parameter. A function creates an argument
+        # that can be used only once.
         self.valid: dict[str, Any] = {
             **dict.fromkeys(("df", "edited", "before", "after"), df),
             "client": self.client,
@@ -154,24 +154,24 @@ class Tenant:
         """Return a valid argument for a parameter."""
         names = (f"{function} {parameter}", f"{function.rpartition('.')[2]} {parameter}", parameter)
         name = next((name for name in names if name in self.valid), None)
-        assert name is not None, f"say in Tenant.valid what {function} takes as {parameter}"
+        assert name is not None, f"add to Tenant.valid an argument {parameter} of {function}"
         value = self.valid[name]
         return value() if inspect.isfunction(value) or inspect.ismethod(value) else value
 
     def bound(self, function: str) -> Callable[..., Any]:
-        """Return a function by its public name, a method bound to an object of its class."""
+        """Return a function by its public name; a method is bound to an object of its class."""
         holder, _, name = function.rpartition(".")
         if not holder:
             return getattr(rnb, name)  # type: ignore[no-any-return]
         parent = getattr(rnb, holder)
         if inspect.isclass(parent) and inspect.isfunction(getattr(parent, name)):
-            assert parent in self.objects, f"say in Tenant.objects how a {holder} is made"
+            assert parent in self.objects, f"add a {holder} to Tenant.objects"
             parent = self.objects[parent]
         return getattr(parent, name)  # type: ignore[no-any-return]
 
 
 def public_callables() -> Iterator[str]:
-    """Yield the names of the public functions, methods, and classes that people make objects of."""
+    """Yield the names of public functions, methods, and classes that users instantiate."""
     for name in rnb.__all__:
         value = getattr(rnb, name)
         if inspect.isclass(value):
@@ -190,7 +190,7 @@ def public_callables() -> Iterator[str]:
 
 
 def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return the parameters by name; the names that `**settings` take among them."""
+    """Return the parameters by name, including the keywords of `**settings`."""
     parameters = {}
     for name, parameter in inspect.signature(function).parameters.items():
         if parameter.kind is not parameter.VAR_KEYWORD:
@@ -216,7 +216,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
 def test_odd_arguments_work_or_are_refused_by_us(
     tenant: Tenant, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
 ) -> None:
-    # Where a file is named by default, it is made here.
+    # Files with default names are written here.
     monkeypatch.chdir(tmp_path)
     function = tenant.bound(name)
     parameters = parameters_of(function)
@@ -245,19 +245,19 @@ def test_odd_arguments_work_or_are_refused_by_us(
 
 
 def test_a_parameter_of_which_no_valid_argument_is_known_fails(tenant: Tenant) -> None:
-    with pytest.raises(AssertionError, match=r"Tenant\.valid what explore takes as colour"):
+    with pytest.raises(AssertionError, match=r"Tenant\.valid an argument colour of explore"):
         tenant.argument("explore", "colour")
 
 
 def problem_of(function: Callable[..., Any], positional: list[Any], named: dict[str, Any]) -> str:
-    """Return what is wrong with how a call ended; nothing if it worked or was refused by us."""
+    """Return an empty text if a call works or raises a `ReinferError`; otherwise the problem."""
     try:
         close(function(*positional, **named))
     except ReinferError as error:
         message = str(error)
         is_fine = 15 <= len(message) <= 2000 and "\x00" not in message
         return "" if is_fine else f"the message {message!r}"
-    except Exception as error:  # noqa: BLE001 - any other error is what is looked for
+    except Exception as error:  # noqa: BLE001 - any other error is a fault
         return f"{type(error).__name__}: {str(error)[:150]}"
     finally:
         plt.close("all")
@@ -265,7 +265,7 @@ def problem_of(function: Callable[..., Any], positional: list[Any], named: dict[
 
 
 def close(result: Any) -> None:
-    """Use what was returned, as somebody would, and let it go."""
+    """Use a result as a user would, then close it."""
     if isinstance(result, rnb.Sandbox):
         with result as client:
             client.sources()

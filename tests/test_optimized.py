@@ -16,7 +16,7 @@ import reinfer_nb as rnb
 
 PACKAGE = Path(rnb.__file__).parent
 
-# Goes through the public operations, and prints what of it a user reads.
+# Runs the public operations and prints their output for users.
 SCRIPT = '''
 import contextlib, io, json, sys, warnings
 
@@ -82,7 +82,7 @@ with rnb.sandbox() as client:
     edited = rnb.read_csv("sources.csv").head(2).assign(title=lambda d: d["title"] + "!")
     rnb.to_csv(edited, "edited.csv")
     code, text, _ = command("plan", "edited.csv", "--base", "sources.csv", "--out", "plan.json")
-    # Its first line says when it was made.
+    # The first line has the time of the plan.
     said["plan"] = [code, text.splitlines()[1:]]
     said["apply"] = command("apply", "plan.json", "--yes", "--journal", "j.jsonl")[0]
     said["undo"] = command("undo", "j.jsonl", "--yes", "--journal", "u.jsonl")[0]
@@ -124,7 +124,7 @@ def test_nothing_reads_differently_without_docstrings(tmp_path: Path) -> None:
         assert dropped[name] == result, name
 
 
-# No source to read docstrings from: what is run is a text.
+# Run as text, so there is no source file with docstrings.
 OWN_RULES = '''
 import pandas as pd
 import reinfer_nb as rnb

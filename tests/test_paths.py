@@ -1,4 +1,4 @@
-"""Every path that a person gives is treated in one way, and what is no path is refused by us."""
+"""All paths of users are treated in the same way; values that are not paths are refused."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder beside the folder of work."""
+    """A home folder beside the working folder."""
     home, here = tmp_path / "home", tmp_path / "here"
     home.mkdir()
     here.mkdir()
@@ -62,7 +62,7 @@ def delete_by_form(client: rnb.Client, path: Any) -> object:
     return form.restore_file
 
 
-# What writes a file or a folder.
+# Calls that write a file or a folder.
 WRITERS: dict[str, Use] = {
     "to_csv": lambda client, path: rnb.to_csv(listing(client), path),
     "History": record,
@@ -81,7 +81,7 @@ WRITERS: dict[str, Use] = {
 
 
 def written(client: rnb.Client, path: Path) -> None:
-    """Write what each reader reads, beside one another, where one of them was asked for."""
+    """Write a listing to `path`, after creating its folder."""
     path.parent.mkdir(exist_ok=True)
     rnb.to_csv(listing(client), path)
 
@@ -103,7 +103,7 @@ def bundle(_: rnb.Client, path: Any) -> object:
     return rnb.connect(endpoint="https://nobody.invalid", token="x" * 20, verify=path)
 
 
-# What reads a file or a folder, and what makes one for it.
+# Pairs of calls that write a file or folder and that read it.
 READERS: dict[str, tuple[Use, Use]] = {
     "read_csv": (WRITERS["to_csv"], lambda _, path: rnb.read_csv(path)),
     "listing_at, a file": (WRITERS["to_csv"], lambda _, path: listing_at(path)),
@@ -153,7 +153,7 @@ def test_home_is_home_wherever_something_is_read(
 
 
 def listing_of(client: rnb.Client) -> bytes:
-    """All sources of the tenant, as it lists them."""
+    """Return the tenant's response with all sources."""
     assert client.sandbox is not None
     response = requests.get(
         client.endpoint + "/api/v1/sources",
@@ -182,7 +182,7 @@ BAD: dict[str, object] = {
     "file URL": "file:///tmp/made",
     "nobody's home": "~nobody-is-called-so/made",
 }
-# None and True have a meaning of their own there.
+# Values of BAD that have a meaning for these arguments.
 MEANT = {
     "delete_source": ("None",),
     "delete_form": ("None",),
@@ -191,7 +191,7 @@ MEANT = {
     "sandbox(data=)": ("None",),
     "connect(verify=)": ("True", "None"),
 }
-# A history may be behind a URL, and a text may name one.
+# These arguments accept URLs.
 OF_URLS = ("History", "listing_at, a file", "listing_at, a history")
 
 
@@ -229,7 +229,7 @@ def test_what_is_no_path_is_refused_before_anything_happens(
 )
 def test_the_message_says_what_to_do(bad: object, advice: str | None) -> None:
     if advice is None:
-        # A file may be called so.
+        # This is a valid name of a file.
         assert path_of(bad) == Path.cwd() / str(bad)
         return
     with pytest.raises((InvalidInput, FileProblem), match=advice):
@@ -288,7 +288,7 @@ def test_the_command_line_knows_home(
     edited = rnb.to_csv(listing(configured).assign(title="One title"), home / "sources.csv")
     if command == "apply":
         plan(configured).save("plan.json")
-    # A shell leaves "--out=~/x" as it is.
+    # A shell does not expand "--out=~/x".
     *words, option = CALLS[command]
     assert cli.main([*words, f"{option}=~/made"]) == 0, capsys.readouterr().err
     assert names(home) == ["made", "sources.csv"]
@@ -311,7 +311,7 @@ def test_the_command_line_refuses_what_is_no_path(
     bad: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    # An unset variable of a shell is an empty text, and must not switch an option off.
+    # An unset shell variable is an empty text, which must not turn an option off.
     with pytest.raises(SystemExit) as caught:
         cli.main([*words, bad])
     assert caught.value.code == 2

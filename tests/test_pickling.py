@@ -1,4 +1,4 @@
-"""Reports, sources and errors are pickled and copied; a client, and so a token, never is."""
+"""Reports, sources and errors can be pickled and copied; clients, and so tokens, cannot."""
 
 from __future__ import annotations
 

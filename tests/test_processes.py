@@ -36,7 +36,7 @@ BEGIN = """
                 failures.append((name, got))
 
     def tell_the_end_of(pid):
-        # Prints whether a child ends in time, and how; then ends without waiting for threads.
+        # Prints whether and how a child exits in time; then exits without waiting for threads.
         deadline = time.monotonic() + 30
         while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -48,7 +48,7 @@ BEGIN = """
 
 
 def run(code: str, client: rnb.Client, tmp_path: Path, *options: str, begin: str = BEGIN) -> str:
-    """Run a script with a client of the sandbox; return its output, an error's included."""
+    """Run a script with a client of the sandbox; return its output, stderr included."""
     assert client.sandbox is not None
     script = tmp_path / "script.py"
     given = f"ENDPOINT, TOKEN = {client.endpoint!r}, {client.sandbox.tokens['admin']!r}\n"
@@ -178,7 +178,7 @@ def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
         if pid == 0:
             client.sources()
             client.statistics(df, progress=True)
-            # With all that runs at the end of a process.
+            # With everything that runs when a process exits.
             sys.exit(0)
         tell_the_end_of(pid)
         """,
@@ -193,7 +193,7 @@ def test_a_client_is_not_sent_to_another_process(shared: rnb.Client) -> None:
         pickle.dumps(shared)
 
 
-# The end of a process
+# Exit of a process
 
 CALLS = {
     "sources": "len(client.sources(refresh=True))",
@@ -221,7 +221,7 @@ CALLS = {
 def test_every_call_works_while_the_process_ends(
     client: rnb.Client, tmp_path: Path, where: str, first_use: str
 ) -> None:
-    # What is registered with `atexit` first runs last: after urllib3 has closed its connections.
+    # The first function registered with `atexit` runs last: after urllib3 closed its connections.
     output = run(
         f"""
         client = client_of(ENDPOINT, TOKEN)
@@ -292,7 +292,7 @@ def test_every_call_works_while_the_process_ends(
 def test_a_script_ends_in_silence_with_a_widget_open(
     client: rnb.Client, tmp_path: Path, opened: str
 ) -> None:
-    # What else a script imports decides what is deleted first, so this one imports nothing else.
+    # Imports change the order in which objects are deleted, so this script has no others.
     output = run(
         f"""
         client = rnb.connect(endpoint=ENDPOINT, token=TOKEN)
@@ -325,7 +325,7 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
         called.wait(30)
         pid = os.fork()
         if pid == 0:
-            # The child's own thread may have the number of the parent's thread.
+            # The child's thread may have the same number as the parent's thread.
             client._transport.tenant.token._caller = (
                 client._transport.tenant.token._caller and threading.get_ident()
             )

@@ -1,4 +1,4 @@
-"""What the project promises of itself: its surface, its README, its package."""
+"""The project itself: its public names, its README, its package."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_notebooks_complete_keywords() -> None:
 
 def test_dir_shows_the_public_names_and_no_others() -> None:
     assert dir(rnb) == rnb.__all__
-    # In a process of its own: here most modules are loaded already.
+    # In a new process, since most modules are loaded already in this one.
     code = (
         "import sys, reinfer_nb as rnb\n"
         "assert dir(rnb) == rnb.__all__, dir(rnb)\n"
@@ -90,7 +90,7 @@ def public_functions() -> Iterator[tuple[str, object]]:
         if inspect.isfunction(thing):
             yield name, thing
         elif inspect.ismodule(thing) or thing in (rnb.Client, rnb.Sandbox, rnb.History):
-            # The other classes are told with what makes them.
+            # The README describes the other classes with the functions that return them.
             home = thing.__name__ if inspect.ismodule(thing) else thing.__module__
             for attribute, method in vars(thing).items():
                 ours = inspect.isfunction(method) and method.__module__ == home
@@ -158,7 +158,7 @@ def test_tests_that_share_a_host_run_one_after_the_other(request: pytest.Fixture
     groups = [mark.args[0] for mark in marks.values() if mark is not None]
     assert len({*groups}) == len([*itertools.groupby(groups)])
     if hasattr(request.config, "workerinput"):
-        # In one process: pytest-xdist goes by the ids.
+        # pytest-xdist groups tests by their ids.
         for item, mark in marks.items():
             assert mark is None or item.nodeid.endswith(f"@{mark.args[0]}")
 

@@ -1,4 +1,4 @@
-"""The README's Python runs as written: all blocks, in order, in one notebook with a real kernel."""
+"""The README's Python blocks run in order, in one notebook with a real kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_python_of_the_readme_runs_in_one_notebook(
     blocks = re.findall(r"^```python\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) >= 8
     notebook = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(block) for block in blocks])
-    # The first cell that raises ends the run with its error.
+    # The first error ends the run.
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
     assert [cell.source for cell in notebook.cells if cell.execution_count is None] == []
     assert configured.sandbox is not None

@@ -1,4 +1,4 @@
-"""Every public frame through pandas' own writers and readers, and listings back into a plan."""
+"""Every public frame written and read by pandas, and plans from listings that were read back."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def classes() -> dict[str, type]:
 
 
 def annotated(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield what a function returns, or what the public members of a class are or return."""
+    """Yield the return annotation of a function, or the annotations of a class's public members."""
     if not inspect.isclass(value):
         yield "", str(getattr(value, "__annotations__", {}).get("return", ""))
         return
@@ -54,7 +54,7 @@ def annotated(value: Any) -> Iterator[tuple[str, str]]:
 
 
 def public_frames() -> set[str]:
-    """Return what gives a frame, of the public names and of whatever these return."""
+    """Return the public functions and attributes that are frames, also of returned objects."""
     known = classes()
     public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
     frames, seen = set(), set[str]()
@@ -71,7 +71,7 @@ def public_frames() -> set[str]:
 
 @pytest.fixture(scope="module")
 def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.DataFrame]]:
-    """Every public frame, each with rows, by what gives it."""
+    """Every public frame, with rows, by the name of its function or attribute."""
     folder = tmp_path_factory.mktemp("frames")
     with rnb.Sandbox() as client:
         box = client.sandbox
@@ -149,13 +149,13 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
 
 
 def for_workbooks(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a frame without time zones, which no workbook holds."""
+    """Return a frame without time zones, which workbooks cannot store."""
     zoned = map(str, df.select_dtypes("datetimetz"))
     return df.assign(**{name: df[name].dt.tz_localize(None) for name in zoned})
 
 
 def written(df: pd.DataFrame, kind: str, **options: Any) -> io.BytesIO:
-    """Return what a writer of pandas writes."""
+    """Return the file that a pandas writer writes."""
     file = io.BytesIO()
     getattr(df, f"to_{kind}")(file, **options)
     return io.BytesIO(file.getvalue())
@@ -177,13 +177,13 @@ def in_json(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) 
     to = {"orient": "records"} | (to or {})
     options = {"orient": to["orient"], "lines": to.get("lines", False)} | options
     with warnings.catch_warnings():
-        # The default is one of the ways, for as long as pandas has it.
+        # The deprecated default format is tested as long as pandas has it.
         warnings.filterwarnings("ignore", "The default formatting of datetime")
         warnings.filterwarnings("ignore", "The 'convert_dates' keyword")
         return pd.read_json(written(df, "json", **to), **options)
 
 
-# As what pandas writes and reads without an option, each with its row labels.
+# Formats with pandas' default options; the row labels are kept.
 WRITERS: dict[str, Way] = {
     "parquet": parquet,
     "feather": lambda df: pd.read_feather(written(df, "feather")),
@@ -194,14 +194,14 @@ WRITERS: dict[str, Way] = {
     "json": lambda df: in_json(df, {"orient": "split"}),
     "json with iso": lambda df: in_json(df, {"orient": "split", "date_format": "iso"}),
 }
-# Those that give values and `attrs` back as they were.
+# Formats that keep all values and `attrs`.
 EXACT = ("parquet", "feather", "arrow", "pickle")
 # `before` and `after` hold settings of every type, for which Parquet has no column.
 SETTINGS = {"Comparison.changed", "Plan.frame"}
 
 
 def cells(column: pd.Series) -> list[Any]:
-    """Return the cells of a column: None for missing, a list for what is an array or a tuple."""
+    """Return the cells of a column: None for missing values, lists for arrays and tuples."""
     values = column.astype(object).where(column.notna(), None).tolist()
     return [list(value) if isinstance(value, tuple | np.ndarray) else value for value in values]
 
@@ -220,21 +220,21 @@ def test_every_frame_is_written_and_read_by_pandas(
         if name in SETTINGS and writer in ("parquet", "feather", "arrow"):
             with pytest.raises(pa.ArrowTypeError):
                 write_and_read(df)
-        # As the docstrings say to do.
+        # As recommended in the docstrings.
         texts = df.astype({"before": "str", "after": "str"}) if name in SETTINGS else df
         back = write_and_read(texts)
         assert list(back.columns) == list(df.columns), name
         assert len(back) == len(df), name
         if writer in EXACT:
             assert back.attrs == df.attrs, name
-            # Arrow gives a dictionary the keys of all the others.
+            # Arrow fills each dictionary with the keys of all the others.
             columns = [column for column in df.columns if column != "options"]
             assert {column: cells(back[column]) for column in columns} == {
                 column: cells(texts[column]) for column in columns
             }, name
 
 
-# Texts on which files and their readers are known to stumble.
+# Texts that file formats and readers often change.
 ODD_TEXTS = [
     "",
     "plain",
@@ -371,14 +371,14 @@ def test_lists_as_numpy_prints_them_are_a_problem(odd: rnb.Client) -> None:
     assert plan.steps == ()
 
 
-# Texts of each kind that our export guards, and texts that only look as if it had guarded them.
+# Texts that `to_csv` guards with an apostrophe, and texts that only look guarded.
 GUARDED = ["=SUM(1)", " +44 20", "-", "@home", "0012", "1E5", "2026-03-01", "true", "1,5", "50 %"]
 GUARDED += ["'=SUM(1)", "''-", "'quoted", "'", "plain", "12", "", "3 Mar", "\uff1dA1", "\tx"]
 
 
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[rnb.Client]:
-    """A tenant with titles that our export guards, and ids that a spreadsheet would round."""
+    """A tenant with titles that `to_csv` guards, and ids that a spreadsheet would round."""
     with rnb.sandbox() as client:
         df = client.sources("claims").head(len(GUARDED)).copy()
     df["title"] = GUARDED
@@ -392,7 +392,7 @@ def guarded() -> Iterator[rnb.Client]:
 
 @pytest.fixture
 def exported(guarded: rnb.Client, tmp_path: Path) -> pd.DataFrame:
-    """The listing in a file of `to_csv`, as pandas reads it."""
+    """The listing as pandas reads it from a file of `to_csv`."""
     df = pd.read_csv(rnb.to_csv(guarded.sources(), tmp_path / "listing.csv"))
     assert df["title"].str.startswith("'").sum() > 12
     assert df["id"].str.startswith("'").any()
@@ -434,7 +434,7 @@ def test_an_apostrophe_that_somebody_typed_stays(guarded: rnb.Client) -> None:
         (step,) = plan.steps
         assert dict(step.settings) == {"title": "'=SUM(2)"}
         assert "is part of what will be written" in " ".join(plan.notes)
-    # The apostrophe of the tenant's own text is no guard either.
+    # An apostrophe in the tenant's text is kept too.
     assert guarded.plan(listing.iloc[[10]]).steps == ()
 
 

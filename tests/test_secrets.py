@@ -1,4 +1,4 @@
-"""The token is sent to its tenant, and is seen nowhere else."""
+"""The token is sent only to its tenant and appears nowhere else."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def client() -> Iterator[Client]:
-    """A client with the sentinel as its token, that has been used."""
+    """A client with the sentinel as its token, after some requests."""
     with Scripted(LISTING, ONE) as server, made(server.endpoint) as client:
         client.sources()
         client.source("acme/support")
@@ -68,7 +68,7 @@ def client() -> Iterator[Client]:
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error and all that it was raised from or during."""
+    """Yield an error with all its causes and contexts."""
     todo, seen = [error], set()
     while todo:
         error = todo.pop()
@@ -79,9 +79,9 @@ def chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def told(error: BaseException, test: str = __file__) -> str:
-    """Return all that a crash report could tell of an error, local variables included.
+    """Return everything that a crash report could show of an error, local variables included.
 
-    Of the library's frames and those below them; the variables of a test are its own affair.
+    The frames of the tests are left out, since tests may hold the token.
     """
     texts = []
     for each in chain(error):
@@ -111,7 +111,7 @@ def inside(thing: object) -> Iterator[object]:
 
 
 def reachable(things: Iterable[object], depth: int = 6) -> Iterator[object]:
-    """Yield what a walk over attributes, slots and containers meets, of the client's own kinds."""
+    """Yield all objects reachable over attributes, slots and containers of the client's modules."""
     seen: dict[int, object] = {}
     level = list(things)
     for _ in range(depth + 1):
@@ -127,7 +127,7 @@ def reachable(things: Iterable[object], depth: int = 6) -> Iterator[object]:
         level = [inner for thing in own for inner in inside(thing)]
 
 
-# What shows a client
+# Representations of a client
 
 
 def test_a_client_shows_no_token(client: Client) -> None:
@@ -185,7 +185,7 @@ def test_no_pickle_holds_the_token(client: Client, protocol: int) -> None:
     assert SENTINEL.encode() not in pickle.dumps(df, protocol)
 
 
-# What comes out of it
+# Results of a client
 
 
 def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_the_sandbox_keeps_no_token() -> None:
         assert not [token for token in tokens if token in text]
 
 
-# What goes wrong
+# Errors
 
 FAILURES: dict[str, Step | bytes] = {
     "401": reply({"status": "error", "message": "401 Unauthorized"}, 401),
@@ -261,7 +261,7 @@ def test_no_failure_tells_the_token(
             lambda: client.update_source("acme/support", title="Support"),
             lambda: client.delete_source("acme/support"),
         ):
-            # Not only what the library raises on purpose.
+            # Including errors of other libraries.
             with pytest.raises(Exception) as caught:
                 ask()
             assert SENTINEL not in told(caught.value)
@@ -333,7 +333,7 @@ def test_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
     assert SENTINEL not in str(caught.value)
 
 
-# A token with characters that URLs, JSON and HTML write in another way.
+# A token with characters that are escaped in URLs, JSON and HTML.
 ODD = "sentinel/c0ffee+token==&<'\"~"
 FORMS: dict[str, Callable[[str], str]] = {
     "plain": str,
@@ -470,7 +470,7 @@ def test_a_contexts_file_that_is_broken_tells_no_token(
             assert SENTINEL not in str(error)
 
 
-# What is logged
+# Logs
 
 
 def test_no_log_tells_the_token(
@@ -492,7 +492,7 @@ def test_no_log_tells_the_token(
             client.source("acme/support")
             client.update_source("acme/support", title="Support")
             client.create_source("acme/support", title="Support")
-        # The switch is on: what is not ours does print.
+        # Debug output is on: other connections do print.
         other = http.client.HTTPConnection(server.endpoint.removeprefix("http://"))
         other.request("GET", "/other")
         other.getresponse().read()

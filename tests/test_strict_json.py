@@ -1,4 +1,4 @@
-"""JSON as tenants write it: 5.0 for 5, byte order marks, numbers beyond all doubles."""
+"""Unusual JSON of tenants: 5.0 for 5, byte order marks, numbers beyond all doubles."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ BOM = codecs.BOM_UTF8
 
 
 def source_with(member: bytes, number: int = 0) -> bytes:
-    """Return the JSON of a source that has one member more."""
+    """Return the JSON of a source with an additional member."""
     head = b'{"id": "%016x", "owner": "acme", "name": "s%d"' % (number, number)
     return b"%s, %s}" % (head, member)
 
 
 @contextlib.contextmanager
 def tenant_of(*sources: bytes, before: bytes = b"") -> Iterator[rnb.Client]:
-    """Give a client of a tenant that has these sources, and answers each request about one."""
+    """Yield a client of a tenant with these sources, which responds to each request about one."""
     methods: list[str] = []
 
     def answer(asked: Asked) -> bytes:
@@ -53,12 +53,12 @@ def tenant_of(*sources: bytes, before: bytes = b"") -> Iterator[rnb.Client]:
 
 
 def pickled(value: Any) -> Any:
-    """Return what comes out of a pickle of a value."""
+    """Return a value after pickling and unpickling."""
     return pickle.loads(pickle.dumps(value))  # noqa: S301 - made here
 
 
 def strict(text: str | bytes) -> Any:
-    """Return what a reader of JSON makes of a text that takes no `NaN` and no `Infinity`."""
+    """Decode JSON, but refuse `NaN` and `Infinity`."""
 
     def refuse(constant: str) -> NoReturn:
         raise AssertionError(constant)
@@ -204,7 +204,7 @@ def test_the_command_line_prints_json_that_every_reader_takes(
     ]
 
 
-# Values nested deep
+# Deep nesting
 
 DEEP = {
     "objects": b'{"a": ' * 500 + b"1" + b"}" * 500,
@@ -284,7 +284,7 @@ def test_what_is_nested_too_deep_is_missing_and_said(levels: int, start: bytes, 
         assert source.extra["odd"] == df["odd"][0]
 
 
-# Numbers that JSON has not
+# NaN and Infinity
 
 
 @pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b'[{"a": [NaN]}]'])

@@ -1,4 +1,4 @@
-"""No traceback shows the token, however much of the variables it shows, wherever Ctrl-C falls."""
+"""No traceback shows the token, even with local variables, at whatever point Ctrl-C comes."""
 
 from __future__ import annotations
 
@@ -71,10 +71,10 @@ def shown(how: str, cell: str) -> str:
 @pytest.mark.parametrize("how", ["Verbose", "Context", "captured"])
 @pytest.mark.parametrize("point", ["connect", "send", "read"])
 def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
-    """A real signal, at a moment at which the library is known to be where it is to be."""
+    """A real signal at a known point in the library."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
-        # The connection is made by the system, and nobody reads or answers.
+        # The system accepts the connection; nobody reads or responds.
         patch = {
             "connect": "name, holder = 'create_connection', connection_module",
             "send": "name, holder = 'sendall', None",
@@ -112,7 +112,7 @@ def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
 
 @pytest.mark.parametrize("how", ["Verbose", "captured"])
 def test_a_signal_while_the_response_is_due_shows_no_token(tmp_path: Path, how: str) -> None:
-    """The same with nothing replaced: the signal comes once the request has arrived."""
+    """The same without patches: the signal comes after the request has arrived."""
     file = tmp_path / "token"
     file.write_text(SENTINEL)
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:

@@ -1,4 +1,4 @@
-"""A process whose user has no home folder, or one that cannot be used: containers, services."""
+"""Processes without a usable home folder, as in containers and services."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import user_folders
 
-# Does what a user does, and prints per operation the error (class, whether it is ours, message)
-# or what came of it. Everything is done first with a home, so that every lazy import is done before
-# the user changes to one who may not read the interpreter's own files. Then it is done once for
-# each kind of missing home, in a process of its own that is forked from the first one.
+# Runs a user's operations and prints the result of each, or its error (class, whether it is a
+# `ReinferError`, message). The first run has a home folder and does all lazy imports, since later
+# users may not be able to read the interpreter's files. Then one forked process runs the operations
+# for each kind of missing home.
 SCRIPT = r"""
 import contextlib, io, json, os, sys, warnings
 
@@ -182,7 +182,7 @@ KINDS = [NAMES[0], *(pytest.param(name, marks=ROOT) for name in NAMES[1:])]
 
 @pytest.fixture(scope="module")
 def top() -> Iterator[Path]:
-    """A folder that every user may write to; others cannot reach `tmp_path`."""
+    """A folder that every user may write to; other users have no access to `tmp_path`."""
     with tempfile.TemporaryDirectory(dir="/tmp") as made:
         Path(made).chmod(0o777)
         yield Path(made)
@@ -190,7 +190,7 @@ def top() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def results_by_kind(shared: rnb.Client, top: Path) -> dict[str, dict[str, Any]]:
-    """What came of each operation, for each kind that can be tried here."""
+    """The result of each operation, for each kind of missing home that can be tested here."""
     assert shared.sandbox is not None
     kinds = NAMES
     if not hasattr(os, "geteuid") or os.geteuid() != 0:
@@ -235,13 +235,13 @@ def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
         if name != "delete_form"
     }
     assert not foreign
-    # What needs no folder works.
+    # Operations that need no folder work.
     assert results["me"] == "admin"
     assert results["apply_with_journal"] is True
     assert results["delete_form_with_folder"] is False
     assert results["forms"] is None
     assert results["command_list"] == [0, ""]
-    # What needs the contexts finds none, unless the folder exists and cannot be read.
+    # Operations that need contexts find none, unless the folder exists and cannot be read.
     if kind == "unreadable":
         assert "Permission denied" in results["contexts"][2]
     else:
@@ -249,7 +249,7 @@ def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
         assert results["not_configured"][0] == "NotConfigured"
         assert "no token" in results["endpoint_only"][2]
     assert results["named_context"][0] == "ConfigurationError"
-    # What needs a folder to write to says how to give another one, before anything is sent.
+    # Operations that write say how to give another folder, before anything is sent.
     assert results["apply"][0] == "FileProblem"
     assert 'journal="journal.jsonl"' in results["apply"][2]
     assert results["sent"] is False
@@ -261,7 +261,7 @@ def test_without_a_home_only_what_needs_one_fails_and_says_what_to_do(
         assert disabled
         assert "restore_folder=" in facts
         assert "HOME" in facts
-    # A "~" that nobody could replace is no folder to make.
+    # No folder named "~" is created.
     assert not [path for path in folder.rglob("*") if path.name == "~"]
 
 
@@ -311,7 +311,7 @@ def raising(error: Exception) -> Callable[..., Path]:
     return look_up
 
 
-# What the releases of platformdirs and Python did for a user without a home folder.
+# Behaviour of releases of platformdirs and Python for a user without a home folder.
 WITHOUT_HOME: dict[str, Callable[..., Path]] = {
     "RuntimeError": raising(RuntimeError("Could not determine home directory.")),
     "KeyError": raising(KeyError("getpwuid(): uid not found: 4242")),

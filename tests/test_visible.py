@@ -1,4 +1,4 @@
-"""Text from a tenant, names of fields included, is visible and inert wherever it is shown."""
+"""Text from a tenant, field names included, is visible and inert wherever it is shown."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reinfer_nb.widgets.jobs import Jobs
 from tests.commands import Commands
 from tests.scripted import Asked, Scripted, Step, reply
 
-# A character of every kind that shows nothing or that moves, colours or reorders what is shown.
+# Characters of every kind that are invisible, or that move, colour or reorder text.
 PLANTED = (
     "\x1b[31m\x07\x08\x7f\x9b5m\u202e\u2066\u200b\u200d\u200c\u200e\u061c\u00ad\u034f\u115f\u1160"
     "\u17b4\u180e\u3164\uffa0\ufeff\u2028\u2029\u2060\ufff9\ufe0f\U000e0041\U000e007f\U000e0100\r"
@@ -39,7 +39,7 @@ def nasty(what: str, half: str = "") -> str:
 
 
 def element(key: str = ID, **fields: Any) -> dict[str, Any]:
-    """Return a source as a tenant may have it, with nasty text in every place."""
+    """Return a source with nasty text in every field."""
     return {
         "id": key,
         "owner": nasty("owner"),
@@ -71,7 +71,7 @@ REFUSED = {"status": "error", "message": nasty("refused")}
 
 
 def tenant(asked: Asked) -> bytes:
-    """Return what a tenant full of nasty texts answers."""
+    """Return the response of a tenant full of nasty texts."""
     if asked.path.endswith("/sources") and asked.method == "GET":
         plain = {"id": OTHER, "owner": "acme", "name": "plain", "title": "Plain"}
         return reply({"status": "ok", "sources": [element(), element(OTHER) | plain]})
@@ -99,13 +99,13 @@ def client(served: str) -> Iterator[rnb.Client]:
 
 
 def check(shown: str) -> None:
-    """Hold an output against the planted characters; a line break of the layout is one."""
+    """Check that an output has none of the planted characters."""
     assert sorted(ascii(char) for char in HIDDEN & set(shown)) == [], ascii(shown)
     shown.encode()
 
 
 def check_all(shown: object) -> None:
-    """Look at every way in which a value shows itself."""
+    """Check every representation of a value."""
     check(repr(shown))
     check(str(shown))
     for name in ("_repr_html_", "to_text", "to_html"):
@@ -264,7 +264,7 @@ def shown_by(widget: ui.Widget) -> Iterator[str]:
     state = widget.get_state()
     for name in ("value", "description", "tooltip", "label", "_options_labels"):
         text = state.get(name)
-        # What an input holds is to be sent again, to the letter.
+        # The value of an input is sent back unchanged.
         if name == "value" and not isinstance(widget, ui.HTML):
             continue
         yield from [text] if isinstance(text, str) else map(str, text or ())
@@ -276,7 +276,7 @@ def shown_by(widget: ui.Widget) -> Iterator[str]:
 
 
 def texts_of(content: Any) -> Iterator[str]:
-    """Yield the texts of a message that the table shows; `key` names a column for the code."""
+    """Yield the texts of a message that the table shows; `key` is a column's internal name."""
     if isinstance(content, dict):
         for name, value in content.items():
             yield from () if name == "key" else texts_of(value)
@@ -373,7 +373,7 @@ def test_the_command_line_shows_it_visibly(
         run(commands, "list", "--csv", nasty("file") + ".csv", code=0)
 
 
-# What the writing of a language or an emoji needs
+# Invisible characters that scripts and emoji need
 
 
 @pytest.mark.parametrize(

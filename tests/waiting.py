@@ -1,4 +1,4 @@
-"""How tests wait: for something to happen, not for some time to pass."""
+"""Helpers that wait for a condition instead of a fixed time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from types import FrameType
 
 import pytest
 
-# Seconds that anything may take on a machine that is busy with other things. A test that waits so
-# long has found a fault.
+# Seconds that anything may take on a busy machine; a longer wait is a fault.
 AGES = 60
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
+    """Wait until a condition is true."""
     end = time.monotonic() + AGES
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -26,10 +25,10 @@ def until(condition: Callable[[], object]) -> None:
 
 @contextmanager
 def ctrl_c_once(condition: Callable[[], object]) -> Iterator[None]:
-    """Press Ctrl-C, as a terminal does, as soon as a condition holds.
+    """Send Ctrl-C as a terminal does, as soon as a condition is true.
 
-    A signal that comes just before the main thread begins to wait for a lock does not end that
-    wait. So the signal is sent until the main thread takes it, and what comes after has no effect.
+    A signal just before the main thread waits for a lock does not end that wait. So the signal is
+    repeated until the main thread has handled it; later signals have no effect.
     """
     main = threading.main_thread()
     if threading.current_thread() is not main or main.ident is None:

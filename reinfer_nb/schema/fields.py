@@ -131,21 +131,21 @@ class Field:
         choices = listed(f'"{choice}" ({meaning})' for choice, meaning in meanings)
         return ValueError(f"must be one of {choices}, not {shown(value)}")
 
-    def schema(self, *, answered: bool = False) -> dict[str, Any]:
+    def schema(self, *, in_response: bool = False) -> dict[str, Any]:
         """Return the JSON Schema of the field's values.
 
         Args:
-            answered: True for values in responses, False for values in requests.
+            in_response: True for values in responses, False for values in requests.
         """
         schema = {**self.type.schema, "description": self.about.help}
         allowed = self.about.allowed
-        if allowed and not answered:
+        if allowed and not in_response:
             meanings = "; ".join(f"{value}: {meaning}" for value, meaning in allowed.items())
             schema["description"] += f" {meanings}."
             schema |= {"minLength": 1} if self.about.open else {"enum": list(allowed)}
-        if self.about.nullable and not answered:
+        if self.about.nullable and not in_response:
             schema["type"] = [schema["type"], "null"]
-        if self.about.default is not None and not answered:
+        if self.about.default is not None and not in_response:
             default = self.about.default
             schema["default"] = list(default) if isinstance(default, tuple) else default
         return schema

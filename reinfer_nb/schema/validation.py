@@ -186,7 +186,7 @@ def check_frame(df: object, requirement: str) -> pd.DataFrame:
 
     Args:
         df: The value.
-        requirement: The begin of the message, such as "to_csv takes a DataFrame".
+        requirement: The beginning of the message, such as "to_csv takes a DataFrame".
     """
     if isinstance(df, pd.DataFrame):
         if df.columns.nlevels > 1:

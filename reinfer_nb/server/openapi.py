@@ -167,7 +167,7 @@ def _response_object(model: type) -> dict[str, Any]:
     return {
         "type": "object",
         "description": (docstring(model) or f"A {model.__name__.lower()}.").splitlines()[0],
-        "properties": {field.wire: field.schema(answered=True) for field in table},
+        "properties": {field.wire: field.schema(in_response=True) for field in table},
         "required": [field.wire for field in table if _is_always_present(field)],
     }
 

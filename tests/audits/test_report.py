@@ -212,7 +212,7 @@ def test_identifiers_that_are_numbers_are_shown_as_texts() -> None:
         ("should_translate", ["maybe", "x"], "True or False in each row"),
         ("email_transform_version", ["one", "two"], r"a whole number \(int\) in each row"),
         ("email_transform_version", [1.5, 2], r"a whole number \(int\) in each row"),
-        ("sensitive_properties", ["[a, b]", "[]"], "in each row: '\\[a, b\\]' is no list"),
+        ("sensitive_properties", ["[a, b]", "[]"], "in each row: '\\[a, b\\]' is not a list"),
     ],
 )
 def test_a_column_with_unusable_values_is_refused(column: str, values: list[Any], why: str) -> None:
@@ -384,7 +384,7 @@ def test_a_part_has_the_findings_of_some_severities(report: rnb.AuditReport) -> 
     assert report.only(severity="error").ok
     assert report.only(rules="stale", severity="warning").ok
     for wrong in ("fatal", ["info"], None):
-        with pytest.raises(rnb.InvalidInput, match="severity is one of error, warning, info"):
+        with pytest.raises(rnb.InvalidInput, match="severity must be one of error, warning, info"):
             report.only(severity=wrong)  # type: ignore[arg-type] # must be refused
     with pytest.raises(rnb.InvalidInput, match="Did you mean 'stale'"):
         report.only(rules=["stail"])

@@ -1,4 +1,4 @@
-"""Lists written as text in cells: one notation, read the same way wherever a cell is read."""
+"""Lists written as text in cells are read in the same way everywhere."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ GOOD: dict[str, tuple[str, ...]] = {
         "it's",
         "",
     ),
-    # As another version of Python prints a character that this one has as it is.
+    # Another version of Python escapes this character in a `repr`.
     r"('\U0001f600',)": ("\N{GRINNING FACE}",),
     r"['a, b', '], [', '\\n']": ("a, b", "], [", r"\n"),
 }
@@ -85,7 +85,7 @@ IDS = [text[:24] for text in BAD]
 
 
 def edited(client: rnb.Client, cell: Any) -> pd.DataFrame:
-    """Return the row of a source with a cell in place of its properties."""
+    """Return the row of a source with `cell` as its sensitive properties."""
     claims = client.sources("claims")
     row = claims[claims["name"] == "motor-inbox"]
     return row.assign(sensitive_properties=pd.Series([cell], index=row.index, dtype=object))
@@ -195,7 +195,7 @@ def test_an_empty_cell_is_a_missing_one(shared: rnb.Client, empty: str) -> None:
 
 
 def test_what_python_and_json_print_of_random_lists_is_read() -> None:
-    """Random lists of texts, against what Python and its json print of them."""
+    """Parse the `repr` and the JSON of random lists of texts."""
     dice = random.Random(9)
     letters = "ab'\"\\,[]() \n\r\t\x00\x1b\x7f\xa0\xad\u200b\u2028\ud800\ufffeé\U0001f600\U000e0001"
     for _ in range(5_000):
@@ -209,7 +209,7 @@ def test_what_python_and_json_print_of_random_lists_is_read() -> None:
 
 
 def test_no_text_is_read_as_another_list_than_python_has() -> None:
-    """Random damage to lists, against Python's own reader of literals."""
+    """Compare randomly damaged lists with `ast.literal_eval`."""
     import ast
 
     dice = random.Random(10)

@@ -1,4 +1,4 @@
-"""What `attrs` say of a listing: JSON values, read back whatever version wrote them."""
+"""The `attrs` of listings: JSON values, readable from frames of all versions."""
 
 from __future__ import annotations
 

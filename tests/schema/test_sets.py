@@ -27,7 +27,7 @@ from tests.scripted import Asked, Scripted, Step, lost, relay, reply
 
 PROPERTIES = ("salary", "iban", "salary-grade")
 NAME = "claims/motor-inbox"
-# Every way to write PROPERTIES in another order, or with one of them twice.
+# PROPERTIES in every order, and with repeated texts.
 ALIKE = [
     *itertools.permutations(PROPERTIES),
     (*PROPERTIES, "iban"),
@@ -53,7 +53,7 @@ def listing_with(listing: pd.DataFrame, properties: tuple[str, ...]) -> pd.DataF
 
 
 def test_the_field_is_the_only_one_of_its_kind() -> None:
-    """A list of another kind, which is no set, would need a value type of its own."""
+    """A list in which order matters would need another value type."""
     assert FIELD.name == "sensitive_properties"
     assert [kind for kind in VALUE_TYPES.values() if kind.json == Names.json] == [Names]
 
@@ -66,7 +66,7 @@ def test_another_order_is_no_change_to_a_plan(
     plan = tenant.plan(listing_with(now, properties), delete_missing=True)
     assert plan.ok
     assert plan.steps == ()
-    # Whichever side of the merge says it in another order.
+    # On either side of the merge.
     for base, edited in itertools.product((PROPERTIES, properties), repeat=2):
         plan = tenant.plan(
             listing_with(now, edited).drop(index=3), listing_with(now, base), delete_missing=True
@@ -85,7 +85,7 @@ def test_other_properties_are_a_change_to_a_plan(
     assert plan.ok
     assert len(plan.steps) == len(now)
     assert all(step.settings == {FIELD.name: properties} for step in plan.steps)
-    # Another order is no conflict, but other properties are one.
+    # Another order is not a conflict, but other properties are.
     assert len(tenant.plan(listing_with(now, properties), listing_with(now, ("x",))).problems)
 
 
@@ -143,7 +143,7 @@ def test_a_lost_create_is_found_whatever_order_the_tenant_returns(client: rnb.Cl
     onward = relay(client.endpoint)
 
     def reordered(asked: Asked) -> bytes:
-        """Return the response of the tenant with its list in another order, and a text twice."""
+        """Return the tenant's response with its list in another order and a repeated text."""
         head, body = onward(asked).split(b"\r\n\r\n", 1)
         content = json.loads(body)
         if "source" in content:
@@ -157,7 +157,7 @@ def test_a_lost_create_is_found_whatever_order_the_tenant_returns(client: rnb.Cl
     with (
         Scripted(lost(onward), Step(reordered), repeat=True) as server,
         rnb.connect(endpoint=server.endpoint, token=token) as tried,
-        # Nobody can prove within the same second whose the source is; a `Conflict` it is not.
+        # Within the same second nobody can prove who created the source; this is not a `Conflict`.
         pytest.warns(rnb.InDoubtWarning),
     ):
         made = tried.create_source("claims/new", sensitive_properties=list(PROPERTIES))
@@ -174,7 +174,7 @@ def test_a_form_has_nothing_to_send_for_another_order(properties: tuple[str, ...
 
 
 def test_columns_agree_with_sets() -> None:
-    """Random columns, against a comparison of Python's sets."""
+    """Compare random columns with Python's sets."""
     dice = random.Random(14)
     words = ["", "a", "b", "ä", "a b"]
     shapes: list[Callable[[list[str]], Any]] = [tuple, list, set, frozenset, np.array]

@@ -1,4 +1,4 @@
-"""What a user may type: held against the rules before anything is sent."""
+"""Users' input is checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def scratch() -> Iterator[rnb.Client]:
 
 
 def refused(client: rnb.Client, action: Callable[[], object]) -> str:
-    """Return what an action was refused with, and see that it sent nothing."""
+    """Return the message of the error that an action raises; check that nothing was sent."""
     assert client.sandbox is not None
     before = client.sandbox.requests
     with pytest.raises(rnb.InvalidInput) as caught:
@@ -140,7 +140,7 @@ def test_the_offending_part_is_named_with_the_rule(
     assert validation.NAME_RULE in message or "has no slash" in message or "neither" in message
 
 
-# A tuple is several projects, each of which could be there.
+# A tuple of texts is valid: several projects.
 @pytest.mark.parametrize(
     "name",
     [*(name for name in NO_PROJECTS if not isinstance(name, tuple)), "acme/x"],
@@ -157,7 +157,7 @@ def test_a_full_name(name: str) -> None:
     assert "/".join(validation.full_name(name)) == name
 
 
-# Names that may be a case of Unicode away from right, and texts that may be anything.
+# Valid names, names with other Unicode letters and slashes, and any texts.
 TYPED = (
     st.from_regex(r"\A[A-Za-z0-9_-]{1,8}/[A-Za-z0-9_-]{1,8}\Z")
     | st.from_regex(r"\A\w{1,8}[/\u2215\u2044]\w{1,8}\Z")
@@ -190,7 +190,7 @@ def test_what_is_accepted_stays_in_its_two_segments(text: str, endpoint: str) ->
 @examples(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_any_part_stays_in_its_segment(project: str, name: str) -> None:
-    # Also what no check has seen; dots alone would need one, and `full_name` is it.
+    # Holds without any check, except for dots alone, which `full_name` refuses.
     parts = [part.encode("utf-8", "replace").decode() for part in (project, name)]
     url = endpoints.GET.url("https://t.example", project=parts[0], name=parts[1])
     path = url.removeprefix("https://t.example/api/v1/sources/")
@@ -469,7 +469,7 @@ def test_half_a_character_is_refused_and_harms_nothing(
     client: rnb.Client, settings: dict[str, Any]
 ) -> None:
     before = client.source(WHICH)
-    # Before it is sent, or by the message of the tenant.
+    # Refused before it is sent, or by the tenant.
     with pytest.raises((rnb.InvalidInput, rnb.ValidationFailed)) as caught:
         client.update_source(WHICH, **settings)
     assert str(caught.value).isprintable()
