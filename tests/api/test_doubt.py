@@ -78,8 +78,8 @@ def test_a_look_that_fails_leaves_the_doubt(
     faults(client).add(Fault.drop(on=on, after=True, times=1))
     result = plan.apply(progress=False)
     assert result.counts == {"failed": 1}
-    assert "may have been done" in result.frame["said"][0]
-    assert any("may have been done" in note for note in result.undo().notes)
+    assert "may still have taken effect" in result.frame["said"][0]
+    assert any("is unknown" in note for note in result.undo().notes)
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
     assert len(result.undo().steps) == 1
@@ -90,7 +90,7 @@ def test_being_told_to_wait_too_long_leaves_the_doubt(client: rnb.Client) -> Non
     long = Fault.answer(429, retry_after=999, on="create_source", times=1, skip=1)
     faults(client).add(long, Fault.drop(on="create_source", after=True, times=1))
     result = plan.apply(progress=False)
-    assert "may have been done" in result.frame["said"][0]
+    assert "may still have taken effect" in result.frame["said"][0]
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
     # That it is ours cannot be proven: it was made within the resolution of the tenant's clock.
@@ -111,7 +111,7 @@ def test_what_others_change_before_the_look_leaves_the_doubt(client: rnb.Client)
     assert client.source(NAME).title == "mine"
     assert result.counts == {"moved": 1}
     assert "may have been written before that" in result.frame["said"][0]
-    assert any("may have been done" in note for note in result.undo().notes)
+    assert any("is unknown" in note for note in result.undo().notes)
     assert base.title != "mine"
 
 
@@ -164,7 +164,7 @@ def test_a_source_made_while_the_listing_was_under_way_is_not_deleted(client: rn
     assert "theirs" not in set(df["name"])
     plan = client.plan(df, delete_missing=True)
     assert len(plan.steps) == 0
-    assert "1 source made since the listing was fetched is not deleted." in plan.notes
+    assert "Not deleted: 1 source created after the listing was fetched." in plan.notes
 
 
 def test_a_moment_without_a_zone_is_one_in_utc(client: rnb.Client) -> None:
