@@ -433,7 +433,7 @@ def test_an_apostrophe_that_somebody_typed_stays(guarded: rnb.Client) -> None:
         assert plan.problems.to_dict("records") == []
         (step,) = plan.steps
         assert dict(step.settings) == {"title": "'=SUM(2)"}
-        assert "is part of what will be written" in " ".join(plan.notes)
+        assert "will be written with the apostrophe" in " ".join(plan.notes)
     # An apostrophe in the tenant's text is kept too.
     assert guarded.plan(listing.iloc[[10]]).steps == ()
 

@@ -1,1 +1,1 @@
-"""An edited listing to a plan, its steps carried out, a journal, and the way back."""
+"""Turn an edited listing into a plan, apply it with a journal, and undo it."""

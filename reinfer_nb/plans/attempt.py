@@ -1,4 +1,4 @@
-"""One step of a plan, carried out where that is still right, and what became of it."""
+"""Carry out one step of a plan, unless its source was changed remotely; return the outcome."""
 
 from __future__ import annotations
 
@@ -31,26 +31,28 @@ from reinfer_nb.text import shown
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
 NOT_TAKEN, BEGUN = "not taken", "begun"
+_NOT_SENT = "It was stopped before it was sent."
+_LOST_RESPONSE = "An earlier attempt, whose response was lost, {} the source."
 STATUSES = (DONE, SKIPPED, NOT_TAKEN, MOVED, FAILED, LEFT, BEGUN)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a step.
+    """The outcome of a step.
 
     Attributes:
-        status: "done"; "skipped": it was so already; "not taken": the tenant accepted it, and left
-            some fields as they were, or did not delete the source; "moved": the source is
-            no longer what the plan was made from, and was left alone; "failed"; "left": it was not
-            begun; "begun": nobody knows what became of it.
-        said: What there is to say of it, the tenant's own words included.
-        source: The source as the tenant told of it last: as it was made, changed or deleted; as
-            others have made it where it has moved.
-        was: The source as it was just before it was changed, where that was seen.
-        in_doubt: Whether it failed, and may have been done all the same; or it is done, and
-            perhaps by somebody else.
-        not_taken: The names of the fields that the tenant left as they were.
-        first_try: When it was first sent, by the tenant's clock, if that is known.
+        status: "done"; "skipped": no change was needed; "not taken": the tenant accepted the
+            request but did not change some fields or did not delete the source; "moved": the
+            source was changed remotely after the plan was made, and was left alone; "failed";
+            "left": not begun; "begun": begun, outcome unknown.
+        said: The message for the user, with the tenant's own words.
+        source: The last version of the source that the tenant returned: as created, updated or
+            deleted; for "moved", the remote version.
+        was: The source just before the update, if it was requested.
+        in_doubt: True if a failed step may still have taken effect, or if somebody else may have
+            done a "done" step.
+        not_taken: The names of the fields that the tenant did not change.
+        first_try: When the request was first sent, by the tenant's clock; None if unknown.
     """
 
     status: str
@@ -63,40 +65,41 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether it is done, by whomever."""
+        """True if the source is as the step wants it, whoever did it."""
         return self.status in (DONE, SKIPPED)
 
     @property
     def open(self) -> bool:
-        """Whether it is to be tried again."""
-        # A delete that is not taken may have been carried out a moment later.
+        """True if a retry should try the step again."""
+        # The tenant may have carried out a "not taken" delete a moment later.
         deleted_later = self.status == NOT_TAKEN and self.in_doubt and not self.not_taken
         return deleted_later or self.status in (BEGUN, FAILED, LEFT)
 
     @property
     def unsure(self) -> bool:
-        """Whether nobody knows if it was done."""
+        """True if it is unknown whether the step was carried out."""
         return self.in_doubt or self.status == BEGUN
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Return the outcome as a JSON object."""
         sources = {"source": self.source, "was": self.was}
-        told = {key: source.to_wire() for key, source in sources.items() if source is not None}
-        more: dict[str, Any] = {"in_doubt": True} if self.in_doubt else {}
-        more |= {"not_taken": list(self.not_taken)} if self.not_taken else {}
-        more |= {"first_try": self.first_try.to_json()} if self.first_try else {}
-        return {"status": self.status, "said": self.said} | told | more
+        content: dict[str, Any] = {"status": self.status, "said": self.said}
+        content |= {key: source.to_wire() for key, source in sources.items() if source is not None}
+        content |= {"in_doubt": True} if self.in_doubt else {}
+        content |= {"not_taken": list(self.not_taken)} if self.not_taken else {}
+        content |= {"first_try": self.first_try.to_json()} if self.first_try else {}
+        return content
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Outcome:
-        """Return what a line of a journal tells.
+        """Return the outcome in a line of a journal.
 
         Raises:
-            FileProblem: It tells of none.
+            FileProblem: The line holds no valid outcome.
         """
         status, said = content.get("status"), content.get("said", "")
         if status not in STATUSES or not isinstance(said, str):
-            raise FileProblem(f"{shown(status)} is no status.")
+            raise FileProblem(f"{shown(status)} is not a valid status.")
         try:
             source, was = (
                 None if content.get(key) is None else Source.from_wire(content[key])
@@ -106,7 +109,7 @@ class Outcome:
             raise FileProblem(str(error)) from None
         names = content.get("not_taken", [])
         if not isinstance(names, list) or not set(names) <= {f.name for f in fields_of(Source)}:
-            raise FileProblem(f"{shown(names)} are no fields of a source.")
+            raise FileProblem(f"{shown(names)} is not a list of fields of a source.")
         first_try = Span.from_json(content.get("first_try"))
         in_doubt = content.get("in_doubt") is True
         return cls(status, said, source, was, in_doubt, tuple(names), first_try)
@@ -115,38 +118,38 @@ class Outcome:
 def attempt(
     calls: SourceCalls, step: Step, *, earlier: Outcome | None, stop: threading.Event
 ) -> tuple[Outcome, ReinferError | None]:
-    """Carry out a step where its source is still what it was; return what became of it.
+    """Carry out a step unless its source was changed remotely; return the outcome.
 
     Args:
         calls: The requests to the tenant.
         step: The step.
-        earlier: What became of an earlier try that may have been carried out; None for none.
-        stop: Once set, nothing is written any more.
+        earlier: The outcome of an earlier attempt that may have taken effect; None without one.
+        stop: Once set, no request that writes is sent.
 
     Returns:
-        The outcome, and the error that it failed with.
+        The outcome, and the error if the step failed.
     """
-    ways = {"create": _create, "update": _update, "delete": _delete}
+    actions = {"create": _create, "update": _update, "delete": _delete}
     begin = time.monotonic()
 
     def before(_: object = None) -> None:
         if stop.is_set():
-            raise Stopped("It was stopped before it was sent.")
+            raise Stopped(_NOT_SENT)
 
     try:
-        return ways[step.kind](calls, step, earlier, before), None
+        return actions[step.kind](calls, step, earlier, before), None
     except ReinferError as error:
         if isinstance(error, Stopped) and not error.in_doubt:
-            said = "It was stopped before it was sent."
-            # What may have been done before is as open as it was.
-            began = replace(earlier, status=BEGUN, said=said) if earlier else None
-            return began or Outcome(LEFT, said), None
+            # The earlier attempt may still have taken effect.
+            if earlier:
+                return replace(earlier, status=BEGUN, said=_NOT_SENT), None
+            return Outcome(LEFT, _NOT_SENT), None
         if earlier is None and not error.in_doubt:
             return Outcome(FAILED, str(error)), error
         tried_at = begin if error.tried_at is None else error.tried_at
         first_try = earlier.first_try if earlier else calls.tenant_time(tried_at)
-        said = f"{error} It may have been done all the same."
-        return Outcome(FAILED, said, in_doubt=True, first_try=first_try), error
+        message = f"{error} The change may still have taken effect."
+        return Outcome(FAILED, message, in_doubt=True, first_try=first_try), error
 
 
 _Before = Callable[[Source | None], object]
@@ -167,14 +170,14 @@ def _create(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Be
     elif earlier:
         maker = maker_of(existing, body, earlier.first_try)
         if maker == "we":
-            return Outcome(DONE, "An earlier attempt made it, whose response was lost.", existing)
+            return Outcome(DONE, _LOST_RESPONSE.format("created"), existing)
         if maker == "perhaps we":
             return _outcome(Written(existing, proven=False))
         in_doubt = not is_older(existing, earlier.first_try)
     if is_as_created(existing, body):
-        return Outcome(SKIPPED, "There is such a source by now.", existing)
-    said = "There is another source of this name by now."
-    return Outcome(MOVED, said, existing, in_doubt=in_doubt)
+        return Outcome(SKIPPED, "A source with these settings already exists.", existing)
+    message = "A different source with this name already exists."
+    return Outcome(MOVED, message, existing, in_doubt=in_doubt)
 
 
 def _update(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
@@ -190,26 +193,30 @@ def _update(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Be
     except Moved as moved:
         now = moved.theirs
         if not source_diff.is_as_meant(now, base, step.settings):
-            said = f"It {source_diff.what_moved(base, now)} meanwhile."
             unsure = earlier is not None or moved.in_doubt
-            said += f" {safe_write.UNSURE}" * unsure
-            return Outcome(MOVED, said, now, in_doubt=unsure)
+            message = _moved(base, now) + f" {safe_write.UNSURE}" * unsure
+            return Outcome(MOVED, message, now, in_doubt=unsure)
         if earlier:
-            return Outcome(DONE, "An earlier attempt did it, whose response was lost.", now)
-        return Outcome(SKIPPED, "Somebody else has set the same meanwhile.", now)
+            return Outcome(DONE, _LOST_RESPONSE.format("updated"), now)
+        return Outcome(SKIPPED, "Somebody else has already made the same change.", now)
     except NotFound as error:
         if not calls.is_gone(base):
             raise
-        return Outcome(MOVED, "It is gone.", in_doubt=earlier is not None or error.in_doubt)
+        unsure = earlier is not None or error.in_doubt
+        return Outcome(MOVED, "The source no longer exists.", in_doubt=unsure)
     return _outcome(written, was[-1])
 
 
+def _moved(base: Source, now: Source) -> str:
+    return f"The source {source_diff.what_moved(base, now)}."
+
+
 def _outcome(written: Written, was: Source | None = None) -> Outcome:
-    """Return what became of a step after which a source is as the tenant returned it."""
-    said = " ".join(written.remarks())
+    """Return the outcome of a create or update that the tenant accepted."""
+    message = " ".join(written.remarks())
     status = NOT_TAKEN if written.not_taken else DONE
     return Outcome(
-        status, said, written.source, was, not written.proven, not_taken=written.not_taken
+        status, message, written.source, was, not written.proven, not_taken=written.not_taken
     )
 
 
@@ -222,19 +229,18 @@ def _delete(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Be
         return Outcome(NOT_TAKEN, str(error), in_doubt=True)
     except Moved as moved:
         if moved.theirs.id == base.id or not earlier:
-            said = f"It {source_diff.what_moved(base, moved.theirs)} meanwhile."
-            return Outcome(MOVED, said, moved.theirs)
+            return Outcome(MOVED, _moved(base, moved.theirs), moved.theirs)
     except NotFound as error:
         if error.in_doubt or not calls.is_gone(base):
             raise
         if not earlier:
-            return Outcome(SKIPPED, "It is gone already.")
-    return Outcome(DONE, "An earlier attempt deleted it, whose response was lost.", base)
+            return Outcome(SKIPPED, "The source was already deleted.")
+    return Outcome(DONE, _LOST_RESPONSE.format("deleted"), base)
 
 
 def _base(step: Step) -> Source:
     if step.base is None:
-        raise InvalidInput(f"The {step.kind} of {step.full_name} does not say what it was.")
+        raise InvalidInput(f"The {step.kind} of {step.full_name} has no source to compare with.")
     return step.base
 
 

@@ -1,9 +1,9 @@
-"""What files and their readers make of texts in a listing, though nobody edited them.
+"""Undo the changes that files and their readers make to texts in a listing that nobody edited.
 
-`to_csv` puts apostrophes before texts: `read_csv` takes them off, also where pandas wrote the file
-and the apostrophe is the tenant's own; `pandas.read_csv` leaves them all. What is a guard is for
-`_csv_cells` to tell. Excel cuts long texts, and Excel and others change line breaks. A tenant's
-text may look like any of these, so its value decides.
+`to_csv` puts an apostrophe, the guard, before some texts; `csvfile.cells` has the rule.
+`rnb.read_csv` removes it, even if pandas wrote the file and the apostrophe is the tenant's own.
+`pandas.read_csv` keeps it. Excel cuts long texts, and Excel and others change line breaks. A
+tenant's text may look like any of these, so each text is compared with the tenant's.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Text
 
 _KEYS = ("id", "owner", "name")
-# A listing, and by row of another one the row of it with the same source; negative for none.
+# A listing to compare with, and for each row of the edited listing the row of the same source in
+# it; negative if there is none.
 Reference = tuple[pd.DataFrame, Positions]
 _Form = Literal["known", "lost", "breaks", "cut"]
-# How many characters a cell of Excel holds. Excel counts those beyond 16 bits twice, pandas once.
+# The limit of a cell in Excel. Excel counts characters beyond 16 bits twice, pandas once.
 CELL_LENGTH = 32_767
 _LINE_BREAK = re.compile("\r\n?")
 _TEXTS = [field.name for field in fields_of(Source) if field.type is Text]
@@ -36,16 +37,16 @@ _TEXTS = [field.name for field in fields_of(Source) if field.type is Text]
 
 @dataclass
 class Guards:
-    """What became of the texts in a listing that differ in form alone from those they were.
+    """Counts of texts that differ from the tenant's only in form.
 
     Attributes:
-        known: How many guards were taken off to leave just what the tenant has.
-        new: The texts that the tenant does not have, of which the guard was taken off.
-        left: Those that were left as they are, since the listing does not show that it was in a
-            file of `to_csv`.
-        lost: How many texts lack an apostrophe of the tenant's own that looks like a guard.
-        breaks: How many texts differ from the tenant's in line breaks alone.
-        cut: How many texts are the beginning of the tenant's, and as long as a cell of Excel.
+        known: The number of guards removed that left the tenant's text.
+        new: Texts that the tenant does not have, whose guard was removed.
+        left: Texts that the tenant does not have, whose guard was kept because nothing shows that
+            the listing was in a file of `to_csv`.
+        lost: The number of texts without an apostrophe of the tenant's that looks like a guard.
+        breaks: The number of texts that differ only in line breaks.
+        cut: The number of texts that Excel cut.
     """
 
     known: int = 0
@@ -57,16 +58,16 @@ class Guards:
 
 
 def without_in_keys(columns: pd.DataFrame, now: pd.DataFrame, guards: Guards) -> pd.DataFrame:
-    """Return a listing without guards in ids and names, which never begin with an apostrophe.
+    """Remove guards from ids and names, which never begin with an apostrophe.
 
     Args:
-        columns: The columns of a listing that a source has by definition.
-        now: The listing as the tenant has it.
-        guards: Where they are counted.
+        columns: The columns of a listing that are fields of a source.
+        now: The fresh listing of the tenant.
+        guards: The counts to update.
     """
     columns = columns.copy(deep=False)
     for key in (key for key in _KEYS if key in columns):
-        # What the tenant lists in exactly this way is no guard.
+        # A value that the tenant lists in exactly this way has no guard.
         where = columns[key].isin(_candidates(columns[key])) & ~columns[key].isin(now[key])
         if where.any():
             guards.known += int(where.sum())
@@ -75,16 +76,15 @@ def without_in_keys(columns: pd.DataFrame, now: pd.DataFrame, guards: Guards) ->
 
 
 def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guards) -> pd.DataFrame:
-    """Return a listing in which texts are as they were wherever they differ in form alone.
+    """Restore the texts that differ from a reference only in form.
 
-    A guard is taken off a text that no reference has only if other cells show that the listing was
-    in a file of `to_csv`: there is a guard before a text of the tenant, and no text of the tenant
-    without the guard that it has in such a file.
+    A text that no reference has keeps its guard unless other cells show that the listing was in a
+    file of `to_csv`: a text of the tenant has a guard, and none lacks the guard that `to_csv` adds.
 
     Args:
         columns: The columns of a listing, without guards in ids and names.
-        references: The listing as the tenant has it, then others in which the texts may have begun.
-        guards: Where the texts are counted.
+        references: The fresh listing of the tenant, then others that the edit may have begun with.
+        guards: The counts to update.
     """
     read, columns = columns, columns.copy(deep=False)
     now, there = references[0]
@@ -109,10 +109,10 @@ def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guar
 def _as_before(
     texts: pd.Series, references: Sequence[Reference], guards: Guards
 ) -> tuple[pd.Series, Flags]:
-    """Return a column with each text as the first reference has it from which only form differs.
+    """Replace each text by the text of the first reference from which it differs only in form.
 
     Returns:
-        The column; and where a reference has the text, be it in another form.
+        The column; and True for each text that a reference has, perhaps in another form.
     """
     settled = np.zeros(len(texts), dtype=np.bool_)
     cells = texts.to_numpy(dtype=object, copy=True)
@@ -133,11 +133,11 @@ def _as_before(
 
 
 def _form(text: str, other: str) -> _Form | None:
-    """Return what a file made of a text, if it may be another text that was in one.
+    """Return how a text differs in form from another; None if it differs in content.
 
     Args:
-        text: The text as it was read.
-        other: The text as it may have been written.
+        text: The text in the edited listing.
+        other: The text in a reference.
     """
     if unguarded(text) == other:
         return "known"
@@ -147,9 +147,9 @@ def _form(text: str, other: str) -> _Form | None:
     others = [_LINE_BREAK.sub("\n", form) for form in (other, unguarded(other))]
     if not set(lines).isdisjoint(others):
         return "breaks"
-    # A reader may have taken a guard off after the text was cut.
+    # A reader may have removed a guard after the text was cut.
     is_full = any(_fills_cell(form) for form in (text, guarded(text)))
-    if is_full and any(whole.startswith(line) for whole in others for line in lines):
+    if is_full and any(full.startswith(line) for full in others for line in lines):
         return "cut"
     return None
 
@@ -162,12 +162,12 @@ def _fills_cell(text: str) -> bool:
 
 
 def _has_unguarded(read: pd.Series, theirs: pd.Series, there: Positions) -> bool:
-    """Whether a text of the tenant is without the guard that a file of `to_csv` gives it.
+    """True if a text of the tenant lacks the guard that `to_csv` adds.
 
     Args:
-        read: A column as it was read.
-        theirs: That column as the tenant has it.
-        there: By row its row in `theirs`; negative where it has none.
+        read: A column of the edited listing.
+        theirs: The column in the listing of the tenant.
+        there: For each row of `read` the row in `theirs`; negative if there is none.
     """
     rows = np.flatnonzero(there >= 0)
     texts = read.take(rows)
@@ -176,6 +176,6 @@ def _has_unguarded(read: pd.Series, theirs: pd.Series, there: Positions) -> bool
 
 
 def _candidates(column: pd.Series) -> list[str]:
-    """Return the texts of a column that look as `to_csv` writes them with a guard."""
+    """Return the texts of a column that look like texts with a guard."""
     texts = column[column.str.startswith("'", na=False)].unique().tolist()
     return [text for text in texts if unguarded(text) != text]

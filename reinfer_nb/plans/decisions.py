@@ -1,6 +1,6 @@
-"""What has to be done on a tenant so that it is as an edited listing says.
+"""Compare an edited listing with a tenant's, and decide what to create, update and delete.
 
-Decides; sends nothing and asks for nothing. All that stands in the way is listed at once.
+Sends no requests. All problems are collected, not only the first.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ from reinfer_nb.text import shown
 
 Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}
-# What clears a field that can be cleared.
+# The text that clears a field of each type.
 _CLEARS = {Text: "an empty text", Names: "[]"}
 _SET_BY_TENANT = ("created_at", "updated_at", "last_modified")
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A field that an action sets.
+    """The new value of a field.
 
     Attributes:
-        field: Which.
-        before: What it is on the tenant; None where there is nothing.
-        after: What it is to be; None clears it.
+        field: The field's name.
+        before: The value on the tenant; None if there is none.
+        after: The new value; None clears the field.
     """
 
     field: str
@@ -50,16 +50,16 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing to do on the tenant.
+    """A source to create, update or delete.
 
     Attributes:
         kind: "create", "update" or "delete".
         owner: The source's project.
-        name: Its name.
-        id: Its id on the tenant; None for one to be made.
-        row: The row of the edited listing that asks for it; None for a delete.
-        settings: What it sets; empty for a delete.
-        place: The row of the tenant's listing that it is about; None for one to be made.
+        name: The source's name.
+        id: The source's id on the tenant; None for a create.
+        row: The row in the edited listing; None for a delete.
+        settings: The new values; empty for a delete.
+        place: The row in the tenant's listing; None for a create.
     """
 
     kind: Kind
@@ -73,17 +73,18 @@ class Action:
 
 @dataclass(frozen=True)
 class Decisions:
-    """What is to be done, and what stands in the way.
+    """The actions and problems of an edited listing.
 
     Attributes:
-        actions: Creates and updates in the order of the rows, then deletes in that of the tenant.
-        problems: What stands in the way, by row; with any, nothing should be done.
-        theirs: How many settings are left as others changed them since the base.
-        by_name: How many rows are of a source with another id, known by project and name.
-        ignored: Columns of the edited listing that are none of a source.
-        outside: By project, how many sources are not deleted since the edited listing has no
-            source of their project.
-        guards: What became of texts that differ in form alone, as by a guard of `to_csv`.
+        actions: Creates and updates in the order of the edited listing, then deletes in the order
+            of the tenant's listing.
+        problems: The problems by row; with any, the plan cannot be applied.
+        theirs: The number of settings that only others changed since the base.
+        by_name: The number of rows that matched a source with another id by project and name.
+        ignored: Columns of the edited listing that are not fields of a source.
+        outside: By project, the number of sources that are not deleted because the edited listing
+            has no source of the project.
+        guards: Texts that differ from the tenant's only in form, such as by a guard of `to_csv`.
     """
 
     actions: tuple[Action, ...]
@@ -105,57 +106,58 @@ def decisions(
     project: str | None = None,
     everywhere: bool = False,
 ) -> Decisions:
-    """Return what has to be done so that `now` becomes what `edited` says.
+    """Return the actions that turn `now` into `edited`.
 
     Args:
         edited: The edited listing.
-        now: The listing as the tenant has it, fresh.
+        now: The fresh listing of the tenant.
         base: The listing of this tenant that the edit began with.
-        of_this_tenant: Whether `edited` comes from the tenant of `now`, so that an id in it is
-            an id there.
-        delete_missing: Delete what `now` has and `edited` has not; with a base, only what that
-            has too.
-        project: The project that `now` is a listing of; None for one of all.
-        everywhere: Delete in all projects of `now`, not only in those of which `edited` has a
-            source.
+        of_this_tenant: True if `edited` comes from the tenant of `now`, so that its ids are valid.
+        delete_missing: Delete sources of `now` that are missing from `edited`; with a base, only
+            sources that are in the base too.
+        project: The project of `now`; None if `now` is the whole tenant.
+        everywhere: Delete in all projects of `now`, not only in those with a source in `edited`.
 
     Raises:
-        InvalidInput: A frame is no listing.
+        InvalidInput: A frame is not a listing.
     """
     wanted, guards = intended(edited), Guards()
     wanted = replace(wanted, columns=without_in_keys(wanted.columns, now, guards))
-    began, ambiguous = (None, []) if base is None else _base(intended(base).columns, now)
-    rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or began is not None)
+    base_problems: list[Problem] = []
+    if base is not None:
+        base, base_problems = _base(intended(base).columns, now)
+    rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or base is not None)
     references = [(now, rows.there)]
-    if began is not None and len(now):
-        is_there = rows.there >= 0
-        origin = _places_in(began, now)[np.where(is_there, rows.there, 0)]
-        references.append((began, np.where(is_there, origin, NEW)))
+    if base is not None and len(now):
+        exists = rows.there >= 0
+        origin = _places_in(base, now)[np.where(exists, rows.there, 0)]
+        references.append((base, np.where(exists, origin, NEW)))
     wanted = replace(wanted, columns=without(wanted.columns, references, guards))
-    updating = _Updating(rows, wanted, now, began)
-    changed = np.array([*updating.settings], dtype=np.int64)
+    updates = _Updates(rows, wanted, now, base)
+    changed = np.array([*updates.settings], dtype=np.int64)
     actions = [
-        Action("update", owner, name, id_, row, tuple(updating.settings[row]), place)
+        Action("update", owner, name, id_, row, tuple(updates.settings[row]), place)
         for owner, name, id_, row, place in _named(now, rows.there[changed], changed)
     ]
-    problems = [*wanted.problems, *ambiguous, *rows.problems, *updating.problems]
+    problems = [*wanted.problems, *base_problems, *rows.problems, *updates.problems]
     for row in np.flatnonzero(rows.there == NEW).tolist():
-        settings, wrong = _created(wanted, row)
+        settings, create_problems = _create_settings(wanted, row)
         owner, name = (wanted.columns[key][row] for key in ("owner", "name"))
         actions.append(Action("create", owner, name, None, row, tuple(settings)))
-        problems += wrong
+        problems += create_problems
     actions.sort(key=lambda action: action.row or 0)
     outside: Counter[str] = Counter()
     if delete_missing:
-        # A row that makes the first source of a project says nothing of what else is in there.
+        # Only projects with an existing source in `edited`: a create does not show the rest of its
+        # project.
         scope = None if everywhere else set(now["owner"].take(rows.meant))
-        deletes, others, outside = _deletes(now, rows.meant, began, scope)
+        deletes, delete_problems, outside = _deletes(now, rows.meant, base, scope)
         actions += deletes
-        problems += others
+        problems += delete_problems
     return Decisions(
         tuple(actions),
         tuple(sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)),
-        theirs=updating.theirs,
+        theirs=updates.theirs,
         by_name=rows.by_name,
         ignored=wanted.ignored,
         outside=dict(outside),
@@ -164,9 +166,9 @@ def decisions(
 
 
 def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """Return a base with its texts as they were before they went through a file, and its problems.
+    """Return the base without the changes that a file made to its texts, and its problems.
 
-    A source in several rows that differ is a problem, and the base is returned without it.
+    If rows of the same source differ, the source is a problem and is left out.
     """
     guards = Guards()
     base = without_in_keys(base, now, guards)
@@ -184,21 +186,21 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
             None,
             None,
             None,
-            f"Row {row:,} of the base is the same source as its row {firsts[row]:,} "
-            f"({shown(keys[row])}), and they differ: keep one of the two in the base.",
+            f"Rows {firsts[row]:,} and {row:,} of the base are the same source "
+            f"({shown(keys[row])}) but differ. Keep one of the two in the base.",
         )
         for row in later.tolist()
     ]
     return base[~np.isin(firsts, firsts[later])].reset_index(drop=True), problems
 
 
-class _Updating:
-    """What is to be set of the sources that are there.
+class _Updates:
+    """The new settings of existing sources.
 
     Attributes:
-        settings: By row.
-        problems: Settings that cannot be, and those that others changed meanwhile.
-        theirs: How many settings stay as others changed them since the base.
+        settings: The settings by row.
+        problems: Settings that are invalid, or were changed by others too.
+        theirs: The number of settings that only others changed since the base.
     """
 
     def __init__(
@@ -216,7 +218,7 @@ class _Updating:
             if field.name in wanted.columns and field.may("update"):
                 self._decide(field)
         if rows.same_tenant:
-            self._check_tenants()
+            self._check_timestamps()
 
     def _decide(self, field: Field) -> None:
         mine = self._wanted.columns[field.name].take(self._rows)
@@ -224,32 +226,35 @@ class _Updating:
         differ = equality.changed(mine, theirs, field.type)
         if field.name in self._wanted.readable:
             differ &= self._wanted.readable[field.name][self._rows]
-        found = np.flatnonzero(differ)
-        known, was = self._in_base(field.name, found)
+        numbers = np.flatnonzero(differ)
+        in_base, was = self._in_base(field.name, numbers)
         if was is not None:
-            by_me = equality.changed(mine.take(found), was, field.type) | ~known
-            by_them = equality.changed(theirs.take(found), was, field.type) & known
+            by_me = equality.changed(mine.take(numbers), was, field.type) | ~in_base
+            by_them = equality.changed(theirs.take(numbers), was, field.type) & in_base
             self.theirs += int((~by_me).sum())
-            for number in np.flatnonzero(by_me & by_them).tolist():
-                values = cell(was, number), *(cell(x, found[number]) for x in (mine, theirs))
-                self._both(field, values, int(found[number]))
-            found = found[by_me & ~by_them]
-        for number in found.tolist():
+            for index in np.flatnonzero(by_me & by_them).tolist():
+                number = int(numbers[index])
+                values = cell(was, index), cell(mine, number), cell(theirs, number)
+                self._add_conflict(field, values, number)
+            numbers = numbers[by_me & ~by_them]
+        for number in numbers.tolist():
             self._set(field, cell(theirs, number), cell(mine, number), number)
 
-    def _in_base(self, name: str, found: Positions) -> tuple[Flags, pd.Series | None]:
-        """Return which of some rows the base has, and what it has there; None without any."""
+    def _in_base(self, name: str, numbers: Positions) -> tuple[Flags, pd.Series | None]:
+        """Return which sources are in the base, and their values there; None without values."""
         if self._base is None or name not in self._base or not len(self._base):
-            return np.zeros(len(found), dtype=np.bool_), None
-        origin = self._origin[found]
+            return np.zeros(len(numbers), dtype=np.bool_), None
+        origin = self._origin[numbers]
         return origin >= 0, self._base[name].take(np.maximum(origin, 0))
 
     def _set(self, field: Field, before: Any, after: Any, number: int) -> None:
         row = int(self._rows[number])
         if after is None and not field.about.nullable:
             clears = _CLEARS.get(field.type) if field.about.allowed is None else None
-            reason = f"is missing, where the tenant has {shown(before)}; that clears nothing. " + (
-                f"Write {clears} to clear it, or put it back." if clears else "Put it back."
+            reason = f"is missing, but the tenant has {shown(before)}. " + (
+                f"Write {clears} to clear it, or restore the value."
+                if clears
+                else "It cannot be cleared. Restore the value."
             )
             self.problems.append(Problem(row, field.name, None, reason))
             return
@@ -260,45 +265,44 @@ class _Updating:
             return
         self.settings.setdefault(row, []).append(Setting(field.name, before, after))
 
-    def _both(self, field: Field, values: tuple[Any, ...], number: int) -> None:
+    def _add_conflict(self, field: Field, values: tuple[Any, ...], number: int) -> None:
         was, mine, theirs = values
         reason = (
-            f"was {shown(was)}; you made it {shown(mine)}, and somebody else {shown(theirs)} "
-            "meanwhile. Write what it is to be into the edited listing, and plan it with a "
-            "listing made anew as the base."
+            f"was {shown(was)}. You changed it to {shown(mine)}, somebody else to {shown(theirs)}. "
+            "Write the value you want into the edited listing, and plan again with a fresh listing "
+            "as the base."
         )
         self.problems.append(Problem(int(self._rows[number]), field.name, mine, reason))
 
-    def _check_tenants(self) -> None:
-        """Find what only the tenant sets, and rows that are older than what it has."""
+    def _check_timestamps(self) -> None:
+        """Add problems for edited timestamps, and for rows that are older than the source."""
         for name in (name for name in _SET_BY_TENANT if name in self._wanted.columns):
             mine = self._wanted.columns[name].take(self._rows)
             theirs = self._now[name].take(self._at)
             differ = mine.notna().to_numpy() & equality.changed(mine, theirs, Moment)
-            found = np.flatnonzero(differ)
-            known, was = self._in_base(name, found)
+            numbers = np.flatnonzero(differ)
+            in_base, was = self._in_base(name, numbers)
             if was is not None:
-                edited = equality.changed(mine.take(found), was, Moment)
-                found, known = found[edited | ~known], known[edited | ~known]
-            for number, in_base in zip(found.tolist(), known.tolist(), strict=True):
+                selected = equality.changed(mine.take(numbers), was, Moment) | ~in_base
+                numbers, in_base = numbers[selected], in_base[selected]
+            for number, is_edited in zip(numbers.tolist(), in_base.tolist(), strict=True):
                 row = int(self._rows[number])
-                value, there = cell(mine, number), cell(theirs, number)
-                if name == "created_at" or in_base:
-                    reason = f"is set by the tenant and cannot be changed: put back {there}."
+                value, current = cell(mine, number), cell(theirs, number)
+                if name == "created_at" or is_edited:
+                    reason = f"is set by the tenant and cannot be changed. Restore {current}."
                 elif name == "updated_at" and row in self.settings:
                     reason = (
-                        f"says that the row is older than the source, which was changed at {there}."
-                        " Give the listing that the edit began with as base=, or edit a new one; "
-                        "or, to put back what an older listing says, drop its columns updated_at "
-                        "and last_modified."
+                        f"is older than the source, which was changed at {current}. Give the "
+                        "listing that the edit began with as base=, or edit a fresh listing. To "
+                        "restore older settings, drop the columns updated_at and last_modified."
                     )
                 else:
                     continue
                 self.problems.append(Problem(row, name, value, reason))
 
 
-def _created(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
-    """Return what a source to be made is given, and what it cannot be."""
+def _create_settings(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
+    """Return the settings of a source to create, and the problems with them."""
     settings, problems = [], []
     for name, field in _FIELDS.items():
         if name not in wanted.columns or not field.may("create"):
@@ -318,68 +322,69 @@ def _created(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
 
 
 def _deletes(
-    now: pd.DataFrame, kept: Positions, base: pd.DataFrame | None, scope: AbstractSet[str] | None
+    now: pd.DataFrame, listed: Positions, base: pd.DataFrame | None, scope: AbstractSet[str] | None
 ) -> tuple[list[Action], list[Problem], Counter[str]]:
-    """Return the deletes of what no row is about, in some projects.
+    """Return the deletes of the sources that are missing from the edited listing.
 
     Args:
-        now: The listing as the tenant has it.
-        kept: The rows of it that rows of the edited listing are about.
+        now: The fresh listing of the tenant.
+        listed: The rows of `now` that are in the edited listing.
         base: The listing that the edit began with.
-        scope: The projects; None for all.
+        scope: The projects in which to delete; None for all.
 
     Returns:
-        The deletes; the sources that others have changed, as problems; and by project how many
-        sources would be deleted if the scope were all projects.
+        The deletes; a problem for each source that others have changed; and by project the number
+        of missing sources outside the scope.
     """
-    gone = np.ones(len(now), dtype=np.bool_)
-    gone[kept] = False
+    missing = np.ones(len(now), dtype=np.bool_)
+    missing[listed] = False
     # A tenant may list a source twice.
-    gone &= ~now["id"].isin(now["id"].take(kept)).to_numpy() & ~now["id"].duplicated().to_numpy()
+    missing &= ~now["id"].isin(now["id"].take(listed)).to_numpy()
+    missing &= ~now["id"].duplicated().to_numpy()
     problems = []
     if base is not None:
         origin = _places_in(base, now)
-        gone &= origin >= 0
+        missing &= origin >= 0
     outside: Counter[str] = Counter()
     if scope is not None:
         inside = now["owner"].isin(scope).to_numpy()
-        outside.update(now["owner"].to_numpy(dtype=object)[gone & ~inside].tolist())
-        gone &= inside
+        outside.update(now["owner"].to_numpy(dtype=object)[missing & ~inside].tolist())
+        missing &= inside
     if base is not None:
-        places = np.flatnonzero(gone)
+        places = np.flatnonzero(missing)
         for owner, name, _, place in _named(now, places[_changed(now, base, places, origin)]):
-            gone[place] = False
+            missing[place] = False
             reason = (
-                f"{owner}/{name} is not in the edited listing, and somebody else has changed it "
-                "since the base. Put its row back; or, if it is to be deleted all the same, plan "
-                "it with a listing made anew as the base."
+                f"{owner}/{name} is not in the edited listing, but somebody else has changed it "
+                "since the base. Put its row back, or plan again with a fresh listing as the base "
+                "to delete it."
             )
             problems.append(Problem(None, None, None, reason))
     actions = [
         Action("delete", owner, name, id_, None, place=place)
-        for owner, name, id_, place in _named(now, np.flatnonzero(gone))
+        for owner, name, id_, place in _named(now, np.flatnonzero(missing))
     ]
     return actions, problems, outside
 
 
 def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: Positions) -> Flags:
-    """Return which sources, at some places, are not as the base has them."""
+    """Return which of the sources at `places` differ from the base."""
     settings = [name for name, field in _FIELDS.items() if field.may("update")]
     changed = np.zeros(len(places), dtype=np.bool_)
     for name in (name for name in ("id", "updated_at", *settings) if name in base):
-        was, there = base[name].take(origin[places]), now[name].take(places)
-        changed |= equality.changed(was, there, _FIELDS[name].type)
+        was, current = base[name].take(origin[places]), now[name].take(places)
+        changed |= equality.changed(was, current, _FIELDS[name].type)
     return changed
 
 
 def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable[tuple[Any, ...]]:
-    """Return owner, name and id of the sources at some places, then what else belongs to them."""
+    """Return owner, name and id of the sources at `places`, then `others` and the place."""
     columns = (now[key].take(places) for key in ("owner", "name", "id"))
     return zip(*columns, *(other.tolist() for other in (*others, places)), strict=True)
 
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:
-    """Return where the base has each source of the tenant; -1 for those it has not."""
+    """Return the row in the base of each source of the tenant; -1 if there is none."""
     if "id" in base and "id" in now:
         return places(base["id"], now["id"])
     return places(full_names(base), full_names(now))

@@ -1,4 +1,4 @@
-"""A plan as a person sees it: as lines, and as HTML, both like a diff."""
+"""A plan as text and as HTML, both like a diff."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from reinfer_nb.text import counted, listed, more, visible
 if TYPE_CHECKING:
     from reinfer_nb.plans.plan_data import PlanData
 
-# Sources of each kind that are shown; all of them are in the frame.
+# The number of sources shown of each kind; the frame has all.
 LIMIT = 50
 _SIGNS: dict[Kind, str] = {"create": "+", "update": "~", "delete": "-"}
 _TITLES: dict[Kind, str] = {"create": "To create", "update": "To update", "delete": "To delete"}
@@ -25,7 +25,7 @@ _HEADS = ("Source", "Field", "Before", "After")
 
 
 def to_text(plan: PlanData, limit: int | None) -> str:
-    """Return a plan as lines."""
+    """Return a plan as text."""
     limit = arguments.limit(limit)
     lines = [
         f"Plan for {visible(plan.endpoint, 200)}: {headline(plan)}",
@@ -36,9 +36,9 @@ def to_text(plan: PlanData, limit: int | None) -> str:
         lines += problems_text(plan.problems, limit).split("\n")
     for kind, steps in by_kind(plan.steps).items():
         for step in steps[:limit]:
-            said = f", with {_comments(step)}" if kind == "delete" else ""
+            comments = f", with {_comments(step)}" if kind == "delete" else ""
             remark = f" ({visible(step.remark, 300)})" if step.remark else ""
-            lines.append(f"{_SIGNS[kind]} {visible(step.full_name, 120)}{said}{remark}")
+            lines.append(f"{_SIGNS[kind]} {visible(step.full_name, 120)}{comments}{remark}")
             for name, value in step.settings.items():
                 after = visible(shown_cell(value), 80)
                 before = (
@@ -50,7 +50,7 @@ def to_text(plan: PlanData, limit: int | None) -> str:
 
 
 def to_html(plan: PlanData, limit: int | None) -> markup.Markup:
-    """Return a plan as a piece of HTML."""
+    """Return a plan as HTML."""
     limit = arguments.limit(limit)
     parts = [
         markup.block([markup.tag("b", "Plan for "), plan.endpoint, f": {headline(plan)}"]),
@@ -63,7 +63,7 @@ def to_html(plan: PlanData, limit: int | None) -> markup.Markup:
         if steps:
             title = f"{_TITLES[kind]} ({len(steps):,})"
             rows = (row for step in steps[:limit] for row in _rows(step))
-            heads = ("Source", "With it") if kind == "delete" else _HEADS
+            heads = ("Source", "Comments") if kind == "delete" else _HEADS
             parts.append(markup.table(heads, rows, title))
             parts += map(markup.muted, more(len(steps), limit))
     return markup.join(parts)
@@ -74,16 +74,16 @@ def _notes(plan: PlanData) -> list[str]:
 
 
 def headline(plan: PlanData) -> str:
-    """Return how much a plan does, and how old it is."""
-    found = by_kind(plan.steps)
-    updates = sum(len(step.settings) for step in found["update"])
-    said = {
-        "create": f"{counted(len(found['create']), 'source')} to create",
-        "update": f"{counted(len(found['update']), 'source')} to update "
+    """Return the numbers of steps in a plan, and its age."""
+    steps = by_kind(plan.steps)
+    updates = sum(len(step.settings) for step in steps["update"])
+    texts = {
+        "create": f"{counted(len(steps['create']), 'source')} to create",
+        "update": f"{counted(len(steps['update']), 'source')} to update "
         f"({counted(updates, 'field')})",
-        "delete": f"{counted(len(found['delete']), 'source')} to delete",
+        "delete": f"{counted(len(steps['delete']), 'source')} to delete",
     }
-    parts = [said[kind] for kind in found if found[kind]]
+    parts = [texts[kind] for kind in steps if steps[kind]]
     where = f" in {visible(plan.project, 120)}" if plan.project else ""
     return (
         f"{listed(parts) or 'nothing to do'}{where}; as of {plan.made_at:%Y-%m-%d %H:%M:%S} UTC, "
@@ -92,7 +92,7 @@ def headline(plan: PlanData) -> str:
 
 
 def mass_deletes(plan: PlanData) -> str:
-    """Return why a plan needs `allow_mass_delete`; empty where it does not."""
+    """Return why a plan needs `allow_mass_delete`; empty if it does not."""
     projects = _mass_deletes(plan)
     return (
         f"The plan deletes {'; '.join(projects)}. That is more than 3 and more than a tenth of a "
@@ -101,7 +101,7 @@ def mass_deletes(plan: PlanData) -> str:
 
 
 def _mass_deletes(plan: PlanData) -> list[str]:
-    """Return what a plan deletes of each project of which it deletes much."""
+    """Return a text for each project with a mass delete."""
     deletes = by_kind(plan.steps)["delete"]
     return [
         f"{number:,} of the {counted(plan.sizes.get(owner, 0), 'source')} of {visible(owner, 120)} "
@@ -111,7 +111,7 @@ def _mass_deletes(plan: PlanData) -> list[str]:
 
 
 def age(moment: datetime) -> str:
-    """Return how long ago a moment was, roughly."""
+    """Return the age of a moment in its largest unit, such as "2 hours ago"."""
     seconds = max(0, int((datetime.now(UTC) - moment).total_seconds()))
     for size, noun in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
@@ -120,23 +120,23 @@ def age(moment: datetime) -> str:
 
 
 def problems_text(problems: pd.DataFrame, limit: int | None = LIMIT) -> str:
-    """Return all problems as lines, each with its row and column, and what is allowed."""
+    """Return problems as text, one line each, with row, column and reason."""
     lines = [f"! {where}: {reason}" for where, reason in _problems(problems[:limit])]
-    return "\n".join([_stopped(problems), *lines, *more(len(problems), limit)])
+    return "\n".join([_problem_count(problems), *lines, *more(len(problems), limit)])
 
 
 def problems_html(problems: pd.DataFrame, limit: int | None) -> list[markup.Markup]:
-    """Return all problems as a table."""
+    """Return problems as an HTML table."""
     table = markup.table(("Where", "Problem"), _problems(problems[:limit]))
-    return [markup.error(_stopped(problems)), table, *map(markup.muted, more(len(problems), limit))]
+    return [
+        markup.error(_problem_count(problems)),
+        table,
+        *map(markup.muted, more(len(problems), limit)),
+    ]
 
 
-def _stopped(problems: pd.DataFrame) -> str:
-    they = "it is" if len(problems) == 1 else "they are"
-    return (
-        f"{counted(len(problems), 'problem')}: nothing can be done until {they} mended in the "
-        "edited listing."
-    )
+def _problem_count(problems: pd.DataFrame) -> str:
+    return f"{counted(len(problems), 'problem')}. Fix the edited listing and plan again."
 
 
 def _problems(problems: pd.DataFrame) -> Iterable[tuple[str, str]]:
@@ -152,33 +152,33 @@ def _problems(problems: pd.DataFrame) -> Iterable[tuple[str, str]]:
 
 
 def _warnings(plan: PlanData) -> list[str]:
-    """Return what a plan takes away for good."""
+    """Return the warnings about the deletes of a plan."""
     deletes = by_kind(plan.steps)["delete"]
     if not deletes:
         return []
     known, unknown = comments_of(deletes)
     others = f", and those of {counted(unknown, 'source')} that could not be counted"
-    gone = f"{counted(known, 'comment')} would go with what is deleted{others * bool(unknown)}."
-    warnings = [f"{gone} Nothing brings comments back."]
+    comments = f"{counted(known, 'comment')}{others * bool(unknown)}"
+    warnings = [f"The deletes remove {comments}. Nothing brings comments back."]
     projects = _mass_deletes(plan)
     if projects:
         warnings.append(
-            f"It deletes {'; '.join(projects)}: more than 3 and more than a tenth of a project, "
-            "which is done only with allow_mass_delete=True (on the command line: "
+            f"The plan deletes {'; '.join(projects)}: more than 3 and more than a tenth of a "
+            "project. This needs allow_mass_delete=True (on the command line: "
             "--allow-mass-delete)."
         )
     return warnings
 
 
 def all_comments(deletes: Sequence[Step]) -> str:
-    """Return how many comments deletes take, in words."""
+    """Return the number of comments that deletes remove, as text."""
     known, unknown = comments_of(deletes)
     others = f" and those of {counted(unknown, 'source')} that could not be counted"
     return counted(known, "comment") + others * bool(unknown)
 
 
 def comments_of(deletes: Sequence[Step]) -> tuple[int, int]:
-    """Return how many comments deletes take, and of how many sources that is not known."""
+    """Return how many comments deletes remove, and for how many sources this is unknown."""
     known = [step.comments for step in deletes if step.comments is not None]
     return sum(known), len(deletes) - len(known)
 
@@ -199,10 +199,10 @@ def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
     for field, after in step.settings.items():
         before = markup.removed(shown_cell(step.before(field))) if step.kind == "update" else ""
         rows.append((name, field, before, markup.added(shown_cell(after))))
-    return rows or [(name, "", "", markup.added("(as the tenant has it by default)"))]
+    return rows or [(name, "", "", markup.added("(default settings)"))]
 
 
 def shown_cell(value: Any) -> str:
-    """Return a cell as a plan shows it; also what is empty is something to see."""
+    """Return a cell as text, with a visible text for missing and empty values."""
     text = cell_text(value)
     return MISSING if text is None else text or "(empty)"

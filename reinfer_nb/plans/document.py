@@ -1,4 +1,4 @@
-"""Plans as JSON: what `Plan.save` writes, `load_plan` reads and a journal begins with."""
+"""Plans as JSON, for `Plan.save`, `load_plan` and the first line of a journal."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def content_of(plan: PlanData) -> dict[str, Any]:
 
 
 def plan_of(content: object, client: ApiClient | None, *, form: str | None = None) -> PlanData:
-    """Return the plan that a JSON object is.
+    """Return the plan in a JSON object.
 
     Args:
         content: The object.
-        client: What the plan is applied with.
-        form: The format that it says it has, where it stands for itself.
+        client: The client to apply the plan with.
+        form: The expected format of a plan file; None within a journal.
 
     Raises:
-        FileProblem: It is none, or holds what could not be applied.
+        FileProblem: The object is not a valid plan.
     """
     if not isinstance(content, dict) or content.get("format") != form:
-        raise FileProblem("It is no plan of this toolkit, or one of a later version.")
+        raise FileProblem("It is not a plan of this toolkit, or is from a later version.")
     endpoint, project = content.get("endpoint"), content.get("project")
     notes, sizes, actions = (content.get(name) for name in ("notes", "sources", "actions"))
     try:
         made_at = Moment.read(content.get("made_at"))
     except ValueError:
-        raise FileProblem("It does not say when it was made.") from None
+        raise FileProblem("It has no valid made_at.") from None
     if (
         not isinstance(endpoint, str)
         or not isinstance(project, str | None)
@@ -64,12 +64,14 @@ def plan_of(content: object, client: ApiClient | None, *, form: str | None = Non
         or not (isinstance(sizes, dict) and all(type(size) is int for size in sizes.values()))
         or not isinstance(actions, list)
     ):
-        raise FileProblem("Its endpoint, project, notes, sources or actions are not there.")
+        raise FileProblem(
+            "Its endpoint, project, notes, sources or actions are missing or invalid."
+        )
     steps = tuple(map(Step.from_json, actions))
     names = [step.full_name for step in steps]
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FileProblem(f"It has two actions for {twice}.")
+        name = next(name for name in names if names.count(name) > 1)
+        raise FileProblem(f"It has two steps for {name}.")
     return PlanData(endpoint, project, made_at, steps, no_problems(), tuple(notes), sizes, client)
 
 
@@ -78,7 +80,7 @@ def write(plan: PlanData, path: str | os.PathLike[str], *, overwrite: bool) -> P
     content = {"format": _FORMAT, "about": _ABOUT} | content_of(plan)
     target = path_of(path)
     body = encoded(content, indent=2) + b"\n"
-    # A file that could not be read would be found too late.
+    # Check that the file can be read again before it is written.
     plan_of(_decoded(body), None, form=_FORMAT)
     with written_whole(target, overwrite=overwrite) as file:
         file.write(body)
@@ -89,14 +91,14 @@ def read(path: str | os.PathLike[str], client: ApiClient | None) -> PlanData:
     """Return the plan in a file.
 
     Raises:
-        FileProblem: It cannot be read, is no plan, or holds what could not be applied.
+        FileProblem: The file cannot be read or is not a valid plan.
     """
     file = path_of(path)
     name = visible(str(file), 200)
     try:
         return plan_of(_decoded(file.read_bytes()), client, form=_FORMAT)
     except FileProblem as problem:
-        raise FileProblem(f"{name} cannot be taken for a plan. {problem}") from None
+        raise FileProblem(f"{name} is not a valid plan. {problem}") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(f"{name} cannot be read: {reason}.") from None
@@ -106,4 +108,4 @@ def _decoded(body: bytes) -> Any:
     try:
         return strict_json.decode(body)
     except strict_json.Malformed as error:
-        raise FileProblem(f"It is {error}.") from None
+        raise FileProblem(f"Its JSON is invalid: {error}.") from None

@@ -1,4 +1,4 @@
-"""What has become of the sources of a plan since it was made."""
+"""Find the sources of a plan that were changed remotely since it was made."""
 
 from __future__ import annotations
 
@@ -17,45 +17,42 @@ from reinfer_nb.schema.source_diff import has_moved, what_moved
 if TYPE_CHECKING:
     from reinfer_nb.plans.plan_data import PlanData
 
-_GONE = "is gone"
-_GONE_OR_HIDDEN = "is gone, or the token may not see it any more"
+_DELETED = "was deleted"
+_DELETED_OR_HIDDEN = "was deleted, or the token may not see it any more"
 _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "what"], "str")
 
 
 def moved(plan: PlanData) -> pd.DataFrame:
-    """Return the sources of a plan that are no longer what it was made from.
-
-    One row an action, as `Plan.moved` documents it.
-    """
+    """Return the sources that were changed remotely, as `Plan.moved` documents it."""
     client = client_of(plan)
     now = client.sources(plan.project, refresh=True)
     ids = pd.Series([step.id for step in plan.steps], dtype="str")
     names = pd.Series([step.full_name for step in plan.steps], dtype="str")
     by_id, by_name = places(now["id"], ids), places(full_names(now), names)
     sources = iter(convert.to_sources(now.iloc[by_id[by_id >= 0]]))
-    # A project of which nothing is listed may be hidden from the token.
-    unseen = {step.owner for step in plan.steps} - set(now["owner"])
-    hidden = {owner for owner in unseen if not client.calls.has_none(owner, ids.dropna())}
+    # A project without any listed source may be hidden from the token.
+    unlisted = {step.owner for step in plan.steps} - set(now["owner"])
+    hidden = {owner for owner in unlisted if not client.calls.has_none(owner, ids.dropna())}
     rows = []
-    for step, there, namesake in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
-        what = _what(step, next(sources) if there else None, named=namesake)
-        if what == _GONE and step.owner in hidden:
-            what = _GONE_OR_HIDDEN
-        if what:
-            rows.append((step.kind, step.id, step.owner, step.name, what))
+    for step, has_source, name_taken in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
+        change = _change(step, next(sources) if has_source else None, name_taken=name_taken)
+        if change == _DELETED and step.owner in hidden:
+            change = _DELETED_OR_HIDDEN
+        if change:
+            rows.append((step.kind, step.id, step.owner, step.name, change))
     return table(_COLUMNS, rows)
 
 
-def _what(step: Step, source: Source | None, *, named: bool) -> str:
-    """Return what has happened to the source of a step; empty for nothing.
+def _change(step: Step, source: Source | None, *, name_taken: bool) -> str:
+    """Return how the source of a step was changed remotely; empty if it was not.
 
     Args:
         step: The step.
-        source: The source of its id, as it is now.
-        named: Whether there is one of its name.
+        source: The current source with the same id; None if there is none.
+        name_taken: True if there is a source with the same name.
     """
     if step.base is None:
-        return "is there by now" if named else ""
+        return "already exists" if name_taken else ""
     if source is None:
-        return "is gone, and another one has its name" if named else _GONE
+        return "was deleted, and another source has its name" if name_taken else _DELETED
     return what_moved(step.base, source) if has_moved(step.base, source) else ""

@@ -1,7 +1,7 @@
-"""What an edited listing says of sources, cell by cell, whatever pandas or a file made of it.
+"""Read an edited listing, cell by cell, whatever dtypes pandas or a file gave its columns.
 
-A cell that cannot be what its column holds is a problem to list, not an error: whoever edited a
-thousand rows wants to hear of all of them at once. Knows no tenant.
+A cell with an invalid value becomes a `Problem` instead of an error, so that the user sees all
+invalid cells at once. Knows no tenant.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from reinfer_nb.schema.value_types import (
 )
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 
-# What else listings of the toolkit have.
-_COUNTED = ("num_comments",)
+# Columns that the toolkit adds to listings.
+_ADDED = ("num_comments",)
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that keeps an edited listing from becoming a plan.
+    """A reason why an edited listing cannot be applied.
 
     Attributes:
-        row: Which row of the listing, from 0; None where it is no single one.
-        column: Which column; None where it is no single one.
-        value: What is there.
+        row: The row of the listing, from 0; None if the problem is not in a single row.
+        column: The column; None if the problem is not in a single column.
+        value: The value of the cell.
         reason: What is wrong, and what to do.
     """
 
@@ -57,15 +57,15 @@ class Problem:
 
 @dataclass(frozen=True)
 class Intended:
-    """An edited listing as it is meant.
+    """An edited listing with typed columns.
 
     Attributes:
-        columns: Its columns that a source has by definition, each with the dtype of
-            `Client.sources`, over an index from 0.
-        readable: By column, where its cells could be read; a column without a flag could be
-            everywhere.
-        ignored: Its other columns.
-        problems: What could not be read.
+        columns: The columns that are fields of a source, with the dtypes of `Client.sources` and
+            an index from 0.
+        readable: By column, True for each cell that could be read; columns without unreadable
+            cells are left out.
+        ignored: The other columns.
+        problems: The cells that could not be read, and misspelled columns.
     """
 
     columns: pd.DataFrame
@@ -75,33 +75,32 @@ class Intended:
 
 
 def intended(edited: object) -> Intended:
-    """Return what an edited listing says.
+    """Return an edited listing with typed columns.
 
     Raises:
-        InvalidInput: It is no frame, has a column twice, or nothing by which a row is a source.
+        InvalidInput: It is not a frame, has a column twice, or has no columns that name a source.
     """
     edited = check_frame(edited, "A plan is made of a DataFrame")
     if not edited.columns.is_unique:
-        twice = edited.columns[edited.columns.duplicated()].unique()
-        raise InvalidInput(f"The edited listing has the column {listed(map(shown, twice))} twice.")
+        names = listed(map(shown, edited.columns[edited.columns.duplicated()].unique()))
+        raise InvalidInput(f"The edited listing has the column {names} twice.")
     if "id" not in edited and not {"owner", "name"} <= set(edited.columns):
         raise InvalidInput(
-            "The edited listing has neither the column 'id' nor both of 'owner' and 'name', so "
-            "that no row of it is known to be any source. Where they are its index, make them "
-            "columns with df.reset_index()."
+            "The edited listing needs the column 'id', or both 'owner' and 'name'. If they are in "
+            "the index, make them columns with df.reset_index()."
         )
-    table = {known.name: known for known in fields_of(Source)}
+    table = {field.name: field for field in fields_of(Source)}
     others = [name for name in edited.columns if name not in table]
     problems = [
-        Problem(None, str(name), None, f"is no column of a listing; did you mean {near}?")
+        Problem(None, str(name), None, f"is not a column of a listing. Did you mean {near}?")
         for name in others
-        if (near := _meant(name, [known for known in table if known not in edited]))
+        if (near := _near_column(name, [field for field in table if field not in edited]))
     ]
     columns, readable = {}, {}
     for name in (name for name in table if name in edited):
         columns[name], bad = _typed(edited[name].reset_index(drop=True), table[name])
         if table[name].about.nullable and table[name].type is Text:
-            # A blank cell of a file, which some readers take for a text.
+            # Some readers return a blank cell of a file as a text.
             columns[name] = columns[name].where(columns[name].str.strip() != "")
         if bad:
             readable[name] = np.ones(len(edited), dtype=np.bool_)
@@ -115,38 +114,39 @@ def intended(edited: object) -> Intended:
     )
 
 
-def _meant(name: object, unused: list[str]) -> str | None:
-    """Return the column that a name of another was probably meant to be, if any."""
-    return nearest(name, unused) if isinstance(name, str) and name not in _COUNTED else None
+def _near_column(name: object, unused: list[str]) -> str | None:
+    """Return the field that a misspelled column probably means; None if there is none."""
+    return nearest(name, unused) if isinstance(name, str) and name not in _ADDED else None
 
 
-def _typed(column: pd.Series, known: Field) -> tuple[pd.Series, list[Problem]]:
-    dtype = known.type.dtype
-    if column.dtype == dtype and (known.type is not Names or _are_names(column)):
+def _typed(column: pd.Series, field: Field) -> tuple[pd.Series, list[Problem]]:
+    dtype = field.type.dtype
+    if column.dtype == dtype and (field.type is not Names or _are_names(column)):
         return column, []
-    if known.type is Moment and isinstance(column.dtype, pd.DatetimeTZDtype):
+    if field.type is Moment and isinstance(column.dtype, pd.DatetimeTZDtype):
         return column.dt.tz_convert("UTC"), []
-    read = _READERS[known.type]
+    read = _READERS[field.type]
     cells = np.empty(len(column), dtype=object)
     problems = []
     for row, value in enumerate(column.array):
-        # An empty cell of a file, which some readers take for an empty text.
-        empty = known.type is not Text and is_blank(value)
+        # Some readers return an empty cell of a file as an empty text.
+        empty = field.type is not Text and is_blank(value)
         if empty or is_missing(value):
             continue
         try:
             cells[row] = read(value)
         except ValueError as error:
-            problems.append(Problem(row, known.name, value, str(error)))
+            problems.append(Problem(row, field.name, value, str(error)))
     return pd.Series(cells, index=column.index, dtype=dtype), problems
 
 
 def _are_names(column: pd.Series) -> bool:
-    """Whether all cells are tuples of whole texts; a listing has few distinct ones."""
+    """True if all cells are tuples of valid texts."""
     cells = column.tolist()
     if not set(map(type, cells)) <= {tuple}:
         return False
     try:
+        # A listing has few distinct tuples.
         items = list({item for names in set(cells) for item in names})
     except TypeError:
         return False
@@ -156,9 +156,11 @@ def _are_names(column: pd.Series) -> bool:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         if holds_half_character(value):
-            raise ValueError(f"must hold whole characters, not {shown(value)}.")
+            raise ValueError(
+                f"holds half a character (a lone surrogate): {shown(value)}. Replace it."
+            )
         return str(value)
-    # What zeros it began with is lost, and whether it was "2024" or "2024.0".
+    # Leading zeros are lost, and "2024" cannot be told from "2024.0".
     hint = " Read a file with rnb.read_csv." if isinstance(value, int | float | np.number) else ""
     raise ValueError(f"must be a text, not {shown(value)} ({type(value).__name__}).{hint}")
 
@@ -174,7 +176,7 @@ def _flag(value: Any) -> bool:
 def _whole(value: Any) -> int:
     if isinstance(value, str) and WHOLE.fullmatch(value.strip()):
         value = int(value)
-    # A column with missing cells is one of doubles in pandas.
+    # pandas makes a column of integers with missing cells a column of floats.
     if is_whole(value):
         value = int(value)
     try:
@@ -188,21 +190,21 @@ def _names(value: Any) -> tuple[str, ...]:
         given = Names.parse(value) if isinstance(value, str) else value
     except ValueError:
         raise ValueError(
-            f"must be a list of texts, not {shown(value)}: in a file written as "
-            """["salary"], and [] for none."""
+            f"must be a list of texts, not {shown(value)}. In a file, write "
+            """["salary"], or [] for an empty list."""
         ) from None
     try:
         names = tuple(Names.check(given))
     except ValueError as error:
         raise ValueError(f"{error}.") from None
     if holds_half_character(names):
-        raise ValueError(f"must hold whole characters, not {shown(value)}.")
+        raise ValueError(f"holds half a character (a lone surrogate): {shown(value)}. Replace it.")
     return names
 
 
-# Numbers from each of these on, and below the next, are that many microseconds each: seconds,
-# milliseconds (what `DataFrame.to_json` writes), microseconds or nanoseconds since 1970. So each
-# unit has the years 1973 to 5138, and no number is of two units.
+# A number is a time since 1970 in nanoseconds, microseconds, milliseconds (as in
+# `DataFrame.to_json`) or seconds. Each row has the smallest number of a unit, and the unit in
+# microseconds. Each unit covers the years 1973 to 5138, so that the units do not overlap.
 _UNITS = ((1e17, 1e-3), (1e14, 1), (1e11, 1e3), (1e8, 1e6))
 _DIGITS = re.compile(r"\d{9,19}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -213,8 +215,8 @@ def _moment(value: Any) -> datetime:
     if isinstance(number, str) and _DIGITS.fullmatch(number):
         number = int(number)
     if isinstance(number, int | float | np.integer | np.floating) and not isinstance(number, bool):
-        for least, microseconds in _UNITS:
-            if least <= number < 1000 * least:
+        for smallest, microseconds in _UNITS:
+            if smallest <= number < 1000 * smallest:
                 return _EPOCH + timedelta(microseconds=round(float(number) * microseconds))
     try:
         return moment(value)

@@ -1,4 +1,4 @@
-"""Plans carried out: side by side, journalled, and never over what somebody else has changed."""
+"""Apply plans: in parallel, with a journal, and without overwriting remote changes."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from reinfer_nb.text import counted, shown, visible
 logger = logging.getLogger("reinfer_nb")
 
 _FORMAT = "reinfer_nb journal, version 1"
-# From this age on a plan is first held against what the tenant has by now.
+# A plan of this age is compared with the tenant before it is applied.
 _OLD = timedelta(minutes=10)
-# So many failures of the tenant itself, one after another, and the rest is left for later.
-_TOO_MANY = 3
+# After so many server or connection errors in a row, the rest is left for later.
+_MAX_FAILURES = 3
 
 
 def applied(
@@ -43,27 +43,27 @@ def applied(
     """Carry out a plan, as `Plan.apply` documents it.
 
     Args:
-        plan: The plan, its limits checked.
+        plan: The plan; problems and mass deletes are already checked.
         workers: As for `Plan.apply`.
         progress: As for `Plan.apply`.
         journal: As for `Plan.apply`.
-        stop: Once set, no other source is begun.
+        stop: Once set, no further step is begun.
     """
     checked_workers(workers)
     client = client_of(plan)
     if client.endpoint != plan.endpoint:
         raise InvalidInput(
-            f"The plan is for {shown(plan.endpoint, 200)}, and the client is of {client.endpoint}."
+            f"The plan is for {shown(plan.endpoint, 200)}, but the client is for {client.endpoint}."
         )
     head = {"format": _FORMAT, "plan": document.content_of(plan)}
-    kept = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
+    file = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
     try:
-        # What could not be read on a bad day is found before anything is sent.
-        _read(kept.lines(), client, kept.path)
+        # Check that `resume` can read the journal before anything is sent.
+        _read(file.lines(), client, file.path)
     except BaseException:
-        kept.close()
+        file.close()
         raise
-    return _Applying(client, plan, kept, {}, stop=stop, workers=workers).run(progress)
+    return _Execution(client, plan, file, {}, stop=stop, workers=workers).run(progress)
 
 
 def resumed(
@@ -81,53 +81,53 @@ def resumed(
         journal: As for `resume`.
         workers: As for `resume`.
         progress: As for `resume`.
-        stop: Once set, no other source is begun.
+        stop: Once set, no further step is begun.
     """
     client = check_client(client, ApiClient)
     checked_workers(workers)
-    kept = Journal.opened(journal)
+    file = Journal.opened(journal)
     try:
-        plan, outcomes = _read(kept.lines(), client, kept.path)
-        kept.go_on()
+        plan, outcomes = _read(file.lines(), client, file.path)
+        file.go_on()
     except BaseException:
-        kept.close()
+        file.close()
         raise
-    return _Applying(client, plan, kept, outcomes, stop=stop, workers=workers).run(progress)
+    return _Execution(client, plan, file, outcomes, stop=stop, workers=workers).run(progress)
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ResultData:
-    """Return what became of a plan as far as its journal tells; what it left open stays so.
+    """Return the result of a plan as its journal holds it.
 
-    Sends nothing and writes nothing: to undo what was done, and no more.
+    Sends nothing and writes nothing, so that what was done can be undone without a `resume`.
 
     Args:
         client: The tenant that the plan was applied to.
         journal: The file; `ApplyResult.journal` names it.
 
     Raises:
-        FileProblem: The journal cannot be read, is none, or is still being written.
-        InvalidInput: It is of another tenant than the client's.
+        FileProblem: The file cannot be read, is not a journal, or is still being written.
+        InvalidInput: The journal belongs to another tenant.
     """
     client = check_client(client, ApiClient)
-    kept = Journal.opened_to_read(journal)
+    file = Journal.opened_to_read(journal)
     try:
-        plan, outcomes = _read(kept.lines(), client, kept.path)
+        plan, outcomes = _read(file.lines(), client, file.path)
     finally:
-        kept.close()
-    return ResultData(plan, _of_all(plan, outcomes), kept.path, "", client)
+        file.close()
+    return ResultData(plan, _all_outcomes(plan, outcomes), file.path, "", client)
 
 
-class _Applying:
-    """A plan that is being carried out.
+class _Execution:
+    """The execution of a plan.
 
     Args:
         client: The tenant.
         plan: The plan.
-        journal: Where it is written down; closed at the end.
-        outcomes: What has become of steps already, by their number; "begun" of those that may
-            have been carried out.
-        stop: Once set, no other source is begun.
-        workers: How many sources at once.
+        journal: The journal; closed at the end.
+        outcomes: The outcomes of earlier attempts, by step number; "begun" for steps that may have
+            taken effect.
+        stop: Once set, no further step is begun.
+        workers: The number of steps carried out at once.
     """
 
     def __init__(
@@ -146,15 +146,15 @@ class _Applying:
         self._stop = stop or threading.Event()
         self._lock = threading.Lock()
         self._slowed = False
-        self._held: dict[str, bool] = {}
+        self._blocked: dict[str, bool] = {}
         self._failures = 0
-        self._why = ""
+        self._stop_reason = ""
 
     def run(self, progress: Progress) -> ResultData:
-        """Do what is left to do, and return what became of all.
+        """Carry out the open steps; return the result of the whole plan.
 
         Raises:
-            FileProblem: The journal cannot be written any more; nothing is done without it.
+            FileProblem: The journal cannot be written any more, so no further step is begun.
             Exception: What `progress` raised.
         """
         todo = [
@@ -165,15 +165,15 @@ class _Applying:
         try:
             self._run(todo, progress)
         except KeyboardInterrupt:
-            # All that was under way has come to its end by now.
-            self._why = CTRL_C
+            # All requests under way have finished by now.
+            self._stop_reason = CTRL_C
         except FileProblem as problem:
             raise FileProblem(
-                f"{problem} Nothing is done without it; rnb.resume(client, path) goes on once it "
-                "can be written."
+                f"{problem} The apply was stopped. Make the journal writable, then continue with "
+                "rnb.resume(client, path)."
             ) from None
         except BaseException as error:
-            error.add_note(f"What was done is in {self._journal.path}; rnb.resume goes on with it.")
+            error.add_note(f"The journal is {self._journal.path}. Continue with rnb.resume.")
             raise
         finally:
             self._journal.close()
@@ -190,7 +190,7 @@ class _Applying:
             done = 0
             try:
                 for kind in KINDS:
-                    self._held = self._held_back() if kind == "delete" else {}
+                    self._blocked = self._blocked_projects() if kind == "delete" else {}
                     numbers = [n for n in todo if steps[n].kind == kind]
                     for _, future in as_done(pool, self._do, numbers):
                         future.result()
@@ -199,105 +199,110 @@ class _Applying:
                         if callable(progress):
                             progress(done, len(todo))
             except BaseException:
-                # Nothing new is begun; leaving the pool waits for what is under way.
+                # Begin no further step; leaving the pool waits for the requests under way.
                 self._stop.set()
                 raise
 
-    def _held_back(self) -> dict[str, bool]:
-        """Return the projects in which a source was to be made and is not there.
+    def _blocked_projects(self) -> dict[str, bool]:
+        """Return the projects in which a create failed; their sources are not deleted.
 
-        Each with whether that is for good: another try does not make what others have made.
+        Returns:
+            By project, True if a retry cannot create the source.
         """
-        held: dict[str, bool] = {}
+        blocked: dict[str, bool] = {}
         for number, step in enumerate(self._plan.steps):
             outcome = self._outcomes.get(number)
             if step.kind == "create" and not (outcome and outcome.ok):
                 final = outcome is not None and not outcome.open
-                held[step.owner] = held.get(step.owner, False) or final
-        return held
+                blocked[step.owner] = blocked.get(step.owner, False) or final
+        return blocked
 
-    def _hold_back(self, number: int) -> None:
-        """Leave a delete: what was to be made may be what is to take its place."""
+    def _skip_delete(self, number: int) -> None:
+        """Leave out a delete: a source that could not be created may be the replacement."""
         earlier = self._outcomes.get(number)
-        # What may have been done already stays as unsure as it is.
+        # An earlier attempt may have taken effect; its outcome stays.
         if not (earlier and earlier.unsure):
-            final = self._held[self._plan.steps[number].owner]
+            final = self._blocked[self._plan.steps[number].owner]
             outcome = Outcome(
                 attempt.MOVED if final else attempt.LEFT,
-                "It was left, since not all that was to be made in this project could be.",
+                "Not deleted: some sources of this project could not be created first.",
             )
             self._outcomes[number] = outcome
             self._journal.write({"action": number, **outcome.to_json()})
 
     def _do(self, number: int) -> None:
-        """Carry out a step, in a thread, and write down that it is begun and how it ended."""
+        """Carry out a step or leave it out; runs in a thread of the pool."""
         if self._stop.is_set():
             return
-        if self._plan.steps[number].owner in self._held:
-            self._hold_back(number)
+        if self._plan.steps[number].owner in self._blocked:
+            self._skip_delete(number)
         else:
             self._carry_out(number)
 
     def _carry_out(self, number: int) -> None:
+        """Carry out a step, with a line in the journal before and after it."""
         step, earlier = self._plan.steps[number], self._outcomes.get(number)
         earlier = earlier if earlier and earlier.unsure else None
         first_try = earlier.first_try if earlier else self._client.calls.tenant_time()
-        begun = Outcome(attempt.BEGUN, "It may have been done or not.", first_try=first_try)
+        begun = Outcome(attempt.BEGUN, "The outcome is unknown.", first_try=first_try)
         self._journal.write({"action": number, **begun.to_json()})
         self._outcomes[number] = begun
         calls = self._client.calls.with_hooks(stop=self._stop, waited=self._waited)
         outcome, error = attempt.attempt(calls, step, earlier=earlier, stop=self._stop)
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
-        self._heed(error)
+        self._count_failure(error)
 
     def _waited(self) -> None:
-        """Log that the tenant asks to wait, the first time that it does."""
+        """Log the first time that the tenant asks to wait."""
         with self._lock:
             first, self._slowed = not self._slowed, True
         if first:
             logger.warning(
-                "%s asks to wait between requests; going on more slowly.", self._client.endpoint
+                "%s asks to wait between requests; continuing more slowly.",
+                self._client.endpoint,
             )
 
-    def _heed(self, error: errors.ReinferError | None) -> None:
-        """Leave the rest for later where it would fail likewise."""
+    def _count_failure(self, error: errors.ReinferError | None) -> None:
+        """Stop the execution if the remaining steps would fail for the same reason."""
         with self._lock:
             if isinstance(
                 error, errors.AuthenticationError | errors.ConfigurationError | errors.RateLimited
             ):
-                self._failures = _TOO_MANY
+                self._failures = _MAX_FAILURES
             elif isinstance(error, errors.ConnectionFailed | errors.ServerError):
                 self._failures += 1
             else:
                 self._failures = 0
-            if self._failures >= _TOO_MANY and not self._stop.is_set():
+            if self._failures >= _MAX_FAILURES and not self._stop.is_set():
                 self._stop.set()
-                self._why = f"It was stopped, since the rest would fail likewise: {error}"
+                self._stop_reason = (
+                    f"It was stopped, since the remaining steps would fail too: {error}"
+                )
 
     def _result(self) -> ResultData:
-        outcomes = _of_all(self._plan, self._outcomes)
-        why = self._why
-        if self._stop.is_set() and not why and attempt.LEFT in {o.status for o in outcomes}:
-            why = "It was stopped."
-        return ResultData(self._plan, outcomes, self._journal.path, why, self._client)
+        outcomes = _all_outcomes(self._plan, self._outcomes)
+        reason = self._stop_reason
+        if self._stop.is_set() and not reason and attempt.LEFT in {o.status for o in outcomes}:
+            reason = "It was stopped."
+        return ResultData(self._plan, outcomes, self._journal.path, reason, self._client)
 
 
-def _of_all(plan: PlanData, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
-    """Return what has become of every step, those that were not begun included."""
-    left = Outcome(attempt.LEFT, "It was not begun.")
+def _all_outcomes(plan: PlanData, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
+    """Return the outcome of every step, "left" for those that were not begun."""
+    left = Outcome(attempt.LEFT, "Not begun.")
     return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
 
 
-def tell_moved(plan: PlanData) -> None:
-    """Warn of the sources of a plan that have moved since it was made, if that was long ago."""
+def warn_if_moved(plan: PlanData) -> None:
+    """Warn of the sources that were changed remotely since an old plan was made."""
     if not plan.steps or datetime.now(UTC) - plan.made_at < _OLD:
         return
     moved = drift.moved(plan)
     if len(moved):
         errors.warn(
-            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan have moved "
-            f"since it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and are left alone; "
+            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan have changed "
+            f"since {plan.made_at:%Y-%m-%d %H:%M} UTC, when the plan was made, and are left alone. "
             "plan.moved() lists them.",
             MovedWarning,
         )
@@ -306,20 +311,20 @@ def tell_moved(plan: PlanData) -> None:
 def _read(
     lines: Sequence[Any], client: ApiClient, path: Path
 ) -> tuple[PlanData, dict[int, Outcome]]:
-    """Return the plan of a journal, and what has become of its steps by their number."""
+    """Return the plan in a journal, and the outcomes of its steps by number."""
     name = visible(str(path), 200)
     head = lines[0] if lines else None
     if not isinstance(head, dict) or head.get("format") != _FORMAT:
-        raise FileProblem(f"{name} is no journal of this toolkit, or one of a later version.")
+        raise FileProblem(f"{name} is not a journal of this toolkit, or is from a later version.")
     try:
         plan = document.plan_of(head.get("plan"), client)
         outcomes = dict(_outcome(line, plan) for line in lines[1:] if "action" in line)
     except FileProblem as problem:
-        raise FileProblem(f"{name} cannot be taken for a journal. {problem}") from None
+        raise FileProblem(f"{name} is not a valid journal. {problem}") from None
     if plan.endpoint != client.endpoint:
         raise InvalidInput(
-            f"{name} is of an apply on {shown(plan.endpoint, 200)}, and this client is of "
-            f"{client.endpoint}."
+            f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but this client is "
+            f"for {client.endpoint}."
         )
     return plan, outcomes
 
@@ -327,5 +332,5 @@ def _read(
 def _outcome(line: dict[str, Any], plan: PlanData) -> tuple[int, Outcome]:
     number = line["action"]
     if type(number) is not int or not 0 <= number < len(plan.steps):
-        raise FileProblem(f"It tells of an action {shown(number)}, which the plan has not.")
+        raise FileProblem(f"It names the step {shown(number)}, which is not in the plan.")
     return number, Outcome.from_json(line)

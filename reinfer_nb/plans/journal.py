@@ -1,7 +1,7 @@
-"""Journals: files of JSON lines that only grow, each line on the disk before the work goes on.
+"""Journals: append-only files of JSON lines, each flushed to the disk before the work continues.
 
-Knows nothing of what is written. A process that is killed leaves at most its last line unfinished;
-whoever goes on with the file first takes that away.
+This module does not know the content of the lines. A process that is killed leaves at most its
+last line incomplete; `Journal.go_on` removes that line before it appends.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ELSEWHERE = 'journal="journal.jsonl" (or --journal journal.jsonl)'
 
 
 def default_path() -> Path:
-    """Return the path of a journal that nothing has yet, in this user's folder for such state.
+    """Return the path for a new journal in the state folder of this user.
 
     Raises:
         FileProblem: This user has no home folder.
@@ -35,11 +35,11 @@ def default_path() -> Path:
 
 
 class Journal:
-    """A journal that is written to, by this process alone; safe in several threads.
+    """An open journal, locked by this process; safe to use from several threads.
 
     Args:
-        path: The file, as a message calls it.
-        number: Its descriptor, open for appending.
+        path: The file's path, for messages.
+        number: The file descriptor, open for appending.
     """
 
     def __init__(self, path: Path, number: int) -> None:
@@ -47,22 +47,21 @@ class Journal:
         self._number = number
         self._writing, self._syncing = threading.Lock(), threading.Lock()
         self._written = self._synced = 0
-        # What a write raises after the file was closed.
-        self._ended_by = OSError(errno.EBADF, "it is closed")
-        # As far as there are whole lines.
+        # The error that a write raises after the file was closed.
+        self._closed_by = OSError(errno.EBADF, "it is closed")
+        # The position after the last complete line.
         self._end = 0
 
     @classmethod
     def begun(cls, path: str | os.PathLike[str], head: Mapping[str, Any]) -> Self:
-        """Return a new journal with its first line.
+        """Create a journal with its first line.
 
         Args:
-            path: A new file; its folder is made where there is none.
+            path: The path of a new file; a missing folder is created.
             head: The first line.
 
         Raises:
-            FileProblem: There is such a file, it could not be written, or the line could not be
-                read again.
+            FileProblem: The file exists, or could not be written.
         """
         path = lasting_path(path)
         try:
@@ -71,9 +70,9 @@ class Journal:
             raise _failed(path, error) from None
         if os.path.lexists(path):
             raise FileProblem(
-                f"{_name(path)} exists, and a journal is a new file. Choose another name."
+                f"{_name(path)} exists already. A journal must be a new file. Choose another name."
             )
-        # Whole or not at all: what has no first line is no journal to go on with.
+        # Written at once, since a file without a first line cannot be resumed.
         line = _line(head)
         with written_whole(path, overwrite=False) as file:
             file.write(line)
@@ -81,10 +80,10 @@ class Journal:
 
     @classmethod
     def begun_by_default(cls, head: Mapping[str, Any]) -> Self:
-        """Return a new journal in this user's folder, with its first line.
+        """Create a journal in the state folder of this user.
 
         Raises:
-            FileProblem: There is no such folder, or it cannot be written to; says what to do.
+            FileProblem: There is no such folder, or it cannot be written to.
         """
         path = default_path()
         _line(head)
@@ -92,12 +91,12 @@ class Journal:
             return cls.begun(path, head)
         except FileProblem as error:
             raise FileProblem(
-                f"{error} Nothing was sent. Give a file that can be written: {_ELSEWHERE}."
+                f"{error} Nothing was sent. Choose a file that can be written: {_ELSEWHERE}."
             ) from None
 
     @classmethod
     def opened(cls, path: str | os.PathLike[str]) -> Self:
-        """Return a journal that is there; nothing is written to it before `go_on`.
+        """Open a journal; call `go_on` before the first `write`.
 
         Raises:
             FileProblem: It cannot be read or written, or another process has it open.
@@ -106,7 +105,7 @@ class Journal:
 
     @classmethod
     def opened_to_read(cls, path: str | os.PathLike[str]) -> Self:
-        """Return a journal that is there and only read: it may be where nothing can be written.
+        """Open a journal only for reading, perhaps in a folder that cannot be written to.
 
         Raises:
             FileProblem: It cannot be read, or another process has it open.
@@ -124,16 +123,14 @@ class Journal:
             _lock(number)
         except (BlockingIOError, PermissionError):
             os.close(number)
-            raise FileProblem(
-                f"{_name(path)} is open in another process, which is still at work on it."
-            ) from None
+            raise FileProblem(f"{_name(path)} is in use by another process.") from None
         except OSError:
-            # A file system without locks; a journal is worth more than they are.
+            # The file system has no locks; a journal without a lock is better than none.
             pass
         return cls(path, number)
 
     def go_on(self) -> None:
-        """Begin to write to a journal that was read, behind its last whole line.
+        """Prepare for writing after `lines`: remove an incomplete last line.
 
         Raises:
             FileProblem: It could not be written.
@@ -144,26 +141,28 @@ class Journal:
             raise _failed(self.path, error) from None
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return its lines, less one that a kill has cut.
+        """Return the complete lines.
 
         Raises:
-            FileProblem: It cannot be read, or has a line that is none.
+            FileProblem: The file cannot be read, or a line is not a JSON object.
         """
         try:
-            whole = self.path.read_bytes()
+            data = self.path.read_bytes()
         except OSError as error:
             raise _failed(self.path, error) from None
-        self._end = whole.rfind(b"\n") + 1
+        self._end = data.rfind(b"\n") + 1
         content = []
-        for number, line in enumerate(whole[: self._end].split(b"\n")[:-1], 1):
+        for number, line in enumerate(data[: self._end].split(b"\n")[:-1], 1):
             try:
                 content.append(_object(line))
             except strict_json.Malformed as error:
-                raise FileProblem(f"{_name(self.path)}, line {number:,}, is {error}.") from None
+                raise FileProblem(
+                    f"{_name(self.path)}, line {number:,} is invalid: {error}."
+                ) from None
         return content
 
     def write(self, line: Mapping[str, Any]) -> None:
-        """Append a line, and return once it is on the disk.
+        """Append a line and flush it to the disk.
 
         Raises:
             FileProblem: It could not be written.
@@ -178,13 +177,13 @@ class Journal:
                     while data:
                         data = data[os.write(self._number, data) :]
                 except BaseException as error:
-                    # A line that was begun is to be the last one.
-                    self._end_with(error)
+                    # No line may follow an incomplete one.
+                    self._close_after(error)
                     raise
                 self._written += 1
                 mine = self._written
             with self._syncing:
-                # Whoever waited for the lock finds its line on the disk with those of others.
+                # Another thread may have flushed this line while we waited for the lock.
                 if self._synced < mine:
                     self._check()
                     written = self._written
@@ -196,13 +195,13 @@ class Journal:
     def _check(self) -> None:
         """Raise the error that closed the file, if it is closed."""
         if self._number < 0:
-            raise self._ended_by
+            raise self._closed_by
 
-    def _end_with(self, error: BaseException) -> None:
-        """Close the file after an error, once the lines of other threads are on the disk."""
+    def _close_after(self, error: BaseException) -> None:
+        """Flush the lines of other threads to the disk, then close the file after an error."""
         with self._syncing:
             if isinstance(error, OSError):
-                self._ended_by = error
+                self._closed_by = error
             with contextlib.suppress(OSError):
                 os.fsync(self._number)
                 self._synced = self._written
@@ -214,7 +213,7 @@ class Journal:
             os.close(number)
 
     def close(self) -> None:
-        """Close the file, for another process to go on with; a later `write` fails."""
+        """Close the file and release its lock; a later `write` fails."""
         with self._writing, self._syncing:
             self._close()
 
@@ -243,7 +242,7 @@ if sys.platform == "win32":
     import msvcrt
 
     def _lock(number: int) -> None:
-        # Far behind all that is written, so that others may read.
+        # Far beyond the end of the file, so that other processes can read it.
         os.lseek(number, 2**62, os.SEEK_SET)
         msvcrt.locking(number, msvcrt.LK_NBLCK, 1)
         os.lseek(number, 0, os.SEEK_END)

@@ -1,4 +1,4 @@
-"""Plans and their results, with all that can be done with them."""
+"""`Plan`, `ApplyResult` and `Rehearsal`, and the functions that load plans and journals."""
 
 from __future__ import annotations
 
@@ -23,27 +23,26 @@ from reinfer_nb.text import counted, shown
 @unshared
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Plan(PlanData):
-    """What would be done on a tenant; `Client.plan` makes one, and it shows itself.
+    """The changes to a tenant; `Client.plan` makes a plan, and a notebook displays it.
 
-    Nothing is done before `apply`, and nothing at all where there are `problems`.
+    Nothing is changed before `apply`. A plan with `problems` cannot be applied.
 
     Attributes:
-        endpoint: The tenant it was made for; it is applied to no other.
-        project: The project it is about; None for all.
-        made_at: When the listing it was made from was fetched, in UTC.
-        steps: What would be done, a step a source: creates, updates, then deletes.
-        problems: What stands in the way, one row each: `row` (`Int64`, of the edited listing, from
-            0; missing where it is no single one), `owner`, `name`, `column`, `value`, `reason`
-            (`str`), the last of which says what is allowed.
-        notes: What else there is to know, a sentence each.
-        sizes: How many sources the projects have of which sources would be deleted.
-        client: What it is applied with; None where that is to be found when it is needed, as
-            after pickling.
+        endpoint: The tenant's endpoint; a plan is applied to no other tenant.
+        project: The project of the plan; None for the whole tenant.
+        made_at: When the tenant's listing was fetched, in UTC.
+        steps: One step per source: creates, then updates, then deletes.
+        problems: One row per problem: `row` (`Int64`, in the edited listing, from 0; missing if
+            the problem is not in a single row), `owner`, `name`, `column`, `value`, `reason`
+            (`str`), which says what is allowed.
+        notes: Notes for the user, a sentence or two each.
+        sizes: The number of sources in each project with a delete.
+        client: The client to apply the plan with; None, as after pickling, to connect when needed.
     """
 
     @classmethod
     def of(cls, plan: PlanData) -> Plan:
-        """Return a plan with its verbs."""
+        """Return a `Plan` with the data of `plan`."""
         return cls(**{field.name: getattr(plan, field.name) for field in fields(plan)})
 
     def apply(
@@ -54,73 +53,73 @@ class Plan(PlanData):
         journal: str | os.PathLike[str] | None = None,
         allow_mass_delete: bool = False,
     ) -> ApplyResult:
-        """Do it: creates first, then updates, deletes last, many side by side.
+        """Apply the plan: creates first, then updates, then deletes, each in parallel.
 
         >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
         >>> plan.apply(progress=False).frame[["action", "name", "status"]]
            action         name status
         0  update  motor-inbox   done
 
-        Each source is looked at again just before it is changed; where it is not what the plan was
-        made from, it is left alone. Where a source could not be made, nothing is deleted in its
-        project. What is done is written to a journal, before and after each request. Ctrl-C lets
-        the requests under way come to their end, and returns what was done.
+        Each source is requested again just before it is changed. If it was changed remotely since
+        the plan was made, it is left alone. If a source could not be created, no source of its
+        project is deleted. A journal has a line before and after each step. Ctrl-C waits for the
+        requests under way, and returns the result so far.
 
-        After each delete the tenant is asked once whether the source is gone. A create or an update
-        is "done" once the response shows the settings that were sent. If you doubt that the tenant
-        stores what it returns, plan again: `client.plan(edited)` asks for a fresh listing, and
-        still has each step that was not stored.
+        After each delete a request checks that the source was deleted. A create or an update is
+        "done" once the response shows the settings that were sent. If you doubt that the tenant
+        stores what it returns, plan again: `client.plan(edited)` fetches a fresh listing, and has
+        each step that was not stored.
 
         Args:
-            workers: Sources under way at once, up to 32.
-            progress: Show a progress bar; or a function to call with how many are done, and of how
-                many.
-            journal: A new file to keep the journal in; by default one in the folder for the state
-                of programs of this user. `resume` takes it where this process ends too early.
-            allow_mass_delete: Delete also more than 3 sources of a project that are more than a
+            workers: The number of sources changed at once, up to 32.
+            progress: Show a progress bar; or a function that is called with the number of steps
+                done and the number of all steps.
+            journal: The path of a new file for the journal; by default a file in the state folder
+                of this user. `resume` continues from it if this process ends early.
+            allow_mass_delete: Allow to delete more than 3 sources of a project that are more than a
                 tenth of its sources.
 
         Returns:
-            What became of each action. What the tenant refuses is in it too; nothing is raised.
+            The outcome of each step. A refused step is an outcome too, and raises nothing.
 
         Raises:
-            InvalidInput: There are problems, a project would lose more than 3 and more than a
-                tenth of its sources, or an argument cannot be; nothing was sent.
-            FileProblem: The journal is there already or could not be begun, and nothing was sent;
+            InvalidInput: The plan has problems, it deletes more than 3 and more than a tenth of
+                the sources of a project, or an argument is invalid; nothing was sent.
+            FileProblem: The journal exists already or could not be created, and nothing was sent;
                 or it cannot be written any more.
-            Exception: What `progress` raised, after what was under way.
+            Exception: The exception that `progress` raised, after the requests under way.
             ConfigurationError: The plan was loaded, and no tenant is configured, or another one.
 
         Warns:
-            MovedWarning: The plan is more than ten minutes old, and sources have moved since.
+            MovedWarning: The plan is more than ten minutes old, and sources were changed remotely.
         """
         self.check()
         if not arguments.flag(allow_mass_delete, "allow_mass_delete"):
             self._check_deletes()
-        executor.tell_moved(self)
+        executor.warn_if_moved(self)
         return ApplyResult.of(
             executor.applied(self, workers=workers, progress=progress, journal=journal)
         )
 
     def rehearse(self, *, workers: int = 8, progress: Progress = True) -> Rehearsal:
-        """Do it to a copy: a sandbox filled with the tenant's listing as it is now.
+        """Apply the plan to a copy: a practice tenant with a fresh listing of the tenant.
 
         >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
         >>> plan.rehearse(progress=False).sources.loc[0, "title"]
         'Motor'
 
-        The tenant is asked for its listing, and for nothing else. What only a tenant knows, such
-        as permissions, is not rehearsed.
+        The listing is the only request to the tenant. Rules that only the tenant knows, such as
+        permissions, are not rehearsed.
 
         Args:
             workers: As for `apply`.
             progress: As for `apply`.
 
         Returns:
-            What became of each action there, and the listing afterwards.
+            The outcome of each step on the copy, and the listing afterwards.
 
         Raises:
-            InvalidInput: There are problems.
+            InvalidInput: The plan has problems.
             ConfigurationError: The extra "sandbox" is not installed.
         """
         self.check()
@@ -128,57 +127,57 @@ class Plan(PlanData):
         return Rehearsal(ApplyResult.of(result), sources)
 
     def moved(self) -> pd.DataFrame:
-        """Return the sources that are no longer what the plan was made from; `apply` leaves them.
+        """Return the sources changed remotely since the plan was made; `apply` leaves them alone.
 
-        Asks the tenant for its listing.
+        Fetches the tenant's listing.
 
         Returns:
-            One row an action: `action`, `id`, `owner`, `name`, `what` (all `str`), the last of
-            which says what has happened to it.
+            One row per step: `action`, `id`, `owner`, `name`, `what` (all `str`), which says how
+            the source was changed.
 
         Raises:
-            ReinferError: The tenant could not be reached or did not answer with a listing.
+            ReinferError: The listing could not be fetched.
         """
         return drift.moved(self)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the plan to a file that people can read and `load_plan` reads; no token is in it.
+        """Write the plan to a readable JSON file without a token, for `load_plan`.
 
         Args:
-            path: The file; JSON.
-            overwrite: Whether an older file may be replaced.
+            path: The file.
+            overwrite: Replace an existing file.
 
         Raises:
-            InvalidInput: There are problems, so that nobody could apply it.
-            FileProblem: There is a file already, or it cannot be written; nothing is half-written.
+            InvalidInput: The plan has problems.
+            FileProblem: The file exists, or cannot be written; no partial file is left.
         """
         self.check()
         return document.write(self, path, overwrite=overwrite)
 
     def check(self) -> None:
-        """Raise `InvalidInput`, all problems listed, where there are any."""
+        """Raise `InvalidInput` with a list of all problems, if there are any."""
         if not self.ok:
             raise InvalidInput(display.problems_text(self.problems))
 
     def _check_deletes(self) -> None:
-        said = display.mass_deletes(self)
-        if said:
-            hint = "" if self.project else " project= keeps a plan to one project."
-            raise InvalidInput(f"{said}{hint} If it is meant, say allow_mass_delete=True.")
+        message = display.mass_deletes(self)
+        if message:
+            hint = "" if self.project else " To limit a plan to one project, use project=."
+            raise InvalidInput(f"{message}{hint} To delete them all, use allow_mass_delete=True.")
 
     def to_text(self, limit: int | None = display.LIMIT) -> str:
-        """Return it as lines, like a diff.
+        """Return the plan as text, like a diff.
 
         Args:
-            limit: How many sources of each kind are told; None for all.
+            limit: The number of sources to show of each kind; None for all.
         """
         return display.to_text(self, limit)
 
     def to_html(self, limit: int | None = display.LIMIT) -> str:
-        """Return it as a piece of HTML, like a diff.
+        """Return the plan as HTML, like a diff.
 
         Args:
-            limit: How many sources of each kind are told; None for all.
+            limit: The number of sources to show of each kind; None for all.
         """
         return str(display.to_html(self, limit))
 
@@ -193,55 +192,55 @@ class Plan(PlanData):
 @unshared
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class ApplyResult(ResultData):
-    """What became of a plan; `Plan.apply` and `resume` return one, and it shows itself.
+    """The result of a plan, as `Plan.apply` and `resume` return it; a notebook displays it.
 
     Attributes:
         plan: The plan.
-        outcomes: What became of each of its steps, in their order.
-        journal: The file that all of it is written in; None of a rehearsal.
-        stopped: Why it ended before all was tried; empty when it did not.
-        client: The tenant; None after pickling, and then found when it is needed.
+        outcomes: The outcome of each step, in the order of the plan.
+        journal: The journal's path; None for a rehearsal.
+        stopped: Why the apply ended early; empty if it did not.
+        client: The tenant's client; None after pickling, and then connected when needed.
     """
 
     plan: Plan
 
     @classmethod
     def of(cls, result: ResultData) -> ApplyResult:
-        """Return a result with its verbs."""
+        """Return an `ApplyResult` with the data of `result`."""
         content = {field.name: getattr(result, field.name) for field in fields(result)}
         return cls(**content | {"plan": Plan.of(result.plan)})
 
     def retry(self, *, workers: int = 8, progress: Progress = True) -> ApplyResult:
-        """Try again what has failed or was not begun, and nothing else; what moved is left alone.
+        """Try the failed and the not begun steps again; leave sources changed remotely alone.
 
         Args:
-            workers: Sources under way at once, up to 32.
+            workers: The number of sources changed at once, up to 32.
             progress: As for `Plan.apply`.
 
         Returns:
-            What became of each action of the plan, those done before included.
+            The outcome of each step of the plan, including those done before.
 
         Raises:
-            InvalidInput: It is the result of a rehearsal.
-            FileProblem: The journal is gone, or cannot be written.
+            InvalidInput: This is the result of a rehearsal.
+            FileProblem: The journal is missing, or cannot be written.
         """
         if self.journal is None:
-            raise InvalidInput("A rehearsal leaves nothing to try again; rehearse the plan anew.")
+            raise InvalidInput("A rehearsal cannot be retried. Rehearse the plan again.")
         client = self.client or client_of(self.plan)
         return resume(client, self.journal, workers=workers, progress=progress)
 
     def undo(self) -> Plan:
-        """Return a plan that puts back what was there before, as far as that can be.
+        """Return a plan that reverses the changes, as far as possible.
 
-        What was updated gets its settings back, and what was created is deleted, each unless
-        others have changed it since. What was deleted is not brought back: new sources are made
-        with the settings of those that are gone, under new ids, and without their comments.
+        It restores the settings of updated sources and deletes created sources, unless others have
+        changed them since. Deleted sources cannot be restored: the plan creates sources with the
+        same settings, but with new ids and without comments.
 
         Returns:
-            The plan. Its `notes` say what it cannot put back; nothing is done before its `apply`.
+            The plan. Its `notes` say what it cannot reverse. Nothing is changed before its `apply`.
 
         Raises:
-            ReinferError: The tenant could not be asked how many comments would go.
+            ReinferError: The listing could not be fetched.
         """
         return Plan.of(undoing.undo(self))
 
@@ -249,10 +248,10 @@ class ApplyResult(ResultData):
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class Rehearsal:
-    """What a plan did to a copy of the tenant; `Plan.rehearse` makes one, and it shows itself.
+    """The result of a plan on a copy of the tenant, as `Plan.rehearse` returns it.
 
     Attributes:
-        result: What became of each action there.
+        result: The outcome of each step on the copy.
         sources: The listing afterwards, with the columns of `Client.sources`.
     """
 
@@ -261,28 +260,28 @@ class Rehearsal:
 
     @property
     def ok(self) -> bool:
-        """Whether every action was done, or was so already."""
+        """True if every step is done, or needed no change."""
         return self.result.ok
 
     def to_text(self, limit: int | None = None) -> str:
-        """Return it as lines.
+        """Return the result as text.
 
         Args:
-            limit: How many actions are told; None for all.
+            limit: The number of steps to show; None for all.
         """
-        return f"{self.result.to_text(limit)}\n{self._said()}"
+        return f"{self.result.to_text(limit)}\n{self._note()}"
 
     def to_html(self, limit: int | None = None) -> str:
-        """Return it as a piece of HTML.
+        """Return the result as HTML.
 
         Args:
-            limit: How many actions are told; None for all.
+            limit: The number of steps to show; None for all.
         """
         return str(
-            markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._said())])
+            markup.join([markup.Markup(self.result.to_html(limit)), markup.muted(self._note())])
         )
 
-    def _said(self) -> str:
+    def _note(self) -> str:
         return (
             f"The copy has {counted(len(self.sources), 'source')} afterwards. Nothing was changed "
             "on the tenant."
@@ -306,20 +305,19 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
 
     Args:
         path: The file.
-        client: The tenant. When left out, the one that is configured, once it is needed.
+        client: The tenant's client; by default the configured tenant, connected when needed.
 
     Raises:
-        FileProblem: It cannot be read, is no plan, or holds what could not be applied.
-        InvalidInput: It is a plan for another tenant than the client's.
+        FileProblem: The file cannot be read, or is not a valid plan.
+        InvalidInput: The plan is for another tenant.
     """
     if client is not None:
         client = check_client(client, ApiClient)
     plan = Plan.of(document.read(path, client))
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(
-            f"{path} is a plan for {shown(plan.endpoint, 200)}, and this client is of "
-            f"{client.endpoint}. A plan is applied to no other tenant than its own; make one for "
-            "this with client.plan(...)."
+            f"{path} is a plan for {shown(plan.endpoint, 200)}, but this client is for "
+            f"{client.endpoint}. Make a plan for this tenant with client.plan(...)."
         )
     return plan
 
@@ -331,7 +329,7 @@ def resume(
     workers: int = 8,
     progress: Progress = True,
 ) -> ApplyResult:
-    """Finish an apply that ended too early, from its journal; nothing is done twice.
+    """Finish an apply that ended early, from its journal; nothing is done twice.
 
     >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
     >>> result = plan.apply(progress=False, journal="motor.jsonl")
@@ -339,34 +337,34 @@ def resume(
     0    done
     Name: status, dtype: str
 
-    What was under way is looked up first, and done only where it was not. What had failed is tried
-    again. Where all was done, nothing is sent, and what became of it is returned.
+    A step that was under way is checked first, and done only if it was not. A failed step is tried
+    again. If all steps are done, no request is sent.
 
     Args:
         client: The tenant of the plan.
         journal: The file; `ApplyResult.journal` names it.
-        workers: Sources under way at once, up to 32.
+        workers: The number of sources changed at once, up to 32.
         progress: As for `Plan.apply`.
 
     Returns:
-        What became of each action, those done before included.
+        The outcome of each step, including those done before.
 
     Raises:
-        FileProblem: The journal cannot be read, is none, or is still being written.
-        InvalidInput: It is of another tenant than the client's, or `workers` is out of range.
+        FileProblem: The file cannot be read, is not a journal, or is still being written.
+        InvalidInput: The journal belongs to another tenant, or `workers` is out of range.
     """
     return ApplyResult.of(executor.resumed(client, journal, workers=workers, progress=progress))
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
-    """Return what became of a plan as far as its journal tells; nothing is sent.
+    """Return the result of a plan as its journal holds it; no request is sent.
 
     Args:
         client: The tenant that the plan was applied to.
         journal: The file; `ApplyResult.journal` names it.
 
     Raises:
-        FileProblem: The journal cannot be read, is none, or is still being written.
-        InvalidInput: It is of another tenant than the client's.
+        FileProblem: The file cannot be read, is not a journal, or is still being written.
+        InvalidInput: The journal belongs to another tenant.
     """
     return ApplyResult.of(executor.result_of(client, journal))

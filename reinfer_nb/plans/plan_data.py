@@ -1,4 +1,4 @@
-"""What a plan is: the sources to create, update and delete, and what stands in the way."""
+"""The data of a plan: the sources to create, update and delete, and the problems."""
 
 from __future__ import annotations
 
@@ -28,20 +28,19 @@ _FRAME = {
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class PlanData(Portable):
-    """What would be done on a tenant; `Plan` adds what can be done with it.
+    """The changes to a tenant; `Plan` adds the methods that apply, rehearse and save them.
 
     Attributes:
-        endpoint: The tenant it was made for; it is applied to no other.
-        project: The project it is about; None for all.
-        made_at: When the listing it was made from was fetched, in UTC.
-        steps: What would be done, a step a source: creates, updates, then deletes.
-        problems: What stands in the way, one row each: `row` (`Int64`, of the edited listing, from
-            0; missing where it is no single one), `owner`, `name`, `column`, `value`, `reason`
-            (`str`), the last of which says what is allowed.
-        notes: What else there is to know, a sentence each.
-        sizes: How many sources the projects have of which sources would be deleted.
-        client: What it is applied with; None where that is to be found when it is needed, as
-            after pickling.
+        endpoint: The tenant's endpoint; a plan is applied to no other tenant.
+        project: The project of the plan; None for the whole tenant.
+        made_at: When the tenant's listing was fetched, in UTC.
+        steps: One step per source: creates, then updates, then deletes.
+        problems: One row per problem: `row` (`Int64`, in the edited listing, from 0; missing if
+            the problem is not in a single row), `owner`, `name`, `column`, `value`, `reason`
+            (`str`), which says what is allowed.
+        notes: Notes for the user, a sentence or two each.
+        sizes: The number of sources in each project with a delete.
+        client: The client to apply the plan with; None, as after pickling, to connect when needed.
     """
 
     endpoint: str
@@ -55,18 +54,18 @@ class PlanData(Portable):
 
     @property
     def ok(self) -> bool:
-        """Whether there are no problems, so that it can be applied."""
+        """True if the plan has no problems and can be applied."""
         return not len(self.problems)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """What would be done, one row an action and field.
+        """The changes, one row per step and field.
 
-        Columns: `action`, `id` (missing for a source to be made), `owner`, `name`, `field`
-        (missing for a delete, and for a source made with nothing but a name) (`str`); `before`,
-        `after` (`object`, None for missing); `comments` (`Int64`), those that a delete takes.
+        Columns: `action`, `id` (missing for a create), `owner`, `name`, `field` (missing for a
+        delete, and for a create without settings) (`str`); `before`, `after` (`object`, None for
+        missing); `comments` (`Int64`), the comments that a delete removes.
 
-        Parquet and Feather have no column for settings of several types; make them texts first:
+        Parquet and Feather cannot hold values of several types in a column. Convert them first:
         `plan.frame.astype({"before": "str", "after": "str"}).to_parquet(path)`.
         """
         rows = [
@@ -80,15 +79,15 @@ class PlanData(Portable):
     def summary(self) -> pd.DataFrame:
         """Counts by project: `owner` (`str`), `create`, `update`, `delete`, `comments` (`int64`).
 
-        The comments are those that the deletes take, as far as they could be counted.
+        The comments are those that the deletes remove, as far as they could be counted.
         """
-        found = by_kind(self.steps)
+        steps = by_kind(self.steps)
         owners = sorted({step.owner for step in self.steps})
         columns: dict[str, Counter[str]] = {
-            kind: Counter(step.owner for step in found[kind]) for kind in KINDS
+            kind: Counter(step.owner for step in steps[kind]) for kind in KINDS
         }
         columns["comments"] = Counter()
-        for step in found["delete"]:
+        for step in steps["delete"]:
             columns["comments"][step.owner] += step.comments or 0
         return pd.DataFrame(
             {"owner": pd.Series(owners, dtype="str")}
@@ -99,9 +98,9 @@ class PlanData(Portable):
         )
 
     def mass_deletes(self) -> dict[str, int]:
-        """Return by project the deletes that need `allow_mass_delete`.
+        """Return the number of deletes in each project that needs `allow_mass_delete`.
 
-        That is where there are more than 3, and more than a tenth of the project's sources.
+        These are projects with more than 3 deletes and more than a tenth of their sources deleted.
         """
         counts = Counter(step.owner for step in self.steps if step.kind == "delete")
         return {
@@ -112,32 +111,31 @@ class PlanData(Portable):
 
 
 def client_of(plan: PlanData) -> ApiClient:
-    """Return the client that a plan is applied with.
+    """Return the client of a plan, connected to the configured tenant if the plan has none.
 
     Raises:
-        ConfigurationError: It was loaded, and no tenant is configured, or another one.
+        ConfigurationError: No tenant is configured, or another one.
     """
     if plan.client is not None:
         return plan.client
-    # Not by the endpoint: a file must not say where a token goes that is bound to none.
+    # The endpoint in the file is not used: a file must not decide where a token is sent.
     try:
         client = ApiClient(connection.transport())
     except NotConfigured as error:
         raise NotConfigured(
-            f"The plan is for {shown(plan.endpoint, 200)}, and no client came with it. Give the "
-            f"client of its tenant: rnb.load_plan(path, client). Otherwise the plan is applied to "
-            f"the tenant that is configured, and: {error}"
+            f"The plan is for {shown(plan.endpoint, 200)} and has no client. Give the client: "
+            f"rnb.load_plan(path, client). Or configure the tenant: {error}"
         ) from None
     if client.endpoint != plan.endpoint:
         raise ConfigurationError(
-            f"The plan is for {shown(plan.endpoint, 200)}, and {client.endpoint} is configured. "
-            "Give the client of its tenant: rnb.load_plan(path, client)."
+            f"The plan is for {shown(plan.endpoint, 200)}, but {client.endpoint} is configured. "
+            "Give the client of the plan's tenant: rnb.load_plan(path, client)."
         )
     return client
 
 
 def _fields(step: Step) -> list[tuple[str | None, object, object]]:
-    """Return of each field that a step sets its name, and what it is before and after."""
+    """Return the name, the old and the new value of each field that a step sets."""
     rows: list[tuple[str | None, object, object]] = [
         (name, step.before(name), after) for name, after in step.settings.items()
     ]

@@ -1,7 +1,7 @@
-"""From an edited listing to a plan: the tenant is asked for what is there, and nothing is written.
+"""Make a plan from an edited listing; sends requests that read, and none that write.
 
-What the tables of `_decisions` cannot know is looked up here: whether a bucket or a project is
-there, and how many comments a delete takes.
+`decisions` compares the listings. This module asks the tenant for the rest: whether buckets and
+projects exist, and how many comments a delete removes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reinfer_nb.text import counted, listed, shown
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
 
-# Deletes in all projects of the tenant.
+# The value of `delete_missing` that deletes in all projects of the tenant.
 TENANT = "tenant"
 
 
@@ -45,28 +45,28 @@ def planned(
     delete_missing: bool | Literal["tenant"] = False,
     project: str | None = None,
 ) -> PlanData:
-    """Return what `Client.plan` documents."""
+    """Return the plan that `Client.plan` documents."""
     edited = validation.check_frame(edited, "A plan is made of a DataFrame")
     tenant = isinstance(delete_missing, str) and delete_missing == TENANT
     if not (tenant or isinstance(delete_missing, bool)):
         raise errors.InvalidInput(
-            f'delete_missing is True, False or "tenant", not {shown(delete_missing)}: True deletes '
-            'in the projects of the edited listing, "tenant" in all projects.'
+            f'delete_missing must be True, False or "tenant", not {shown(delete_missing)}. True '
+            'deletes in the projects of the edited listing, "tenant" in all projects.'
         )
     if project is not None:
         validation.project_name(project)
         if tenant:
             raise errors.InvalidInput(
-                f'delete_missing="tenant" deletes in all projects, and project={shown(project)} '
-                "keeps the plan to one. Leave out one of the two."
+                f'delete_missing="tenant" deletes in all projects, but project={shown(project)} '
+                "limits the plan to one. Leave out one of the two."
             )
-    began = _endpoint(base)
-    if began not in (None, client.endpoint):
+    base_endpoint = _endpoint(base)
+    if base_endpoint not in (None, client.endpoint):
         raise errors.InvalidInput(
-            f"base is a listing of {shown(began)}, and this client is of {client.endpoint}: a base "
-            "is what the tenant had when the edit began. Leave it out between tenants."
+            f"base is a listing of {shown(base_endpoint)}, but this client is for "
+            f"{client.endpoint}. Leave base out when you copy sources between tenants."
         )
-    # Attributes of a frame outlive what they were true of; they widen and narrow no deletes.
+    # The attributes of a frame may be outdated, so they have no effect on the scope of deletes.
     everywhere = project is not None or tenant
     if not everywhere:
         project = _only_project(edited, base)
@@ -83,12 +83,12 @@ def planned(
 
 
 def _only_project(edited: object, base: object) -> str | None:
-    """Return the project that listings say they are of, if no row is of another one."""
+    """Return the project in the attributes of the listings, unless a row has another project."""
     project = _scope(edited) or _scope(base)
     if not isinstance(edited, pd.DataFrame) or list(edited.columns).count("owner") != 1:
         return None
     owners = edited["owner"].tolist()
-    return project if all(isinstance(it, str) and it == project for it in owners) else None
+    return project if all(isinstance(o, str) and o == project for o in owners) else None
 
 
 def of_listing(
@@ -101,32 +101,32 @@ def of_listing(
     project: str | None = None,
     everywhere: bool = False,
 ) -> PlanData:
-    """Return the plan that makes a listing of a tenant what an edited one says.
+    """Return the plan that turns the listing of a tenant into an edited one.
 
     Args:
-        client: The tenant.
+        client: The tenant's client.
         edited: The edited listing.
-        now: What the tenant has.
+        now: The fresh listing of the tenant.
         base: As for `Client.plan`.
-        delete_missing: Whether to delete sources that `edited` has not.
-        project: The project that `now` is a listing of; None for one of all.
-        everywhere: Whether to delete in all projects of `now`, not only in those of `edited`.
+        delete_missing: Delete sources that are missing from `edited`.
+        project: The project of `now`; None if `now` is the whole tenant.
+        everywhere: Delete in all projects of `now`, not only in those of `edited`.
     """
-    here = _endpoint(edited) in (None, client.endpoint)
+    same_tenant = _endpoint(edited) in (None, client.endpoint)
     decided = decisions(
         edited,
         now,
         base,
-        of_this_tenant=here,
+        of_this_tenant=same_tenant,
         delete_missing=delete_missing,
         project=project,
         everywhere=everywhere,
     )
-    new = [] if base is not None or not here else _newer(decided.actions, edited, now)
+    new = [] if base is not None or not same_tenant else _newer(decided.actions, edited, now)
     actions = [action for action in decided.actions if action not in new]
     problems = [*decided.problems, *_unaddressable(actions)]
     problems += _unknown_projects(client, actions, now)
-    problems += _unknown_buckets(client, actions, now, here=here)
+    problems += _unknown_buckets(client, actions, now, same_tenant=same_tenant)
     steps = _steps(actions, now)
     if not problems:
         steps = with_comments(client, steps)
@@ -136,16 +136,19 @@ def of_listing(
         made_at=provenance.fetched_at(now) or datetime.now(UTC),
         steps=in_order(steps),
         problems=_problems.framed(problems, edited),
-        notes=(*_notes(decided, edited, len(new), here=here), *_not_taken_before(client, steps)),
+        notes=(
+            *_notes(decided, edited, len(new), same_tenant=same_tenant),
+            *_not_taken_before(client, steps),
+        ),
         sizes=sizes(steps, now),
         client=client,
     )
 
 
 def _not_taken_before(client: ApiClient, steps: Iterable[Step]) -> Iterable[str]:
-    """Return a note on the settings that the tenant accepted before and left as they were."""
+    """Return a note on settings that the tenant accepted before but did not change."""
     fields = {field.name: field for field in fields_of(Source)}
-    found = []
+    settings = []
     for step in steps:
         names = [
             name
@@ -153,26 +156,26 @@ def _not_taken_before(client: ApiClient, steps: Iterable[Step]) -> Iterable[str]
             if step.base and was_not_taken(client.endpoint, step.base, fields[name], value)
         ]
         if names:
-            found.append(f"{', '.join(names)} of {step.full_name}")
-    if found:
+            settings.append(f"{', '.join(names)} of {step.full_name}")
+    if settings:
         yield (
-            f"The tenant did not take this when it was sent before: {listed(found)}. It accepted "
-            "the request and left the setting as it was, and may do so again."
+            f"The tenant did not take these settings before: {listed(settings)}. It accepted the "
+            "request but did not change the setting, and may do so again."
         )
 
 
 def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:
-    """Return how many sources the projects have of which sources would be deleted."""
-    losing = {step.owner for step in steps if step.kind == "delete"}
-    counts = Counter(now["owner"].tolist()) if losing else Counter()
-    return {owner: counts[owner] for owner in sorted(losing)}
+    """Return the number of sources in each project with a delete."""
+    owners = {step.owner for step in steps if step.kind == "delete"}
+    counts = Counter(now["owner"].tolist()) if owners else Counter()
+    return {owner: counts[owner] for owner in sorted(owners)}
 
 
 def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
-    """Return steps with the comments that the deletes among them take, as far as told."""
+    """Return the steps, each delete with its number of comments if it can be counted."""
     names = [step.full_name for step in steps if step.kind == "delete"]
     counts: dict[str, int] = {}
-    # A plan can be looked at without them; it says where they are not known.
+    # Without the counts a plan is still useful; it shows which are unknown.
     with contextlib.suppress(errors.ReinferError):
         for name, count in comment_counts.each(client.count_comments, names):
             counts |= {name: count} if isinstance(count, int) else {}
@@ -183,22 +186,22 @@ def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
 
 
 def _endpoint(df: object) -> str | None:
-    return _told(df, "endpoint")
+    return _attribute(df, "endpoint")
 
 
 def _scope(df: object) -> str | None:
-    return _told(df, "project")
+    return _attribute(df, "project")
 
 
-def _told(df: object, key: str) -> str | None:
-    """Return what a listing says of itself, if it does."""
+def _attribute(df: object, key: str) -> str | None:
+    """Return a text from the attributes of a frame; None if there is none."""
     value = df.attrs.get(key) if isinstance(df, pd.DataFrame) else None
     return value if isinstance(value, str) else None
 
 
 def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
-    there = [action.place for action in actions if action.place is not None]
-    bases = dict(zip(there, convert.to_sources(now.iloc[there]), strict=True))
+    places = [action.place for action in actions if action.place is not None]
+    bases = dict(zip(places, convert.to_sources(now.iloc[places]), strict=True))
     return [
         Step(
             action.kind,
@@ -212,7 +215,7 @@ def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
 
 
 def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -> list[Action]:
-    """Return the deletes of sources that are younger than the listing that the edit began with."""
+    """Return the deletes of sources that were created after the edited listing was fetched."""
     deletes = [action for action in actions if action.kind == "delete"]
     try:
         fetched_at = provenance.fetched_at(edited) if deletes else None
@@ -221,20 +224,22 @@ def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -
     if fetched_at is None:
         return []
     places = [action.place for action in deletes if action.place is not None]
-    made_at = now["created_at"].take(places)
-    return [action for action, made in zip(deletes, made_at, strict=True) if made > fetched_at]
+    created_at = now["created_at"].take(places)
+    return [
+        action for action, moment in zip(deletes, created_at, strict=True) if moment > fetched_at
+    ]
 
 
 def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
-    """Return what a tenant lists under a name or an id that no request can say."""
+    """Return the sources whose name or id cannot be used in a request."""
     return [
         Problem(
             action.row,
             None,
             None,
             f"is {shown(f'{action.owner}/{action.name}')} with the id {shown(action.id)}, which "
-            f"this toolkit cannot {action.kind}: a name is {validation.NAME_RULE}, an id "
-            f"{validation.ID_RULE}. Leave it out.",
+            f"cannot be used in a request to {action.kind} it: a name must be "
+            f"{validation.NAME_RULE}, an id {validation.ID_RULE}. Leave this source out.",
         )
         for action in actions
         if action.kind != "create"
@@ -249,106 +254,103 @@ def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
 def _unknown_projects(
     client: ApiClient, actions: Sequence[Action], now: pd.DataFrame
 ) -> list[Problem]:
-    """Return the sources to be made in projects that are not there."""
-    made = [action for action in actions if action.kind == "create"]
-    known = set(now["owner"]) if made else set()
-    if all(action.owner in known for action in made):
+    """Return the sources to create in unknown projects."""
+    creates = [action for action in actions if action.kind == "create"]
+    known = set(now["owner"]) if creates else set()
+    if all(action.owner in known for action in creates):
         return []
     try:
         known |= set(client.projects(refresh=True)["name"])
     except errors.ReinferError:
-        # The tenant will say so itself where there is no such project.
+        # The tenant will refuse the create if there is no such project.
         return []
     reason = (
-        "is no project that this token may see: make it on the tenant first, or name one of "
+        "is not a project that this token may see. Create it on the tenant first, or use one of "
         f"{listed(sorted(map(str, known)))}."
     )
     return [
         Problem(action.row, "owner", action.owner, reason)
-        for action in made
+        for action in creates
         if action.owner not in known
     ]
 
 
 def _unknown_buckets(
-    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame, *, here: bool
+    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame, *, same_tenant: bool
 ) -> list[Problem]:
-    """Return the settings of buckets that are not there."""
-    given = [
+    """Return the settings of unknown buckets."""
+    settings = [
         (action, setting.after)
         for action in actions
         for setting in action.settings
         if setting.field == "bucket_id" and setting.after is not None
     ]
-    known = set(now["bucket_id"]) if given else set()
-    if all(bucket in known for _, bucket in given):
+    known = set(now["bucket_id"]) if settings else set()
+    if all(bucket in known for _, bucket in settings):
         return []
-    reason = "is no bucket of this tenant that the token may see; client.buckets() lists those"
+    reason = "is not a bucket that this token may see; client.buckets() lists them"
     try:
         known |= set(client.buckets(refresh=True)["id"])
     except errors.ReinferError:
-        if here:
-            # Who may not see buckets may yet know one; the tenant refuses what is none.
+        if same_tenant:
+            # The user may know an id without the right to list buckets; the tenant checks the id.
             return []
-        reason = "is of another tenant, and no source here has it; this token may see no buckets"
-    reason += ". Write the id of one that is there, or leave it empty."
+        reason = "is from another tenant, and no source here uses it; this token sees no buckets"
+    reason += ". Write the id of an existing bucket, or leave the cell empty."
     return [
         Problem(action.row, "bucket_id", bucket, reason)
-        for action, bucket in given
+        for action, bucket in settings
         if bucket not in known
     ]
 
 
-def _notes(decided: Decisions, edited: pd.DataFrame, new: int, *, here: bool) -> Iterable[str]:
-    if not here:
+def _notes(
+    decided: Decisions, edited: pd.DataFrame, new: int, *, same_tenant: bool
+) -> Iterable[str]:
+    if not same_tenant:
         yield (
-            f"The edited listing is of {_endpoint(edited)}: {counted(decided.by_name, 'row')} with "
-            "other ids there were taken for the sources of the same project and name here."
+            f"The edited listing is from {_endpoint(edited)}. Matched by project and name: "
+            f"{counted(decided.by_name, 'row')} with another id."
         )
     if decided.theirs:
         yield (
-            f"{counted(decided.theirs, 'setting')} that others have changed since the base and the "
-            "edit has not stay as they are."
+            f"Not overwritten: {counted(decided.theirs, 'setting')} that only others have changed "
+            "since the base."
         )
     if new:
-        they = "is" if new == 1 else "are"
-        yield f"{counted(new, 'source')} made since the listing was fetched {they} not deleted."
+        yield f"Not deleted: {counted(new, 'source')} created after the listing was fetched."
     if decided.outside:
         number = sum(decided.outside.values())
         projects = listed(f"{owner} ({count:,})" for owner, count in decided.outside.items())
         yield (
-            f"{counted(number, 'source')} of projects of which the edited listing has no source "
-            f"{'is' if number == 1 else 'are'} not deleted: {projects}. To delete in such a "
-            "project too, name it with project=, or plan for the whole tenant with "
-            'delete_missing="tenant" (on the command line: --project, --whole-tenant).'
+            f"Not deleted: {counted(number, 'source')} of projects that have no source in the "
+            f"edited listing: {projects}. To delete in such a project too, name it with "
+            'project=, or plan for the whole tenant with delete_missing="tenant" (on the command '
+            "line: --project, --whole-tenant)."
         )
     guards = decided.guards
     if guards.known or guards.new:
         others = f" Not on the tenant: {listed(map(shown, guards.new))}." if guards.new else ""
         yield (
-            "The apostrophe that to_csv puts before some texts was taken off "
+            "The apostrophe that to_csv puts before some texts was removed from "
             f"{counted(guards.known + len(guards.new), 'cell')}.{others}"
         )
-    for number, what in (
-        (guards.known, "that begin with such an apostrophe"),
-        (guards.lost, "that lack an apostrophe, such as to_csv puts, before the tenant's text"),
-        (guards.breaks, "that differ from the tenant's text in line breaks alone"),
-        (
-            guards.cut,
-            f"that hold the first {CELL_LENGTH:,} characters of the tenant's text, as Excel does,",
-        ),
+    for number, difference in (
+        (guards.known, "with such an apostrophe before the tenant's text"),
+        (guards.lost, "without the apostrophe that the tenant's text begins with"),
+        (guards.breaks, "with other line breaks than the tenant's text"),
+        (guards.cut, f"cut to {CELL_LENGTH:,} characters, as Excel does"),
     ):
         if number:
             yield (
-                f"{counted(number, 'cell')} {what} {'is' if number == 1 else 'are'} taken for "
-                "what the tenant has, not for an edit; client.update_source sets such a text "
-                "if it is meant."
+                f"Not treated as an edit: {counted(number, 'cell')} {difference}. To set such a "
+                "text, use client.update_source."
             )
     if guards.left:
         yield (
-            "The apostrophe at the beginning of these texts is part of what will be written: "
+            "These texts will be written with the apostrophe at their beginning: "
             f"{listed(map(shown, guards.left))}. If to_csv put it there, read the file with "
             "rnb.read_csv."
         )
     if decided.ignored:
-        yield f"Columns that no source has, which were not looked at: {listed(decided.ignored)}."
+        yield f"Ignored columns, which are not fields of a source: {listed(decided.ignored)}."

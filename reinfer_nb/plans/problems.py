@@ -1,4 +1,4 @@
-"""What stands in the way of a plan, as a frame."""
+"""The problems of a plan as a frame."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _COLUMNS = {"row": "Int64"} | dict.fromkeys(["owner", "name", "column", "value",
 
 
 def no_problems() -> pd.DataFrame:
-    """Return the frame of a plan without problems."""
+    """Return an empty frame of problems."""
     return framed((), pd.DataFrame())
 
 
 def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
-    """Return problems as a frame, each with the source that its row names.
+    """Return problems as a frame, with the owner and name in their rows.
 
     Args:
         problems: The problems.
-        edited: The listing that they are of.
+        edited: The edited listing.
     """
     rows = [
         (
             problem.row,
-            _named(edited, "owner", problem.row),
-            _named(edited, "name", problem.row),
+            _text(edited, "owner", problem.row),
+            _text(edited, "name", problem.row),
             problem.column,
             None if problem.value is None else shown(problem.value, 1000),
             problem.reason,
@@ -40,5 +40,5 @@ def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
     return table(_COLUMNS, rows)
 
 
-def _named(edited: pd.DataFrame, column: str, row: int | None) -> str | None:
+def _text(edited: pd.DataFrame, column: str, row: int | None) -> str | None:
     return None if row is None or column not in edited else cell_text(edited[column].iloc[row])

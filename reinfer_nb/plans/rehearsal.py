@@ -1,4 +1,4 @@
-"""A plan tried on a copy: a sandbox that is filled with the tenant's listing."""
+"""Rehearse a plan on a practice tenant that holds a copy of the tenant's listing."""
 
 from __future__ import annotations
 
@@ -27,15 +27,17 @@ from reinfer_nb.server.practice_tenant import PracticeTenant
 def rehearsed(
     plan: PlanData, *, workers: int, progress: Progress
 ) -> tuple[ResultData, pd.DataFrame]:
-    """Carry out a plan on a copy; return what became of it, and the listing afterwards."""
+    """Apply a plan to a copy; return the result, and the listing afterwards."""
     client = client_of(plan)
     listing = client.sources(plan.project, refresh=True)
     box = PracticeTenant(_storable(listing))
     with _served(box) as copy, tempfile.TemporaryDirectory() as folder:
         _complete(box, listing, plan)
-        there = replace(plan, endpoint=copy.endpoint, client=copy)
+        plan_for_copy = replace(plan, endpoint=copy.endpoint, client=copy)
         journal = Path(folder) / "journal.jsonl"
-        result = executor.applied(there, workers=workers, progress=progress, journal=journal)
+        result = executor.applied(
+            plan_for_copy, workers=workers, progress=progress, journal=journal
+        )
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
     return replace(result, plan=plan, journal=None, client=client), sources
@@ -43,7 +45,7 @@ def rehearsed(
 
 @contextmanager
 def _served(box: PracticeTenant) -> Iterator[ApiClient]:
-    """Serve a practice tenant, and give a client of its admin."""
+    """Context manager that serves a practice tenant and yields a client with its admin token."""
     box.serve()
     try:
         token = token_given(box.tokens["admin"])
@@ -54,17 +56,17 @@ def _served(box: PracticeTenant) -> Iterator[ApiClient]:
 
 
 def _storable(listing: pd.DataFrame) -> pd.DataFrame:
-    """Return a listing without the values of unknown fields that the copy cannot send as JSON."""
+    """Return a listing without values of unknown fields that cannot be written as JSON."""
     known = {field.name for field in fields_of(Source)}
     for name in (name for name in listing.columns if name not in known):
-        has_form = [_has_form(value) for value in listing[name].tolist()]
-        if not all(has_form):
-            cells = listing[name].astype(object).where(pd.Series(has_form, listing.index))
+        storable = [_is_storable(value) for value in listing[name].tolist()]
+        if not all(storable):
+            cells = listing[name].astype(object).where(pd.Series(storable, listing.index))
             listing = listing.assign(**{name: cells})
     return listing
 
 
-def _has_form(value: object) -> bool:
+def _is_storable(value: object) -> bool:
     try:
         json.dumps(ValueType.write(value), allow_nan=False, ensure_ascii=False).encode()
     except ValueError:
@@ -73,7 +75,7 @@ def _has_form(value: object) -> bool:
 
 
 def _complete(box: PracticeTenant, listing: pd.DataFrame, plan: PlanData) -> None:
-    """Give the copy the projects and buckets that the plan names and no source has."""
+    """Add the projects and buckets that the plan needs and no source has."""
     projects = {step.owner for step in plan.steps} - set(listing["owner"])
     for project in sorted(projects):
         box.add_project(project)

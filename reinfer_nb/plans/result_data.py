@@ -1,4 +1,4 @@
-"""What became of a plan: of each of its actions, in words."""
+"""The result of a plan: the outcome of each step, as text, HTML and a frame."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
     from reinfer_nb.plans.plan_data import PlanData
 
-# Why a result may be that of a part.
+# The value of `stopped` after Ctrl-C.
 CTRL_C = "It was stopped by Ctrl-C."
 _SHOWN = 50
-_HEADS = ("Source", "Action", "Status", "What was said")
-_SIDES = ("Source", "Field", "It was", "Mine", "Theirs")
+_HEADS = ("Source", "Action", "Status", "Details")
+_CHANGE_HEADS = ("Source", "Field", "Before", "Plan", "Now")
 _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "str")
 
 
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class ResultData(Portable):
-    """What became of a plan; `ApplyResult` adds what can be done next.
+    """The result of a plan; `ApplyResult` adds `retry` and `undo`.
 
     Attributes:
         plan: The plan.
-        outcomes: What became of each of its steps, in their order.
-        journal: The file that all of it is written in; None of a rehearsal.
-        stopped: Why it ended before all was tried; empty when it did not.
-        client: The tenant; None after pickling, and then found when it is needed.
+        outcomes: The outcome of each step, in the order of the plan.
+        journal: The journal's path; None for a rehearsal.
+        stopped: Why the apply ended early; empty if it did not.
+        client: The tenant's client; None after pickling, and then connected when needed.
     """
 
     plan: PlanData
@@ -54,19 +54,19 @@ class ResultData(Portable):
 
     @property
     def ok(self) -> bool:
-        """Whether every action was done, or was so already."""
+        """True if every step is done, or needed no change."""
         return all(outcome.ok for outcome in self.outcomes)
 
     @property
     def frame(self) -> pd.DataFrame:
-        """What became of each action, one row each.
+        """The outcomes, one row per step.
 
-        Columns (all `str`): `action`, `id` (as made, of a source that was created), `owner`,
-        `name`, `status`, `said`. Statuses are "done"; "skipped": it was so already; "not taken":
-        the tenant accepted it, and left some fields as they were, or did not delete the source;
-        "moved": since the plan was made others have changed or deleted the source, or made one of
-        its name, and it was left alone; "failed"; "left": it was not begun; "begun": it was not
-        waited for, and may have been done.
+        Columns (all `str`): `action`, `id` (the new id for a created source), `owner`, `name`,
+        `status`, `said`. Statuses are "done"; "skipped": no change was needed; "not taken": the
+        tenant accepted the request but did not change some fields or did not delete the source;
+        "moved": after the plan was made others changed or deleted the source, or created one with
+        its name, and it was left alone; "failed"; "left": not begun; "begun": begun, outcome
+        unknown.
         """
         rows = [
             (step.kind, _id(step, outcome), step.owner, step.name, outcome.status, outcome.said)
@@ -76,93 +76,93 @@ class ResultData(Portable):
 
     @property
     def failed(self) -> pd.DataFrame:
-        """The rows of `frame` that were not done: not taken, moved, failed, left or begun."""
+        """The rows of `frame` that are not taken, moved, failed, left or begun."""
         return self._rows([not outcome.ok for outcome in self.outcomes])
 
     @property
-    def _remarkable(self) -> pd.DataFrame:
-        """The rows of `frame` that were not done, or of which nobody knows by whom."""
+    def _reported(self) -> pd.DataFrame:
+        """The rows of `frame` that were not done, or that somebody else may have done."""
         return self._rows([not outcome.ok or outcome.unsure for outcome in self.outcomes])
 
-    def _rows(self, chosen: Sequence[bool]) -> pd.DataFrame:
-        # pandas takes an empty list for one of columns.
-        return self.frame.loc[np.array(chosen, dtype=np.bool_)]
+    def _rows(self, mask: Sequence[bool]) -> pd.DataFrame:
+        # pandas would take an empty list for a list of columns.
+        return self.frame.loc[np.array(mask, dtype=np.bool_)]
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many actions have each status, those that none has left out."""
-        found = Counter(outcome.status for outcome in self.outcomes)
-        return {status: found[status] for status in STATUSES if found[status]}
+        """The number of steps by status, without the statuses that no step has."""
+        counts = Counter(outcome.status for outcome in self.outcomes)
+        return {status: counts[status] for status in STATUSES if counts[status]}
 
     def to_text(self, limit: int | None = _SHOWN) -> str:
-        """Return it as lines: what was not done, and why.
+        """Return the result as text: the steps that were not done, and why.
 
         Args:
-            limit: How many actions are told; None for all.
+            limit: The number of steps to show; None for all.
         """
         limit = arguments.limit(limit)
-        lines = [f"{self._where()}: {self._said()}"]
+        lines = [f"{self._title()}: {self._counts_text()}"]
         lines += [visible(self.stopped, 2000)] * bool(self.stopped)
-        rows = self._remarkable
+        rows = self._reported
         columns = (rows[name][:limit] for name in ("action", "owner", "name", "status", "said"))
         lines += [
             f"! {status}: {action} {visible(f'{owner}/{name}', 120)}: {visible(said, 1000)}"
             for action, owner, name, status, said in zip(*columns, strict=True)
         ]
         lines += more(len(rows), limit)
-        return "\n".join(lines + self._go_on())
+        return "\n".join(lines + self._next_steps())
 
     def to_html(self, limit: int | None = _SHOWN) -> str:
-        """Return it as a piece of HTML: what was not done, and both versions of what has moved.
+        """Return the result as HTML: the steps that were not done, and the remote changes.
 
         Args:
-            limit: How many actions are told; None for all.
+            limit: The number of steps to show; None for all.
         """
         limit = arguments.limit(limit)
         parts = [
-            markup.block([markup.tag("b", self._where()), f": {self._said()}"]),
+            markup.block([markup.tag("b", self._title()), f": {self._counts_text()}"]),
             markup.error(self.stopped) if self.stopped else "",
         ]
-        failed = self._remarkable
-        rows = failed[:limit]
+        reported = self._reported
+        rows = reported[:limit]
         if len(rows):
             names = rows["owner"] + "/" + rows["name"]
             cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
             parts.append(markup.table(_HEADS, cells, "Not done, or in doubt"))
-            parts += map(markup.muted, more(len(failed), limit))
+            parts += map(markup.muted, more(len(reported), limit))
         moved = self._moved_rows()
         if moved:
-            parts.append(markup.table(_SIDES, moved[:limit], "What others have made of it"))
-        return str(markup.join([*parts, *map(markup.muted, self._go_on())]))
+            parts.append(markup.table(_CHANGE_HEADS, moved[:limit], "Changed remotely"))
+        return str(markup.join([*parts, *map(markup.muted, self._next_steps())]))
 
     def _moved_rows(self) -> list[tuple[str, ...]]:
-        """Return of each setting that differs what it was, what I and what others made of it."""
+        """Return the changed settings of "moved" sources: before, in the plan, and now."""
         rows = []
         for step, outcome in zip(self.plan.steps, self.outcomes, strict=True):
             if outcome.status == MOVED and step.base is not None and outcome.source is not None:
-                for found in source_diff.differences(step.base, step.settings, outcome.source):
-                    values = (found.was, found.mine, found.theirs)
-                    rows.append((step.full_name, found.field.name, *map(shown_cell, values)))
+                for change in source_diff.differences(step.base, step.settings, outcome.source):
+                    values = (change.was, change.mine, change.theirs)
+                    rows.append((step.full_name, change.field.name, *map(shown_cell, values)))
         return rows
 
-    def _where(self) -> str:
+    def _title(self) -> str:
         endpoint = visible(self.plan.endpoint, 200)
         return f"Applied to {endpoint}" if self.journal else f"Rehearsed on a copy of {endpoint}"
 
-    def _said(self) -> str:
+    def _counts_text(self) -> str:
         counts = [f"{number:,} {status}" for status, number in self.counts.items()]
         return f"{listed(counts) or 'nothing to do'}."
 
-    def _go_on(self) -> list[str]:
-        """Return what can be done next, and where it is written down."""
+    def _next_steps(self) -> list[str]:
+        """Return the lines that name `retry`, `undo` and the journal."""
         if self.journal is None:
             return []
-        retried = [outcome for outcome in self.outcomes if outcome.open]
+        number = sum(outcome.open for outcome in self.outcomes)
         lines = []
-        if retried:
-            lines.append(f"retry() tries {counted(len(retried), 'action')} again.")
+        if number:
+            lines.append(f"retry() tries {counted(number, 'step')} again.")
         if {DONE, NOT_TAKEN} & self.counts.keys():
-            lines.append("undo() makes a plan that puts back what can be.")
+            lines.append("undo() returns a plan that reverses the changes, as far as possible.")
         return [*lines, f"Journal: {visible(str(self.journal))}"]
 
     def __repr__(self) -> str:

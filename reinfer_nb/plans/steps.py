@@ -1,10 +1,11 @@
-"""The steps of a plan: what each does to which source, as Python has it and as a file holds it."""
+"""The steps of a plan, and their form in JSON files."""
 
 from __future__ import annotations
 
+import dataclasses
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, get_args
 
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
@@ -15,9 +16,10 @@ from reinfer_nb.schema.fields import Operation, fields_of, read_record
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
 
-# The order in which they are carried out: what a delete takes is taken last.
+# In the order of execution: deletes come last.
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_FIELDS = {known.name: known for known in fields_of(Source)}
+_FIELDS = {field.name: field for field in fields_of(Source)}
+_FIELDS_BY_WIRE = {field.wire: field for field in fields_of(Source)}
 
 
 @dataclass(frozen=True)
@@ -27,18 +29,18 @@ class Step(Portable):
     Attributes:
         kind: "create", "update" or "delete".
         owner: The source's project.
-        name: Its name.
-        base: The source as the step was decided on; None for one to be made.
-        settings: What it sets, by field name; empty for a delete.
-        comments: How many comments a delete takes with it; None where nobody knows.
-        remark: What else there is to say of it.
+        name: The source's name.
+        base: The source when the plan was made; None for a create.
+        settings: The new values by field name; empty for a delete.
+        comments: How many comments a delete removes; None if unknown.
+        remark: A remark for the reader of the plan.
     """
 
     kind: Kind
     owner: str
     name: str
     base: Source | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     comments: int | None = None
     remark: str = ""
 
@@ -52,15 +54,15 @@ class Step(Portable):
 
     @property
     def id(self) -> str | None:
-        """The source's id; None for one to be made."""
+        """The source's id; None for a create."""
         return None if self.base is None else self.base.id
 
     def before(self, name: str) -> Any:
-        """Return what a field is before the step; None where there is nothing."""
+        """Return the value of a field before the step; None if it has none."""
         return None if self.base is None else getattr(self.base, name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as a JSON object."""
+        """Return the step as a JSON object."""
         content: dict[str, Any] = {"action": self.kind, "owner": self.owner, "name": self.name}
         if self.settings:
             content["set"] = {
@@ -75,13 +77,13 @@ class Step(Portable):
 
     @classmethod
     def from_json(cls, content: object) -> Step:
-        """Return the step that a JSON object is.
+        """Return the step that a JSON object describes.
 
         Raises:
-            FileProblem: It is none, or one that could not be carried out.
+            FileProblem: The object is no valid step.
         """
         if not isinstance(content, dict) or content.get("action") not in KINDS:
-            raise FileProblem(f"{shown(content)} is no action.")
+            raise FileProblem(f"{shown(content)} is not a valid action.")
         kind: Kind = content["action"]
         owner, name = content.get("owner"), content.get("name")
         try:
@@ -93,7 +95,7 @@ class Step(Portable):
             raise FileProblem(f"The {kind} of {shown(owner)}/{shown(name)}: {error}") from None
         if base is not None and (base.owner, base.name) != (owner, name):
             raise FileProblem(
-                f"The {kind} of {owner}/{name} holds {shown(base.full_name)}, which is another one."
+                f"The {kind} of {owner}/{name} holds another source, {shown(base.full_name)}."
             )
         comments, remark = content.get("comments"), content.get("remark", "")
         return cls(
@@ -108,29 +110,28 @@ class Step(Portable):
 
 
 def _source(content: object) -> Source:
-    """Return the source a step was decided on, every field of it read."""
+    """Return the source before the step; raise `InvalidInput` if a field is invalid."""
     if not isinstance(content, dict):
-        raise InvalidInput("it does not say what the source was.")
+        raise InvalidInput('the previous state of the source ("was") is missing.')
     problems = read_record(Source, content)[1]
     if problems:
         raise InvalidInput(f"{'; '.join(problems)}.")
     source = Source.from_wire(content)
     if not validation.is_id(source.id):
-        raise InvalidInput(f"the id {shown(source.id)} is not {validation.ID_RULE}.")
+        raise InvalidInput(f"the id must be {validation.ID_RULE}, not {shown(source.id)}.")
     return source
 
 
 def _settings(kind: Operation, content: object) -> dict[str, Any]:
     if not isinstance(content, dict):
-        raise InvalidInput(f"it sets {shown(content)}, which is no object.")
-    by_wire = {known.wire: known for known in _FIELDS.values()}
+        raise InvalidInput(f'"set" must be an object, not {shown(content)}.')
     settings = {}
     for name, value in content.items():
-        if name not in by_wire:
-            raise InvalidInput(f"{shown(name)} is no field of a source.")
-        known = by_wire[name]
+        if name not in _FIELDS_BY_WIRE:
+            raise InvalidInput(f"{shown(name)} is not a field of a source.")
+        field = _FIELDS_BY_WIRE[name]
         try:
-            settings[known.name] = None if value is None else known.type.read(value)
+            settings[field.name] = None if value is None else field.type.read(value)
         except ValueError as error:
             raise InvalidInput(f"{name} is {error}: {shown(value)}.") from None
     validation.settings(kind, settings)
@@ -138,13 +139,13 @@ def _settings(kind: Operation, content: object) -> dict[str, Any]:
 
 
 def by_kind(steps: Iterable[Step]) -> dict[Kind, list[Step]]:
-    """Return steps by what they do, in the order in which that is done."""
-    found: dict[Kind, list[Step]] = {kind: [] for kind in KINDS}
+    """Return the steps by kind, in the order of execution."""
+    groups: dict[Kind, list[Step]] = {kind: [] for kind in KINDS}
     for step in steps:
-        found[step.kind].append(step)
-    return found
+        groups[step.kind].append(step)
+    return groups
 
 
 def in_order(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """Return steps in the order in which they are carried out."""
+    """Return the steps in the order of execution."""
     return tuple(sorted(steps, key=lambda step: KINDS.index(step.kind)))

@@ -1,4 +1,4 @@
-"""The plan that puts back what an applied one has changed, and says what nothing puts back."""
+"""The plan that reverses an applied plan, with notes on what cannot be reversed."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def undo(result: ResultData) -> PlanData:
         if outcome.status in (DONE, NOT_TAKEN) and outcome.source is not None:
             if outcome.in_doubt:
                 notes.append(
-                    f"{step.full_name} is left alone: it may have been made by somebody else at "
-                    "the same time. If it is yours, delete it by its name."
+                    f"{step.full_name} is left alone: somebody else may have created it at the "
+                    "same time. If it is yours, delete it by its name."
                 )
                 continue
-            undone, left = _undone(step, outcome, outcome.source)
-            steps += undone
-            notes += left
+            more_steps, more_notes = _reverse(step, outcome, outcome.source)
+            steps += more_steps
+            notes += more_notes
     client, project = result.client or client_of(result.plan), result.plan.project
     made_at, sizes = datetime.now(UTC), dict[str, int]()
     if any(step.kind == "delete" for step in steps):
@@ -57,46 +57,46 @@ def _pairs(result: ResultData) -> Iterable[tuple[Step, Outcome]]:
 
 
 def _general_notes(result: ResultData) -> Iterable[str]:
-    """Return what no step can put back, and of which actions nobody knows."""
+    """Return notes on deleted comments and on steps with an unknown outcome."""
     deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
     if deleted:
-        were = "was deleted is" if deleted == 1 else "were deleted are"
         yield (
-            f"{counted(deleted, 'source')} that {were} not brought back: what is made again has "
-            "the settings of before, a new id, and none of the comments. Nothing brings comments "
-            "back."
+            f"{counted(deleted, 'deleted source')} can only be created again: with the old "
+            "settings, but with a new id and no comments. Nothing brings comments back."
         )
     unsure = sum(outcome.unsure and not outcome.ok for outcome in result.outcomes)
     if unsure:
         yield (
-            f"{counted(unsure, 'action')} may have been done or not, and none of that is undone; "
-            "retry() or rnb.resume finds out, unless others have changed the source since."
+            f"The outcome of {counted(unsure, 'step')} is unknown; this plan does not reverse "
+            f"{'it' if unsure == 1 else 'them'}. retry() or rnb.resume finds out, unless others "
+            "have changed the source since."
         )
 
 
-def _undone(step: Step, outcome: Outcome, now: Source) -> tuple[list[Step], list[str]]:
-    """Return the step that puts back what a step has done, if one can, and what it cannot."""
+def _reverse(step: Step, outcome: Outcome, now: Source) -> tuple[list[Step], list[str]]:
+    """Return the step that reverses a step, if there is one, and notes on what it leaves out."""
     if step.kind == "create":
         return [Step("delete", step.owner, step.name, base=now)], []
     if step.kind == "update":
-        # Listings show less of a source than it has.
+        # The base comes from a listing, which may lack some fields.
         base = outcome.was or step.base
-        taken = [name for name in step.settings if name not in outcome.not_taken]
-        before = {name: getattr(base, name) for name in taken}
+        before = {
+            name: getattr(base, name) for name in step.settings if name not in outcome.not_taken
+        }
         settings, notes = _writable("update", step.full_name, before)
         return [Step("update", step.owner, step.name, now, settings)] * bool(settings), notes
     comments = "comments" if step.comments is None else counted(step.comments, "comment")
     before = {f.name: getattr(now, f.name) for f in fields_of(Source) if f.may("create")}
-    there = {name: value for name, value in before.items() if value is not None}
-    settings, notes = _writable("create", step.full_name, there)
-    remark = f"its settings of before, under a new id (it was {now.id}), without its {comments}"
+    before = {name: value for name, value in before.items() if value is not None}
+    settings, notes = _writable("create", step.full_name, before)
+    remark = f"old settings, a new id (it was {now.id}), without its {comments}"
     return [Step("create", step.owner, step.name, None, settings, remark=remark)], notes
 
 
 def _writable(
     operation: Operation, full_name: str, values: dict[str, Any]
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the values that the API lets be written, and of which others it does not."""
+    """Return the values that the API lets us write, and notes on the others."""
     settings, notes = {}, []
     for field in fields_of(Source):
         if field.name not in values or not field.may(operation):
@@ -105,9 +105,12 @@ def _writable(
         try:
             field.check(value)
         except ValueError as error:
-            what = "missing, which the API cannot make it again" if value is None else shown(value)
-            why = "" if value is None else f", which cannot be written: it {error}"
-            notes.append(f"{field.name} of {full_name} is not put back: it was {what}{why}.")
+            reason = (
+                "it was missing, and the API cannot clear it"
+                if value is None
+                else f"it was {shown(value)}, which cannot be written: it {error}"
+            )
+            notes.append(f"{field.name} of {full_name} is not restored: {reason}.")
         else:
             settings[field.name] = value
     return settings, notes

@@ -78,8 +78,8 @@ def test_a_failed_look_leaves_the_write_in_doubt(
     faults(client).add(Fault.drop(on=on, after=True, times=1))
     result = plan.apply(progress=False)
     assert result.counts == {"failed": 1}
-    assert "may have been done" in result.frame["said"][0]
-    assert any("may have been done" in note for note in result.undo().notes)
+    assert "may still have taken effect" in result.frame["said"][0]
+    assert any("is unknown" in note for note in result.undo().notes)
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
     assert len(result.undo().steps) == 1
@@ -90,7 +90,7 @@ def test_a_wait_that_is_too_long_leaves_the_write_in_doubt(client: rnb.Client) -
     long = Fault.answer(429, retry_after=999, on="create_source", times=1, skip=1)
     faults(client).add(long, Fault.drop(on="create_source", after=True, times=1))
     result = plan.apply(progress=False)
-    assert "may have been done" in result.frame["said"][0]
+    assert "may still have taken effect" in result.frame["said"][0]
     result = result.retry(progress=False)
     assert result.counts == {"done": 1}
     # There is no proof within the resolution of the tenant's clock.
@@ -111,7 +111,7 @@ def test_a_change_by_others_before_the_look_leaves_the_write_in_doubt(client: rn
     assert client.source(NAME).title == "mine"
     assert result.counts == {"moved": 1}
     assert "may have been written before that" in result.frame["said"][0]
-    assert any("may have been done" in note for note in result.undo().notes)
+    assert any("is unknown" in note for note in result.undo().notes)
     assert base.title != "mine"
 
 
@@ -164,7 +164,7 @@ def test_a_source_created_during_the_listing_is_not_deleted(client: rnb.Client) 
     assert "theirs" not in set(df["name"])
     plan = client.plan(df, delete_missing=True)
     assert len(plan.steps) == 0
-    assert "1 source made since the listing was fetched is not deleted." in plan.notes
+    assert "Not deleted: 1 source created after the listing was fetched." in plan.notes
 
 
 def test_a_time_without_a_zone_is_in_utc(client: rnb.Client) -> None:

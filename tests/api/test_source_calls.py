@@ -148,7 +148,7 @@ def test_a_plan_leaves_the_delete_of_a_hidden_source_in_doubt(
         assert result.counts == {"failed": 1}
         result = result.retry(progress=False)
         assert result.counts == {"failed": 1}
-        assert set(plan.moved()["what"]) == {"is gone, or the token may not see it any more"}
+        assert set(plan.moved()["what"]) == {"was deleted, or the token may not see it any more"}
     assert len(client.sources("lab", refresh=True)) == 3
 
 

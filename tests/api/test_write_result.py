@@ -523,7 +523,7 @@ def test_a_plan_does_not_report_a_hidden_source_as_deleted(
         result = plan.apply(progress=False)
         assert result.counts == {"failed": 1}
         assert "404" in result.frame["said"][0]
-        assert "gone already" not in result.to_text()
+        assert "already deleted" not in result.to_text()
         result = result.retry(progress=False)
         assert result.counts == {"failed": 1}
     assert len(client.sources("claims", refresh=True)) == len(listing)
@@ -563,7 +563,7 @@ def test_moved_does_not_report_a_hidden_source_as_deleted(client: rnb.Client) ->
     with viewer:
         object.__setattr__(plan, "client", viewer)
         (what,) = plan.moved()["what"]
-    assert what == "is gone, or the token may not see it any more"
+    assert what == "was deleted, or the token may not see it any more"
     object.__setattr__(plan, "client", client)
     client.delete_source(f"people/{people['name'].iloc[0]}")
     (what,) = plan.moved()["what"]

@@ -186,7 +186,7 @@ def test_with_a_base_what_others_changed_stays(configured: rnb.Client, capsys: C
     out = capsys.readouterr().out
     assert "title: Motor claims inbox -> Motor" in out
     assert "1 source to update (1 field) in claims" in out
-    assert "1 setting that others have changed" in out
+    assert "1 setting that only others have changed" in out
 
 
 def test_of_a_history_only_the_project_is_taken(configured: rnb.Client, capsys: Captured) -> None:
@@ -204,7 +204,7 @@ def test_a_listing_of_before_does_not_undo_what_others_did(
     rnb.History("audits").record(configured.sources(), when="2026-03-01T09:00")
     configured.update_source("claims/motor-inbox", title="Theirs")
     assert cli.main(["plan", "audits/@2026-03-01", "--out", "change.json"]) == 1
-    assert "the row is older than the source" in capsys.readouterr().out
+    assert "it is older than the source" in capsys.readouterr().out
     assert not Path("change.json").exists()
 
 
@@ -238,7 +238,7 @@ def test_between_tenants_rows_go_by_name(
         assert cli.main(["plan", "context:prod", "--project", "claims", "--out", "a.json"]) == 0
         out = capsys.readouterr().out
         assert "title: Motor claims inbox -> As in production" in out
-        assert "taken for the sources of the same project and name" in out
+        assert "Matched by project and name" in out
         # The reverse: a file against the tenant of --context.
         rnb.to_csv(prod.sources().assign(language="de").head(1), "edited.csv")
         arguments = ["plan", "edited.csv", "--context", "prod", "--out", "it's.json"]
@@ -266,7 +266,7 @@ def test_between_tenants_rows_go_by_name(
         (["plan", "listing.csv", "--overwrite"], "--overwrite needs --out FILE"),
         (["plan", "listing.csv", "--project", "no/such"], "no/such"),
         (["apply", "nowhere.json"], "nowhere.json cannot be read"),
-        (["apply", "listing.csv"], "cannot be taken for a plan"),
+        (["apply", "listing.csv"], "is not a valid plan"),
         (["apply", "change.json", "--yes", "--workers", "0"], "a number from 1 to 32"),
         (["apply", "change.json", "--rehearse", "--workers", "99"], "a number from 1 to 32"),
         (["apply", "change.json", "--rehearse", "--journal", "j"], "A rehearsal has no journal"),
@@ -382,7 +382,7 @@ def test_a_plan_for_another_tenant_is_refused(
         captured = capsys.readouterr()
         assert captured.out == ""
         assert f"{other.endpoint}" in captured.err
-        assert "no other tenant than its own" in captured.err
+        assert "is a plan for" in captured.err
         assert (sent(configured), sent(other)) == asked
 
 
@@ -687,7 +687,7 @@ def test_a_journal_of_another_tenant_or_at_work_is_refused(
         held = Journal.opened("ours")
         try:
             assert cli.main([command, "ours"]) == 2
-            assert "still at work on it" in capsys.readouterr().err
+            assert "is in use by another process" in capsys.readouterr().err
         finally:
             held.close()
         assert (sent(configured), sent(other)) == asked
@@ -729,7 +729,7 @@ def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captu
     capsys.readouterr()
     assert cli.main(["undo", "j", "--yes"]) == 0
     out = capsys.readouterr().out
-    assert "2 sources that were deleted are not brought back" in out
+    assert "2 deleted sources can only be created again" in out
     assert "Nothing brings comments back." in out
     assert set(names) <= set(configured.sources("claims", refresh=True)["name"])
 
@@ -783,7 +783,7 @@ def test_undo_carries_out_nothing_that_the_journal_has_left_open(
     assert cli.main(["undo", "j", "--yes"]) == 0
     captured = capsys.readouterr()
     assert "1 source to update (1 field)" in captured.out
-    assert "may have been done" not in captured.err
+    assert "is unknown" not in captured.err
     assert titles(configured) == ("Motor claims inbox", "Glass damage inbox")
     assert Path("j").read_bytes() == content
 
@@ -797,7 +797,7 @@ def test_undo_says_what_nobody_knows_of(configured: rnb.Client, capsys: Captured
     assert cli.main(["undo", "j", "--out", "back.json"]) == 0
     captured = capsys.readouterr()
     assert "1 source to update (1 field)" in captured.out
-    assert "1 action may have been done or not, and none of that is undone" in captured.out
+    assert "The outcome of 1 step is unknown; this plan does not reverse it" in captured.out
     assert Path("j").read_bytes() == content
 
 

@@ -132,14 +132,14 @@ def test_a_row_with_a_problem_is_no_row_left_out(now: pd.DataFrame, edited: pd.D
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
-        ("id", "0123456789abcdef", "id was changed, or the source was deleted and made anew"),
+        ("id", "0123456789abcdef", "id was changed, or the source was deleted and created again"),
         ("owner", "people", "no source can be renamed or moved"),
         ("name", "motor", "no source can be renamed or moved"),
-        ("title", None, "has 'Motor claims inbox'; that clears nothing. Write an empty text"),
-        ("sensitive_properties", None, "Write [] to clear it, or put it back"),
+        ("title", None, "is missing, but the tenant has 'Motor claims inbox'. Write an empty text"),
+        ("sensitive_properties", None, "Write [] to clear it, or restore the value"),
         ("language", "fr", 'must be one of "en"'),
         ("language", "EN", 'must be one of "en"'),
-        ("language", None, "that clears nothing. Put it back"),
+        ("language", None, "It cannot be cleared. Restore the value"),
         ("kind", "chta", "must be one of"),
         ("should_translate", "perhaps", "must be True or False, not 'perhaps'"),
         ("should_translate", 1, "must be True or False, not 1"),
@@ -191,11 +191,11 @@ def test_a_source_may_be_there_once(now: pd.DataFrame, edited: pd.DataFrame) -> 
     twice = pd.concat([edited, edited.iloc[[4]].assign(title="other")])
     assert (
         only_problem(decide(twice, now)).reason
-        == "is the same source as row 4: keep one of the two."
+        == "is the same source as row 4. Keep one of the two."
     )
     new = pd.DataFrame({"owner": "claims", "name": ["a", "b", "a"]})
     problem = only_problem(decide(new, now))
-    assert (problem.row, problem.reason) == (2, "is the same source as row 0: keep one of the two.")
+    assert (problem.row, problem.reason) == (2, "is the same source as row 0. Keep one of the two.")
 
 
 @pytest.mark.parametrize("keys", [["id"], ["owner", "name"], ["id", "owner", "name"]])
@@ -208,8 +208,8 @@ def test_a_base_may_have_a_source_once(
     edited.loc[4, "title"] = "mine"
     reason = only_problem(decide(edited, now, twice[::order])).reason
     first, second = (4, len(now)) if order == 1 else (0, len(now) - 4)
-    assert f"Row {second} of the base is the same source as its row {first}" in reason
-    assert "keep one of the two" in reason
+    assert f"Rows {first} and {second} of the base are the same source" in reason
+    assert "Keep one of the two" in reason
     # Which of two equal rows is taken makes no difference.
     same = pd.concat([now, now.iloc[[4]]])[columns]
     assert [kind for kind, *_ in told(decide(edited, now, same[::order]))] == ["update"]
@@ -243,7 +243,7 @@ def test_an_edit_older_than_the_source_needs_its_base(
     edited.loc[0, "title"] = "mine too"
     problem = only_problem(decide(edited, later, now))
     assert (problem.row, problem.column) == (0, "title")
-    assert "you made it 'mine too', and somebody else 'theirs'" in problem.reason
+    assert "You changed it to 'mine too', somebody else to 'theirs'" in problem.reason
     edited.loc[0, "title"] = "theirs"
     assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
 
@@ -265,7 +265,7 @@ def test_a_source_that_is_gone_is_not_made_again_by_itself(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     there = now.drop(index=0)
-    assert "it was deleted meanwhile" in only_problem(decide(edited, there, now)).reason
+    assert "the source was deleted" in only_problem(decide(edited, there, now)).reason
     edited.loc[0, "id"] = None
     assert [kind for kind, *_ in told(decide(edited, there, now))] == ["create"]
 
@@ -291,14 +291,14 @@ def test_a_plan_for_a_project_takes_no_other(now: pd.DataFrame, edited: pd.DataF
     problems = decide(edited, claims, project="claims").problems
     assert {problem.column for problem in problems} == {"owner"}
     assert len(problems) == (now["owner"] != "claims").sum()
-    assert "must be claims: the plan is for this project alone" in problems[0].reason
+    assert "must be claims, the only project of this plan" in problems[0].reason
 
 
 @pytest.mark.parametrize(
     ("edited", "says"),
     [
         ([1], "A plan is made of a DataFrame"),
-        (pd.DataFrame({"title": ["x"]}), "neither the column 'id' nor both of 'owner' and 'name'"),
+        (pd.DataFrame({"title": ["x"]}), "needs the column 'id', or both 'owner' and 'name'"),
         (pd.DataFrame([[1, 2]], columns=["id", "id"]), "the column 'id' twice"),
     ],
 )

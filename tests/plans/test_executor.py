@@ -109,7 +109,7 @@ def test_the_result_shows_itself(client: rnb.Client) -> None:
     result = edit_all(client).apply(progress=False)
     assert repr(result).splitlines() == [
         f"Applied to {client.endpoint}: 130 done.",
-        "undo() makes a plan that puts back what can be.",
+        "undo() returns a plan that reverses the changes, as far as possible.",
         f"Journal: {result.journal}",
     ]
     assert "130 done." in result._repr_html_()
@@ -187,10 +187,10 @@ def test_what_has_moved_is_left_alone_and_the_rest_goes_on(client: rnb.Client) -
     assert client.source("claims/a").title == "theirs"
     said = result.frame.set_index("name")["said"]
     assert "was changed at 20" in said[df["name"][0]]
-    assert "It is gone" in said[df["name"][3]]
+    assert "no longer exists" in said[df["name"][3]]
     assert "another one" in said[df["name"][4]]
     html = result.to_html()
-    assert "What others have made of it" in html
+    assert "Changed remotely" in html
     for text in (">theirs<", ">mine<", f">{plan.frame['before'][2]}<"):
         assert text in html
     # Another go leaves them alone as well.
@@ -261,8 +261,8 @@ def test_a_source_of_that_name_that_is_another_is_not_ours(client: rnb.Client) -
     with box_of(client).faults.add(Fault.drop(on="create_source")):
         result = plan.apply(progress=False)
     assert result.counts == {"failed": 1}
-    assert "may have been done" in result.frame["said"][0]
-    assert any("1 action may have been done or not" in note for note in result.undo().notes)
+    assert "may still have taken effect" in result.frame["said"][0]
+    assert any("The outcome of 1 step is unknown" in note for note in result.undo().notes)
     client.create_source("claims/fresh", title="of somebody else")
     result = result.retry(progress=False)
     assert result.counts == {"moved": 1}
@@ -292,7 +292,7 @@ def test_whatever_fails_is_done_once_by_another_try(
         with box_of(client).faults.add(fault):
             result = plan.apply(progress=False)
         assert result.counts == {"failed": 1}
-        assert "may have been done" in result.frame["said"][0]
+        assert "may still have taken effect" in result.frame["said"][0]
     assert result.retry(progress=False).counts == {"done": 1}
     effects = [one for one in writes(client) if one[2] == 200]
     assert len(effects) == (0 if after else 1)
@@ -338,7 +338,7 @@ def test_one_of_a_thousand_that_fails_is_all_that_is_tried_again() -> None:
         assert "422: Titles are out" in failed["said"]
         assert f"{failed['owner']}/{failed['name']}" in repr(result)
         assert "Titles are out" in result.to_html()
-        assert "retry() tries 1 action again" in repr(result)
+        assert "retry() tries 1 step again" in repr(result)
         before = len(writes(client))
         again = result.retry(progress=False)
         assert again.counts == {"done": 1000}
@@ -361,7 +361,7 @@ def test_what_would_fail_for_all_ends_it(client: rnb.Client, fault: Fault, said:
     plan = edit_all(client)
     with box_of(client).faults.add(fault):
         result = plan.apply(workers=2, progress=False)
-    assert "the rest would fail likewise" in result.stopped
+    assert "the remaining steps would fail too" in result.stopped
     assert said in result.stopped
     assert result.counts["left"] > 120
     assert said in repr(result)
@@ -489,9 +489,9 @@ def test_undo_puts_back_what_can_be(client: rnb.Client) -> None:
     plan = result.undo()
     claims = plan.summary.query("owner == 'claims'")
     assert claims[["create", "delete"]].to_numpy().tolist() == [[3, 2]]
-    assert plan.notes[0].startswith("3 sources that were deleted are not brought back:")
+    assert plan.notes[0].startswith("3 deleted sources can only be created again:")
     assert "Nothing brings comments back." in plan.notes[0]
-    assert plan.to_text(None).count("under a new id (it was ") == 3
+    assert plan.to_text(None).count("a new id (it was ") == 3
     assert sum(step.comments or 0 for step in result.plan.steps) == comments
     undone = plan.apply(progress=False)
     assert undone.ok
@@ -520,7 +520,7 @@ def test_undo_says_what_it_cannot_put_back(client: rnb.Client) -> None:
     undo = plan.apply(progress=False).undo()
     (note,) = undo.notes
     assert note.startswith("email_transform_tag of ")
-    assert "is not put back" in note
+    assert "is not restored" in note
     assert undo.frame["field"].tolist() == ["title"]
 
 

@@ -251,12 +251,12 @@ def test_a_journal_that_is_none_is_left_as_it_is(
     path = tmp_path / "other.jsonl"
     spoilt = lines[0].replace(b"version 1", b"version 2")
     for content, said in (
-        (b"", "is no journal"),
+        (b"", "is not a journal"),
         (b"id,name\n1,2\n", "line 1"),
-        (lines[0][:-30], "is no journal"),
+        (lines[0][:-30], "is not a journal"),
         (spoilt, "later version"),
-        (lines[0] + b'{"action": 99, "status": "done"}\n', "which the plan has not"),
-        (lines[0] + b'{"action": 0, "status": "perhaps"}\n', "is no status"),
+        (lines[0] + b'{"action": 99, "status": "done"}\n', "which is not in the plan"),
+        (lines[0] + b'{"action": 0, "status": "perhaps"}\n', "is not a valid status"),
         (lines[0] + b"broken\n" + lines[1], "line 2"),
         (lines[0] + b"[]\n", "line 2"),
     ):
@@ -278,7 +278,7 @@ def test_a_journal_of_another_tenant_is_refused(
     with box(1) as other:
         assert other.sandbox is not None
         before = len(other.sandbox.requests)
-        with pytest.raises(rnb.InvalidInput, match="is of an apply on"):
+        with pytest.raises(rnb.InvalidInput, match="is the journal of a plan for"):
             rnb.resume(other, path)
         assert len(other.sandbox.requests) == before
     assert path.read_bytes() == b"".join(lines)
@@ -289,7 +289,7 @@ def test_one_process_at_a_time(client: rnb.Client, lines: list[bytes], tmp_path:
     path.write_bytes(b"".join(lines[:4]))
     held = Journal.opened(path)
     try:
-        with pytest.raises(rnb.FileProblem, match="open in another process"):
+        with pytest.raises(rnb.FileProblem, match="in use by another process"):
             rnb.resume(client, path)
     finally:
         held.close()

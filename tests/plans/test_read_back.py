@@ -146,13 +146,13 @@ def test_a_plan_that_could_not_be_read_again_is_neither_saved_nor_begun(
     assert client.sandbox is not None
     plan = client.plan(client.sources("claims").head(1).assign(title="Edited"))
     (step,) = plan.steps
-    # It does not say what the source was.
+    # The step has no source to compare with.
     plan = replace(plan, steps=(replace(step, base=None), replace(step, name="motor-claims")))
     asked = len(client.sandbox.requests)
-    with pytest.raises(rnb.FileProblem, match="what the source was"):
+    with pytest.raises(rnb.FileProblem, match="the previous state of the source"):
         plan.save(tmp_path / "change.json")
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(rnb.FileProblem, match="what the source was"):
+    with pytest.raises(rnb.FileProblem, match="the previous state of the source"):
         plan.apply(progress=False, journal=tmp_path / "journal.jsonl")
     assert len(client.sandbox.requests) == asked
 
@@ -218,7 +218,7 @@ def test_deletes_that_were_held_back_are_in_the_journal(
     result = held_back(client, journal, final=final)
     held = result.outcomes[1]
     assert held.status == ("moved" if final else "left")
-    assert "not all that was to be made" in held.said
+    assert "could not be created first" in held.said
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("action") == 1] == [held.status]
     again = plans.result_of(client, journal)

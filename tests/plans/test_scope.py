@@ -141,7 +141,7 @@ def test_what_is_not_in_the_listing_is_counted_by_project(shared: rnb.Client) ->
     plan = shared.plan(bare(whole[whole["owner"] == "claims"]), delete_missing=True)
     assert plan.steps == ()
     (note,) = plan.notes
-    assert note.startswith(f"{rest.sum()} sources of projects of which the edited listing has no")
+    assert note.startswith(f"Not deleted: {rest.sum()} sources of projects that have no source in")
     for owner, number in rest.items():
         assert f"{owner} ({number})" in note
     # Without deletes there is nothing to say.

@@ -65,7 +65,7 @@ def test_what_only_a_file_changed_is_no_edit(
     for base in (listing, read.copy()) if with_base else (None,):
         plan = tenant.plan(read, base, delete_missing=True)
         assert edited_settings(plan) == []
-        assert "client.update_source sets such a text if it is meant" in " ".join(plan.notes)
+        assert "To set such a text, use client.update_source" in " ".join(plan.notes)
         # What is edited beside it is an edit, and all of it.
         again = read.copy()
         again.loc[0, "title"], again.loc[1, "description"] = "Edited", "=1+1"
@@ -76,13 +76,13 @@ def test_what_only_a_file_changed_is_no_edit(
 @pytest.mark.parametrize(
     ("now", "mine", "count"),
     [
-        *((text, text[1:], "1 cell that lack") for text in APOSTROPHES),
-        *((text[1:], text, "1 cell that begin") for text in APOSTROPHES),
-        ("a\r\nb", "a\nb", "1 cell that differ"),
-        ("a\nb", "a\rb", "1 cell that differ"),
-        (LONG, LONG[:LENGTH], "1 cell that hold"),
-        ("\r\n" + LONG, "\n" + LONG[: LENGTH - 1], "1 cell that hold"),
-        ("x" + "\U0001f600" * LENGTH, "x" + "\U0001f600" * (LENGTH // 2), "1 cell that hold"),
+        *((text, text[1:], "1 cell without the apostrophe") for text in APOSTROPHES),
+        *((text[1:], text, "1 cell with such an apostrophe") for text in APOSTROPHES),
+        ("a\r\nb", "a\nb", "1 cell with other line breaks"),
+        ("a\nb", "a\rb", "1 cell with other line breaks"),
+        (LONG, LONG[:LENGTH], "1 cell cut to"),
+        ("\r\n" + LONG, "\n" + LONG[: LENGTH - 1], "1 cell cut to"),
+        ("x" + "\U0001f600" * LENGTH, "x" + "\U0001f600" * (LENGTH // 2), "1 cell cut to"),
     ],
 )
 @pytest.mark.parametrize("side", ["tenant", "base"])

@@ -362,12 +362,12 @@ def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> No
     said = show(bulk, "bucket_id", "ffffffffffffffff")
     assert "The plan cannot be applied." in said
     assert "3 problems" in said
-    assert "is no bucket of this tenant" in said
+    assert "is not a bucket that this token may see" in said
     assert bulk.apply.disabled
     client.delete_source(THREE[0])
     said = show(bulk, "language", "de")
     assert "1 problem" in said
-    assert "it was deleted meanwhile" in said
+    assert "the source was deleted" in said
     bulk.apply.click()
     done(ex)
     assert [a.method for a in writes(client)] == ["DELETE"]
@@ -383,7 +383,7 @@ def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) 
     assert bulk.result is not None
     assert bulk.result.counts == {"done": 2, "moved": 1}
     assert f"{THREE[1]}language" in said
-    assert "dexlm" in said.split("What others have made of it")[1]
+    assert "dexlm" in said.split("Changed remotely")[1]
     # What moved is not tried again; it is planned again.
     assert not there(bulk.retry)
     assert "1 source to update" in show(bulk)
