@@ -23,11 +23,7 @@ _DIGITS = (("0", "o"), ("1", "l"), ("5", "s"))
 _LETTERS = re.compile(r"[a-z]*")
 # Hash constants. Any odd numbers do: pairs with equal hashes are compared exactly afterwards.
 _BASE = 0x9E3779B97F4A7C15
-_OWNER_FACTOR, _LENGTH_FACTOR, _POSITION_FACTOR = (
-    0xC2B2AE3D27D4EB4F,
-    0x165667B19E3779F9,
-    0xD6E8FEB86659FD93,
-)
+_BY_OWNER, _BY_LENGTH, _BY_POSITION = 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93
 
 
 def pairs(owners: _Rows, names: pa.Array, letters: int) -> Iterator[tuple[int, int]]:
@@ -107,17 +103,17 @@ def _typo_candidates(owners: _Rows, names: pa.Array) -> Iterator[tuple[int, int]
     # Deleting a byte moves the bytes after it one position forward, which divides their terms by
     # the base. The base is odd, so it has an inverse modulo 2**64.
     without_char = head + (whole[name] - head - terms) * np.uint64(pow(_BASE, -1, 2**64))
-    owner_part = owners[rows].astype(np.uint64) * np.uint64(_OWNER_FACTOR)
-    salts = owner_part + sizes.astype(np.uint64) * np.uint64(_LENGTH_FACTOR)
+    owner_part = owners[rows].astype(np.uint64) * np.uint64(_BY_OWNER)
+    salts = owner_part + sizes.astype(np.uint64) * np.uint64(_BY_LENGTH)
     letter = (chars >= ord("a")) & (chars <= ord("z"))
     without_char, name, position = without_char[letter], name[letter], position[letter]
     # A replaced letter.
-    position_part = (position.astype(np.uint64) + np.uint64(1)) * np.uint64(_POSITION_FACTOR)
+    position_part = (position.astype(np.uint64) + np.uint64(1)) * np.uint64(_BY_POSITION)
     keys = without_char + salts[name] + position_part
     repeated = _repeated(keys)
     yield from _neighbours(keys[repeated], rows[name[repeated]])
     # An inserted letter.
-    longer = without_char + salts[name] - np.uint64(_LENGTH_FACTOR)
+    longer = without_char + salts[name] - np.uint64(_BY_LENGTH)
     shorter = compute.index_in(pa.array(longer), value_set=pa.array(whole + salts))
     for index in np.flatnonzero(np.asarray(compute.is_valid(shorter), dtype=np.bool_)):
         left, right = int(rows[name[index]]), int(rows[shorter[int(index)].as_py()])

@@ -189,7 +189,7 @@ class AuditReport(Portable):
         table = table.drop_duplicates(["position", "field"])
         for name, part in table.groupby("field", sort=False):
             column, positions = str(name), part["position"].to_numpy()
-            fixed[column] = _with_values(fixed[column], positions, part["value"].tolist())
+            fixed[column] = _replaced(fixed[column], positions, part["value"].tolist())
         return fixed
 
     def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -303,9 +303,7 @@ def _findings(
     return findings, positions, table[["field", "value"]]
 
 
-def _with_values(
-    column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]
-) -> pd.Series:
+def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]) -> pd.Series:
     """Return a column with some cells replaced and the same dtype."""
     cells = column.tolist()
     for position, value in zip(positions, values, strict=True):

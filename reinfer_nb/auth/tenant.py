@@ -131,12 +131,12 @@ def resolve(
     """
     own = token if token is None or isinstance(token, Token) else token_given(token)
     del token
-    chosen = _chosen(endpoint, own, context)
+    choice = _choose(endpoint, own, context)
     return _tenant(
         replace(
-            chosen,
-            verify=chosen.verify if verify is None else verify,
-            proxy=proxy or chosen.proxy,
+            choice,
+            verify=choice.verify if verify is None else verify,
+            proxy=proxy or choice.proxy,
         )
     )
 
@@ -154,25 +154,25 @@ def tenant_at(endpoint: str, token: Token | None = None) -> Tenant | None:
         InvalidInput: The endpoint or the token is invalid.
     """
     endpoint = checked_endpoint(endpoint)
-    chosen = _at(endpoint) if token is None else _with_token(endpoint, token, LOGIN)
-    return None if chosen.token is None else _tenant(chosen)
+    choice = _at(endpoint) if token is None else _with_token(endpoint, token, LOGIN)
+    return None if choice.token is None else _tenant(choice)
 
 
-def _tenant(chosen: _Choice) -> Tenant:
-    if isinstance(chosen.token, FunctionToken):
-        chosen = replace(chosen, token_from=BY_FUNCTION)
-    if chosen.endpoint is None or chosen.token is None:
-        raise ConfigurationError(_incomplete(chosen))
+def _tenant(choice: _Choice) -> Tenant:
+    if isinstance(choice.token, FunctionToken):
+        choice = replace(choice, token_from=BY_FUNCTION)
+    if choice.endpoint is None or choice.token is None:
+        raise ConfigurationError(_incomplete(choice))
     return Tenant(
-        endpoint=checked_endpoint(chosen.endpoint),
-        token=_checked_token(chosen.token, chosen.token_from),
-        token_from=chosen.token_from,
-        verify=_checked_verify(chosen.verify),
-        proxy=_checked_proxy(chosen.proxy),
+        endpoint=checked_endpoint(choice.endpoint),
+        token=_checked_token(choice.token, choice.token_from),
+        token_from=choice.token_from,
+        verify=_checked_verify(choice.verify),
+        proxy=_checked_proxy(choice.proxy),
     )
 
 
-def _chosen(endpoint: str | None, own: Token | None, context: str | None) -> _Choice:
+def _choose(endpoint: str | None, own: Token | None, context: str | None) -> _Choice:
     if context is not None and endpoint is not None:
         raise ConfigurationError("Pass an endpoint or a context, not both.")
     if context is not None:
@@ -222,7 +222,7 @@ def _at(endpoint: str) -> _Choice:
 
 
 def _contexts_at(endpoint: str, *, with_token: bool) -> list[Context]:
-    """Return the contexts of an endpoint, or only the one that is chosen by variable or current."""
+    """Return the contexts of an endpoint; only one if it is named by REINFER_CONTEXT or current."""
     matching = [
         context
         for context in read_contexts()
@@ -237,10 +237,7 @@ def _contexts_at(endpoint: str, *, with_token: bool) -> list[Context]:
 
 
 def _with_token(endpoint: str, token: Token, token_from: str) -> _Choice:
-    """Return an endpoint with a token, and with the certificates and proxy of its contexts.
-
-    Where the contexts of the endpoint differ, the defaults are used.
-    """
+    """Return an endpoint with a token; `verify` and `proxy` are those of its contexts if equal."""
     try:
         matching = _contexts_at(endpoint, with_token=False)
     except ConfigurationError:
@@ -262,7 +259,7 @@ def _without_endpoint(own: Token | None) -> _Choice:
     if name:
         return _of_context(_context_named(name), own)
     if token is not None and own is None:
-        # Unknown whose token this is, so it must not go to the tenant of the current context.
+        # The token may be of another tenant, so it is not sent to that of the current context.
         return _Choice(endpoint=None, token=token, token_from=_VARIABLE)
     for context in read_contexts():
         if context.current:
@@ -292,14 +289,14 @@ def _of_login(login: Tenant, own: Token | None) -> _Choice:
     )
 
 
-def _incomplete(chosen: _Choice) -> str:
-    if chosen.endpoint is None:
+def _incomplete(choice: _Choice) -> str:
+    if choice.endpoint is None:
         return (
-            f"There is a token ({chosen.token_from}) and no endpoint. Pass endpoint= or set "
+            f"There is a token ({choice.token_from}) and no endpoint. Pass endpoint= or set "
             f"{ENDPOINT}, such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
         )
     return (
-        f"There is no token for {endpoint_shown(chosen.endpoint)}. Pass token=, set {TOKEN}, or "
+        f"There is no token for {endpoint_shown(choice.endpoint)}. Pass token=, set {TOKEN}, or "
         "use rnb.login(). Create a token on the tenant's page under 'My account'."
     )
 

@@ -65,12 +65,9 @@ def axes_for(ax: Axes | None, rows: float = 0, columns: int = 0, letters: int = 
     import matplotlib.pyplot as plt
 
     width, height = rcParams["figure.figsize"]
-    size = (
-        max(
-            width, _MIN_WIDTH, (columns * column_width(letters) + _NAMES_WIDTH + _LABEL_WIDTH) / 72
-        ),
-        max(height, ((rows + 1) * _row_height() + _LABEL_HEIGHT) / 72),
-    )
+    text_width = columns * column_width(letters) + _NAMES_WIDTH + _LABEL_WIDTH
+    text_height = (rows + 1) * _row_height() + _LABEL_HEIGHT
+    size = (max(width, _MIN_WIDTH, text_width / 72), max(height, text_height / 72))
     return plt.figure(figsize=size, layout="constrained").subplots()
 
 

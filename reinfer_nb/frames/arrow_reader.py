@@ -164,7 +164,7 @@ def _is_too_deep(kind: pa.DataType) -> bool:
 
 
 def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[], list[Any]]]:
-    """Return functions by name, each of which returns this member of all elements."""
+    """Return a function for each name, which returns this member of all elements."""
     if not names:
         return {}
     try:

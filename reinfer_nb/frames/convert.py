@@ -88,7 +88,7 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     return _assembled(parts, model)
 
 
-# Types whose converted values are cached, and how many values of a column are.
+# Types whose converted values are cached, and the size of the cache of a column.
 _CACHED = {str, bool, pd.Timestamp}
 _CACHE_SIZE = 10_000
 

@@ -50,7 +50,8 @@ class Version:
         first: The time of the first of these snapshots.
         last: The time of the last of these snapshots.
         changed: The fields that differ from the version before.
-        gone: The time of the first snapshot without the source; None if a version follows.
+        gone: The time of the first snapshot without the source; None if the source is still there
+            or the next version follows directly.
     """
 
     row: int
@@ -132,5 +133,5 @@ def _unequal(left: pa.Array, right: pa.Array) -> Any:
 
 
 def _comparable(values: pa.Array) -> pa.Array:
-    """Return an array whose equal values are equal; a list counts as a set."""
+    """Return an array in which lists with the same items are equal."""
     return as_sets(values) if pa.types.is_list(values.type) else values
