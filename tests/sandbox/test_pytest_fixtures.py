@@ -52,7 +52,8 @@ import pytest
 from nbclient import NotebookClient
 
 import reinfer_nb as rnb
-from reinfer_nb import Fault, config
+from reinfer_nb import Fault
+from reinfer_nb.auth import tenant as config
 
 DELETES = """
 import reinfer_nb as rnb
