@@ -76,9 +76,9 @@ class Client(ApiClient):
         """
         with importing():
             from reinfer_nb.plans import planner
-            from reinfer_nb.plans.plan import Plan
+            from reinfer_nb.plans.plan import plan_of
 
-        return Plan.of(
+        return plan_of(
             planner.planned(self, edited, base, delete_missing=delete_missing, project=project)
         )
 

@@ -31,7 +31,7 @@ def test_example(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    example.globs["client"] = client
+    example.globs |= {"client": client, "rnb": rnb}
     runner = doctest.DocTestRunner(
         verbose=False, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -39,11 +40,6 @@ class Plan(PlanData):
         sizes: The number of sources in each project with a delete.
         client: The client to apply the plan with; None, as after pickling, to connect when needed.
     """
-
-    @classmethod
-    def of(cls, plan: PlanData) -> Plan:
-        """Return a `Plan` with the data of `plan`."""
-        return cls(**{field.name: getattr(plan, field.name) for field in fields(plan)})
 
     def apply(
         self,
@@ -97,7 +93,7 @@ class Plan(PlanData):
         if not arguments.flag(allow_mass_delete, "allow_mass_delete"):
             self._check_deletes()
         executor.warn_if_moved(self)
-        return ApplyResult.of(
+        return apply_result_of(
             executor.applied(self, workers=workers, progress=progress, journal=journal)
         )
 
@@ -124,7 +120,7 @@ class Plan(PlanData):
         """
         self.check()
         result, sources = rehearsal.rehearsed(self, workers=workers, progress=progress)
-        return Rehearsal(ApplyResult.of(result), sources)
+        return Rehearsal(apply_result_of(result), sources)
 
     def moved(self) -> pd.DataFrame:
         """Return the sources changed remotely since the plan was made; `apply` leaves them alone.
@@ -204,12 +200,6 @@ class ApplyResult(ResultData):
 
     plan: Plan
 
-    @classmethod
-    def of(cls, result: ResultData) -> ApplyResult:
-        """Return an `ApplyResult` with the data of `result`."""
-        content = {field.name: getattr(result, field.name) for field in fields(result)}
-        return cls(**content | {"plan": Plan.of(result.plan)})
-
     def retry(self, *, workers: int = 8, progress: Progress = True) -> ApplyResult:
         """Try the failed and the not begun steps again; leave sources changed remotely alone.
 
@@ -242,7 +232,7 @@ class ApplyResult(ResultData):
         Raises:
             ReinferError: The listing could not be fetched.
         """
-        return Plan.of(undoing.undo(self))
+        return plan_of(undoing.undo(self))
 
 
 @unshared
@@ -313,7 +303,7 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
     """
     if client is not None:
         client = check_client(client, ApiClient)
-    plan = Plan.of(document.read(path, client))
+    plan = plan_of(document.read(path, client))
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(
             f"{path} is a plan for {shown(plan.endpoint, 200)}, but this client is for "
@@ -353,7 +343,7 @@ def resume(
         FileProblem: The file cannot be read, is not a journal, or is still being written.
         InvalidInput: The journal belongs to another tenant, or `workers` is out of range.
     """
-    return ApplyResult.of(executor.resumed(client, journal, workers=workers, progress=progress))
+    return apply_result_of(executor.resumed(client, journal, workers=workers, progress=progress))
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
@@ -367,4 +357,18 @@ def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult
         FileProblem: The file cannot be read, is not a journal, or is still being written.
         InvalidInput: The journal belongs to another tenant.
     """
-    return ApplyResult.of(executor.result_of(client, journal))
+    return apply_result_of(executor.result_of(client, journal))
+
+
+def plan_of(plan: PlanData) -> Plan:
+    """Return a plan with its verbs."""
+    return Plan(**_content(plan))
+
+
+def apply_result_of(result: ResultData) -> ApplyResult:
+    """Return a result with its verbs."""
+    return ApplyResult(**_content(result) | {"plan": plan_of(result.plan)})
+
+
+def _content(data: PlanData | ResultData) -> dict[str, Any]:
+    return {field.name: getattr(data, field.name) for field in fields(data)}

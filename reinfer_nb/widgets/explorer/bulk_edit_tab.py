@@ -19,7 +19,7 @@ from reinfer_nb import markup
 from reinfer_nb.client import Client
 from reinfer_nb.plans import executor
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
-from reinfer_nb.plans.plan import ApplyResult, Plan
+from reinfer_nb.plans.plan import ApplyResult, Plan, apply_result_of
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted
@@ -319,7 +319,7 @@ class BulkPane(ui.VBox):
             result = executor.applied(
                 plan, workers=_WORKERS, progress=job.progress, journal=None, stop=stop
             )
-            return ApplyResult.of(result)
+            return apply_result_of(result)
 
         doing = "Putting back" if self._undoing else "Applying"
         self._run(doing, work, self._show_result, self._written, stoppable=True)
@@ -334,7 +334,7 @@ class BulkPane(ui.VBox):
             result = executor.resumed(
                 self._client, journal, workers=_WORKERS, progress=job.progress, stop=stop
             )
-            return ApplyResult.of(result)
+            return apply_result_of(result)
 
         self._run("Trying again", work, self._show_result, self._written, stoppable=True)
 
