@@ -1,9 +1,9 @@
-"""Take the README's pictures anew.
+"""Take the pictures of the README.
 
 python -m tests.pictures.take [FOLDER]
 
-Those of the explorer and the forms are taken in light and in dark; the README shows the light.
-The charts are those of the practice tenant's sources.
+The explorer and the forms are taken in a light and a dark theme; the README shows the light one.
+The charts show the sources of the practice tenant.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CONNECT = "import reinfer_nb as rnb\n\nclient = rnb.connect()"
 
 
 def main(folder: Path) -> None:
-    """Take all of them."""
+    """Take all pictures."""
     quickstart(folder)
     charts(folder)
     for theme in get_args(browser.Theme):
@@ -51,7 +51,7 @@ def _environment(client: rnb.Client, home: str) -> dict[str, str]:
 
 
 def quickstart(folder: Path) -> None:
-    """Take the picture of the quickstart, run from top to bottom."""
+    """Take the picture of the quickstart notebook after it has run."""
     with (
         tempfile.TemporaryDirectory() as work,
         browser.jupyterlab(Path(work), "--sandbox") as (address, _),
@@ -59,7 +59,7 @@ def quickstart(folder: Path) -> None:
     ):
         browser.open_notebook(tab, address, "reinfer-notebooks/01-quickstart.ipynb")
         browser.run_all_cells(tab, cells=19)
-        # The listing in the middle, the files at the side out of the way.
+        # Hide the files at the side, and scroll to the listing.
         tab.keyboard.press("Control+b")
         tab.keyboard.press("Control+Home")
         tab.wait_for_timeout(500)
@@ -69,7 +69,7 @@ def quickstart(folder: Path) -> None:
 
 
 def charts(folder: Path) -> None:
-    """Draw two charts into one figure, as a report would have them."""
+    """Draw two charts into one figure, as in a report."""
     from matplotlib.figure import Figure
 
     with rnb.sandbox() as client:
@@ -94,13 +94,13 @@ class _Pictures:
         self.folder = folder
 
     def _save(self, tab: Page, name: str) -> None:
-        # The last answers are there, and nothing has the pointer on it.
+        # Wait for the last responses, with the pointer away from all elements.
         tab.mouse.move(2, 2)
         tab.wait_for_timeout(1000)
         _output(tab).screenshot(path=self.folder / f"{name}{self.suffix}.png")
 
     def explorer(self) -> None:
-        """Narrowed, a source selected, its fields beneath."""
+        """After a search, with a selected source and its fields."""
         with self.lab.run(
             _CONNECT, "rnb.explore(client)", width=1200, height=1500, theme=self.theme
         ) as tab:
@@ -110,7 +110,7 @@ class _Pictures:
             self._save(tab, "explorer")
 
     def audit(self) -> None:
-        """Narrowed to what a rule found, with what it says of each beneath."""
+        """Narrowed to the findings of a rule."""
         with self.lab.run(
             _CONNECT, "rnb.explore(client)", width=1200, height=1500, theme=self.theme
         ) as tab:
@@ -141,21 +141,21 @@ class _Pictures:
             self._save(tab, "plan")
 
     def create(self) -> None:
-        """Filled in, with something wrong."""
+        """Filled in, with an invalid name."""
         with self._form("rnb.create_form(client, 'claims')") as tab:
             tab.get_by_label("Name", exact=True).fill("travel inbox")
             tab.get_by_label("Title", exact=True).fill("Travel claims")
             self._save(tab, "create")
 
     def update(self) -> None:
-        """Something changed, and the code for it."""
+        """With a changed title and its code."""
         with self._form("rnb.update_form(client, 'claims/motor-inbox')") as tab:
             self._retitle(tab)
             tab.get_by_role("button", name="Show code").click()
             self._save(tab, "update")
 
     def conflict(self) -> None:
-        """Somebody else was faster."""
+        """After a remote change."""
         with self._form("rnb.update_form(client, 'claims/motor-chat')") as tab:
             self._retitle(tab)
             self.client.update_source("claims/motor-chat", title="Motor chat", language="de")
@@ -164,7 +164,7 @@ class _Pictures:
             self._save(tab, "conflict")
 
     def delete(self) -> None:
-        """Counted, and the name half typed."""
+        """With counted comments and a partly typed name."""
         form = "rnb.delete_form(client, 'claims/motor-inbox', restore_folder='kept')"
         with self._form(form) as tab:
             tab.get_by_text("comments would be deleted with it").wait_for()
@@ -172,7 +172,7 @@ class _Pictures:
             self._save(tab, "delete")
 
     def login(self) -> None:
-        """Logged in, with what the token may do."""
+        """Logged in, with the permissions of the token."""
         assert self.client.sandbox is not None
         with self._form("rnb.login()") as tab:
             tab.get_by_label("Endpoint", exact=True).fill(self.client.endpoint)

@@ -1,4 +1,4 @@
-"""Widgets that are closed are gone, with all that is in them, and later ones work."""
+"""Closing a widget closes all widgets in it, and does not break widgets that are opened later."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _only_this_test() -> Iterator[None]:
 
 
 def named_in(content: Any) -> Iterator[str]:
-    """Yield the ids of the widgets that a widget's state speaks of."""
+    """Yield the ids of the widgets that a widget's state refers to."""
     if isinstance(content, dict):
         for value in content.values():
             yield from named_in(value)

@@ -1,4 +1,4 @@
-"""What is shown can be read on hosts that lack JupyterLab's colours, light ones and dark ones."""
+"""Enough contrast on light and dark hosts that do not define JupyterLab's colours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = browser.needed()
 
 PACKAGE = Path(rnb.__file__).parent
 EXPLORER = PACKAGE / "widgets" / "explorer"
-# The ground and the text of hosts, as they are by default.
+# The default colours of hosts: background and text.
 HOSTS = {
     "plain": ("#ffffff", "#000000"),
     "VS Code, light": ("#ffffff", "#3b3b3b"),
@@ -31,7 +31,7 @@ HOSTS = {
     "marimo, dark": ("#181c1a", "oklch(0.95 0.005 150)"),
     "black": ("#000000", "#ffffff"),
 }
-# A model as anywidget hands it to a script.
+# A model as anywidget passes it to a script.
 MODEL = """
 (state) => {
   const heard = [];
@@ -61,21 +61,21 @@ def open_host(tab: Page, host: str, content: str = "") -> None:
 
 
 def pale(tab: Page) -> list[str]:
-    """Return what axe finds too pale, and what it cannot tell."""
+    """Return the elements with too little contrast, or with a contrast that axe cannot tell."""
     found = browser.axe_results(tab, "violations", "incomplete", rules=["color-contrast"])
     return [
         f"{node['html'][:90]}: {node['any'][0]['data'].get('contrastRatio')}"
         for kind, flaws in found.items()
         for flaw in flaws
         for node in flaw["nodes"]
-        # Of what is scrolled out of sight nobody knows the ground.
+        # The background of elements that are scrolled out of sight is unknown.
         if not (kind == "incomplete" and node["any"][0]["data"].get("messageKey") == "bgOverlap")
     ]
 
 
 @pytest.fixture(scope="module")
 def reports(shared: rnb.Client) -> str:
-    """What the package shows as HTML; the same on all hosts."""
+    """The HTML of reports, the same on all hosts."""
     df = shared.sources()
     edited = df.iloc[:-3].assign(title="Another title")
     plan = shared.plan(edited, delete_missing=True)
@@ -96,7 +96,7 @@ def reports(shared: rnb.Client) -> str:
     return "".join(shown)
 
 
-# One page with many flaws of each kind, beside what is in order.
+# Elements with a flaw, by the rule of axe that finds it.
 FLAWS = {
     "color-contrast": "<p style='color:#bbb;background:#fff'>pale</p>",
     "label": "<input type=text>",
@@ -118,7 +118,7 @@ def test_axe_finds_each_kind_of_flaw_and_each_place_of_it(tab: Page) -> None:
     open_host(tab, "plain", f"<div>{content}</div>{order}")
     found = browser.axe(tab, "main > div")
     places = {flaw["id"]: len(flaw["nodes"]) for flaw in found}
-    # axe does not look into what stands beside the selector.
+    # axe ignores elements outside the selector.
     assert browser.axe(tab, "main > button") == []
     assert {rule for rule in FLAWS if places.get(rule, 0) < 2} == set(), places
 

@@ -1,4 +1,4 @@
-"""Fields as something to fill in: made from the definition, checked as the client checks."""
+"""Controls: made from the fields of a source, with the checks of the client."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Wider(Source):
     colour: Annotated[
         str | None, About("Which.", create=True, update=True, allowed={"r": "red", "g": "green"})
     ] = None
-    seen: Annotated[str | None, About("Only told.")] = None
+    seen: Annotated[str | None, About("Read-only.")] = None
 
 
 WIDER = {field.name: field for field in fields_of(Wider)}
@@ -62,14 +62,14 @@ def said(made: Control) -> str:
 
 
 def in_a_browser(made: Control) -> str:
-    """Return what a browser's own input would make of the text in this one."""
+    """Return the text of the input after a browser has normalised it."""
     text: str = made.input.value
     if isinstance(made.input, ui.Textarea):
         return re.sub(r"\r\n?", "\n", text)
     return re.sub(r"[\r\n]", "", text) if isinstance(made.input, ui.Text) else text
 
 
-# Made from the definition
+# Made from the fields
 
 
 def test_every_field_that_may_be_written_has_a_control() -> None:
@@ -101,19 +101,19 @@ def test_the_type_of_a_field_decides_what_its_control_is() -> None:
     assert {name: type(control(name).input) for name in inputs} == inputs
 
 
-def test_changes_are_told() -> None:
-    told: list[int] = []
-    made = controls_for(fields_of(Source), "update", lambda: told.append(1))
+def test_observers_are_called_after_a_change() -> None:
+    calls: list[int] = []
+    made = controls_for(fields_of(Source), "update", lambda: calls.append(1))
     made["title"].input.value = "Motor"
-    assert told
-    # Also where the input was replaced by one of several lines.
+    assert calls
+    # Also after the input was replaced by one with several lines.
     made["title"].show("two\nlines")
-    told.clear()
+    calls.clear()
     made["title"].input.value = "three\nlines\nnow"
-    assert told
+    assert calls
 
 
-# What is there already
+# Current values
 
 
 @given(st.sampled_from(["title", "description", "bucket_id", "kind", "language"]), TEXTS)
@@ -176,7 +176,7 @@ def test_half_a_character_travels_to_no_browser(name: str) -> None:
     made = control(name, "half a character \ud800")
     state = made.input.get_state()
     texts = {key: value for key, value in state.items() if isinstance(value, str | tuple)}
-    # As a kernel packs it; a lone surrogate would be an error where the form is opened.
+    # As a kernel encodes it; a lone surrogate would raise when the form is shown.
     json.dumps(texts, ensure_ascii=False).encode()
 
 
@@ -203,7 +203,7 @@ def test_a_flag_that_is_not_said_is_neither_yes_nor_no() -> None:
         assert [v for _, v in control("urgent", value).input.options] == ["yes", "no"]
 
 
-# What is filled in
+# Typed values
 
 
 def test_emptying_says_nothing_or_null_or_an_empty_text() -> None:
@@ -298,12 +298,12 @@ def test_what_a_tenant_refused_is_said_until_the_value_is_another() -> None:
     assert "No" not in said(made)
     made.input.value = "Travel"
     assert "No" in said(made)
-    # Another source, with a value that nobody refused.
+    # The same value of another source was not refused.
     made.show("Travel")
     assert "No" not in said(made)
 
 
-# Another value beneath what was typed
+# A new current value while something is typed
 
 
 def test_rebasing_keeps_what_was_typed_meanwhile() -> None:
@@ -313,7 +313,7 @@ def test_rebasing_keeps_what_was_typed_meanwhile() -> None:
     assert (made.base, made.input.value, made.changed) == ("Theirs", "Mine", True)
     made.rebase("Mine", "Motor")
     assert not made.changed
-    # Also where it is what was there before.
+    # Also if the typed value equals the earlier current value.
     back = control("title", "Motor")
     back.rebase("Sent", "Sent")
     assert (back.base, back.input.value, back.changed) == ("Sent", "Motor", True)

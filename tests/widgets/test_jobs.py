@@ -1,4 +1,4 @@
-"""Work beside the notebook: one at once, stoppable, told where it was asked for."""
+"""Background jobs: one at a time, stoppable, with callbacks in the loop that started them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from tests.waiting import AGES
 from tests.widgets.forms.test_forms import NAME, deleting, filled, no, opened, texts, through
 
 
-class Told:
-    """What came of jobs, in order."""
+class Recorder:
+    """Jobs, and the calls of their callbacks in order."""
 
     def __init__(self) -> None:
         self.running: list[bool] = []
@@ -29,9 +29,9 @@ class Told:
         self.done: list[Any] = []
         self.failed: list[Exception | None] = []
         self.threads: set[threading.Thread] = set()
-        self.jobs = Jobs(self.running.append, self._went)
+        self.jobs = Jobs(self.running.append, self._on_progress)
 
-    def _went(self, done: int, total: int) -> None:
+    def _on_progress(self, done: int, total: int) -> None:
         self.threads.add(threading.current_thread())
         self.progress.append((done, total))
 
@@ -44,13 +44,13 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
 def gate() -> Iterator[threading.Event]:
-    """What holds work up until it is set."""
+    """An event that the work waits for."""
     made = threading.Event()
     yield made
     made.set()
@@ -61,45 +61,45 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
 
 
-def test_a_job_runs_in_a_thread_and_its_result_is_told(told: Told) -> None:
-    assert told.start(lambda _: threading.current_thread())
-    told.jobs.wait()
-    assert told.done[0] is not threading.main_thread()
-    assert told.running == [True, False]
-    assert told.failed == []
-    assert not told.jobs.running
+def test_a_job_runs_in_a_thread_and_returns_its_result(recorder: Recorder) -> None:
+    assert recorder.start(lambda _: threading.current_thread())
+    recorder.jobs.wait()
+    assert recorder.done[0] is not threading.main_thread()
+    assert recorder.running == [True, False]
+    assert recorder.failed == []
+    assert not recorder.jobs.running
 
 
 @pytest.mark.usefixtures("_quick")
-def test_one_at_a_time(told: Told, gate: threading.Event) -> None:
-    assert told.start(lambda _: gate.wait(AGES) and "first")
-    assert told.jobs.running
-    assert not told.start(lambda _: "second")
-    assert not told.start(lambda _: "third", clicked=None)
+def test_one_at_a_time(recorder: Recorder, gate: threading.Event) -> None:
+    assert recorder.start(lambda _: gate.wait(AGES) and "first")
+    assert recorder.jobs.running
+    assert not recorder.start(lambda _: "second")
+    assert not recorder.start(lambda _: "third", clicked=None)
     gate.set()
-    told.jobs.wait()
-    assert told.done == ["first"]
-    assert told.start(lambda _: "fourth")
-    told.jobs.wait()
-    assert told.done == ["first", "fourth"]
-    assert told.running == [True, False] * 2
+    recorder.jobs.wait()
+    assert recorder.done == ["first"]
+    assert recorder.start(lambda _: "fourth")
+    recorder.jobs.wait()
+    assert recorder.done == ["first", "fourth"]
+    assert recorder.running == [True, False] * 2
 
 
-def test_a_second_click_right_after_the_answer_is_the_first_ones(
-    told: Told, monkeypatch: pytest.MonkeyPatch
+def test_a_click_right_after_the_end_of_a_job_is_part_of_a_double_click(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 3600.0)
-    assert told.start(lambda _: 1)
-    told.jobs.wait()
-    assert not told.start(lambda _: 2)
-    # A click on something else is no second one.
-    assert told.start(lambda _: 4, clicked="another button")
-    told.jobs.wait()
-    # What no click asked for is not held up, and does not hold up a click.
-    assert told.start(lambda _: 3, clicked=None)
-    told.jobs.wait()
-    assert told.done == [1, 4, 3]
-    other = Told()
+    assert recorder.start(lambda _: 1)
+    recorder.jobs.wait()
+    assert not recorder.start(lambda _: 2)
+    # A click on another button is no double click.
+    assert recorder.start(lambda _: 4, clicked="another button")
+    recorder.jobs.wait()
+    # A job without a click is no part of a double click.
+    assert recorder.start(lambda _: 3, clicked=None)
+    recorder.jobs.wait()
+    assert recorder.done == [1, 4, 3]
+    other = Recorder()
     assert other.start(lambda _: 1, clicked=None)
     other.jobs.wait()
     assert other.start(lambda _: 2)
@@ -108,20 +108,20 @@ def test_a_second_click_right_after_the_answer_is_the_first_ones(
 
 
 @pytest.mark.parametrize("error", [rnb.InvalidInput("no"), ZeroDivisionError("no")])
-def test_an_exception_is_told(told: Told, error: Exception) -> None:
+def test_an_exception_is_reported(recorder: Recorder, error: Exception) -> None:
     def work(_: Job) -> None:
         raise error
 
-    told.start(work)
-    told.jobs.wait()
-    assert told.failed == [error]
-    assert told.done == []
-    assert told.running == [True, False]
+    recorder.start(work)
+    recorder.jobs.wait()
+    assert recorder.failed == [error]
+    assert recorder.done == []
+    assert recorder.running == [True, False]
 
 
 @pytest.mark.usefixtures("_quick")
-def test_stopping_waits_for_nobody_and_drops_what_comes_later(
-    told: Told, gate: threading.Event
+def test_stopping_does_not_wait_and_drops_a_late_result(
+    recorder: Recorder, gate: threading.Event
 ) -> None:
     seen: list[Job] = []
     ended = threading.Event()
@@ -135,24 +135,24 @@ def test_stopping_waits_for_nobody_and_drops_what_comes_later(
             ended.set()
         return "late"
 
-    told.start(work)
-    told.jobs.stop()
-    assert told.failed == [None]
-    assert not told.jobs.running
-    told.jobs.wait(0)
-    # The next one does not hear of the stopped one's end.
-    assert told.start(lambda _: "next")
-    told.jobs.wait()
+    recorder.start(work)
+    recorder.jobs.stop()
+    assert recorder.failed == [None]
+    assert not recorder.jobs.running
+    recorder.jobs.wait(0)
+    # The end of the stopped job does not affect the next job.
+    assert recorder.start(lambda _: "next")
+    recorder.jobs.wait()
     gate.set()
     assert ended.wait(AGES)
     assert seen[0].stopped.is_set()
-    assert told.done == ["next"]
-    assert told.progress == []
-    told.jobs.stop()
-    assert told.failed == [None]
+    assert recorder.done == ["next"]
+    assert recorder.progress == []
+    recorder.jobs.stop()
+    assert recorder.failed == [None]
 
 
-def test_work_that_was_told_to_stop_hears_of_it_where_it_tells_its_progress() -> None:
+def test_a_stopped_job_raises_when_it_reports_progress() -> None:
     job = Job(lambda *_: None)
     job.progress(1, 3)
     job.stopped.set()
@@ -160,11 +160,11 @@ def test_work_that_was_told_to_stop_hears_of_it_where_it_tells_its_progress() ->
         job.progress(2, 3)
 
 
-def test_progress_is_told_now_and_then_and_the_last_one_always(
-    told: Told, monkeypatch: pytest.MonkeyPatch
+def test_progress_is_reported_at_intervals_and_at_the_end(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = iter(range(10**6))
-    # Three hundredths of a second pass from one to the next.
+    # 0.03 seconds pass between two calls.
     clock = SimpleNamespace(monotonic=lambda: 1000 + next(now) * 0.03)
     monkeypatch.setattr(jobs, "time", clock)
 
@@ -172,23 +172,23 @@ def test_progress_is_told_now_and_then_and_the_last_one_always(
         for done in range(1, 1001):
             job.progress(done, 1000)
 
-    told.start(work)
-    told.jobs.wait()
-    assert told.progress[0] == (1, 1000)
-    assert told.progress[-1] == (1000, 1000)
-    assert [done for done, _ in told.progress] == [*range(1, 1000, 4), 1000]
+    recorder.start(work)
+    recorder.jobs.wait()
+    assert recorder.progress[0] == (1, 1000)
+    assert recorder.progress[-1] == (1000, 1000)
+    assert [done for done, _ in recorder.progress] == [*range(1, 1000, 4), 1000]
 
 
-def test_waiting_has_an_end(told: Told, gate: threading.Event) -> None:
-    told.start(lambda _: gate.wait(AGES))
+def test_waiting_has_an_end(recorder: Recorder, gate: threading.Event) -> None:
+    recorder.start(lambda _: gate.wait(AGES))
     with pytest.raises(rnb.ReinferError, match=r"0\.01 s"):
-        told.jobs.wait(0.01)
+        recorder.jobs.wait(0.01)
     gate.set()
-    told.jobs.wait()
+    recorder.jobs.wait()
 
 
 @pytest.mark.usefixtures("_quick")
-def test_waiting_waits_for_a_job_that_the_first_ones_result_began(
+def test_waiting_includes_a_job_that_a_callback_started(
     gate: threading.Event,
 ) -> None:
     made = Jobs()
@@ -210,17 +210,17 @@ def test_waiting_waits_for_a_job_that_the_first_ones_result_began(
 
 
 @pytest.mark.usefixtures("_quick")
-def test_waiting_waits_until_all_is_told(gate: threading.Event) -> None:
+def test_waiting_includes_running_callbacks(gate: threading.Event) -> None:
     made = Jobs()
     ended = threading.Event()
 
-    def told(_: object) -> None:
-        # A job that is begun here, and ends first.
+    def callback(_: object) -> None:
+        # This job ends before this callback.
         made.start(lambda _: None, lambda _: ended.set(), lambda _: None)
         ended.wait(AGES)
         gate.wait(AGES)
 
-    made.start(lambda _: None, told, lambda _: None)
+    made.start(lambda _: None, callback, lambda _: None)
     assert ended.wait(AGES)
     with pytest.raises(rnb.ReinferError):
         made.wait(0.1)
@@ -228,33 +228,35 @@ def test_waiting_waits_until_all_is_told(gate: threading.Event) -> None:
     made.wait()
 
 
-def test_inside_a_loop_all_is_told_on_the_loop(told: Told) -> None:
+def test_inside_a_loop_callbacks_run_on_the_loop(recorder: Recorder) -> None:
     def work(job: Job) -> threading.Thread:
         job.progress(1, 1)
         return threading.current_thread()
 
     async def cell() -> None:
-        assert told.start(work)
-        while told.jobs.running:  # noqa: ASYNC110 - as a kernel's loop goes on
+        assert recorder.start(work)
+        while recorder.jobs.running:  # noqa: ASYNC110 - as a kernel's loop goes on
             await asyncio.sleep(0.01)
 
     asyncio.run(cell())
-    assert told.done[0] is not threading.main_thread()
-    assert told.threads == {threading.current_thread()}
-    assert told.progress == [(1, 1)]
+    assert recorder.done[0] is not threading.main_thread()
+    assert recorder.threads == {threading.current_thread()}
+    assert recorder.progress == [(1, 1)]
 
 
-def test_a_loop_that_is_closed_meanwhile_loses_nothing(told: Told, gate: threading.Event) -> None:
+def test_a_result_is_not_lost_if_the_loop_is_closed(
+    recorder: Recorder, gate: threading.Event
+) -> None:
     async def cell() -> None:
-        told.start(lambda _: gate.wait(AGES) and "after")
+        recorder.start(lambda _: gate.wait(AGES) and "after")
 
     asyncio.run(cell())
     gate.set()
-    told.jobs.wait()
-    assert told.done == ["after"]
+    recorder.jobs.wait()
+    assert recorder.done == ["after"]
 
 
-# What the forms make of it
+# Jobs in forms
 
 
 @pytest.mark.parametrize("failing", [False, True])
@@ -294,7 +296,7 @@ def test_a_double_click_sends_one_request(
 
 
 @pytest.mark.usefixtures("_quick")
-def test_a_count_is_of_the_source_that_is_looked_at(client: rnb.Client) -> None:
+def test_the_count_is_for_the_opened_source(client: rnb.Client) -> None:
     held = threading.Event()
 
     def answer(asked: Asked) -> None:
@@ -312,7 +314,7 @@ def test_a_count_is_of_the_source_that_is_looked_at(client: rnb.Client) -> None:
 
 
 @pytest.mark.usefixtures("_quick")
-def test_another_source_picked_while_one_is_deleted_is_not_said_to_be_gone(
+def test_a_source_picked_during_a_delete_is_not_shown_as_deleted(
     client: rnb.Client,
 ) -> None:
     held = threading.Event()
@@ -335,7 +337,7 @@ def test_another_source_picked_while_one_is_deleted_is_not_said_to_be_gone(
                 form.button.click()
         held.set()
         form.jobs.wait()
-        # Either the form stays with what it is at, or it lets go of it.
+        # The form either keeps its source or has opened the other one.
         assert form.source is not None
         gone = form.source.full_name == NAME
         assert ("It is deleted" in texts(form)) is gone
@@ -345,7 +347,7 @@ def test_another_source_picked_while_one_is_deleted_is_not_said_to_be_gone(
 
 
 @pytest.mark.usefixtures("_quick")
-def test_work_that_is_done_at_once_is_said_to_be_done(
+def test_a_job_that_ends_at_once_shows_its_message(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class AtOnce(threading.Thread):

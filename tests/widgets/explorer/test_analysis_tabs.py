@@ -1,4 +1,4 @@
-"""The explorer's tabs that look: audit, compare and charts, without a browser."""
+"""The explorer's tabs for audit, compare and charts, without a browser."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def test_what_is_listed_is_compared_with_a_snapshot(ex: Explorer, tmp_path: Path
     assert "0 changed" in compare(ex, "audits")
     assert "1 changed" in compare(ex, "audits/@2026-03-15")
     assert "no file or folder" in compare(ex, "elsewhere/")
-    # What was found before stays to be read.
+    # The earlier comparison stays.
     assert ex.compare.comparison is not None
 
 
@@ -212,10 +212,10 @@ def test_a_file_that_is_none_is_said(ex: Explorer, tmp_path: Path) -> None:
 
 
 def svg(ex: Explorer) -> ET.Element:
-    """Return the drawing, which is well-formed by itself."""
+    """Return the chart, parsed as XML."""
     found = re.search(r"<svg.*</svg>", ex.charts.chart.value, re.DOTALL)
     assert found is not None
-    return ET.fromstring(found[0])  # noqa: S314 - of matplotlib's own making
+    return ET.fromstring(found[0])  # noqa: S314 - made by matplotlib
 
 
 @pytest.mark.parametrize("kind", list(chart_tab._KINDS))

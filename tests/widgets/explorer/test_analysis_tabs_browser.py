@@ -1,4 +1,4 @@
-"""The explorer's tabs that look, in a real JupyterLab, in Voilà, and in a real browser."""
+"""The explorer's tabs for audit, compare and charts in a browser, in JupyterLab and Voilà."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from tests.widget_pages import (
     alert,
     axe,
     button,
+    expect_status,
     expect_to_fit,
     explorer,
     field,
@@ -34,7 +35,6 @@ from tests.widget_pages import (
     shown,
     tab_of,
     tab_to,
-    told,
 )
 
 pytestmark = browser.needed()
@@ -46,7 +46,7 @@ CHARTS = (
     "Projects by language",
     "Findings by project",
 )
-# Starting a kernel and loading a page takes longer than most tests here.
+# One page for most tests: starting a kernel and loading a page takes longer than most of them.
 EXPLORE_ANEW = """
 import ipywidgets as ui
 import reinfer_nb as rnb
@@ -58,7 +58,7 @@ box = ui.VBox([anew])
 def show(_):
     for old in box.children[1:]:
         old.close()
-    # As the tenant is by now: tests change it.
+    # Tests change the tenant.
     client.sources(refresh=True)
     box.children = [anew, rnb.explore(client)]
     anew.tooltip = str(int(anew.tooltip) + 1)
@@ -66,7 +66,7 @@ def show(_):
 anew.on_click(show)
 box
 """
-# With findings, and with a project, kind and language that want to be markup or a formula.
+# Sources with findings, and with HTML in project, kind and language.
 HOSTILE = [
     {
         "id": f"00000000deadbee{number}",
@@ -79,7 +79,7 @@ HOSTILE = [
     }
     for number, (owner, name) in enumerate([*[("hostile", "twin")] * 2, [f"{HTML}project", HTML]])
 ]
-# Milliseconds: the first chart waits for matplotlib, which takes its time on a busy machine.
+# Milliseconds: before the first chart matplotlib is imported, slow on a busy machine.
 FIRST_CHART = 90_000
 
 
@@ -106,7 +106,7 @@ def opened(setup: Setup) -> Iterator[Page]:
 
 @pytest.fixture
 def tab(opened: Page) -> Page:
-    """The page with a new explorer: what is compared and chosen stays with an explorer."""
+    """The page with a new explorer, without earlier choices and comparisons."""
     number = int(button(explorer(opened), "New explorer").get_attribute("title") or 0)
     button(explorer(opened), "New explorer").click()
     # Set once the new explorer is shown.
@@ -122,7 +122,7 @@ def findings(setup: Setup, *rules: str) -> pd.DataFrame:
 def choose(tab: Page, label: str, choice: str) -> None:
     """Choose the option that begins with a text, in the drop-down of a label."""
     options = field(explorer(tab), label).locator("option")
-    # Their spaces are such as do not break.
+    # Options have no-break spaces.
     begins = re.escape(choice).replace(r"\ ", r"\s")
     option = options.filter(has_text=re.compile(rf"^{begins}(\s|$)"))
     field(explorer(tab), label).select_option(option.inner_text())
@@ -135,7 +135,7 @@ def chosen(tab: Page, label: str) -> Locator:
 def open_audit(tab: Page) -> None:
     tab_of(tab, "Audit").click()
     expect(field(explorer(tab), "Findings")).to_be_visible()
-    told(tab, "findings in")
+    expect_status(tab, "findings in")
 
 
 def compare(tab: Page, place: str) -> None:
@@ -147,11 +147,11 @@ def compare(tab: Page, place: str) -> None:
 
 
 def expect_chart(tab: Page, kind: str) -> Locator:
-    """Expect that a chart is drawn, and all of it is seen."""
+    """Expect a chart that is visible as a whole."""
     chart = explorer(tab).get_by_role("img", name=f"{kind}: chart of ")
     svg = chart.locator("svg")
     expect(svg).to_be_visible(timeout=FIRST_CHART)
-    # Nothing of it sticks out of the drawing, nor the drawing out of what is around it.
+    # No text exceeds the chart, and the chart does not exceed its box.
     outside = chart.evaluate(
         """node => {
           const svg = node.querySelector("svg");
@@ -173,7 +173,7 @@ def expect_chart(tab: Page, kind: str) -> Locator:
 
 
 def brightness(color: str) -> float:
-    """Return how bright a colour is, as CSS has it, from 0 to 255."""
+    """Return the brightness of a CSS colour, from 0 to 255."""
     red, green, blue = map(float, re.findall(r"[\d.]+", color)[:3])
     return 0.3 * red + 0.6 * green + 0.1 * blue
 
@@ -185,7 +185,7 @@ def test_a_rule_narrows_the_table_until_it_is_cleared(setup: Setup, tab: Page) -
     found = findings(setup, "twin-titles")
     total = len(setup.client.sources())
     open_audit(tab)
-    told(tab, f"{len(findings(setup)):,} findings in")
+    expect_status(tab, f"{len(findings(setup)):,} findings in")
     choose(tab, "Findings", f"warning: twin-titles ({len(found)})")
     narrowed = f"{len(found)} of {total} sources, only those with twin-titles"
     expect(shown(tab)).to_have_text(narrowed)
@@ -203,7 +203,7 @@ def test_a_rule_narrows_the_table_until_it_is_cleared(setup: Setup, tab: Page) -
     expect(shown(tab)).to_have_text(re.compile(rf"^{total} of {total} sources"))
     expect(field(explorer(tab), "Search")).to_have_value("")
     expect(chosen(tab, "Findings")).to_have_text("all sources")
-    told(tab, "findings in")
+    expect_status(tab, "findings in")
 
 
 def test_a_source_with_a_finding_is_looked_at(setup: Setup, tab: Page) -> None:
@@ -221,18 +221,18 @@ def test_a_source_with_a_finding_is_looked_at(setup: Setup, tab: Page) -> None:
     expect(rows(tab)).to_have_count(len(found))
 
 
-def test_what_is_mended_is_audited_anew(setup: Setup, tab: Page) -> None:
-    setup.client.create_source("claims/to-mend")
+def test_a_fixed_source_is_audited_again(setup: Setup, tab: Page) -> None:
+    setup.client.create_source("claims/to-fix")
     refresh(tab, setup.client)
     open_audit(tab)
     found = findings(setup, "missing-title")
     choose(tab, "Findings", f"warning: missing-title ({len(found)})")
-    find(tab, "to-mend").click()
+    find(tab, "to-fix").click()
     tab_of(tab, "Source").click()
     tab_of(tab, "Edit").click()
-    field(pane(tab), "Title").fill("Mended")
+    field(pane(tab), "Title").fill("Fixed")
     button(explorer(tab), "Update").click()
-    # It is gone from the table, as it is from the findings.
+    # The source has no finding any more, so the table does not show it.
     expect(shown(tab)).to_have_text(re.compile("^0 of .*only those with missing-title"))
     tab_of(tab, "Audit").click()
     expect(chosen(tab, "Findings")).to_have_text(f"warning: missing-title ({len(found) - 1})")
@@ -247,7 +247,7 @@ def test_findings_are_exported(setup: Setup, tab: Page) -> None:
         link.click()
     name = download.value.suggested_filename
     assert download.value.path().read_bytes() == (setup.host.folder / name).read_bytes()
-    # Ages are counted to when the page was listed.
+    # The audit measures ages up to the time of the listing.
     listed = re.search(r"listed on (\S+) at (\S+) UTC", explorer(tab).inner_text())
     assert listed is not None
     df = setup.client.sources(refresh=True)
@@ -280,9 +280,9 @@ def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None
     expect(rows(tab).first).to_contain_text("came-later")
     button(explorer(tab), "Clear").click()
     expect(chosen(tab, "Differences")).to_have_text("all sources")
-    # Another listing is not what was compared.
+    # The comparison is of the earlier listing.
     refresh(tab, client)
-    told(tab, "Compare again")
+    expect_status(tab, "Compare again")
 
 
 def test_what_is_listed_is_compared_with_a_snapshot(setup: Setup, tab: Page) -> None:
@@ -346,7 +346,7 @@ def test_keyboard_only(tab: Page) -> None:
     keys.press("ArrowDown")
     expect(shown(tab)).to_contain_text("only those with ")
     expect(chosen(tab, "Findings")).to_contain_text("warning: ")
-    # Letters choose too, and are no commands to the notebook: "a" would add a cell.
+    # Letters choose an option and are no commands of the notebook: "a" would add a cell.
     keys.type("all")
     expect(chosen(tab, "Findings")).to_have_text("all sources")
     expect(shown(tab)).not_to_contain_text("only those with ")

@@ -1,4 +1,4 @@
-"""The explorer's tab that sets one field of all selected sources, without a browser."""
+"""The explorer's bulk edit tab, without a browser."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def select(ex: Explorer, *names: str) -> None:
 
 
 def opened(client: rnb.Client, *names: str) -> tuple[Explorer, BulkPane]:
-    """Open an explorer on its last tab, with some sources selected."""
+    """Return an explorer with the bulk edit tab open and some sources selected, and the tab."""
     ex = rnb.explore(client)
     ex.tabs.selected_index = BULK
     select(ex, *(names or THREE))
@@ -51,7 +51,7 @@ def opened(client: rnb.Client, *names: str) -> tuple[Explorer, BulkPane]:
 
 
 def fill(bulk: BulkPane, field: str, raw: Any) -> None:
-    """Fill in a value as a browser would say it; None for the tick that empties the field."""
+    """Fill in a raw value; None ticks the box that empties the field."""
     bulk.field.value = field
     if raw is None:
         bulk.emptied.value = True
@@ -67,7 +67,7 @@ def show(bulk: BulkPane, field: str = "language", raw: Any = "de") -> str:
 
 
 def done(ex: Explorer) -> None:
-    """Wait until something is written and listed anew."""
+    """Wait until the writes and the refresh of the listing are done."""
     ex.bulk.jobs.wait()
     ex.jobs.wait()
 
@@ -78,8 +78,8 @@ def apply(ex: Explorer) -> str:
     return texts(ex.bulk)
 
 
-def there(widget: Any) -> bool:
-    """Whether something is displayed."""
+def is_shown(widget: Any) -> bool:
+    """True if a widget is displayed."""
     return bool(widget.layout.display != "none")
 
 
@@ -98,7 +98,7 @@ def values(client: rnb.Client, field: str, names: list[str] = THREE) -> list[Any
     return [getattr(client.source(name), field) for name in names]
 
 
-# What is selected and filled in
+# The selection and the value
 
 
 def test_it_is_the_last_tab_and_says_how_many_are_selected(ex: Explorer) -> None:
@@ -148,7 +148,7 @@ def test_a_plan_takes_a_selection_and_a_value(ex: Explorer) -> None:
     assert "Was" not in texts(bulk)
     select(ex)
     assert bulk.show_plan.disabled
-    # Not by a click that comes late either.
+    # Not even by late clicks.
     bulk.show_plan.click()
     bulk.apply.click()
     assert not bulk.jobs.running
@@ -205,7 +205,7 @@ def test_every_field_can_be_set_and_is_the_only_one(
 ) -> None:
     if field == "bucket_id" and raw:
         raw = value = client.buckets()["id"].iloc[-1]
-    # Something else than what is to be, in all of them.
+    # Values that differ from the new ones.
     others: dict[str, Any] = {
         "title": "x",
         "description": "x",
@@ -242,8 +242,8 @@ def test_every_field_can_be_set_and_is_the_only_one(
 def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     assert bulk.apply.disabled
-    assert not there(bulk.undo)
-    assert not there(bulk.retry)
+    assert not is_shown(bulk.undo)
+    assert not is_shown(bulk.retry)
     said = show(bulk)
     assert "Nothing is written before it is applied." in said
     assert all(name in said for name in THREE)
@@ -258,7 +258,7 @@ def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> No
     assert bulk._result.value == bulk.result.to_html()
     assert bulk._plan.value == ""
     assert bulk.apply.disabled
-    # The table shows it, what was selected still is, and so is the result.
+    # The table shows the new values; the selection and the result stay.
     assert ex.selected["language"].tolist() == ["de"] * 3
     assert set(full_names(ex.selected)) == set(THREE)
     assert "Applied to" in said
@@ -302,7 +302,7 @@ def test_a_plan_of_something_else_is_taken_away(
     assert "The selection or the value has changed. Show the plan again." in texts(bulk)
     assert bulk.apply.disabled
     assert bulk.apply.description == "Apply"
-    # Also when everything is put back, and when the click comes late.
+    # Also with the earlier selection and value again, and with a late click.
     select(ex, *THREE)
     fill(bulk, "language", "de")
     bulk.apply.click()
@@ -401,7 +401,7 @@ def test_a_double_click_applies_once(client: rnb.Client, monkeypatch: pytest.Mon
     assert len(writes(client)) == 3
 
 
-# Stop, undo and another attempt
+# Stop, undo and retry
 
 
 def test_stopping_loses_nothing(client: rnb.Client) -> None:
@@ -409,14 +409,14 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     names = full_names(client.sources())[:40]
     ex, bulk = opened(client, *names)
     show(bulk, "title", "All alike")
-    told: list[str] = []
-    bulk._said.observe(lambda change: told.append(Parsed(change["new"]).text), "value")
-    assert not there(bulk.stop)
+    messages: list[str] = []
+    bulk._said.observe(lambda change: messages.append(Parsed(change["new"]).text), "value")
+    assert not is_shown(bulk.stop)
     with client.sandbox.faults.add(rnb.Fault.wait(0.2, on="update_source")):
         bulk.apply.click()
-        assert there(bulk.stop)
+        assert is_shown(bulk.stop)
         assert bulk.apply.disabled
-        until(lambda: any("Applying: " in line for line in told))
+        until(lambda: any("Applying: " in line for line in messages))
         bulk.stop.click()
         assert bulk.stop.disabled
         done(ex)
@@ -428,9 +428,9 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     said = texts(bulk)
     assert "It was stopped." in said
     assert f"{result.counts['done']} of 40 sources are done." in said
-    assert any("waiting for requests that were sent" in line for line in told)
-    assert not there(bulk.stop)
-    # A click that comes late stops nothing, not even the next one.
+    assert any("waiting for requests that were sent" in line for line in messages)
+    assert not is_shown(bulk.stop)
+    # A late click on Stop does not affect the next job.
     bulk.stop.click()
     assert "Stopping" not in texts(bulk)
     bulk.retry.click()
@@ -444,21 +444,21 @@ def test_undo_shows_its_plan_and_puts_back(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk, "title", "All alike")
     apply(ex)
-    assert there(bulk.undo)
+    assert is_shown(bulk.undo)
     sent_so_far = len(writes(client))
     bulk.undo.click()
     bulk.jobs.wait()
     assert bulk.apply.description == "Put back 3 sources"
     assert "Motor claims inbox" in Parsed(bulk._plan.value).text
     assert len(writes(client)) == sent_so_far
-    # It is taken away as any other, and can be shown again.
+    # The undo plan disappears as any other plan, and can be shown again.
     select(ex, *THREE[:1])
     assert bulk.apply.disabled
     bulk.undo.click()
     bulk.jobs.wait()
     assert "3 of 3 sources are done." in apply(ex)
     pd.testing.assert_frame_equal(stored(client).drop(columns=CLOCKS), before.drop(columns=CLOCKS))
-    # The next plan is called what it is.
+    # The next plan is no undo plan.
     select(ex, *THREE)
     show(bulk)
     assert bulk.apply.description == "Apply to 3 sources"
@@ -472,21 +472,21 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
         said = apply(ex)
     assert "1 of 3 sources is done." in said
     assert "Not done" in said
-    assert there(bulk.retry)
+    assert is_shown(bulk.retry)
     bulk.retry.click()
     done(ex)
     assert "3 of 3 sources are done." in texts(bulk)
     assert values(client, "language") == ["de"] * 3
     assert ex.selected["language"].tolist() == ["de"] * 3
-    assert not there(bulk.retry)
+    assert not is_shown(bulk.retry)
     assert len([a for a in writes(client) if a.status == 200]) == 3
-    # All three are put back, whichever attempt has done them.
+    # Undo covers the sources of both attempts.
     bulk.undo.click()
     bulk.jobs.wait()
     assert bulk.apply.description == "Put back 3 sources"
-    assert there(bulk._between)
+    assert is_shown(bulk._between)
     assert "3 of 3 sources are done." in apply(ex)
-    assert not there(bulk._between)
+    assert not is_shown(bulk._between)
     assert "de" not in values(client, "language")
 
 
@@ -495,7 +495,7 @@ def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client)
     show(bulk)
     said = apply(ex)
     assert "0 of 3 sources are done." in said
-    assert not there(bulk.undo)
+    assert not is_shown(bulk.undo)
     assert "de" not in values(client, "language")
 
 
@@ -523,7 +523,7 @@ def test_without_a_journal_nothing_is_written(
         assert "journal" in apply(ex)
     assert 'role="alert"' in bulk._said.value
     assert writes(client) == []
-    # The plan is still there.
+    # The plan is still shown.
     assert "3 of 3 sources are done." in apply(ex)
 
 

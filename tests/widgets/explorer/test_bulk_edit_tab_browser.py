@@ -1,4 +1,4 @@
-"""The explorer's tab that sets one field of all selected sources, in a real browser."""
+"""The explorer's bulk edit tab, in a browser."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tests.widget_pages import (
     axe,
     button,
     clear,
+    expect_status,
     expect_to_fit,
     explorer,
     field,
@@ -30,7 +31,6 @@ from tests.widget_pages import (
     shown,
     tab_of,
     tab_to,
-    told,
 )
 
 pytestmark = browser.needed()
@@ -55,14 +55,14 @@ def opened(setup: Setup) -> Iterator[Page]:
 
 @pytest.fixture
 def tab(opened: Page) -> Page:
-    """The same page with nothing searched for, on the tab that the tests are about."""
+    """The same page with an empty search and the bulk edit tab open."""
     tab_of(opened, "Bulk edit").click()
     clear(opened)
     return opened
 
 
 def bulk(tab: Page) -> Locator:
-    """Return the tab's pane: the table above has labels of the same names."""
+    """Return the content of the tab; the table above has some of the same labels."""
     return explorer(tab).locator(".rnb-bulk")
 
 
@@ -71,7 +71,7 @@ def languages(client: rnb.Client, names: list[str]) -> list[str | None]:
 
 
 def make(client: rnb.Client, stem: str) -> list[str]:
-    """Make three sources, and return their names."""
+    """Create three sources, and return their names."""
     names = [f"{stem}-{number}" for number in range(3)]
     for name in names:
         client.create_source(f"claims/{name}", title=name, language="en")
@@ -98,10 +98,10 @@ def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
     field(bulk(tab), "Language").select_option("German (de)")
     expect(button(bulk(tab), "Apply")).to_be_disabled()
     button(bulk(tab), "Show the plan").click()
-    told(tab, "Nothing is written before it is applied.")
+    expect_status(tab, "Nothing is written before it is applied.")
     plan = bulk(tab).get_by_role("table").filter(has_text="To update (3)")
     expect(plan.get_by_role("rowheader")).to_have_text([f"claims/{name}" for name in names])
-    # Another value, another plan.
+    # Another value hides the plan.
     field(bulk(tab), "Language").select_option("Multilingual (xlm)")
     expect(plan).to_have_count(0)
     expect(button(bulk(tab), "Apply")).to_be_disabled()
@@ -111,10 +111,10 @@ def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
     expect(plan).to_contain_text("languageende")
     assert languages(client, names) == ["en"] * 3
     button(bulk(tab), "Apply to 3 sources").dblclick()
-    told(tab, "3 of 3 sources are done.")
+    expect_status(tab, "3 of 3 sources are done.")
     assert languages(client, names) == ["de"] * 3
     assert len([w for w in setup.writes("/bulk-") if w.method == "POST"]) == 3
-    # The table shows it, and they are still selected.
+    # The table shows the new values, and the sources are still selected.
     for number in range(3):
         expect(rows(tab).nth(number).get_by_text("de", exact=True)).to_be_visible()
         expect(rows(tab).nth(number)).to_have_attribute("aria-selected", "true")
@@ -125,13 +125,13 @@ def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
     tab.wait_for_timeout(BREATH)
     button(bulk(tab), "Put back 3 sources").click()
     expect(plan).to_have_count(0)
-    told(tab, "3 of 3 sources are done.")
+    expect_status(tab, "3 of 3 sources are done.")
     assert languages(client, names) == ["en"] * 3
     expect(rows(tab).first.get_by_text("en", exact=True)).to_be_visible()
 
 
 def test_stop(setup: Setup, tab: Page) -> None:
-    # A test on a page of its own may have made sources that this page does not list yet.
+    # A test on another page may have created sources that this page does not list yet.
     refresh(tab, setup.client)
     clear(tab)
     grid(tab).focus()
@@ -146,19 +146,19 @@ def test_stop(setup: Setup, tab: Page) -> None:
     with setup.sandbox.faults.add(rnb.Fault.wait(0.3, on="update_source")):
         button(bulk(tab), f"Apply to {total} sources").click()
         expect(bulk(tab).get_by_role("progressbar")).to_be_visible()
-        told(tab, "Applying: ")
+        expect_status(tab, "Applying: ")
         button(bulk(tab), "Stop").click()
-        told(tab, f"of {total} sources")
+        expect_status(tab, f"of {total} sources")
     expect(alert(bulk(tab), "It was stopped.")).to_be_visible()
     expect(button(bulk(tab), "Stop")).to_be_hidden()
     expect(button(bulk(tab), "Try again")).to_be_enabled()
     changed = (setup.client.sources(refresh=True)["title"] == "All alike").sum()
     assert 0 < changed < total
-    told(tab, f"{changed} of {total} sources")
+    expect_status(tab, f"{changed} of {total} sources")
     button(bulk(tab), "Undo…").click()
     tab.wait_for_timeout(BREATH)
     button(bulk(tab), f"Put back {changed} sources").click()
-    told(tab, f"{changed} of {changed} sources")
+    expect_status(tab, f"{changed} of {changed} sources")
     assert not (setup.client.sources(refresh=True)["title"] == "All alike").any()
 
 
@@ -191,7 +191,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     expect(apply).to_be_enabled()
     tab_to(tab, apply)
     keys.press("Enter")
-    told(tab, "3 of 3 sources are done.")
+    expect_status(tab, "3 of 3 sources are done.")
     titles = [setup.client.source(f"claims/{name}").title for name in names]
     assert titles == ["By keyboard"] * 3
 
@@ -235,6 +235,6 @@ def test_axe_and_width(setup: Setup) -> None:
         expect(bulk(tab)).to_contain_text("Changed remotely")
         button(bulk(tab), "Undo…").click()
         expect(button(bulk(tab), "Put back 2 sources")).to_be_enabled()
-        # A table of five columns is scrolled by itself where it is that narrow.
+        # On a narrow page the table of five columns has a scroll bar.
         look(tab, "a result and its undo", fits=False)
     assert flaws == []

@@ -1,4 +1,4 @@
-"""The explorer without a browser: what Python sees of it, and what its forms change in it."""
+"""The explorer without a browser: its attributes, and its update after a form has written."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def row_of(ex: Explorer, full_name: str) -> int:
 
 
 def move(ex: Explorer, full_name: str, how: str = "only") -> None:
-    """Click on a row, as a browser would say it."""
+    """Send the message of a click on a row."""
     message = {"kind": "select", "row": row_of(ex, full_name), "how": how}
     ex.finder._handle_custom_msg(message | {"version": ex.finder.shown}, [])
 
@@ -111,14 +111,14 @@ def test_what_is_filtered_selected_and_looked_at_is_live(ex: Explorer, client: r
     ex.finder.select([3, 1])
     pd.testing.assert_frame_equal(ex.selected, listing.iloc[[1, 3]])
     assert looked_at(ex) is None
-    told: list[Any] = []
-    ex.observe(lambda change: told.append(change["new"]), "source")
+    changes: list[Any] = []
+    ex.observe(lambda change: changes.append(change["new"]), "source")
     move(ex, NAME)
-    assert told == [ex.source] == [client.source(NAME)]
+    assert changes == [ex.source] == [client.source(NAME)]
     assert names(ex.selected) == [NAME]
     move(ex, OTHER, "extend")
     assert set(names(ex.selected)) >= {NAME, OTHER}
-    assert told[1:] == [client.source(OTHER)]
+    assert changes[1:] == [client.source(OTHER)]
 
 
 def test_a_column_of_counts_does_not_hinder_looking(ex: Explorer, client: rnb.Client) -> None:
@@ -128,7 +128,7 @@ def test_a_column_of_counts_does_not_hinder_looking(ex: Explorer, client: rnb.Cl
     move(ex, NAME)
     source: Source | None = ex.source
     assert source is not None
-    # A tenant told the fields; the number of comments is not one of them.
+    # The number of comments is no setting of the source.
     assert settings_of(source) == settings_of(client.source(NAME))
     on_tab(ex, NAME, EDIT)
     ex.details.edit.controls["title"].fill("Motor")
@@ -172,7 +172,7 @@ def test_after_creating_updating_and_deleting_the_listing_is_fresh(
     ex.jobs.wait()
     assert "claims/a-new-one" not in names(ex.frame)
     assert looked_at(ex) is None
-    # What was deleted can still be restored.
+    # The deleted source can still be restored.
     assert delete.restore_button in _all(ex)
     delete.restore_button.click()
     delete.jobs.wait()
@@ -332,8 +332,8 @@ def test_stopping_the_statistics_keeps_what_was_counted(
     with through(client, answer) as way:
         ex = rnb.explore(way)
         first = [name for name in names(ex.frame) if name.startswith("broker-desk/")]
-        told: list[str] = []
-        ex._said.observe(lambda change: told.append(Parsed(change["new"]).text), "value")
+        messages: list[str] = []
+        ex._said.observe(lambda change: messages.append(Parsed(change["new"]).text), "value")
         ex.statistics.click()
         assert ex.statistics.disabled
         assert ex.stop.layout.display is None
@@ -342,8 +342,8 @@ def test_stopping_the_statistics_keeps_what_was_counted(
         ex.stop.click()
         assert not ex.jobs.running
         gate.set()
-    assert any("Counting comments: 1 of 130" in line for line in told)
-    assert "Stopped." in told[-1]
+    assert any("Counting comments: 1 of 130" in line for line in messages)
+    assert "Stopped." in messages[-1]
     counted = ex.frame.dropna(subset="num_comments")
     assert set(names(counted)) == set(first)
     assert comments(ex, first[0]) == client.count_comments(first[0])
@@ -363,7 +363,7 @@ def test_statistics_say_what_they_could_not_count(client: rnb.Client) -> None:
         assert "1 source could not be counted" in texts(ex._said)
         assert comments(ex, NAME) is pd.NA
         ex.search = ""
-        # What was not shown was not asked for.
+        # Sources that were not shown were not counted.
         assert comments(ex, "people/payroll-inbox") is pd.NA
         counted = ex.frame["num_comments"].dropna()
         assert f"{counted.sum():,} comments in" in texts(ex._said)
@@ -382,11 +382,11 @@ def test_a_failure_is_said_and_the_listing_stays(client: rnb.Client) -> None:
     pd.testing.assert_frame_equal(ex.frame, before)
 
 
-# What is not shown
+# Data that must not be visible
 
 
 def _all(widget: Any) -> list[Any]:
-    """Return a widget and all in it."""
+    """Return a widget and all widgets in it."""
     return [widget, *(each for child in getattr(widget, "children", ()) for each in _all(child))]
 
 

@@ -25,6 +25,7 @@ from tests.widget_pages import (
     axe,
     button,
     clear,
+    expect_status,
     expect_to_fit,
     explorer,
     field,
@@ -39,12 +40,11 @@ from tests.widget_pages import (
     shown,
     tab_of,
     tab_to,
-    told,
 )
 
 pytestmark = browser.needed()
 
-# What Python sees of it, in a cell that is run again, and whenever another source is looked at.
+# Writes the explorer's attributes to a file: when the cell runs, and when the source changes.
 TELL = """
 import json, os, pathlib
 
@@ -102,7 +102,7 @@ def tab(opened: Page) -> Page:
 
 
 def seen(folder: Path) -> Any:
-    """Return what Python told last, once it has."""
+    """Return the explorer's attributes from the file, once it exists."""
     path = folder / "seen.json"
     for _ in range(200):
         if path.exists():
@@ -140,7 +140,7 @@ def test_find_and_understand(setup: Setup, tab: Page) -> None:
     rows(tab).nth(3).click(modifiers=["Shift"])
     expect(shown(tab)).to_contain_text("4 selected")
     if setup.host.kind == "lab":
-        # A cell that is run after the clicks sees what they did.
+        # A cell that runs after the clicks sees their effect.
         (folder / "seen.json").unlink()
         tab.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
         tab.keyboard.press("Control+Enter")
@@ -163,12 +163,12 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     code = "client.update_source('claims/to-change', title='After')"
     expect(pane(tab).locator("pre")).to_have_text(code)
     button(explorer(tab), "Update").click()
-    told(tab, "claims/to-change is updated: title.")
+    expect_status(tab, "claims/to-change is updated: title.")
     assert client.source(made.id).title == "After"
     expect(row).to_contain_text("After")
     expect(row).to_have_attribute("aria-selected", "true")
     expect(pane(tab).locator("pre")).to_have_text(code)
-    # A new one.
+    # Create a source.
     button(explorer(tab), "New source").click()
     new = (
         explorer(tab)
@@ -180,12 +180,12 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     field(new, "Name").fill("brand-new")
     field(new, "Title").fill("Made here")
     button(explorer(tab), "Create").click()
-    told(tab, "claims/brand-new is created")
+    expect_status(tab, "claims/brand-new is created")
     assert client.source("claims/brand-new").title == "Made here"
     expect(find(tab, "brand-new")).to_contain_text("Made here")
     button(explorer(tab), "Hide new source").click()
     expect(button(explorer(tab), "Create")).to_have_count(0)
-    # Deleted once its name is typed.
+    # Delete it; its name must be typed.
     rows(tab).first.click()
     new_id = client.source("claims/brand-new").id
     tab_of(tab, "Delete").click()
@@ -197,22 +197,22 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     expect(delete).to_be_disabled()
     name.fill("claims/brand-new")
     delete.click()
-    told(tab, "claims/brand-new is deleted")
+    expect_status(tab, "claims/brand-new is deleted")
     with pytest.raises(rnb.NotFound):
         client.source("claims/brand-new")
     expect(shown(tab)).to_contain_text(re.compile("^0 of "))
     assert len(list((folder / "state" / "reinfer_nb" / "restore").iterdir())) == 1
-    # And restored.
+    # Restore it.
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Restore").click()
-    told(tab, "under the new id")
+    expect_status(tab, "under the new id")
     expect(shown(tab)).to_contain_text(re.compile("^1 of "))
     expect(rows(tab).first).to_contain_text("Made here")
     back = client.source("claims/brand-new")
     assert back.id != new_id
     assert back.title == "Made here"
-    told(tab, back.id)
-    # What somebody else changes is seen after a refresh.
+    expect_status(tab, back.id)
+    # Refresh after a remote change.
     client.update_source("claims/brand-new", title="Theirs")
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Refresh").click()
@@ -243,7 +243,7 @@ def test_what_was_not_sent_stays_with_its_source(setup: Setup, tab: Page) -> Non
     expect(field(pane(tab), "Title")).to_have_value("Unsent")
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Update").click()
-    told(tab, "claims/draft-one is updated: title.")
+    expect_status(tab, "claims/draft-one is updated: title.")
     expect(rows(tab).first).to_contain_text("Unsent")
     assert client.source("claims/draft-one").title == "Unsent"
 
@@ -278,7 +278,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     expect(button(explorer(tab), "Update")).to_be_enabled()
     tab_to(tab, button(explorer(tab), "Update"))
     keys.press("Enter")
-    told(tab, "claims/by-keyboard is updated: title.")
+    expect_status(tab, "claims/by-keyboard is updated: title.")
     expect(rows(tab).first).to_contain_text("After, by keyboard")
     assert setup.client.source("claims/by-keyboard").title == "After, by keyboard"
 
@@ -321,7 +321,7 @@ def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
         tab_of(tab, "Delete").click()
         expect(edit).to_contain_text("1,234 comments would be deleted with it")
         button(explorer(tab), "Count comments").click()
-        told(tab, "1,234 comments in 1 source.")
+        expect_status(tab, "1,234 comments in 1 source.")
         watch.expect_text_only(tab)
 
 
@@ -370,7 +370,7 @@ def test_export(setup: Setup, tab: Page) -> None:
     field(explorer(tab), "Search").fill("inbox")
     expect(shown(tab)).to_contain_text(f"{len(found)} of ")
     button(explorer(tab), "Export CSV").click()
-    told(tab, f"{len(found)} sources written to ")
+    expect_status(tab, f"{len(found)} sources written to ")
     link = explorer(tab).get_by_text(re.compile("^Download sources-.*csv$"))
     with tab.expect_download() as download:
         link.click()

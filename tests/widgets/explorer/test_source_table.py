@@ -1,4 +1,4 @@
-"""The finder's half in the kernel: what it sends, what it obeys, and what Python sees of it."""
+"""The kernel part of the source table: its messages and its attributes."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from reinfer_nb.widgets.explorer.source_table import _FIRST_ROWS, Finder
 
 
 class Browser:
-    """What a browser would hear and say."""
+    """A browser that sends messages to a finder and records the responses."""
 
     def __init__(self, finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
         self.finder = finder
-        self.heard: list[dict[str, Any]] = []
-        monkeypatch.setattr(finder, "send", lambda message, _=None: self.heard.append(message))
+        self.received: list[dict[str, Any]] = []
+        monkeypatch.setattr(finder, "send", lambda message, _=None: self.received.append(message))
 
-    def say(self, kind: str, rows: object = (0, 5), **rest: object) -> dict[str, Any]:
+    def send(self, kind: str, rows: object = (0, 5), **rest: object) -> dict[str, Any]:
         message = {"kind": kind, "view": "me", "rows": list(rows), **rest}  # type: ignore[call-overload]
-        # As it would come over the wire.
+        # As the message arrives over the network.
         self.finder._handle_custom_msg(json.loads(json.dumps(message)), [])
-        return self.heard[-1]
+        return self.received[-1]
 
     def select(self, row: int, how: str = "only") -> dict[str, Any]:
-        return self.say("select", version=self.finder.shown, row=row, how=how)
+        return self.send("select", version=self.finder.shown, row=row, how=how)
 
     def options(self, key: str) -> dict[str, str]:
-        (facet,) = (facet for facet in self.say("open")["facets"] if facet["key"] == key)
+        (facet,) = (facet for facet in self.send("open")["facets"] if facet["key"] == key)
         return {text: value for value, text, _ in facet["options"]}
 
 
@@ -68,7 +68,7 @@ def many(listing: pd.DataFrame, rows: int, projects: int) -> pd.DataFrame:
 
 
 def test_the_opening_message(browser: Browser, listing: pd.DataFrame) -> None:
-    message = browser.say("open")
+    message = browser.send("open")
     assert message["view"] == "me"
     assert message["count"] == len(listing) == 130
     assert message["status"] == "130 of 130 sources"
@@ -86,13 +86,13 @@ def test_the_opening_message(browser: Browser, listing: pd.DataFrame) -> None:
 
 
 def test_only_a_window_is_sent(browser: Browser) -> None:
-    message = browser.say("look", (120, 10**9))
+    message = browser.send("look", (120, 10**9))
     assert (message["start"], len(message["rows"])) == (120, 10)
     assert "facets" not in message
-    assert browser.say("look", (-5, 3))["start"] == 0
-    late = browser.say("look", (10**6, 10**6 + 50))
+    assert browser.send("look", (-5, 3))["start"] == 0
+    late = browser.send("look", (10**6, 10**6 + 50))
     assert (late["start"], late["rows"]) == (130, [])
-    assert browser.say("look", (9, 2))["rows"] == []
+    assert browser.send("look", (9, 2))["rows"] == []
 
 
 def test_a_large_listing_opens_with_little(
@@ -100,9 +100,9 @@ def test_a_large_listing_opens_with_little(
 ) -> None:
     finder = Finder(many(listing, 100_000, 5_000))
     browser = Browser(finder, monkeypatch)
-    opening = len(json.dumps(browser.say("open", (0, 50)))) + len(json.dumps(finder.get_state()))
+    opening = len(json.dumps(browser.send("open", (0, 50)))) + len(json.dumps(finder.get_state()))
     assert opening < 100_000
-    looked = browser.say("look", (0, 10**6))
+    looked = browser.send("look", (0, 10**6))
     assert len(looked["rows"]) == 200
 
 
@@ -144,7 +144,7 @@ def test_cells_are_short_texts(listing: pd.DataFrame, monkeypatch: pytest.Monkey
 def test_no_sources_at_all(listing: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     finder = Finder(listing.head(0))
     browser = Browser(finder, monkeypatch)
-    assert browser.say("open")["rows"] == []
+    assert browser.send("open")["rows"] == []
     browser.select(0)
     browser.select(0, "all")
     assert finder.selected == ()
@@ -156,24 +156,24 @@ def test_no_sources_at_all(listing: pd.DataFrame, monkeypatch: pytest.MonkeyPatc
 
 def test_searching_and_choosing_in_the_browser(browser: Browser, listing: pd.DataFrame) -> None:
     finder = browser.finder
-    message = browser.say("search", text="motor")
+    message = browser.send("search", text="motor")
     assert finder.search == message["search"] == "motor"
     assert 0 < message["count"] < 130
     assert message["status"] == f"{message['count']} of 130 sources"
-    browser.say("clear")
+    browser.send("clear")
     claims = int((listing["owner"] == "claims").sum())
     value = browser.options("owner")[f"claims ({claims})"]
-    message = browser.say("choose", listing=0, facet="owner", choice=value)
+    message = browser.send("choose", listing=0, facet="owner", choice=value)
     assert message["count"] == claims
     assert message["facets"][0]["chosen"] == value
     assert set(finder.frame["owner"]) == {"claims"}
-    message = browser.say("choose", listing=0, facet="owner", choice="")
+    message = browser.send("choose", listing=0, facet="owner", choice="")
     assert message["count"] == 130
     assert dict(finder.chosen) == {}
 
 
 def test_what_would_show_nothing_can_still_be_chosen(browser: Browser) -> None:
-    message = browser.say("search", text="no source is called like this")
+    message = browser.send("search", text="no source is called like this")
     assert message["count"] == 0
     options = message["facets"][0]["options"]
     assert options[0] == ("", "any", False)
@@ -181,11 +181,11 @@ def test_what_would_show_nothing_can_still_be_chosen(browser: Browser) -> None:
 
 
 def test_sorting_in_the_browser(browser: Browser, listing: pd.DataFrame) -> None:
-    message = browser.say("sort", column="updated_at", descending=True)
+    message = browser.send("sort", column="updated_at", descending=True)
     assert message["sort"] == ("updated_at", True)
     assert browser.finder.frame["updated_at"].iloc[0] == listing["updated_at"].max()
     assert message["rows"][0][6] == f"{listing['updated_at'].max():%Y-%m-%d %H:%M}"
-    assert browser.say("sort", column=None)["sort"] is None
+    assert browser.send("sort", column=None)["sort"] is None
     assert browser.finder.frame.index.tolist() == listing.index.tolist()
 
 
@@ -197,7 +197,7 @@ def test_choices_sent_are_those_with_most_rows_and_the_chosen_one(
     browser = Browser(finder, monkeypatch)
     rare = df["owner"].iloc[399]
     finder.chosen = {"owner": rare}
-    (owner, *_) = browser.heard[-1]["facets"]
+    (owner, *_) = browser.received[-1]["facets"]
     texts = [text for _, text, _ in owner["options"]]
     assert len(texts) == 202
     assert texts[0] == "any"
@@ -215,22 +215,22 @@ def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) 
     finder.search = "inbox"
     finder.chosen = {"owner": "claims"}
     finder.sort = ("name", True)
-    assert [message["version"] for message in browser.heard] == seen
+    assert [message["version"] for message in browser.received] == seen
     assert len(set(seen)) == 3
-    last = browser.heard[-1]
+    last = browser.received[-1]
     assert (last["search"], last["sort"]) == ("inbox", ("name", True))
     assert last["facets"][0]["chosen"] != ""
     assert finder.frame["name"].str.lower().is_monotonic_decreasing
     assert [row[2] for row in last["rows"]] == finder.frame["name"].tolist()[:_FIRST_ROWS]
     finder.sort = None
-    assert browser.heard[-1]["sort"] is None
+    assert browser.received[-1]["sort"] is None
     with pytest.raises(InvalidInput):
         finder.chosen = {"owner": "nobody"}
     with pytest.raises(InvalidInput):
         finder.sort = ("nothing", False)
 
 
-# Restricted to some rows
+# Restrictions
 
 
 def test_only_some_rows_are_shown_until_it_is_cleared(
@@ -239,21 +239,21 @@ def test_only_some_rows_are_shown_until_it_is_cleared(
     finder = browser.finder
     mine = np.flatnonzero(listing["owner"] == "claims").tolist()
     finder.restrict(mine, "of one project")
-    message = browser.heard[-1]
+    message = browser.received[-1]
     assert finder.only == message["only"] == "of one project"
     assert message["status"] == f"{len(mine)} of 130 sources, only those of one project"
     assert message["version"] == finder.shown
     assert finder.positions.tolist() == mine
     assert finder.frame["owner"].unique().tolist() == ["claims"]
-    # Search, choices and sort go on within it.
-    message = browser.say("search", text="motor")
+    # Search, facets and sorting work within the restriction.
+    message = browser.send("search", text="motor")
     found = [place for place in mine if "motor" in listing["name"].iloc[place]]
     assert sorted(finder.positions.tolist()) == found
     assert message["only"] == "of one project"
-    browser.say("sort", column="name", descending=True)
+    browser.send("sort", column="name", descending=True)
     assert finder.frame["name"].str.lower().is_monotonic_decreasing
     assert set(finder.positions.tolist()) == set(found)
-    message = browser.say("clear")
+    message = browser.send("clear")
     assert finder.only == message["only"] == ""
     assert message["status"] == "130 of 130 sources"
 
@@ -275,9 +275,9 @@ def test_a_restriction_is_lifted_or_replaced_from_python(browser: Browser) -> No
     finder.restrict([found[4]], "second")
     assert (finder.only, finder.positions.tolist()) == ("second", [found[4]])
     finder.restrict([])
-    # Whoever says nothing of them restricts all the same.
+    # The description is optional.
     assert (finder.only, finder.positions.tolist()) == ("some", [])
-    assert browser.heard[-1]["status"] == "0 of 130 sources, only those some"
+    assert browser.received[-1]["status"] == "0 of 130 sources, only those some"
     finder.restrict(None, "ignored")
     assert (finder.only, finder.positions.tolist()) == ("", found)
     assert finder.search == "inbox"
@@ -288,13 +288,13 @@ def test_observers_of_a_restriction_see_it(browser: Browser) -> None:
     seen: list[tuple[str, int]] = []
     finder.observe(lambda _: seen.append((finder.only, len(finder.positions))), "shown")
     finder.restrict([3, 7], "one")
-    browser.say("clear")
+    browser.send("clear")
     assert seen == [("one", 2), ("", 130)]
 
 
 def test_what_restricts_shows_as_text(browser: Browser) -> None:
     browser.finder.restrict([0], "\u202ewith\n" + "x" * 500)
-    status = browser.heard[-1]["status"]
+    status = browser.received[-1]["status"]
     assert "only those \\u202ewith\\nxxx" in status
     assert len(status) < 120
 
@@ -304,7 +304,7 @@ def test_what_is_selected_stays_so_while_it_is_restricted_away(browser: Browser)
     finder.select([0, 129])
     finder.restrict([0, 1], "so")
     assert finder.selected == (0, 129)
-    assert browser.heard[-1]["status"].endswith("only those so, 2 selected, 1 of them not shown")
+    assert browser.received[-1]["status"].endswith("only those so, 2 selected, 1 of them not shown")
     browser.select(1, "all")
     assert finder.selected == (0, 1)
 
@@ -354,8 +354,8 @@ def test_what_is_filtered_away_stays_selected_and_is_counted(browser: Browser) -
     browser.select(129, "toggle")
     browser.finder.chosen = {"owner": "claims"}
     assert browser.finder.selected == (0, 129)
-    assert browser.heard[-1]["status"].endswith("sources, 2 selected, 1 of them not shown")
-    # The row that a range would go from is not shown: the range is the row clicked.
+    assert browser.received[-1]["status"].endswith("sources, 2 selected, 1 of them not shown")
+    # The anchor is not shown, so the range is only the clicked row.
     browser.select(4, "extend")
     assert browser.finder.selected == (4,)
 
@@ -364,11 +364,11 @@ def test_selecting_from_python(browser: Browser) -> None:
     finder = browser.finder
     finder.select([7, 1, 1])
     assert finder.selected == (1, 7)
-    before = browser.heard[-1]["marks"]
-    assert [row[0] for row in browser.heard[-1]["rows"][:3]] == [False, True, False]
+    before = browser.received[-1]["marks"]
+    assert [row[0] for row in browser.received[-1]["rows"][:3]] == [False, True, False]
     finder.select(np.array([2]))
     assert finder.selected == (2,)
-    assert browser.heard[-1]["marks"] > before
+    assert browser.received[-1]["marks"] > before
     with pytest.raises(InvalidInput, match="no row at position 130 in a listing of 130 sources"):
         finder.select([0, 130])
     with pytest.raises(InvalidInput, match="position -1"):
@@ -384,7 +384,7 @@ def test_observers_see_everything_up_to_date(browser: Browser) -> None:
     assert seen == [((6,), 6)]
 
 
-# Messages that make no sense, or come late
+# Malformed and late messages
 
 
 @pytest.mark.parametrize(
@@ -420,18 +420,18 @@ def test_malformed_messages_are_passed_over(browser: Browser, message: object) -
     browser.finder._on_message(browser.finder, message, [])
     assert browser.finder.selected == ()
     assert dict(browser.finder.chosen) == {}
-    json.dumps(browser.heard)
-    assert browser.say("clear")["count"] == 130
+    json.dumps(browser.received)
+    assert browser.send("clear")["count"] == 130
 
 
 def test_a_click_on_what_is_not_shown_any_more_selects_nothing(browser: Browser) -> None:
     version = browser.finder.shown
     browser.finder.search = "motor"
-    answer = browser.say("select", version=version, row=3, how="only")
+    response = browser.send("select", version=version, row=3, how="only")
     assert browser.finder.selected == ()
-    # It gets an answer all the same, with what is shown now.
-    assert answer["view"] == "me"
-    assert answer["version"] == browser.finder.shown
+    # There is still a response, with the rows that are shown now.
+    assert response["view"] == "me"
+    assert response["version"] == browser.finder.shown
 
 
 def test_a_choice_of_another_listing_chooses_nothing(
@@ -439,7 +439,7 @@ def test_a_choice_of_another_listing_chooses_nothing(
 ) -> None:
     value = next(value for text, value in browser.options("owner").items() if "claims" in text)
     browser.finder.show(listing[listing["owner"] != "claims"])
-    browser.say("choose", listing=0, facet="owner", choice=value)
+    browser.send("choose", listing=0, facet="owner", choice=value)
     assert dict(browser.finder.chosen) == {}
 
 
@@ -450,10 +450,10 @@ def test_messages_of_several_threads_at_once(browser: Browser) -> None:
     def click(first: int) -> None:
         try:
             for row in range(first, first + 40):
-                browser.say("search", text="" if row % 2 else "inbox")
+                browser.send("search", text="" if row % 2 else "inbox")
                 browser.select(row, "toggle")
                 assert repr(finder).startswith("Finder: ")
-        except BaseException as error:  # noqa: BLE001 - told to the test
+        except BaseException as error:  # noqa: BLE001 - asserted below
             failed.append(error)
 
     threads = [threading.Thread(target=click, args=[first]) for first in (0, 40, 80)]
@@ -491,7 +491,7 @@ def test_another_listing_keeps_what_applies(browser: Browser, listing: pd.DataFr
     assert finder.frame["title"].str.lower().is_monotonic_decreasing
     assert after["id"].iloc[list(finder.selected)].tolist() == ids[:1]
     assert after["id"].iloc[finder.current] == current
-    assert [column["key"] for column in browser.heard[-1]["columns"]][3] == "num_comments"
+    assert [column["key"] for column in browser.received[-1]["columns"]][3] == "num_comments"
 
 
 def test_a_restriction_ends_with_its_listing(browser: Browser, listing: pd.DataFrame) -> None:
@@ -501,8 +501,8 @@ def test_a_restriction_ends_with_its_listing(browser: Browser, listing: pd.DataF
     finder.restrict([0], "of before")
     assert finder.listings == 0
     finder.show(listing.copy())
-    assert finder.listings == browser.heard[-1]["listing"] == 1
-    assert (finder.only, browser.heard[-1]["only"]) == ("", "")
+    assert finder.listings == browser.received[-1]["listing"] == 1
+    assert (finder.only, browser.received[-1]["only"]) == ("", "")
     assert (finder.search, len(finder.positions)) == ("motor", found)
 
 
@@ -521,7 +521,7 @@ def test_what_does_not_apply_to_another_listing_is_dropped(
 ) -> None:
     finder = browser.finder
     finder.chosen = {"owner": "claims", "language": "en"}
-    browser.say("sort", column="title", descending=True)
+    browser.send("sort", column="title", descending=True)
     finder.select([0])
     finder.show(listing[["id", "owner", "name"]][listing["owner"] != "claims"])
     assert dict(finder.chosen) == {}
@@ -538,12 +538,12 @@ def test_the_listing_keeps_its_labels(listing: pd.DataFrame) -> None:
     assert finder.frame.index.equals(pd.Index(finder.frame["id"], name="id"))
 
 
-# What is left behind
+# Saved notebooks
 
 
 def test_nothing_of_the_tenant_is_saved_with_a_notebook(browser: Browser) -> None:
     finder = browser.finder
-    browser.say("search", text="motor")
+    browser.send("search", text="motor")
     browser.select(0)
     state = Widget.get_manager_state(widgets=[finder])
     finder.search = "claims"

@@ -1,4 +1,4 @@
-"""The finder in a real JupyterLab, in Voilà, and in a real browser."""
+"""The source table in a browser, in JupyterLab and Voilà."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests import browser
 
 pytestmark = browser.needed()
 
-# Two views of one finder, and what Python sees of it.
+# Two views of one finder, and a label with its attributes.
 FINDER = """
 import ipywidgets as ui
 import reinfer_nb as rnb
@@ -26,11 +26,11 @@ client = rnb.sandbox().start()
 df = client.sources()
 df.loc[2, "title"] = "<img src=x onerror=document.body.remove()> $x$ and $y$"
 finder = Finder(df)
-told = ui.Label()
+state = ui.Label()
 
-def tell(_=None):
+def show_state(_=None):
     names = finder.frame["name"].tolist()
-    told.value = (
+    state.value = (
         f"rows {len(names)}, first {names[:1]}, last {names[-1:]}, "
         f"selected {list(finder.selected)}, current {finder.current}"
     )
@@ -45,12 +45,12 @@ def reset(_):
 def narrow(_):
     finder.search, finder.chosen, finder.sort = "inbox", {"owner": "claims"}, ("name", True)
 
-finder.observe(tell)
-tell()
+finder.observe(show_state)
+show_state()
 buttons = [ui.Button(description="Reset"), ui.Button(description="Narrow from Python")]
 buttons[0].on_click(reset)
 buttons[1].on_click(narrow)
-display(ui.HBox([told, resets, *buttons]), finder)
+display(ui.HBox([state, resets, *buttons]), finder)
 """
 AGAIN = "display(finder)"
 
@@ -67,7 +67,7 @@ df["id"] = [f"{row:016x}" for row in range(100_000)]
 Finder(df)
 """
 
-# More rows than a browser can be high.
+# More rows than the greatest height of an element in a browser.
 MILLION = """
 import pandas as pd
 from reinfer_nb.widgets.explorer.source_table import Finder
@@ -78,7 +78,7 @@ finder
 """
 
 
-# While `late` is a list, what comes from the kernel waits in it.
+# While `late` is a list, it queues the messages of the kernel.
 LATE = """
 const { set, ...rest } = Object.getOwnPropertyDescriptor(WebSocket.prototype, "onmessage");
 Object.defineProperty(WebSocket.prototype, "onmessage", {
@@ -102,7 +102,7 @@ window.isLate = (text) => window.late.some(([data]) =>
 
 @pytest.fixture(scope="module")
 def listing(shared: rnb.Client) -> pd.DataFrame:
-    """The same sources as in the notebooks."""
+    """The sources that the notebooks use."""
     return shared.sources()
 
 
@@ -117,7 +117,7 @@ def host(
 
 @pytest.fixture(scope="module")
 def opened(host: browser.Host) -> Iterator[Page]:
-    """A page with a finder in two views, which the tests share."""
+    """A page with two views of a finder; the tests share it."""
     late = methodcaller("add_init_script", LATE)
     with host.run(FINDER, AGAIN, height=1500, before=late, fresh=True) as tab:
         rows(tab).first.wait_for()
@@ -126,13 +126,13 @@ def opened(host: browser.Host) -> Iterator[Page]:
 
 @pytest.fixture
 def tab(opened: Page) -> Page:
-    """The same page with nothing searched, chosen, sorted or selected."""
+    """The same page, reset to no search, facets, sorting and selection."""
     count = opened.locator(".widget-label").nth(1)
     before = int(count.inner_text())
     opened.get_by_role("button", name="Reset").click()
     expect(count).to_have_text(f"{before + 1}")
     expect(status(opened)).to_have_text("130 of 130 sources")
-    told(opened, "rows 130, first ['motor-inbox']", "selected []")
+    expect_state(opened, "rows 130, first ['motor-inbox']", "selected []")
     return opened
 
 
@@ -164,8 +164,8 @@ def search(tab: Page) -> Locator:
     return view(tab).get_by_label("Search", exact=True)
 
 
-def told(tab: Page, *texts: str) -> None:
-    """Expect what Python says that it sees."""
+def expect_state(tab: Page, *texts: str) -> None:
+    """Expect texts in the label with the finder's attributes."""
     for text in texts:
         expect(tab.locator(".widget-label").first).to_contain_text(text)
 
@@ -193,11 +193,11 @@ def test_search_and_facets_narrow_the_table(tab: Page, listing: pd.DataFrame) ->
     expect(project).to_be_focused()
     kind = view(tab).get_by_label("Kind", exact=True)
     expect(kind.locator("option", has_text="(0)")).not_to_have_count(0)
-    told(tab, f"rows {claims},")
+    expect_state(tab, f"rows {claims},")
     # The other view shows the same.
     expect(status(tab, 1)).to_have_text(f"{claims} of 130 sources")
     expect(view(tab, 1).get_by_label("Search", exact=True)).to_have_value("inbox")
-    # What is there no more can be chosen, and cleared.
+    # A choice without rows can be chosen, and cleared.
     kind.select_option(index=1)
     expect(status(tab)).to_have_text("0 of 130 sources")
     expect(view(tab).get_by_text("No source matches.")).to_be_visible()
@@ -232,19 +232,19 @@ def test_a_header_sorts_the_whole_listing_both_ways(tab: Page, listing: pd.DataF
     name = header(tab, "name")
     name.click()
     expect(name).to_have_attribute("aria-sort", "ascending")
-    told(tab, f"first {names[:1]}, last {names[-1:]}")
+    expect_state(tab, f"first {names[:1]}, last {names[-1:]}")
     expect(rows(tab).first).to_contain_text(names[0])
     name.click()
     expect(name).to_have_attribute("aria-sort", "descending")
-    told(tab, f"first {names[-1:]}, last {names[:1]}")
+    expect_state(tab, f"first {names[-1:]}, last {names[:1]}")
     expect(rows(tab).first).to_contain_text(names[-1])
     name.click()
     expect(name).to_have_attribute("aria-sort", "none")
-    told(tab, "first ['motor-inbox']")
-    # Two clicks before the answer to the first are two steps.
+    expect_state(tab, "first ['motor-inbox']")
+    # Two clicks before the first response are two steps.
     name.dblclick()
     expect(name).to_have_attribute("aria-sort", "descending")
-    told(tab, f"first {names[-1:]}, last {names[:1]}")
+    expect_state(tab, f"first {names[-1:]}, last {names[:1]}")
 
 
 # Selection
@@ -252,11 +252,11 @@ def test_a_header_sorts_the_whole_listing_both_ways(tab: Page, listing: pd.DataF
 
 def test_selecting_with_the_mouse(tab: Page) -> None:
     row(tab, 2).click()
-    told(tab, "selected [2], current 2")
+    expect_state(tab, "selected [2], current 2")
     row(tab, 4).click(modifiers=["Shift"])
-    told(tab, "selected [2, 3, 4], current 4")
+    expect_state(tab, "selected [2, 3, 4], current 4")
     row(tab, 3).click(modifiers=["ControlOrMeta"])
-    told(tab, "selected [2, 4], current 3")
+    expect_state(tab, "selected [2, 4], current 3")
     expect(status(tab)).to_have_text("130 of 130 sources, 2 selected")
     for number in (0, 1):
         expect(row(tab, 2, number)).to_have_attribute("aria-selected", "true")
@@ -275,35 +275,35 @@ def test_keyboard_only(tab: Page) -> None:
     expect(grid(tab)).to_have_attribute("aria-busy", "false")
     for _ in range(8):
         tab.keyboard.press("Tab")
-    # The button to clear is disabled, so after seven facets comes the table.
+    # The Clear button is disabled, so the table follows after seven facets.
     expect(grid(tab)).to_be_focused()
     keys = tab.keyboard
     keys.press("Home")
-    told(tab, "selected [0], current 0")
+    expect_state(tab, "selected [0], current 0")
     keys.press("ArrowDown")
     keys.press("ArrowDown")
-    told(tab, "selected [2], current 2")
+    expect_state(tab, "selected [2], current 2")
     active = grid(tab).get_attribute("aria-activedescendant")
     expect(row(tab, 2)).to_have_attribute("id", str(active))
     keys.press("Shift+ArrowDown")
     keys.press("Shift+ArrowDown")
-    told(tab, "selected [2, 3, 4], current 4")
+    expect_state(tab, "selected [2, 3, 4], current 4")
     keys.press("Control+Space")
-    told(tab, "selected [2, 3], current 4")
+    expect_state(tab, "selected [2, 3], current 4")
     keys.press("Control+ArrowDown")
     keys.press("Control+Space")
-    told(tab, "selected [2, 3, 5], current 5")
+    expect_state(tab, "selected [2, 3, 5], current 5")
     keys.press("End")
-    told(tab, "selected [129], current 129")
+    expect_state(tab, "selected [129], current 129")
     expect(row(tab, 129)).to_be_in_viewport()
     keys.press("PageUp")
-    told(tab, "selected [119], current 119")
+    expect_state(tab, "selected [119], current 119")
     keys.press("Control+a")
     expect(status(tab)).to_have_text("130 of 130 sources, 130 selected")
     keys.press("Home")
     keys.press("Shift+End")
     expect(status(tab)).to_have_text("130 of 130 sources, 130 selected")
-    # On to the headings, one stop for them all.
+    # The headings share one tab stop.
     keys.press("Tab")
     keys.press("Home")
     expect(header(tab, "project")).to_be_focused()
@@ -321,7 +321,7 @@ def test_held_keys_arrive(tab: Page) -> None:
     row(tab, 0).click()
     for _ in range(40):
         tab.keyboard.press("ArrowDown", delay=0)
-    told(tab, "selected [40], current 40")
+    expect_state(tab, "selected [40], current 40")
     expect(row(tab, 40)).to_be_in_viewport()
     expect(row(tab, 40)).to_have_attribute("aria-selected", "true")
     expect(grid(tab).locator("[aria-selected=true]")).to_have_count(1)
@@ -340,9 +340,9 @@ def test_left_and_right_scroll_sideways(tab: Page) -> None:
 @pytest.mark.parametrize("cause", ["key", "click", "scroll"])
 def test_a_late_response_leaves_the_scroll_bar_where_it_was_put(tab: Page, cause: str) -> None:
     row(tab, 0).click()
-    told(tab, "selected [0], current 0")
+    expect_state(tab, "selected [0], current 0")
     tab.keyboard.press("End")
-    told(tab, "selected [129], current 129")
+    expect_state(tab, "selected [129], current 129")
     expect(grid(tab)).to_have_attribute("aria-busy", "false")
     tab.evaluate("window.late = []")
     match cause:
@@ -355,7 +355,7 @@ def test_a_late_response_leaves_the_scroll_bar_where_it_was_put(tab: Page, cause
             expect(row(tab, 0)).to_be_in_viewport()
             tab.keyboard.press("Control+a")
     tab.wait_for_function('isLate(`"shown"`)')
-    # In one go, so that the response comes before the browser reports the scrolling.
+    # In one call, so that the response comes before the browser reports the scrolling.
     grid(tab).evaluate("node => { node.scrollTop = 50 * 28; deliver() }")
     expect(grid(tab)).to_have_attribute("aria-busy", "false")
     for place in (50, 55):
@@ -366,7 +366,7 @@ def test_a_late_response_leaves_the_scroll_bar_where_it_was_put(tab: Page, cause
 # The notebook around it
 
 
-# Only JupyterLab has letters for commands.
+# Only JupyterLab has commands on letters.
 @pytest.mark.parametrize("host", ["lab"], indirect=True)
 def test_a_notebook_takes_no_keys_from_it(tab: Page) -> None:
     cells = tab.locator(".jp-Notebook .jp-Cell")
@@ -408,9 +408,9 @@ def test_axe_finds_nothing_serious(host: browser.Host, theme: browser.Theme) -> 
         row(tab, 2).click()
         row(tab, 4).click(modifiers=["Shift"])
         header(tab, "title").click()
-        told(tab, "selected [2, 3, 4]")
+        expect_state(tab, "selected [2, 3, 4]")
         assert browser.axe(tab, ".rnb-finder") == []
-        # It can be seen that axe looked, and at the right theme.
+        # The page has the right theme.
         assert tab.evaluate("document.body.dataset.jpThemeLight") == str(theme == "light").lower()
 
 
@@ -454,7 +454,7 @@ def test_the_last_of_a_million_can_be_reached(host: browser.Host) -> None:
         grid(tab).evaluate("node => { node.scrollTop = node.scrollHeight }")
         expect(row(tab, 999_999)).to_contain_text("source-999999")
         row(tab, 999_999).click()
-        # Keys go row by row, whatever the scroll bar can tell apart.
+        # Keys move by one row, although the scroll bar is coarser.
         for place in range(999_998, 999_970, -1):
             tab.keyboard.press("ArrowUp")
             expect(row(tab, place)).to_be_in_viewport(ratio=1)

@@ -1,4 +1,4 @@
-"""The forms without a browser: what they let through, send, say, and keep of what was typed."""
+"""The forms without a browser: their checks, requests and messages, and that no input is lost."""
 
 from __future__ import annotations
 
@@ -43,7 +43,12 @@ def token_of(client: Client, who: str = "admin") -> str:
 
 @contextmanager
 def through(client: Client, answer: Callable[[Asked], bytes | None]) -> Iterator[Client]:
-    """Give a client of the same tenant, by way of a server that answers itself where it likes."""
+    """Context manager: a client of the same tenant through a proxy server.
+
+    Args:
+        client: A client of the tenant.
+        answer: Returns the response to a request, or None to relay the request to the tenant.
+    """
     onward = relay(client.endpoint)
     step = Step(lambda asked: answer(asked) or onward(asked))
     with Scripted(step, repeat=True) as server:
@@ -55,7 +60,7 @@ def through(client: Client, answer: Callable[[Asked], bytes | None]) -> Iterator
 
 
 def sent(client: Client, method: str) -> list[Any]:
-    """Return the settings that requests of a method had, of a client of `through`."""
+    """Return the settings in the requests of a method that a client of `through` has sent."""
     asked: list[Asked] = client.sent()  # type: ignore[attr-defined]
     return [json.loads(a.body or b"{}").get("source") for a in asked if a.method == method]
 
@@ -70,7 +75,7 @@ def press(form: Form) -> None:
 
 
 def texts(widget: Any) -> str:
-    """Return what is to be read in a widget, all the way down."""
+    """Return the visible text of a widget and all widgets in it."""
     if isinstance(widget, ui.HTML):
         return Parsed(widget.value).text + "\n"
     return "".join(texts(child) for child in getattr(widget, "children", ()))
@@ -104,7 +109,7 @@ def deleting(client: Client, which: str = NAME, typed: str = "") -> DeleteForm:
     return form
 
 
-# What the forms have in common
+# All forms
 
 
 @pytest.mark.parametrize("form", [CreateForm, UpdateForm])
@@ -198,13 +203,13 @@ def test_only_what_is_filled_in_is_sent(client: Client) -> None:
     given["sensitive_properties"] = ("a", "b")
     with through(client, lambda _: None) as way:
         form = filled(way, **given)
-        told: list[Source] = []
-        form.observe(lambda change: told.append(change["new"]), "result")
+        results: list[Source] = []
+        form.observe(lambda change: results.append(change["new"]), "result")
         before = form.code
         press(form)
         assert sent(way, "PUT") == [given | {"sensitive_properties": ["a", "b"]}]
     made = client.source(NEW)
-    assert told == [form.result] == [made]
+    assert results == [form.result] == [made]
     assert form.code == before
     assert made.id in texts(form)
     with rnb.sandbox() as fresh:
@@ -385,7 +390,7 @@ def test_a_source_can_be_picked_where_none_are_listed(client: Client) -> None:
     assert form.source == client.source(NAME)
 
 
-# Deleting; more of it is in test_restore_files.py
+# Deleting; test_restore_files.py has more tests
 
 
 def test_delete_is_off_until_the_name_is_typed_and_the_comments_are_counted(

@@ -46,7 +46,7 @@ def setup(
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
-    """The tenant's writes wait for it: a slow answer, as slow as the test wants it."""
+    """An event that all writes of the tenant wait for."""
     gate = threading.Event()
 
     def waiting(write: Any) -> Any:
@@ -63,7 +63,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def form_of(tab: Page, place: int = 0) -> Locator:
-    """Return the part of the page that holds one of the forms, by its place."""
+    """Return one of the forms on the page, by its place."""
     return tab.locator(".jp-OutputArea-output").nth(place)
 
 
@@ -76,7 +76,7 @@ def test_create(setup: Setup, gate: threading.Event) -> None:
         form = form_of(tab)
         create = button(form, "Create")
         expect(create).to_be_disabled()
-        # What cannot be sent is said while it is typed, beside its field.
+        # An invalid value has a message beside its field while it is typed.
         fill(form, {"Name": "tra vel", "Email transform version": "two"})
         expect_beneath(
             alert(form, "must be a whole number"), field(form, "Email transform version")
@@ -101,7 +101,7 @@ def test_create(setup: Setup, gate: threading.Event) -> None:
         expect(form.locator("pre")).to_contain_text("client.create_source(\n    'claims/taken',")
         expect(form.locator("pre")).to_contain_text("<b>bold</b>")
         watch.expect_text_only(tab)
-        # Somebody else has made one of that name meanwhile.
+        # Meanwhile somebody else has created a source with that name.
         gate.set()
         setup.client.create_source("claims/taken", title="Theirs")
         create.click()
@@ -109,14 +109,14 @@ def test_create(setup: Setup, gate: threading.Event) -> None:
         expect(create).to_be_disabled()
         expect_held(form, typed)
         assert setup.client.source("claims/taken").title == "Theirs"
-        # The tenant refuses, in words that hold what was typed.
+        # The tenant's error message contains the typed text.
         fill(form, {"Name": "mine"})
         tab.wait_for_timeout(BREATH)
         create.click()
         expect(alert(form, "is not a valid transform tag").first).to_be_visible()
         expect_held(form, typed | {"Name": "mine"})
         watch.expect_text_only(tab)
-        # At last, with two clicks and a slow answer.
+        # A double click and a slow response.
         fill(form, {"Email transform tag": ""})
         gate.clear()
         tab.wait_for_timeout(BREATH)
@@ -127,7 +127,7 @@ def test_create(setup: Setup, gate: threading.Event) -> None:
         expect(form.get_by_role("status")).to_contain_text("claims/mine is created")
         expect(create).to_be_disabled()
         assert [r.status for r in setup.writes("claims/mine")] == [422, 200]
-        # And with a fast one.
+        # A double click and a fast response.
         fill(form, {"Name": "mine-too"})
         tab.wait_for_timeout(BREATH)
         create.dblclick()
@@ -135,7 +135,7 @@ def test_create(setup: Setup, gate: threading.Event) -> None:
         tab.wait_for_timeout(300)
         assert [r.status for r in setup.writes("claims/mine-too")] == [200]
         watch.expect_text_only(tab)
-        # What the tenant refuses is said beside the field it is about.
+        # The tenant's error stands beside the field that it is about.
         for label, value in (("Email transform tag", "no.tag"), ("Bucket id", "0123456789abcdef")):
             fill(form, {"Name": "refused", label: value})
             tab.wait_for_timeout(BREATH)
@@ -178,7 +178,7 @@ def test_who_may_not_write_loses_nothing(setup: Setup) -> None:
             alert(form_of(tab), "lacks the permission").first,
             field(form_of(tab), "Name"),
         )
-        # There is a file for each attempt, and none is written over.
+        # Each attempt writes a file of its own.
         kept = alert(form, "Its settings are in")
         first = kept.inner_text()
         tab.wait_for_timeout(BREATH)
@@ -201,7 +201,7 @@ def test_update_and_a_conflict(setup: Setup, gate: threading.Event) -> None:
     watch = Watch()
     with setup.host.run(CONNECT, "rnb.update_form(client)", before=watch) as tab:
         form = form_of(tab)
-        # Found by a part of its name.
+        # Suggested by a part of its name.
         field(form, "Source").fill("contest")
         expect(form.locator(f"datalist option[value='{name}']")).to_have_count(1)
         fill(form, {"Source": name})
@@ -236,7 +236,7 @@ def test_update_and_a_conflict(setup: Setup, gate: threading.Event) -> None:
         expect(row.get_by_role("cell")).to_have_text(
             ["T", "My title", f"{HTML}theirs", "choose below"]
         )
-        # One decision for each that both have changed.
+        # A choice for each field that both sides have changed.
         go_on = form.get_by_role("button", name="Continue")
         for group, choice in (
             ("Title", "Keep mine"),
@@ -279,7 +279,7 @@ def test_update_and_a_conflict(setup: Setup, gate: threading.Event) -> None:
         gate.set()
         expect(form.get_by_role("status")).to_contain_text(f"{name} is updated")
         expect(button(form, "Update")).to_be_disabled()
-        # Once more, with two clicks and a fast answer.
+        # A double click and a fast response.
         fill(form, {"Title": "My second title"})
         tab.wait_for_timeout(BREATH)
         button(form, "Update").dblclick()
@@ -341,7 +341,7 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
         assert path.is_relative_to(setup.host.folder / "state")
         assert made.id in path.read_text()
         watch.expect_text_only(tab)
-        # And back again, also with two clicks.
+        # Restored, also with a double click.
         gate.clear()
         tab.wait_for_timeout(BREATH)
         button(form, "Restore").dblclick()

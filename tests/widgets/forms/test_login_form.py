@@ -1,4 +1,4 @@
-"""The login form without a browser: what it asks, keeps, finds again, forgets and never shows."""
+"""The login form without a browser: login, logout, keyring, and that it never shows the token."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ USER = {"id": "18ba5ce699f8da1f", "username": "jo", "email": "jo@example.com"}
 
 
 class Memory(KeyringBackend):
-    """A keyring that lasts as long as a test, and fails when told to."""
+    """A keyring in memory that can be made to fail."""
 
     priority = 1.0
 
@@ -64,7 +64,7 @@ class Memory(KeyringBackend):
 
 @pytest.fixture(autouse=True)
 def _nothing_leaks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No login, no keyring of whoever runs the tests, and no half second between two clicks."""
+    """Start without a login, the user's keyring and the delay for double clicks."""
     before = keyring.get_keyring()
     keyring.set_keyring(fail.Keyring())  # type: ignore[no-untyped-call]
     monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
@@ -91,7 +91,7 @@ def token_of(client: rnb.Client, who: str = "admin") -> str:
 
 
 def quiet(form: Login) -> None:
-    """Wait until the form does nothing any more; a look-up may begin another."""
+    """Wait until the form is idle; a lookup may start another one."""
     form.jobs.wait()
     form.lookups.wait()
     while form.lookups.running:
@@ -99,7 +99,7 @@ def quiet(form: Login) -> None:
 
 
 def press(form: Login, typed: str | None = None, endpoint: str | None = None) -> None:
-    """Fill the form in as a page would, press its button, and wait."""
+    """Fill in the form as a page would, press its button, and wait."""
     if endpoint is not None:
         form.endpoint.value = endpoint
     quiet(form)
@@ -154,15 +154,15 @@ def context(name: str, endpoint: str, token: str | None, **more: Any) -> dict[st
 
 def test_a_login_works_and_says_what_the_token_may_do(client: rnb.Client) -> None:
     form = login()
-    told: list[Any] = []
-    form.observe(told.append, "client")
+    changes: list[Any] = []
+    form.observe(changes.append, "client")
     assert client_of(form) is None
     assert repr(form).startswith("Login form, not logged in; cannot be shown in a terminal")
     sent: list[Any] = []
     form.token.send = sent.append
     press(form, token_of(client, "viewer"), client.endpoint + "/")
     assert repr(form.client) == f"<Client of {client.endpoint}, token from login>"
-    assert [change["new"] for change in told] == [form.client]
+    assert [change["new"] for change in changes] == [form.client]
     assert repr(form) == f"Login: viewer@example.com on {client.endpoint}"
     for said in ("viewer@example.com", "claims", "sources-read"):
         assert said in texts(form)
@@ -217,7 +217,7 @@ def test_logging_in_again_replaces_what_was(client: rnb.Client) -> None:
     first = logged_in(client, "viewer")
     second = logged_in(client, "admin")
     assert rnb.connect().me().username == "admin"
-    # The first form's own login is gone already; the second's is not its to end.
+    # The login of the first form is replaced; it must not end the login of the second.
     first.leave.click()
     quiet(first)
     assert client_of(first) is None
@@ -443,7 +443,7 @@ def test_a_fault_of_the_toolkit_is_said_as_one(
     assert not form.button.disabled
 
 
-# One request at a time, and only answers that were asked for
+# One request at a time, and no unrequested token
 
 
 def test_a_double_click_asks_once(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -537,7 +537,7 @@ def test_a_malformed_message_is_ignored(client: rnb.Client, content: Any, buffer
     form.button.click()
     form.token._handle_custom_msg(content, buffers)
     assert not form.jobs.running
-    # It still waits for the right one.
+    # The form still waits for a valid message.
     answer(form, token_of(client).encode())
     quiet(form)
     assert form.client is not None
@@ -558,7 +558,7 @@ def test_a_page_that_does_not_answer_is_not_waited_for_for_ever() -> None:
     quiet(form)
 
 
-# Endpoints that are known, and tokens that are there already
+# Known endpoints and tokens
 
 
 def test_the_endpoints_of_the_contexts_are_to_choose_from(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -650,7 +650,7 @@ def test_certificates_and_proxy_of_a_context_stay_in_force(
     )
     contexts_file({"current_context": None, "contexts": [entry]})
     form = login()
-    # The way to this machine leads over no proxy, so that the sandbox answers.
+    # Requests to this machine use no proxy, so the sandbox responds.
     press(form, typed and token_of(client, "viewer"), client.endpoint)
     assert form.client is not None
     with pytest.warns(rnb.InsecureWarning):
@@ -724,7 +724,7 @@ def test_the_keyring_is_the_last_resort(
     assert bearer(rnb.connect()) == "of-env"
     assert bearer(rnb.connect(token="own")) == "own"
     assert ring.asked == []
-    # A token of the environment for another endpoint does not stand in the way of it.
+    # A token in the environment for another endpoint does not matter.
     config.contexts_file().unlink()
     monkeypatch.setenv("REINFER_ENDPOINT", ELSEWHERE)
     assert bearer(rnb.connect(endpoint=client.endpoint)) == "kept"
@@ -831,11 +831,11 @@ def test_a_keyring_that_cannot_even_be_found_is_none(monkeypatch: pytest.MonkeyP
         rnb.connect(endpoint=ELSEWHERE)
 
 
-# The token is seen nowhere
+# The token is nowhere visible
 
 
 def states(form: Login) -> str:
-    """Return all that a notebook saves of all widgets, and all that they hold themselves."""
+    """Return the saved state and all attributes of all widgets in a form, as text."""
     todo, parts = [form], []
     while todo:
         widget = todo.pop()
@@ -890,8 +890,8 @@ def test_no_state_text_or_log_holds_the_token(
         assert secret not in caplog.text
 
 
-def told(error: BaseException) -> str:
-    """Return an error with all that led to it, the library's local variables included."""
+def full_traceback(error: BaseException) -> str:
+    """Return an error with its causes and tracebacks, including local variables."""
     lines: list[str] = []
     while True:
         frames = [
@@ -912,15 +912,15 @@ def test_no_error_of_the_keyring_tells_the_token(ring: Memory, failure: Exceptio
     ring.failure = failure
     with pytest.raises(rnb.ConfigurationError) as caught:
         keyring_store.keep(ELSEWHERE, Token("sentinel-c0ffee"))
-    assert "sentinel-c0ffee" not in told(caught.value)
+    assert "sentinel-c0ffee" not in full_traceback(caught.value)
     ring.kept["reinfer_nb", ELSEWHERE] = "sentinel-c0ffee"
     with pytest.raises(rnb.ConfigurationError) as caught:
         keyring_store.forget(ELSEWHERE)
-    assert "sentinel-c0ffee" not in told(caught.value)
+    assert "sentinel-c0ffee" not in full_traceback(caught.value)
 
 
 @pytest.mark.parametrize("typed", ["sentinel-c0ffee x", "sentinel-c0fféé"])
 def test_no_refusal_of_a_typed_token_tells_it(typed: str) -> None:
     with pytest.raises(rnb.InvalidInput) as caught:
         config.tenant_at(ELSEWHERE, Token(typed))
-    assert "sentinel" not in told(caught.value)
+    assert "sentinel" not in full_traceback(caught.value)

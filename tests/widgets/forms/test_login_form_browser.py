@@ -1,4 +1,4 @@
-"""The login form in JupyterLab: typed, logged in, saved with widget state, and no token there."""
+"""The login form in JupyterLab: a notebook that is saved with widget state contains no token."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests import browser
 pytestmark = browser.needed()
 
 FORM = "from reinfer_nb.widgets.forms.login_form import login\nform = login()\nform"
-# All that the kernel and its libraries log, each message it gets included.
+# Everything that the kernel and its libraries log, including each message it receives.
 LOGGING = """\
 import logging
 logging.basicConfig(filename="kernel.log", level="DEBUG", force=True)
@@ -32,7 +32,7 @@ BOX = ".jp-OutputArea-output .jupyter-widgets"
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Host]:
-    """JupyterLab, told to save the state of widgets with each notebook."""
+    """JupyterLab with the setting to save widget state in each notebook."""
     folder = tmp_path_factory.mktemp("lab")
     place = folder / ".settings" / "@jupyter-widgets" / "jupyterlab-manager"
     place.mkdir(parents=True)
@@ -58,7 +58,7 @@ def saved(tab: Page, host: browser.Host) -> str:
     for _ in range(200):
         is_new = path.stat().st_mtime_ns != before
         text = path.read_text()
-        # The server writes it in place: for a moment there is a part of it.
+        # The server writes in place: for a moment the file is incomplete.
         if is_new and text.endswith("}\n"):
             state = json.loads(text)["metadata"].get("widgets")
             assert state is not None, "widget state was not saved"
@@ -74,14 +74,14 @@ def typed(tab: Page, endpoint: str, token: str) -> None:
 
 
 def picture(tab: Page, name: str) -> None:
-    """Leave a picture where somebody wants to look at it."""
+    """Take a screenshot if the folder for them is set."""
     folder = os.environ.get("REINFER_NB_SHOTS")
     if folder:
         tab.screenshot(path=Path(folder) / f"{name}.png")
 
 
 def listen(tab: Page, sent: list[Any]) -> None:
-    """Keep all text that goes over the page's web sockets, to the kernel and from it."""
+    """Record all frames of the page's web sockets, in both directions."""
 
     def opened(socket: Any) -> None:
         for event in ("framesent", "framereceived"):
@@ -102,7 +102,7 @@ def test_typed_logged_in_and_never_saved(
         button = tab.get_by_role("button", name="Log in", exact=True)
         assert box.get_attribute("type") == "password"
         assert box.get_attribute("autocomplete") == "off"
-        # Checked while it is typed; nothing of it is lost.
+        # The endpoint is checked while it is typed.
         tab.get_by_label("Endpoint").fill("http://tenant.example")
         expect(tab.get_by_role("alert")).to_contain_text("plain http")
         picture(tab, f"login-{theme}-{width}-endpoint")
@@ -118,7 +118,7 @@ def test_typed_logged_in_and_never_saved(
         box.fill("")
         tab.keyboard.type(token)
         assert token not in saved(tab, lab)
-        # Within half a second of an answer a click belongs to the one before.
+        # A click within half a second after a response counts as part of a double click.
         tab.wait_for_timeout(600)
         button.click()
         expect(form).to_contain_text("Logged in as viewer@example.com")
@@ -156,7 +156,7 @@ def test_what_is_typed_is_no_shortcut(lab: browser.Host, client: rnb.Client) -> 
         typed(tab, client.endpoint, "ddxaby00")
         tab.keyboard.press("Control+z")
         tab.get_by_label("Token", exact=True).fill("ddxaby00")
-        # Not the notebook's "run this cell", which would make a new form.
+        # Shift+Enter must not run the cell, which would create a new form.
         tab.keyboard.press("Shift+Enter")
         expect(tab.get_by_role("alert")).to_contain_text("does not know the token")
         expect(tab.get_by_label("Token", exact=True)).to_have_value("ddxaby00")
@@ -181,7 +181,7 @@ def test_two_views_share_what_is_typed_and_answer_once(
         expect(tab.get_by_text("Logged in as viewer@example.com")).to_have_count(2)
     assert client.sandbox is not None
     assert [asked.status for asked in client.sandbox.requests] == [200]
-    # The token goes to the kernel once, as bytes, and comes back from there never.
+    # The token is sent to the kernel once, as bytes, and never sent back.
     holding = [frame for frame in frames if token_of(client).encode() in as_bytes(frame)]
     assert len(frames) > 10
     assert len(holding) == 1
