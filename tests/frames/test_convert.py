@@ -337,7 +337,7 @@ def test_both_ways_agree(rows: list[Any], block: int) -> None:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
         patch.setattr(convert, "_BLOCK_ROWS", block)
-        patch.setattr(strict_json, "_WORTH_SLICING", 1)
+        patch.setattr(strict_json, "_MIN_SLICE", 1)
         fast = frame(*rows)
         careful = convert.from_elements(json.loads(json.dumps(rows)))
     same(fast, careful)
@@ -385,7 +385,7 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
         )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(strict_json, "_WORTH_SLICING", 1)
+        patch.setattr(strict_json, "_MIN_SLICE", 1)
         try:
             expected = strict_json.split(bytes(body), "sources")
         except strict_json.Malformed:
