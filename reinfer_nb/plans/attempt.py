@@ -129,7 +129,7 @@ def attempt(
     Returns:
         The outcome, and the error if the step failed.
     """
-    actions = {"create": _create, "update": _update, "delete": _delete}
+    functions = {"create": _create, "update": _update, "delete": _delete}
     begin = time.monotonic()
 
     def before(_: object = None) -> None:
@@ -137,7 +137,7 @@ def attempt(
             raise Stopped(_NOT_SENT)
 
     try:
-        return actions[step.kind](calls, step, earlier, before), None
+        return functions[step.kind](calls, step, earlier, before), None
     except ReinferError as error:
         if isinstance(error, Stopped) and not error.in_doubt:
             # The earlier attempt may still have taken effect.

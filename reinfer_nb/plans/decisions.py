@@ -123,9 +123,7 @@ def decisions(
     """
     wanted, guards = intended(edited), Guards()
     wanted = replace(wanted, columns=without_in_keys(wanted.columns, now, guards))
-    base_problems: list[Problem] = []
-    if base is not None:
-        base, base_problems = _base(intended(base).columns, now)
+    base, base_problems = (None, []) if base is None else _base(intended(base).columns, now)
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or base is not None)
     references = [(now, rows.there)]
     if base is not None and len(now):
@@ -148,8 +146,7 @@ def decisions(
     actions.sort(key=lambda action: action.row or 0)
     outside: Counter[str] = Counter()
     if delete_missing:
-        # Only projects with an existing source in `edited`: a create does not show the rest of its
-        # project.
+        # A project with creates only is not in scope: the other sources may be left out on purpose.
         scope = None if everywhere else set(now["owner"].take(rows.meant))
         deletes, delete_problems, outside = _deletes(now, rows.meant, base, scope)
         actions += deletes

@@ -64,9 +64,7 @@ def plan_of(content: object, client: ApiClient | None, *, form: str | None = Non
         or not (isinstance(sizes, dict) and all(type(size) is int for size in sizes.values()))
         or not isinstance(actions, list)
     ):
-        raise FileProblem(
-            "Its endpoint, project, notes, sources or actions are missing or invalid."
-        )
+        raise FileProblem("Its endpoint, project, notes, sources or actions are invalid.")
     steps = tuple(map(Step.from_json, actions))
     names = [step.full_name for step in steps]
     if len(set(names)) < len(names):

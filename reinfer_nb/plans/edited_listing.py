@@ -157,7 +157,7 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         if holds_half_character(value):
             raise ValueError(
-                f"holds half a character (a lone surrogate): {shown(value)}. Replace it."
+                f"holds half a character (lone surrogate): {shown(value)}. Replace it."
             )
         return str(value)
     # Leading zeros are lost, and "2024" cannot be told from "2024.0".
@@ -198,7 +198,7 @@ def _names(value: Any) -> tuple[str, ...]:
     except ValueError as error:
         raise ValueError(f"{error}.") from None
     if holds_half_character(names):
-        raise ValueError(f"holds half a character (a lone surrogate): {shown(value)}. Replace it.")
+        raise ValueError(f"holds half a character (lone surrogate): {shown(value)}. Replace it.")
     return names
 
 

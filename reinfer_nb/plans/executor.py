@@ -204,11 +204,7 @@ class _Execution:
                 raise
 
     def _blocked_projects(self) -> dict[str, bool]:
-        """Return the projects in which a create failed; their sources are not deleted.
-
-        Returns:
-            By project, True if a retry cannot create the source.
-        """
+        """Return the projects with a failed create: True if a retry cannot create the source."""
         blocked: dict[str, bool] = {}
         for number, step in enumerate(self._plan.steps):
             outcome = self._outcomes.get(number)
@@ -240,7 +236,6 @@ class _Execution:
             self._carry_out(number)
 
     def _carry_out(self, number: int) -> None:
-        """Carry out a step, with a line in the journal before and after it."""
         step, earlier = self._plan.steps[number], self._outcomes.get(number)
         earlier = earlier if earlier and earlier.unsure else None
         first_try = earlier.first_try if earlier else self._client.calls.tenant_time()
@@ -258,10 +253,7 @@ class _Execution:
         with self._lock:
             first, self._slowed = not self._slowed, True
         if first:
-            logger.warning(
-                "%s asks to wait between requests; continuing more slowly.",
-                self._client.endpoint,
-            )
+            logger.warning("%s asks to wait between requests.", self._client.endpoint)
 
     def _count_failure(self, error: errors.ReinferError | None) -> None:
         """Stop the execution if the remaining steps would fail for the same reason."""
@@ -276,9 +268,7 @@ class _Execution:
                 self._failures = 0
             if self._failures >= _MAX_FAILURES and not self._stop.is_set():
                 self._stop.set()
-                self._stop_reason = (
-                    f"It was stopped, since the remaining steps would fail too: {error}"
-                )
+                self._stop_reason = f"It was stopped, since the other steps would fail too: {error}"
 
     def _result(self) -> ResultData:
         outcomes = _all_outcomes(self._plan, self._outcomes)
@@ -301,8 +291,8 @@ def warn_if_moved(plan: PlanData) -> None:
     moved = drift.moved(plan)
     if len(moved):
         errors.warn(
-            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan have changed "
-            f"since {plan.made_at:%Y-%m-%d %H:%M} UTC, when the plan was made, and are left alone. "
+            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan changed after "
+            f"the plan was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone. "
             "plan.moved() lists them.",
             MovedWarning,
         )

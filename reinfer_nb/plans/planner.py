@@ -224,10 +224,8 @@ def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -
     if fetched_at is None:
         return []
     places = [action.place for action in deletes if action.place is not None]
-    created_at = now["created_at"].take(places)
-    return [
-        action for action, moment in zip(deletes, created_at, strict=True) if moment > fetched_at
-    ]
+    times = now["created_at"].take(places)
+    return [action for action, time in zip(deletes, times, strict=True) if time > fetched_at]
 
 
 def _unaddressable(actions: Sequence[Action]) -> list[Problem]:

@@ -33,11 +33,9 @@ def rehearsed(
     box = PracticeTenant(_storable(listing))
     with _served(box) as copy, tempfile.TemporaryDirectory() as folder:
         _complete(box, listing, plan)
-        plan_for_copy = replace(plan, endpoint=copy.endpoint, client=copy)
+        copied = replace(plan, endpoint=copy.endpoint, client=copy)
         journal = Path(folder) / "journal.jsonl"
-        result = executor.applied(
-            plan_for_copy, workers=workers, progress=progress, journal=journal
-        )
+        result = executor.applied(copied, workers=workers, progress=progress, journal=journal)
         sources = copy.sources(refresh=True)
     sources.attrs = dict(listing.attrs)
     return replace(result, plan=plan, journal=None, client=client), sources

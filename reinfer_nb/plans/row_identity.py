@@ -140,12 +140,9 @@ class Rows:
         return fine
 
     def _check_duplicates(self) -> None:
-        existing = np.flatnonzero(self.there >= 0)
+        old = np.flatnonzero(self.there >= 0)
         new = np.flatnonzero(self.there == NEW)
-        for rows, keys in (
-            (existing, pd.Series(self.there[existing])),
-            (new, self._names.take(new)),
-        ):
+        for rows, keys in ((old, pd.Series(self.there[old])), (new, self._names.take(new))):
             codes, _ = pd.factorize(keys)
             firsts = np.unique(codes, return_index=True)[1]
             for number in np.flatnonzero(keys.duplicated().to_numpy()).tolist():

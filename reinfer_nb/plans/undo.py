@@ -30,9 +30,9 @@ def undo(result: ResultData) -> PlanData:
                     "same time. If it is yours, delete it by its name."
                 )
                 continue
-            more_steps, more_notes = _reverse(step, outcome, outcome.source)
-            steps += more_steps
-            notes += more_notes
+            reverse_steps, reverse_notes = _reverse(step, outcome, outcome.source)
+            steps += reverse_steps
+            notes += reverse_notes
     client, project = result.client or client_of(result.plan), result.plan.project
     made_at, sizes = datetime.now(UTC), dict[str, int]()
     if any(step.kind == "delete" for step in steps):
@@ -105,11 +105,9 @@ def _writable(
         try:
             field.check(value)
         except ValueError as error:
-            reason = (
-                "it was missing, and the API cannot clear it"
-                if value is None
-                else f"it was {shown(value)}, which cannot be written: it {error}"
-            )
+            reason = f"it was {shown(value)}, which cannot be written: it {error}"
+            if value is None:
+                reason = "it was missing, and the API cannot clear it"
             notes.append(f"{field.name} of {full_name} is not restored: {reason}.")
         else:
             settings[field.name] = value

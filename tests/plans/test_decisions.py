@@ -1,4 +1,4 @@
-"""What an edited listing asks for: each oddity has its outcome before anything is sent."""
+"""The creates, updates, deletes and problems that follow from an edited listing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EDITED = "claims/motor-inbox"
 
 @pytest.fixture
 def now(client: rnb.Client) -> pd.DataFrame:
-    """The listing as the tenant has it."""
+    """The fresh listing of the tenant."""
     return client.sources()
 
 
@@ -44,7 +44,7 @@ def only_problem(decided: Decisions) -> Problem:
     return problem
 
 
-def test_nothing_edited_is_nothing_to_do(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_an_unedited_listing_gives_no_actions(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     decided = decide(edited, now, delete_missing=True)
     assert decided == Decisions((), (), theirs=0, by_name=0, ignored=())
 
@@ -68,12 +68,12 @@ def test_nothing_edited_is_nothing_to_do(now: pd.DataFrame, edited: pd.DataFrame
         lambda df: df.head(0),
     ],
 )
-def test_what_is_only_another_shape_is_nothing_to_do(now: pd.DataFrame, shape: Any) -> None:
+def test_another_shape_of_the_listing_gives_no_actions(now: pd.DataFrame, shape: Any) -> None:
     decided = decide(shape(now), now)
     assert (decided.actions, decided.problems) == ((), ())
 
 
-def test_an_edit_is_an_update_of_that_field_alone(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_an_edit_updates_only_that_field(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     edited.loc[2, "title"] = "Motor"
     edited.loc[2, "should_translate"] = True
     (action,) = decide(edited, now).actions
@@ -86,7 +86,7 @@ def test_an_edit_is_an_update_of_that_field_alone(now: pd.DataFrame, edited: pd.
     ]
 
 
-def test_a_row_without_an_id_is_known_by_its_name(now: pd.DataFrame) -> None:
+def test_a_row_without_an_id_is_matched_by_name(now: pd.DataFrame) -> None:
     row = {"owner": "claims", "name": "motor-inbox", "title": "Motor"}
     for edited in (pd.DataFrame([row]), pd.DataFrame([row | {"id": None}])):
         decided = decide(edited, now)
@@ -95,7 +95,7 @@ def test_a_row_without_an_id_is_known_by_its_name(now: pd.DataFrame) -> None:
         assert not decided.problems
 
 
-def test_a_row_of_no_source_is_one_to_be_made(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_a_row_without_a_source_is_a_create(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     new = {"owner": "claims", "name": "travel", "title": "Travel", "sensitive_properties": ()}
     both = pd.concat([edited, pd.DataFrame([new])])
     assert told(decide(both, now)) == [
@@ -105,7 +105,7 @@ def test_a_row_of_no_source_is_one_to_be_made(now: pd.DataFrame, edited: pd.Data
     assert decide(bare, now).actions == (Action("create", "claims", "travel", None, 0, ()),)
 
 
-def test_rows_left_out_mean_nothing_unless_deletes_are_asked_for(
+def test_missing_rows_are_deleted_only_with_delete_missing(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     less = edited.drop(index=[0, 5])
@@ -116,13 +116,15 @@ def test_rows_left_out_mean_nothing_unless_deletes_are_asked_for(
     ]
 
 
-def test_what_appeared_since_the_base_is_not_deleted(now: pd.DataFrame) -> None:
+def test_a_source_created_after_the_base_is_not_deleted(now: pd.DataFrame) -> None:
     base = now.drop(index=0)
     actions = decide(base.drop(index=5), now, base, delete_missing=True).actions
     assert [(action.kind, action.id) for action in actions] == [("delete", now.loc[5, "id"])]
 
 
-def test_a_row_with_a_problem_is_no_row_left_out(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_a_source_whose_row_has_a_problem_is_not_deleted(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
     edited.loc[0, "name"] = "renamed"
     decided = decide(edited, now, delete_missing=True)
     assert decided.actions == ()
@@ -152,7 +154,7 @@ def test_a_row_with_a_problem_is_no_row_left_out(now: pd.DataFrame, edited: pd.D
         ("created_at", "soon", "must be a timestamp, not 'soon'"),
     ],
 )
-def test_what_cannot_be_is_a_problem_and_no_action(
+def test_an_invalid_value_is_a_problem_and_no_action(
     now: pd.DataFrame, edited: pd.DataFrame, column: str, value: Any, says: str
 ) -> None:
     now = now.copy()
@@ -167,7 +169,7 @@ def test_what_cannot_be_is_a_problem_and_no_action(
     assert says in problem.reason
 
 
-def test_all_problems_are_listed_at_once_by_row(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_all_problems_are_listed_by_row(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     edited.loc[7, "language"] = "fr"
     edited.loc[3, "title"] = None
     edited.loc[1, "name"] = "other"
@@ -181,13 +183,13 @@ def test_all_problems_are_listed_at_once_by_row(now: pd.DataFrame, edited: pd.Da
     ]
 
 
-def test_a_column_of_ones_own_is_ignored_and_said(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_an_unknown_column_is_ignored_and_reported(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     decided = decide(edited.assign(num_comments=3, reviewer="Ann"), now)
     assert decided.ignored == ("num_comments", "reviewer")
     assert not decided.problems
 
 
-def test_a_source_may_be_there_once(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_a_source_in_two_rows_is_a_problem(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     twice = pd.concat([edited, edited.iloc[[4]].assign(title="other")])
     assert (
         only_problem(decide(twice, now)).reason
@@ -200,7 +202,7 @@ def test_a_source_may_be_there_once(now: pd.DataFrame, edited: pd.DataFrame) -> 
 
 @pytest.mark.parametrize("keys", [["id"], ["owner", "name"], ["id", "owner", "name"]])
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_base_may_have_a_source_once(
+def test_a_source_in_two_rows_of_the_base_is_a_problem(
     now: pd.DataFrame, edited: pd.DataFrame, keys: list[str], order: int
 ) -> None:
     columns = [*keys, "title", "sensitive_properties"]
@@ -210,12 +212,12 @@ def test_a_base_may_have_a_source_once(
     first, second = (4, len(now)) if order == 1 else (0, len(now) - 4)
     assert f"Rows {first} and {second} of the base are the same source" in reason
     assert "Keep one of the two" in reason
-    # Which of two equal rows is taken makes no difference.
+    # Two equal rows are no problem.
     same = pd.concat([now, now.iloc[[4]]])[columns]
     assert [kind for kind, *_ in told(decide(edited, now, same[::order]))] == ["update"]
 
 
-def test_what_is_missing_may_clear_a_bucket(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_a_missing_value_clears_a_bucket(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     row = int(np.flatnonzero(now["bucket_id"].notna())[0])
     edited.loc[row, "bucket_id"] = None
     (action,) = decide(edited, now).actions
@@ -223,7 +225,9 @@ def test_what_is_missing_may_clear_a_bucket(now: pd.DataFrame, edited: pd.DataFr
     assert (setting.field, setting.after) == ("bucket_id", None)
 
 
-def test_values_that_the_tenant_has_are_no_problem(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_an_invalid_value_that_the_tenant_has_is_no_problem(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
     now = now.assign(kind="clal", language=now["language"].where(now.index != 0, "fr"))
     assert decide(edited.assign(kind="clal", language=now["language"]), now).problems == ()
 
@@ -248,7 +252,7 @@ def test_an_edit_older_than_the_source_needs_its_base(
     assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
 
 
-def test_a_base_that_lacks_a_row_says_nothing_of_it(
+def test_a_row_that_is_missing_from_the_base_is_compared_with_the_tenant(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     edited.loc[3, "title"] = "mine"
@@ -261,7 +265,7 @@ def test_a_base_that_lacks_a_row_says_nothing_of_it(
     assert "set by the tenant" in only_problem(decide(edited, now, now)).reason
 
 
-def test_a_source_that_is_gone_is_not_made_again_by_itself(
+def test_a_deleted_source_is_created_again_only_without_its_id(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     there = now.drop(index=0)
@@ -270,9 +274,7 @@ def test_a_source_that_is_gone_is_not_made_again_by_itself(
     assert [kind for kind, *_ in told(decide(edited, there, now))] == ["create"]
 
 
-def test_between_tenants_names_tell_where_ids_differ(
-    now: pd.DataFrame, edited: pd.DataFrame
-) -> None:
+def test_between_tenants_rows_are_matched_by_name(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     edited["id"] = [f"{number:016x}" for number in range(len(edited))]
     edited["created_at"] = edited["updated_at"] = pd.Timestamp("2020-01-01", tz="UTC")
     edited.loc[0, "title"] = "Motor"
@@ -286,7 +288,9 @@ def test_between_tenants_names_tell_where_ids_differ(
     ]
 
 
-def test_a_plan_for_a_project_takes_no_other(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_a_plan_for_a_project_refuses_rows_of_other_projects(
+    now: pd.DataFrame, edited: pd.DataFrame
+) -> None:
     claims = now[now["owner"] == "claims"].reset_index(drop=True)
     problems = decide(edited, claims, project="claims").problems
     assert {problem.column for problem in problems} == {"owner"}
@@ -302,12 +306,14 @@ def test_a_plan_for_a_project_takes_no_other(now: pd.DataFrame, edited: pd.DataF
         (pd.DataFrame([[1, 2]], columns=["id", "id"]), "the column 'id' twice"),
     ],
 )
-def test_what_is_no_listing_is_refused(now: pd.DataFrame, edited: Any, says: str) -> None:
+def test_a_frame_that_is_not_a_listing_is_refused(
+    now: pd.DataFrame, edited: Any, says: str
+) -> None:
     with pytest.raises(InvalidInput, match=says):
         decide(edited, now)
 
 
-def test_rows_that_say_no_source_are_problems(now: pd.DataFrame) -> None:
+def test_rows_that_name_no_source_are_problems(now: pd.DataFrame) -> None:
     rows = [{"id": None, "title": "x"}, {"owner": "claims"}, {"owner": "claims", "name": "a b"}]
     problems = decide(pd.DataFrame(rows), now).problems
     assert [(problem.row, problem.column) for problem in problems] == [

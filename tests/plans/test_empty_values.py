@@ -39,13 +39,13 @@ def with_value(listing: pd.DataFrame, name: str, value: Any) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", IDS)
-def test_nothing_on_all_sides_is_no_change(listing: pd.DataFrame, name: str) -> None:
+def test_an_empty_value_on_all_sides_is_no_change(listing: pd.DataFrame, name: str) -> None:
     for base, edited, now in itertools.product(KINDS_OF_NOTHING[name], repeat=3):
         frames = [with_value(listing, name, value) for value in (edited, now, base)]
         for sides in (frames, frames[:2]):
             decided = decisions(*sides, of_this_tenant=True)
             assert (decided.actions, decided.problems, decided.theirs) == ((), (), 0)
-        # A row that was taken out is deleted, though nothing is written another way since.
+        # A missing row is deleted, even if an empty value has another form in the base.
         decided = decisions(
             frames[0].iloc[1:], *frames[1:], of_this_tenant=True, delete_missing=True
         )
@@ -54,7 +54,7 @@ def test_nothing_on_all_sides_is_no_change(listing: pd.DataFrame, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
-def test_what_others_wrote_stays_where_the_edit_has_nothing(
+def test_a_value_of_others_stays_if_the_edit_and_the_base_are_empty(
     listing: pd.DataFrame, name: str
 ) -> None:
     theirs: Any = ("x",) if name == "sensitive_properties" else "theirs"
@@ -63,7 +63,7 @@ def test_what_others_wrote_stays_where_the_edit_has_nothing(
         decided = decisions(*frames, of_this_tenant=True)
         assert (decided.actions, decided.problems) == ((), ())
         assert decided.theirs == len(listing)
-    # Both have emptied it, each in another way.
+    # Both cleared the field, in different forms.
     for edited, now in itertools.product(KINDS_OF_NOTHING[name], repeat=2):
         frames = [with_value(listing, name, value) for value in (edited, now, theirs)]
         decided = decisions(*frames, of_this_tenant=True)
@@ -71,7 +71,7 @@ def test_what_others_wrote_stays_where_the_edit_has_nothing(
 
 
 @pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
-def test_what_is_written_where_others_have_nothing_is_no_conflict(
+def test_a_value_where_others_left_the_field_empty_is_no_conflict(
     listing: pd.DataFrame, name: str
 ) -> None:
     mine: Any = ("x",) if name == "sensitive_properties" else "mine"
@@ -112,7 +112,9 @@ def test_an_edit_through_the_csv_of_pandas(client: rnb.Client, side: str, keep_e
 
 @pytest.mark.parametrize("field", FIELDS, ids=IDS)
 @pytest.mark.parametrize("moment", [None, datetime(2026, 1, 1, tzinfo=UTC)])
-def test_nothing_is_no_remote_change(field: Any, moment: datetime | None) -> None:
+def test_another_form_of_an_empty_value_is_no_remote_change(
+    field: Any, moment: datetime | None
+) -> None:
     source = Source(id="0" * 16, owner="a", name="b", updated_at=moment)
     for was, now in itertools.product(KINDS_OF_NOTHING[field.name], repeat=2):
         base = replace(source, **{field.name: was})

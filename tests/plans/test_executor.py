@@ -1,4 +1,4 @@
-"""Plans applied over a real socket: what is done, what is left alone, what is put back.
+"""Apply plans over a real socket: steps done, steps left alone, and undo.
 
 Failure cases 30, 31, 33 and 34, and what `retry` and `undo` make of a result.
 """
@@ -40,7 +40,7 @@ WRITABLE = [
 
 
 def many(number: int) -> pd.DataFrame:
-    """Return a listing of so many sources in one project."""
+    """Return a listing with a number of sources in one project."""
     return pd.DataFrame({"owner": "acme", "name": [f"s{n:04}" for n in range(number)]})
 
 
@@ -50,7 +50,7 @@ def box_of(client: rnb.Client) -> rnb.Sandbox:
 
 
 def writes(client: rnb.Client) -> list[tuple[str, str, int]]:
-    """Return the requests that were to change something, as far as they got."""
+    """Return the requests that write."""
     return [
         (one.method, one.path, one.status)
         for one in box_of(client).requests
@@ -59,7 +59,7 @@ def writes(client: rnb.Client) -> list[tuple[str, str, int]]:
 
 
 def settled(listing: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return what can be written of sources, in the order of their names; lists as sets."""
+    """Return the writable fields of sources, sorted by name; lists as sets."""
 
     def meaning(value: Any) -> Any:
         if isinstance(value, tuple):
@@ -74,10 +74,10 @@ def edit_all(client: rnb.Client, title: str = "edited") -> rnb.Plan:
     return client.plan(client.sources(refresh=True).assign(title=title))
 
 
-# What becomes of it
+# Outcomes
 
 
-def test_all_is_done_in_order_and_nothing_else_is(client: rnb.Client) -> None:
+def test_all_steps_are_done_in_order_and_nothing_else(client: rnb.Client) -> None:
     df = client.sources("claims")
     df["title"] = "edited"
     edited = pd.concat([df.iloc[2:], many(3).assign(owner="claims")])
@@ -128,7 +128,7 @@ def test_workers_are_a_number(client: rnb.Client, workers: Any) -> None:
     assert writes(client) == []
 
 
-def test_the_journal_is_kept_where_it_is_told(client: rnb.Client, tmp_path: Path) -> None:
+def test_the_journal_is_written_to_the_given_path(client: rnb.Client, tmp_path: Path) -> None:
     plan = client.plan(client.sources().head(2).assign(title="Größe"))
     path = tmp_path / "new" / "journal.jsonl"
     result = plan.apply(progress=False, journal=path)
@@ -159,10 +159,10 @@ def test_without_a_journal_nothing_is_sent(client: rnb.Client, tmp_path: Path) -
     assert writes(client) == []
 
 
-# 30: moved
+# Changed remotely
 
 
-def test_what_has_moved_is_left_alone_and_the_rest_goes_on(client: rnb.Client) -> None:
+def test_sources_changed_remotely_are_left_alone_and_the_rest_is_done(client: rnb.Client) -> None:
     df = client.sources("claims").head(6).assign(title="mine", language="xlm")
     new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"], "title": ["mine"] * 2})
     plan = client.plan(pd.concat([df, new]))
@@ -193,14 +193,14 @@ def test_what_has_moved_is_left_alone_and_the_rest_goes_on(client: rnb.Client) -
     assert "Changed remotely" in html
     for text in (">theirs<", ">mine<", f">{plan.frame['before'][2]}<"):
         assert text in html
-    # Another go leaves them alone as well.
+    # A retry leaves them alone too.
     before = len(writes(client))
     again = result.retry(progress=False)
     assert again.counts == result.counts
     assert len(writes(client)) == before
 
 
-def test_a_delete_of_what_has_moved_is_not_done(client: rnb.Client) -> None:
+def test_a_source_changed_remotely_is_not_deleted(client: rnb.Client) -> None:
     claims = client.sources("claims")
     plan = client.plan(claims.iloc[3:], delete_missing=True)
     names = [f"claims/{name}" for name in claims["name"][:3]]
@@ -213,10 +213,10 @@ def test_a_delete_of_what_has_moved_is_not_done(client: rnb.Client) -> None:
         client.source(names[2])
 
 
-def test_a_listing_that_tells_less_than_a_source_is_no_move(
+def test_a_field_missing_from_the_listing_is_no_remote_change(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The reference page's listing does not tell the language, and that of one source does."""
+    """As in the API reference: a listing without the language, which a single source has."""
     usual = rnb.Client.sources
 
     def less(self: rnb.Client, *args: Any, **how: Any) -> pd.DataFrame:
@@ -231,14 +231,14 @@ def test_a_listing_that_tells_less_than_a_source_is_no_move(
     df["language"] = ["xlm", None]
     result = client.plan(df).apply(progress=False)
     assert result.counts == {"done": 2}
-    # What it was is known from the look before it was changed.
+    # Undo takes the old value from the request just before the update.
     assert result.undo().apply(progress=False).ok
     source = client.source("claims/motor-inbox")
     assert (source.title, source.language) == ("Motor claims inbox", "de")
 
 
 @pytest.mark.parametrize("status", [401, 403, 422])
-def test_what_others_do_after_a_refusal_is_theirs(client: rnb.Client, status: int) -> None:
+def test_changes_by_others_after_a_refusal_are_not_ours(client: rnb.Client, status: int) -> None:
     df = client.sources("claims").head(2).assign(title="mine")
     edited = pd.concat([df.head(1), pd.DataFrame({"owner": ["claims"], "name": ["fresh"]})])
     rest = client.sources("claims").iloc[2:]
@@ -255,7 +255,7 @@ def test_what_others_do_after_a_refusal_is_theirs(client: rnb.Client, status: in
     assert len(result.undo().steps) == 0
 
 
-def test_a_source_of_that_name_that_is_another_is_not_ours(client: rnb.Client) -> None:
+def test_a_different_source_with_the_same_name_is_not_ours(client: rnb.Client) -> None:
     plan = client.plan(pd.DataFrame({"owner": ["claims"], "name": ["fresh"]}))
     client._transport.patience = Patience(backoff=0.01)
     with box_of(client).faults.add(Fault.drop(on="create_source")):
@@ -271,7 +271,7 @@ def test_a_source_of_that_name_that_is_another_is_not_ours(client: rnb.Client) -
 
 @pytest.mark.parametrize("kind", ["create", "update", "delete"])
 @pytest.mark.parametrize("after", [False, True])
-def test_whatever_fails_is_done_once_by_another_try(
+def test_a_failed_step_is_done_once_by_a_retry(
     client: rnb.Client, kind: str, *, after: bool
 ) -> None:
     claims = client.sources("claims")
@@ -298,14 +298,14 @@ def test_whatever_fails_is_done_once_by_another_try(
     assert len(effects) == (0 if after else 1)
     undo = result.retry(progress=False).undo()
     if after and kind == "create":
-        # Nobody can prove whose it is, so it is left alone.
+        # Somebody else may have created the source, so undo leaves it alone.
         assert len(undo.steps) == 0
         assert any("claims/fresh is left alone" in note for note in undo.notes)
     else:
         assert len(undo.steps) == 1
 
 
-def test_where_a_source_could_not_be_made_none_is_deleted(client: rnb.Client) -> None:
+def test_after_a_failed_create_no_source_of_the_project_is_deleted(client: rnb.Client) -> None:
     claims, people = client.sources("claims"), client.sources("people")
     new = pd.DataFrame({"owner": ["claims"], "name": ["motor"], "title": ["Motor"]})
     edited = pd.concat([new, claims.iloc[1:], people.iloc[1:]])
@@ -324,10 +324,10 @@ def test_where_a_source_could_not_be_made_none_is_deleted(client: rnb.Client) ->
     assert result.retry(progress=False).counts == {"done": 3}
 
 
-# 31: one of many fails
+# Failures
 
 
-def test_one_of_a_thousand_that_fails_is_all_that_is_tried_again() -> None:
+def test_only_the_failed_step_of_a_thousand_is_retried() -> None:
     with rnb.sandbox(many(1000)) as client:
         plan = edit_all(client)
         fault = Fault.answer(422, message="Titles are out.", on="update_source", skip=500, times=1)
@@ -357,11 +357,13 @@ def test_one_of_a_thousand_that_fails_is_all_that_is_tried_again() -> None:
     ],
     ids=["401", "429", "500"],
 )
-def test_what_would_fail_for_all_ends_it(client: rnb.Client, fault: Fault, said: str) -> None:
+def test_an_error_that_affects_all_steps_stops_the_apply(
+    client: rnb.Client, fault: Fault, said: str
+) -> None:
     plan = edit_all(client)
     with box_of(client).faults.add(fault):
         result = plan.apply(workers=2, progress=False)
-    assert "the remaining steps would fail too" in result.stopped
+    assert "the other steps would fail too" in result.stopped
     assert said in result.stopped
     assert result.counts["left"] > 120
     assert said in repr(result)
@@ -370,7 +372,7 @@ def test_what_would_fail_for_all_ends_it(client: rnb.Client, fault: Fault, said:
     assert Counter(status for _, _, status in writes(client))[200] == 130
 
 
-# 33: Ctrl-C
+# Ctrl-C
 
 
 def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
@@ -382,7 +384,7 @@ def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
     assert result.stopped == "It was stopped by Ctrl-C."
     assert set(result.counts) == {"done", "left"}
     assert 4 <= result.counts["done"] < 130
-    # What was under way was waited for, and nothing is sent any more.
+    # The requests under way have finished, and no more are sent.
     assert at_return == result.counts["done"]
     time.sleep(0.3)
     assert len(writes(client)) == at_return
@@ -394,7 +396,7 @@ def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
     assert len(writes(client)) == len(set(writes(client))) == 130
 
 
-def test_after_ctrl_c_nothing_is_written_any_more(client: rnb.Client) -> None:
+def test_after_ctrl_c_no_more_requests_write(client: rnb.Client) -> None:
     plan = edit_all(client)
     looks = box_of(client).faults.add(Fault.wait(1.5, on="get_source"))
     with ctrl_c_once(lambda: looks.struck == 4):
@@ -403,7 +405,7 @@ def test_after_ctrl_c_nothing_is_written_any_more(client: rnb.Client) -> None:
     assert writes(client) == []
 
 
-def test_ctrl_c_does_not_wait_for_what_is_to_be_tried_again(
+def test_ctrl_c_interrupts_the_waits_before_retries(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = edit_all(client)
@@ -418,17 +420,17 @@ def test_ctrl_c_does_not_wait_for_what_is_to_be_tried_again(
     monkeypatch.setattr(client._transport, "_pause", counted)
     with ctrl_c_once(lambda: len(pauses) == 4):
         result = plan.apply(workers=4, progress=False)
-    # Each wait is of a minute or so, and none lasted to its end.
+    # Each wait would take about a minute; all were interrupted.
     assert min(pauses) > AGES / 2
     assert ended_early == [True] * 4
     assert result.stopped == "It was stopped by Ctrl-C."
-    # A 429 says that nothing was done.
+    # After a 429 nothing was changed.
     assert result.counts == {"left": 130}
     box_of(client).faults.clear()
     assert result.retry(progress=False).counts == {"done": 130}
 
 
-def test_what_progress_raises_ends_it_likewise(client: rnb.Client, tmp_path: Path) -> None:
+def test_an_exception_in_progress_stops_the_apply(client: rnb.Client, tmp_path: Path) -> None:
     plan = edit_all(client)
 
     def progress(done: int, _: int) -> None:
@@ -446,11 +448,13 @@ def test_what_progress_raises_ends_it_likewise(client: rnb.Client, tmp_path: Pat
     assert len(writes(client)) == len(set(writes(client))) == 130
 
 
-# 34: told to wait
+# Rate limits
 
 
 @pytest.mark.parametrize("rate", [4, 40])
-def test_told_to_wait_all_wait(rate: int, caplog: pytest.LogCaptureFixture) -> None:
+def test_all_workers_wait_when_the_tenant_asks_to(
+    rate: int, caplog: pytest.LogCaptureFixture
+) -> None:
     number = rate * 3
     with rnb.sandbox(many(number)) as client:
         plan = edit_all(client)
@@ -464,21 +468,20 @@ def test_told_to_wait_all_wait(rate: int, caplog: pytest.LogCaptureFixture) -> N
                 result = there.apply(workers=8, progress=False)
         assert plan.steps
         assert result.counts == {"done": number}
-        # Said once, not for each request.
+        # Logged once, not for each request.
         said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
         assert sum("asks to wait between requests" in line for line in said) == 1
         assert not [line for line in said if "status 429" in line]
-        # In each window no more than are under way at once find out that it is full. How long it
-        # takes is simulated in test_pacing.
+        # In each window at most one request per worker is refused. test_pacing simulates the time.
         windows = Counter(int(moment) for moment in limited.refused)
         assert max(windows.values()) <= 8
         assert len(limited.refused) <= 8 + 2 * number / 5
 
 
-# Undone
+# Undo
 
 
-def test_undo_puts_back_what_can_be(client: rnb.Client) -> None:
+def test_undo_reverses_what_can_be_reversed(client: rnb.Client) -> None:
     before = client.sources()
     edited = before.assign(title="edited", should_translate=True, bucket_id=None)
     edited = pd.concat([edited.iloc[3:], many(2).assign(owner="claims")], ignore_index=True)
@@ -513,7 +516,7 @@ def test_undo_leaves_alone_what_others_have_changed_since(client: rnb.Client) ->
     assert client.source("claims/motor-inbox").title == "theirs"
 
 
-def test_undo_says_what_it_cannot_put_back(client: rnb.Client) -> None:
+def test_undo_notes_what_it_cannot_restore(client: rnb.Client) -> None:
     df = client.sources()
     bare = df[df["email_transform_tag"].isna()].head(1)
     plan = client.plan(bare.assign(email_transform_tag="generic.0.CONVKER5", title="x"))
@@ -524,7 +527,7 @@ def test_undo_says_what_it_cannot_put_back(client: rnb.Client) -> None:
     assert undo.frame["field"].tolist() == ["title"]
 
 
-def test_what_was_not_done_is_not_undone(client: rnb.Client) -> None:
+def test_steps_that_were_not_done_are_not_undone(client: rnb.Client) -> None:
     plan = client.plan(client.sources("claims").head(3).assign(title="mine"))
     client.update_source("claims/motor-inbox", title="theirs")
     undo = plan.apply(progress=False).undo()
@@ -542,7 +545,7 @@ _SOURCE: st.SearchStrategy[Mapping[str, Any]] = st.fixed_dictionaries(
         "language": st.sampled_from(["en", "de", "xlm"]),
         "kind": st.sampled_from(["call", "chat", "unknown"]),
         "bucket_id": st.sampled_from([None, "00000000000000b1", "00000000000000b2"]),
-        # What the API cannot empty again is never missing here.
+        # Fields that the API cannot clear are never missing here.
         "email_transform_tag": st.sampled_from(["generic.0.CONVKER5"]),
         "should_translate": st.booleans(),
         "sensitive_properties": st.lists(_TEXTS, max_size=3).map(tuple),
@@ -561,7 +564,7 @@ def framed(sources: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame
 
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_LISTING, _LISTING)
-def test_any_listing_becomes_any_other_and_is_put_back(
+def test_any_listing_can_become_any_other_and_back(
     tally: Tally,
     tmp_path_factory: pytest.TempPathFactory,
     before: dict[tuple[str, str], Mapping[str, Any]],
@@ -587,7 +590,7 @@ def test_any_listing_becomes_any_other_and_is_put_back(
         assert back.ok, back
         now = client.sources()
         assert settled(now) == settled(usual)
-        # Ids of what was deleted are new, those of all others the old ones.
+        # Deleted sources have new ids, all others keep theirs.
         kept = set(before) & set(after)
         for owner, name in kept:
             where = f"owner == '{owner}' and name == '{name}'"

@@ -1,7 +1,4 @@
-"""The journal of an apply: what is left of it by kills, and that resuming does nothing twice.
-
-Failure case 32. Appliers are processes of their own, killed at random moments.
-"""
+"""The journal of an apply, and `resume` after kills at random moments."""
 
 from __future__ import annotations
 
@@ -28,13 +25,12 @@ from reinfer_nb.plans.journal import Journal
 from tests.conftest import Tally
 from tests.waiting import AGES, until
 
-# So many applies, each killed so often before it is let finish.
+# The number of applies, and how often each is killed before it may finish.
 ROUNDS, KILLS = 2, 5
 ACTIONS = 300
 
-# Has imported everything, and forks an applier for each line on stdin, so that neither the time to
-# import nor that of a new Python is the time that kills hit. Says which process it is, then how
-# that ended.
+# Imports everything once, then forks an applier for each line on stdin, so that kills do not hit
+# the start of Python or the imports. Prints the process id of each applier, then its exit code.
 _APPLYING = """
 import os
 import sys
@@ -63,10 +59,10 @@ for line in sys.stdin:
 
 
 class Appliers:
-    """Processes that apply a plan, or go on with it, one after the other.
+    """Processes that apply or resume a plan, one after the other.
 
     Args:
-        out: A file for what one returns in the end.
+        out: The file for the counts that an applier writes at its end.
     """
 
     def __init__(self, out: Path) -> None:
@@ -106,7 +102,7 @@ class Appliers:
 
 
 def applied_to(client: rnb.Client) -> Counter[tuple[str, str]]:
-    """Return how often each write was carried out, by method and path."""
+    """Return the number of times that each write was carried out, by method and path."""
     assert client.sandbox is not None
     return Counter(
         (one.method, one.path)
@@ -134,7 +130,7 @@ def box(number: int) -> rnb.Sandbox:
 
 
 @pytest.mark.parametrize("_round", range(ROUNDS))
-def test_kills_at_any_moment_leave_what_resume_finishes(
+def test_resume_finishes_an_apply_that_was_killed_at_any_moment(
     tmp_path: Path, tally: Tally, _round: int
 ) -> None:
     seed = randrange(2**32)
@@ -147,7 +143,7 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
         path = plan.save(tmp_path / "plan.json")
         journal = tmp_path / "journal.jsonl"
         token = client.sandbox.tokens["admin"]
-        # Before and after what was asked is done, so that kills hit both.
+        # Delays before and after each write, so that kills hit both.
         ways = ("create_source", "update_source", "delete_source")
         client.sandbox.faults.add(
             Fault.wait((0.0, 0.06), on=ways, seed=seed),
@@ -155,21 +151,21 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
             Fault.answer(503, on=ways, probability=0.02, seed=seed + 2),
         )
         server = client.sandbox._running()._server
-        # Counted in what is done, as the clock says nothing of how far a busy machine comes.
+        # In writes, not in seconds, since a busy machine is slow.
         moments = sorted(dice.sample(range(ACTIONS // 2), KILLS - 1))
         for moment in [*moments, ACTIONS // 2]:
             appliers.begin(client.endpoint, token, path, journal)
             until(partial(has_come_to, client, moment))
             time.sleep(dice.uniform(0.0, 0.1))
             appliers.kill()
-            # What was sent before the kill may still be on its way through the tenant.
+            # The tenant may still be handling requests sent before the kill.
             time.sleep(0.15)
             until(lambda: not server.server_state.tasks)
         killed_at = applied_to(client)
         appliers.begin(client.endpoint, token, path, journal)
         assert appliers.end() == str({"done": ACTIONS})
         assert 0 < killed_at.total() < ACTIONS, f"seed {seed}: no kill came in the middle"
-        # Nothing done twice, and nothing left out.
+        # Each write was done exactly once.
         done = applied_to(client)
         assert set(done.values()) == {1}
         assert len(done) == ACTIONS
@@ -181,13 +177,13 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
         assert sorted(now["name"]) == [
             *(f"new{n:03}" for n in range(100)), *(f"s{n:03}" for n in range(100)),
         ]  # fmt: skip
-        # What is finished is finished: nothing is sent any more, and all of it can be undone.
+        # Another resume sends nothing, and all steps can be undone.
         before = len(client.sandbox.requests)
         result = rnb.resume(client, journal, progress=False)
         assert result.counts == {"done": ACTIONS}
         assert len(client.sandbox.requests) == before
         client.sandbox.faults.clear()
-        # Of a create that was under way at a kill nobody can prove whose the source is; it stays.
+        # Somebody else may have created a source whose create was under way at a kill, so it stays.
         doubtful = {
             step.name
             for step, outcome in zip(plan.steps, result.outcomes, strict=True)
@@ -207,7 +203,7 @@ def test_kills_at_any_moment_leave_what_resume_finishes(
 
 @pytest.fixture
 def lines(client: rnb.Client, tmp_path: Path) -> list[bytes]:
-    """The lines of a journal of three creates, updates and deletes each, all done."""
+    """The lines of a journal with three creates, updates and deletes each, all done."""
     df = client.sources("claims")
     new = pd.DataFrame({"owner": "claims", "name": ["a", "b", "c"]})
     edited = pd.concat([df.iloc[3:6].assign(title="edited"), df.iloc[6:], new])
@@ -217,7 +213,7 @@ def lines(client: rnb.Client, tmp_path: Path) -> list[bytes]:
     return (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
 
 
-def test_wherever_a_journal_is_cut_resume_finds_what_was_done(
+def test_resume_finds_the_done_steps_wherever_a_journal_is_cut(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:
     assert client.sandbox is not None
@@ -229,23 +225,23 @@ def test_wherever_a_journal_is_cut_resume_finds_what_was_done(
             before = applied_to(client)
             result = rnb.resume(client, path, progress=False)
             told = set(result.counts)
-            # What the journal does not know was begun is known by what is there.
+            # Steps that the journal does not show as begun are found on the tenant.
             assert told <= {"done", "skipped"}, result
             assert applied_to(client) == before
             pd.testing.assert_frame_equal(client.sources(refresh=True), usual)
-            # What was cut is gone, and what came since is whole, wherever that is cut again.
+            # The incomplete line was removed, and the new lines are complete.
             again = path.read_bytes()
             for end in range(len(again) - 5, len(again)):
                 path.write_bytes(again[:end])
                 assert rnb.resume(client, path, progress=False).ok
             path.write_bytes(again)
-            # A second time there is nothing left to look up.
+            # A second resume sends no request.
             asked = len(client.sandbox.requests)
             assert rnb.resume(client, path, progress=False).counts == result.counts
             assert len(client.sandbox.requests) == asked
 
 
-def test_a_journal_that_is_none_is_left_as_it_is(
+def test_an_invalid_journal_is_left_unchanged(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:
     path = tmp_path / "other.jsonl"
@@ -284,7 +280,9 @@ def test_a_journal_of_another_tenant_is_refused(
     assert path.read_bytes() == b"".join(lines)
 
 
-def test_one_process_at_a_time(client: rnb.Client, lines: list[bytes], tmp_path: Path) -> None:
+def test_only_one_process_at_a_time_opens_a_journal(
+    client: rnb.Client, lines: list[bytes], tmp_path: Path
+) -> None:
     path = tmp_path / "cut.jsonl"
     path.write_bytes(b"".join(lines[:4]))
     held = Journal.opened(path)
@@ -296,11 +294,11 @@ def test_one_process_at_a_time(client: rnb.Client, lines: list[bytes], tmp_path:
     assert rnb.resume(client, path, progress=False).ok
 
 
-def test_a_journal_that_is_closed_takes_no_line(tmp_path: Path) -> None:
+def test_a_closed_journal_takes_no_line(tmp_path: Path) -> None:
     journal = Journal.begun(tmp_path / "a.jsonl", {"format": "x"})
     journal.write({"n": 1})
     journal.close()
-    # Another file may have its number by now.
+    # Another file may use the same file descriptor now.
     with (tmp_path / "b").open("wb"), pytest.raises(rnb.FileProblem, match="cannot be"):
         journal.write({"n": 2})
     journal.close()
@@ -308,7 +306,7 @@ def test_a_journal_that_is_closed_takes_no_line(tmp_path: Path) -> None:
     assert (first["format"], second["n"]) == ("x", 1)
 
 
-def test_a_full_disk_ends_it_before_the_request(
+def test_a_full_disk_stops_the_apply_before_the_request(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     plan = client.plan(client.sources("claims").assign(title="edited"))
@@ -325,7 +323,7 @@ def test_a_full_disk_ends_it_before_the_request(
         return int(usual(number, data))
 
     path = tmp_path / "journal.jsonl"
-    # Also where a part of the line found room.
+    # The same if a part of the line was written.
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", write)
         with pytest.raises(rnb.FileProblem, match="No space left") as caught:
@@ -338,7 +336,7 @@ def test_a_full_disk_ends_it_before_the_request(
     assert set(applied_to(client).values()) == {1}
 
 
-def test_a_line_before_a_full_disk_is_on_the_disk_and_later_ones_say_why(
+def test_lines_before_a_full_disk_are_written_and_later_ones_raise_its_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     journal = Journal.begun(tmp_path / "a.jsonl", {"format": "x"})
@@ -355,7 +353,7 @@ def test_a_line_before_a_full_disk_is_on_the_disk_and_later_ones_say_why(
     def sync_late(number: int) -> None:
         if not syncing.is_set():
             syncing.set()
-            # So that the second line waits for its turn while the third one fails.
+            # The second line waits for the lock while the third fails.
             assert full.wait(AGES)
             time.sleep(0.05)
         sync(number)

@@ -1,4 +1,4 @@
-"""Plans: what an edited listing would do to a tenant, shown, kept and held within limits."""
+"""Plans: their steps, problems, texts, files and limits."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = ["row", "owner", "name", "column", "value", "reason"]
 
 @pytest.fixture
 def edited(client: rnb.Client) -> pd.DataFrame:
-    """A listing with one title edited, one source less and one more."""
+    """A listing with one edited title, one source removed and one added."""
     df = client.sources()
     df.loc[df["name"] == "motor-inbox", "title"] = "Motor"
     df = df[df["name"] != "weather-inbox"]
@@ -54,10 +54,10 @@ def reasons(plan: rnb.Plan) -> list[str]:
     return [str(reason) for reason in plan.problems["reason"]]
 
 
-# What it says
+# Frames and texts
 
 
-def test_a_plan_only_looks(client: rnb.Client, edited: pd.DataFrame) -> None:
+def test_a_plan_only_reads(client: rnb.Client, edited: pd.DataFrame) -> None:
     before = len(asked(client))
     plan = client.plan(edited)
     assert plan.ok
@@ -65,7 +65,7 @@ def test_a_plan_only_looks(client: rnb.Client, edited: pd.DataFrame) -> None:
     assert (plan.endpoint, plan.project) == (client.endpoint, None)
 
 
-def test_the_frame_has_a_row_an_action_and_field(client: rnb.Client, edited: pd.DataFrame) -> None:
+def test_the_frame_has_a_row_per_step_and_field(client: rnb.Client, edited: pd.DataFrame) -> None:
     edited.loc[edited["name"] == "motor-inbox", "sensitive_properties"] = None
     rows = edited["name"] == "motor-inbox"
     edited.loc[rows, "sensitive_properties"] = pd.Series([("salary",)], index=edited.index[rows])
@@ -116,7 +116,7 @@ def test_the_summary_counts_by_project(client: rnb.Client, edited: pd.DataFrame)
     assert table.to_numpy().tolist() == [["claims", 1, 1, 1, gone], ["people", 0, people, 0, 0]]
 
 
-def test_it_shows_itself_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -> None:
+def test_a_plan_is_displayed_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -> None:
     plan = client.plan(edited, delete_missing=True)
     lines = repr(plan).splitlines()
     count = f"{client.count_comments('claims/weather-inbox'):,}"
@@ -140,7 +140,7 @@ def test_it_shows_itself_like_a_diff(client: rnb.Client, edited: pd.DataFrame) -
     assert f"{count} comments</del>" in html
 
 
-def test_what_a_tenant_tells_is_no_markup_and_no_command(client: rnb.Client) -> None:
+def test_texts_of_a_tenant_are_escaped(client: rnb.Client) -> None:
     client.update_source("claims/motor-inbox", title="<b>$$x$$\x1b[31m</b>")
     edited = client.sources().assign(title="<i>\u202e</i>").head(1)
     plan = client.plan(edited)
@@ -151,7 +151,7 @@ def test_what_a_tenant_tells_is_no_markup_and_no_command(client: rnb.Client) -> 
     assert "<i>" not in plan.to_html()
 
 
-def test_long_plans_are_cut_where_they_are_shown_and_nowhere_else(client: rnb.Client) -> None:
+def test_long_plans_are_cut_only_in_their_texts(client: rnb.Client) -> None:
     plan = client.plan(client.sources().assign(description="the same"))
     assert "... and 80 more" in plan.to_text()
     assert "... and 80 more" in plan.to_html()
@@ -160,7 +160,7 @@ def test_long_plans_are_cut_where_they_are_shown_and_nowhere_else(client: rnb.Cl
     assert "more" not in plan.to_text(None)
 
 
-def test_a_plan_tells_its_age(client: rnb.Client, edited: pd.DataFrame) -> None:
+def test_a_plan_shows_its_age(client: rnb.Client, edited: pd.DataFrame) -> None:
     plan = client.plan(edited)
     ages = {"5 minutes ago": timedelta(minutes=5.5), "1 day ago": timedelta(hours=25)}
     for said, age in ages.items():
@@ -170,7 +170,7 @@ def test_a_plan_tells_its_age(client: rnb.Client, edited: pd.DataFrame) -> None:
 # Problems
 
 
-def test_all_problems_are_told_at_once_and_nothing_is_sent(
+def test_all_problems_are_listed_at_once_and_nothing_is_sent(
     client: rnb.Client, edited: pd.DataFrame
 ) -> None:
     edited.loc[3, "language"] = "english"
@@ -203,7 +203,7 @@ def test_all_problems_are_told_at_once_and_nothing_is_sent(
     assert "row 3" in plan.to_html()
 
 
-def test_a_source_in_a_project_that_is_not_there(client: rnb.Client) -> None:
+def test_a_source_in_an_unknown_project_is_a_problem(client: rnb.Client) -> None:
     new = pd.DataFrame({"owner": ["cliams", "claims"], "name": ["a", "b"]})
     plan = client.plan(new)
     assert plan.problems["row"].tolist() == [0]
@@ -211,7 +211,7 @@ def test_a_source_in_a_project_that_is_not_there(client: rnb.Client) -> None:
     assert "claims" in reasons(plan)[0]
 
 
-def test_a_project_without_sources_is_one(client: rnb.Client) -> None:
+def test_a_project_without_sources_is_known(client: rnb.Client) -> None:
     assert client.sandbox is not None
     client.sandbox.add_project("empty")
     plan = client.plan(pd.DataFrame({"owner": ["empty"], "name": ["a"]}))
@@ -221,7 +221,7 @@ def test_a_project_without_sources_is_one(client: rnb.Client) -> None:
     assert client.source("empty/a").owner == "empty"
 
 
-def test_a_bucket_that_is_not_there(client: rnb.Client) -> None:
+def test_an_unknown_bucket_is_a_problem(client: rnb.Client) -> None:
     df = client.sources().head(2)
     df["bucket_id"] = pd.Series(["00000000000000b1", None], dtype="str")
     plan = client.plan(df)
@@ -229,7 +229,7 @@ def test_a_bucket_that_is_not_there(client: rnb.Client) -> None:
     assert "is not a bucket that this token may see" in reasons(plan)[0]
 
 
-def test_who_may_see_no_buckets_may_name_one(client: rnb.Client) -> None:
+def test_a_user_without_the_right_to_list_buckets_may_set_one(client: rnb.Client) -> None:
     assert client.sandbox is not None
     bucket_id = client.buckets().loc[0, "id"]
     rights = {"claims": ["sources-read", "sources-admin"]}
@@ -244,7 +244,7 @@ def test_who_may_see_no_buckets_may_name_one(client: rnb.Client) -> None:
         assert "this token sees no buckets" in reasons(plan)[0]
 
 
-# 35: what becomes of a frame on its way
+# Odd frames
 
 
 def _set(df: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
@@ -274,7 +274,7 @@ def _set(df: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
         (lambda df: _set(df, "sensitive_properties", "x"), (2, "sensitive_properties", "list")),
     ],
 )
-def test_an_oddity_is_a_problem(
+def test_an_invalid_edit_is_a_problem(
     client: rnb.Client, spoil: Any, problem: tuple[int | None, str | None, str]
 ) -> None:
     df = client.sources()
@@ -310,17 +310,17 @@ def test_an_oddity_is_a_problem(
         lambda df: pd.read_csv(io.StringIO(df.to_csv(index=False)), dtype=str),
     ],
 )
-def test_an_oddity_that_means_nothing(client: rnb.Client, shape: Any) -> None:
+def test_an_odd_frame_without_edits_gives_no_steps(client: rnb.Client, shape: Any) -> None:
     df = client.sources()
     plan = client.plan(shape(df))
     assert plan.ok, plan
     assert len(plan.steps) == 0
 
 
-# Which project, and which base
+# Projects and bases
 
 
-def test_a_listing_of_one_project_says_nothing_of_the_others(client: rnb.Client) -> None:
+def test_a_listing_of_one_project_deletes_in_no_other(client: rnb.Client) -> None:
     claims = client.sources("claims")
     plan = client.plan(claims.iloc[1:], delete_missing=True)
     assert plan.project == "claims"
@@ -330,7 +330,7 @@ def test_a_listing_of_one_project_says_nothing_of_the_others(client: rnb.Client)
     bare.attrs = {}
     assert client.plan(bare, claims, delete_missing=True).project == "claims"
     assert len(client.plan(bare, delete_missing=True, project="claims").steps) == 1
-    # Its rows say that it is of one project; all others are deleted only where that is asked for.
+    # All rows are of one project; others are deleted only with delete_missing="tenant".
     alone = client.plan(bare, delete_missing=True)
     assert alone.frame[["action", "name"]].to_numpy().tolist() == [["delete", claims["name"][0]]]
     everything = client.plan(bare, delete_missing="tenant")
@@ -342,18 +342,18 @@ def test_a_listing_of_one_project_says_nothing_of_the_others(client: rnb.Client)
 
 
 @pytest.mark.parametrize("project", ["", "a/b", 5])
-def test_a_project_that_cannot_be(client: rnb.Client, project: Any) -> None:
+def test_an_invalid_project_is_refused(client: rnb.Client, project: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match="A project's name is"):
         client.plan(client.sources(), project=project)
 
 
 @pytest.mark.parametrize("edited", [None, "sources.csv", {"id": []}])
-def test_an_edited_listing_is_a_frame(client: rnb.Client, edited: Any) -> None:
+def test_an_edited_listing_must_be_a_frame(client: rnb.Client, edited: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match="DataFrame"):
         client.plan(edited)
 
 
-def test_three_ways(client: rnb.Client) -> None:
+def test_a_base_keeps_the_changes_of_others(client: rnb.Client) -> None:
     base = client.sources()
     mine = base.copy()
     first, second, third = (f"claims/{name}" for name in base["name"][:3])
@@ -373,12 +373,12 @@ def test_three_ways(client: rnb.Client) -> None:
     ]  # fmt: skip
 
 
-def test_a_base_of_another_tenant_is_none(client: rnb.Client, other: rnb.Client) -> None:
+def test_a_base_of_another_tenant_is_refused(client: rnb.Client, other: rnb.Client) -> None:
     with pytest.raises(rnb.InvalidInput, match="base is a listing of"):
         client.plan(client.sources(), other.sources())
 
 
-def test_what_others_changed_since_the_base_is_not_deleted(client: rnb.Client) -> None:
+def test_a_source_changed_by_others_since_the_base_is_not_deleted(client: rnb.Client) -> None:
     base = client.sources("claims")
     edited = base.iloc[2:]
     client.update_source(f"claims/{base['name'][0]}", title="in use again")
@@ -390,7 +390,7 @@ def test_what_others_changed_since_the_base_is_not_deleted(client: rnb.Client) -
     assert len(client.plan(now.iloc[2:], now, delete_missing=True).steps) == 2
 
 
-def test_what_was_made_since_the_listing_is_not_deleted(client: rnb.Client) -> None:
+def test_a_source_created_after_the_listing_is_not_deleted(client: rnb.Client) -> None:
     edited = client.sources("claims").iloc[1:]
     client.create_source("claims/just-made")
     plan = client.plan(edited, delete_missing=True)
@@ -400,7 +400,7 @@ def test_what_was_made_since_the_listing_is_not_deleted(client: rnb.Client) -> N
 
 
 @pytest.mark.parametrize("delete_missing", ["no", 1, None, "", "Tenant", "*", ["tenant"]])
-def test_deletes_are_asked_for_in_so_many_words(client: rnb.Client, delete_missing: Any) -> None:
+def test_delete_missing_takes_no_other_value(client: rnb.Client, delete_missing: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match='delete_missing must be True, False or "tenant"'):
         client.plan(client.sources().head(3), delete_missing=delete_missing)
 
@@ -417,7 +417,7 @@ def test_a_source_that_is_listed_twice_is_not_missing(
     assert len(client.plan(edited, delete_missing=True, project="claims").steps) == 0
 
 
-def test_a_name_that_no_request_can_say_is_a_problem(
+def test_a_name_that_no_request_can_contain_is_a_problem(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     odd = client.sources("claims").head(2)
@@ -437,7 +437,7 @@ def test_half_a_character_is_a_problem(client: rnb.Client) -> None:
     assert "half a character" in reasons(plan)[0]
 
 
-def test_odd_attributes_of_a_frame_say_nothing(client: rnb.Client) -> None:
+def test_invalid_attributes_of_a_frame_are_ignored(client: rnb.Client) -> None:
     df = client.sources().head(2).assign(title="edited")
     df.attrs = {"endpoint": ["x"], "project": 5, "fetched_at": "today"}
     plan = client.plan(df, delete_missing=False)
@@ -447,7 +447,7 @@ def test_odd_attributes_of_a_frame_say_nothing(client: rnb.Client) -> None:
 # Between tenants
 
 
-def test_between_tenants_names_decide(client: rnb.Client, other: rnb.Client) -> None:
+def test_between_tenants_sources_are_matched_by_name(client: rnb.Client, other: rnb.Client) -> None:
     elsewhere = other.sources()[["id", "owner", "name", "title", "bucket_id"]]
     plan = client.plan(elsewhere[elsewhere["owner"] == "claims"])
     assert plan.problems[["row", "column"]].to_numpy().tolist() == [[0, "bucket_id"]]
@@ -467,7 +467,7 @@ def test_between_tenants_by_file(client: rnb.Client, other: rnb.Client, tmp_path
     assert all("df.attrs['endpoint']" in reason for reason in reasons(plan))
     df.attrs["endpoint"] = other.endpoint
     assert client.plan(df).ok
-    # With one id that is known here the others are odd, not foreign.
+    # With one known id the listing is from this tenant, so the other ids are problems.
     df.attrs = {}
     df.loc[0, "id"] = client.source("claims/motor-inbox").id
     assert "attrs" not in " ".join(reasons(client.plan(df)))
@@ -491,7 +491,9 @@ def test_a_copy_of_a_tenant_becomes_the_same(client: rnb.Client) -> None:
 # Files
 
 
-def test_a_plan_is_kept_and_read(client: rnb.Client, edited: pd.DataFrame, tmp_path: Path) -> None:
+def test_a_plan_is_saved_and_loaded(
+    client: rnb.Client, edited: pd.DataFrame, tmp_path: Path
+) -> None:
     assert client.sandbox is not None
     edited.loc[1, "title"] = "Größe \x00 \u202e =1+1"
     edited.loc[2, "sensitive_properties"] = None
@@ -515,7 +517,7 @@ def test_a_plan_is_kept_and_read(client: rnb.Client, edited: pd.DataFrame, tmp_p
     assert loaded.to_text() == plan.to_text()
 
 
-def test_an_older_file_is_kept(client: rnb.Client, edited: pd.DataFrame, tmp_path: Path) -> None:
+def test_an_existing_file_is_kept(client: rnb.Client, edited: pd.DataFrame, tmp_path: Path) -> None:
     path = tmp_path / "change.json"
     path.write_text("precious")
     plan = client.plan(edited)
@@ -552,7 +554,7 @@ def test_a_plan_without_a_token_sends_nothing(
     path = client.plan(edited).save(tmp_path / "change.json")
     with pytest.raises(rnb.ConfigurationError):
         rnb.load_plan(path).apply()
-    # Neither the token of another tenant goes there, nor one that is bound to none.
+    # No token is sent there: neither one of another tenant, nor one without an endpoint.
     before = len(asked(client))
     monkeypatch.setenv("REINFER_TOKEN", "abc")
     for endpoint in ("", "https://example.com"):
@@ -577,10 +579,10 @@ def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
     ("where", "value", "said"),
     [
         ("format", "reinfer_nb plan, version 2", "later version"),
-        ("endpoint", 5, "are missing or invalid"),
+        ("endpoint", 5, "are invalid"),
         ("made_at", "yesterday", "no valid made_at"),
-        ("sources", {"claims": "many"}, "are missing or invalid"),
-        ("actions", {}, "are missing or invalid"),
+        ("sources", {"claims": "many"}, "are invalid"),
+        ("actions", {}, "are invalid"),
         ("actions.1.action", "rename", "is not a valid action"),
         ("actions.1.owner", "a/b", "A project's name is"),
         ("actions.0.owner", 12, "A project's name is"),
@@ -598,7 +600,7 @@ def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
         ("actions.0.name", "motor-inbox", "two steps"),
     ],
 )
-def test_a_file_that_somebody_has_spoilt(
+def test_an_invalid_plan_file_is_refused(
     client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, *, where: str, value: Any, said: str
 ) -> None:
     path = client.plan(edited).save(tmp_path / "change.json")
@@ -609,7 +611,7 @@ def test_a_file_that_somebody_has_spoilt(
     assert str(path) in str(caught.value)
 
 
-def test_what_a_file_says_is_no_command(
+def test_texts_of_a_plan_file_are_escaped(
     client: rnb.Client, edited: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = client.plan(edited, project=None).save(tmp_path / "change.json")
@@ -625,7 +627,7 @@ def test_what_a_file_says_is_no_command(
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"\xff", b'{"format": 1, "format": 2}', b"a,b\n1,2\n"]
 )
-def test_a_file_that_is_no_plan(client: rnb.Client, tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_refused(client: rnb.Client, tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "change.json"
     path.write_bytes(content)
     with pytest.raises(rnb.FileProblem, match=r"change\.json"):
@@ -634,11 +636,11 @@ def test_a_file_that_is_no_plan(client: rnb.Client, tmp_path: Path, content: byt
         rnb.load_plan(tmp_path / "nothing.json", client)
 
 
-# 36 and what else holds it back
+# Mass deletes and remote changes
 
 
 @pytest.mark.parametrize(("deleted", "mass"), [(3, False), (4, True)])
-def test_more_than_a_tenth_of_a_project_needs_a_word(
+def test_more_than_a_tenth_of_a_project_needs_allow_mass_delete(
     client: rnb.Client, tmp_path: Path, *, deleted: int, mass: bool
 ) -> None:
     claims = client.sources("claims")
@@ -660,19 +662,19 @@ def test_more_than_a_tenth_of_a_project_needs_a_word(
 
 
 @pytest.mark.parametrize("status", [403, 500])
-def test_comments_that_cannot_be_counted_are_said(client: rnb.Client, status: int) -> None:
+def test_a_plan_says_that_comments_could_not_be_counted(client: rnb.Client, status: int) -> None:
     assert client.sandbox is not None
     claims = client.sources("claims")
     with client.sandbox.faults.add(Fault.answer(status, on="get_statistics", skip=1)):
         plan = client.plan(claims.iloc[2:], delete_missing=True)
     unknown = int(plan.frame["comments"].isna().sum())
-    # A tenant that fails is not asked on.
+    # After an error no more comments are counted.
     assert unknown == 1 or (unknown == 2 and status == 500)
     assert re.search(rf"and those of {unknown} sources? that could not", plan.to_text())
     assert "with comments that could not be counted" in plan.to_text()
 
 
-def test_moved_tells_what_has_become_of_the_sources(client: rnb.Client) -> None:
+def test_moved_lists_the_remote_changes(client: rnb.Client) -> None:
     df = client.sources("claims")
     edited = df.assign(title="the same").head(5)
     new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"]})
@@ -695,21 +697,21 @@ def test_moved_tells_what_has_become_of_the_sources(client: rnb.Client) -> None:
     }
 
 
-def test_an_old_plan_says_how_much_has_moved(client: rnb.Client) -> None:
+def test_an_old_plan_warns_of_remote_changes(client: rnb.Client) -> None:
     edited = client.sources("claims").assign(title="the same").head(5)
     plan = client.plan(edited)
     client.update_source("claims/motor-inbox", title="theirs")
     old = replace(plan, made_at=datetime.now(UTC) - timedelta(hours=2))
-    with pytest.warns(rnb.MovedWarning, match="1 of the 5 sources of this plan have changed"):
+    with pytest.warns(rnb.MovedWarning, match="1 of the 5 sources of this plan changed"):
         result = old.apply(progress=False)
     assert result.counts == {"done": 4, "moved": 1}
     assert client.source("claims/motor-inbox").title == "theirs"
 
 
-# Rehearsing
+# Rehearsals
 
 
-def test_a_rehearsal_leaves_the_tenant_alone(client: rnb.Client, edited: pd.DataFrame) -> None:
+def test_a_rehearsal_does_not_change_the_tenant(client: rnb.Client, edited: pd.DataFrame) -> None:
     edited.loc[0, "bucket_id"] = client.buckets()["id"].iloc[-1]
     plan = client.plan(edited, delete_missing=True)
     usual, before = client.sources(), len(asked(client))
@@ -745,7 +747,7 @@ def test_a_rehearsal_shows_what_would_be_left_alone(client: rnb.Client) -> None:
     assert (titles.drop("motor-inbox") == "the same").all()
 
 
-# Buckets that are blank
+# Blank buckets
 
 
 @pytest.mark.parametrize("blank", ["", "  ", None, "from a file"])
@@ -785,7 +787,7 @@ def test_a_blank_bucket_detaches(client: rnb.Client, blank: str | None) -> None:
 
 
 @pytest.mark.parametrize("way", ["apply", "moved", "rehearse"])
-def test_where_no_tenant_is_configured_the_client_can_be_given(
+def test_without_a_configured_tenant_the_client_can_be_given(
     client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, way: str
 ) -> None:
     path = client.plan(edited).save(tmp_path / "change.json")

@@ -1,4 +1,4 @@
-"""What is kept for bad days can be read back: journals, plans and restore files."""
+"""Journals, plan files and restore files can be read back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.scripted import Asked, Scripted, Step, relay, reply
 
 Captured = pytest.CaptureFixture[str]
 NAME = "claims/motor-inbox"
-# Values of an unknown field, as a tenant may send them.
+# Values that a tenant may send in an unknown field.
 ODD = {
     "infinite": b"1e999",
     "negative infinite": b"-1e999",
@@ -39,7 +39,7 @@ ODD = {
 
 @contextlib.contextmanager
 def odd_tenant(client: rnb.Client, odd: bytes) -> Iterator[rnb.Client]:
-    """Give a client of the same tenant through a server that adds an unknown field to sources."""
+    """Yield a client of the same tenant, through a server that adds an unknown field to sources."""
     assert client.sandbox is not None
     onward = relay(client.endpoint)
 
@@ -56,9 +56,7 @@ def odd_tenant(client: rnb.Client, odd: bytes) -> Iterator[rnb.Client]:
 
 
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
-def test_what_a_tenant_sends_is_kept_to_the_letter(
-    client: rnb.Client, tmp_path: Path, odd: bytes
-) -> None:
+def test_unknown_fields_are_kept_exactly(client: rnb.Client, tmp_path: Path, odd: bytes) -> None:
     with odd_tenant(client, odd) as tenant:
         source = tenant.source(NAME)
         assert source.extra == {"odd": strict_json.decode(odd)}
@@ -111,7 +109,7 @@ def test_a_json_text_holds_no_nan(value: object) -> None:
 
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("indent", [None, 2])
-def test_what_could_not_be_read_is_not_written(
+def test_content_that_could_not_be_read_is_not_written(
     value: Callable[[], Any], indent: int | None
 ) -> None:
     with pytest.raises(rnb.FileProblem, match="cannot be kept in a file and read again"):
@@ -119,7 +117,7 @@ def test_what_could_not_be_read_is_not_written(
 
 
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
-def test_nothing_is_sent_where_a_plan_cannot_be_kept(
+def test_nothing_is_sent_if_a_plan_cannot_be_written(
     client: rnb.Client, tmp_path: Path, value: Callable[[], Any]
 ) -> None:
     assert client.sandbox is not None
@@ -140,7 +138,7 @@ def test_nothing_is_sent_where_a_plan_cannot_be_kept(
     assert list(tmp_path.glob("*.json*")) == []
 
 
-def test_a_plan_that_could_not_be_read_again_is_neither_saved_nor_begun(
+def test_a_plan_that_could_not_be_read_again_is_neither_saved_nor_applied(
     client: rnb.Client, tmp_path: Path
 ) -> None:
     assert client.sandbox is not None
@@ -158,10 +156,10 @@ def test_a_plan_that_could_not_be_read_again_is_neither_saved_nor_begun(
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b'{"format": "another"}', b"x" * 300])
-def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
+def test_a_source_is_deleted_only_after_its_restore_file_was_read_back(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes
 ) -> None:
-    """A disk that keeps something else than was written."""
+    """Simulate a disk that stores other data than was written."""
     assert client.sandbox is not None
     whole = files.written_whole
 
@@ -179,7 +177,7 @@ def test_a_source_is_deleted_only_with_a_restore_file_that_was_read_back(
     assert client.source(NAME).full_name == NAME
 
 
-def test_a_restore_file_with_another_source_protects_no_delete(
+def test_a_restore_file_of_another_source_stops_the_delete(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = restore_files.RestoreFile(
@@ -195,7 +193,7 @@ def test_a_restore_file_with_another_source_protects_no_delete(
 
 
 def held_back(client: rnb.Client, journal: str | Path, *, final: bool) -> rnb.ApplyResult:
-    """Return the result of a plan whose create could not be done, so that its delete was left."""
+    """Return the result of a plan with a failed create, so that its delete was left out."""
     assert client.sandbox is not None
     claims = client.sources("claims", refresh=True)
     edited = claims.iloc[1:].copy()
@@ -211,7 +209,7 @@ def held_back(client: rnb.Client, journal: str | Path, *, final: bool) -> rnb.Ap
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_deletes_that_were_held_back_are_in_the_journal(
+def test_deletes_that_were_left_out_are_in_the_journal(
     client: rnb.Client, tmp_path: Path, *, final: bool
 ) -> None:
     journal = tmp_path / "journal.jsonl"
@@ -242,7 +240,7 @@ def test_an_undo_only_reads_the_journal(
     open_file = os.open
 
     def read_only(path: Any, flags: int, *rest: Any, **how: Any) -> int:
-        """Refuse to write in the folder: permissions do not hold back an administrator."""
+        """Refuse to write in the folder; permissions would not stop an administrator."""
         writing = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)
         if writing and str(path).startswith(str(folder)):
             raise PermissionError(13, "Permission denied")
@@ -258,10 +256,10 @@ def test_an_undo_only_reads_the_journal(
     assert "Edited" not in set(configured.sources("claims", refresh=True)["title"])
 
 
-# Paths that are used later
+# Relative paths
 
 
-def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
+def test_a_relative_path_stays_relative_to_the_folder_at_the_call(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here, elsewhere = tmp_path / "here", tmp_path / "elsewhere"
@@ -273,7 +271,7 @@ def test_a_relative_path_is_of_the_folder_in_which_it_was_given(
     assert result.journal == here / "journal.jsonl"
     read = plans.result_of(client, "journal.jsonl")
     history = rnb.History("history")
-    # Not one of those that the plan deletes.
+    # Not a source that the plan deletes.
     people = client.sources("people")
     source = client.source(people["id"].iloc[0])
     form = DeleteForm(client, source, folder="restore")

@@ -1,4 +1,4 @@
-"""The scope of deletes: the projects of the edited listing, however the listing came about."""
+"""The scope of deletes: the projects of the edited listing, however it was made."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_deletes_are_in_the_projects_of_the_listing(
     plan = shared.plan(shaped, delete_missing=True)
     assert plan.ok, plan
     assert {(step.kind, step.id) for step in plan.steps} == {("delete", id_) for id_ in gone["id"]}
-    # The word for the whole tenant means the whole tenant, whatever the attributes say.
+    # "tenant" deletes in all projects, whatever the attributes of the frame are.
     plan = shared.plan(shaped, delete_missing="tenant")
     assert plan.ok, plan
     assert {step.id for step in plan.steps} == set(whole["id"]) - set(edited["id"])
@@ -101,7 +101,7 @@ def test_deletes_are_in_the_projects_of_the_listing(
 
 @pytest.mark.parametrize("attributes", [True, False])
 @pytest.mark.parametrize("with_base", [True, False])
-def test_an_empty_listing_deletes_only_in_a_scope_that_is_named(
+def test_an_empty_listing_deletes_only_in_a_given_scope(
     shared: rnb.Client, *, attributes: bool, with_base: bool
 ) -> None:
     claims = shared.sources("claims")
@@ -120,7 +120,7 @@ def test_an_empty_listing_deletes_only_in_a_scope_that_is_named(
     assert {step.id for step in everywhere.steps} == set(whole["id"])
 
 
-def test_a_first_row_of_a_project_says_nothing_of_its_other_sources(shared: rnb.Client) -> None:
+def test_creating_the_first_source_of_a_project_deletes_no_others(shared: rnb.Client) -> None:
     claims, travel = shared.sources("claims"), shared.sources("people")
     new = pd.DataFrame({"owner": ["people"], "name": ["new"]})
     edited = pd.concat([claims.iloc[1:], new])
@@ -135,7 +135,7 @@ def test_a_first_row_of_a_project_says_nothing_of_its_other_sources(shared: rnb.
     assert Counter(step.kind for step in plan.steps) == {"create": 1, "delete": len(travel)}
 
 
-def test_what_is_not_in_the_listing_is_counted_by_project(shared: rnb.Client) -> None:
+def test_a_note_counts_the_sources_outside_the_scope_by_project(shared: rnb.Client) -> None:
     whole = shared.sources()
     rest = whole[whole["owner"] != "claims"]["owner"].value_counts()
     plan = shared.plan(bare(whole[whole["owner"] == "claims"]), delete_missing=True)
@@ -144,19 +144,19 @@ def test_what_is_not_in_the_listing_is_counted_by_project(shared: rnb.Client) ->
     assert note.startswith(f"Not deleted: {rest.sum()} sources of projects that have no source in")
     for owner, number in rest.items():
         assert f"{owner} ({number})" in note
-    # Without deletes there is nothing to say.
+    # Without deletes there is no note.
     assert shared.plan(bare(whole[whole["owner"] == "claims"])).notes == ()
 
 
 @pytest.mark.parametrize(
     "word", ["Tenant", "all", "*", "", "claims", 1, 0, None, ["tenant"], np.array(["a", "b"])]
 )
-def test_any_other_word_is_refused(shared: rnb.Client, word: Any) -> None:
+def test_any_other_value_of_delete_missing_is_refused(shared: rnb.Client, word: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match=r'True, False or "tenant", not .*in all projects'):
         shared.plan(shared.sources(), delete_missing=word)
 
 
-def test_the_word_for_the_tenant_and_a_project_contradict_each_other(shared: rnb.Client) -> None:
+def test_the_whole_tenant_and_a_project_are_refused_together(shared: rnb.Client) -> None:
     with pytest.raises(rnb.InvalidInput, match=r"Leave out one of the two"):
         shared.plan(shared.sources(), delete_missing="tenant", project="claims")
 
@@ -178,7 +178,7 @@ def test_with_a_base_only_its_sources_are_deleted(
 def test_a_source_that_is_listed_under_two_names_is_not_missing(shared: rnb.Client) -> None:
     claims = shared.sources("claims")
     other_name = claims.iloc[:1].assign(name="other-name")
-    # The listing of an odd tenant: the first source twice, with two names.
+    # The tenant lists the first source twice, with two names.
     now = pd.concat([claims, other_name], ignore_index=True)
     for first in (claims.iloc[:1], other_name):
         edited = pd.concat([first, claims.iloc[2:]])[["owner", "name"]]
@@ -187,10 +187,10 @@ def test_a_source_that_is_listed_under_two_names_is_not_missing(shared: rnb.Clie
         assert [(one.kind, one.id) for one in decided.actions] == [("delete", claims["id"][1])]
 
 
-# Much is deleted only where that is said
+# Mass deletes
 
 
-def test_a_plan_file_that_does_not_say_how_large_a_project_is_needs_the_word(
+def test_a_plan_file_without_project_sizes_needs_allow_mass_delete(
     client: rnb.Client, tmp_path: Path
 ) -> None:
     assert client.sandbox is not None
@@ -207,7 +207,7 @@ def test_a_plan_file_that_does_not_say_how_large_a_project_is_needs_the_word(
 
 
 def tenant_of(sizes: dict[str, int]) -> Sandbox:
-    """Return a client of a tenant with projects of some sizes."""
+    """Return a client of a tenant with projects of the given sizes."""
     rows = [(owner, f"s-{n}", n) for owner, size in sizes.items() for n in range(size)]
     return rnb.sandbox(data=pd.DataFrame(rows, columns=["owner", "name", "num_comments"]))
 
@@ -229,7 +229,7 @@ def tenant_of(sizes: dict[str, int]) -> Sandbox:
         (100, 11, True),
     ],
 )
-def test_more_than_three_and_more_than_a_tenth_need_a_word(
+def test_more_than_three_and_more_than_a_tenth_need_allow_mass_delete(
     size: int, deleted: int, *, much: bool
 ) -> None:
     assert much is (deleted > 3 and deleted / size > 0.1)
@@ -244,7 +244,7 @@ def test_more_than_three_and_more_than_a_tenth_need_a_word(
         assert result.counts == {"done": deleted}
 
 
-def test_it_is_told_by_project(tmp_path: Path, capsys: Captured) -> None:
+def test_mass_deletes_are_shown_by_project(tmp_path: Path, capsys: Captured) -> None:
     with tenant_of({"a": 10, "b": 20, "c": 50}) as client:
         assert client.sandbox is not None
         whole = client.sources()
@@ -271,7 +271,7 @@ def test_it_is_told_by_project(tmp_path: Path, capsys: Captured) -> None:
         assert len(client.sources(refresh=True)) == len(whole)
 
 
-def test_the_command_line_has_the_word(
+def test_the_command_line_has_an_option_for_mass_deletes(
     configured: rnb.Client, tmp_path: Path, capsys: Captured
 ) -> None:
     claims = configured.sources("claims")
@@ -291,7 +291,7 @@ def test_the_command_line_has_the_word(
 
 
 @pytest.mark.parametrize("id_", [float("inf"), float("-inf"), 1e300, -2, -1, 5, True])
-def test_an_id_that_is_no_id_is_a_problem_of_the_plan_however_few_sources_there_are(
+def test_an_invalid_id_is_a_problem_even_of_a_single_source(
     id_: float,
 ) -> None:
     with rnb.sandbox(pd.DataFrame({"owner": ["solo"], "name": ["s"], "title": ["t"]})) as client:

@@ -1,4 +1,4 @@
-"""Texts that files and their readers changed in form alone: no edits, and the plan says so."""
+"""Texts that files and their readers changed only in form are no edits, and a note says so."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def edited_settings(plan: rnb.Plan) -> list[dict[str, object]]:
 @pytest.mark.filterwarnings("ignore:Cell contents too long")
 @pytest.mark.parametrize("with_base", [False, True])
 @pytest.mark.parametrize("way", WAYS)
-def test_what_only_a_file_changed_is_no_edit(
+def test_a_text_that_only_a_file_changed_is_no_edit(
     tenant: rnb.Client, tmp_path: Path, way: str, *, with_base: bool
 ) -> None:
     listing = tenant.sources()
@@ -66,7 +66,7 @@ def test_what_only_a_file_changed_is_no_edit(
         plan = tenant.plan(read, base, delete_missing=True)
         assert edited_settings(plan) == []
         assert "To set such a text, use client.update_source" in " ".join(plan.notes)
-        # What is edited beside it is an edit, and all of it.
+        # Edits in other cells are updates.
         again = read.copy()
         again.loc[0, "title"], again.loc[1, "description"] = "Edited", "=1+1"
         (first, second) = edited_settings(tenant.plan(again, base))
@@ -91,7 +91,7 @@ def test_the_forms_of_a_text_are_counted(now: str, mine: str, count: str, side: 
         base = client.sources()
         edited = base.assign(title=mine)
         if side == "base":
-            # Others have made it something else: the form alone does not overwrite that.
+            # Others have changed the text; a difference in form does not overwrite it.
             client.update_source("lab/a", title="Of others")
             plan = client.plan(edited, base)
         else:
@@ -116,14 +116,14 @@ def test_the_forms_of_a_text_are_counted(now: str, mine: str, count: str, side: 
         (LONG[:LENGTH], LONG[: LENGTH - 1] + "#"),
     ],
 )
-def test_what_no_file_does_is_an_edit(now: str, mine: str) -> None:
+def test_a_change_that_no_file_makes_is_an_edit(now: str, mine: str) -> None:
     with rnb.sandbox(pd.DataFrame({"owner": ["lab"], "name": ["a"], "title": [now]})) as client:
         edited = client.sources().assign(title=mine)
         if mine:
             assert edited_settings(client.plan(edited)) == [{"title": mine}]
             assert edited_settings(client.plan(edited, client.sources())) == [{"title": mine}]
         else:
-            # An empty text is none of a file only where the tenant's is empty too.
+            # An empty text clears the title.
             assert edited_settings(client.plan(edited)) == [{"title": ""}]
 
 
