@@ -127,7 +127,7 @@ def test_a_time_to_live_that_is_none_is_refused(ttl: Any) -> None:
 
 @pytest.mark.parametrize("way", [pickle.dumps, copy.copy, copy.deepcopy])
 def test_what_holds_a_token_is_not_pickled(shared_client: rnb.Client, way: Call) -> None:
-    with pytest.raises(ReinferError, match="connect again") as caught:
+    with pytest.raises(ReinferError, match="Connect again") as caught:
         way(shared_client)
     # As pickle itself; joblib and multiprocessing handle this type.
     assert isinstance(caught.value, TypeError)

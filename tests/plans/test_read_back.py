@@ -184,7 +184,7 @@ def test_a_restore_file_of_another_source_stops_the_delete(
         source=client.source(client.sources("claims")["id"][7]), endpoint=client.endpoint
     )
     monkeypatch.setattr(restore_files, "read", lambda _: other)
-    with pytest.raises(rnb.FileProblem, match="another source than was written"):
+    with pytest.raises(rnb.FileProblem, match="differs from the one that was written"):
         client.delete_source(NAME, restore_file=tmp_path / "gone.json")
     assert client.source(NAME).full_name == NAME
 
