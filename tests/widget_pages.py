@@ -1,4 +1,4 @@
-"""Helpers of the widget tests: a tenant with a notebook host, and common expectations."""
+"""Helpers for the browser tests of the widgets: a tenant with a notebook host, and expectations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import reinfer_nb as rnb
 from reinfer_nb.server.access import Asked
 from tests import browser
 
-# Milliseconds: a click sooner after a response counts as part of a double click.
+# Milliseconds: a click that follows a response sooner counts as part of a double click.
 BREATH = 600
 HTML = (
     "</textarea><img src=x onerror='window.__hit=1;alert(1)'><b>bold</b>"
@@ -25,7 +25,7 @@ HTML = (
 
 @dataclass
 class Setup:
-    """A client of a tenant, and a notebook host with the admin's token for that tenant."""
+    """A client of a tenant, and a notebook host with the admin's token for this tenant."""
 
     client: rnb.Client
     host: browser.Host
@@ -36,7 +36,7 @@ class Setup:
         return self.client.sandbox
 
     def writes(self, path: str) -> list[Asked]:
-        """Return the requests to a path that write."""
+        """Return the write requests with a text in their path."""
         return [
             r
             for r in self.sandbox.requests
@@ -56,7 +56,7 @@ def set_up(kind: browser.Kind, folder: Path, client: rnb.Client) -> Iterator[Set
         "XDG_STATE_HOME": str(folder / "state"),
     }
     with browser.host(kind, folder, environment=environment, shared=True) as host:
-        # Long enough for a busy machine.
+        # Longer than the default, for a busy machine.
         expect.set_options(timeout=20_000)
         try:
             yield Setup(client, host)
@@ -83,12 +83,12 @@ def expect_held(form: Locator, values: Mapping[str, str]) -> None:
 
 
 def expect_beneath(message: Locator, control: Locator) -> None:
-    """Expect a message directly below its control."""
+    """Expect a message directly beneath a control."""
     expect(message).to_be_visible()
-    below, above = message.bounding_box(), control.bounding_box()
-    assert below is not None
-    assert above is not None
-    assert 0 <= below["y"] - above["y"] - above["height"] < 25
+    said, about = message.bounding_box(), control.bounding_box()
+    assert said is not None
+    assert about is not None
+    assert 0 <= said["y"] - about["y"] - about["height"] < 25
 
 
 def alert(form: Locator, text: str) -> Locator:
@@ -96,7 +96,7 @@ def alert(form: Locator, text: str) -> Locator:
 
 
 def axe(tab: Page) -> list[tuple[str, str]]:
-    """Return the violations that axe finds in the outputs, in short."""
+    """Return the problems that axe finds in the outputs: rules and summaries."""
     found = browser.axe(tab, ".jp-OutputArea")
     return [(flaw["id"], node["failureSummary"]) for flaw in found for node in flaw["nodes"]]
 
@@ -109,7 +109,7 @@ def holding(client: rnb.Client, text: str) -> pd.DataFrame:
 
 
 def tab_to(tab: Page, place: Locator, most: int = 40, *, key: str = "Tab") -> None:
-    """Press Tab, or another key such as Shift+Tab, until an element has the focus."""
+    """Press Tab, or Shift+Tab to go back, until an element has the focus."""
     for _ in range(most):
         tab.keyboard.press(key)
         if place.evaluate("node => node === document.activeElement"):
@@ -139,18 +139,18 @@ def shown(tab: Page) -> Locator:
 
 
 def settle(tab: Page) -> None:
-    """Wait until the kernel has handled everything that was typed and clicked in the table.
+    """Wait until the kernel has responded to everything typed and clicked in the table.
 
-    The first letters of a search may show the same row as the whole text. A selection before the
-    response to the last letter refers to outdated rows and is ignored.
+    The first letters of a search may already show the expected row. But a row that is selected
+    before the response to the last letter belongs to an older version, and is not selected.
     """
     expect(grid(tab)).to_have_attribute("aria-busy", "false")
 
 
 def clear(tab: Page) -> None:
-    """Clear the search and all filters."""
+    """Show all sources: clear search, facets and restrictions."""
     tab.wait_for_timeout(BREATH)
-    # The listing may be refreshed after a change of the previous test.
+    # After a write of the test before, the listing may still be refreshed.
     expect(button(explorer(tab), "Refresh")).to_be_enabled()
     settle(tab)
     expect(shown(tab)).to_contain_text(" of ")
@@ -165,7 +165,7 @@ def tab_of(tab: Page, name: str) -> Locator:
 
 
 def find(tab: Page, name: str) -> Locator:
-    """Search for a source by name; return its row."""
+    """Search for the only source with a name, and return its row."""
     field(explorer(tab), "Search").fill(name)
     expect(shown(tab)).to_contain_text(re.compile(r"^1 of "))
     settle(tab)
@@ -183,22 +183,22 @@ def refresh(tab: Page, client: rnb.Client) -> None:
 
 
 def pane(tab: Page) -> Locator:
-    """Return the details pane of the current source."""
+    """Return the open tab of the current source."""
     return explorer(tab).locator(
         ".rnb-details .jupyter-widget-tab > .widget-tab-contents > :visible"
     )
 
 
-def told(tab: Page, text: str) -> None:
-    """Expect a status message."""
+def expect_status(tab: Page, text: str) -> None:
+    """Expect a status message with a text."""
     expect(explorer(tab).get_by_role("status").filter(has_text=text).first).to_be_visible()
 
 
-# Expectations of all widgets
+# Expectations
 
 
 class Watch:
-    """Checks that no text in a page is run or becomes an element or a formula."""
+    """Checks that no text of the tenant runs as a script or becomes an element or a formula."""
 
     def __init__(self) -> None:
         self.dialogs: list[str] = []
@@ -211,7 +211,7 @@ class Watch:
         dialog.dismiss()
 
     def expect_text_only(self, tab: Page) -> None:
-        # The widgets have "b" elements of their own.
+        # The package itself may use "b".
         foreign = "img, script, b:text-is('bold'), a[href^=javascript]"
         made = tab.locator(".jp-OutputArea").locator(foreign)
         expect(made).to_have_count(0)
@@ -221,9 +221,9 @@ class Watch:
 
 
 def expect_to_fit(tab: Page) -> None:
-    """Expect every control within the page, without horizontal scrolling.
+    """Expect every control within the page, and no horizontal scroll bar.
 
-    The check is repeated, since a tab that was just opened needs time to settle.
+    Waits a moment for the layout, which a tab that was just opened may need.
     """
     for _ in range(25):
         outside = _outside(tab)

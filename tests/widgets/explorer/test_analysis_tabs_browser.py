@@ -190,7 +190,7 @@ def test_a_rule_narrows_the_table_until_it_is_cleared(setup: Setup, tab: Page) -
     narrowed = f"{len(found)} of {total} sources, only those with twin-titles"
     expect(shown(tab)).to_have_text(narrowed)
     expect(rows(tab)).to_have_count(len(found))
-    told(tab, "Readers of lists and charts cannot tell them apart.")
+    expect_status(tab, "Readers of lists and charts cannot tell them apart.")
     table = explorer(tab).get_by_role("table")
     expect(table.get_by_role("rowheader")).to_have_count(len(found))
     motor = found[found["name"].str.contains("motor")]

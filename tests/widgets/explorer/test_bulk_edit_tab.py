@@ -384,8 +384,8 @@ def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) 
     assert bulk.result.counts == {"done": 2, "moved": 1}
     assert f"{THREE[1]}language" in said
     assert "dexlm" in said.split("Changed remotely")[1]
-    # What moved is not tried again; it is planned again.
-    assert not there(bulk.retry)
+    # A source that was changed remotely is not retried; it needs a new plan.
+    assert not is_shown(bulk.retry)
     assert "1 source to update" in show(bulk)
 
 

@@ -231,7 +231,7 @@ def test_axe_and_width(setup: Setup) -> None:
         look(tab, "a plan")
         client.update_source(f"claims/{names[1]}", title="Theirs")
         button(bulk(tab), "Apply to 3 sources").click()
-        told(tab, "2 of 3 sources are done.")
+        expect_status(tab, "2 of 3 sources are done.")
         expect(bulk(tab)).to_contain_text("Changed remotely")
         button(bulk(tab), "Undo…").click()
         expect(button(bulk(tab), "Put back 2 sources")).to_be_enabled()
