@@ -33,10 +33,10 @@ _PLAN_CODES = (
     "Exit code: 0 the plan has no problems, 1 the edited listing has problems, 2 an error."
 )
 _RESUME_CODES = (
-    "Exit code: 0 all steps are done, 1 some steps moved, failed, were left or not taken, "
+    "Exit code: 0 all steps are done, 1 some steps are not (moved, failed, left or not taken), "
     "2 an error, 130 stopped with Ctrl-C."
 )
-_APPLY_CODES = _RESUME_CODES.replace("not taken,", "not taken, or you did not confirm,")
+_APPLY_CODES = _RESUME_CODES.replace("not taken),", "not taken) or you did not confirm,")
 
 
 def add(commands: Commands) -> None:
@@ -56,7 +56,7 @@ def add(commands: Commands) -> None:
     planning.add_argument(
         "--delete-missing",
         action="store_true",
-        help="delete sources that are missing in EDITED, in the projects that EDITED has",
+        help="delete sources that are missing in EDITED, in the projects of its rows",
     )
     planning.add_argument(
         "--whole-tenant",
@@ -73,7 +73,7 @@ def add(commands: Commands) -> None:
         help="apply a plan",
         description=(
             "Show a plan, ask, and apply it to the configured tenant. Sources that others have "
-            "changed since the plan was made are not changed."
+            "changed since the plan was made are not touched."
         ),
         epilog=f"{_APPLY_CODES} Example: reinfer-nb apply change.json",
     )

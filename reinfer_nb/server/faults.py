@@ -86,10 +86,10 @@ class Fault:
             if not is_valid(value):
                 raise InvalidInput(f"{name} must be {rule}, not {shown(value)}.")
         on: object = self.on
-        if not isinstance(on, tuple):
+        if not isinstance(on, tuple) or not all(isinstance(name, str) for name in on):
             raise InvalidInput(
-                f"on must be a tuple of operations, not {shown(on)}. Fault.answer(), Fault.wait() "
-                "and so on also take one operation or a list."
+                f"on must be a tuple of names, not {shown(on)}. Fault.answer(), Fault.wait() and "
+                "so on also take one name or a list."
             )
         for name in on:
             if not isinstance(name, str) or name not in OPERATIONS:

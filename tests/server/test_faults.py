@@ -994,7 +994,7 @@ def test_a_sandbox_takes_one_or_several(form: Callable[[Fault], Any]) -> None:
             "Unknown operation 'everything'. Choose from list_sources, .*update_us",
         ),
         ({"on": ""}, "Unknown operation ''"),
-        ({"on": [5]}, "Unknown operation 5"),
+        ({"on": [5]}, r"on must be a tuple of names, not \(5,\)"),
         ({"on": 5}, r"\bon\b"),
         ({"on": None}, r"\bon\b"),
         ({"time": 3}, "'time'.* Did you mean 'times'"),
