@@ -116,7 +116,7 @@ def test_cells_are_short_texts(listing: pd.DataFrame, monkeypatch: pytest.Monkey
     df["ratio"] = [1234.5]
     df["things"] = pd.Series([{"a": 1}], dtype=object)
     df["naive"] = pd.to_datetime(["2024-05-01 12:30:59"])
-    message = Browser(Finder(df), monkeypatch).say("open")
+    message = Browser(Finder(df), monkeypatch).send("open")
     keys = [column["key"] for column in message["columns"]]
     assert keys[:4] == ["owner", "name", "title", "num_comments"]
     assert keys[-5:] == ["id", "Odd_Column", "ratio", "things", "naive"]
