@@ -55,8 +55,11 @@ def annotated(value: Any) -> Iterator[tuple[str, str]]:
 
 def public_frames() -> set[str]:
     """Return the public functions and attributes that are frames, also of returned objects."""
-    known = classes()
     public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
+    # What a base class has is found in the public class.
+    bases = {base for value in public.values() if inspect.isclass(value) for base in value.__mro__}
+    bases -= {value for value in public.values() if inspect.isclass(value)}
+    known = {name: value for name, value in classes().items() if value not in bases}
     frames, seen = set(), set[str]()
     while public.keys() - seen:
         for name in public.keys() - seen:

@@ -362,7 +362,7 @@ def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult
 
 def plan_of(plan: PlanData) -> Plan:
     """Return a plan with its verbs."""
-    return Plan(**_content(plan))
+    return plan if isinstance(plan, Plan) else Plan(**_content(plan))
 
 
 def apply_result_of(result: ResultData) -> ApplyResult:

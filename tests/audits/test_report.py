@@ -206,9 +206,9 @@ def test_identifiers_that_are_numbers_are_shown_as_texts() -> None:
         (
             "updated_at",
             ["2020-01-01", "yesterday"],
-            "a timestamp in each row: there is 'yesterday'",
+            "a timestamp in each row: row 1 has 'yesterday'",
         ),
-        ("updated_at", [5, 6], "a timestamp in each row: there is '5' in row 0"),
+        ("updated_at", [5, 6], "a timestamp in each row: row 0 has '5'"),
         ("should_translate", ["maybe", "x"], "True or False in each row"),
         ("email_transform_version", ["one", "two"], r"a whole number \(int\) in each row"),
         ("email_transform_version", [1.5, 2], r"a whole number \(int\) in each row"),
