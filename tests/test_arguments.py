@@ -86,6 +86,7 @@ ODD: dict[str, list[Any]] = {
 KINDS = {"flag": "True or False", "limit": "from 0 on", "client": "rnb.connect()", "frame": "frame"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_done(
     calls: dict[str, Call], kind: str, tmp_path: Path

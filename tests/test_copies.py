@@ -129,6 +129,7 @@ def described(part: Any) -> Any:
     return repr(part)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_done_to_what_was_returned_changes_no_object(made: Made, name: str) -> None:
     value = made.objects[name]
@@ -140,6 +141,7 @@ def test_what_is_done_to_what_was_returned_changes_no_object(made: Made, name: s
         assert state_of(value) == before, part_name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPORTS)
 @pytest.mark.parametrize("way", ["copy", "deepcopy", "pickle"])
 def test_copies_of_reports_say_the_same_and_share_nothing(made: Made, name: str, way: str) -> None:

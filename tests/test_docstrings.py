@@ -21,6 +21,7 @@ def examples() -> Iterator[doctest.DocTest]:
                 yield found
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
 @pytest.mark.parametrize("example", list(examples()), ids=lambda example: example.name)
 def test_example(

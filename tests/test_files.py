@@ -246,6 +246,7 @@ def test_killed_half_way_the_old_file_is_whole(old: Path) -> None:
     assert all(name.endswith(".part") for name in names(old.parent) if name != "file.csv")
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_the_file_is_an_old_or_a_new_one(tmp_path: Path) -> None:
     seed = random.randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when it fails

@@ -90,6 +90,7 @@ SPARSE: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", SPARSE)
 def test_a_sparse_column_is_taken_as_a_dense_one(
     shared: rnb.Client, tmp_path: Path, kind: str

@@ -22,6 +22,7 @@ def test_there_are_notebooks() -> None:
     assert [notebook.name for notebook in NOTEBOOKS][:1] == ["01-quickstart.ipynb"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
 def test_a_notebook_runs(
     notebook: Path, client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -56,6 +57,7 @@ def test_a_notebook_is_shipped_without_outputs(notebook: Path) -> None:
 FORM = "import reinfer_nb as rnb\nrnb.update_form(source='claims/motor-inbox')"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["nbclient", "papermill"])
 @pytest.mark.parametrize("kept", [True, False], ids=["with state", "without"])
 def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
@@ -84,6 +86,7 @@ def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
     assert configured.sandbox.tokens["admin"] not in whole
 
 
+@pytest.mark.slow
 def test_an_error_shows_itself_and_the_line_of_the_cell() -> None:
     code = "import reinfer_nb as rnb\n\nrnb.connect(endpoint='x', token='secret-token')"
     content = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(code)])

@@ -59,6 +59,8 @@ RETURNED = (
     rnb.Plan,
     rnb.Project,
     rnb.Rehearsal,
+    rnb.Rule,
+    rnb.Snapshot,
     rnb.Source,
     rnb.User,
 )
@@ -201,6 +203,12 @@ def parameters_of(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
         keyword = inspect.Parameter.KEYWORD_ONLY
         for field in [*fields, "unknown"]:
             parameters[field] = inspect.Parameter(field, keyword, default=None)
+    code = getattr(function, "__code__", None)
+    if code is not None and code.co_flags & inspect.CO_VARKEYWORDS:
+        # Signatures that show the settings do not show that others are checked.
+        parameters["unknown"] = inspect.Parameter(
+            "unknown", inspect.Parameter.KEYWORD_ONLY, default=None
+        )
     return parameters
 
 
@@ -211,6 +219,7 @@ def tenant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
     tenant.box.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(public_callables()))
 @pytest.mark.filterwarnings("ignore")
 def test_odd_arguments_work_or_are_refused_by_us(

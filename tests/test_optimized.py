@@ -115,6 +115,7 @@ def _run(script: Path, folder: Path, *flags: str) -> dict[str, Any]:
     return result
 
 
+@pytest.mark.slow
 def test_nothing_reads_differently_without_docstrings(tmp_path: Path) -> None:
     script = tmp_path / "operations.py"
     script.write_text(SCRIPT)
@@ -146,6 +147,7 @@ print(rnb.audit(df, rules=["no-words-at-all"]).findings["message"].to_list())
 '''
 
 
+@pytest.mark.slow
 def test_an_own_rule_without_a_docstring_works_where_docstrings_are_dropped() -> None:
     command = [sys.executable, "-OO", "-c", OWN_RULES]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
@@ -156,6 +158,7 @@ def test_an_own_rule_without_a_docstring_works_where_docstrings_are_dropped() ->
     ]
 
 
+@pytest.mark.slow
 def test_no_logic_is_in_assertions_and_docstrings_are_read_in_one_place() -> None:
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -166,6 +169,7 @@ def test_no_logic_is_in_assertions_and_docstrings_are_read_in_one_place() -> Non
                 assert name not in ("__doc__", "getdoc", "__debug__"), place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("flag", ["-O", "-OO"])
 def test_the_command_line_starts(flag: str) -> None:
     command = [sys.executable, flag, "-m", "reinfer_nb.cli", "audit", "--help"]

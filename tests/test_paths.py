@@ -129,6 +129,7 @@ FORMS: dict[str, Callable[[str], Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", WRITERS)
@@ -140,6 +141,7 @@ def test_home_is_home_wherever_something_is_written(
     assert names(Path()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("name", READERS)
@@ -195,6 +197,7 @@ MEANT = {
 OF_URLS = ("History", "listing_at, a file", "listing_at, a history")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", BAD)
 @pytest.mark.parametrize("name", [*WRITERS, *(name for name in READERS if name not in WRITERS)])
 def test_what_is_no_path_is_refused_before_anything_happens(
@@ -281,6 +284,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["list", "audit", "plan", "apply"])
 def test_the_command_line_knows_home(
     configured: rnb.Client, home: Path, command: str, capsys: pytest.CaptureFixture[str]

@@ -56,6 +56,7 @@ NAMES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("name", NAMES)
 def test_results_are_pickled_and_copied(
@@ -104,6 +105,7 @@ def test_what_was_pickled_goes_on_with_the_configured_tenant(
     monkeypatch.delenv("REINFER_TOKEN")
 
 
+@pytest.mark.slow
 def test_another_process_shows_a_report_whose_rule_it_does_not_define(
     things: tuple[rnb.Client, dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -68,6 +68,7 @@ def run(code: str, client: rnb.Client, tmp_path: Path, *options: str, begin: str
 # Forks
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
 def test_each_process_gets_its_own_responses(
@@ -105,6 +106,7 @@ def test_each_process_gets_its_own_responses(
     assert output.split() == ["failures:", "[]", "[]", "[]"], output
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_fork_while_other_threads_send(shared: rnb.Client, tmp_path: Path) -> None:
     output = run(
@@ -147,6 +149,7 @@ def test_a_fork_while_other_threads_send(shared: rnb.Client, tmp_path: Path) -> 
     assert output.splitlines()[-1] == "codes [0, 0, 0, 0, 0] []", output
 
 
+@pytest.mark.slow
 @needs_fork
 def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
     shared: rnb.Client, tmp_path: Path
@@ -207,6 +210,7 @@ CALLS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "first_use"),
     [
@@ -279,6 +283,7 @@ def test_every_call_works_while_the_process_ends(
     assert "Error" not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "opened",
     [
@@ -306,6 +311,7 @@ def test_a_script_ends_in_silence_with_a_widget_open(
     assert output == "the end\n"
 
 
+@pytest.mark.slow
 @needs_fork
 def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
     shared: rnb.Client, tmp_path: Path

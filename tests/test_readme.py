@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 import reinfer_nb as rnb
@@ -15,6 +16,7 @@ README = Path(__file__).parent.parent / "README.md"
 untyped: Any = nbformat
 
 
+@pytest.mark.slow
 def test_the_python_of_the_readme_runs_in_one_notebook(
     configured: rnb.Client, tmp_path: Path
 ) -> None:

@@ -209,11 +209,13 @@ def cells(column: pd.Series) -> list[Any]:
     return [list(value) if isinstance(value, tuple | np.ndarray) else value for value in values]
 
 
+@pytest.mark.slow
 def test_every_frame_is_covered(frames: dict[str, pd.DataFrame]) -> None:
     assert public_frames() == set(frames)
     assert all(len(df) for df in frames.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", WRITERS)
 def test_every_frame_is_written_and_read_by_pandas(
     frames: dict[str, pd.DataFrame], writer: str
@@ -336,6 +338,7 @@ WAYS: dict[str, Way] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_a_listing_that_was_written_and_read_plans_nothing(odd: rnb.Client, way: str) -> None:
     listing = odd.sources()
@@ -346,6 +349,7 @@ def test_a_listing_that_was_written_and_read_plans_nothing(odd: rnb.Client, way:
         assert plan.steps == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_an_edit_in_what_was_read_is_planned_alone(odd: rnb.Client, way: str) -> None:
     listing = odd.sources()
@@ -402,6 +406,7 @@ def exported(guarded: rnb.Client, tmp_path: Path) -> pd.DataFrame:
     return df
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_base", [False, True])
 def test_the_apostrophes_of_an_export_are_taken_off(
     guarded: rnb.Client, exported: pd.DataFrame, *, with_base: bool

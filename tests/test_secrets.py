@@ -248,6 +248,7 @@ FAILURES: dict[str, Step | bytes] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_no_failure_tells_the_token(
     failure: Step | bytes, caplog: pytest.LogCaptureFixture

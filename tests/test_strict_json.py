@@ -213,6 +213,7 @@ DEEP = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", DEEP.values(), ids=DEEP)
 @pytest.mark.filterwarnings("ignore::reinfer_nb.errors.RestoredWarning")
 def test_a_deep_value_is_the_same_everywhere(value: bytes, tmp_path: Path) -> None:

@@ -68,6 +68,7 @@ def shown(how: str, cell: str) -> str:
     return VERBOSE.format(mode=how, cell=cell)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Verbose", "Context", "captured"])
 @pytest.mark.parametrize("point", ["connect", "send", "read"])
 def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
@@ -110,6 +111,7 @@ def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
     assert SENTINEL not in output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Verbose", "captured"])
 def test_a_signal_while_the_response_is_due_shows_no_token(tmp_path: Path, how: str) -> None:
     """The same without patches: the signal comes after the request has arrived."""

@@ -221,6 +221,7 @@ def results_by_kind(shared: rnb.Client, top: Path) -> dict[str, dict[str, Any]]:
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="users and home folders are another matter")
 @pytest.mark.xdist_group("without_home")
 @pytest.mark.parametrize("kind", KINDS)
@@ -291,6 +292,7 @@ for operation in (
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder in use cannot be deleted")
 def test_a_working_folder_that_was_deleted_is_an_error_of_ours(tmp_path: Path) -> None:
     ended = subprocess.run(

@@ -149,6 +149,7 @@ SHOWN: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SHOWN)
 def test_what_shows_itself_shows_it_visibly(client: rnb.Client, what: str) -> None:
     check_all(SHOWN[what](client))
@@ -292,6 +293,7 @@ def wait(*jobs: Jobs) -> None:
         job.wait()
 
 
+@pytest.mark.slow
 def test_the_explorer_shows_it_visibly(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -345,6 +347,7 @@ def run(commands: Commands, *arguments: str, code: int) -> str:
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks processes")
 def test_the_command_line_shows_it_visibly(
     client: rnb.Client, served: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory

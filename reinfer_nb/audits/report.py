@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
-from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen
+from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.text_rules import full_names
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
@@ -79,7 +79,7 @@ def audit(
             columns = "column" if len(missing) == 1 else "columns"
             skipped[rule.id] = f"needs the {columns} {listed(missing)}"
             continue
-        table = rule.find(prepared, until, options)
+        table = findings_of(rule, prepared, until, options)
         tables.append(table.assign(rule=rule.id, severity=rule.severity))
     return AuditReport(
         *_findings(prepared, tables),

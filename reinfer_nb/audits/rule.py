@@ -47,6 +47,7 @@ class Rule:
         why: What the rule finds and why that matters.
         needs: The columns that the rule needs to run.
         options: The options and their defaults.
+        function: The function that finds the rows.
     """
 
     id: str
@@ -54,10 +55,10 @@ class Rule:
     why: str
     needs: tuple[str, ...]
     options: Mapping[str, Any]
-    _find: Find = field(repr=False)
+    function: Find = field(repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # `_find` cannot be pickled: in its module, its name refers to the rule.
+        # `function` cannot be pickled: in its module, its name refers to the rule.
         return _unpickled, (self.id, self.severity, self.why, self.needs, dict(self.options))
 
     def __copy__(self) -> Self:
@@ -69,7 +70,7 @@ class Rule:
     @property
     def module(self) -> str:
         """The module in which the function is defined."""
-        return self._find.__module__
+        return self.function.__module__
 
     @property
     def headline(self) -> str:
@@ -78,63 +79,69 @@ class Rule:
 
     def __call__(self, df: pd.DataFrame, *args: Any, **options: Any) -> Found:
         """Call the function and return its result; for tests of custom rules."""
-        return self._find(df, *args, **options)
+        return self.function(df, *args, **options)
 
-    def find(self, df: pd.DataFrame, now: pd.Timestamp, options: Mapping[str, Any]) -> pd.DataFrame:
-        """Run the rule on a prepared listing and return its findings.
 
-        Args:
-            df: The listing, with a `RangeIndex`.
-            now: The time that ages are counted to.
-            options: Values of options; those of other rules are ignored.
+def findings_of(
+    rule: Rule, df: pd.DataFrame, now: pd.Timestamp, options: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Run the rule on a prepared listing and return its findings.
 
-        Returns:
-            `message`, `suggestion`, `field` (`str`) and `value` (`object`), indexed by the labels
-            of the rows.
+    Args:
+        rule: The rule.
+        df: The listing, with a `RangeIndex`.
+        now: The time that ages are counted to.
+        options: Values of options; those of other rules are ignored.
 
-        Raises:
-            InvalidInput: The result of the function has an unsupported form.
-        """
-        keywords = {name: value for name, value in options.items() if name in self.options}
-        if "now" in inspect.signature(self._find).parameters:
-            keywords["now"] = now
-        try:
-            # A copy, so that no rule sees what another one assigns to the listing.
-            result = self._find(df.copy(deep=False), **keywords)
-        except Exception as error:
-            error.add_note(f"This error was raised by the audit rule {self.id}.")
-            raise
-        return self._table(result, df)
+    Returns:
+        `message`, `suggestion`, `field` (`str`) and `value` (`object`), indexed by the labels
+        of the rows.
 
-    def _table(self, result: object, df: pd.DataFrame) -> pd.DataFrame:
-        if isinstance(result, pd.DataFrame):
-            if "message" not in result or not result.columns.is_unique:
-                raise self._invalid_result()
-            table = result.reindex(columns=["message", "suggestion", "field", "value"])
-            if not (_all_strings(table["message"]) and table.index.isin(df.index).all()):
-                raise self._invalid_result()
-            if not table["field"].dropna().isin(df.columns).all():
-                raise self._invalid_result()
-            return table
-        if isinstance(result, np.ndarray) and result.shape == (len(df),):
-            result = pd.Series(result, index=df.index)
-        if not isinstance(result, pd.Series) or not result.index.equals(df.index):
-            raise self._invalid_result()
-        # Booleans with missing values may be of dtype object.
-        if pd.api.types.infer_dtype(result, skipna=True) == "boolean":
-            rows = result.index[result.astype("boolean").fillna(value=False).to_numpy(dtype=bool)]
-            return findings(rows, self.headline.rstrip("."))
-        messages = result.dropna()
-        if not _all_strings(messages):
-            raise self._invalid_result()
-        return findings(messages.index, messages)
+    Raises:
+        InvalidInput: The result of the function has an unsupported form.
+    """
+    keywords = {name: value for name, value in options.items() if name in rule.options}
+    if "now" in inspect.signature(rule.function).parameters:
+        keywords["now"] = now
+    try:
+        # A copy, so that no rule sees what another one assigns to the listing.
+        result = rule.function(df.copy(deep=False), **keywords)
+    except Exception as error:
+        error.add_note(f"This error was raised by the audit rule {rule.id}.")
+        raise
+    return _table_of(rule, result, df)
 
-    def _invalid_result(self) -> InvalidInput:
-        return InvalidInput(
-            f"The rule {self.id} returned no valid findings. A rule returns booleans or messages "
-            "with the listing's index, or a DataFrame with a column message, indexed by the labels "
-            "of the rows that have findings; see help(rnb.audit_rule)."
-        )
+
+def _table_of(rule: Rule, result: object, df: pd.DataFrame) -> pd.DataFrame:
+    if isinstance(result, pd.DataFrame):
+        if "message" not in result or not result.columns.is_unique:
+            raise _invalid_result(rule)
+        table = result.reindex(columns=["message", "suggestion", "field", "value"])
+        if not (_all_strings(table["message"]) and table.index.isin(df.index).all()):
+            raise _invalid_result(rule)
+        if not table["field"].dropna().isin(df.columns).all():
+            raise _invalid_result(rule)
+        return table
+    if isinstance(result, np.ndarray) and result.shape == (len(df),):
+        result = pd.Series(result, index=df.index)
+    if not isinstance(result, pd.Series) or not result.index.equals(df.index):
+        raise _invalid_result(rule)
+    # Booleans with missing values may be of dtype object.
+    if pd.api.types.infer_dtype(result, skipna=True) == "boolean":
+        rows = result.index[result.astype("boolean").fillna(value=False).to_numpy(dtype=bool)]
+        return findings(rows, rule.headline.rstrip("."))
+    messages = result.dropna()
+    if not _all_strings(messages):
+        raise _invalid_result(rule)
+    return findings(messages.index, messages)
+
+
+def _invalid_result(rule: Rule) -> InvalidInput:
+    return InvalidInput(
+        f"The rule {rule.id} returned no valid findings. A rule returns booleans or messages "
+        "with the listing's index, or a DataFrame with a column message, indexed by the labels "
+        "of the rows that have findings; see help(rnb.audit_rule)."
+    )
 
 
 def _all_strings(column: pd.Series) -> bool:

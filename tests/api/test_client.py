@@ -659,6 +659,7 @@ CHANGES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The inplace keyword")
 @pytest.mark.parametrize("first", [True, False], ids=["fetched", "hit"])
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)

@@ -233,6 +233,7 @@ def serving(respond: Any) -> Iterator[Client]:
             yield client
 
 
+@pytest.mark.slow
 def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     limit, requests = Bucket(20, 5), 120
     tenant = LimitedTenant(limit, lambda _: USER_RESPONSE)

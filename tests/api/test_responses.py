@@ -79,6 +79,7 @@ ADVICE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", ADVICE)
 @pytest.mark.parametrize("name", CALLS)
 def test_the_advice_fits_the_operation(name: str, status: int) -> None:

@@ -61,6 +61,7 @@ def test_a_restore_file_is_readable(client: rnb.Client, file: Path) -> None:
     assert not any(token in file.read_text() for token in client.sandbox.tokens.values())
 
 
+@pytest.mark.slow
 @given(title=TEXTS, names=st.lists(TEXTS), extra=st.dictionaries(TEXTS, st.integers() | TEXTS))
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None

@@ -114,6 +114,7 @@ def test_a_hidden_project_proves_no_delete(
     assert client.source("solo/one") == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project_hidden", [True, False])
 @pytest.mark.parametrize("seen", SEEN.values(), ids=SEEN)
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
@@ -152,6 +153,7 @@ def test_a_plan_leaves_the_delete_of_a_hidden_source_in_doubt(
     assert len(client.sources("lab", refresh=True)) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
 @pytest.mark.parametrize("seen", [lambda _: None, *SEEN.values()], ids=["not before", *SEEN])
 def test_the_only_source_whose_delete_took_effect_is_gone(

@@ -293,6 +293,7 @@ def test_another_order_of_a_set_is_no_conflict(client: rnb.Client) -> None:
     assert made.sensitive_properties == ("b", "a")
 
 
+@pytest.mark.slow
 def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> None:
     # Created after the first attempt by more than the resolution of the tenant's clock.
     plan = fresh(client)

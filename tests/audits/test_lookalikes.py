@@ -150,6 +150,7 @@ def test_a_name_in_two_rows_has_two_pairs() -> None:
     assert found(names) == [[names[0], names[2]], [names[1], names[2]]]
 
 
+@pytest.mark.slow
 def test_very_long_names_are_compared_too() -> None:
     long = "ab" * 50_000
     names = [long, long + "c", long.replace("a", "A"), long[:-3] + "c" + long[-2:]]

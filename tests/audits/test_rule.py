@@ -334,7 +334,7 @@ def test_an_id_that_is_a_column_of_the_summary_is_refused() -> None:
 
 @pytest.mark.parametrize("wrong", ["fatal", "Error", None, ["error"]])
 def test_an_unknown_severity_is_refused(wrong: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="severity is one of error, warning, info"):
+    with pytest.raises(rnb.InvalidInput, match="severity must be one of error, warning, info"):
         rnb.audit_rule(severity=wrong)(documented)
 
 

@@ -70,6 +70,7 @@ OPERATIONS: dict[str, Callable[[], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_wait_is_told_and_ends_with_an_error(
     ring: Waiting, caplog: pytest.LogCaptureFixture, operation: str
@@ -88,6 +89,7 @@ def test_the_wait_is_told_and_ends_with_an_error(
     assert len(ring.calls) == 1
 
 
+@pytest.mark.slow
 def test_deleting_waits_only_so_long(ring: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "get_password", lambda *_: SECRET)
     monkeypatch.setattr(keyring_store, "LIMIT", 5.0)
@@ -159,6 +161,7 @@ except rnb.ConfigurationError as error:
 """
 
 
+@pytest.mark.slow
 def test_the_process_ends_although_the_keyring_never_replies() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=False

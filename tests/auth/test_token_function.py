@@ -495,6 +495,7 @@ LAST = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["Verbose", "captured"])
 @pytest.mark.parametrize("last", LAST)
 def test_no_verbose_traceback_shows_what_is_in_the_function(

@@ -275,6 +275,7 @@ def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> Non
         assert_readable(chart(sources_of(500, AWKWARD)))
 
 
+@pytest.mark.slow
 def test_charts_share_a_figure() -> None:
     figure = Figure(figsize=(14, 9), layout="constrained")
     grid = figure.subplots(2, 3)
@@ -335,6 +336,7 @@ def test_the_title_counts_sources_without_a_date() -> None:
     assert "without" not in charts.timeline(df.iloc[3:]).get_title()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("age", "label"),
     [
@@ -588,10 +590,12 @@ def modules_after(code: str) -> list[str]:
     return process.stdout.split()
 
 
+@pytest.mark.slow
 def test_importing_the_charts_imports_no_matplotlib() -> None:
     assert "matplotlib" not in modules_after("import reinfer_nb.charts")
 
 
+@pytest.mark.slow
 def test_given_axes_need_no_pyplot() -> None:
     modules = modules_after(
         "import pandas as pd\n"
@@ -784,6 +788,7 @@ def usual_pixels(chart: str) -> bytes:
     return pixels(chart, sources_of(90, PROJECTS["four"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS)
 @pytest.mark.parametrize("chart", CHARTS)
 def test_dtypes_and_index_make_no_difference(variant: Callable[..., Any], chart: str) -> None:
@@ -815,6 +820,7 @@ def odd_frames(draw: st.DrawFn) -> pd.DataFrame:
 
 
 # The layout takes twice as long as the drawing, and depends on the lengths of texts only.
+@pytest.mark.slow
 @given(odd_frames(), st.sampled_from(["none", "none", "constrained"]))
 @settings(max_examples=12, deadline=None)
 def test_any_frame_is_drawn(df: pd.DataFrame, layout: Any) -> None:

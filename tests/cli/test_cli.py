@@ -103,6 +103,7 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
     assert f"Example: reinfer-nb {command}" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -149,6 +150,7 @@ def listed(environment: dict[str, str], command: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["", "--json"])
 def test_who_has_seen_enough_ends_it_without_a_word(how: str) -> None:
     many = pd.DataFrame({"owner": "acme", "name": [f"source-{n}" for n in range(3000)]})
@@ -163,6 +165,7 @@ def test_who_has_seen_enough_ends_it_without_a_word(how: str) -> None:
         assert len(done.stdout.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_a_line(configured: rnb.Client) -> None:
     assert configured.sandbox is not None
     done = listed({}, "$LIST > /dev/full")
@@ -170,6 +173,7 @@ def test_a_full_disk_is_a_line(configured: rnb.Client) -> None:
     assert done.stderr == b"reinfer-nb: the output could not be written: No space left on device\n"
 
 
+@pytest.mark.slow
 def test_a_terminal_that_has_not_every_character(configured: rnb.Client) -> None:
     configured.update_source("claims/motor-inbox", title="\u65e5\u672c")
     done = listed({"PYTHONIOENCODING": "ascii"}, "$LIST claims")

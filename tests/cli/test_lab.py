@@ -49,6 +49,7 @@ def test_a_broken_configuration_is_not_taken_for_none(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> None:
     with browser.jupyterlab(tmp_path) as (address, process):
         said = (tmp_path / "lab.log").read_text()
@@ -65,6 +66,7 @@ def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> N
             requests.get(gone, timeout=AGES)
 
 
+@pytest.mark.slow
 def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) -> None:
     assert client.sandbox is not None
     environment = {
@@ -78,6 +80,7 @@ def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) ->
     assert client.sandbox.tokens["viewer"] not in said
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_the_quickstart_runs_in_a_browser(tmp_path: Path) -> None:
     with browser.jupyterlab(tmp_path) as (address, _), browser.page() as tab:

@@ -98,6 +98,7 @@ HINT = "Save the plan with --out FILE, and apply it with: reinfer-nb apply FILE\
 FULL = "reinfer-nb: the output could not be written: No space left on device\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "code"), COMMANDS)
 def test_a_reader_who_has_seen_enough_changes_no_exit_code(
     tenant: rnb.Client, folder: Path, command: str, code: int
@@ -126,6 +127,7 @@ def test_a_forked_process_does_as_a_new_one(
     assert in_forked == in_new
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "code"),
     [
@@ -161,6 +163,7 @@ def test_a_reader_who_is_gone_from_the_start_changes_no_exit_code(
     assert ended.returncode == code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [
@@ -179,6 +182,7 @@ def test_a_full_disk_is_a_message_and_exit_code_two(
     assert run(tenant, folder, f"$RNB {command} > /dev/full") == (2, "", FULL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
 @pytest.mark.parametrize(
     ("command", "code"),
@@ -190,6 +194,7 @@ def test_nobody_to_tell_on_stderr_changes_no_exit_code(
     assert run(tenant, folder, f"$RNB {command} {closed}") == (code, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "code", "closed"),
     [
@@ -214,17 +219,20 @@ def test_a_closed_output_changes_no_exit_code(
         assert file.exists() == (option in command)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("output", ["| head -1", "| exec 0<&-", ">&-"])
 def test_a_rehearsal_needs_no_reader(tenant: rnb.Client, folder: Path, output: str) -> None:
     ended, _, errors = run(tenant, folder, f"$RNB apply few.json --rehearse {output}")
     assert (ended, "Traceback" in errors) == (0, False), errors
 
 
+@pytest.mark.slow
 def test_an_apply_that_cannot_be_shown_sends_nothing(tenant: rnb.Client, folder: Path) -> None:
     ended, _, errors = run(tenant, folder, "$RNB apply few.json --yes >&-")
     assert (ended, "Nothing was sent" in errors) == (2, True), errors
 
 
+@pytest.mark.slow
 def test_a_question_that_cannot_be_seen_is_not_answered(tenant: rnb.Client, folder: Path) -> None:
     before = tenant.sandbox.requests if tenant.sandbox else []
     script = "script -qec '$RNB apply plan.json --journal j.jsonl 2>/dev/full' /dev/null <<< y"
@@ -235,6 +243,7 @@ def test_a_question_that_cannot_be_seen_is_not_answered(tenant: rnb.Client, fold
     assert {request.method for request in sent} == {"GET"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["text", "csv", "json", "html"])
 def test_a_terminal_gets_no_control_characters(tmp_path: Path, form: str) -> None:
     title = "\x1b[31mred\x07 \x9b \u202e"

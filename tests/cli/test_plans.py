@@ -257,6 +257,7 @@ def test_between_tenants_rows_go_by_name(
     assert writes(configured) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -324,6 +325,7 @@ def test_what_is_agreed_to_is_done(
     assert Path(journal_of(captured.out)).exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["", "\n", "n\n", "no\n", "yy\n", "2\n"])
 def test_what_is_not_agreed_to_is_not_done(
     configured: rnb.Client, typed: Typing, answer: str, capsys: Captured
@@ -523,6 +525,7 @@ def test_a_plan_is_data_and_commands_no_terminal(configured: rnb.Client, capsys:
 # As a process
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
 def test_at_a_real_terminal(configured: rnb.Client, answer: bytes) -> None:
     two_titles(configured)
@@ -555,6 +558,7 @@ def test_at_a_real_terminal(configured: rnb.Client, answer: bytes) -> None:
     assert len(writes(configured)) == (2 if done else 0)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_after_what_is_under_way(configured: rnb.Client, capsys: Captured) -> None:
     df = configured.sources("claims")
     configured.plan(df.assign(title="The same")).save("change.json")
@@ -599,6 +603,7 @@ def piped(command: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.mark.slow
 def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
     two_titles(configured)
     # A pipe without a reader, and a full disk.
@@ -621,6 +626,7 @@ def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
     assert writes(configured) == []
 
 
+@pytest.mark.slow
 def test_what_nobody_reads_to_its_end_is_done_and_exits_as_it_went(
     configured: rnb.Client,
 ) -> None:
@@ -828,6 +834,7 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
     assert resume(configured, "j", progress=False).ok
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("closed", "code"), [("<&-", 2), ("--yes >&-", 2), ("--yes 2>&-", 0)], ids=["0", "1", "2"]
 )

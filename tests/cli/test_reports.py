@@ -43,6 +43,7 @@ def test_audit_of_a_project_and_of_some_rules(capsys: Captured) -> None:
     assert "stale" not in {row["rule"] for row in json.loads(capsys.readouterr().out)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("severity", "rule", "code"),
     [
@@ -76,6 +77,7 @@ def test_options_and_the_moment_of_an_audit(configured: rnb.Client, capsys: Capt
     pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(content), dtype="str"), table)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -111,6 +113,7 @@ def test_the_comments_are_counted_when_asked(configured: rnb.Client, capsys: Cap
     assert "did not run" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_audit_as_a_page_that_shows_markup_as_text(
     configured: rnb.Client, capsys: Captured
 ) -> None:
@@ -180,6 +183,7 @@ def test_a_file_can_be_recorded(configured: rnb.Client, capsys: Captured) -> Non
     assert "sources" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_exit_codes_reach_the_shell(configured: rnb.Client) -> None:
     run = [sys.executable, "-m", "reinfer_nb.cli", "audit", "--rule", "missing-title"]
     found = subprocess.run([*run, "--format", "csv"], capture_output=True, check=False)

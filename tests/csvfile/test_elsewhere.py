@@ -64,6 +64,7 @@ def counted(shared: rnb.Client) -> pd.DataFrame:
     return shared.statistics(shared.sources(), progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
     "order", ["as it is", "sorted", "filtered", "empty", "an index with names"]
@@ -232,6 +233,7 @@ IDENTIFIERS = [
 NUMBERS = {"5": 5, "-6": -6, "0": 0, "1.5": 1.5, "-0.0": -0.0, "1e+16": 1e16, "inf": float("inf")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cell", IDENTIFIERS)
 @pytest.mark.parametrize("beside", [None, "12", "1.5", ""])
 def test_an_identifier_stays_a_text(path: Path, cell: str, beside: str | None) -> None:
@@ -253,6 +255,7 @@ def test_what_is_written_again_as_it_was_is_a_number(path: Path, cell: str) -> N
     pd.testing.assert_frame_equal(again, back.to_frame())
 
 
+@pytest.mark.slow
 def test_no_number_is_read_whose_text_is_another(path: Path) -> None:
     random = np.random.default_rng(20261128)
     signs = np.array(list("0123456789+-.eE"))
@@ -320,6 +323,7 @@ def test_reports_are_compressed_too(shared: rnb.Client, tmp_path: Path, report: 
     assert gzip.decompress(packed) == made.to_csv(tmp_path / "x.csv").read_bytes()
 
 
+@pytest.mark.slow
 def test_the_command_line_compresses_too(configured: rnb.Client, tmp_path: Path) -> None:
     words = ["audit", "--fail-on", "never", "--format", "csv", "--out"]
     for name in ("x.csv", "x.csv.gz"):

@@ -192,6 +192,7 @@ def sample() -> pd.DataFrame:
 # Round trips
 
 
+@pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_there_and_back_is_exact(
@@ -216,6 +217,7 @@ def test_a_column_of_texts_alone(
     same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
 def test_a_nasty_text_anywhere(path: Path, text: str) -> None:
     df = frame_of(id=[text, None], title=["x", text], sensitive_properties=[(text,), ()])
@@ -225,6 +227,7 @@ def test_a_nasty_text_anywhere(path: Path, text: str) -> None:
         same(there_and_back(df, path, spreadsheet=spreadsheet), df)
 
 
+@pytest.mark.slow
 @given(df=listings(), data=st.data())
 @settings(max_examples=50, deadline=None)
 def test_of_a_filtered_frame_the_rows(path: Path, df: pd.DataFrame, data: st.DataObject) -> None:
@@ -455,6 +458,7 @@ ODD_CELLS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @given(
     texts=st.lists(maybe(TEXTS | LIKE_SOMETHING | st.sampled_from(ODD_CELLS)), max_size=6),
     storage=st.sampled_from(["pyarrow", "python"]),
@@ -478,6 +482,7 @@ def test_odd_texts_are_written_at_once_as_cell_by_cell(path: Path, *, spreadshee
     both_ways_read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["created_at", "field", "t (timestamp)"])
 @pytest.mark.parametrize("cell", ODD_MOMENTS)
 def test_an_odd_timestamp_is_read_at_once_as_cell_by_cell(path: Path, name: str, cell: str) -> None:
@@ -485,6 +490,7 @@ def test_an_odd_timestamp_is_read_at_once_as_cell_by_cell(path: Path, name: str,
     both_ways_read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["{}", "{}5", "5{}", "{}=1", "tr{}e", "1/2{}"])
 def test_every_character_is_guarded_at_once_as_by_itself(form: str) -> None:
     characters = [chr(code) for code in range(0x10000) if not 0xD800 <= code <= 0xDFFF]
@@ -493,6 +499,7 @@ def test_every_character_is_guarded_at_once_as_by_itself(form: str) -> None:
     assert at_once.to_pylist() == [csv_cells.guarded(text, free=True) for text in texts]
 
 
+@pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
 @settings(max_examples=50, deadline=None)
 def test_listings_are_written_at_once_as_cell_by_cell(
@@ -502,6 +509,7 @@ def test_listings_are_written_at_once_as_cell_by_cell(
     both_ways_read(path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 @given(data=st.data())
@@ -572,6 +580,7 @@ def in_quotes(text: str, *, only_if_needed: bool) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
+@pytest.mark.slow
 @given(content=files(), size=st.integers(1, 200), block=st.integers(1, 200))
 @settings(max_examples=150, deadline=None)
 def test_a_file_is_read_at_once_as_cell_by_cell(
@@ -584,6 +593,7 @@ def test_a_file_is_read_at_once_as_cell_by_cell(
 QUOTES = ['"', '"', '""', '","', '"\n"', "\n", "\r\n", "a", "a", ",", ";", "é", "\ufeff"]
 
 
+@pytest.mark.slow
 @given(
     rows=st.lists(st.sampled_from(QUOTES), max_size=40).map("".join),
     broken=st.booleans(),
@@ -599,6 +609,7 @@ def test_quotes_anywhere_mean_the_same_in_pieces(
     both_ways_read(path, size, block)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("block", range(1, 60))
 def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, block: int) -> None:
     df = frame_of(id=["a", "b"], title=["one\r\ntwo", "\r\n\r\n"], note=["x", "\ufeff"])
@@ -607,6 +618,7 @@ def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, 
         same(rnb.read_csv(path), df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [
@@ -652,6 +664,7 @@ def test_of_many_rows_the_one_that_does_not_fit_is_named(path: Path) -> None:
 # In a spreadsheet
 
 
+@pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]))
 @settings(max_examples=50, deadline=None)
 def test_no_cell_is_a_formula(path: Path, df: pd.DataFrame, sep: str) -> None:
@@ -672,6 +685,7 @@ def is_number(cell: str) -> bool:
     return cell == cell.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sign", FORMULA)
 @pytest.mark.parametrize("before", ["", " ", "   ", "'", "''"])
 def test_every_sign_of_a_formula_gets_an_apostrophe(path: Path, sign: str, before: str) -> None:
@@ -742,6 +756,7 @@ def test_a_file_that_a_spreadsheet_saved(path: Path) -> None:
     same(rnb.read_csv(path), expected)
 
 
+@pytest.mark.slow
 @given(df=listings(), into=st.sampled_from([",", ";", "\t"]))
 @settings(max_examples=50, deadline=None)
 def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, into: str) -> None:
@@ -1041,6 +1056,7 @@ def cut_columns() -> list[list[str]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", cut_columns(), ids=lambda names: names[-1])
 @pytest.mark.parametrize("again", [False, True])
 def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
@@ -1076,6 +1092,7 @@ def test_any_bytes_are_read_or_refused(path: Path, content: bytes) -> None:
 PIECES = [*"ab,;\t\n\r\"'=15.-+eT[]{}: ", "true", "null", "inf", "id", "created_at", "\n", ","]
 
 
+@pytest.mark.slow
 @given(content=st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
 @settings(max_examples=200, deadline=None)
 def test_anything_like_a_csv_is_read_or_refused(path: Path, content: str) -> None:

@@ -80,6 +80,7 @@ def test_an_empty_listing_is_compared(listing: pd.DataFrame) -> None:
     assert rnb.compare(empty, empty).ok
 
 
+@pytest.mark.slow
 def test_order_index_and_dtypes_do_not_matter(listing: pd.DataFrame, tmp_path: Path) -> None:
     rnb.to_csv(listing, tmp_path / "a.csv")
     listing.to_csv(tmp_path / "b.csv", index=False)

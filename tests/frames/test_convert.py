@@ -236,6 +236,7 @@ def test_a_text_that_looks_like_the_end_of_a_source_is_a_text() -> None:
     assert set(df["title"]) == {title}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", [{"indent": 2}, {"separators": (",", ":")}, {}])
 def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
     rows = [
@@ -249,6 +250,7 @@ def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
     pd.testing.assert_frame_equal(df, convert.from_elements(rows))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [0, 17_000, 39_999])
 def test_one_odd_row_among_many(odd: int) -> None:
     rows: list[Any] = [
@@ -329,6 +331,7 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
             assert list(map(repr, left[column])) == list(map(repr, right[column]))
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(st.lists(WELL | ODD | JSON_VALUES, max_size=6), st.sampled_from([1, 2, 1000]))
 @example([{"x": 0, "_kind": None}, None, {"x": 0.0}, {"x": "a"}], 1000)
@@ -343,6 +346,7 @@ def test_both_ways_agree(rows: list[Any], block: int) -> None:
     same(fast, careful)
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.lists(WELL, min_size=1, max_size=5))
 def test_well_formed_rows_go_the_fast_way_or_are_refused_whole(rows: list[Any]) -> None:
@@ -356,6 +360,7 @@ def test_well_formed_rows_go_the_fast_way_or_are_refused_whole(rows: list[Any]) 
     same(convert._assembled([fast], Source), convert._assembled([careful], Source))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.data())
 def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:

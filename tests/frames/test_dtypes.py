@@ -245,6 +245,7 @@ def named_changes(report: rnb.Comparison) -> list[list[str]]:
     return report.changed[["id", "owner", "name", "field"]].to_numpy().tolist()
 
 
+@pytest.mark.slow
 def test_listings_are_compared(case: Case, once: Once, tmp_path: Path) -> None:
     for left, right in ((case.expected, case.df), (case.df, case.expected)):
         report = rnb.compare(left, right)
@@ -272,6 +273,7 @@ def test_listings_are_compared(case: Case, once: Once, tmp_path: Path) -> None:
     assert shown(report, tmp_path / "report.csv") == 2 + len(report.changed)
 
 
+@pytest.mark.slow
 @once_for_each_kind
 def test_listings_without_rows_are_compared(case: Case, tmp_path: Path) -> None:
     empty = case.df.head(0)
@@ -279,6 +281,7 @@ def test_listings_without_rows_are_compared(case: Case, tmp_path: Path) -> None:
     assert len(rnb.compare(case.df, empty).removed) == 4
 
 
+@pytest.mark.slow
 @once_for_each_kind
 def test_another_value_is_a_change(case: Case) -> None:
     names = [columns[-1] for _, columns in GROUPS.values()]
@@ -306,6 +309,7 @@ def audited(df: pd.DataFrame) -> tuple[rnb.AuditReport, pd.DataFrame]:
     return report, rnb.compare(df, report.fixes()).frame
 
 
+@pytest.mark.slow
 def test_a_listing_is_audited(case: Case, once: Once, tmp_path: Path) -> None:
     expected, expected_fixes = once(case, audited)
     report, fixes = audited(case.df)
@@ -315,11 +319,13 @@ def test_a_listing_is_audited(case: Case, once: Once, tmp_path: Path) -> None:
         assert shown(report, tmp_path / "report.csv") == len(report.findings)
 
 
+@pytest.mark.slow
 @once_for_each_kind
 def test_a_listing_without_rows_is_audited(case: Case) -> None:
     assert rnb.audit(case.df.head(0)).ok
 
 
+@pytest.mark.slow
 def test_a_listing_is_planned(case: Case, tenant: rnb.Client, once: Once) -> None:
     # A time that differs from the tenant's is a problem of the plan.
     df = case.df.drop(columns=["updated_at", "last_modified"])
@@ -332,6 +338,7 @@ def test_a_listing_is_planned(case: Case, tenant: rnb.Client, once: Once) -> Non
     assert tenant.plan(df.head(0)).ok
 
 
+@pytest.mark.slow
 def test_a_listing_is_written_as_csv(case: Case, tmp_path: Path) -> None:
     df = case.df
     moments = GROUPS["moments"][1]
@@ -351,6 +358,7 @@ def test_a_listing_is_written_as_csv(case: Case, tmp_path: Path) -> None:
     assert rnb.read_csv(tmp_path / "empty.csv").columns.tolist() == case.df.columns.tolist()
 
 
+@pytest.mark.slow
 def test_a_listing_is_recorded(case: Case, tmp_path: Path) -> None:
     history = rnb.History(tmp_path / "history")
     history.record(case.df, when="2026-11-01")
@@ -375,6 +383,7 @@ def looked_through(df: pd.DataFrame) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_a_listing_is_looked_through(case: Case, once: Once) -> None:
     assert looked_through(case.df) == once(case, looked_through)
     assert Finder(case.df.head(0)).frame.empty
@@ -392,6 +401,7 @@ def drawn(df: pd.DataFrame) -> list[str]:
     return texts
 
 
+@pytest.mark.slow
 @once_for_each_kind
 def test_charts_are_drawn(case: Case, once: Once) -> None:
     assert drawn(case.df) == once(case, drawn)

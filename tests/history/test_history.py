@@ -174,6 +174,7 @@ def as_it_was(kept: list[Kept], when: datetime, project: str | None) -> Kept | N
     return found
 
 
+@pytest.mark.slow
 def test_a_listing_is_loaded_as_it_was(simulation: tuple[rnb.History, list[Kept]]) -> None:
     history, kept = simulation
     moments = [at + delta for at in (k.at for k in kept) for delta in (-DAY / 3, 0 * DAY, DAY / 3)]
@@ -194,6 +195,7 @@ def test_a_listing_is_loaded_as_it_was(simulation: tuple[rnb.History, list[Kept]
             assert df.index.equals(pd.RangeIndex(len(rows)))
 
 
+@pytest.mark.slow
 def test_snapshots_are_what_was_recorded(simulation: tuple[rnb.History, list[Kept]]) -> None:
     history, kept = simulation
     df = history.snapshots()
@@ -249,6 +251,7 @@ def lines_of(df: pd.DataFrame) -> Timeline:
     return lines
 
 
+@pytest.mark.slow
 def test_a_timeline_has_every_version(simulation: tuple[rnb.History, list[Kept]]) -> None:
     history, kept = simulation
     ids = {key for snapshot in kept for key in snapshot.rows}
@@ -260,6 +263,7 @@ def test_a_timeline_has_every_version(simulation: tuple[rnb.History, list[Kept]]
         assert {name: df[name].dtype for name in FIELDS} == DTYPES
 
 
+@pytest.mark.slow
 def test_a_name_leads_to_every_source_that_ever_had_it(
     simulation: tuple[rnb.History, list[Kept]],
 ) -> None:
@@ -314,6 +318,7 @@ def rows_of(df: pd.DataFrame) -> list[Row]:
     ]
 
 
+@pytest.mark.slow
 def test_changes_are_those_from_snapshot_to_snapshot(
     simulation: tuple[rnb.History, list[Kept]],
 ) -> None:
@@ -337,6 +342,7 @@ def test_changes_are_those_from_snapshot_to_snapshot(
     assert df.dtypes.equals(history.changes(since=day(99)).dtypes)
 
 
+@pytest.mark.slow
 def test_two_moments_are_compared(simulation: tuple[rnb.History, list[Kept]]) -> None:
     history, kept = simulation
     dice = Random(7)
@@ -435,6 +441,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
 }
 
 
+@pytest.mark.slow
 @given(df=listings())
 @settings(max_examples=60, deadline=None)
 def test_there_and_back_is_exact(df: pd.DataFrame) -> None:
@@ -553,6 +560,7 @@ def test_a_moment_that_is_none_is_refused_and_nothing_written(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_very_many_further_columns_come_back(history: rnb.History) -> None:
     wide = pd.DataFrame({f"c{number}": [number, number + 1] for number in range(1000)})
     df = pd.concat([listing_of(two())[["id", "owner", "name"]], wide], axis=1)
@@ -981,6 +989,7 @@ def test_a_history_is_somewhere() -> None:
 # A larger history
 
 
+@pytest.mark.slow
 def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:
     where, kept = tmp_path / "audits", []
     listing = Days(300)

@@ -30,6 +30,7 @@ def titles(df: pd.DataFrame) -> list[str]:
     return df["title"].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", [WHEN, date(2026, 3, 1), datetime(2026, 3, 1, 9, tzinfo=UTC)])
 def test_all_recordings_of_a_moment_can_be_asked_for(
     history: rnb.History, tmp_path: Path, when: Any
@@ -106,6 +107,7 @@ def with_own(values: Any) -> pd.DataFrame:
     return df.assign(own=pd.Series(values, index=df.index))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", ZONES)
 def test_a_zone_is_recorded_only_if_it_comes_back(
@@ -154,6 +156,7 @@ OWN: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", OWN)
 def test_a_column_is_recorded_only_if_it_comes_back(history: rnb.History, kind: str) -> None:
     recorded_or_refused(history, with_own(OWN[kind]))

@@ -134,6 +134,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Kept]]:
     return where, simulated(where, 5, projects=False, days=30)
 
 
+@pytest.mark.slow
 def test_duckdb_counts_the_same(whole: tuple[Path, list[Kept]]) -> None:
     where, _ = whole
     rows = asked(where, "SELECT snapshot_at, date, count(*) FROM files GROUP BY ALL")
@@ -147,6 +148,7 @@ def test_duckdb_counts_the_same(whole: tuple[Path, list[Kept]]) -> None:
     }
 
 
+@pytest.mark.slow
 def test_duckdb_tells_the_same_timelines(tmp_path: Path) -> None:
     # Recorded in order and with a source each day, so that the rows alone show every version.
     dice = Random(1)
@@ -169,6 +171,7 @@ def test_duckdb_tells_the_same_timelines(tmp_path: Path) -> None:
         assert len(expected) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # Dask's own
 def test_dask_and_pandas_read_it(whole: tuple[Path, list[Kept]]) -> None:
     where, kept = whole
@@ -196,6 +199,7 @@ def test_further_columns_are_json_to_other_readers(tmp_path: Path) -> None:
 # Locations
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -238,6 +242,7 @@ def assert_works(where: str | Path) -> None:
         assert "3 snapshots" in repr(fresh)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["memory://audits", "memory://a b/#%20=@/c/", "memory://"])
 def test_a_file_system_in_memory_does(url: str) -> None:
     memory = fsspec.filesystem("memory")
@@ -329,6 +334,7 @@ def test_other_files_are_passed_over(folder: Path) -> None:
     assert len(history.snapshots()) == 4
 
 
+@pytest.mark.slow
 @reader
 @pytest.mark.parametrize("kept", [0, 1, 4, 100, 4000, -100, -8, -1])
 def test_a_cut_file_is_named(folder: Path, read: Callable[[rnb.History], Any], kept: int) -> None:
@@ -342,6 +348,7 @@ def test_a_cut_file_is_named(folder: Path, read: Callable[[rnb.History], Any], k
     assert last.name in repr(history)
 
 
+@pytest.mark.slow
 @reader
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_file_that_is_damaged_after_it_was_looked_at_is_named(
@@ -358,6 +365,7 @@ def test_a_file_that_is_damaged_after_it_was_looked_at_is_named(
             read(history)
 
 
+@pytest.mark.slow
 def test_a_damaged_byte_of_the_rows_is_never_taken_for_a_row(folder: Path, tally: Tally) -> None:
     last = files_of(folder)[-1]
     content, expected = last.read_bytes(), rnb.History(folder).load()
@@ -375,6 +383,7 @@ def test_a_damaged_byte_of_the_rows_is_never_taken_for_a_row(folder: Path, tally
     tally("damaged bytes of a snapshot", len(places))
 
 
+@pytest.mark.slow
 def test_a_damaged_footer_breaks_nothing_but_its_file(folder: Path, tally: Tally) -> None:
     last = files_of(folder)[-1]
     content, dice = last.read_bytes(), Random(2)
@@ -412,6 +421,7 @@ def write_saying(path: Path, said: bytes, table: pa.Table | None = None) -> None
     parquet.write_table(table.replace_schema_metadata({b"reinfer_nb": said}), path)
 
 
+@pytest.mark.slow
 @reader
 @pytest.mark.parametrize("make", FOREIGN.values(), ids=list(FOREIGN))
 def test_a_foreign_file_under_such_a_name_is_named(
@@ -506,6 +516,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="forks as Linux does")
 def test_killed_at_any_moment_all_that_was_acknowledged_is_whole(
     tmp_path: Path, tally: Tally
@@ -593,6 +604,7 @@ def left_of(process: subprocess.CompletedProcess[str]) -> str:
     return process.stdout
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full_leaves_what_was_there(tmp_path: Path) -> None:
     unshare, mount, shell = (shutil.which(name) for name in ("unshare", "mount", "sh"))
     if not (unshare and mount and shell):
@@ -614,6 +626,7 @@ def test_a_disk_that_is_really_full_leaves_what_was_there(tmp_path: Path) -> Non
     assert len(said.splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limit_leaves_what_was_there(tmp_path: Path) -> None:
     rnb.History(tmp_path).record(one(), when=day(0))
     script = _UNTIL_FULL.replace("assert 0 < recorded", "assert recorded + 1")
@@ -686,6 +699,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
     processes = [
         subprocess.Popen(
@@ -721,6 +735,7 @@ def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(".*"))
 
 
+@pytest.mark.slow
 def test_threads_share_a_history(tmp_path: Path) -> None:
     history = rnb.History(tmp_path)
     together = threading.Barrier(8, timeout=AGES)

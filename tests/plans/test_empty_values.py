@@ -85,6 +85,7 @@ def test_a_value_where_others_left_the_field_empty_is_no_conflict(
         assert settings == [("update", (name, mine))] * len(listing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keep_empty", [True, False])
 @pytest.mark.parametrize("side", ["edited", "base", "both"])
 def test_an_edit_through_the_csv_of_pandas(client: rnb.Client, side: str, keep_empty: bool) -> None:  # noqa: FBT001

@@ -105,6 +105,7 @@ def test_all_steps_are_done_in_order_and_nothing_else(client: rnb.Client) -> Non
     ]]))  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_result_shows_itself(client: rnb.Client) -> None:
     result = edit_all(client).apply(progress=False)
     assert repr(result).splitlines() == [
@@ -115,6 +116,7 @@ def test_the_result_shows_itself(client: rnb.Client) -> None:
     assert "130 done." in result._repr_html_()
 
 
+@pytest.mark.slow
 def test_a_progress_bar_is_shown(client: rnb.Client, capsys: pytest.CaptureFixture[str]) -> None:
     edit_all(client).apply()
     assert "130/130" in capsys.readouterr().err
@@ -144,6 +146,7 @@ def test_the_journal_is_written_to_the_given_path(client: rnb.Client, tmp_path: 
     assert len(writes(client)) == 2
 
 
+@pytest.mark.slow
 def test_by_default_the_journal_is_in_the_folder_for_state(
     client: rnb.Client, tmp_path: Path
 ) -> None:
@@ -375,6 +378,7 @@ def test_an_error_that_affects_all_steps_stops_the_apply(
 # Ctrl-C
 
 
+@pytest.mark.slow
 def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
     plan = edit_all(client)
     box_of(client).faults.add(Fault.wait(0.1, on="update_source"))
@@ -508,6 +512,7 @@ def test_undo_reverses_what_can_be_reversed(client: rnb.Client) -> None:
     assert settled(now[~now["name"].isin(["s0000", "s0001"])]) == settled(edited.iloc[:-2])
 
 
+@pytest.mark.slow
 def test_undo_leaves_alone_what_others_have_changed_since(client: rnb.Client) -> None:
     result = edit_all(client).apply(progress=False)
     client.update_source("claims/motor-inbox", title="theirs")

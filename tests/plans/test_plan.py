@@ -473,6 +473,7 @@ def test_between_tenants_by_file(client: rnb.Client, other: rnb.Client, tmp_path
     assert "attrs" not in " ".join(reasons(client.plan(df)))
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_tenant_becomes_the_same(client: rnb.Client) -> None:
     wanted = client.sources()
     with rnb.sandbox(wanted.head(20).drop(columns="id")) as copy:

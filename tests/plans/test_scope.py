@@ -75,6 +75,7 @@ def with_project(df: pd.DataFrame, project: str | None) -> pd.DataFrame:
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
 @pytest.mark.parametrize("projects", [("claims",), ("claims", "people")], ids=["one", "two"])
 def test_deletes_are_in_the_projects_of_the_listing(
@@ -161,6 +162,7 @@ def test_the_whole_tenant_and_a_project_are_refused_together(shared: rnb.Client)
         shared.plan(shared.sources(), delete_missing="tenant", project="claims")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [None, ["id"], ["owner", "name"]], ids=str)
 @pytest.mark.parametrize("scope", [{}, {"project": "claims"}, {"delete_missing": "tenant"}])
 def test_with_a_base_only_its_sources_are_deleted(

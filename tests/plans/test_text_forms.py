@@ -73,6 +73,7 @@ def test_a_text_that_only_a_file_changed_is_no_edit(
         assert (first, second) == ({"title": "Edited"}, {"description": "=1+1"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("now", "mine", "count"),
     [

@@ -24,6 +24,8 @@ import os
 import threading
 
 import pytest
+import pytest
+
 import reinfer_nb as rnb
 from reinfer_nb.auth import tenant as config
 %s
@@ -360,11 +362,13 @@ def check(done: Run, names: list[str]) -> None:
     assert "warning" not in done.output.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_project_that_names_the_plugin_in_its_conftest(tmp_path: Path) -> None:
     plugins = 'pytest_plugins = ["reinfer_nb.sandbox.pytest"]'
     check(run(tmp_path, plugins=plugins, configured_by="endpoint"), NAMES)
 
 
+@pytest.mark.slow
 def test_a_project_that_is_told_of_the_plugin_and_runs_in_two_processes(tmp_path: Path) -> None:
     options = ["-p", "reinfer_nb.sandbox.pytest", "-p", "xdist", "-n", "2", "-k", " or ".join(SOME)]
     check(run(tmp_path, *options, plugins="", configured_by="context"), SOME)

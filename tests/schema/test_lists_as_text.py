@@ -91,6 +91,7 @@ def edited(client: rnb.Client, cell: Any) -> pd.DataFrame:
     return row.assign(sensitive_properties=pd.Series([cell], index=row.index, dtype=object))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "names"), GOOD.items())
 def test_a_list_is_read_the_same_everywhere(
     shared: rnb.Client, tmp_path: Path, text: str, names: tuple[str, ...]
@@ -111,6 +112,7 @@ def test_a_list_is_read_the_same_everywhere(
     assert control.value() == names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", BAD, ids=IDS)
 def test_what_is_no_list_is_a_problem_everywhere(
     shared: rnb.Client, tmp_path: Path, text: str
@@ -153,6 +155,7 @@ def test_the_command_line_lists_it(
     assert '["salary", "iban"]' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cell", [("a\ud800",), ["a\ud800"], "['a\\ud800']", '["\\udc00", "b"]', {"x", "\udfff"}]
 )
@@ -206,6 +209,7 @@ def test_what_python_and_json_print_of_random_lists_is_read() -> None:
         assert Names.parse(json.dumps(names, ensure_ascii=False, indent=1)) == names
 
 
+@pytest.mark.slow
 def test_no_text_is_read_as_another_list_than_python_has() -> None:
     """Compare randomly damaged lists with `ast.literal_eval`."""
     import ast

@@ -58,6 +58,7 @@ def test_the_field_is_the_only_one_of_its_kind() -> None:
     assert [kind for kind in VALUE_TYPES.values() if kind.json == Names.json] == [Names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("properties", ALIKE)
 def test_another_order_is_no_change_to_a_plan(
     tenant: rnb.Client, properties: tuple[str, ...]
@@ -75,6 +76,7 @@ def test_another_order_is_no_change_to_a_plan(
     assert [step.kind for step in plan.steps] == ["delete"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("properties", OTHERS)
 def test_other_properties_are_a_change_to_a_plan(
     tenant: rnb.Client, properties: tuple[str, ...]
@@ -89,6 +91,7 @@ def test_other_properties_are_a_change_to_a_plan(
     assert len(tenant.plan(listing_with(now, properties), listing_with(now, ("x",))).problems)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("properties", ALIKE)
 def test_another_order_is_no_difference(
     tenant: rnb.Client, properties: tuple[str, ...], tmp_path: Path

@@ -107,6 +107,7 @@ NO_PROJECTS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by_name", BY_NAME)
 @pytest.mark.parametrize("name", [*NO_PROJECTS, "acme", None], ids=lambda name: ascii(name)[:40])
 def test_no_full_name(
@@ -166,6 +167,7 @@ TYPED = (
 )
 
 
+@pytest.mark.slow
 @examples(max_examples=500, deadline=None)
 @given(TYPED, st.sampled_from(["https://t.example", "https://t.example/org/tenant/reinfer_/"]))
 @example("../..", "https://t.example")
@@ -344,6 +346,7 @@ NO_VALUES: list[tuple[str, Any, str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WITH_SETTINGS)
 @pytest.mark.parametrize(
     ("name", "value", "allowed"),
@@ -402,6 +405,7 @@ TEXTS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["title", "description"])
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_a_text_travels_unchanged(scratch: rnb.Client, name: str, text: str) -> None:

@@ -184,6 +184,7 @@ def test_rows_and_counts_equal_those_of_plain_python(
     assert narrowing.positions.tolist() == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     cells=st.lists(WHOLE | st.none(), max_size=9)

@@ -375,6 +375,7 @@ def is_intact(file: Path) -> bool:
 # Kills
 
 
+@pytest.mark.slow
 def test_a_kill_loses_nothing_acknowledged_and_leaves_nothing_half(
     forking: Forking, tmp_path: Path, tally: Tally
 ) -> None:
@@ -443,6 +444,7 @@ def kept(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_of_its_making_leaves_a_whole_sandbox_or_none(
     forking: Forking, tmp_path: Path, tally: Tally
 ) -> None:
@@ -473,6 +475,7 @@ def test_a_kill_at_any_moment_of_its_making_leaves_a_whole_sandbox_or_none(
     tally("kills while a file was made", calls - 1)
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_of_a_write_leaves_it_whole_or_not_at_all(
     forking: Forking, tmp_path: Path, tally: Tally
 ) -> None:
@@ -528,6 +531,7 @@ def unclean(file: Path) -> None:
     assert file.with_name(f"{file.name}-wal").stat().st_size
 
 
+@pytest.mark.slow
 def test_stopping_while_writers_write_loses_nothing(tmp_path: Path) -> None:
     file = tmp_path / "box.db"
     writers = [Writer(number, randrange(2**32)) for number in range(WRITERS)]
@@ -561,6 +565,7 @@ class Told(NamedTuple):
     source: Json
 
 
+@pytest.mark.slow
 def test_no_update_of_a_hundred_writers_to_one_source_is_lost(tmp_path: Path) -> None:
     path = f"{SOURCES}/claims/motor-inbox"
     kinds: list[Callable[[str, int], Json]] = [
@@ -640,6 +645,7 @@ def one_after_another(first: Json, told: list[list[Told]]) -> Json:
 OPEN_ELSEWHERE = "box.db is open in another sandbox or program"
 
 
+@pytest.mark.slow
 def test_a_second_sandbox_on_a_file_is_refused_and_the_first_goes_on(
     forking: Forking, tmp_path: Path
 ) -> None:
@@ -662,6 +668,7 @@ def test_a_second_sandbox_on_a_file_is_refused_and_the_first_goes_on(
         assert client.sources().equals(before)
 
 
+@pytest.mark.slow
 def test_the_file_of_a_killed_sandbox_opens(forking: Forking, tmp_path: Path) -> None:
     file = tmp_path / "box.db"
     with Process(forking, file) as process:
@@ -675,6 +682,7 @@ def test_the_file_of_a_killed_sandbox_opens(forking: Forking, tmp_path: Path) ->
         assert line.listing()["kept"] == answer["source"]
 
 
+@pytest.mark.slow
 def test_of_many_that_start_at_once_one_at_most_has_the_file(tmp_path: Path) -> None:
     file = tmp_path / "box.db"
     made: list[str] = []
@@ -913,6 +921,7 @@ def beside(file: Path) -> dict[str, bytes | None]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", OTHERS)
 def test_another_program_s_database_is_left_alone(tmp_path: Path, which: str) -> None:
     file = tmp_path / "other.db"

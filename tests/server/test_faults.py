@@ -271,6 +271,7 @@ def test_a_function_that_fails_is_an_error_and_uses_up_no_other_fault(
     assert ask(box, "GET", USER).status == 200
 
 
+@pytest.mark.slow
 @WRITES
 @pytest.mark.parametrize("after", [False, True])
 def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
@@ -294,6 +295,7 @@ def test_a_wait_is_before_or_after_the_write(what: str, *, after: bool) -> None:
             assert asked.result(AGES).message
 
 
+@pytest.mark.slow
 @WRITES
 def test_a_write_is_done_though_nobody_waits_for_it(box: rnb.Sandbox, name: str, what: str) -> None:
     # As on a tenant, where a timeout of the client stops no operation.
@@ -428,6 +430,7 @@ def test_retry_after_by_a_datetime_is_that_date(
 # Before and after a write
 
 
+@pytest.mark.slow
 @WRITES
 @pytest.mark.parametrize("fault", UNDONE, ids=["answer", "page", "drop"])
 def test_before_a_write_nothing_is_done(
@@ -445,6 +448,7 @@ def test_before_a_write_nothing_is_done(
     assert is_done(box, what, name)
 
 
+@pytest.mark.slow
 @WRITES
 @pytest.mark.parametrize(
     "fault",
@@ -717,6 +721,7 @@ def test_operations_are_all_there_are(box: rnb.Sandbox) -> None:
     assert Fault.operations()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", Fault.operations())
 def test_a_name_strikes_its_operation_and_no_other(box: rnb.Sandbox, operation: str) -> None:
     # The second fault keeps the others from being carried out.
@@ -984,6 +989,7 @@ def test_a_sandbox_takes_one_or_several(form: Callable[[Fault], Any]) -> None:
 # Invalid faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "match"),
     [
@@ -1167,6 +1173,7 @@ def test_the_log_tells_what_was_answered_and_to_whom(box: rnb.Sandbox, name: str
     assert not any(token in repr(box.requests) for token in box.tokens.values())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_who_was_dropped_finds_that_in_the_log(box: rnb.Sandbox, *, after: bool) -> None:
     # A request of an earlier test may still run, and appear in the log too.
@@ -1182,6 +1189,7 @@ def test_who_was_dropped_finds_that_in_the_log(box: rnb.Sandbox, *, after: bool)
 # The next request on the connection
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -1275,6 +1283,7 @@ def test_the_total_of_waits_is_bounded(
     assert max(naps) <= 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [
@@ -1350,6 +1359,7 @@ def test_what_the_tenant_refuses_is_asked_once(
         assert added.struck == 1
 
 
+@pytest.mark.slow
 def test_no_answer_in_time_is_asked_again(
     box: rnb.Sandbox, client: rnb.Client, naps: list[float]
 ) -> None:
@@ -1485,6 +1495,7 @@ def test_a_listing_is_not_read_from_before_a_lost_write(box: rnb.Sandbox) -> Non
         assert len(client.sources()) == before + 1
 
 
+@pytest.mark.slow
 def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
     token = box.tokens["admin"]
     made = [fresh_name() for _ in range(40)]

@@ -376,6 +376,7 @@ def names(client: rnb.Client, plain: Plain) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS, ids=named)
 def test_an_answer_is_as_it_says(
     plain: Plain, names: dict[str, str], document: Json, call: Call
@@ -542,6 +543,7 @@ def mended(body: Any, names: Mapping[str, str]) -> None:
         body["user_ids"] = [names["user"]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("call", CALLS, ids=named)
 def test_whatever_is_asked_is_answered_as_it_says(
     client: rnb.Client, plain: Plain, names: dict[str, str], call: Call, tally: Tally
@@ -572,6 +574,7 @@ def made_up(asking: Asking, mode: GenerationMode) -> None:
     ask()
 
 
+@pytest.mark.slow
 def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tally) -> None:
     schema = schemathesis.openapi.from_url(client.endpoint + "/openapi.json")
     answered: Counter[tuple[str, bool]] = Counter()

@@ -132,6 +132,7 @@ def test_nobody_needs_to_keep_the_handle() -> None:
         box_of(client).stop()
 
 
+@pytest.mark.slow
 def test_a_process_ends_that_did_not_stop_it() -> None:
     code = "import reinfer_nb as rnb; print(len(rnb.sandbox().start().sources()))"
     done = subprocess.run(
@@ -148,6 +149,7 @@ def test_no_thread_is_left_behind() -> None:
     assert left == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turns", range(6))
 def test_connections_that_come_in_while_it_stops_are_closed(
     monkeypatch: pytest.MonkeyPatch, turns: int
@@ -233,6 +235,7 @@ def test_a_port_that_is_none_is_refused(port: Any) -> None:
         rnb.sandbox(port=port)
 
 
+@pytest.mark.slow
 def test_without_the_extra_it_says_what_to_install() -> None:
     code = """
 import sys
@@ -790,6 +793,7 @@ PATHS = (
 METHODS = st.sampled_from(["GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS"])
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300,
     deadline=None,
@@ -927,6 +931,7 @@ CANNOT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spoilt", CANNOT, ids=lambda spoilt: spoilt.__name__)
 @pytest.mark.parametrize("in_file", ["memory", "file"])
 def test_data_that_cannot_be_is_refused(
@@ -1129,6 +1134,7 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
     writers = 100
     begin = threading.Barrier(writers)

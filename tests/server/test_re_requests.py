@@ -791,6 +791,7 @@ def test_what_a_user_may_on_the_whole_tenant_is_updated(ask: Re, stranger: Re) -
     stranger("DELETE", ONE_PROJECT, project=name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sent",
     [
@@ -1000,6 +1001,7 @@ def test_the_definition_has_every_request_that_is_served() -> None:
     assert set(ANSWERS) - {("DELETE", BY_FORCE)} == served
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), ANSWERS, ids=lambda part: part)
 def test_a_real_answer_with_one_field_broken_is_rejected(
     answers: dict[tuple[str, str], Any], method: str, path: str
@@ -1092,6 +1094,7 @@ def losing() -> Iterator[tuple[Losing, Re]]:
             yield made[0], ask
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("asked", "name"),
     [

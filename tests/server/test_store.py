@@ -138,6 +138,7 @@ print(made)
 """
 
 
+@pytest.mark.slow
 def test_filling_shows_how_far_it_is() -> None:
     ended = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=120, check=False

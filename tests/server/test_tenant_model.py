@@ -728,6 +728,7 @@ def begin(tmp_path: Path) -> Path:
     return tmp_path / "begin.db"
 
 
+@pytest.mark.slow
 def test_the_tenant_is_as_its_model(begin: Path, tally: Tally) -> None:
     with ThreadPoolExecutor(1) as stopping:
         run = Run(begin, stopping)

@@ -172,6 +172,7 @@ def served(file: Path, *options: str) -> tuple[str, str]:
     return text, token[1]
 
 
+@pytest.mark.slow
 def test_the_command_line_says_how_long_its_tokens_last(tmp_path: Path) -> None:
     file = tmp_path / "box.db"
     text, first = served(file)

@@ -51,6 +51,7 @@ def named_in(content: Any) -> Iterator[str]:
         yield content.removeprefix("IPY_MODEL_")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", OPENED)
 def test_it_is_whole_after_all_others_were_closed(shared: rnb.Client, what: str) -> None:
     for opened in OPENED.values():
@@ -64,6 +65,7 @@ def test_it_is_whole_after_all_others_were_closed(shared: rnb.Client, what: str)
     assert wanted <= set(registered())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", OPENED)
 def test_closing_closes_everything_in_it(shared: rnb.Client, what: str) -> None:
     widget = OPENED[what](shared)
@@ -81,6 +83,7 @@ def test_closing_closes_everything_in_it(shared: rnb.Client, what: str) -> None:
     assert gone() is None
 
 
+@pytest.mark.slow
 def test_a_closed_explorer_lets_go_of_the_listing_though_it_is_kept(shared: rnb.Client) -> None:
     ex = rnb.explore(shared)
     ex.search = "motor"
@@ -95,6 +98,7 @@ def test_a_closed_explorer_lets_go_of_the_listing_though_it_is_kept(shared: rnb.
     assert list(ex.frame.columns)[:3] == list(shared.sources().columns)[:3]
 
 
+@pytest.mark.slow
 def test_explorers_opened_and_closed_leave_nothing(shared: rnb.Client) -> None:
     def open_and_close(times: int) -> None:
         for _ in range(times):
@@ -118,6 +122,7 @@ def test_explorers_opened_and_closed_leave_nothing(shared: rnb.Client) -> None:
     assert after - before < 500_000
 
 
+@pytest.mark.slow
 def test_looking_at_many_sources_leaves_nothing(shared: rnb.Client) -> None:
     ex = rnb.explore(shared)
     sources = [rnb.Source.from_wire(row) for row in rows_of(shared)]
@@ -147,6 +152,7 @@ def rows_of(client: rnb.Client) -> list[dict[str, Any]]:
     return convert.to_elements(client.sources().head(9))
 
 
+@pytest.mark.slow
 def test_files_offered_one_after_the_other_leave_nothing(
     shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -66,6 +66,7 @@ def test_every_class_that_shows_itself_is_tried() -> None:
     assert names == {*MADE, "Record", "ResultData"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", MADE)
 def test_html_is_a_text_and_no_subclass(client: rnb.Client, tmp_path: Path, what: str) -> None:
     made = MADE[what](client, tmp_path)
@@ -130,6 +131,7 @@ def outputs(page: str) -> list[tuple[str, str]]:
 
 
 # One process runs these tests, so that marimo runs once.
+@pytest.mark.slow
 @pytest.mark.xdist_group("marimo")
 @pytest.mark.parametrize("what", CELLS)
 def test_marimo_shows_it(shown_by_marimo: dict[str, tuple[str, str]], what: str) -> None:

@@ -85,6 +85,7 @@ def test_any_finding_is_a_choice_too(ex: Explorer) -> None:
     assert set(ex.frame["id"]) == set(rnb.audit(ex.client.sources()).findings["id"])
 
 
+@pytest.mark.slow
 def test_clearing_the_table_clears_the_choice(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     ex.audit.rule.value = "missing-title"
@@ -93,6 +94,7 @@ def test_clearing_the_table_clears_the_choice(ex: Explorer) -> None:
     assert ex.audit.rule.value == ""
 
 
+@pytest.mark.slow
 def test_another_listing_is_audited_and_narrowed_anew(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     ex.audit.rule.value = "missing-title"
@@ -110,6 +112,7 @@ def test_another_listing_is_audited_and_narrowed_anew(ex: Explorer) -> None:
     assert len(ex.frame) == 130
 
 
+@pytest.mark.slow
 def test_counted_comments_are_audited(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     assert "no-comments" not in values(ex)
@@ -175,6 +178,7 @@ def test_what_is_listed_is_compared_with_a_snapshot(ex: Explorer, tmp_path: Path
     assert ex.compare.comparison is not None
 
 
+@pytest.mark.slow
 def test_one_choice_lets_go_of_the_table_when_another_takes_it(
     ex: Explorer, tmp_path: Path
 ) -> None:
@@ -218,6 +222,7 @@ def svg(ex: Explorer) -> ET.Element:
     return ET.fromstring(found[0])  # noqa: S314 - made by matplotlib
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(chart_tab._KINDS))
 def test_each_chart_is_drawn_in_the_page_s_own_colours(ex: Explorer, kind: str) -> None:
     ex.tabs.selected_index = CHARTS
@@ -229,6 +234,7 @@ def test_each_chart_is_drawn_in_the_page_s_own_colours(ex: Explorer, kind: str) 
     assert f'aria-label="{kind}: chart of 130 sources"' in ex.charts.chart.value
 
 
+@pytest.mark.slow
 def test_a_chart_is_of_what_is_filtered(ex: Explorer) -> None:
     ex.tabs.selected_index = CHARTS
     whole = ex.charts.chart.value
@@ -244,6 +250,7 @@ def test_a_chart_that_is_not_looked_at_is_not_drawn(ex: Explorer) -> None:
     assert ex.charts.chart.value == ""
 
 
+@pytest.mark.slow
 def test_no_text_of_the_tenant_is_in_the_drawing() -> None:
     rows = [{"owner": "acme", "name": f"twin-{n}", "title": " ".join(NASTY)} for n in range(2)]
     with rnb.sandbox(pd.DataFrame(rows)) as client:

@@ -180,6 +180,7 @@ def test_a_tick_counts_for_its_field_alone_and_leaves_what_is_typed(ex: Explorer
 # The plan and its apply
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "raw", "value"),
     [
@@ -282,6 +283,7 @@ def test_the_plan_begins_with_what_the_tenant_has_by_now(client: rnb.Client) -> 
     assert client.source(THREE[0]).title == "Theirs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -332,6 +334,7 @@ def test_what_leaves_the_selection_alone_leaves_the_plan(client: rnb.Client) -> 
     assert "3 of 3 sources are done." in apply(ex)
 
 
+@pytest.mark.slow
 def test_another_source_in_the_same_place_takes_the_plan_away(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk)
@@ -343,6 +346,7 @@ def test_another_source_in_the_same_place_takes_the_plan_away(client: rnb.Client
     assert bulk.apply.disabled
 
 
+@pytest.mark.slow
 def test_a_plan_that_comes_too_late_is_not_shown(client: rnb.Client) -> None:
     assert client.sandbox is not None
     ex, bulk = opened(client)
@@ -404,6 +408,7 @@ def test_a_double_click_applies_once(client: rnb.Client, monkeypatch: pytest.Mon
 # Stop, undo and retry
 
 
+@pytest.mark.slow
 def test_stopping_loses_nothing(client: rnb.Client) -> None:
     assert client.sandbox is not None
     names = full_names(client.sources())[:40]
@@ -537,6 +542,7 @@ def test_the_repr_tells_nothing_of_the_tenant(client: rnb.Client) -> None:
     assert repr(bulk) == "Bulk edit of the sources"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_becomes_html(client: rnb.Client, text: str) -> None:
     client.update_source(THREE[0], title=text)

@@ -149,6 +149,7 @@ def test_it_opens_for_who_sees_little(client: rnb.Client) -> None:
 # The forms in it
 
 
+@pytest.mark.slow
 def test_after_creating_updating_and_deleting_the_listing_is_fresh(
     ex: Explorer, client: rnb.Client
 ) -> None:
@@ -180,6 +181,7 @@ def test_after_creating_updating_and_deleting_the_listing_is_fresh(
     assert "claims/a-new-one" in names(ex.frame)
 
 
+@pytest.mark.slow
 def test_a_restored_source_has_not_the_comments_it_had(ex: Explorer, client: rnb.Client) -> None:
     ex.search = "motor-inbox"
     ex.statistics.click()
@@ -211,6 +213,7 @@ def test_what_somebody_else_changed_is_there_after_a_refresh(
     assert "130 sources listed" in texts(ex._said)
 
 
+@pytest.mark.slow
 def test_what_was_not_sent_stays_while_others_are_looked_at(
     ex: Explorer, client: rnb.Client
 ) -> None:
@@ -268,6 +271,7 @@ def test_what_was_not_sent_to_a_source_that_is_gone_is_not_offered(ex: Explorer)
 # The buttons
 
 
+@pytest.mark.slow
 def test_export_writes_what_is_filtered(ex: Explorer, tmp_path: Path) -> None:
     ex.search = "motor"
     ex.finder.sort = ("updated_at", True)
@@ -351,6 +355,7 @@ def test_stopping_the_statistics_keeps_what_was_counted(
     assert ex.stop.layout.display == "none"
 
 
+@pytest.mark.slow
 def test_statistics_say_what_they_could_not_count(client: rnb.Client) -> None:
     def answer(asked: Asked) -> bytes | None:
         return no(403, "403") if asked.path.endswith("motor-inbox/statistics") else None
@@ -390,6 +395,7 @@ def _all(widget: Any) -> list[Any]:
     return [widget, *(each for child in getattr(widget, "children", ()) for each in _all(child))]
 
 
+@pytest.mark.slow
 def test_no_token_is_in_any_state_or_repr(ex: Explorer, client: rnb.Client) -> None:
     assert client.sandbox is not None
     token = client.sandbox.tokens["admin"]
@@ -423,6 +429,7 @@ def test_the_state_of_the_table_holds_nothing_of_the_tenant(ex: Explorer) -> Non
     assert "motor" not in json.dumps(ex.finder.get_state(), default=repr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_of_the_tenant_becomes_html(client: rnb.Client, text: str) -> None:
     client.update_source(NAME, title=text, description=text, sensitive_properties=[text])

@@ -95,6 +95,7 @@ def test_only_a_window_is_sent(browser: Browser) -> None:
     assert browser.send("look", (9, 2))["rows"] == []
 
 
+@pytest.mark.slow
 def test_a_large_listing_opens_with_little(
     listing: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -443,6 +444,7 @@ def test_a_choice_of_another_listing_chooses_nothing(
     assert dict(browser.finder.chosen) == {}
 
 
+@pytest.mark.slow
 def test_messages_of_several_threads_at_once(browser: Browser) -> None:
     finder = browser.finder
     failed: list[BaseException] = []

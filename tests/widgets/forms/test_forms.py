@@ -143,6 +143,7 @@ def test_a_call_is_python_however_long() -> None:
     assert heard == [(("a/b",), settings | {"sensitive_properties": ["a"]})]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_of_the_tenant_becomes_html(client: Client, text: str) -> None:
     client.update_source(NAME, title=text, description=text)
@@ -250,6 +251,7 @@ FAILURES: dict[str, bytes | None] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES)
 def test_a_failure_loses_nothing_that_was_typed(client: Client, failure: str) -> None:
     answers: list[bytes | None] = []

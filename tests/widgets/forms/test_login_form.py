@@ -325,6 +325,7 @@ def test_an_endpoint_that_cannot_be_reached_is_said_at_the_endpoint() -> None:
     assert client_of(form) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "status", "where"),
     [
@@ -511,6 +512,7 @@ def test_an_answer_that_nobody_asked_for_is_ignored(client: rnb.Client) -> None:
     assert client_of(form) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "buffers"),
     [
