@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import pytest
+
 from tests.waiting import AGES
 
 CONFTEST = """
@@ -24,8 +26,6 @@ import os
 import threading
 
 import pytest
-import pytest
-
 import reinfer_nb as rnb
 from reinfer_nb.auth import tenant as config
 %s
