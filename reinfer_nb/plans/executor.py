@@ -291,8 +291,8 @@ def warn_if_moved(plan: PlanData) -> None:
     moved = drift.moved(plan)
     if len(moved):
         errors.warn(
-            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan changed after "
-            f"the plan was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone. "
+            f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan changed "
+            f"after it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone. "
             "plan.moved() lists them.",
             MovedWarning,
         )
