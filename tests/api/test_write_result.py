@@ -566,7 +566,7 @@ def test_what_has_moved_does_not_say_gone_of_what_is_hidden(client: rnb.Client) 
     object.__setattr__(plan, "client", client)
     client.delete_source(f"people/{people['name'].iloc[0]}")
     (what,) = plan.moved()["what"]
-    assert what == "is gone"
+    assert what == "was deleted"
 
 
 # What forms say
