@@ -144,7 +144,6 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
             "ApplyResult.failed": result.failed,
             "Rehearsal.sources": rehearsal.sources,
             "Sandbox.sources": box.sources(),
-            "Rule.find": report.rules["missing-title"].find(before, report.now, {}),
             "Explorer.frame": shown,
             "Explorer.selected": selected,
             "contexts": contexts,

@@ -292,8 +292,7 @@ def warn_if_moved(plan: PlanData) -> None:
     if len(moved):
         errors.warn(
             f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan changed "
-            f"after the plan was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left "
-            "alone. "
+            f"after it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone. "
             "plan.moved() lists them.",
             MovedWarning,
         )

@@ -91,7 +91,7 @@ class Journal:
             return cls.begun(path, head)
         except FileProblem as error:
             raise FileProblem(
-                f"{error} Nothing was sent. Choose a file that can be written: {_ELSEWHERE}."
+                f"{error} Nothing was sent. Give a file that can be written: {_ELSEWHERE}."
             ) from None
 
     @classmethod
