@@ -75,7 +75,8 @@ def versions(files: Sequence[tuple[str, Metadata]], rows: pa.Table) -> Iterator[
     fields_of = {name: [f for f in FIELDS if f in metadata.columns] for name, metadata in files}
     for source in dict.fromkeys(ids):
         version: Version | None = None
-        fields: list[str] = []
+        # The row that had a field last. A field that a listing does not have is not a change.
+        last: dict[str, int] = {}
         for name, metadata in files:
             at = metadata.snapshot_at
             row = row_of.get(((metadata.unchanged_since or name).removeprefix("date="), source))
@@ -84,17 +85,17 @@ def versions(files: Sequence[tuple[str, Metadata]], rows: pa.Table) -> Iterator[
                 if version is not None and version.gone is None and covered:
                     version.gone = at
                 continue
-            # A field that a listing does not have is not a change.
-            shared = [field for field in fields_of[name] if field in fields]
-            changed = tuple(f for f in shared if version and cells[f][version.row] != cells[f][row])
+            fields = fields_of[name]
+            changed = tuple(f for f in fields if f in last and cells[f][last[f]] != cells[f][row])
             if version is None or version.gone is not None or changed:
                 if version is not None:
                     yield version
-                version, fields = Version(row, at, at, changed), fields_of[name]
+                version = Version(row, at, at, changed)
             else:
                 version.last = at
-                if len(shared) < len(fields_of[name]):
-                    version.row, fields = row, fields_of[name]
+                if not last.keys() >= set(fields):
+                    version.row = row
+            last |= dict.fromkeys(fields, row)
         if version is not None:
             yield version
 

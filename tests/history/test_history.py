@@ -840,6 +840,24 @@ def test_a_history_of_pieces_says_which_there_are(history: rnb.History) -> None:
         history.load(project="b")
 
 
+def test_a_change_is_found_across_listings_that_lack_the_field(history: rnb.History) -> None:
+    """The second listing has another column than the first, so no two follow with both."""
+    row = {"id": "1" * 16, "owner": "a", "name": "one"}
+    for month, more in enumerate(
+        [
+            {"description": "first"},
+            {"language": "en"},
+            {"language": "en", "description": "second"},
+            {"language": "de"},
+        ],
+        start=1,
+    ):
+        history.record(pd.DataFrame([row | more]), when=f"2026-0{month}-01")
+    timeline = history.timeline("a/one")
+    assert timeline["changed"].tolist() == [(), ("description",), ("language",)]
+    assert timeline["snapshot_at"].dt.month.tolist() == [1, 3, 4]
+
+
 def test_columns_that_a_listing_lacks_are_no_change(history: rnb.History) -> None:
     df = one(title="A", description="D")
     history.record(df, when=day(0))
