@@ -192,7 +192,7 @@ def test_locks_that_are_held_at_a_fork_do_not_block_the_child(
 
 
 def test_a_client_is_not_sent_to_another_process(shared: rnb.Client) -> None:
-    with pytest.raises(TypeError, match="connect again in the other process"):
+    with pytest.raises(TypeError, match="Connect again in the other process"):
         pickle.dumps(shared)
 
 

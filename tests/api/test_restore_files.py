@@ -335,7 +335,7 @@ def test_a_form_deletes_and_restores(client: rnb.Client, tmp_path: Path) -> None
     assert made.id in texts(form)
     assert "Its comments cannot be restored" in texts(form)
     assert form.code == f"rnb.restore(client, {str(file)!r})"
-    assert "0 comments would go" in texts(form)
+    assert "0 comments would be deleted" in texts(form)
     with rnb.sandbox() as fresh:
         eval(code.replace("kept", "again"), {"client": fresh})  # noqa: S307 - what the form shows
         with pytest.raises(rnb.NotFound):

@@ -102,8 +102,8 @@ def test_tokens_of_ones_own_without_a_file() -> None:
     ("tokens", "message"),
     [
         ({"admin": "two words"}, "token of 'admin' holds a space"),
-        ({"admin": ""}, "token of 'admin' is no text"),
-        ({"admin": 5}, "token of 'admin' is no text"),
+        ({"admin": ""}, "token of 'admin' is not a text"),
+        ({"admin": 5}, "token of 'admin' is not a text"),
         ({"admin": "a", "viewer": "a"}, "Two users have the same token"),
         ({"nobody": "a"}, "there is no user 'nobody'"),
         ("my-own", "a dictionary"),
