@@ -526,14 +526,18 @@ def mended(body: Any, names: Mapping[str, str]) -> None:
     """Put the tenant's own ids into a body where any text would do but is refused."""
     if not isinstance(body, dict):
         return
-    settings = body.get("source") or body.get("user") or {}
-    if isinstance(settings.get("bucket_id"), str):
-        settings["bucket_id"] = names["bucket"]
-    if "email_transform_tag" in settings:
-        settings["email_transform_tag"] = "generic.0.CONVKER5"
-    if settings.get("organisation_permissions"):
-        held = next(iter(settings["organisation_permissions"].values()))
-        settings["organisation_permissions"] = {"claims": held}
+    # A member that the operation does not know may be of any type.
+    for settings in (body.get("source"), body.get("user")):
+        if not isinstance(settings, dict):
+            continue
+        if isinstance(settings.get("bucket_id"), str):
+            settings["bucket_id"] = names["bucket"]
+        if "email_transform_tag" in settings:
+            settings["email_transform_tag"] = "generic.0.CONVKER5"
+        permissions = settings.get("organisation_permissions")
+        if permissions and isinstance(permissions, dict):
+            held = next(iter(permissions.values()))
+            settings["organisation_permissions"] = {"claims": held}
     if body.get("user_ids"):
         body["user_ids"] = [names["user"]]
 
