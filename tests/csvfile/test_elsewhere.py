@@ -404,5 +404,7 @@ def test_values_of_numpy_fill_a_sandbox(value: Any, expected: Any) -> None:
 )
 def test_what_json_has_not_is_refused_by_the_sandbox(value: Any) -> None:
     data = pd.DataFrame({"id": ["0" * 16], "owner": ["a"], "name": ["b"], "own": [value]})
-    with pytest.raises(InvalidInput, match=r"'own', row 0: .* (cannot be written as|number in) JSON"):
+    with pytest.raises(
+        InvalidInput, match=r"'own', row 0: .* (cannot be written as|number in) JSON"
+    ):
         rnb.sandbox(data).start()
