@@ -20,6 +20,7 @@ import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.schema import fields
 from reinfer_nb.schema.records import Source, SourceSettings
+from tests.waiting import AGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "reinfer_nb"
@@ -57,23 +58,28 @@ def test_sandbox_is_a_module_that_can_be_called() -> None:
 
 
 def test_notebooks_complete_keywords() -> None:
-    from IPython.core.completer import provisionalcompleter
-    from IPython.core.interactiveshell import InteractiveShell
+    # In its own process: others would take a shell for a notebook.
+    code = """
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
 
-    shell: Any = InteractiveShell.instance()
-    with rnb.sandbox() as client, provisionalcompleter():
-        shell.user_ns |= {"client": client, "rnb": rnb}
-        for line, wanted in {
-            'client.update_source("a/b", ti': "title=",
-            'client.create_source("a/b", buc': "bucket_id=",
-            "rnb.sandbox(dat": "database=",
-            "rnb.Snap": "Snapshot",
-        }.items():
-            completions = shell.Completer.completions(line, len(line))
-            assert wanted in {completion.text.lstrip(".") for completion in completions}, line
+import reinfer_nb as rnb
+
+shell = InteractiveShell.instance()
+with rnb.sandbox() as client, provisionalcompleter():
+    shell.user_ns |= {"client": client, "rnb": rnb}
+    for line, wanted in {
+        'client.update_source("a/b", ti': "title=",
+        'client.create_source("a/b", buc': "bucket_id=",
+        "rnb.sandbox(dat": "database=",
+        "rnb.Snap": "Snapshot",
+    }.items():
+        completions = shell.Completer.completions(line, len(line))
+        assert wanted in {completion.text.lstrip(".") for completion in completions}, line
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=AGES)
 
 
-@pytest.mark.slow
 def test_dir_shows_the_public_names_and_no_others() -> None:
     assert dir(rnb) == rnb.__all__
     # In a new process, since most modules are loaded already in this one.
