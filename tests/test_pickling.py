@@ -138,6 +138,7 @@ def leaves(kind: type[BaseException]) -> Iterator[type[BaseException]]:
         yield from leaves(inner)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", COPIES)
 @pytest.mark.parametrize("kind", sorted(set(leaves(ReinferError)), key=repr))
 def test_errors_are_pickled_and_copied(

@@ -344,6 +344,7 @@ def test_a_token_function_that_runs_at_a_fork_does_not_block_the_child(
     assert output.splitlines()[-1] == "ended True 0", output
 
 
+@pytest.mark.slow
 @needs_fork
 @pytest.mark.parametrize(
     ("work", "module"),
@@ -385,6 +386,7 @@ def test_an_import_under_way_at_a_fork_does_not_block_the_child(
     assert output.splitlines() == ["importing True", "ended True 0"], output
 
 
+@pytest.mark.slow
 @needs_fork
 def test_an_import_of_another_library_does_not_block_a_child_that_asks_nothing(
     shared: rnb.Client, tmp_path: Path
@@ -413,6 +415,7 @@ def test_an_import_of_another_library_does_not_block_a_child_that_asks_nothing(
     assert output.splitlines() == ["importing True", "ended True 0"], output
 
 
+@pytest.mark.slow
 def test_a_call_when_nothing_can_be_imported_any_more_says_so(
     shared: rnb.Client, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ def test_sandbox_is_a_module_that_can_be_called() -> None:
     assert module is rnb.sandbox
 
 
+@pytest.mark.slow
 def test_notebooks_complete_keywords() -> None:
     # In its own process: others would take a shell for a notebook.
     code = """
@@ -80,6 +81,7 @@ with rnb.sandbox() as client, provisionalcompleter():
     subprocess.run([sys.executable, "-c", code], check=True, timeout=AGES)
 
 
+@pytest.mark.slow
 def test_dir_shows_the_public_names_and_no_others() -> None:
     assert dir(rnb) == rnb.__all__
     # In a new process, since most modules are loaded already in this one.

@@ -364,6 +364,7 @@ def test_a_token_is_hidden_in_whatever_form_it_comes(form: Callable[[str], str])
         assert token.hide_echo(text.encode()) == b"before *** after"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("place", ["message", "page", "location", "title"])
 def test_no_response_shows_a_token_in_another_form(

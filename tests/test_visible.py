@@ -242,6 +242,7 @@ def test_a_history_shows_it_visibly(client: rnb.Client, tmp_path: Path) -> None:
     check(str(caught.value))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["projects", "timeline", "freshness", "findings"])
 def test_charts_show_it_visibly(client: rnb.Client, kind: str) -> None:
     df = client.sources().assign(created_at=pd.Timestamp("2026-01-01", tz="UTC"))

@@ -739,6 +739,7 @@ def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> N
     assert [one.who for one in asked(client)] == ["admin", "admin", "viewer", "viewer"]
 
 
+@pytest.mark.slow
 def test_threads_get_complete_responses(client: rnb.Client) -> None:
     with ThreadPoolExecutor(8) as pool:
         lengths = list(pool.map(lambda _: len(client.sources(refresh=True)), range(24)))

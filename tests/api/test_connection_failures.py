@@ -54,6 +54,7 @@ def cutting(
 
 
 # There is no proof within the resolution of the tenant's clock.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::reinfer_nb.InDoubtWarning")
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_create_is_verified_by_a_look(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
@@ -63,6 +64,7 @@ def test_a_create_is_verified_by_a_look(client: rnb.Client, cut: Callable[[bytes
     assert client.source("claims/made") == source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_delete_and_an_update_are_retried(
     client: rnb.Client, cut: Callable[[bytes], int]
@@ -103,6 +105,7 @@ def test_a_safe_update_recognises_its_own_write(
     assert client.source(NAME) == written.source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
 def test_a_write_without_a_retry_is_in_doubt(
@@ -119,6 +122,7 @@ def test_a_write_without_a_retry_is_in_doubt(
         assert caught.value.in_doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_read_is_retried(client: rnb.Client, cut: Callable[[bytes], int]) -> None:
     with cutting(client, "GET", cut, attempts=4) as (mine, server):

@@ -100,6 +100,7 @@ def test_a_wait_that_is_too_long_leaves_the_write_in_doubt(client: rnb.Client) -
     assert any("claims/fresh is left alone" in note for note in undo.notes)
 
 
+@pytest.mark.slow
 def test_a_change_by_others_before_the_look_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     assert client.sandbox is not None
     plan = one_update(client)
@@ -115,6 +116,7 @@ def test_a_change_by_others_before_the_look_leaves_the_write_in_doubt(client: rn
     assert base.title != "mine"
 
 
+@pytest.mark.slow
 def test_an_update_in_doubt_does_not_report_that_nothing_was_written(
     client: rnb.Client,
 ) -> None:
@@ -131,6 +133,7 @@ def test_an_update_in_doubt_does_not_report_that_nothing_was_written(
     assert "Nothing was written" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_delete_in_doubt_whose_name_is_taken_took_effect(client: rnb.Client) -> None:
     assert client.sandbox is not None
     base = client.source(NAME)
@@ -151,6 +154,7 @@ def test_a_response_beyond_the_size_limit_leaves_the_write_in_doubt(client: rnb.
     assert client.source(NAME).title == "mine"
 
 
+@pytest.mark.slow
 def test_a_source_created_during_the_listing_is_not_deleted(client: rnb.Client) -> None:
     slow = faults(client).add(Fault.wait(2.0, on="list_sources", after=True, times=1))
 
@@ -191,6 +195,7 @@ def test_a_delete_that_waits_for_a_conflicting_create_is_not_left_for_a_retry(
     assert client.source(f"claims/{claims['name'][0]}").id == claims["id"][0]
 
 
+@pytest.mark.slow
 def test_waiting_for_a_turn_does_not_count_as_waiting_for_the_tenant(client: rnb.Client) -> None:
     client._transport.patience = Patience(longest=3.0)
     df = client.sources("claims").head(2).assign(title="mine")

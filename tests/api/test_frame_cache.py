@@ -166,6 +166,7 @@ def by_column(df: pd.DataFrame, column: str) -> None:
     df[column] = df[column].iloc[[1, 1, 2]].to_list()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("empty", [False, True], ids=["cached", "cleared"])
 @pytest.mark.parametrize("edit", [by_loc, by_iloc, by_at, by_mask, by_column])
 @pytest.mark.parametrize("column", [name for name in COLUMNS if name != "last_modified"])
@@ -186,6 +187,7 @@ def test_a_listing_can_be_edited_by_pandas_methods(
     assert copied(tenant.sources()) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 def test_reports_and_filters_keep_copies_of_a_listing(

@@ -74,6 +74,7 @@ def test_a_delete_that_was_not_carried_out_is_an_error(
         assert server.asked[-1].path.endswith(f"id:{base.id}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
 @pytest.mark.parametrize(
     "response",

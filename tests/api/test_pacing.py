@@ -245,6 +245,7 @@ def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
     assert len(tenant.log) - requests <= 8 + requests / 5
 
 
+@pytest.mark.slow
 def test_a_stop_ends_only_its_own_wait() -> None:
     limited = reply({"status": "error"}, 429, {"Retry-After": "3"})
     asked: list[float] = []

@@ -462,6 +462,7 @@ def test_edits_are_not_lost_if_another_source_is_picked_in_between(
     assert "were not sent" in texts(form)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", NASTY)
 def test_no_text_of_either_side_becomes_html(
     client: rnb.Client, other: rnb.Client, text: str

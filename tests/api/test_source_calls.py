@@ -201,6 +201,7 @@ NO_PROOF: dict[str, Callable[[list[dict[str, object]]], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listed", NO_PROOF.values(), ids=NO_PROOF)
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
 @pytest.mark.filterwarnings("ignore::reinfer_nb.UnreadableWarning")

@@ -78,6 +78,7 @@ def test_a_stopped_write_that_only_got_429s_is_not_in_doubt(client: rnb.Client) 
     assert not caught.value.in_doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [LIMITED, FAILED], ids=["429", "503"])
 def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) -> None:
     stop = threading.Event()
@@ -103,6 +104,7 @@ REQUESTS: dict[str, Callable[[Asked], bool]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["create", "update", "delete"])
 @pytest.mark.parametrize("requests", REQUESTS)
 @pytest.mark.parametrize("workers", [1, 4])

@@ -277,6 +277,7 @@ def test_a_write_whose_response_breaks_over_tls_is_in_doubt(
         assert not caught.value.in_doubt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("over_tls", [False, True])
 @pytest.mark.parametrize("part", ["head", "body", "pieces"])
 def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(

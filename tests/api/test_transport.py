@@ -215,6 +215,7 @@ NO_WAIT = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", NO_WAIT.values(), ids=NO_WAIT)
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_that_asks_for_no_wait_uses_an_attempt_and_backs_off(
@@ -1185,6 +1186,7 @@ def test_verification_is_switched_off_for_one_client_with_a_warning(
 # 14: threads
 
 
+@pytest.mark.slow
 def test_eight_threads_get_their_own_responses(
     shared: rnb.Client, caplog: pytest.LogCaptureFixture
 ) -> None:

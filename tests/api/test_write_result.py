@@ -199,6 +199,7 @@ def fresh(client: rnb.Client, title: str = "x") -> rnb.Plan:
     return client.plan(rows)
 
 
+@pytest.mark.slow
 def test_a_source_created_before_the_first_attempt_is_somebody_elses(client: rnb.Client) -> None:
     plan = fresh(client)
     client._transport.patience = Patience(attempts=1)
@@ -416,6 +417,7 @@ def test_a_delete_looks_once_before_and_once_after(client: rnb.Client) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_time_to_write_the_restore_file_counts_as_part_of_the_look(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -435,6 +437,7 @@ def test_the_time_to_write_the_restore_file_counts_as_part_of_the_look(
     assert client.source(NAME).description == "theirs"
 
 
+@pytest.mark.slow
 def test_if_every_look_is_slow_the_last_one_counts(client: rnb.Client) -> None:
     base = client.source(NAME)
     box_of(client).faults.add(Fault.wait(1.1, on=LOOKS))
@@ -556,6 +559,7 @@ def test_the_last_source_of_a_project_is_gone_if_the_user_may_see_the_project() 
         assert len(plan.moved()) == 0
 
 
+@pytest.mark.slow
 def test_moved_does_not_report_a_hidden_source_as_deleted(client: rnb.Client) -> None:
     assert client.sandbox is not None
     viewer = rnb.connect(endpoint=client.endpoint, token=client.sandbox.tokens["viewer"])

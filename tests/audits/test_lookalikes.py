@@ -70,6 +70,7 @@ NAMES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=600, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 1), NAMES), max_size=14), st.integers(1, 5))
 @example([(0, "aba"), (0, "abb"), (0, "ab-")], 3)
@@ -157,6 +158,7 @@ def test_very_long_names_are_compared_too() -> None:
     assert [sorted(map(names.index, pair)) for pair in found(names)] == [[0, 1], [0, 2], [2, 3]]
 
 
+@pytest.mark.slow
 def test_very_many_look_alikes_are_found_without_all_pairs() -> None:
     names = ["inbox" + "".join(LETTERS[int(d)] for d in f"{n:04}") for n in range(10_000)]
     pairs = found(names)

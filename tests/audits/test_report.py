@@ -105,6 +105,7 @@ def test_the_listing_is_not_changed_and_the_report_keeps_a_copy() -> None:
 # The listing
 
 
+@pytest.mark.slow
 def test_dtypes_index_and_order_of_the_listing_do_not_matter(
     listing: pd.DataFrame, report: rnb.AuditReport, tmp_path: Path
 ) -> None:
@@ -437,6 +438,7 @@ ROWS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(ROWS, st.sampled_from(["typed", "object", "category"]), st.randoms(use_true_random=False))
 def test_fixes_change_what_the_suggestions_say_and_nothing_else(

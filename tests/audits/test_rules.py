@@ -88,6 +88,7 @@ def test_the_why_of_a_rule_names_each_option() -> None:
         assert all(f"`{name}`" in str(row.why) for name in row.options)  # type: ignore[union-attr] # dictionaries
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", IDS)
 def test_a_rule_finds_nothing_in_an_empty_listing(shared: rnb.Client, rule: str) -> None:
     df = shared.statistics(shared.sources().head(3)).head(0)
@@ -97,6 +98,7 @@ def test_a_rule_finds_nothing_in_an_empty_listing(shared: rnb.Client, rule: str)
     assert report.fixes().equals(df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", IDS)
 @pytest.mark.parametrize("missing", [None, float("nan"), pd.NA, pd.NaT])
 def test_a_rule_accepts_a_listing_in_which_every_cell_is_missing(
@@ -121,6 +123,7 @@ def test_a_skipped_rule_names_the_columns_it_needs(rule: str) -> None:
     assert not report.rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", IDS)
 def test_a_rule_runs_on_only_the_columns_it_needs(shared: rnb.Client, rule: str) -> None:
     df = shared.sources().assign(num_comments=0)

@@ -241,21 +241,25 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "projects", "chart"), CASES)
 def test_every_text_is_readable(number: int, projects: str, chart: str) -> None:
     assert_readable(CHARTS[chart](sources_of(number, PROJECTS[projects])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 def test_every_text_is_readable_for_the_sample(listing: pd.DataFrame, chart: Chart) -> None:
     assert_readable(chart(listing))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [0, 1, 2, 3, 10, 40, 100, 365, 1500])
 def test_every_text_is_readable_for_a_history(days: int) -> None:
     assert_readable(charts.changes(changes_of(days)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 @pytest.mark.parametrize("layout", ["constrained", "none"])
 @pytest.mark.parametrize("projects", [PROJECTS["awkward"], PROJECTS["5,000"]], ids=["odd", "many"])
@@ -268,6 +272,7 @@ def test_every_text_is_readable_on_given_axes(
     assert_readable(ax)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["dark_background", "ggplot", "classic"])
 @pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
 def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> None:
@@ -492,6 +497,7 @@ def test_changes_takes_a_history() -> None:
     assert heights(charts.changes(history)) == heights(charts.changes(df))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.datetimes(datetime(1900, 1, 2), datetime(2199, 1, 1)), min_size=1, max_size=200)  # noqa: DTZ001 - UTC
 )
@@ -658,6 +664,7 @@ def distance(one: Any, other: Any, vision: Color) -> float:
     return float(np.linalg.norm(lab(one, vision) - lab(other, vision)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 @pytest.mark.parametrize("vision", VISION)
 def test_neighbouring_colours_differ_for_everybody(vision: str, style: str) -> None:

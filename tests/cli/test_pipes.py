@@ -108,6 +108,7 @@ def test_a_reader_who_has_seen_enough_changes_no_exit_code(
     assert len(out.splitlines()) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "streams"),
     [

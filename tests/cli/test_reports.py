@@ -163,6 +163,7 @@ def test_compare_two_files_by_name(configured: rnb.Client, capsys: Captured) -> 
     assert "matched by owner and name" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_record_and_compare_with_what_was(configured: rnb.Client, capsys: Captured) -> None:
     assert cli.main(["record", "audits"]) == 0
     assert "130 sources" in capsys.readouterr().out

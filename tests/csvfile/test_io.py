@@ -1082,6 +1082,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
     assert wrong == []
 
 
+@pytest.mark.slow
 @given(content=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_read_or_refused(path: Path, content: bytes) -> None:

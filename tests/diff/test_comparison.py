@@ -120,6 +120,7 @@ def test_ids_that_were_read_as_numbers() -> None:
     assert found.removed.empty
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value"),
     [
@@ -331,6 +332,7 @@ def as_frame(rows: dict[str, dict[str, Any]], *, objects: bool) -> pd.DataFrame:
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(LISTINGS, LISTINGS, st.tuples(st.booleans(), st.booleans()))
 def test_the_differences_equal_those_of_a_loop(

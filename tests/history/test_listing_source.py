@@ -52,6 +52,7 @@ def test_a_file_that_is_none_of_a_listing_is_refused(tmp_path: Path) -> None:
         listing_at("sources.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("folder", ["audits", "audits/", "./audits", "~/audits", "a b/@/2026", "@"])
 def test_a_folder_is_a_history(folder: str) -> None:
     recorded(folder)

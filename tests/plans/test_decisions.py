@@ -49,6 +49,7 @@ def test_an_unedited_listing_gives_no_actions(now: pd.DataFrame, edited: pd.Data
     assert decided == Decisions((), (), theirs=0, by_name=0, ignored=())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [
@@ -131,6 +132,7 @@ def test_a_source_whose_row_has_a_problem_is_not_deleted(
     assert only_problem(decided).row == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("column", "value", "says"),
     [
@@ -200,6 +202,7 @@ def test_a_source_in_two_rows_is_a_problem(now: pd.DataFrame, edited: pd.DataFra
     assert (problem.row, problem.reason) == (2, "is the same source as row 0. Keep one of the two.")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("keys", [["id"], ["owner", "name"], ["id", "owner", "name"]])
 @pytest.mark.parametrize("order", [1, -1])
 def test_a_source_in_two_rows_of_the_base_is_a_problem(

@@ -38,6 +38,7 @@ def with_value(listing: pd.DataFrame, name: str, value: Any) -> pd.DataFrame:
     return listing.assign(**{name: cells.astype(listing[name].dtype)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", IDS)
 def test_an_empty_value_on_all_sides_is_no_change(listing: pd.DataFrame, name: str) -> None:
     for base, edited, now in itertools.product(KINDS_OF_NOTHING[name], repeat=3):
@@ -53,6 +54,7 @@ def test_an_empty_value_on_all_sides_is_no_change(listing: pd.DataFrame, name: s
         assert [action.kind for action in decided.actions] == ["delete"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
 def test_a_value_of_others_stays_if_the_edit_and_the_base_are_empty(
     listing: pd.DataFrame, name: str
@@ -70,6 +72,7 @@ def test_a_value_of_others_stays_if_the_edit_and_the_base_are_empty(
         assert (decided.actions, decided.problems) == ((), ())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
 def test_a_value_where_others_left_the_field_empty_is_no_conflict(
     listing: pd.DataFrame, name: str

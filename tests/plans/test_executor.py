@@ -272,6 +272,7 @@ def test_a_different_source_with_the_same_name_is_not_ours(client: rnb.Client) -
     assert len(result.undo().steps) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["create", "update", "delete"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_failed_step_is_done_once_by_a_retry(
@@ -330,6 +331,7 @@ def test_after_a_failed_create_no_source_of_the_project_is_deleted(client: rnb.C
 # Failures
 
 
+@pytest.mark.slow
 def test_only_the_failed_step_of_a_thousand_is_retried() -> None:
     with rnb.sandbox(many(1000)) as client:
         plan = edit_all(client)
@@ -351,6 +353,7 @@ def test_only_the_failed_step_of_a_thousand_is_retried() -> None:
         assert (client.sources()["title"] == "edited").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -400,6 +403,7 @@ def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
     assert len(writes(client)) == len(set(writes(client))) == 130
 
 
+@pytest.mark.slow
 def test_after_ctrl_c_no_more_requests_write(client: rnb.Client) -> None:
     plan = edit_all(client)
     looks = box_of(client).faults.add(Fault.wait(1.5, on="get_source"))
@@ -409,6 +413,7 @@ def test_after_ctrl_c_no_more_requests_write(client: rnb.Client) -> None:
     assert writes(client) == []
 
 
+@pytest.mark.slow
 def test_ctrl_c_interrupts_the_waits_before_retries(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -434,6 +439,7 @@ def test_ctrl_c_interrupts_the_waits_before_retries(
     assert result.retry(progress=False).counts == {"done": 130}
 
 
+@pytest.mark.slow
 def test_an_exception_in_progress_stops_the_apply(client: rnb.Client, tmp_path: Path) -> None:
     plan = edit_all(client)
 
@@ -455,6 +461,7 @@ def test_an_exception_in_progress_stops_the_apply(client: rnb.Client, tmp_path: 
 # Rate limits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [4, 40])
 def test_all_workers_wait_when_the_tenant_asks_to(
     rate: int, caplog: pytest.LogCaptureFixture
@@ -485,6 +492,7 @@ def test_all_workers_wait_when_the_tenant_asks_to(
 # Undo
 
 
+@pytest.mark.slow
 def test_undo_reverses_what_can_be_reversed(client: rnb.Client) -> None:
     before = client.sources()
     edited = before.assign(title="edited", should_translate=True, bucket_id=None)
@@ -567,6 +575,7 @@ def framed(sources: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=columns, dtype=object)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_LISTING, _LISTING)
 def test_any_listing_can_become_any_other_and_back(

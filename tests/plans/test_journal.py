@@ -129,6 +129,7 @@ def box(number: int) -> rnb.Sandbox:
     return rnb.sandbox(pd.DataFrame({"owner": "acme", "name": names}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("_round", range(ROUNDS))
 def test_resume_finishes_an_apply_that_was_killed_at_any_moment(
     tmp_path: Path, tally: Tally, _round: int
@@ -213,6 +214,7 @@ def lines(client: rnb.Client, tmp_path: Path) -> list[bytes]:
     return (tmp_path / "whole.jsonl").read_bytes().splitlines(keepends=True)
 
 
+@pytest.mark.slow
 def test_resume_finds_the_done_steps_wherever_a_journal_is_cut(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:

@@ -253,6 +253,7 @@ def _set(df: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
     return df.assign(**{column: cells})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("spoil", "problem"),
     [
@@ -292,6 +293,7 @@ def test_an_invalid_edit_is_a_problem(
         plan.apply()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "shape",
     [
@@ -320,6 +322,7 @@ def test_an_odd_frame_without_edits_gives_no_steps(client: rnb.Client, shape: An
 # Projects and bases
 
 
+@pytest.mark.slow
 def test_a_listing_of_one_project_deletes_in_no_other(client: rnb.Client) -> None:
     claims = client.sources("claims")
     plan = client.plan(claims.iloc[1:], delete_missing=True)
@@ -576,6 +579,7 @@ def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
     return content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "value", "said"),
     [

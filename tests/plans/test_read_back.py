@@ -55,6 +55,7 @@ def odd_tenant(client: rnb.Client, odd: bytes) -> Iterator[rnb.Client]:
         yield made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
 def test_unknown_fields_are_kept_exactly(client: rnb.Client, tmp_path: Path, odd: bytes) -> None:
     with odd_tenant(client, odd) as tenant:
@@ -107,6 +108,7 @@ def test_a_json_text_holds_no_nan(value: object) -> None:
         strict_json.text_of(value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
 @pytest.mark.parametrize("indent", [None, 2])
 def test_content_that_could_not_be_read_is_not_written(
@@ -116,6 +118,7 @@ def test_content_that_could_not_be_read_is_not_written(
         encoded({"a": [value()]}, indent=indent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON)
 def test_nothing_is_sent_if_a_plan_cannot_be_written(
     client: rnb.Client, tmp_path: Path, value: Callable[[], Any]

@@ -100,6 +100,7 @@ def test_deletes_are_in_the_projects_of_the_listing(
     assert {step.id for step in plan.steps} == set(whole["id"]) - set(edited["id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attributes", [True, False])
 @pytest.mark.parametrize("with_base", [True, False])
 def test_an_empty_listing_deletes_only_in_a_given_scope(
@@ -214,6 +215,7 @@ def tenant_of(sizes: dict[str, int]) -> Sandbox:
     return rnb.sandbox(data=pd.DataFrame(rows, columns=["owner", "name", "num_comments"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("size", "deleted", "much"),
     [
@@ -273,6 +275,7 @@ def test_mass_deletes_are_shown_by_project(tmp_path: Path, capsys: Captured) -> 
         assert len(client.sources(refresh=True)) == len(whole)
 
 
+@pytest.mark.slow
 def test_the_command_line_has_an_option_for_mass_deletes(
     configured: rnb.Client, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -292,6 +295,7 @@ def test_the_command_line_has_an_option_for_mass_deletes(
     assert "Leave out one of the two" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("id_", [float("inf"), float("-inf"), 1e300, -2, -1, 5, True])
 def test_an_invalid_id_is_a_problem_even_of_a_single_source(
     id_: float,

@@ -54,6 +54,7 @@ def edited_settings(plan: rnb.Plan) -> list[dict[str, object]]:
     return [dict(step.settings) for step in plan.steps]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Cell contents too long")
 @pytest.mark.parametrize("with_base", [False, True])
 @pytest.mark.parametrize("way", WAYS)
@@ -102,6 +103,7 @@ def test_the_forms_of_a_text_are_counted(now: str, mine: str, count: str, side: 
         assert client.update_source("lab/a", title=mine).title == mine
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("now", "mine"),
     [

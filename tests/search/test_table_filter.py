@@ -125,6 +125,7 @@ ROWS = st.fixed_dictionaries(
 LISTINGS = st.lists(ROWS, max_size=8).map(lambda rows: listing(*rows))
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(texts=st.lists(WHOLE, max_size=6), query=QUERIES)
 @example(texts=["motor"], query='"')
@@ -147,6 +148,7 @@ def test_a_search_finds_the_same_rows_as_plain_python(texts: list[str], query: s
     assert narrowing.search == query
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(df=LISTINGS, query=QUERIES | st.just(""), data=st.data())
 def test_rows_and_counts_equal_those_of_plain_python(
@@ -248,6 +250,7 @@ def test_words_and_phrases(search: str, expected: str) -> None:
     assert names(narrowing) == expected.split()
 
 
+@pytest.mark.slow
 def test_the_practice_tenant(shared: rnb.Client) -> None:
     df = shared.statistics(shared.sources())
     narrowing = Narrowing(df)
@@ -450,6 +453,7 @@ def test_many_projects_and_flags_as_objects() -> None:
     assert narrowing.counts()["should_translate"] == {"yes": 2000, "no": 0, "": 4000}
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from("ab c"), max_size=6).map("".join), min_size=2, max_size=8))
 def test_earlier_searches_do_not_affect_the_result(searches: list[str]) -> None:
     df = listing(*({"name": name, "owner": "x"} for name in ("a", "ab", "abc", "b", "ca", "bc a")))

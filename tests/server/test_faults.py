@@ -588,6 +588,7 @@ def test_a_cut_is_half_if_nothing_is_said(box: rnb.Sandbox) -> None:
 # Compressed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [USER, MOTOR, LISTING, f"{LISTING}/claims", f"{LISTING}/claims/not-there"]
 )

@@ -118,6 +118,7 @@ def test_it_is_the_last_tab_and_says_how_many_are_selected(ex: Explorer) -> None
     assert "3 sources are selected." in texts(ex.bulk)
 
 
+@pytest.mark.slow
 def test_the_fields_are_those_that_an_update_takes(ex: Explorer) -> None:
     expected = [field.name for field in fields_of(Source) if field.may("update")]
     assert [value for _, value in ex.bulk.field.options] == expected
@@ -393,6 +394,7 @@ def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) 
     assert "1 source to update" in show(bulk)
 
 
+@pytest.mark.slow
 def test_a_double_click_applies_once(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.5)
     ex, bulk = opened(client)
@@ -469,6 +471,7 @@ def test_undo_shows_its_plan_and_puts_back(client: rnb.Client) -> None:
     assert bulk.apply.description == "Apply to 3 sources"
 
 
+@pytest.mark.slow
 def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     assert client.sandbox is not None
     ex, bulk = opened(client)

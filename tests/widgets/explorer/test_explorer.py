@@ -244,6 +244,7 @@ def test_what_was_not_sent_stays_while_others_are_looked_at(
     assert client.source(OTHER).title == "other draft"
 
 
+@pytest.mark.slow
 def test_a_draft_of_what_was_changed_meanwhile_stops(ex: Explorer, client: rnb.Client) -> None:
     on_tab(ex, NAME, EDIT)
     ex.details.edit.controls["title"].fill("draft")
@@ -326,6 +327,7 @@ def gate() -> Iterator[threading.Event]:
     made.set()
 
 
+@pytest.mark.slow
 def test_stopping_the_statistics_keeps_what_was_counted(
     client: rnb.Client, gate: threading.Event
 ) -> None:
@@ -414,6 +416,7 @@ def test_no_token_is_in_any_state_or_repr(ex: Explorer, client: rnb.Client) -> N
         assert token not in str(vars(each))
 
 
+@pytest.mark.slow
 def test_the_repr_has_counts_and_the_endpoint_only(ex: Explorer, client: rnb.Client) -> None:
     ex.search = "motor"
     move(ex, NAME)

@@ -285,6 +285,7 @@ def test_a_broken_connection_loses_nothing_that_was_typed(client: Client) -> Non
     assert not form.button.disabled
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [filled, opened])
 def test_what_the_tenant_says_of_a_field_stands_beside_it(
     client: Client, make: Callable[..., CreateForm | UpdateForm]
