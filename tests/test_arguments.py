@@ -100,6 +100,7 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_done(
     assert sorted(tmp_path.rglob("*")) == files
 
 
+@pytest.mark.slow
 def test_truth_values_and_numbers_of_numpy_are_taken(calls: dict[str, Call]) -> None:
     for name, call in calls.items():
         if name.startswith("limit"):

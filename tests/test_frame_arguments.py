@@ -53,6 +53,7 @@ def test_frames_of_other_libraries_are_refused_with_what_to_do(
             take(shared, df, tmp_path)
 
 
+@pytest.mark.slow
 def test_an_audit_takes_the_path_of_a_file(shared: rnb.Client, tmp_path: Path) -> None:
     listing = shared.sources("claims")
     path = rnb.to_csv(listing, tmp_path / "listing.csv")

@@ -97,6 +97,7 @@ def test_nothing_invisible_is_left(text: str) -> None:
     made.encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function",
     [markup.block, markup.muted, markup.error, markup.status, markup.code, markup.progress],

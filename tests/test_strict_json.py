@@ -159,6 +159,7 @@ def test_a_contexts_file_that_an_editor_marked_is_read(
 INFINITE = {"inf": b"1e999", "-inf": b"-1e999", "inside": b'[{"a": [1e999, "Infinity"]}]'}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", INFINITE.values(), ids=INFINITE)
 def test_a_number_beyond_all_doubles_is_kept_everywhere(
     value: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured

@@ -193,6 +193,7 @@ RAISING: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", RAISING)
 def test_errors_show_it_visibly(client: rnb.Client, what: str) -> None:
     with pytest.raises(rnb.ReinferError) as caught:

@@ -376,6 +376,7 @@ def test_a_viewer_sees_three_projects_and_no_bucket(onlooker: rnb.Client) -> Non
 # Statistics
 
 
+@pytest.mark.slow
 def test_statistics_add_a_column(shared: rnb.Client) -> None:
     listing = shared.sources()
     df = shared.statistics(listing, progress=False)
@@ -387,6 +388,7 @@ def test_statistics_add_a_column(shared: rnb.Client) -> None:
     assert "num_comments" not in listing.columns
 
 
+@pytest.mark.slow
 def test_statistics_match_their_rows(shared: rnb.Client) -> None:
     counts = shared.statistics(shared.sources(), progress=False).set_index("id")["num_comments"]
     part = shared.sources().iloc[::-3]

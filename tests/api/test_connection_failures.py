@@ -79,6 +79,7 @@ def test_a_delete_and_an_update_are_retried(
     assert base.id not in set(client.sources(refresh=True)["id"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cut", CUTS.values(), ids=CUTS)
 def test_a_safe_update_recognises_its_own_write(
     client: rnb.Client, cut: Callable[[bytes], int]

@@ -110,6 +110,7 @@ def copied(df: pd.DataFrame) -> list[list[Any]]:
     return [[repr(cell) for cell in df[name].tolist()] for name in df.columns]
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Series.values returning")
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: write.__name__)
 def test_a_write_to_the_array_of_a_column_does_not_change_the_cache(

@@ -130,6 +130,7 @@ LIMITS: dict[str, Callable[[], Limit]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("latency", [0.02, 0.08])
 @pytest.mark.parametrize("in_pairs", [False, True], ids=["reads", "looks and writes"])
 @pytest.mark.parametrize("limit", LIMITS.values(), ids=LIMITS)

@@ -397,6 +397,7 @@ def test_choosing_all_of_theirs_leaves_nothing_to_send(
     assert other.source(NAME) == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("base", "mine", "theirs"),
     [

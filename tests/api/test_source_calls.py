@@ -101,6 +101,7 @@ SEEN: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("listing_found", [True, False])
 @pytest.mark.parametrize("delete", DELETES.values(), ids=DELETES)
 def test_a_hidden_project_proves_no_delete(
@@ -138,6 +139,7 @@ def test_other_sources_that_vanished_too_prove_no_delete(
     assert client.source("lab/b") == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("project_hidden", [True, False])
 def test_a_plan_leaves_the_delete_of_a_hidden_source_in_doubt(
     client: rnb.Client, *, project_hidden: bool

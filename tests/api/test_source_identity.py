@@ -59,6 +59,7 @@ BY_ID: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_a_response_about_another_source_is_an_error(
@@ -111,6 +112,7 @@ LISTINGS: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
     [

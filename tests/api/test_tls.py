@@ -244,6 +244,7 @@ def test_a_broken_handshake_is_retried_and_not_in_doubt(read: int) -> None:
     assert len(count) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES)
 @pytest.mark.parametrize("end", ["close", "garbage", "reset"])
 @pytest.mark.parametrize("begun", ["", "head", "body"])
@@ -318,6 +319,7 @@ def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(
     assert caught.value.in_doubt
 
 
+@pytest.mark.slow
 def test_a_slow_response_within_the_time_outs_is_read() -> None:
     # The response takes longer than the connection time-out, but not longer than the read time-out.
     with Scripted(Step(ONE, wait=0.6)) as server:
@@ -325,6 +327,7 @@ def test_a_slow_response_within_the_time_outs_is_read() -> None:
         assert client.source("acme/support").title == "Support"
 
 
+@pytest.mark.slow
 def test_waiting_for_a_free_connection_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "_POOL_WAIT", 0.2)
     # The end of the server ends the waits of its responses.

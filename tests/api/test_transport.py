@@ -137,6 +137,7 @@ def test_a_connection_time_out_names_the_endpoint_and_the_setting(reach: Reach) 
         assert part in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 def test_a_read_time_out_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bool) -> None:
     step = Step(CUT.answer) if begun else Step(wait=30)
@@ -280,6 +281,7 @@ def test_a_429_for_all_attempts_is_rate_limited(reach: Reach, body: bytes) -> No
 TEMPORARY = (408, 502, 503, 504, 520, 521, 522, 523, 524)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "failure",
     [
@@ -473,6 +475,7 @@ def test_a_conflict_with_a_hidden_source_is_a_conflict(reach: Reach) -> None:
     assert caught.value.existing is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("age", "maker"),
     [
@@ -696,6 +699,7 @@ GARBLED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("response", GARBLED.values(), ids=GARBLED)
 def test_a_garbled_response_is_a_protocol_error(reach: Reach, response: bytes) -> None:
     head, _, body = response.partition(b"\r\n\r\n")
@@ -715,6 +719,7 @@ def test_a_garbled_response_is_a_protocol_error(reach: Reach, response: bytes) -
 PAGES = {"html": b"<html>down", "text": b"upstream gone", "nothing": b"", "list": b"[]"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [500, 501, 502, 503, 520, 524, 525, 530, 599])
 @pytest.mark.parametrize("body", PAGES.values(), ids=PAGES)
 def test_a_page_of_a_server_in_front_is_a_server_error(
@@ -757,7 +762,8 @@ def test_a_status_at_the_beginning_of_the_message_is_not_repeated(
         with pytest.raises(rnb.AnswerError) as caught:
             client.source("acme/support")
         assert f": {status} Such Trouble: x. " in str(caught.value)
-        assert str(caught.value).count(str(status)) == 1
+        # As a word: a port may hold the same digits.
+        assert len(re.findall(rf"\b{status}\b", str(caught.value))) == 1
         server._script[0] = Step(no(status, f"{status}00 rows"))
         with pytest.raises(rnb.AnswerError, match=f": {status}: {status}00 rows"):
             client.source("acme/support")
@@ -825,6 +831,7 @@ LISTED: dict[str, Callable[[rnb.Client], object]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("response", JSON_404S.values(), ids=JSON_404S)
 @pytest.mark.parametrize("call", LISTED.values(), ids=LISTED)
 @pytest.mark.parametrize(
@@ -1214,6 +1221,7 @@ FAILURES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 def test_failures_do_not_use_up_the_connections(reach: Reach, failure: Step | bytes) -> None:
     steps = [failure] * (MOST + 2)
@@ -1261,6 +1269,7 @@ def test_the_default_limit_is_two_gibibytes() -> None:
     assert Transport(tenant).limit == 2 << 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("location", ["/elsewhere", "http://tenant.example/"])
 def test_the_body_of_a_redirect_is_not_read_beyond_the_limit(reach: Reach, location: str) -> None:
     response = reply(bomb(), 302, {"Content-Encoding": "gzip", "Location": location})
@@ -1299,6 +1308,7 @@ def interrupted(after: float) -> Iterator[None]:
     assert time.monotonic() - pressed[0] < AGES / 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("begun", [False, True])
 def test_ctrl_c_while_waiting_for_a_response(reach: Reach, *, begun: bool) -> None:
     hanging = Step(CUT.answer) if begun else Step(wait=AGES)
@@ -1368,6 +1378,7 @@ def test_a_delete_rejects_a_response_about_another_source(
         assert server.methods == ["GET"]
 
 
+@pytest.mark.slow
 def test_a_failed_count_leaves_no_waiting_threads(reach: Reach) -> None:
     limited = Step(no(429, Retry_After="60"))
     with Scripted(Step(no(500), wait=0.5), limited, repeat=True) as server:

@@ -93,6 +93,7 @@ def test_a_recreate_that_was_not_taken_warns_too(stubborn: rnb.Client, tmp_path:
     assert source.language == "en"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sent", "returned", "names"),
     [
@@ -510,6 +511,7 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
     assert client.source(NAME) == base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["update", "delete"])
 @pytest.mark.parametrize("after", [False, True])
 def test_a_plan_does_not_report_a_hidden_source_as_deleted(

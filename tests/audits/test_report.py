@@ -308,6 +308,7 @@ def test_an_invalid_now_is_refused(listing: pd.DataFrame, now: Any) -> None:
         rnb.audit(listing, now=now)
 
 
+@pytest.mark.slow
 def test_ages_are_counted_to_the_fetch_of_the_listing(listing: pd.DataFrame) -> None:
     fetched_at = pd.Timestamp(listing.attrs["fetched_at"])
     assert rnb.audit(listing).now == rnb.audit(listing.head(3)).now == fetched_at

@@ -138,6 +138,7 @@ def test_a_rule_runs_on_only_the_columns_it_needs(shared: rnb.Client, rule: str)
 # Messages and suggestions
 
 
+@pytest.mark.slow
 def test_messages_are_sentences_and_suggestions_say_what_to_do(shared: rnb.Client) -> None:
     for df in (shared.sources(), pd.DataFrame(BAD)):
         found = rnb.audit(df, now=NOW).findings
@@ -416,6 +417,7 @@ def test_a_language_that_differs_from_that_of_all_siblings_is_found() -> None:
     assert strange == {0: "Its language is 'fr\\x07'; that of all its siblings is Multilingual."}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("languages", "options", "found"),
     [
@@ -621,6 +623,7 @@ def test_sources_without_comments_are_found(dtype: Any) -> None:
 # The fast version of `shown`
 
 
+@pytest.mark.slow
 @given(st.lists(st.one_of(st.text(max_size=5), st.text("a'\"\\ ~\n", max_size=100))))
 def test_all_shown_equals_shown_of_each_text(texts: list[str]) -> None:
     texts = [text for text in texts if text.isascii()] + ["a" * n for n in (77, 78, 79)]

@@ -697,6 +697,7 @@ def contrast(one: Any, other: Any) -> float:
     return (max(first, second) + 0.05) / (min(first, second) + 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["default", "dark_background", "grayscale"])
 def test_texts_and_outlines_contrast_with_the_background(style: str) -> None:
     df = sources_of(100, PROJECTS["four"])
@@ -754,6 +755,7 @@ def test_names_are_escaped_and_never_drawn_as_formulas() -> None:
     assert all(not text.get_parse_math() for text in ax.get_legend().get_texts())  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_characters_without_a_glyph_are_escaped() -> None:
     df = pd.DataFrame({"owner": ["保险-x"], "kind": "\U0001f9ff"})
     ax = charts.projects(df)
@@ -854,6 +856,7 @@ def test_only_the_given_axes_are_changed(listing: pd.DataFrame) -> None:
     assert not plt.get_fignums()
 
 
+@pytest.mark.slow
 def test_the_same_frame_gives_the_same_picture(listing: pd.DataFrame) -> None:
     pictures = set()
     for _ in range(2):

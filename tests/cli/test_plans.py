@@ -312,6 +312,7 @@ def test_yes_applies_without_a_question(configured: rnb.Client, capsys: Captured
     assert configured.sandbox.tokens["admin"] not in captured.out + captured.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["y\n", "Yes\n", " y \n"])
 def test_what_is_agreed_to_is_done(
     configured: rnb.Client, typed: Typing, answer: str, capsys: Captured
@@ -442,6 +443,7 @@ def test_a_journal_that_is_there_is_not_written_over(
     assert writes(configured) == []
 
 
+@pytest.mark.slow
 def test_deletes_are_agreed_to_by_their_number(
     configured: rnb.Client, typed: Typing, capsys: Captured
 ) -> None:
@@ -679,6 +681,7 @@ def test_resume_leaves_what_has_moved(configured: rnb.Client, capsys: Captured) 
     assert titles(configured) == ("Theirs", "Theirs")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["resume", "undo"])
 def test_a_journal_of_another_tenant_or_at_work_is_refused(
     configured: rnb.Client, command: str, capsys: Captured
@@ -740,6 +743,7 @@ def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captu
     assert set(names) <= set(configured.sources("claims", refresh=True)["name"])
 
 
+@pytest.mark.slow
 def test_undo_of_creates_deletes_and_asks_like_it(
     configured: rnb.Client, typed: Typing, capsys: Captured
 ) -> None:
@@ -757,6 +761,7 @@ def test_undo_of_creates_deletes_and_asks_like_it(
     assert len(configured.sources("claims", refresh=True)) == 39
 
 
+@pytest.mark.slow
 def test_undo_to_a_file_changes_nothing(configured: rnb.Client, capsys: Captured) -> None:
     two_titles(configured)
     assert cli.main(["apply", "change.json", "--yes", "--journal", "j"]) == 0

@@ -22,6 +22,7 @@ def _own_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.mark.slow
 def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys: Captured) -> None:
     assert cli.main(["audit"]) == 1
     out = capsys.readouterr().out

@@ -373,6 +373,7 @@ def test_arrays_are_lists(tmp_path: Path) -> None:
     assert listing["sensitive_properties"].equals(df["sensitive_properties"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

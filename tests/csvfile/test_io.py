@@ -201,6 +201,7 @@ def test_there_and_back_is_exact(
     same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
 
 
+@pytest.mark.slow
 @given(
     values=st.lists(maybe(TEXTS), max_size=6),
     name=st.sampled_from(["title", "note"]),
@@ -237,6 +238,7 @@ def test_of_a_filtered_frame_the_rows(path: Path, df: pd.DataFrame, data: st.Dat
     same(there_and_back(part[known], path), part[known].reset_index(drop=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 2])
 def test_every_column_by_itself(path: Path, rows: int) -> None:
     df = sample()[list(KNOWN)].iloc[::-1].head(rows)
@@ -975,6 +977,7 @@ def test_what_is_no_listing_is_refused(tmp_path: Path, content: bytes, said: str
     assert "x.csv" in str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"x" * 200_000, b'"' + b"x,\n" * 100_000 + b'"'], ids=range(2))
 def test_a_file_of_one_long_line_is_read_or_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content + b",b\na,b\n")

@@ -627,6 +627,7 @@ def test_another_order_of_rows_is_no_change(history: rnb.History) -> None:
     same(history.load(), df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [
@@ -880,6 +881,7 @@ def test_what_came_back_is_held_against_what_it_was(history: rnb.History) -> Non
 # Arguments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("when", "title"),
     [

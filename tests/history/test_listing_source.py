@@ -81,6 +81,7 @@ def test_a_folder_that_ends_like_a_moment_is_that_folder() -> None:
     same(listing_at("audits@2026-03-01@2026-03-01"), OLD)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "place",
     [

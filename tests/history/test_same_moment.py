@@ -52,6 +52,7 @@ def test_all_recordings_of_a_moment_can_be_asked_for(
         assert changes["after"].tolist() == ["3"]
 
 
+@pytest.mark.slow
 def test_recordings_of_a_moment_of_other_projects_are_apart(history: rnb.History) -> None:
     for number in range(8):
         when = datetime(2026, 3, 1 + number, tzinfo=UTC)
@@ -257,6 +258,7 @@ ORDERS: dict[str, tuple[list[pd.DataFrame], pd.DataFrame]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
 def test_another_tenant_is_told_by_its_ids_whatever_was_recorded_last(
     history: rnb.History, order: tuple[list[pd.DataFrame], pd.DataFrame]

@@ -436,6 +436,7 @@ def test_a_foreign_file_under_such_a_name_is_named(
         rnb.History(folder).record(one(), when=day(9))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "lead", ["../secret.parquet", "/etc/passwd", "date=2026-03-01/../../x.parquet", "", "x", 5]
 )
@@ -451,6 +452,7 @@ def test_a_file_leads_to_no_other_folder(folder: Path, lead: object) -> None:
         rnb.History(folder).load()
 
 
+@pytest.mark.slow
 @reader
 def test_a_removed_file_that_others_refer_to_is_named(
     folder: Path, read: Callable[[rnb.History], Any]

@@ -235,6 +235,7 @@ def test_an_invalid_value_that_the_tenant_has_is_no_problem(
     assert decide(edited.assign(kind="clal", language=now["language"]), now).problems == ()
 
 
+@pytest.mark.slow
 def test_an_edit_older_than_the_source_needs_its_base(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
@@ -255,6 +256,7 @@ def test_an_edit_older_than_the_source_needs_its_base(
     assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
 
 
+@pytest.mark.slow
 def test_a_row_that_is_missing_from_the_base_is_compared_with_the_tenant(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:

@@ -114,6 +114,7 @@ def test_an_edit_through_the_csv_of_pandas(client: rnb.Client, side: str, keep_e
     assert result.counts == {"done": 1}, result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", FIELDS, ids=IDS)
 @pytest.mark.parametrize("moment", [None, datetime(2026, 1, 1, tzinfo=UTC)])
 def test_another_form_of_an_empty_value_is_no_remote_change(

@@ -77,6 +77,7 @@ def edit_all(client: rnb.Client, title: str = "edited") -> rnb.Plan:
 # Outcomes
 
 
+@pytest.mark.slow
 def test_all_steps_are_done_in_order_and_nothing_else(client: rnb.Client) -> None:
     df = client.sources("claims")
     df["title"] = "edited"
@@ -122,6 +123,7 @@ def test_a_progress_bar_is_shown(client: rnb.Client, capsys: pytest.CaptureFixtu
     assert "130/130" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 33, True, "8"])
 def test_workers_are_a_number(client: rnb.Client, workers: Any) -> None:
     plan = edit_all(client)
@@ -240,6 +242,7 @@ def test_a_field_missing_from_the_listing_is_no_remote_change(
     assert (source.title, source.language) == ("Motor claims inbox", "de")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [401, 403, 422])
 def test_changes_by_others_after_a_refusal_are_not_ours(client: rnb.Client, status: int) -> None:
     df = client.sources("claims").head(2).assign(title="mine")

@@ -282,6 +282,7 @@ def test_a_journal_of_another_tenant_is_refused(
     assert path.read_bytes() == b"".join(lines)
 
 
+@pytest.mark.slow
 def test_only_one_process_at_a_time_opens_a_journal(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:
@@ -308,6 +309,7 @@ def test_a_closed_journal_takes_no_line(tmp_path: Path) -> None:
     assert (first["format"], second["n"]) == ("x", 1)
 
 
+@pytest.mark.slow
 def test_a_full_disk_stops_the_apply_before_the_request(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -644,6 +644,7 @@ def test_another_file_is_refused(client: rnb.Client, tmp_path: Path, content: by
 # Mass deletes and remote changes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("deleted", "mass"), [(3, False), (4, True)])
 def test_more_than_a_tenth_of_a_project_needs_allow_mass_delete(
     client: rnb.Client, tmp_path: Path, *, deleted: int, mass: bool
@@ -716,6 +717,7 @@ def test_an_old_plan_warns_of_remote_changes(client: rnb.Client) -> None:
 # Rehearsals
 
 
+@pytest.mark.slow
 def test_a_rehearsal_does_not_change_the_tenant(client: rnb.Client, edited: pd.DataFrame) -> None:
     edited.loc[0, "bucket_id"] = client.buckets()["id"].iloc[-1]
     plan = client.plan(edited, delete_missing=True)
@@ -741,6 +743,7 @@ def test_a_rehearsal_does_not_change_the_tenant(client: rnb.Client, edited: pd.D
         rehearsal.result.retry()
 
 
+@pytest.mark.slow
 def test_a_rehearsal_shows_what_would_be_left_alone(client: rnb.Client) -> None:
     plan = client.plan(client.sources("claims").assign(title="the same"))
     client.update_source("claims/motor-inbox", title="theirs")
@@ -755,6 +758,7 @@ def test_a_rehearsal_shows_what_would_be_left_alone(client: rnb.Client) -> None:
 # Blank buckets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blank", ["", "  ", None, "from a file"])
 def test_a_blank_bucket_is_none(client: rnb.Client, blank: str | None) -> None:
     df = client.sources()
@@ -791,6 +795,7 @@ def test_a_blank_bucket_detaches(client: rnb.Client, blank: str | None) -> None:
 # Without a tenant
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["apply", "moved", "rehearse"])
 def test_without_a_configured_tenant_the_client_can_be_given(
     client: rnb.Client, edited: pd.DataFrame, tmp_path: Path, way: str

@@ -211,6 +211,7 @@ def held_back(client: rnb.Client, journal: str | Path, *, final: bool) -> rnb.Ap
         return plan.apply(progress=False, journal=journal)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("final", [True, False])
 def test_deletes_that_were_left_out_are_in_the_journal(
     client: rnb.Client, tmp_path: Path, *, final: bool
@@ -262,6 +263,7 @@ def test_an_undo_only_reads_the_journal(
 # Relative paths
 
 
+@pytest.mark.slow
 def test_a_relative_path_stays_relative_to_the_folder_at_the_call(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

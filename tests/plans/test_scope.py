@@ -122,6 +122,7 @@ def test_an_empty_listing_deletes_only_in_a_given_scope(
     assert {step.id for step in everywhere.steps} == set(whole["id"])
 
 
+@pytest.mark.slow
 def test_creating_the_first_source_of_a_project_deletes_no_others(shared: rnb.Client) -> None:
     claims, travel = shared.sources("claims"), shared.sources("people")
     new = pd.DataFrame({"owner": ["people"], "name": ["new"]})

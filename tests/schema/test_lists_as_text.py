@@ -195,6 +195,7 @@ def test_an_empty_cell_is_a_missing_one(shared: rnb.Client, empty: str) -> None:
     assert plan.steps == ()
 
 
+@pytest.mark.slow
 def test_what_python_and_json_print_of_random_lists_is_read() -> None:
     """Parse the `repr` and the JSON of random lists of texts."""
     dice = random.Random(9)

@@ -56,6 +56,7 @@ def test_what_is_missing_is_not_said(value: Any) -> None:
     assert provenance.fetched_at(df) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", ["", "soon", "2026-03-01T09:", 5, ["2026-03-01"]])
 def test_damaged_times_are_refused_where_they_count(shared: rnb.Client, value: Any) -> None:
     df = shared.sources("claims")

@@ -142,6 +142,7 @@ def test_the_offending_part_is_named_with_the_rule(
 
 
 # A tuple of texts is valid: several projects.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [*(name for name in NO_PROJECTS if not isinstance(name, tuple)), "acme/x"],
@@ -189,6 +190,7 @@ def test_what_is_accepted_stays_in_its_two_segments(text: str, endpoint: str) ->
         assert [unquote(segment) for segment in parts.path.split("/")[-2:]] == [project, name]
 
 
+@pytest.mark.slow
 @examples(max_examples=300, deadline=None)
 @given(st.text(max_size=12), st.text(max_size=12))
 def test_any_part_stays_in_its_segment(project: str, name: str) -> None:

@@ -712,6 +712,7 @@ def test_of_many_that_start_at_once_one_at_most_has_the_file(tmp_path: Path) -> 
         assert len(after) == 130 + len(made)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stays", [True, False], ids=["stays", "goes"])
 @pytest.mark.parametrize("empty", [True, False], ids=["an empty file", "no file"])
 def test_a_sandbox_that_has_come_since_the_look_is_not_taken_for_nothing(
@@ -802,6 +803,7 @@ def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Disk]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_full_disk_refuses_writes_and_loses_none(forking: Forking, disk: Disk) -> None:
     file = disk.folder / "box.db"
     sources: dict[str, Json] = {}

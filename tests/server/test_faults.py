@@ -219,6 +219,7 @@ WRITES = pytest.mark.parametrize("what", ["create", "update", "delete"])
 # Waits
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize(
     ("seconds", "least"),
@@ -534,6 +535,7 @@ def test_a_drop_does_not_care_for_whom_a_proxy_asks(box: rnb.Sandbox, *, after: 
         assert bystander.ask("GET", USER).status == 200
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True])
 def test_a_drop_leaves_all_other_connections_alone(
     box: rnb.Sandbox, name: str, *, after: bool
@@ -777,6 +779,7 @@ def test_how_often(box: rnb.Sandbox, more: dict[str, Any], expected: list[int]) 
         assert added.struck == expected.count(503)
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_rolls(box: rnb.Sandbox) -> None:
     def rolls(seed: int, *, between: bool = False) -> list[int]:
         fault = Fault.answer(503, on="get_current_user", probability=0.3, seed=seed)
@@ -1229,6 +1232,7 @@ def test_it_goes_on_serving(box: rnb.Sandbox, name: str, fault: Fault, size: int
 # The client with faults
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     ("retry_after", "least"),
@@ -1371,6 +1375,7 @@ def test_no_answer_in_time_is_asked_again(
     assert len(naps) == 2
 
 
+@pytest.mark.slow
 def test_an_answer_that_takes_ages_is_asked_for_again() -> None:
     # A new sandbox: a slow request appears in the log only when its wait is over.
     with rnb.sandbox() as client:
@@ -1399,6 +1404,7 @@ reply_is_lost = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @reply_is_lost
 @pytest.mark.usefixtures("coarse_clock")
 def test_a_create_whose_reply_was_lost_has_succeeded(
@@ -1434,6 +1440,7 @@ def test_a_name_that_was_taken_before_is_still_a_conflict(
     assert caught.value.existing == there == client.source(full_name)
 
 
+@pytest.mark.slow
 @reply_is_lost
 def test_a_delete_whose_reply_was_lost_has_succeeded(
     box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault
@@ -1468,6 +1475,7 @@ def test_a_delete_of_what_was_never_there_is_not_found(
         client.delete_source(told)
 
 
+@pytest.mark.slow
 @reply_is_lost
 def test_an_update_is_repeated_safely(
     box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault

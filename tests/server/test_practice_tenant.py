@@ -421,6 +421,7 @@ def test_every_answer_tells_how_long_it_took(asking: Plain) -> None:
     assert answer.headers["Server-Timing"].startswith("total;dur=")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "authorization",
     [
@@ -696,6 +697,7 @@ WRONG: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("method", "path"), [("PUT", "/api/v1/sources/claims/wrong"), ("POST", MOTOR)]
 )
@@ -946,6 +948,7 @@ def test_data_that_cannot_be_is_refused(
         assert len(client.sources()) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("column", ["owner", "name", "id"])
 @pytest.mark.parametrize("odd", ["Motor & Co", "a/b", "", "../up"])
 def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(

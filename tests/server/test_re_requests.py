@@ -417,6 +417,7 @@ def test_statistics_are_stable(ask: Re, project: str) -> None:
     assert [counted(ask, full) for full in names] == numbers
 
 
+@pytest.mark.slow
 def test_a_restart_changes_nothing(tmp_path: Path, base: str) -> None:
     told: list[Any] = []
     for _ in range(2):
@@ -913,6 +914,7 @@ def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
     counted(viewer, "claims/motor-inbox")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), ANSWERS, ids=lambda part: part)
 def test_no_token_no_answer(tenant: rnb.Client, base: str, method: str, path: str) -> None:
     ask = Re(tenant, base, "unknown")

@@ -72,6 +72,7 @@ def in_a_browser(made: Control) -> str:
 # Made from the fields
 
 
+@pytest.mark.slow
 def test_every_field_that_may_be_written_has_a_control() -> None:
     for operation in ("create", "update"):
         made = controls_for(fields_of(Wider), operation, lambda: None)
@@ -116,6 +117,7 @@ def test_observers_are_called_after_a_change() -> None:
 # Current values
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["title", "description", "bucket_id", "kind", "language"]), TEXTS)
 @settings(deadline=None)
 def test_a_text_is_held_as_it_is_or_not_to_be_edited(name: str, base: str) -> None:
@@ -127,6 +129,7 @@ def test_a_text_is_held_as_it_is_or_not_to_be_edited(name: str, base: str) -> No
         assert made._value(made.input.value) == base
 
 
+@pytest.mark.slow
 @given(st.sampled_from(["title", "description"]), BREAKS, BREAKS)
 @settings(deadline=None)
 def test_line_breaks_stay_what_they_were(name: str, base: str, typed: str) -> None:
@@ -141,6 +144,7 @@ def test_line_breaks_stay_what_they_were(name: str, base: str, typed: str) -> No
         assert made.value() == re.sub(r"\r\n?|\n", lambda _: kind, typed)
 
 
+@pytest.mark.slow
 @given(st.lists(TEXTS, max_size=4))
 @settings(deadline=None)
 def test_names_are_held_as_they_are_or_not_to_be_edited(base: list[str]) -> None:
@@ -153,6 +157,7 @@ def test_names_are_held_as_they_are_or_not_to_be_edited(base: list[str]) -> None
         assert made.value() == (*base, "more")
 
 
+@pytest.mark.slow
 @given(st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)))
 @settings(deadline=None)
 def test_a_number_is_held_as_it_is(base: int | None) -> None:

@@ -259,6 +259,7 @@ def test_a_result_is_not_lost_if_the_loop_is_closed(
 # Jobs in forms
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", [False, True])
 @pytest.mark.parametrize("make", [filled, opened, deleting])
 def test_a_double_click_sends_one_request(
@@ -346,6 +347,7 @@ def test_a_source_picked_during_a_delete_is_not_shown_as_deleted(
         assert form.restore_file.exists() is gone
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("_quick")
 def test_a_job_that_ends_at_once_shows_its_message(
     client: Client, monkeypatch: pytest.MonkeyPatch

@@ -49,6 +49,7 @@ def compare(ex: Explorer, place: object) -> str:
 # Audit
 
 
+@pytest.mark.slow
 def test_the_audit_waits_until_it_is_looked_at(ex: Explorer) -> None:
     assert texts(ex.audit).strip() == ""
     ex.tabs.selected_index = AUDIT
@@ -79,6 +80,7 @@ def test_a_rule_narrows_the_table_to_what_it_found(ex: Explorer) -> None:
     assert ex.finder.only == ""
 
 
+@pytest.mark.slow
 def test_any_finding_is_a_choice_too(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     ex.audit.rule.value = "*"
@@ -133,6 +135,7 @@ def test_findings_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None:
     assert saved.name == file.name
 
 
+@pytest.mark.slow
 def test_what_is_found_shows_as_text() -> None:
     rows = [{"owner": "acme", "name": f"twin-{n}", "title": " ".join(NASTY)} for n in range(2)]
     with rnb.sandbox(pd.DataFrame(rows)) as client:

@@ -241,6 +241,7 @@ def test_every_field_can_be_set_and_is_the_only_one(
     assert int((after["updated_at"] != before["updated_at"]).sum()) == 3
 
 
+@pytest.mark.slow
 def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     assert bulk.apply.disabled
@@ -274,6 +275,7 @@ def test_nothing_that_would_change_is_said(client: rnb.Client) -> None:
     assert bulk.apply.disabled
 
 
+@pytest.mark.slow
 def test_the_plan_begins_with_what_the_tenant_has_by_now(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     client.update_source(THREE[0], language="de", title="Theirs")
@@ -324,6 +326,7 @@ def test_a_tick_takes_the_plan_away_too(client: rnb.Client) -> None:
     assert bulk._plan.value == ""
 
 
+@pytest.mark.slow
 def test_what_leaves_the_selection_alone_leaves_the_plan(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk)
@@ -378,6 +381,7 @@ def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> No
     assert [a.method for a in writes(client)] == ["DELETE"]
 
 
+@pytest.mark.slow
 def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk)
@@ -446,6 +450,7 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     assert values(client, "title", names) == ["All alike"] * 40
 
 
+@pytest.mark.slow
 def test_undo_shows_its_plan_and_puts_back(client: rnb.Client) -> None:
     before = stored(client)
     ex, bulk = opened(client)
@@ -498,6 +503,7 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     assert "de" not in values(client, "language")
 
 
+@pytest.mark.slow
 def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client) -> None:
     ex, bulk = opened(viewer)
     show(bulk)
@@ -507,6 +513,7 @@ def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client)
     assert "de" not in values(client, "language")
 
 
+@pytest.mark.slow
 def test_an_error_leaves_what_is_filled_in(client: rnb.Client) -> None:
     assert client.sandbox is not None
     ex, bulk = opened(client)
@@ -520,6 +527,7 @@ def test_an_error_leaves_what_is_filled_in(client: rnb.Client) -> None:
     assert "3 of 3 sources are done." in apply(ex)
 
 
+@pytest.mark.slow
 def test_without_a_journal_nothing_is_written(
     client: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -538,6 +546,7 @@ def test_without_a_journal_nothing_is_written(
 # Safety
 
 
+@pytest.mark.slow
 def test_the_repr_tells_nothing_of_the_tenant(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk, "title", "Secret")

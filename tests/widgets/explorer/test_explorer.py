@@ -92,6 +92,7 @@ def test_a_search_is_a_text(ex: Explorer) -> None:
         ex.search = 3  # type: ignore[assignment]
 
 
+@pytest.mark.slow
 def test_what_is_filtered_selected_and_looked_at_is_live(ex: Explorer, client: rnb.Client) -> None:
     listing = client.sources()
     pd.testing.assert_frame_equal(ex.frame, listing)
@@ -121,6 +122,7 @@ def test_what_is_filtered_selected_and_looked_at_is_live(ex: Explorer, client: r
     assert changes[1:] == [client.source(OTHER)]
 
 
+@pytest.mark.slow
 def test_a_column_of_counts_does_not_hinder_looking(ex: Explorer, client: rnb.Client) -> None:
     ex.search = "motor"
     ex.statistics.click()
@@ -198,6 +200,7 @@ def test_a_restored_source_has_not_the_comments_it_had(ex: Explorer, client: rnb
     assert comments(ex, NAME) is pd.NA or comments(ex, NAME) == 0
 
 
+@pytest.mark.slow
 def test_what_somebody_else_changed_is_there_after_a_refresh(
     ex: Explorer, client: rnb.Client
 ) -> None:
@@ -258,6 +261,7 @@ def test_a_draft_of_what_was_changed_meanwhile_stops(ex: Explorer, client: rnb.C
     assert "was changed at" in texts(ex.details)
 
 
+@pytest.mark.slow
 def test_what_was_not_sent_to_a_source_that_is_gone_is_not_offered(ex: Explorer) -> None:
     on_tab(ex, NAME, EDIT)
     ex.details.edit.controls["title"].fill("draft")

@@ -388,6 +388,7 @@ def test_observers_see_everything_up_to_date(browser: Browser) -> None:
 # Malformed and late messages
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "message",
     [
