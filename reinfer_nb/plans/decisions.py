@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,65 +18,28 @@ import pandas as pd
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
+from reinfer_nb.frames import convert
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
 from reinfer_nb.plans.row_identity import NEW, Rows, cell, full_names, places
+from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
 from reinfer_nb.text import shown
 
-Kind = Literal["create", "update", "delete"]
 _FIELDS = {field.name: field for field in fields_of(Source)}
 # The text that clears a field of each type.
 _CLEARS = {Text: "an empty text", Names: "[]"}
 _SET_BY_TENANT = ("created_at", "updated_at", "last_modified")
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The new value of a field.
-
-    Attributes:
-        field: The field's name.
-        before: The value on the tenant; None if there is none.
-        after: The new value; None clears the field.
-    """
-
-    field: str
-    before: Any
-    after: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A source to create, update or delete.
-
-    Attributes:
-        kind: "create", "update" or "delete".
-        owner: The source's project.
-        name: The source's name.
-        id: The source's id on the tenant; None for a create.
-        row: The row in the edited listing; None for a delete.
-        settings: The new values; empty for a delete.
-        place: The row in the tenant's listing; None for a create.
-    """
-
-    kind: Kind
-    owner: str
-    name: str
-    id: str | None
-    row: int | None
-    settings: tuple[Setting, ...] = ()
-    place: int | None = None
-
-
 @dataclass(frozen=True)
 class Decisions:
-    """The actions and problems of an edited listing.
+    """The steps and problems of an edited listing.
 
     Attributes:
-        actions: Creates and updates in the order of the edited listing, then deletes in the order
+        steps: Creates and updates in the order of the edited listing, then deletes in the order
             of the tenant's listing.
         problems: The problems by row; with any, the plan cannot be applied.
         theirs: The number of settings that only others changed since the base.
@@ -87,7 +50,7 @@ class Decisions:
         guards: Texts that differ from the tenant's only in form, such as by a guard of `to_csv`.
     """
 
-    actions: tuple[Action, ...]
+    steps: tuple[Step, ...]
     problems: tuple[Problem, ...]
     theirs: int
     by_name: int
@@ -106,7 +69,7 @@ def decisions(
     project: str | None = None,
     everywhere: bool = False,
 ) -> Decisions:
-    """Return the actions that turn `now` into `edited`.
+    """Return the steps that turn `now` into `edited`.
 
     Args:
         edited: The edited listing.
@@ -132,27 +95,28 @@ def decisions(
         references.append((base, np.where(exists, origin, NEW)))
     wanted = replace(wanted, columns=without(wanted.columns, references, guards))
     updates = _Updates(rows, wanted, now, base)
-    changed = np.array([*updates.settings], dtype=np.int64)
-    actions = [
-        Action("update", owner, name, id_, row, tuple(updates.settings[row]), place)
-        for owner, name, id_, row, place in _named(now, rows.there[changed], changed)
+    changed = [*updates.settings]
+    sources = convert.to_sources(now.iloc[rows.there[changed]])
+    steps = [
+        Step("update", source.owner, source.name, source, updates.settings[row], row=row)
+        for row, source in zip(changed, sources, strict=True)
     ]
     problems = [*wanted.problems, *base_problems, *rows.problems, *updates.problems]
     for row in np.flatnonzero(rows.there == NEW).tolist():
         settings, create_problems = _create_settings(wanted, row)
         owner, name = (wanted.columns[key][row] for key in ("owner", "name"))
-        actions.append(Action("create", owner, name, None, row, tuple(settings)))
+        steps.append(Step("create", owner, name, settings=settings, row=row))
         problems += create_problems
-    actions.sort(key=lambda action: action.row or 0)
+    steps.sort(key=lambda step: step.row or 0)
     outside: Counter[str] = Counter()
     if delete_missing:
         # A project with creates only is not in scope: the other sources may be left out on purpose.
         scope = None if everywhere else set(now["owner"].take(rows.meant))
         deletes, delete_problems, outside = _deletes(now, rows.meant, base, scope)
-        actions += deletes
+        steps += deletes
         problems += delete_problems
     return Decisions(
-        tuple(actions),
+        tuple(steps),
         tuple(sorted(problems, key=lambda problem: -1 if problem.row is None else problem.row)),
         theirs=updates.theirs,
         by_name=rows.by_name,
@@ -203,7 +167,7 @@ class _Updates:
     def __init__(
         self, rows: Rows, wanted: Intended, now: pd.DataFrame, base: pd.DataFrame | None
     ) -> None:
-        self.settings: dict[int, list[Setting]] = {}
+        self.settings: dict[int, dict[str, Any]] = {}
         self.problems: list[Problem] = []
         self.theirs = 0
         self._rows = np.flatnonzero(rows.there >= 0)
@@ -260,7 +224,7 @@ class _Updates:
         except ValueError as error:
             self.problems.append(Problem(row, field.name, after, f"{error}."))
             return
-        self.settings.setdefault(row, []).append(Setting(field.name, before, after))
+        self.settings.setdefault(row, {})[field.name] = after
 
     def _add_conflict(self, field: Field, values: tuple[Any, ...], number: int) -> None:
         was, mine, theirs = values
@@ -298,9 +262,10 @@ class _Updates:
                 self.problems.append(Problem(row, name, value, reason))
 
 
-def _create_settings(wanted: Intended, row: int) -> tuple[list[Setting], list[Problem]]:
+def _create_settings(wanted: Intended, row: int) -> tuple[dict[str, Any], list[Problem]]:
     """Return the settings of a source to create, and the problems with them."""
-    settings, problems = [], []
+    settings: dict[str, Any] = {}
+    problems = []
     for name, field in _FIELDS.items():
         if name not in wanted.columns or not field.may("create"):
             continue
@@ -314,13 +279,13 @@ def _create_settings(wanted: Intended, row: int) -> tuple[list[Setting], list[Pr
         except ValueError as error:
             problems.append(Problem(row, name, value, f"{error}."))
         else:
-            settings.append(Setting(name, None, value))
+            settings[name] = value
     return settings, problems
 
 
 def _deletes(
     now: pd.DataFrame, listed: Positions, base: pd.DataFrame | None, scope: AbstractSet[str] | None
-) -> tuple[list[Action], list[Problem], Counter[str]]:
+) -> tuple[list[Step], list[Problem], Counter[str]]:
     """Return the deletes of the sources that are missing from the edited listing.
 
     Args:
@@ -349,19 +314,18 @@ def _deletes(
         missing &= inside
     if base is not None:
         places = np.flatnonzero(missing)
-        for owner, name, _, place in _named(now, places[_changed(now, base, places, origin)]):
-            missing[place] = False
+        moved = places[_changed(now, base, places, origin)]
+        missing[moved] = False
+        for full_name in full_names(now).take(moved):
             reason = (
-                f"{owner}/{name} is not in the edited listing, but somebody else has changed it "
+                f"{full_name} is not in the edited listing, but somebody else has changed it "
                 "since the base. Put its row back, or plan again with a fresh listing as the base "
                 "to delete it."
             )
             problems.append(Problem(None, None, None, reason))
-    actions = [
-        Action("delete", owner, name, id_, None, place=place)
-        for owner, name, id_, place in _named(now, np.flatnonzero(missing))
-    ]
-    return actions, problems, outside
+    sources = convert.to_sources(now.iloc[np.flatnonzero(missing)])
+    deletes = [Step("delete", source.owner, source.name, source) for source in sources]
+    return deletes, problems, outside
 
 
 def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: Positions) -> Flags:
@@ -372,12 +336,6 @@ def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: P
         was, current = base[name].take(origin[places]), now[name].take(places)
         changed |= equality.changed(was, current, _FIELDS[name].type)
     return changed
-
-
-def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable[tuple[Any, ...]]:
-    """Return owner, name and id of the sources at `places`, then `others` and the place."""
-    columns = (now[key].take(places) for key in ("owner", "name", "id"))
-    return zip(*columns, *(other.tolist() for other in (*others, places)), strict=True)
 
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reinfer_nb import arguments, markup
-from reinfer_nb.plans.decisions import Kind
-from reinfer_nb.plans.steps import Step, by_kind
+from reinfer_nb.plans.steps import Kind, Step, by_kind
 from reinfer_nb.schema.value_types import MISSING, cell_text
 from reinfer_nb.text import counted, listed, more, visible
 

@@ -18,10 +18,9 @@ import pandas as pd
 from reinfer_nb import errors
 from reinfer_nb.api import comment_counts
 from reinfer_nb.api.write_result import was_not_taken
-from reinfer_nb.frames import convert
 from reinfer_nb.plans import problems as _problems
 from reinfer_nb.plans.csv_guards import CELL_LENGTH
-from reinfer_nb.plans.decisions import Action, Decisions, decisions
+from reinfer_nb.plans.decisions import Decisions, decisions
 from reinfer_nb.plans.edited_listing import Problem
 from reinfer_nb.plans.plan_data import PlanData
 from reinfer_nb.plans.steps import Step, in_order
@@ -122,12 +121,13 @@ def of_listing(
         project=project,
         everywhere=everywhere,
     )
-    new = [] if base is not None or not same_tenant else _newer(decided.actions, edited, now)
-    actions = [action for action in decided.actions if action not in new]
-    problems = [*decided.problems, *_unaddressable(actions)]
-    problems += _unknown_projects(client, actions, now)
-    problems += _unknown_buckets(client, actions, now, same_tenant=same_tenant)
-    steps = _steps(actions, now)
+    steps: Sequence[Step] = decided.steps
+    if base is None and same_tenant:
+        steps = _without_newer(steps, edited)
+    new = len(decided.steps) - len(steps)
+    problems = [*decided.problems, *_unaddressable(steps)]
+    problems += _unknown_projects(client, steps, now)
+    problems += _unknown_buckets(client, steps, now, same_tenant=same_tenant)
     if not problems:
         steps = with_comments(client, steps)
     return PlanData(
@@ -137,7 +137,7 @@ def of_listing(
         steps=in_order(steps),
         problems=_problems.framed(problems, edited),
         notes=(
-            *_notes(decided, edited, len(new), same_tenant=same_tenant),
+            *_notes(decided, edited, new, same_tenant=same_tenant),
             *_not_taken_before(client, steps),
         ),
         sizes=sizes(steps, now),
@@ -199,92 +199,70 @@ def _attribute(df: object, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _steps(actions: Sequence[Action], now: pd.DataFrame) -> list[Step]:
-    places = [action.place for action in actions if action.place is not None]
-    bases = dict(zip(places, convert.to_sources(now.iloc[places]), strict=True))
-    return [
-        Step(
-            action.kind,
-            action.owner,
-            action.name,
-            None if action.place is None else bases[action.place],
-            {setting.field: setting.after for setting in action.settings},
-        )
-        for action in actions
-    ]
-
-
-def _newer(actions: Sequence[Action], edited: pd.DataFrame, now: pd.DataFrame) -> list[Action]:
-    """Return the deletes of sources that were created after the edited listing was fetched."""
-    deletes = [action for action in actions if action.kind == "delete"]
-    try:
-        fetched_at = provenance.fetched_at(edited) if deletes else None
-    except errors.InvalidInput:
-        fetched_at = None
+def _without_newer(steps: Sequence[Step], edited: pd.DataFrame) -> Sequence[Step]:
+    """Return the steps without deletes of sources created after the edited listing was fetched."""
+    fetched_at = None
+    with contextlib.suppress(errors.InvalidInput):
+        fetched_at = provenance.fetched_at(edited)
     if fetched_at is None:
-        return []
-    places = [action.place for action in deletes if action.place is not None]
-    times = now["created_at"].take(places)
-    return [action for action, time in zip(deletes, times, strict=True) if time > fetched_at]
+        return steps
+    return [step for step in steps if step.kind != "delete" or not _is_newer(step, fetched_at)]
 
 
-def _unaddressable(actions: Sequence[Action]) -> list[Problem]:
+def _is_newer(step: Step, time: datetime) -> bool:
+    created_at = step.before("created_at")
+    return created_at is not None and bool(created_at > time)
+
+
+def _unaddressable(steps: Sequence[Step]) -> list[Problem]:
     """Return the sources whose name or id cannot be used in a request."""
     return [
         Problem(
-            action.row,
+            step.row,
             None,
             None,
-            f"is {shown(f'{action.owner}/{action.name}')} with the id {shown(action.id)}, which "
-            f"cannot be used in a request to {action.kind} it: a name must be "
+            f"is {shown(step.full_name)} with the id {shown(step.id)}, which "
+            f"cannot be used in a request to {step.kind} it: a name must be "
             f"{validation.NAME_RULE}, an id {validation.ID_RULE}. Leave this source out.",
         )
-        for action in actions
-        if action.kind != "create"
+        for step in steps
+        if step.kind != "create"
         and not (
-            validation.is_name(action.owner)
-            and validation.is_name(action.name)
-            and validation.is_id(action.id)
+            validation.is_name(step.owner)
+            and validation.is_name(step.name)
+            and validation.is_id(step.id)
         )
     ]
 
 
-def _unknown_projects(
-    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame
-) -> list[Problem]:
+def _unknown_projects(client: ApiClient, steps: Sequence[Step], now: pd.DataFrame) -> list[Problem]:
     """Return the sources to create in unknown projects."""
-    creates = [action for action in actions if action.kind == "create"]
+    creates = [step for step in steps if step.kind == "create"]
     known = set(now["owner"]) if creates else set()
-    if all(action.owner in known for action in creates):
+    if all(step.owner in known for step in creates):
         return []
     try:
         known |= set(client.projects(refresh=True)["name"])
     except errors.ReinferError:
         # The tenant will refuse the create if there is no such project.
         return []
-    reason = (
-        "is not a project that this token may see. Create it on the tenant first, or use one of "
-        f"{listed(sorted(map(str, known)))}."
-    )
+    others = f", or use one of {listed(sorted(map(str, known)))}" if known else ""
+    reason = f"is not a project that this token may see. Create it on the tenant first{others}."
     return [
-        Problem(action.row, "owner", action.owner, reason)
-        for action in creates
-        if action.owner not in known
+        Problem(step.row, "owner", step.owner, reason)
+        for step in creates
+        if step.owner not in known
     ]
 
 
 def _unknown_buckets(
-    client: ApiClient, actions: Sequence[Action], now: pd.DataFrame, *, same_tenant: bool
+    client: ApiClient, steps: Sequence[Step], now: pd.DataFrame, *, same_tenant: bool
 ) -> list[Problem]:
     """Return the settings of unknown buckets."""
-    settings = [
-        (action, setting.after)
-        for action in actions
-        for setting in action.settings
-        if setting.field == "bucket_id" and setting.after is not None
-    ]
-    known = set(now["bucket_id"]) if settings else set()
-    if all(bucket in known for _, bucket in settings):
+    rows = {step.row: step.settings["bucket_id"] for step in steps if "bucket_id" in step.settings}
+    rows = {row: bucket for row, bucket in rows.items() if bucket is not None}
+    known = set(now["bucket_id"]) if rows else set()
+    if known.issuperset(rows.values()):
         return []
     reason = "is not a bucket that this token may see; client.buckets() lists them"
     try:
@@ -296,8 +274,8 @@ def _unknown_buckets(
         reason = "is from another tenant, and no source here uses it; this token sees no buckets"
     reason += ". Write the id of an existing bucket, or leave the cell empty."
     return [
-        Problem(action.row, "bucket_id", bucket, reason)
-        for action, bucket in settings
+        Problem(row, "bucket_id", bucket, reason)
+        for row, bucket in rows.items()
         if bucket not in known
     ]
 

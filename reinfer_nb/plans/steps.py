@@ -6,16 +6,16 @@ import dataclasses
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError
 from reinfer_nb.pickling import Portable
-from reinfer_nb.plans.decisions import Kind
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import Operation, fields_of, read_record
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
 
+Kind = Literal["create", "update", "delete"]
 # In the order of execution: deletes come last.
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _FIELDS = {field.name: field for field in fields_of(Source)}
@@ -34,6 +34,7 @@ class Step(Portable):
         settings: The new values by field name; empty for a delete.
         comments: How many comments a delete removes; None if unknown.
         remark: A remark for the reader of the plan.
+        row: The row in the edited listing, from 0; None for a delete, and for a step from a file.
     """
 
     kind: Kind
@@ -43,6 +44,7 @@ class Step(Portable):
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     comments: int | None = None
     remark: str = ""
+    row: int | None = dataclasses.field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "settings", types.MappingProxyType(dict(self.settings)))

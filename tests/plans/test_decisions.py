@@ -11,8 +11,9 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.plans.decisions import Action, Decisions, decisions
+from reinfer_nb.plans.decisions import Decisions, decisions
 from reinfer_nb.plans.edited_listing import Problem
+from reinfer_nb.plans.steps import Step
 
 EDITED = "claims/motor-inbox"
 
@@ -32,11 +33,8 @@ def decide(edited: Any, now: pd.DataFrame, *args: Any, **how: Any) -> Decisions:
     return decisions(edited, now, *args, **{"of_this_tenant": True, **how})
 
 
-def told(decided: Decisions) -> list[tuple[str, str, dict[str, Any]]]:
-    return [
-        (action.kind, f"{action.owner}/{action.name}", {s.field: s.after for s in action.settings})
-        for action in decided.actions
-    ]
+def steps_of(decided: Decisions) -> list[tuple[str, str, dict[str, Any]]]:
+    return [(step.kind, step.full_name, dict(step.settings)) for step in decided.steps]
 
 
 def only_problem(decided: Decisions) -> Problem:
@@ -44,7 +42,7 @@ def only_problem(decided: Decisions) -> Problem:
     return problem
 
 
-def test_an_unedited_listing_gives_no_actions(now: pd.DataFrame, edited: pd.DataFrame) -> None:
+def test_an_unedited_listing_gives_no_steps(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     decided = decide(edited, now, delete_missing=True)
     assert decided == Decisions((), (), theirs=0, by_name=0, ignored=())
 
@@ -69,19 +67,19 @@ def test_an_unedited_listing_gives_no_actions(now: pd.DataFrame, edited: pd.Data
         lambda df: df.head(0),
     ],
 )
-def test_another_shape_of_the_listing_gives_no_actions(now: pd.DataFrame, shape: Any) -> None:
+def test_another_shape_of_the_listing_gives_no_steps(now: pd.DataFrame, shape: Any) -> None:
     decided = decide(shape(now), now)
-    assert (decided.actions, decided.problems) == ((), ())
+    assert (decided.steps, decided.problems) == ((), ())
 
 
 def test_an_edit_updates_only_that_field(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     edited.loc[2, "title"] = "Motor"
     edited.loc[2, "should_translate"] = True
-    (action,) = decide(edited, now).actions
+    (step,) = decide(edited, now).steps
     row = now.iloc[2]
-    assert (action.kind, action.owner, action.name) == ("update", row["owner"], row["name"])
-    assert (action.id, action.row) == (row["id"], 2)
-    assert [(s.field, s.before, s.after) for s in action.settings] == [
+    assert (step.kind, step.owner, step.name) == ("update", row["owner"], row["name"])
+    assert (step.id, step.row) == (row["id"], 2)
+    assert [(name, step.before(name), after) for name, after in step.settings.items()] == [
         ("title", row["title"], "Motor"),
         ("should_translate", False, True),
     ]
@@ -91,7 +89,7 @@ def test_a_row_without_an_id_is_matched_by_name(now: pd.DataFrame) -> None:
     row = {"owner": "claims", "name": "motor-inbox", "title": "Motor"}
     for edited in (pd.DataFrame([row]), pd.DataFrame([row | {"id": None}])):
         decided = decide(edited, now)
-        assert told(decided) == [("update", EDITED, {"title": "Motor"})]
+        assert steps_of(decided) == [("update", EDITED, {"title": "Motor"})]
         assert decided.by_name == 0
         assert not decided.problems
 
@@ -99,28 +97,29 @@ def test_a_row_without_an_id_is_matched_by_name(now: pd.DataFrame) -> None:
 def test_a_row_without_a_source_is_a_create(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     new = {"owner": "claims", "name": "travel", "title": "Travel", "sensitive_properties": ()}
     both = pd.concat([edited, pd.DataFrame([new])])
-    assert told(decide(both, now)) == [
+    assert steps_of(decide(both, now)) == [
         ("create", "claims/travel", {"title": "Travel", "sensitive_properties": ()})
     ]
     bare = pd.DataFrame([{"owner": "claims", "name": "travel"}])
-    assert decide(bare, now).actions == (Action("create", "claims", "travel", None, 0, ()),)
+    assert decide(bare, now).steps == (Step("create", "claims", "travel"),)
+    assert [step.row for step in decide(bare, now).steps] == [0]
 
 
 def test_missing_rows_are_deleted_only_with_delete_missing(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     less = edited.drop(index=[0, 5])
-    assert decide(less, now).actions == ()
-    gone = decide(less, now, delete_missing=True).actions
-    assert [(action.kind, action.id, action.row) for action in gone] == [
+    assert decide(less, now).steps == ()
+    gone = decide(less, now, delete_missing=True).steps
+    assert [(step.kind, step.id, step.row) for step in gone] == [
         ("delete", now["id"][row], None) for row in (0, 5)
     ]
 
 
 def test_a_source_created_after_the_base_is_not_deleted(now: pd.DataFrame) -> None:
     base = now.drop(index=0)
-    actions = decide(base.drop(index=5), now, base, delete_missing=True).actions
-    assert [(action.kind, action.id) for action in actions] == [("delete", now.loc[5, "id"])]
+    steps = decide(base.drop(index=5), now, base, delete_missing=True).steps
+    assert [(step.kind, step.id) for step in steps] == [("delete", now.loc[5, "id"])]
 
 
 def test_a_source_whose_row_has_a_problem_is_not_deleted(
@@ -128,7 +127,7 @@ def test_a_source_whose_row_has_a_problem_is_not_deleted(
 ) -> None:
     edited.loc[0, "name"] = "renamed"
     decided = decide(edited, now, delete_missing=True)
-    assert decided.actions == ()
+    assert decided.steps == ()
     assert only_problem(decided).row == 0
 
 
@@ -156,7 +155,7 @@ def test_a_source_whose_row_has_a_problem_is_not_deleted(
         ("created_at", "soon", "must be a timestamp, not 'soon'"),
     ],
 )
-def test_an_invalid_value_is_a_problem_and_no_action(
+def test_an_invalid_value_is_a_problem_and_no_step(
     now: pd.DataFrame, edited: pd.DataFrame, column: str, value: Any, says: str
 ) -> None:
     now = now.copy()
@@ -165,7 +164,7 @@ def test_an_invalid_value_is_a_problem_and_no_action(
     edited[column] = edited[column].astype(object)
     edited.at[0, column] = value  # noqa: PD008 - a list goes in no other way
     decided = decide(edited, now)
-    assert decided.actions == ()
+    assert decided.steps == ()
     problem = only_problem(decided)
     assert (problem.row, problem.column) == (0, column)
     assert says in problem.reason
@@ -217,15 +216,14 @@ def test_a_source_in_two_rows_of_the_base_is_a_problem(
     assert "Keep one of the two" in reason
     # Two equal rows are no problem.
     same = pd.concat([now, now.iloc[[4]]])[columns]
-    assert [kind for kind, *_ in told(decide(edited, now, same[::order]))] == ["update"]
+    assert [kind for kind, *_ in steps_of(decide(edited, now, same[::order]))] == ["update"]
 
 
 def test_a_missing_value_clears_a_bucket(now: pd.DataFrame, edited: pd.DataFrame) -> None:
     row = int(np.flatnonzero(now["bucket_id"].notna())[0])
     edited.loc[row, "bucket_id"] = None
-    (action,) = decide(edited, now).actions
-    (setting,) = action.settings
-    assert (setting.field, setting.after) == ("bucket_id", None)
+    (step,) = decide(edited, now).steps
+    assert step.settings == {"bucket_id": None}
 
 
 def test_an_invalid_value_that_the_tenant_has_is_no_problem(
@@ -246,14 +244,14 @@ def test_an_edit_older_than_the_source_needs_its_base(
     assert "older than the source" in only_problem(decide(edited, later)).reason
     edited.loc[0, "description"] = "mine"
     with_base = decide(edited, later, now)
-    assert told(with_base) == [("update", EDITED, {"description": "mine"})]
+    assert steps_of(with_base) == [("update", EDITED, {"description": "mine"})]
     assert with_base.theirs == 1
     edited.loc[0, "title"] = "mine too"
     problem = only_problem(decide(edited, later, now))
     assert (problem.row, problem.column) == (0, "title")
     assert "You changed it to 'mine too', somebody else to 'theirs'" in problem.reason
     edited.loc[0, "title"] = "theirs"
-    assert told(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
+    assert steps_of(decide(edited, later, now)) == [("update", EDITED, {"description": "mine"})]
 
 
 @pytest.mark.slow
@@ -261,8 +259,8 @@ def test_a_row_that_is_missing_from_the_base_is_compared_with_the_tenant(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
     edited.loc[3, "title"] = "mine"
-    assert [kind for kind, *_ in told(decide(edited, now, now.drop(index=3)))] == ["update"]
-    assert [kind for kind, *_ in told(decide(edited, now, now.head(0)))] == ["update"]
+    assert [kind for kind, *_ in steps_of(decide(edited, now, now.drop(index=3)))] == ["update"]
+    assert [kind for kind, *_ in steps_of(decide(edited, now, now.head(0)))] == ["update"]
     edited["updated_at"] = edited["updated_at"].where(
         edited.index != 3, pd.Timestamp(2020, 1, 1, tz="UTC")
     )
@@ -276,7 +274,7 @@ def test_a_deleted_source_is_created_again_only_without_its_id(
     there = now.drop(index=0)
     assert "the source was deleted" in only_problem(decide(edited, there, now)).reason
     edited.loc[0, "id"] = None
-    assert [kind for kind, *_ in told(decide(edited, there, now))] == ["create"]
+    assert [kind for kind, *_ in steps_of(decide(edited, there, now))] == ["create"]
 
 
 def test_between_tenants_rows_are_matched_by_name(now: pd.DataFrame, edited: pd.DataFrame) -> None:
@@ -287,7 +285,7 @@ def test_between_tenants_rows_are_matched_by_name(now: pd.DataFrame, edited: pd.
     decided = decide(edited, now, of_this_tenant=False)
     assert not decided.problems
     assert decided.by_name == len(edited) - 1
-    assert [(kind, name) for kind, name, _ in told(decided)] == [
+    assert [(kind, name) for kind, name, _ in steps_of(decided)] == [
         ("update", EDITED),
         ("create", f"{edited['owner'][1]}/new-here"),
     ]

@@ -45,13 +45,13 @@ def test_an_empty_value_on_all_sides_is_no_change(listing: pd.DataFrame, name: s
         frames = [with_value(listing, name, value) for value in (edited, now, base)]
         for sides in (frames, frames[:2]):
             decided = decisions(*sides, of_this_tenant=True)
-            assert (decided.actions, decided.problems, decided.theirs) == ((), (), 0)
+            assert (decided.steps, decided.problems, decided.theirs) == ((), (), 0)
         # A missing row is deleted, even if an empty value has another form in the base.
         decided = decisions(
             frames[0].iloc[1:], *frames[1:], of_this_tenant=True, delete_missing=True
         )
         assert decided.problems == ()
-        assert [action.kind for action in decided.actions] == ["delete"]
+        assert [step.kind for step in decided.steps] == ["delete"]
 
 
 @pytest.mark.slow
@@ -63,13 +63,13 @@ def test_a_value_of_others_stays_if_the_edit_and_the_base_are_empty(
     for base, edited in itertools.product(KINDS_OF_NOTHING[name], repeat=2):
         frames = [with_value(listing, name, value) for value in (edited, theirs, base)]
         decided = decisions(*frames, of_this_tenant=True)
-        assert (decided.actions, decided.problems) == ((), ())
+        assert (decided.steps, decided.problems) == ((), ())
         assert decided.theirs == len(listing)
     # Both cleared the field, in different forms.
     for edited, now in itertools.product(KINDS_OF_NOTHING[name], repeat=2):
         frames = [with_value(listing, name, value) for value in (edited, now, theirs)]
         decided = decisions(*frames, of_this_tenant=True)
-        assert (decided.actions, decided.problems) == ((), ())
+        assert (decided.steps, decided.problems) == ((), ())
 
 
 @pytest.mark.slow
@@ -82,9 +82,7 @@ def test_a_value_where_others_left_the_field_empty_is_no_conflict(
         frames = [with_value(listing, name, value) for value in (mine, now, base)]
         decided = decisions(*frames, of_this_tenant=True)
         assert decided.problems == ()
-        settings = [
-            (one.kind, *((s.field, s.after) for s in one.settings)) for one in decided.actions
-        ]
+        settings = [(one.kind, *one.settings.items()) for one in decided.steps]
         assert settings == [("update", (name, mine))] * len(listing)
 
 

@@ -211,6 +211,15 @@ def test_a_source_in_an_unknown_project_is_a_problem(client: rnb.Client) -> None
     assert "claims" in reasons(plan)[0]
 
 
+def test_without_any_visible_project_the_problem_names_none() -> None:
+    with rnb.sandbox(data=pd.DataFrame({"owner": [], "name": []})) as empty:
+        assert not len(empty.projects())
+        plan = empty.plan(pd.DataFrame({"owner": ["claims"], "name": ["a"]}))
+    assert reasons(plan) == [
+        "is not a project that this token may see. Create it on the tenant first."
+    ]
+
+
 def test_a_project_without_sources_is_known(client: rnb.Client) -> None:
     assert client.sandbox is not None
     client.sandbox.add_project("empty")

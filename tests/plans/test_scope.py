@@ -188,7 +188,7 @@ def test_a_source_that_is_listed_under_two_names_is_not_missing(shared: rnb.Clie
         edited = pd.concat([first, claims.iloc[2:]])[["owner", "name"]]
         decided = decisions(edited, now, of_this_tenant=True, delete_missing=True)
         assert decided.problems == ()
-        assert [(one.kind, one.id) for one in decided.actions] == [("delete", claims["id"][1])]
+        assert [(one.kind, one.id) for one in decided.steps] == [("delete", claims["id"][1])]
 
 
 # Mass deletes
