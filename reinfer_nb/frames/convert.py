@@ -23,7 +23,7 @@ from reinfer_nb.frames import arrow_reader, python_reader
 from reinfer_nb.frames.columns import Columns, typed
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
-from reinfer_nb.schema.value_types import ValueType, is_missing
+from reinfer_nb.schema.value_types import ValueType, is_empty, is_missing
 from reinfer_nb.text import counted, listed, shown
 
 # If Arrow refuses a slice, the number of rows that are then read together.
@@ -155,6 +155,35 @@ def to_sources(df: pd.DataFrame) -> list[Source]:
         ProtocolError: A row has no id, owner or name.
     """
     return [Source.from_wire(row) for row in to_elements(df)]
+
+
+def with_source(df: pd.DataFrame, source: Source) -> tuple[pd.DataFrame, int] | None:
+    """Return a listing with a new version of one of its sources.
+
+    Args:
+        df: A listing; columns that the source lacks, such as `num_comments`, keep their cell.
+        source: The new version, matched by its id.
+
+    Returns:
+        The new listing and the position of the source. None if the listing must be fetched again:
+        the source is not in exactly one row, it does not fit the columns, or a cell would become
+        missing, which may only mean that the response lacks the field.
+    """
+    positions = np.flatnonzero(df["id"] == source.id)
+    row = from_elements([source.to_wire()])
+    if len(positions) != 1 or not all(
+        name in df and df[name].dtype == row[name].dtype for name in row
+    ):
+        return None
+    position = int(positions[0])
+    new = df.copy()
+    for name in row:
+        column, value = df[name].array.copy(), row[name].array[0]
+        if is_empty(value) and not (isinstance(value, str) or is_empty(column[position])):
+            return None
+        column[position] = value
+        new[name] = column
+    return new, position
 
 
 def _parts(text: memoryview, model: type) -> list[Columns]:

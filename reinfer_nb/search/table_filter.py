@@ -68,19 +68,26 @@ class Narrowing:
     Args:
         df: A listing, or part of one; there is no facet for a missing column.
         now: The time from which the facet "Updated" counts; by default the current time.
+        haystack: The searchable texts of the listing, if there are any yet.
 
     Attributes:
         frame: A copy of the listing.
         facets: The facets.
     """
 
-    def __init__(self, df: pd.DataFrame, *, now: pd.Timestamp | None = None) -> None:
+    def __init__(
+        self,
+        df: pd.DataFrame,
+        *,
+        now: pd.Timestamp | None = None,
+        haystack: Haystack | None = None,
+    ) -> None:
         df = check_frame(df, "A listing must be a DataFrame")
         self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
         self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
-        self._haystack = Haystack(df)
+        self._haystack = haystack or Haystack.of(df)
         self._search, self._chosen = "", types.MappingProxyType[str, str]({})
         self._hidden: dict[str, Mask] = {}
         self._only: Mask | None = None
@@ -90,6 +97,18 @@ class Narrowing:
         self._found: Mask | None = None
         self._positions: _Numbers | None = None
         self._counts: dict[str, Mapping[str, int]] | None = None
+
+    def with_row(self, position: int, df: pd.DataFrame) -> Narrowing:
+        """Return the narrowing of a listing that differs from this one in one row.
+
+        Only the text of this row is prepared anew, which takes most of the time of a new listing.
+
+        Args:
+            position: The position of the row.
+            df: The listing.
+        """
+        row = df.iloc[[position]]
+        return Narrowing(df, haystack=self._haystack.with_row(position, row))
 
     @property
     def search(self) -> str:

@@ -38,13 +38,28 @@ class Haystack:
     """The searchable text of each row: id, owner, name, title and description.
 
     Args:
-        df: The listing; missing columns are not searched.
+        texts: The texts, as an Arrow array.
     """
 
-    def __init__(self, df: pd.DataFrame) -> None:
-        self._texts = _haystack(df)
+    def __init__(self, texts: Any) -> None:
+        self._texts = texts
         # The rows with each term of the last search; the next search shares most terms.
         self._known: dict[str, Mask] = {}
+
+    @classmethod
+    def of(cls, df: pd.DataFrame) -> Haystack:
+        """Return the texts of a listing; missing columns are not searched."""
+        return cls(_haystack(df))
+
+    def with_row(self, position: int, row: pd.DataFrame) -> Haystack:
+        """Return the texts with another row at a position.
+
+        Args:
+            position: The position of the row to replace.
+            row: A listing of one row, with the columns of this one.
+        """
+        parts = [self._texts[:position], _haystack(row), self._texts[position + 1 :]]
+        return Haystack(pa.concat_arrays(parts))
 
     def found(self, search: str) -> Mask:
         """Return a mask of the rows that contain all words and phrases of a search.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import reinfer_nb as rnb
 from reinfer_nb import strict_json
 from reinfer_nb.errors import InvalidInput, UnreadableWarning
 from reinfer_nb.frames import arrow_reader, convert, python_reader
@@ -444,3 +445,64 @@ def test_a_source_as_a_row_is_the_row_of_the_listing() -> None:
     row = json.loads((REFERENCE / "create.json").read_text())["source"] | {"news": 1}
     left, right = Source.from_wire(row).to_series(), frame(row).iloc[0]
     pd.testing.assert_series_equal(left, right, check_names=False)
+
+
+# One new version of a source
+
+
+SETTINGS: list[dict[str, Any]] = [
+    {"title": "Mot\u00f6r", "description": ""},
+    {"language": "de", "should_translate": True},
+    {"bucket_id": "0123456789abcdef"},
+    {"sensitive_properties": ["salary", "email"]},
+    {"email_transform_tag": "generic.0.CONVKER5", "email_transform_version": 7},
+]
+
+
+@pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
+def test_a_listing_with_an_updated_source_equals_a_fresh_one(
+    client: rnb.Client, settings: dict[str, Any]
+) -> None:
+    assert client.sandbox is not None
+    if "bucket_id" in settings:
+        settings = {"bucket_id": client.buckets()["id"].iloc[-1]}
+    listing = client.sources()
+    earlier = listing.copy()
+    position = 7
+    name = f"{listing['owner'][position]}/{listing['name'][position]}"
+    client.update_source(name, **settings)
+    fresh = client.sources(refresh=True)
+    assert not fresh.loc[[position]].equals(listing.loc[[position]])
+    replaced = convert.with_source(listing, client.source(name))
+    assert replaced is not None
+    assert replaced[1] == position
+    pd.testing.assert_frame_equal(replaced[0], fresh)
+    assert replaced[0].attrs == listing.attrs
+    pd.testing.assert_frame_equal(listing, earlier)
+
+
+def test_columns_that_a_source_lacks_keep_their_cell(client: rnb.Client) -> None:
+    listing = client.statistics(client.sources(), progress=False)
+    listing["mine"] = range(len(listing))
+    source = client.update_source("claims/motor-inbox", title="Motor")
+    replaced = convert.with_source(listing, source)
+    assert replaced is not None
+    pd.testing.assert_frame_equal(
+        replaced[0][["num_comments", "mine"]], listing[["num_comments", "mine"]]
+    )
+
+
+def test_a_source_that_does_not_fit_needs_a_fresh_listing(client: rnb.Client) -> None:
+    listing, source = client.sources(), client.source("claims/motor-inbox")
+    assert convert.with_source(listing, source) is not None
+    not_fitting: list[tuple[pd.DataFrame, Any]] = [
+        (listing[listing["id"] != source.id], source),
+        (pd.concat([listing, listing.head(1)], ignore_index=True), source),
+        (listing, replace(source, extra={"new_field": 1})),
+        # The response may lack these fields.
+        (listing, replace(source, title=None)),
+        (listing.assign(sensitive_properties=listing["id"].map(lambda _: ("a",))), source),
+        (listing.assign(title=listing["title"].astype(object)), source),
+    ]
+    for df, changed in not_fitting:
+        assert convert.with_source(df, changed) is None

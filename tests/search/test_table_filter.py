@@ -187,6 +187,27 @@ def test_rows_and_counts_equal_those_of_plain_python(
 
 
 @pytest.mark.slow
+@settings(max_examples=100)
+@given(rows=st.lists(ROWS, min_size=1, max_size=8), row=ROWS, query=QUERIES, data=st.data())
+def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
+    rows: list[dict[str, Any]], row: dict[str, Any], query: str, data: st.DataObject
+) -> None:
+    before = Narrowing(listing(*rows), now=NOW)
+    before.narrow(query)
+    shown = before.positions.tolist()
+    position = data.draw(st.sampled_from(range(len(rows))))
+    df = listing(*rows[:position], row, *rows[position + 1 :])
+    narrowing = before.with_row(position, df)
+    narrowing.narrow(query)
+    expected = [place for place, row in enumerate(records(df)) if matches(row, query)]
+    assert narrowing.positions.tolist() == expected
+    counts = narrowing.counts()["owner"]
+    owners = [df["owner"].iloc[place] for place in expected]
+    assert sum(counts.values()) == len(owners)
+    assert before.positions.tolist() == shown
+
+
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     cells=st.lists(WHOLE | st.none(), max_size=9)

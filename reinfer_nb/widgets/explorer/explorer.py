@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ import traitlets
 
 from reinfer_nb import arguments, errors, markup
 from reinfer_nb.api import comment_counts
+from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import convert
@@ -35,6 +36,8 @@ from reinfer_nb.widgets.jobs import Job, Jobs
 from reinfer_nb.widgets.key_guard import Keys
 
 COMMENTS = "num_comments"
+# After an update, an older listing is fetched again.
+_RECENT = timedelta(seconds=DEFAULT_TTL)
 _TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")
 _Result = TypeVar("_Result")
 
@@ -64,7 +67,7 @@ class Explorer(OnHosts, ui.VBox):
         self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._files = ui.VBox()
         self.finder = Finder(self._listing)
-        self.details = Details(client, self._after_writing)
+        self.details = Details(client, self._after_update, self._after_writing)
         self.audit = AuditPane(self.finder, lambda: self._listing)
         self.compare = ComparePane(self.finder, lambda: self._listing)
         self.charts = ChartPane(lambda: self.frame)
@@ -197,6 +200,17 @@ class Explorer(OnHosts, ui.VBox):
 
     # Refreshing the listing
 
+    def _after_update(self, source: Source) -> None:
+        """Show an updated source in its row; list the sources again if the listing is old."""
+        fetched_at = provenance.fetched_at(self._listing)
+        recent = fetched_at is not None and datetime.now(UTC) - fetched_at < _RECENT
+        # A running job may fetch a listing that does not have the update.
+        replaced = convert.with_source(self._listing, source) if recent else None
+        if replaced is None or self.jobs.running:
+            self._after_writing()
+        else:
+            self._take(*replaced)
+
     def _after_writing(self) -> None:
         self._outdated = True
         self._catch_up()
@@ -217,8 +231,13 @@ class Explorer(OnHosts, ui.VBox):
     def _list(self, _: Job) -> pd.DataFrame:
         return self.client.sources(refresh=True)
 
-    def _take(self, listing: pd.DataFrame) -> None:
-        """Show a listing, with the counts of comments so far."""
+    def _take(self, listing: pd.DataFrame, changed: int | None = None) -> None:
+        """Show a listing, with the counts of comments so far.
+
+        Args:
+            listing: The listing.
+            changed: The position of the only row that differs; None if any row may differ.
+        """
         if self._counts:
             # By id: a source that was created again has a new id and not the old comments.
             column = pd.array([self._counts.get(key) for key in listing["id"]], dtype="Int64")
@@ -228,7 +247,7 @@ class Explorer(OnHosts, ui.VBox):
         if self._closed:
             return
         self._listing = listing
-        self.finder.show(listing)
+        self.finder.show(listing, changed=changed)
         self._show_head()
         self.details.keep_drafts(set(listing["id"]))
         self._look()

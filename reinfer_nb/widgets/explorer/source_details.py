@@ -29,12 +29,18 @@ class Details(ui.VBox):
 
     Args:
         client: The tenant.
-        written: Called after a form has changed the tenant.
+        updated: Called with the new version of a source that the form has updated.
+        written: Called after a source was deleted or restored.
     """
 
-    def __init__(self, client: Client, written: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        updated: Callable[[Source], object],
+        written: Callable[[], object],
+    ) -> None:
         self._client = client
-        self._written = written
+        self._updated = updated
         self.source: Source | None = None
         self._drafts: dict[str, UpdateForm] = {}
         self._lost_drafts: list[str] = []
@@ -59,7 +65,7 @@ class Details(ui.VBox):
 
     def _edit_form(self) -> UpdateForm:
         form = UpdateForm(self._client, picker=False)
-        form.observe(lambda _: self._written(), "result")
+        form.observe(lambda change: self._updated(change.new), "result")
         return form
 
     def show(self, source: Source | None) -> None:

@@ -176,7 +176,7 @@ class Finder(anywidget.AnyWidget):
             self._send_rows(facets=False)
             self._notify()
 
-    def show(self, df: pd.DataFrame) -> None:
+    def show(self, df: pd.DataFrame, *, changed: int | None = None) -> None:
         """Show a new listing, after a refresh for example.
 
         Search, facets and sorting stay if they still apply; a restriction ends. Selected sources
@@ -184,8 +184,10 @@ class Finder(anywidget.AnyWidget):
 
         Args:
             df: The listing.
+            changed: The position of the only row that differs from the shown listing; None if
+                any row may differ.
         """
-        new = Narrowing(df)
+        new = Narrowing(df) if changed is None else self._narrowing.with_row(changed, df)
         with self._lock:
             old = self._narrowing
             _carry_over(old, new)

@@ -9,6 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -181,6 +182,80 @@ def test_after_creating_updating_and_deleting_the_listing_is_fresh(
     delete.jobs.wait()
     ex.jobs.wait()
     assert "claims/a-new-one" in names(ex.frame)
+
+
+def listings_asked(client: rnb.Client) -> int:
+    """Return how many listings the practice tenant was asked for."""
+    assert client.sandbox is not None
+    return sum(asked.path == "/api/v1/sources" for asked in client.sandbox.requests)
+
+
+@pytest.mark.slow
+def test_an_update_changes_its_row_without_a_new_listing(ex: Explorer, client: rnb.Client) -> None:
+    ex.statistics.click()
+    ex.jobs.wait()
+    ex.finder.sort = ("title", False)
+    ex.chosen = {"owner": "claims"}
+    on_tab(ex, NAME, EDIT)
+    move(ex, OTHER, "toggle")
+    move(ex, NAME, "move")
+    before = listings_asked(client)
+    for title in ("Zebra crossing", "Aardvark"):
+        ex.details.edit.controls["title"].fill(title)
+        press(ex.details.edit)
+        assert not ex.jobs.running
+        assert ex.frame["title"].iloc[row_of(ex, NAME)] == title
+        source = client.source(NAME)
+        assert ex.source == replace(source, extra={"num_comments": 19640})
+        assert f"{NAME}</strong> {title}" in "".join(html(ex.details))
+        assert ex.frame["title"].str.lower().is_monotonic_increasing
+    assert comments(ex, NAME) == 19640
+    assert listings_asked(client) == before
+    assert set(names(ex.selected)) == {NAME, OTHER}
+    assert (ex.chosen, ex.finder.sort) == ({"owner": "=claims"}, ("title", False))
+    ex.search = "aardvark"
+    assert names(ex.frame) == [NAME]
+    ex.search = "zebra"
+    assert names(ex.frame) == []
+    ex.search, ex.chosen, ex.finder.sort = "", {}, None
+    fresh = client.statistics(client.sources(refresh=True), progress=False)
+    pd.testing.assert_frame_equal(ex.frame, fresh)
+
+
+@pytest.mark.slow
+def test_after_an_update_an_old_listing_is_fetched_again(ex: Explorer, client: rnb.Client) -> None:
+    old = ex._listing.copy()
+    old.attrs["fetched_at"] = "2024-05-01T12:00:00+00:00"
+    ex._take(old)
+    client.update_source(OTHER, title="theirs")
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("mine")
+    press(ex.details.edit)
+    ex.jobs.wait()
+    titles = ex.frame["title"]
+    assert (titles.iloc[row_of(ex, NAME)], titles.iloc[row_of(ex, OTHER)]) == ("mine", "theirs")
+
+
+@pytest.mark.slow
+def test_an_update_during_a_listing_is_not_lost(
+    ex: Explorer, client: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_tab(ex, NAME, EDIT)
+    listed, updated = client.sources, threading.Event()
+
+    def late(*_: Any, **__: Any) -> pd.DataFrame:
+        listing = listed(refresh=True)
+        assert updated.wait(30)
+        return listing
+
+    monkeypatch.setattr(client, "sources", late)
+    ex.reload.click()
+    ex.details.edit.controls["title"].fill("mine")
+    press(ex.details.edit)
+    monkeypatch.setattr(client, "sources", listed)
+    updated.set()
+    ex.jobs.wait()
+    assert ex.frame["title"].iloc[row_of(ex, NAME)] == "mine"
 
 
 @pytest.mark.slow
