@@ -6,7 +6,8 @@ The type of a field determines its control, so a new field needs no change here.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import ipywidgets as ui
@@ -51,6 +52,21 @@ def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any
     button = ui.Button(description=name, button_style=style, layout=ui.Layout(width="auto"))
     button.on_click(lambda _: clicked())
     return button
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The value of an input.
+
+    Attributes:
+        value: The value; None if the input holds no value of the field's type.
+        changed: True if it differs from the current value of the field.
+        flaw: Why a changed value cannot be sent; None if it can.
+    """
+
+    value: Any
+    changed: bool
+    flaw: str | None
 
 
 class Control:
@@ -153,30 +169,17 @@ class Control:
             return self._filled[1]
         return self._value(self.input.value)
 
-    @property
-    def changed(self) -> bool:
-        """True if the input differs from the current value."""
+    def entry(self) -> Entry:
+        """Return the value of the input, and whether it can be sent."""
+        value, changed, flaw = None, bool(self.input.value != self._raw(self.base)), None
         try:
             value = self._unchecked_value()
-        except ValueError:
-            return bool(self.input.value != self._raw(self.base))
-        return not self.field.same(value, self.base)
-
-    def value(self) -> Any:
-        """Return the value of the input, checked as the client does; raises `ValueError`."""
-        value = self._unchecked_value()
-        self.field.check(value)
-        return value
-
-    def flaw(self) -> str | None:
-        """Return what is wrong with the value of the input, or None."""
-        if not self.changed:
-            return None
-        try:
-            self.value()
+            changed = not self.field.same(value, self.base)
+            if changed:
+                self.field.check(value)
         except ValueError as error:
-            return f"{label_of(self.field)} {error}."
-        return None
+            flaw = f"{label_of(self.field)} {error}."
+        return Entry(value, changed, flaw if changed else None)
 
     def refuse(self, message: str) -> None:
         """Show the tenant's message on the value until the input changes."""
@@ -185,7 +188,8 @@ class Control:
 
     def refresh_note(self) -> None:
         """Update the line beneath the input."""
-        flaw = self.flaw()
+        entry = self.entry()
+        flaw = entry.flaw
         if flaw is None and self._refused and self._refused[0] == self.input.value:
             flaw = self._refused[1]
         if flaw:
@@ -194,7 +198,7 @@ class Control:
             self.note.value = markup.muted(
                 "A browser would change some characters of this value. Edit it from Python."
             )
-        elif self.changed and not self.creating:
+        elif entry.changed and not self.creating:
             self.note.value = markup.muted(f"Was: {as_text(self.base)}")
         else:
             self.note.value = markup.muted(self.field.about.help + self._hint())
@@ -393,3 +397,15 @@ def controls_for(
     for control in controls.values():
         control.observe(changed)
     return controls
+
+
+def entries_of(controls: Mapping[str, Control]) -> dict[str, Entry]:
+    """Return the entry of each control, by field name."""
+    return {name: control.entry() for name, control in controls.items()}
+
+
+def changed_settings(entries: Mapping[str, Entry]) -> dict[str, Any] | None:
+    """Return the changed values by field name; None if one of them has a flaw."""
+    if any(entry.flaw for entry in entries.values()):
+        return None
+    return {name: entry.value for name, entry in entries.items() if entry.changed}

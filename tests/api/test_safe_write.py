@@ -412,7 +412,7 @@ def test_keeping_mine_sends_the_exact_text(
 ) -> None:
     other.update_source(NAME, description=base)
     form = opened(client, description=mine)
-    assert form.controls["description"].value() == mine
+    assert form.controls["description"].entry().value == mine
     other.update_source(NAME, description=theirs)
     press(form)
     choices(form)["description"].options.value = MINE

@@ -109,7 +109,7 @@ def test_a_list_is_read_the_same_everywhere(
     assert audited[0].equals(audited[1])
     control = control_for(FIELD)
     control.input.value = text
-    assert control.value() == names
+    assert control.entry().value == names
 
 
 @pytest.mark.slow
@@ -138,9 +138,9 @@ def test_what_is_no_list_is_a_problem_everywhere(
 def test_a_form_takes_no_broken_list_for_a_name(text: str) -> None:
     control = control_for(FIELD)
     control.input.value = text
-    assert "is not a list of texts" in (control.flaw() or "")
+    assert "is not a list of texts" in (control.entry().flaw or "")
     control.input.value = "[internal]\n(old) name"
-    assert control.value() == ("[internal]", "(old) name")
+    assert control.entry().value == ("[internal]", "(old) name")
 
 
 def test_the_command_line_lists_it(

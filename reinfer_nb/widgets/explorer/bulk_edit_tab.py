@@ -5,7 +5,6 @@ Only the plan on the screen can be applied, and only while selection and value a
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -163,10 +162,8 @@ class BulkPane(ui.VBox):
     def _value(self) -> Any:
         if self.emptied.value:
             return _empty_value(self._control.field)
-        if self._control.changed:
-            with contextlib.suppress(ValueError):
-                return self._control.value()
-        return _UNSET
+        entry = self._control.entry()
+        return entry.value if entry.changed and entry.flaw is None else _UNSET
 
     def _on_field(self) -> None:
         # The tick was for the field before.
@@ -180,7 +177,7 @@ class BulkPane(ui.VBox):
         edit = self._edit()
         control = self._control
         control.input.disabled = self.emptied.value
-        if self.emptied.value or control.flaw() is None:
+        if self.emptied.value or control.entry().flaw is None:
             # Not the control's own note, which shows the value before: each source has its own.
             control.note.value = self._helps[edit.field]
         self._chosen.value = self._selection_note(len(edit.ids))

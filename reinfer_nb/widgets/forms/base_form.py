@@ -76,10 +76,6 @@ class Form(OnHosts, ui.VBox):
 
     # Implemented by each form
 
-    def _ready(self) -> bool:
-        """True if the form can be sent."""
-        raise NotImplementedError
-
     def _pending(self) -> str:
         """Return the code of the request that the button will send; empty if there is none."""
         raise NotImplementedError
@@ -101,11 +97,21 @@ class Form(OnHosts, ui.VBox):
 
     def refresh(self) -> None:
         """Update the button and the code."""
-        self.button.disabled = self.jobs.running or not self._ready()
+        pending = self._pending()
+        self._update(pending, ready=bool(pending))
+
+    def _update(self, pending: str, *, ready: bool) -> None:
+        """Update the button and the code.
+
+        Args:
+            pending: The code of the request that the button will send; empty if there is none.
+            ready: True if the form can be sent.
+        """
+        self.button.disabled = self.jobs.running or not ready
         shown = self._show_code.value
         self._code.layout.display = None if shown else "none"
         if shown:
-            self._code.value = markup.code(self.code or "# Nothing to do yet.")
+            self._code.value = markup.code(pending or self._done or "# Nothing to do yet.")
 
     def say(self, content: markup.Content) -> None:
         """Show a message in place of the last one."""

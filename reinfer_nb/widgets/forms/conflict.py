@@ -51,13 +51,14 @@ class Choice:
     def made(self) -> bool:
         """True if a choice was made and its value can be sent."""
         return self.options.value is not None and (
-            self.options.value != EDIT or self.control.flaw() is None
+            self.options.value != EDIT or self.control.entry().flaw is None
         )
 
     def value(self) -> Any:
         """Return the chosen value."""
         if self.options.value == EDIT:
-            return self.control.value() if self.control.changed else self.difference.theirs
+            entry = self.control.entry()
+            return entry.value if entry.changed else self.difference.theirs
         mine = self.options.value == MINE
         return self.difference.mine if mine else self.difference.theirs
 

@@ -11,7 +11,14 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.controls import BENEATH, FULL, LABELS, controls_for
+from reinfer_nb.widgets.controls import (
+    BENEATH,
+    FULL,
+    LABELS,
+    changed_settings,
+    controls_for,
+    entries_of,
+)
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 
 _MOST_PROJECTS = 500
@@ -71,18 +78,12 @@ class CreateForm(Form):
         self._taken = self._refused = None
         self.refresh()
 
-    def _settings(self) -> dict[str, object]:
-        return {n: c.value() for n, c in self.controls.items() if c.changed}
-
-    def _ready(self) -> bool:
-        named = bool(self.project.value and self.name.value)
-        flaws = (control.flaw() for control in self.controls.values())
-        return named and self._flaw() is None and not any(flaws)
-
     def _pending(self) -> str:
-        if not self._ready():
+        settings = changed_settings(entries_of(self.controls))
+        named = bool(self.project.value and self.name.value)
+        if settings is None or not named or self._flaw() is not None:
             return ""
-        return call_text("create_source", self.full_name, settings=self._settings())
+        return call_text("create_source", self.full_name, settings=settings)
 
     def refresh(self) -> None:
         """Update the messages, the button and the code."""
@@ -92,9 +93,10 @@ class CreateForm(Form):
         super().refresh()
 
     def _on_button(self) -> None:
-        if not self._ready():
+        code, settings = self._pending(), changed_settings(entries_of(self.controls))
+        if not code or settings is None:
             return
-        full_name, settings, code = self.full_name, self._settings(), self._pending()
+        full_name = self.full_name
 
         def done(written: Written) -> None:
             self._done = code

@@ -114,6 +114,7 @@ class DeleteForm(Form):
         self.refresh()
 
     def _ready(self) -> bool:
+        """True if the full name is typed and everything is prepared for the delete."""
         prepared = self.restore_file is not None and self._deleted is None and self._counted
         return prepared and self.source is not None and self.name.value == self.source.full_name
 
@@ -137,7 +138,7 @@ class DeleteForm(Form):
         self.name.disabled = deleted
         self.restore_button.layout.display = None if deleted else "none"
         self.restore_button.disabled = self.jobs.running
-        super().refresh()
+        self._update(self._pending(), ready=self._ready())
 
     def _consequences(self, source: Source) -> markup.Markup:
         if self._deleted is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import ipywidgets as ui
@@ -13,7 +14,16 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of
+from reinfer_nb.widgets.controls import (
+    NOT_TAKEN,
+    Entry,
+    as_text,
+    button_for,
+    changed_settings,
+    controls_for,
+    entries_of,
+    label_of,
+)
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 from reinfer_nb.widgets.forms.conflict import Conflict
 from reinfer_nb.widgets.forms.source_picker import Picker
@@ -48,7 +58,7 @@ class UpdateForm(Form):
     @property
     def dirty(self) -> bool:
         """True if there are changes that were not sent."""
-        return any(control.changed for control in self.controls.values())
+        return any(entry.changed for entry in entries_of(self.controls).values())
 
     def look_at(self, source: Source | None) -> None:
         """Open a source, or none, and drop what was filled in.
@@ -85,39 +95,41 @@ class UpdateForm(Form):
             control.show(control.base)
         self.refresh()
 
-    def _settings(self) -> dict[str, Any]:
-        return {n: c.value() for n, c in self.controls.items() if c.changed}
-
-    def _ready(self) -> bool:
-        flaws = [control.flaw() for control in self.controls.values()]
-        return self.source is not None and self.dirty and not any(flaws)
-
     def _pending(self) -> str:
-        if self.source is None or not self._ready():
+        return self._code_for(entries_of(self.controls))
+
+    def _code_for(self, entries: Mapping[str, Entry]) -> str:
+        """Return the code of the update; empty if there is no valid change."""
+        settings = changed_settings(entries)
+        if self.source is None or not settings:
             return ""
-        return call_text("update_source", self.source.full_name, settings=self._settings())
+        return call_text("update_source", self.source.full_name, settings=settings)
 
     def refresh(self) -> None:
         """Update the preview, the buttons and the code."""
         if self.source is not None:
             self._title.value = tag_line(self.source)
+        entries = entries_of(self.controls)
         changes = [
-            [label_of(c.field), as_text(c.base), as_text(c.value())]
-            for c in self.controls.values()
-            if c.changed and c.flaw() is None
+            [label_of(c.field), as_text(c.base), as_text(entries[name].value)]
+            for name, c in self.controls.items()
+            if entries[name].changed and entries[name].flaw is None
         ]
         self._preview.value = (
             markup.table(("Would change", "Now", "Then"), changes)
             if changes
             else markup.muted("Nothing is changed yet.")
         )
-        self.reset.disabled = self.jobs.running or not self.dirty
-        super().refresh()
+        dirty = any(entry.changed for entry in entries.values())
+        self.reset.disabled = self.jobs.running or not dirty
+        pending = self._code_for(entries)
+        self._update(pending, ready=bool(pending))
 
     def _on_button(self) -> None:
-        if self.source is None or not self._ready():
+        entries = entries_of(self.controls)
+        base, settings, code = self.source, changed_settings(entries), self._code_for(entries)
+        if base is None or not settings:
             return
-        base, settings, code = self.source, self._settings(), self._pending()
         sent = {name: control.input.value for name, control in self.controls.items()}
 
         def done(written: Written) -> None:

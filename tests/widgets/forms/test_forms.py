@@ -264,7 +264,7 @@ def test_a_failure_loses_nothing_that_was_typed(client: Client, failure: str) ->
         for form in (filled(way, **given), opened(way, **given)):
             answers[:] = [FAILURES[failure]] * (2 if "to the end" in failure else 1)
             press(form)
-            assert {name: form.controls[name].value() for name in given} == given
+            assert {name: form.controls[name].entry().value for name in given} == given
             assert 'role="alert"' in form.said.value
             assert "Could not" in texts(form)
             assert form.code
