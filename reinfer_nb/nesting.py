@@ -74,8 +74,8 @@ class _Reference(NamedTuple):
     number: int
 
 
-def taken_apart(value: dict[str, Any]) -> list[Any]:
-    """Return all nested lists and dictionaries of a value as one flat list, for `put_together`."""
+def flattened(value: dict[str, Any]) -> list[Any]:
+    """Return all nested lists and dictionaries of a value as one flat list, for `unflattened`."""
     containers: list[Any] = [value]
 
     def reference(item: Any) -> Any:
@@ -93,8 +93,8 @@ def taken_apart(value: dict[str, Any]) -> list[Any]:
     ]
 
 
-def put_together(containers: list[Any]) -> Any:
-    """Return the value that `taken_apart` flattened; changes the containers."""
+def unflattened(containers: list[Any]) -> Any:
+    """Return the value that `flattened` flattened; changes the containers."""
     for container in containers:
         items = container.items() if type(container) is dict else enumerate(container)
         for key, item in list(items):

@@ -10,7 +10,7 @@ import copy
 import types
 from typing import Any, Self
 
-from reinfer_nb.nesting import copied, put_together, taken_apart
+from reinfer_nb.nesting import copied, flattened, unflattened
 
 _CLIENT = "client"
 
@@ -26,7 +26,7 @@ class Portable:
             content[_CLIENT] = None
         proxies = [name for name, value in content.items() if _is_proxy(value)]
         # Flattened, since pickle recurses and fails on deep nesting.
-        content |= {name: taken_apart(dict(content[name])) for name in proxies}
+        content |= {name: flattened(dict(content[name])) for name in proxies}
         return _rebuilt, (type(self), content, proxies)
 
     def __copy__(self) -> Self:
@@ -57,7 +57,7 @@ def _is_proxy(value: object) -> bool:
 
 def _rebuilt(cls: Any, content: dict[str, Any], proxies: list[str]) -> Any:
     value = object.__new__(cls)
-    content |= {name: types.MappingProxyType(put_together(content[name])) for name in proxies}
+    content |= {name: types.MappingProxyType(unflattened(content[name])) for name in proxies}
     for name, part in content.items():
         object.__setattr__(value, name, part)
     return value

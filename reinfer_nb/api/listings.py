@@ -18,7 +18,7 @@ from reinfer_nb.api.source_identity import is_of_project
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.forking import importing, renew_in_children
 from reinfer_nb.schema.endpoints import Call
-from reinfer_nb.schema.provenance import described, fetched_at
+from reinfer_nb.schema.provenance import fetched_at, listing_attrs
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import listed, shown
 
@@ -82,7 +82,7 @@ class Listings:
             frame = _frame(response, key, model)
             if project is not None:
                 _check_project(response, frame, project)
-            frame.attrs = described(endpoint, project, requested_at)
+            frame.attrs = listing_attrs(endpoint, project, requested_at)
             if model is Source:
                 self._note(frame)
             return frame
@@ -130,7 +130,7 @@ def concatenated(
     times = [fetched_at(part) for part in parts]
     frame = pd.concat(parts, ignore_index=True)
     oldest = min(time for time in times if time is not None)
-    frame.attrs = described(endpoint, list(projects), oldest)
+    frame.attrs = listing_attrs(endpoint, list(projects), oldest)
     return frame
 
 

@@ -131,7 +131,7 @@ def delete(
         before: Called with the source just before the delete; an exception prevents the delete.
 
     Returns:
-        The source, and a remark if nobody could verify that the source is gone; else ''.
+        The source, and a remark if nobody could verify that the source was deleted; else ''.
 
     Raises:
         Moved: The source has changed; nothing was deleted.

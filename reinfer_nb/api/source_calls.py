@@ -185,7 +185,7 @@ class SourceCalls:
         """Delete a source by its id.
 
         Returns:
-            True if it is certain that the source is gone. False if only the tenant says so;
+            True if it is certain that the source was deleted. False if only the tenant says so;
             `check_deleted` looks.
 
         Raises:
@@ -206,10 +206,10 @@ class SourceCalls:
         return False
 
     def check_deleted(self, source: Source) -> str:
-        """Check that a source is gone after the tenant has accepted its delete.
+        """Check that a source was deleted after the tenant has accepted its delete.
 
         Returns:
-            '' if the source is gone; else a remark why that could not be checked.
+            '' if the source was deleted; else a remark why that could not be checked.
 
         Raises:
             NotCarriedOut: The source still exists.
@@ -227,7 +227,7 @@ class SourceCalls:
         )
 
     def is_gone(self, source: Source) -> bool:
-        """True if it is certain that a source is gone, and not merely hidden from the token.
+        """True if it is certain that a source was deleted, and not merely hidden from the token.
 
         The proof is a listing of the project without the source. A listing is no proof if ids are
         missing in it, or if another source is missing that still exists.
@@ -244,7 +244,7 @@ class SourceCalls:
                 hooks=self._hooks,
             )
         except errors.NotFound:
-            # The project is gone as well, unless it is hidden from the token.
+            # The project was deleted too, unless it is hidden from the token.
             return (
                 not self._listings.other_sources(project, [source.id])
                 and self._shows_project(project) is False

@@ -17,7 +17,7 @@ from reinfer_nb.schema.value_types import Moment, is_missing
 ENDPOINT, PROJECT, FETCHED_AT = "endpoint", "project", "fetched_at"
 
 
-def described(
+def listing_attrs(
     endpoint: str, project: str | list[str] | None, fetched_at: datetime
 ) -> dict[Hashable | None, Any]:
     """Return the `attrs` of a listing.

@@ -116,7 +116,7 @@ class UpdateForm(Form):
             if entries[name].changed and entries[name].flaw is None
         ]
         self._preview.value = (
-            markup.table(("Would change", "Now", "Then"), changes)
+            markup.table(("Would change", "Before", "After"), changes)
             if changes
             else markup.muted("Nothing is changed yet.")
         )
