@@ -5,20 +5,17 @@ Both are in one module because each has the other as an attribute.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from reinfer_nb.api import connection
 from reinfer_nb.api.client import DEFAULT_TTL, ApiClient
-from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.auth.secret import Hidden
 from reinfer_nb.auth.token_function import token_given
 from reinfer_nb.forking import importing
-from reinfer_nb.server.faults import Fault
-from reinfer_nb.server.practice_tenant import LOOPBACK, PracticeTenant
+from reinfer_nb.server.practice_tenant import PracticeTenant
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.plan import Plan
@@ -157,32 +154,11 @@ class Sandbox(PracticeTenant):
         lasting: The users whose token in `tokens` stays valid when a sandbox is started again on
             the same database file; on the first start, all users.
         faults: The simulated faults; may be changed while the sandbox runs.
+        cache_ttl: Seconds for which `client` caches a listing.
     """
 
-    def __init__(
-        self,
-        data: pd.DataFrame | str | os.PathLike[str] | None = None,
-        *,
-        database: str | os.PathLike[str] | None = None,
-        tokens: Mapping[str, str] | None = None,
-        new_tokens: bool = False,
-        faults: Fault | Iterable[Fault] | None = (),
-        host: str = LOOPBACK,
-        port: int = 0,
-        cache_ttl: float = DEFAULT_TTL,
-    ) -> None:
-        checked_ttl(cache_ttl)
-        super().__init__(
-            data,
-            database=database,
-            tokens=tokens,
-            new_tokens=new_tokens,
-            faults=faults,
-            host=host,
-            port=port,
-        )
-        self._cache_ttl = cache_ttl
-        self._client: Client | None = None
+    cache_ttl: float = DEFAULT_TTL
+    _client: Client | None = None
 
     def start(self) -> Client:
         """Start serving, and return a client of it with the admin's token."""
@@ -191,7 +167,7 @@ class Sandbox(PracticeTenant):
         self.serve()
         try:
             self._client = connect(
-                endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self._cache_ttl
+                endpoint=self.endpoint, token=self.tokens["admin"], cache_ttl=self.cache_ttl
             )
         except BaseException:
             self.stop()

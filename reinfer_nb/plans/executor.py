@@ -96,17 +96,9 @@ def resumed(
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ResultData:
-    """Return the result of a plan as its journal holds it.
+    """Return the result in a journal, as `plan.result_of` documents it.
 
-    Sends nothing and writes nothing, so that what was done can be undone without a `resume`.
-
-    Args:
-        client: The tenant that the plan was applied to.
-        journal: The file; `ApplyResult.journal` names it.
-
-    Raises:
-        FileProblem: The file cannot be read, is not a journal, or is still being written.
-        InvalidInput: The journal belongs to another tenant.
+    Writes nothing, so that what was done can be undone without a `resume`.
     """
     client = check_client(client, ApiClient)
     file = Journal.opened_to_read(journal)

@@ -28,20 +28,7 @@ _FRAME = {
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class PlanData(Portable):
-    """The changes to a tenant; `Plan` adds the methods that apply, rehearse and save them.
-
-    Attributes:
-        endpoint: The tenant's endpoint; a plan is applied to no other tenant.
-        project: The project of the plan; None for the whole tenant.
-        made_at: When the tenant's listing was fetched, in UTC.
-        steps: One step per source: creates, then updates, then deletes.
-        problems: One row per problem: `row` (`Int64`, in the edited listing, from 0; missing if
-            the problem is not in a single row), `owner`, `name`, `column`, `value`, `reason`
-            (`str`), which says what is allowed.
-        notes: Notes for the user, a sentence or two each.
-        sizes: The number of sources in each project with a delete.
-        client: The client to apply the plan with; None, as after pickling, to connect when needed.
-    """
+    """The changes to a tenant, as `Plan` documents them; `Plan` adds the methods."""
 
     endpoint: str
     project: str | None

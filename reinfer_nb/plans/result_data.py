@@ -36,15 +36,7 @@ _COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "status", "said"], "s
 @unshared
 @dataclass(frozen=True, eq=False, repr=False)
 class ResultData(Portable):
-    """The result of a plan; `ApplyResult` adds `retry` and `undo`.
-
-    Attributes:
-        plan: The plan.
-        outcomes: The outcome of each step, in the order of the plan.
-        journal: The journal's path; None for a rehearsal.
-        stopped: Why the apply ended early; empty if it did not.
-        client: The tenant's client; None after pickling, and then connected when needed.
-    """
+    """The result of a plan, as `ApplyResult` documents it, which adds `retry` and `undo`."""
 
     plan: PlanData
     outcomes: tuple[Outcome, ...]

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from reinfer_nb.api.client import DEFAULT_TTL
+from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.client import Sandbox
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.faults import Fault
@@ -69,7 +70,7 @@ def sandbox(
         FileProblem: At the start: the database is not a sandbox's, or another sandbox has it
             open. The file is not changed.
     """
-    return Sandbox(
+    box = Sandbox(
         data,
         database=database,
         tokens=tokens,
@@ -77,8 +78,9 @@ def sandbox(
         faults=faults,
         host=host,
         port=port,
-        cache_ttl=cache_ttl,
     )
+    box.cache_ttl = checked_ttl(cache_ttl)
+    return box
 
 
 class _CallableModule(types.ModuleType):
