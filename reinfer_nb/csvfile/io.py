@@ -26,7 +26,7 @@ import pyarrow as pa
 from reinfer_nb import arguments
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings, reader, writer
-from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
+from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.validation import check_frame
@@ -171,8 +171,9 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{visible(os.fspath(path))} could not be read: {reason}.") from None
+        raise FileProblem(
+            f"{visible(os.fspath(path))} could not be read: {reason_of(error)}."
+        ) from None
     columns: dict[str, Any] = {}
     name = ""
     try:

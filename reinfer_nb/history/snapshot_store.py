@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from reinfer_nb.concurrency import in_order
-from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, reason_of
 from reinfer_nb.files import is_url, lasting_path, written_whole
 from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.schema import validation
@@ -279,10 +279,9 @@ class Folder:
                 "refer to it."
             )
         return FileProblem(
-            f"{path} is damaged or not a snapshot: {visible(str(error), 150)}. Move the file "
+            f"{path} is damaged or not a snapshot: {reason_of(error)}. Move the file "
             "elsewhere to continue without it."
         )
 
     def _failed(self, verb: str, error: OSError) -> FileProblem:
-        reason = error.strerror or visible(str(error), 150)
-        return FileProblem(f"{self.where} could not be {verb}: {reason}.")
+        return FileProblem(f"{self.where} could not be {verb}: {reason_of(error)}.")
