@@ -17,7 +17,7 @@ import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
 from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen, findings_of
-from reinfer_nb.audits.text_rules import full_names
+from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.dates import When
@@ -230,7 +230,7 @@ class AuditReport(Portable):
         for key, part in self.findings.groupby("rule", sort=False):
             first = part if limit is None else part.head(limit)
             texts = [first[name].fillna("").tolist() for name in ("message", "suggestion")]
-            lines = list(zip(full_names(first), *texts, strict=True))
+            lines = list(zip(source_labels(first), *texts, strict=True))
             parts.append((self.rules[str(key)], lines, len(part)))
         return parts
 

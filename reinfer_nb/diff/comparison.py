@@ -18,7 +18,7 @@ from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.diff import equality
-from reinfer_nb.diff.matching import Positions, matched
+from reinfer_nb.diff.matching import Positions, joined, matched
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
@@ -188,8 +188,7 @@ class Comparison(Portable):
         names = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
         table["field"] = "full name" if "name" in names else "/".join(names)
         for side, columns in (("before", [f"{name}_before" for name in names]), ("after", names)):
-            rows = self.renamed[columns].itertuples(index=False)
-            table[side] = pd.Series(["/".join(map(str, row)) for row in rows], dtype=object)
+            table[side] = pd.Series(joined(self.renamed, columns), dtype=object)
         return table
 
     def _headline(self) -> str:
@@ -217,9 +216,7 @@ class Comparison(Portable):
 
     def _labels(self, df: pd.DataFrame) -> list[str]:
         """Return the labels of rows: project and name, or the keys."""
-        names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
-        rows = df[names].itertuples(index=False)
-        return ["/".join(cell_text(cell) or "" for cell in row) for row in rows]
+        return joined(df, ["owner", "name"] if {"owner", "name"} <= set(df.columns) else self.on)
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
         """Return the source's label, the field, before and after of each change."""

@@ -18,9 +18,10 @@ import pandas as pd
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
-from reinfer_nb.plans.row_identity import NEW, Rows, cell, full_names, places
+from reinfer_nb.plans.row_identity import NEW, Rows, cell, places
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reinfer_nb.frames import convert
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.tables import table
 from reinfer_nb.plans.plan_data import client_of
-from reinfer_nb.plans.row_identity import full_names, places
+from reinfer_nb.plans.row_identity import places
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved, what_moved

@@ -13,6 +13,7 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.tables import table
 from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
@@ -126,7 +127,7 @@ class ResultData(Portable):
         reported = self._reported
         rows = reported[:limit]
         if len(rows):
-            names = rows["owner"] + "/" + rows["name"]
+            names = full_names(rows)
             cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
             parts.append(markup.table(_HEADS, cells, "Not done, or in doubt"))
             parts += map(markup.muted, more(len(reported), limit))

@@ -16,9 +16,10 @@ from pyarrow import compute
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
+from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.edited_listing import Intended, Problem
 from reinfer_nb.schema import validation
-from reinfer_nb.schema.value_types import Text, is_missing
+from reinfer_nb.schema.value_types import is_missing
 
 # Markers: NEW, to be created; UNCLEAR, could not be matched.
 NEW, UNCLEAR = -1, -2
@@ -44,8 +45,8 @@ class Rows:
     ) -> None:
         self._df, self._now, self.same_tenant = wanted.columns, now, of_this_tenant
         self.problems: list[Problem] = []
-        ids, owners, names = (_texts(self._df, key) for key in ("id", "owner", "name"))
-        self._names = owners + "/" + names
+        ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
+        self._names = full_names(self._df)
         by_id = places(now["id"], ids)
         by_name = np.full(len(ids), NEW, dtype=np.int64)
         others = np.flatnonzero(by_id < 0)
@@ -150,18 +151,6 @@ class Rows:
                 reason = f"is the same source as row {first}. Keep one of the two."
                 self.problems.append(Problem(row, None, None, reason))
                 self.there[row] = UNCLEAR
-
-
-def _texts(df: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column with empty texts as missing; all missing if there is no such column."""
-    if name not in df:
-        return pd.Series(None, index=df.index, dtype=Text.dtype)
-    return df[name].where(df[name] != "")
-
-
-def full_names(df: pd.DataFrame) -> pd.Series:
-    """Return the full name of each source; missing without a project or a name."""
-    return _texts(df, "owner") + "/" + _texts(df, "name")
 
 
 def places(known: pd.Series, asked: pd.Series) -> Positions:

@@ -157,6 +157,13 @@ def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
     assert len(rnb.compare(left, right).changed) == 1
 
 
+def test_a_rename_from_a_missing_name_shows_no_nan(listing: pd.DataFrame) -> None:
+    before = with_cell(listing, "motor-inbox", "name", None)
+    comparison = rnb.compare(before, listing)
+    assert "full name: claims/ -> claims/motor-inbox" in comparison.to_text()
+    assert comparison.frame["before"].tolist() == ["claims/"]
+
+
 def test_renamed_by_id_and_by_name(listing: pd.DataFrame) -> None:
     other = with_cell(listing, "motor-inbox", "name", "motor-mail")
     found = rnb.compare(listing, other)
