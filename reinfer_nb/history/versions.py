@@ -15,6 +15,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb.diff.equality import as_sets
+from reinfer_nb.diff.matching import places
 from reinfer_nb.history.snapshot_table import CONTENT, FIELDS, Metadata
 from reinfer_nb.history.tenant_check import tenant
 
@@ -102,16 +103,15 @@ def versions(files: Sequence[tuple[str, Metadata]], rows: pa.Table) -> Iterator[
 
 def differing(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the rows of each table that are not in the other, or differ there."""
-    matches = compute.index_in(after["id"], value_set=before["id"].combine_chunks())
-    both = np.asarray(compute.is_valid(matches), dtype=np.bool_)
-    at_after = np.flatnonzero(both)
-    at_before = np.asarray(matches.filter(pa.array(both)), dtype=np.int64)
+    matches = places(before["id"].to_pandas(), after["id"].to_pandas())
+    at_after = np.flatnonzero(matches >= 0)
+    at_before = matches[at_after]
     differs = np.zeros(len(at_after), dtype=np.bool_)
     for name in CONTENT:
         left, right = before[name].take(pa.array(at_before)), after[name].take(pa.array(at_after))
         differs |= _unequal(left.combine_chunks(), right.combine_chunks())
     deleted = np.setdiff1d(np.arange(len(before)), at_before)
-    added = np.flatnonzero(~both)
+    added = np.flatnonzero(matches < 0)
     rows_before = np.sort(np.concatenate([deleted, at_before[differs]]))
     rows_after = np.sort(np.concatenate([added, at_after[differs]]))
     return before.take(pa.array(rows_before)), after.take(pa.array(rows_after))

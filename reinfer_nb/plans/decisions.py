@@ -17,11 +17,11 @@ import pandas as pd
 
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
-from reinfer_nb.diff.matching import Positions
-from reinfer_nb.frames.cells import full_names
+from reinfer_nb.diff.matching import Positions, places, places_by_id, places_by_name
+from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
-from reinfer_nb.plans.row_identity import NEW, Rows, cell, places
+from reinfer_nb.plans.row_identity import NEW, Rows, cell
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
@@ -171,8 +171,8 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
     guards = Guards()
     base = without_in_keys(base, now, guards)
     base = without(base, [(now, _places_in(now, base))], guards)
-    keys = base["id"] if "id" in base else full_names(base)
-    firsts = places(keys, keys.where(keys != ""))
+    keys = text_column(base, "id") if "id" in base else full_names(base)
+    firsts = places(keys, keys)
     later = np.flatnonzero((firsts >= 0) & (firsts != np.arange(len(base))))
     differ = np.zeros(len(later), dtype=np.bool_)
     for name in base:
@@ -383,6 +383,5 @@ def _named(now: pd.DataFrame, places: Positions, *others: Positions) -> Iterable
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:
     """Return the row in the base of each source of the tenant; -1 if there is none."""
-    if "id" in base and "id" in now:
-        return places(base["id"], now["id"])
-    return places(full_names(base), full_names(now))
+    by_id = "id" in base and "id" in now
+    return places_by_id(base, now) if by_id else places_by_name(base, now)
