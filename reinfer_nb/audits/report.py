@@ -25,6 +25,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
+from reinfer_nb.schema.value_types import plain
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -329,7 +330,6 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
     defaults = [(name, default) for rule in rules for name, default in rule.options.items()]
     names = dict(defaults)
     for name, value in options.items():
-        plain = value.item() if isinstance(value, np.generic) else value
         if name not in names:
             raise InvalidInput(
                 f"Unknown option {shown(name)}. "
@@ -337,7 +337,7 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
             )
         for option, default in defaults:
             types = (int, float) if type(default) is float else (type(default),)
-            if name == option and default is not None and type(plain) not in types:
+            if name == option and default is not None and type(plain(value)) not in types:
                 raise InvalidInput(
                     f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
                 )

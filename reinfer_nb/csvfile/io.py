@@ -28,9 +28,8 @@ from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings, reader, writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
-from reinfer_nb.frames.columns import whole_text
+from reinfer_nb.frames.columns import has_time_zone, whole_text
 from reinfer_nb.schema.validation import check_frame
-from reinfer_nb.schema.value_types import has_time_zone
 from reinfer_nb.text import listed, shown, visible
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, markup
@@ -23,7 +22,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing
+from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing, python_value
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -298,9 +297,9 @@ class _Pairs:
         sides = {"before": (self._before, self._left), "after": (self._after, self._right)}
         for side, (df, rows) in sides.items():
             by_field = zip(fields, differing, strict=True)
-            cells = [_objects(df[name].take(rows[places])) for name, places in by_field]
-            values = np.concatenate([np.empty(0, object), *cells])
-            columns[side] = pd.Series(values[order], dtype=object)
+            cells = [df[name].take(rows[places]).to_numpy(object) for name, places in by_field]
+            values = np.concatenate([np.empty(0, object), *cells])[order]
+            columns[side] = pd.Series(map(python_value, values), dtype=object)
         return pd.DataFrame(columns)
 
     def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
@@ -359,11 +358,3 @@ def _checked_names(names: object, argument: str) -> list[str]:
 def _texts_of(df: pd.DataFrame, name: str) -> list[str | None]:
     """Return the cells of a column as texts; all missing if the frame has no such column."""
     return list(map(cell_text, df[name])) if name in df else [None] * len(df)
-
-
-def _objects(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return the cells as objects, with None for missing values."""
-    cells = np.empty(len(column), dtype=object)
-    for position, value in enumerate(column.array):
-        cells[position] = None if is_missing(value) else value
-    return cells

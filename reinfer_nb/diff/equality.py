@@ -12,12 +12,12 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.value_types import (
     Moment,
     Names,
     Text,
     ValueType,
-    has_time_zone,
     is_empty,
     is_missing,
     plain,
@@ -128,7 +128,7 @@ def same(left: Any, right: Any) -> bool:
     return True
 
 
-_LISTS = (list, tuple, np.ndarray)
+_LISTS = (list, tuple)
 
 
 def _same_items(one: Any, other: Any) -> bool:
@@ -142,7 +142,7 @@ def _same_items(one: Any, other: Any) -> bool:
 
 
 def _item(value: Any) -> Any:
-    value = plain(value) if isinstance(value, np.generic) else value
+    value = plain(value)
     if isinstance(value, datetime) and value.tzinfo is None and value is not pd.NaT:
         return value.replace(tzinfo=UTC)
     return value

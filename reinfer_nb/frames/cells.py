@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb.frames.columns import whole_text
-from reinfer_nb.schema.value_types import Text, is_missing
+from reinfer_nb.schema.value_types import LISTS, Text, is_missing
 
 TEXT = pa.large_string()
 
@@ -22,8 +22,7 @@ def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
 
 def items_of(cell: Any) -> tuple[str, ...]:
     """Return the items of a cell as texts; a value that is not a list counts as one item."""
-    is_list = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
-    items = cell if is_list else [] if is_missing(cell) else [cell]
+    items = cell if isinstance(cell, LISTS) else [] if is_missing(cell) else [cell]
     return tuple(whole_text(str(item)) or "" for item in items)
 
 

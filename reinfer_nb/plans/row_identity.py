@@ -7,7 +7,6 @@ belong to two sources is a problem.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,6 @@ from reinfer_nb.diff.matching import Positions, places_by_id, places_by_name
 from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.edited_listing import Intended, Problem
 from reinfer_nb.schema import validation
-from reinfer_nb.schema.value_types import is_missing
 
 # Markers: NEW, to be created; UNCLEAR, could not be matched.
 NEW, UNCLEAR = -1, -2
@@ -146,11 +144,3 @@ class Rows:
                 reason = f"is the same source as row {first}. Keep one of the two."
                 self.problems.append(Problem(row, None, None, reason))
                 self.there[row] = UNCLEAR
-
-
-def cell(column: pd.Series, number: int) -> Any:
-    """Return a cell as a Python value; None if it is missing."""
-    value = column.array[number]
-    if is_missing(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value

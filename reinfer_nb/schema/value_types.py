@@ -29,6 +29,8 @@ _TIMESTAMP = re.compile(
 )
 # How a missing value is shown to people.
 MISSING = "(missing)"
+# The types of lists of texts in a cell.
+LISTS = (tuple, list, set, frozenset, np.ndarray)
 INT64 = range(-(2**63), 2**63)
 # The whole numbers that a double represents exactly.
 EXACT = range(-(2**53), 2**53 + 1)
@@ -99,7 +101,7 @@ def _to_json(value: Any) -> Any:
     if not isinstance(value, list | tuple | dict | np.ndarray):
         raise ValueError(f"({type(value).__name__}) cannot be written as JSON")
     try:
-        return json.loads(json.dumps(value, default=_default), parse_constant=_constant)
+        return json.loads(json.dumps(plain(value), default=_to_json), parse_constant=_constant)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(
             "holds something that cannot be written as JSON, such as NaN, or is nested too deep"
@@ -111,11 +113,6 @@ def _constant(name: str) -> float:
     if name == "NaN":
         raise ValueError("NaN is not JSON")
     return float(name)
-
-
-def _default(value: Any) -> Any:
-    """Convert a value inside a list or dictionary that `json` cannot encode."""
-    return value.tolist() if isinstance(value, np.ndarray) else _to_json(value)
 
 
 class Text(ValueType):
@@ -223,7 +220,7 @@ class Names(ValueType):
 
     @classmethod
     def check(cls, value: Any, /) -> list[str]:
-        value = plain(value) if isinstance(value, np.ndarray) else value
+        value = plain(value)
         if not isinstance(value, list | tuple | set | frozenset) or not all(
             isinstance(item, str) for item in value
         ):
@@ -264,8 +261,7 @@ class Names(ValueType):
                 value = cls.parse(value)
             except ValueError:
                 return value
-        is_list = isinstance(value, list | tuple | set | frozenset | np.ndarray)
-        return frozenset(value) if is_list else value
+        return frozenset(value) if isinstance(value, LISTS) else value
 
 
 _LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -351,14 +347,6 @@ VALUE_TYPES: Mapping[Any, type[ValueType]] = {
 }
 
 
-def has_time_zone(dtype: Any) -> bool:
-    """True if a dtype of pandas or Arrow holds timestamps with a time zone."""
-    if isinstance(dtype, pd.ArrowDtype):
-        kind = dtype.pyarrow_dtype
-        return pa.types.is_timestamp(kind) and kind.tz is not None
-    return isinstance(dtype, pd.DatetimeTZDtype)
-
-
 def is_missing(value: object) -> bool:
     """True if a cell is missing; unlike `pd.isna`, takes tuples too."""
     return (
@@ -371,7 +359,7 @@ def is_missing(value: object) -> bool:
 
 def is_empty(value: object) -> bool:
     """True if a value is missing, an empty text or an empty list."""
-    if isinstance(value, str | list | tuple | set | frozenset | np.ndarray):
+    if isinstance(value, (str, *LISTS)):
         return len(value) == 0
     return is_missing(value)
 
@@ -387,6 +375,11 @@ def plain(value: Any) -> Any:
     if type(value) is dict and any(isinstance(item, np.ndarray) for item in value.values()):
         return {key: plain(item) for key, item in value.items()}
     return value
+
+
+def python_value(cell: Any) -> Any:
+    """Return a cell as a Python value; None if it is missing."""
+    return None if is_missing(cell) else plain(cell)
 
 
 def cell_text(value: object) -> str | None:

@@ -157,6 +157,17 @@ def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
     assert len(rnb.compare(left, right).changed) == 1
 
 
+def test_changes_hold_values_of_python() -> None:
+    before = pd.DataFrame({"id": ["1", "2"], "size": [1.0, np.nan], "tags": [("a",), ("b",)]})
+    tags = pd.Series([np.array(["a", "c"]), ["d"]], dtype=object)
+    after = before.assign(size=np.array([2, 3], dtype="int8"), tags=tags)
+    changed = rnb.compare(before, after).changed
+    assert changed["before"].tolist() == [1.0, ("a",), None, ("b",)]
+    assert changed["after"].tolist() == [2, ["a", "c"], 3, ["d"]]
+    kinds = {type(value) for value in [*changed["before"], *changed["after"]]}
+    assert kinds == {float, int, tuple, list, type(None)}
+
+
 def test_a_rename_from_a_missing_name_shows_no_nan(listing: pd.DataFrame) -> None:
     before = with_cell(listing, "motor-inbox", "name", None)
     comparison = rnb.compare(before, listing)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.schema.value_types import has_time_zone, is_missing
+from reinfer_nb.frames.columns import has_time_zone
+from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.search.text_index import TIMES
 from reinfer_nb.text import visible
 
