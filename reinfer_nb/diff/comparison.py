@@ -22,7 +22,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing, python_value
+from reinfer_nb.schema.value_types import cell_text, python_value, shown_cell
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -219,10 +219,7 @@ class Comparison(Portable):
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
         """Return the source's label, the field, before and after of each change."""
-        sides = [
-            [MISSING if is_missing(cell) else cell_text(cell) for cell in df[side]]
-            for side in ("before", "after")
-        ]
+        sides = (map(shown_cell, df[side]) for side in ("before", "after"))
         return list(zip(self._labels(df), df["field"], *sides, strict=True))
 
     def to_text(self, limit: int | None = _SHOWN) -> str:

@@ -17,9 +17,9 @@ from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.tables import table
 from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
-from reinfer_nb.plans.display import shown_cell
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import source_diff
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:

@@ -27,8 +27,6 @@ _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
-# How a missing value is shown to people.
-MISSING = "(missing)"
 # The types of lists of texts in a cell.
 LISTS = (tuple, list, set, frozenset, np.ndarray)
 INT64 = range(-(2**63), 2**63)
@@ -383,7 +381,7 @@ def python_value(cell: Any) -> Any:
 
 
 def cell_text(value: object) -> str | None:
-    """Return a cell as a text for people; None if it is missing."""
+    """Return a cell as a text for frames and files; None if it is missing."""
     if is_missing(value):
         return None
     if isinstance(value, datetime):
@@ -391,3 +389,12 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, tuple | list | np.ndarray):
         return json.dumps(list(map(str, value)), ensure_ascii=False)
     return str(value)
+
+
+def shown_cell(value: object) -> str:
+    """Return a cell as a text for people."""
+    if is_empty(value):
+        return "(missing)" if is_missing(value) else "(empty)"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return str(cell_text(value))

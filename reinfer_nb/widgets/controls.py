@@ -14,6 +14,7 @@ import ipywidgets as ui
 from reinfer_nb import markup
 from reinfer_nb.schema import fields, value_types
 from reinfer_nb.schema.fields import Field
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import is_blank, visible
 from reinfer_nb.widgets.closing import dropping
 
@@ -29,15 +30,6 @@ NOT_TAKEN = "some settings are fixed when a source is created"
 def label_of(field: Field) -> str:
     """Return the label of a field in a form."""
     return field.name.replace("_", " ").capitalize()
-
-
-def as_text(value: Any) -> str:
-    """Return a value as text for people."""
-    if value is None or value in ((), ""):
-        return "(empty)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any:
@@ -195,7 +187,7 @@ class Control:
                 "A browser would change some characters of this value. Edit it from Python."
             )
         elif self.changed and not self.creating:
-            self.note.value = markup.muted(f"Was: {as_text(self.base)}")
+            self.note.value = markup.muted(f"Was: {shown_cell(self.base)}")
         else:
             self.note.value = markup.muted(self.field.about.help + self._hint())
 
@@ -205,7 +197,7 @@ class Control:
             return f" A tenant may not take another value: {NOT_TAKEN}."
         if not self.creating or default in (None, "", ()):
             return ""
-        return f" Default: {as_text(default)}."
+        return f" Default: {shown_cell(default)}."
 
     @property
     def _unset(self) -> str:

@@ -1,4 +1,4 @@
-"""Cells of frames as values of Python."""
+"""Cells of frames as values of Python, and as texts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reinfer_nb.schema.value_types import ValueType, python_value
+from reinfer_nb.schema.value_types import ValueType, cell_text, python_value, shown_cell
 
 
 @pytest.mark.parametrize("cell", [None, math.nan, np.float64("nan"), pd.NA, pd.NaT], ids=repr)
@@ -51,3 +51,24 @@ def test_arrays_within_json() -> None:
 def test_what_json_cannot_hold_is_refused(cell: Any) -> None:
     with pytest.raises(ValueError, match="cannot be written as JSON"):
         ValueType.write(cell)
+
+
+@pytest.mark.parametrize(
+    ("cell", "text", "for_people"),
+    [
+        (None, None, "(missing)"),
+        (pd.NA, None, "(missing)"),
+        ("", "", "(empty)"),
+        ((), "[]", "(empty)"),
+        (np.array([]), "[]", "(empty)"),
+        (True, "True", "yes"),
+        (np.bool_(False), "False", "no"),  # noqa: FBT003
+        (1, "1", "1"),
+        (("a", "b, c"), '["a", "b, c"]', '["a", "b, c"]'),
+        (pd.Timestamp("2026-01-01T10:00Z"), *["2026-01-01 10:00:00+00:00"] * 2),
+    ],
+    ids=repr,
+)
+def test_a_cell_as_text(cell: Any, text: str | None, for_people: str) -> None:
+    assert cell_text(cell) == text
+    assert shown_cell(cell) == for_people

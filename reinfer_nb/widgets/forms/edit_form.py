@@ -12,8 +12,9 @@ from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import visible
-from reinfer_nb.widgets.controls import NOT_TAKEN, as_text, button_for, controls_for, label_of
+from reinfer_nb.widgets.controls import NOT_TAKEN, button_for, controls_for, label_of
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 from reinfer_nb.widgets.forms.conflict import Conflict
 from reinfer_nb.widgets.forms.source_picker import Picker
@@ -102,7 +103,7 @@ class UpdateForm(Form):
         if self.source is not None:
             self._title.value = tag_line(self.source)
         changes = [
-            [label_of(c.field), as_text(c.base), as_text(c.value())]
+            [label_of(c.field), shown_cell(c.base), shown_cell(c.value())]
             for c in self.controls.values()
             if c.changed and c.flaw() is None
         ]
