@@ -21,7 +21,7 @@ from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.dates import When
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
@@ -321,7 +321,7 @@ def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[
     except (ValueError, TypeError) as error:
         raise InvalidInput(
             f"A rule suggests a value that the column {shown(column.name)} cannot hold: "
-            f"{visible(str(error), 200)}."
+            f"{reason_of(error)}."
         ) from None
     return replaced
 

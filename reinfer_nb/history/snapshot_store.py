@@ -92,7 +92,7 @@ class Folder:
             raise self._failed("reached", error) from error
         except (ValueError, TypeError) as error:
             raise InvalidInput(
-                f"A history cannot be at {self.where}: {visible(str(error), 200)}."
+                f"A history cannot be at {self.where}: {reason_of(error)}."
             ) from None
         return files, folder.rstrip("/")
 
@@ -173,7 +173,7 @@ class Folder:
         except (pa.ArrowException, ValueError) as error:
             raise InvalidInput(
                 "Nothing was recorded: the metadata of the listing could not be read back: "
-                f"{visible(str(error), 150)}. Check its columns and attrs."
+                f"{reason_of(error)}. Check its columns and attrs."
             ) from None
         day = f"date={metadata.snapshot_at.date().isoformat()}"
         stem = f"{stamp(metadata.snapshot_at)}-{secrets.token_hex(4)}"
