@@ -38,15 +38,13 @@ def in_order(
         workers: The number of threads.
         label: The threads' name.
     """
-    numbered = list(enumerate(items))
-    if min(len(numbered), workers) < 2:
-        return [work(item) for _, item in numbered]
+    items = list(items)
+    if min(len(items), workers) < 2:
+        return [work(item) for item in items]
     with ThreadPoolExecutor(workers, f"reinfer_nb-{label}") as pool:
-        results = {
-            number: future.result()
-            for (number, _), future in as_done(pool, lambda pair: work(pair[1]), numbered)
-        }
-    return [results[number] for number, _ in numbered]
+        done = as_done(pool, lambda number: work(items[number]), range(len(items)))
+        results = {number: future.result() for number, future in done}
+    return [results[number] for number in range(len(items))]
 
 
 def as_done(

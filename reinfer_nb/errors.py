@@ -127,6 +127,12 @@ class ServerError(AnswerError):
     """5xx or 408: the tenant, or a server in front of it, failed in every attempt."""
 
 
+def reason_of(error: Exception) -> str:
+    """Return why a call of Python or of the system failed, for a message; without a full stop."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return visible(reason or str(error) or type(error).__name__, 300).rstrip(".")
+
+
 def warn(message: str, category: type[Warning]) -> None:
     """Issue a warning that points at the line that called the toolkit."""
     level = 1

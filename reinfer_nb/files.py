@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from reinfer_nb import strict_json
 from reinfer_nb.arguments import flag
-from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
 from reinfer_nb.text import shown, visible
 
 
@@ -79,9 +79,11 @@ def lasting_path(path: object) -> Path:
     try:
         return relative.absolute()
     except OSError as error:
-        raise FileProblem(
-            f"{shown(str(relative), 200)} cannot be found: {error.strerror}."
-        ) from None
+        raise _not_found(str(relative), error) from None
+
+
+def _not_found(path: str, error: OSError) -> FileProblem:
+    return FileProblem(f"{shown(path, 200)} cannot be found: {reason_of(error)}.")
 
 
 def _at_home(text: str) -> Path:
@@ -94,7 +96,7 @@ def _at_home(text: str) -> Path:
         # Without the folder, "./~" would become the home folder in another call of `path_of`.
         result = result.absolute()
     except OSError as error:
-        raise FileProblem(f"{shown(text, 200)} cannot be found: {error.strerror}.") from None
+        raise _not_found(text, error) from None
     home, *rest = Path(text).parts
     is_folder = bool(rest) or home == "~"
     if text.startswith("~") and is_folder and not os.path.lexists(home):
@@ -128,7 +130,7 @@ def encoded(content: object, indent: int | None = None) -> bytes:
     except RecursionError:
         reason = "it is nested too deep"
     except (TypeError, ValueError) as error:
-        reason = visible(str(error), 200)
+        reason = reason_of(error)
     raise FileProblem(f"This content cannot be kept in a file and read again: {reason}.")
 
 
@@ -189,10 +191,9 @@ def _replaceable(path: str | os.PathLike[str], target: Path, *, overwrite: bool)
 def _failed(path: str | os.PathLike[str], error: Exception) -> Exception:
     if isinstance(error, FileProblem):
         return error
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
     return FileProblem(
-        f"{visible(os.fspath(path), 200)} could not be written: {reason}. An existing file "
-        "is unchanged."
+        f"{visible(os.fspath(path), 200)} could not be written: {reason_of(error)}. An existing "
+        "file is unchanged."
     )
 
 

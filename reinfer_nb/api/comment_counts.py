@@ -10,8 +10,8 @@ import pandas as pd
 
 from reinfer_nb import errors
 from reinfer_nb.concurrency import Progress, checked_workers, side_by_side
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import validation
-from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, listed
 
 
@@ -60,7 +60,13 @@ def with_comments(
     count_comments: CountComments, df: pd.DataFrame, *, workers: int, progress: Progress
 ) -> pd.DataFrame:
     """Return a listing with a column `num_comments`, as `Client.statistics` documents it."""
-    names = full_names(df)
+    df = validation.check_frame(df, "statistics takes a listing: a DataFrame")
+    if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
+        raise errors.InvalidInput(
+            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
+            "client.sources() returns."
+        )
+    names = full_names(df).fillna("").tolist()
     counts: dict[str, int | None] = {}
     uncounted = []
     for name, number in each(count_comments, names, workers=workers, progress=progress):
@@ -74,17 +80,3 @@ def with_comments(
         )
     column = pd.array([counts[name] for name in names], dtype="Int64")
     return df.assign(num_comments=column)
-
-
-def full_names(df: object) -> list[str]:
-    """Return the full name of each row of a listing; empty where owner or name is missing."""
-    df = validation.check_frame(df, "statistics takes a listing: a DataFrame")
-    if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
-        raise errors.InvalidInput(
-            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
-            "client.sources() returns."
-        )
-    return [
-        "" if is_missing(owner) or is_missing(name) else f"{owner}/{name}"
-        for owner, name in zip(df["owner"], df["name"], strict=True)
-    ]

@@ -105,7 +105,7 @@ def failure_of(error: Exception, tenant: Tenant, timeout: tuple[float, float]) -
         timeout: Seconds for connecting and for reading.
     """
     if isinstance(error, ImportError):
-        detail = "this process is ending" if sys.is_finalizing() else visible(str(error), 200)
+        detail = "this process is ending" if sys.is_finalizing() else errors.reason_of(error)
         reason = f"a module that the request needs could not be imported ({detail})."
         return Failure(errors.ConnectionFailed, reason, error, retryable=False)
     host = urlsplit(tenant.endpoint).netloc

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reinfer_nb import strict_json, user_folders
-from reinfer_nb.errors import FileProblem, ProtocolError
+from reinfer_nb.errors import FileProblem, ProtocolError, reason_of
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.schema.fields import read_record
 from reinfer_nb.schema.records import Source
@@ -68,8 +68,9 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
         return folder_path.resolve() / f"{stem}-{stamp}.json"
     except (OSError, ValueError, RuntimeError) as error:
         # A NUL, a circle of links, or a deleted working folder.
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{shown(str(folder_path), 200)} cannot be a folder: {reason}.") from None
+        raise FileProblem(
+            f"{shown(str(folder_path), 200)} cannot be a folder: {reason_of(error)}."
+        ) from None
 
 
 def write(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
@@ -87,9 +88,8 @@ def write(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
         raise FileProblem(
-            f"The folder of {visible(os.fspath(path), 200)} cannot be created: {reason}."
+            f"The folder of {visible(os.fspath(path), 200)} cannot be created: {reason_of(error)}."
         ) from None
     content = {
         "format": _FORMAT,
@@ -123,8 +123,7 @@ def read(path: str | os.PathLike[str]) -> RestoreFile:
     try:
         content: Any = strict_json.decode(path.read_bytes())
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{name} cannot be read: {reason}.") from None
+        raise FileProblem(f"{name} cannot be read: {reason_of(error)}.") from None
     if not isinstance(content, dict) or content.get("format") != _FORMAT:
         raise FileProblem(f"{name} is not a restore file, or one of a later version of reinfer_nb.")
     endpoint, source = content.get("endpoint"), content.get("source")

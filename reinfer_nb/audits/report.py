@@ -17,14 +17,15 @@ import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
 from reinfer_nb.audits.rule import SEVERITIES, Rule, Severity, chosen, findings_of
-from reinfer_nb.audits.text_rules import full_names
+from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.dates import When
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
+from reinfer_nb.schema.value_types import plain
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -230,7 +231,7 @@ class AuditReport(Portable):
         for key, part in self.findings.groupby("rule", sort=False):
             first = part if limit is None else part.head(limit)
             texts = [first[name].fillna("").tolist() for name in ("message", "suggestion")]
-            lines = list(zip(full_names(first), *texts, strict=True))
+            lines = list(zip(source_labels(first), *texts, strict=True))
             parts.append((self.rules[str(key)], lines, len(part)))
         return parts
 
@@ -320,7 +321,7 @@ def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[
     except (ValueError, TypeError) as error:
         raise InvalidInput(
             f"A rule suggests a value that the column {shown(column.name)} cannot hold: "
-            f"{visible(str(error), 200)}."
+            f"{reason_of(error)}."
         ) from None
     return replaced
 
@@ -329,7 +330,6 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
     defaults = [(name, default) for rule in rules for name, default in rule.options.items()]
     names = dict(defaults)
     for name, value in options.items():
-        plain = value.item() if isinstance(value, np.generic) else value
         if name not in names:
             raise InvalidInput(
                 f"Unknown option {shown(name)}. "
@@ -337,7 +337,7 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
             )
         for option, default in defaults:
             types = (int, float) if type(default) is float else (type(default),)
-            if name == option and default is not None and type(plain) not in types:
+            if name == option and default is not None and type(plain(value)) not in types:
                 raise InvalidInput(
                     f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
                 )

@@ -151,7 +151,7 @@ def look_alike_names(df: pd.DataFrame, *, letters: int = 4) -> pd.DataFrame:
         similar[left].append(right)
         similar[right].append(left)
     rows = sorted(similar)
-    labels = dict(zip(rows, full_names(sources.iloc[rows]), strict=True))
+    labels = dict(zip(rows, source_labels(sources.iloc[rows]), strict=True))
     return findings(
         sources.index[rows],
         [
@@ -207,7 +207,7 @@ def _folded(column: pd.Series) -> pa.Array:
     return compute.utf8_trim_whitespace(texts)
 
 
-def full_names(df: pd.DataFrame) -> list[str]:
+def source_labels(df: pd.DataFrame) -> list[str]:
     """Return the full names of sources, safe to show; without the project if it is missing."""
     pairs = zip(df["owner"].fillna("").tolist(), df["name"].fillna("").tolist(), strict=True)
     return [
@@ -225,7 +225,7 @@ def others_of(df: pd.DataFrame, groups: pd.Series) -> list[str]:
     """
     has_names = {"owner", "name"} <= set(df.columns)
     rows = groups.index
-    labels = full_names(df.loc[rows]) if has_names else [f"row {row:,}" for row in rows]
+    labels = source_labels(df.loc[rows]) if has_names else [f"row {row:,}" for row in rows]
     members: defaultdict[int, list[int]] = defaultdict(list)
     for position, group in enumerate(groups.tolist()):
         members[group].append(position)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from reinfer_nb import user_folders
 from reinfer_nb.auth.secret import Hidden, Token
-from reinfer_nb.errors import ConfigurationError
+from reinfer_nb.errors import ConfigurationError, reason_of
 from reinfer_nb.text import visible
 
 
@@ -63,13 +63,13 @@ def read_contexts() -> list[Context]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
+        reason = f"cannot be read: {reason_of(error)}"
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         reason = (
             "is not a contexts file of the vendor's client. Fix it with `re config`, or pass "
             "endpoint= and token="
         )
-    raise ConfigurationError(f"The contexts file {visible(str(file))} {reason.rstrip('.')}.")
+    raise ConfigurationError(f"The contexts file {visible(str(file))} {reason}.")
 
 
 def _parsed(file: Path) -> list[Context]:

@@ -15,7 +15,7 @@ from types import FrameType
 
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.cli.shared import say
-from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured
+from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured, reason_of
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox
 
@@ -106,9 +106,8 @@ def copy_notebooks(folder: Path) -> list[Path]:
             elif target.read_bytes() != notebook.read_bytes():
                 say(f"{target} was not overwritten. Rename it to get a new copy.")
     except OSError as error:
-        raise FileProblem(
-            f"The notebooks could not be copied to {folder}: {error.strerror}."
-        ) from None
+        reason = reason_of(error)
+        raise FileProblem(f"The notebooks could not be copied to {folder}: {reason}.") from None
     return copies
 
 

@@ -15,10 +15,10 @@ import pandas as pd
 from reinfer_nb import markup, strict_json
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
-from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.history import listing_source
-from reinfer_nb.schema.value_types import is_missing
+from reinfer_nb.schema.value_types import python_value
 from reinfer_nb.text import counted, visible_lines
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
@@ -110,7 +110,7 @@ def flush_output(code: int) -> int:
 def unwritten(error: OSError) -> int:
     """Report on stderr that the output could not be written, and return the exit code."""
     discard_the_rest(sys.stdout)
-    note(f"reinfer-nb: the output could not be written: {error.strerror}")
+    note(f"reinfer-nb: the output could not be written: {reason_of(error)}")
     return 2
 
 
@@ -188,7 +188,7 @@ def _csv(_: str, __: Report, table: pd.DataFrame) -> bytes:
 
 def _json(_: str, __: Report, table: pd.DataFrame) -> bytes:
     rows: list[dict[str, Any]] = [
-        {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
+        {str(name): python_value(cell) for name, cell in row.items()}
         for row in table.to_dict("records")
     ]
     return (strict_json.text_of(rows, indent=2) + "\n").encode()

@@ -26,11 +26,10 @@ import pyarrow as pa
 from reinfer_nb import arguments
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings, reader, writer
-from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, warn
+from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
-from reinfer_nb.frames.columns import whole_text
+from reinfer_nb.frames.columns import has_time_zone, whole_text
 from reinfer_nb.schema.validation import check_frame
-from reinfer_nb.schema.value_types import has_time_zone
 from reinfer_nb.text import listed, shown, visible
 
 
@@ -171,8 +170,9 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{visible(os.fspath(path))} could not be read: {reason}.") from None
+        raise FileProblem(
+            f"{visible(os.fspath(path))} could not be read: {reason_of(error)}."
+        ) from None
     columns: dict[str, Any] = {}
     name = ""
     try:

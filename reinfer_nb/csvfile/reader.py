@@ -93,7 +93,7 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     if known is Names:
         return _distinct(texts, Names.parse)
     if dtype == np.dtype(object):
-        return _objects(_each(texts.to_pylist(), _object))
+        return np.fromiter(_each(texts.to_pylist(), _object), object)
     return pd.array(_each(texts.to_pylist(), _flag if dtype == Flag.dtype else _number), dtype)
 
 
@@ -165,7 +165,7 @@ def _distinct(texts: Any, read: Callable[[str], Any]) -> Any:
         error.row = encoded.indices.index(error.row).as_py()
         raise
     # The additional None at the end stands for missing cells.
-    return _objects([*values, None])[encoded.indices.fill_null(len(values)).to_numpy()]
+    return np.fromiter([*values, None], object)[encoded.indices.fill_null(len(values)).to_numpy()]
 
 
 def _each(texts: list[str | None], read: Callable[[str], Any]) -> list[Any]:
@@ -176,12 +176,6 @@ def _each(texts: list[str | None], read: Callable[[str], Any]) -> list[Any]:
         except (ValueError, RecursionError) as error:
             raise Unreadable(row, f"{shown(text)} {error}.") from None
     return values
-
-
-def _objects(values: list[Any]) -> Any:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column
 
 
 def _flag(text: str) -> bool:

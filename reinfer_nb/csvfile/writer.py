@@ -119,13 +119,12 @@ def _each(
 
 def _fitting(value: Any, known: type[ValueType]) -> Any:
     """Return a value of a listing's column, or raise `ValueError` if it has another type."""
+    value = plain(value)
     if known is Moment:
         fits = isinstance(value, pd.Timestamp)
     elif known is Names:
-        value = plain(value)
         fits = isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
     else:
-        value = value.item() if isinstance(value, np.generic) else value
         try:
             # Also reads floats such as 3.0: pandas makes them of integers beside missing values.
             value = known.read(value)
@@ -139,7 +138,6 @@ def _fitting(value: Any, known: type[ValueType]) -> Any:
 
 
 def _cell(value: Any) -> str:
-    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.diff import equality
-from reinfer_nb.diff.matching import Positions, matched
+from reinfer_nb.diff.matching import Positions, joined, matched
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import MISSING, cell_text, is_missing
+from reinfer_nb.schema.value_types import cell_text, python_value, shown_cell
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -188,8 +187,7 @@ class Comparison(Portable):
         names = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
         table["field"] = "full name" if "name" in names else "/".join(names)
         for side, columns in (("before", [f"{name}_before" for name in names]), ("after", names)):
-            rows = self.renamed[columns].itertuples(index=False)
-            table[side] = pd.Series(["/".join(map(str, row)) for row in rows], dtype=object)
+            table[side] = pd.Series(joined(self.renamed, columns), dtype=object)
         return table
 
     def _headline(self) -> str:
@@ -217,16 +215,11 @@ class Comparison(Portable):
 
     def _labels(self, df: pd.DataFrame) -> list[str]:
         """Return the labels of rows: project and name, or the keys."""
-        names = ["owner", "name"] if {"owner", "name"} <= set(df.columns) else list(self.on)
-        rows = df[names].itertuples(index=False)
-        return ["/".join(cell_text(cell) or "" for cell in row) for row in rows]
+        return joined(df, ["owner", "name"] if {"owner", "name"} <= set(df.columns) else self.on)
 
     def _lines(self, df: pd.DataFrame) -> list[tuple[str, str, str, str]]:
         """Return the source's label, the field, before and after of each change."""
-        sides = [
-            [MISSING if is_missing(cell) else cell_text(cell) for cell in df[side]]
-            for side in ("before", "after")
-        ]
+        sides = (map(shown_cell, df[side]) for side in ("before", "after"))
         return list(zip(self._labels(df), df["field"], *sides, strict=True))
 
     def to_text(self, limit: int | None = _SHOWN) -> str:
@@ -301,9 +294,9 @@ class _Pairs:
         sides = {"before": (self._before, self._left), "after": (self._after, self._right)}
         for side, (df, rows) in sides.items():
             by_field = zip(fields, differing, strict=True)
-            cells = [_objects(df[name].take(rows[places])) for name, places in by_field]
-            values = np.concatenate([np.empty(0, object), *cells])
-            columns[side] = pd.Series(values[order], dtype=object)
+            cells = [df[name].take(rows[places]).to_numpy(object) for name, places in by_field]
+            values = np.concatenate([np.empty(0, object), *cells])[order]
+            columns[side] = pd.Series(map(python_value, values), dtype=object)
         return pd.DataFrame(columns)
 
     def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
@@ -362,11 +355,3 @@ def _checked_names(names: object, argument: str) -> list[str]:
 def _texts_of(df: pd.DataFrame, name: str) -> list[str | None]:
     """Return the cells of a column as texts; all missing if the frame has no such column."""
     return list(map(cell_text, df[name])) if name in df else [None] * len(df)
-
-
-def _objects(column: pd.Series) -> npt.NDArray[np.object_]:
-    """Return the cells as objects, with None for missing values."""
-    cells = np.empty(len(column), dtype=object)
-    for position, value in enumerate(column.array):
-        cells[position] = None if is_missing(value) else value
-    return cells

@@ -12,12 +12,12 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.value_types import (
     Moment,
     Names,
     Text,
     ValueType,
-    has_time_zone,
     is_empty,
     is_missing,
     plain,
@@ -128,7 +128,7 @@ def same(left: Any, right: Any) -> bool:
     return True
 
 
-_LISTS = (list, tuple, np.ndarray)
+_LISTS = (list, tuple)
 
 
 def _same_items(one: Any, other: Any) -> bool:
@@ -142,7 +142,7 @@ def _same_items(one: Any, other: Any) -> bool:
 
 
 def _item(value: Any) -> Any:
-    value = plain(value) if isinstance(value, np.generic) else value
+    value = plain(value)
     if isinstance(value, datetime) and value.tzinfo is None and value is not pd.NaT:
         return value.replace(tzinfo=UTC)
     return value
@@ -195,7 +195,7 @@ def _compare_texts(left: pd.Series, right: pd.Series) -> Flags | None:
     arrays = [text_array(left), text_array(right)]
     if arrays[0] is None or arrays[1] is None:
         return None
-    return _differ(arrays[0], arrays[1])
+    return unequal_arrays(arrays[0], arrays[1])
 
 
 def text_array(column: pd.Series) -> Any:
@@ -224,14 +224,15 @@ def _compare_numbers(left: pd.Series, right: pd.Series) -> Flags | None:
         return None
     arrays = [pa.array(column, from_pandas=True) for column in (left, right)]
     if kinds == "ff" or arrays[0].type == arrays[1].type:
-        return _differ(arrays[0], arrays[1])
+        return unequal_arrays(arrays[0], arrays[1])
     try:
-        return _differ(*(values.cast(pa.int64()) for values in arrays))
+        return unequal_arrays(*(values.cast(pa.int64()) for values in arrays))
     except pa.ArrowInvalid:  # more than 63 bits
         return None
 
 
-def _differ(left: Any, right: Any) -> Flags:
+def unequal_arrays(left: Any, right: Any) -> Flags:
+    """Return a mask of the values in which two Arrow arrays differ; missing equals missing."""
     differ = compute.fill_null(compute.not_equal(left, right), fill_value=True)
     both_missing = compute.and_(compute.is_null(left), compute.is_null(right))
     return np.asarray(compute.and_not(differ, both_missing), dtype=np.bool_)

@@ -9,8 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import full_names, text_column, texts_of
+from reinfer_nb.schema.value_types import cell_text
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
 Positions = npt.NDArray[np.int64]
@@ -30,6 +33,28 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
     positions = np.full(max(left.max(initial=-1), right.max(initial=-1)) + 1, -1, dtype=np.int64)
     positions[left] = np.arange(len(left))
     return positions[right]
+
+
+def places(known: pd.Series, asked: pd.Series) -> Positions:
+    """Return the first position in `known` of each text in `asked`; -1 if there is none."""
+    positions = compute.index_in(texts_of(asked), value_set=texts_of(known), skip_nulls=True)
+    return np.asarray(compute.fill_null(positions, -1), dtype=np.int64)
+
+
+def places_by_id(known: pd.DataFrame, asked: pd.DataFrame) -> Positions:
+    """Return the row in `known` with the id of each row of `asked`; -1 if there is none."""
+    return places(text_column(known, "id"), text_column(asked, "id"))
+
+
+def places_by_name(known: pd.DataFrame, asked: pd.DataFrame) -> Positions:
+    """Return the row in `known` with the full name of each row of `asked`; -1 if there is none."""
+    return places(full_names(known), full_names(asked))
+
+
+def joined(df: pd.DataFrame, columns: Sequence[str]) -> list[str]:
+    """Return the cells of each row in some columns, such as "owner/name"."""
+    rows = df[list(columns)].itertuples(index=False)
+    return ["/".join(cell_text(cell) or "" for cell in row) for row in rows]
 
 
 def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
@@ -84,10 +109,9 @@ def _key_texts(column: pd.Series, side: str) -> Any:
 def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], numbers: Positions) -> None:
     repeated = np.bincount(numbers)[numbers] > 1
     if repeated.any():
-        rows = df.loc[:, list(keys)].iloc[np.flatnonzero(repeated)].drop_duplicates()
-        labels = ("/".join(map(str, row)) for row in rows.itertuples(index=False))
+        rows = df.iloc[np.flatnonzero(repeated)].drop_duplicates(list(keys))
         raise InvalidInput(
             f"{side} has several rows with the same {' and '.join(keys)}: "
-            f"{visible(listed(labels, 5), 300)}. Remove the duplicates, or match rows by more "
-            "columns with on=."
+            f"{visible(listed(joined(rows, keys), 5), 300)}. Remove the duplicates, or match rows "
+            "by more columns with on=."
         )

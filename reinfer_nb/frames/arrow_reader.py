@@ -139,8 +139,8 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
     place = np.arange(len(codes)) - np.repeat(starts[filled], lengths[filled])
     numbers = np.add.reduceat(digits * base**place, starts[filled])
     _, firsts, inverse = np.unique(numbers, return_index=True, return_inverse=True)
-    distinct = np.empty(len(firsts), dtype=object)
-    distinct[:] = [tuple(texts[codes[starts[row] : ends[row]]]) for row in filled[firsts]]
+    tuples = (tuple(texts[codes[starts[row] : ends[row]]]) for row in filled[firsts])
+    distinct = np.fromiter(tuples, object, len(firsts))
     result[filled] = distinct[inverse]
     return result
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb.frames.columns import whole_text
-from reinfer_nb.schema.value_types import is_missing
+from reinfer_nb.schema.value_types import LISTS, Text, is_missing
 
 TEXT = pa.large_string()
 
@@ -22,8 +22,7 @@ def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
 
 def items_of(cell: Any) -> tuple[str, ...]:
     """Return the items of a cell as texts; a value that is not a list counts as one item."""
-    is_list = isinstance(cell, tuple | list | set | frozenset | np.ndarray)
-    items = cell if is_list else [] if is_missing(cell) else [cell]
+    items = cell if isinstance(cell, LISTS) else [] if is_missing(cell) else [cell]
     return tuple(whole_text(str(item)) or "" for item in items)
 
 
@@ -46,6 +45,20 @@ def texts_of(column: pd.Series) -> Any:
     if values is not None and values.type == TEXT:
         return values
     return pa.array([None if is_missing(x) else ", ".join(items_of(x)) for x in column], TEXT)
+
+
+def text_column(df: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of any listing as `str`; missing where it is empty, or not in the listing."""
+    column = column_of(df, name)
+    if column is None:
+        return pd.Series(None, index=df.index, dtype=Text.dtype)
+    texts = pd.Series(texts_of(column), index=df.index, dtype=Text.dtype)
+    return texts.where(texts != "")
+
+
+def full_names(df: pd.DataFrame) -> pd.Series:
+    """Return the "owner/name" of each row as `str`; missing where owner or name is missing."""
+    return text_column(df, "owner") + "/" + text_column(df, "name")
 
 
 def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from reinfer_nb.schema.value_types import EXACT, INT64
@@ -53,6 +54,14 @@ def typed(values: list[Any]) -> pa.Array | list[Any]:
     if kinds <= {int, float} and all(number in EXACT for number in numbers):
         return pa.array(values, pa.float64())
     return values
+
+
+def has_time_zone(dtype: Any) -> bool:
+    """True if a dtype of pandas or Arrow holds timestamps with a time zone."""
+    if isinstance(dtype, pd.ArrowDtype):
+        kind = dtype.pyarrow_dtype
+        return pa.types.is_timestamp(kind) and kind.tz is not None
+    return isinstance(dtype, pd.DatetimeTZDtype)
 
 
 def whole_text(text: str | None) -> str | None:

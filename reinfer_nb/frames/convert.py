@@ -244,9 +244,7 @@ def _unknown(pieces: list[pa.Array | list[Any]]) -> Any:
     column = typed(values)
     if isinstance(column, pa.Array) and column.type != pa.null():
         return _column(_UNKNOWN_DTYPES[column.type], [column])
-    objects = np.empty(len(values), dtype=object)
-    objects[:] = values
-    return objects
+    return np.fromiter(values, object, len(values))
 
 
 def _warn(parts: list[Columns]) -> None:

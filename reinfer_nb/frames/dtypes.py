@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.frames.cells import items_of
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
-from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.text import listed, shown
 
 
 def typed(df: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +50,7 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
         except (ValueError, TypeError) as error:
             raise InvalidInput(
                 f"The column {known.name} is not {known.type.noun} in each row: "
-                f"{visible(str(error).rstrip('.'), 200)}. Read CSV files with rnb.read_csv."
+                f"{reason_of(error)}. Read CSV files with rnb.read_csv."
             ) from None
     return result
 

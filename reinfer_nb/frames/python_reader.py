@@ -59,11 +59,8 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
 
 def _column(value_type: type[ValueType], values: list[Any]) -> Any:
     if value_type.dtype == np.dtype(object):
-        column = np.empty(len(values), dtype=object)
-        column[:] = [
-            tuple(map(whole_text, value)) if isinstance(value, tuple) else value for value in values
-        ]
-        return column
+        cells = (tuple(map(whole_text, v)) if isinstance(v, tuple) else v for v in values)
+        return np.fromiter(cells, object, len(values))
     if value_type.json == pa.string() and value_type is not Moment:
         values = [whole_text(value) for value in values]
     kind = value_type.json

@@ -19,16 +19,9 @@ def table(dtypes: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> pd.DataFr
     columns = zip(*rows, strict=True) if rows else [()] * len(dtypes)
     return pd.DataFrame(
         {
-            name: pd.Series(_cells(values) if dtype == "object" else list(values), dtype=dtype)
+            # For objects, since NumPy would turn a list of tuples into a 2-D array.
+            name: pd.Series(np.fromiter(values, object, len(rows)), dtype=dtype)
             for (name, dtype), values in zip(dtypes.items(), columns, strict=True)
         },
         index=pd.RangeIndex(len(rows)),
     )
-
-
-def _cells(values: Sequence[Any]) -> Any:
-    # One by one, since NumPy would turn a list of tuples into a 2-D array.
-    cells = np.empty(len(values), dtype=object)
-    for place, value in enumerate(values):
-        cells[place] = value
-    return cells

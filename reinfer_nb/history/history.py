@@ -18,6 +18,7 @@ from reinfer_nb import arguments, dates, markup
 from reinfer_nb.dates import When
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.history import snapshot_table
 from reinfer_nb.history import versions as _versions
@@ -353,7 +354,7 @@ class History:
         last = islice(self._newest_first(), 1)
         files = [metadata.unchanged_since or name for name, metadata in last]
         table = self._folder.tables(files, ["owner", "name"])
-        similar = nearest(source, (f"{row['owner']}/{row['name']}" for row in table.to_pylist()))
+        similar = nearest(source, full_names(table.to_pandas()).dropna())
         return f" Did you mean {visible(similar)}?" if similar else ""
 
     def _no_snapshot_message(self, moment: datetime | None, project: str | None) -> str:

@@ -20,7 +20,7 @@ import msgspec
 import pyarrow as pa
 
 from reinfer_nb.concurrency import in_order
-from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
+from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, reason_of
 from reinfer_nb.files import is_url, lasting_path, written_whole
 from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.schema import validation
@@ -92,7 +92,7 @@ class Folder:
             raise self._failed("reached", error) from error
         except (ValueError, TypeError) as error:
             raise InvalidInput(
-                f"A history cannot be at {self.where}: {visible(str(error), 200)}."
+                f"A history cannot be at {self.where}: {reason_of(error)}."
             ) from None
         return files, folder.rstrip("/")
 
@@ -173,7 +173,7 @@ class Folder:
         except (pa.ArrowException, ValueError) as error:
             raise InvalidInput(
                 "Nothing was recorded: the metadata of the listing could not be read back: "
-                f"{visible(str(error), 150)}. Check its columns and attrs."
+                f"{reason_of(error)}. Check its columns and attrs."
             ) from None
         day = f"date={metadata.snapshot_at.date().isoformat()}"
         stem = f"{stamp(metadata.snapshot_at)}-{secrets.token_hex(4)}"
@@ -279,10 +279,9 @@ class Folder:
                 "refer to it."
             )
         return FileProblem(
-            f"{path} is damaged or not a snapshot: {visible(str(error), 150)}. Move the file "
+            f"{path} is damaged or not a snapshot: {reason_of(error)}. Move the file "
             "elsewhere to continue without it."
         )
 
     def _failed(self, verb: str, error: OSError) -> FileProblem:
-        reason = error.strerror or visible(str(error), 150)
-        return FileProblem(f"{self.where} could not be {verb}: {reason}.")
+        return FileProblem(f"{self.where} could not be {verb}: {reason_of(error)}.")

@@ -290,9 +290,8 @@ def frame_of(table: pa.Table, metadata: Metadata) -> pd.DataFrame:
 
 def _column(column: pa.ChunkedArray, name: str) -> Any:
     if pa.types.is_list(column.type):
-        cells = np.empty(len(column), dtype=object)
-        cells[:] = [tuple(items or ()) for items in column.to_pylist()]
-        return cells
+        cells = (tuple(items or ()) for items in column.to_pylist())
+        return np.fromiter(cells, object, len(column))
     dtype: Any = FIELDS[name].dtype if name in FIELDS else pd.Int64Dtype()
     return dtype.__from_arrow__(column)
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from reinfer_nb.diff.matching import places_by_id, places_by_name
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history.snapshot_store import Folder
 from reinfer_nb.history.snapshot_table import Metadata
@@ -63,8 +64,8 @@ def check_tenant(
         is_same = tenant(metadata.endpoint) == tenant(endpoint)
         if is_same and metadata.endpoint != endpoint and has_rows:
             # Two practice tenants on different ports: they are the same if they share an id.
-            ids = folder.tables([file], ["id"])["id"]
-            is_same = bool(set(ids.to_pylist()) & set(listing["id"].to_pylist()))
+            snapshot = folder.tables([file], ["id", "owner", "name"])
+            is_same = _has_other_ids(snapshot, listing) is False
         if not is_same:
             raise InvalidInput(
                 f"This history is of {visible(metadata.endpoint, 200)}, and the listing of "
@@ -78,11 +79,7 @@ def _has_other_ids(before: pa.Table, after: pa.Table) -> bool | None:
 
     None if they share neither an id nor a full name.
     """
-    ids = [set(table["id"].to_pylist()) for table in (before, after)]
-    if not ids[0].isdisjoint(ids[1]):
+    known, asked = (table.select(["id", "owner", "name"]).to_pandas() for table in (before, after))
+    if (places_by_id(known, asked) >= 0).any():
         return False
-    names = [
-        set(zip(table["owner"].to_pylist(), table["name"].to_pylist(), strict=True))
-        for table in (before, after)
-    ]
-    return None if names[0].isdisjoint(names[1]) else True
+    return True if (places_by_name(known, asked) >= 0).any() else None

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.diff.equality import as_sets
+from reinfer_nb.diff.equality import Flags, as_sets, unequal_arrays
+from reinfer_nb.diff.matching import places
 from reinfer_nb.history.snapshot_table import CONTENT, FIELDS, Metadata
 from reinfer_nb.history.tenant_check import tenant
 
@@ -102,35 +102,32 @@ def versions(files: Sequence[tuple[str, Metadata]], rows: pa.Table) -> Iterator[
 
 def differing(before: pa.Table, after: pa.Table) -> tuple[pa.Table, pa.Table]:
     """Return the rows of each table that are not in the other, or differ there."""
-    matches = compute.index_in(after["id"], value_set=before["id"].combine_chunks())
-    both = np.asarray(compute.is_valid(matches), dtype=np.bool_)
-    at_after = np.flatnonzero(both)
-    at_before = np.asarray(matches.filter(pa.array(both)), dtype=np.int64)
+    matches = places(before["id"].to_pandas(), after["id"].to_pandas())
+    at_after = np.flatnonzero(matches >= 0)
+    at_before = matches[at_after]
     differs = np.zeros(len(at_after), dtype=np.bool_)
     for name in CONTENT:
         left, right = before[name].take(pa.array(at_before)), after[name].take(pa.array(at_after))
         differs |= _unequal(left.combine_chunks(), right.combine_chunks())
     deleted = np.setdiff1d(np.arange(len(before)), at_before)
-    added = np.flatnonzero(~both)
+    added = np.flatnonzero(matches < 0)
     rows_before = np.sort(np.concatenate([deleted, at_before[differs]]))
     rows_after = np.sort(np.concatenate([added, at_after[differs]]))
     return before.take(pa.array(rows_before)), after.take(pa.array(rows_after))
 
 
-def _unequal(left: pa.Array, right: pa.Array) -> Any:
+def _unequal(left: pa.Array, right: pa.Array) -> Flags:
     """Return a mask of the cells that differ; missing equals missing."""
     left, right = _comparable(left), _comparable(right)
     if pa.types.is_list(left.type):
         # Arrow cannot compare lists: compare their lengths, then the items of equally long lists.
-        differ = _unequal(compute.list_value_length(left), compute.list_value_length(right))
-        rows = np.flatnonzero(~differ)
+        unequal = unequal_arrays(compute.list_value_length(left), compute.list_value_length(right))
+        rows = np.flatnonzero(~unequal)
         left, right = left.take(pa.array(rows)), right.take(pa.array(rows))
-        items = _unequal(left.flatten(), right.flatten())
-        differ[rows[np.asarray(compute.list_parent_indices(left))[items]]] = True
-        return differ
-    unequal = compute.fill_null(compute.not_equal(left, right), fill_value=True)
-    missing = compute.and_(compute.is_null(left), compute.is_null(right))
-    return np.array(compute.and_not(unequal, missing), dtype=np.bool_)
+        items = unequal_arrays(left.flatten(), right.flatten())
+        unequal[rows[np.asarray(compute.list_parent_indices(left))[items]]] = True
+        return unequal
+    return unequal_arrays(left, right)
 
 
 def _comparable(values: pa.Array) -> pa.Array:

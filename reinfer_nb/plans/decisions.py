@@ -17,15 +17,16 @@ import pandas as pd
 
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
-from reinfer_nb.diff.matching import Positions
+from reinfer_nb.diff.matching import Positions, places, places_by_id, places_by_name
 from reinfer_nb.frames import convert
+from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
-from reinfer_nb.plans.row_identity import NEW, Rows, cell, full_names, places
+from reinfer_nb.plans.row_identity import NEW, Rows
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import Moment, Names, Text
+from reinfer_nb.schema.value_types import Moment, Names, Text, python_value
 from reinfer_nb.text import shown
 
 _FIELDS = {field.name: field for field in fields_of(Source)}
@@ -134,8 +135,8 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
     guards = Guards()
     base = without_in_keys(base, now, guards)
     base = without(base, [(now, _places_in(now, base))], guards)
-    keys = base["id"] if "id" in base else full_names(base)
-    firsts = places(keys, keys.where(keys != ""))
+    keys = text_column(base, "id") if "id" in base else full_names(base)
+    firsts = places(keys, keys)
     later = np.flatnonzero((firsts >= 0) & (firsts != np.arange(len(base))))
     differ = np.zeros(len(later), dtype=np.bool_)
     for name in base:
@@ -195,11 +196,11 @@ class _Updates:
             self.theirs += int((~by_me).sum())
             for index in np.flatnonzero(by_me & by_them).tolist():
                 number = int(numbers[index])
-                values = cell(was, index), cell(mine, number), cell(theirs, number)
+                values = _cell(was, index), _cell(mine, number), _cell(theirs, number)
                 self._add_conflict(field, values, number)
             numbers = numbers[by_me & ~by_them]
         for number in numbers.tolist():
-            self._set(field, cell(theirs, number), cell(mine, number), number)
+            self._set(field, _cell(theirs, number), _cell(mine, number), number)
 
     def _in_base(self, name: str, numbers: Positions) -> tuple[Flags, pd.Series | None]:
         """Return which sources are in the base, and their values there; None without values."""
@@ -248,7 +249,7 @@ class _Updates:
                 numbers, in_base = numbers[selected], in_base[selected]
             for number, is_edited in zip(numbers.tolist(), in_base.tolist(), strict=True):
                 row = int(self._rows[number])
-                value, current = cell(mine, number), cell(theirs, number)
+                value, current = _cell(mine, number), _cell(theirs, number)
                 if name == "created_at" or is_edited:
                     reason = f"is set by the tenant and cannot be changed. Restore {current}."
                 elif name == "updated_at" and row in self.settings:
@@ -271,7 +272,7 @@ def _create_settings(wanted: Intended, row: int) -> tuple[dict[str, Any], list[P
             continue
         if name in wanted.readable and not wanted.readable[name][row]:
             continue
-        value = cell(wanted.columns[name], row)
+        value = _cell(wanted.columns[name], row)
         if value is None:
             continue
         try:
@@ -340,6 +341,9 @@ def _changed(now: pd.DataFrame, base: pd.DataFrame, places: Positions, origin: P
 
 def _places_in(base: pd.DataFrame, now: pd.DataFrame) -> Positions:
     """Return the row in the base of each source of the tenant; -1 if there is none."""
-    if "id" in base and "id" in now:
-        return places(base["id"], now["id"])
-    return places(full_names(base), full_names(now))
+    by_id = "id" in base and "id" in now
+    return places_by_id(base, now) if by_id else places_by_name(base, now)
+
+
+def _cell(column: pd.Series, number: int) -> Any:
+    return python_value(column.array[number])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.plans.steps import Kind, Step, by_kind
-from reinfer_nb.schema.value_types import MISSING, cell_text
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
@@ -199,9 +199,3 @@ def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
         before = markup.removed(shown_cell(step.before(field))) if step.kind == "update" else ""
         rows.append((name, field, before, markup.added(shown_cell(after))))
     return rows or [(name, "", "", markup.added("(default settings)"))]
-
-
-def shown_cell(value: Any) -> str:
-    """Return a cell as text, with a visible text for missing and empty values."""
-    text = cell_text(value)
-    return MISSING if text is None else text or "(empty)"

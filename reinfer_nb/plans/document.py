@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from reinfer_nb import strict_json
-from reinfer_nb.errors import FileProblem
+from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.plans.plan_data import PlanData
 from reinfer_nb.plans.problems import no_problems
@@ -98,8 +98,7 @@ def read(path: str | os.PathLike[str], client: ApiClient | None) -> PlanData:
     except FileProblem as problem:
         raise FileProblem(f"{name} is not a valid plan. {problem}") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise FileProblem(f"{name} cannot be read: {reason}.") from None
+        raise FileProblem(f"{name} cannot be read: {reason_of(error)}.") from None
 
 
 def _decoded(body: bytes) -> Any:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from reinfer_nb.diff.matching import places_by_id, places_by_name
 from reinfer_nb.frames import convert
 from reinfer_nb.frames.tables import table
 from reinfer_nb.plans.plan_data import client_of
-from reinfer_nb.plans.row_identity import full_names, places
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved, what_moved
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 _DELETED = "was deleted"
 _DELETED_OR_HIDDEN = "was deleted, or the token may not see it any more"
-_COLUMNS = dict.fromkeys(["action", "id", "owner", "name", "what"], "str")
+_IDENTITY = dict.fromkeys(["id", "owner", "name"], "str")
+_COLUMNS = {"action": "str", **_IDENTITY, "what": "str"}
 
 
 def moved(plan: PlanData) -> pd.DataFrame:
     """Return the sources that were changed remotely, as `Plan.moved` documents it."""
     client = client_of(plan)
     now = client.sources(plan.project, refresh=True)
-    ids = pd.Series([step.id for step in plan.steps], dtype="str")
-    names = pd.Series([step.full_name for step in plan.steps], dtype="str")
-    by_id, by_name = places(now["id"], ids), places(full_names(now), names)
+    steps = table(_IDENTITY, [(step.id, step.owner, step.name) for step in plan.steps])
+    by_id, by_name = places_by_id(now, steps), places_by_name(now, steps)
     sources = iter(convert.to_sources(now.iloc[by_id[by_id >= 0]]))
     # A project without any listed source may be hidden from the token.
     unlisted = {step.owner for step in plan.steps} - set(now["owner"])
-    hidden = {owner for owner in unlisted if not client.calls.has_none(owner, ids.dropna())}
+    hidden = {owner for owner in unlisted if not client.calls.has_none(owner, steps["id"].dropna())}
     rows = []
     for step, has_source, name_taken in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
         change = _change(step, next(sources) if has_source else None, name_taken=name_taken)

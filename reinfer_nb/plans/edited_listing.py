@@ -29,8 +29,8 @@ from reinfer_nb.schema.value_types import (
     Text,
     ValueType,
     Whole,
-    is_missing,
     is_whole,
+    python_value,
 )
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 
@@ -128,10 +128,9 @@ def _typed(column: pd.Series, field: Field) -> tuple[pd.Series, list[Problem]]:
     read = _READERS[field.type]
     cells = np.empty(len(column), dtype=object)
     problems = []
-    for row, value in enumerate(column.array):
+    for row, value in enumerate(map(python_value, column.array)):
         # Some readers return an empty cell of a file as an empty text.
-        empty = field.type is not Text and is_blank(value)
-        if empty or is_missing(value):
+        if value is None or (field.type is not Text and is_blank(value)):
             continue
         try:
             cells[row] = read(value)
@@ -161,13 +160,13 @@ def _text(value: Any) -> str:
             )
         return str(value)
     # Leading zeros are lost, and "2024" cannot be told from "2024.0".
-    hint = " Read a file with rnb.read_csv." if isinstance(value, int | float | np.number) else ""
+    hint = " Read a file with rnb.read_csv." if isinstance(value, int | float) else ""
     raise ValueError(f"must be a text, not {shown(value)} ({type(value).__name__}).{hint}")
 
 
 def _flag(value: Any) -> bool:
-    if isinstance(value, bool | np.bool_):
-        return bool(value)
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str) and value.strip().lower() in FLAGS:
         return FLAGS[value.strip().lower()]
     raise ValueError(f"must be True or False, not {shown(value)}.")
@@ -214,7 +213,7 @@ def _moment(value: Any) -> datetime:
     number = value.strip() if isinstance(value, str) else value
     if isinstance(number, str) and _DIGITS.fullmatch(number):
         number = int(number)
-    if isinstance(number, int | float | np.integer | np.floating) and not isinstance(number, bool):
+    if isinstance(number, int | float) and not isinstance(number, bool):
         for smallest, microseconds in _UNITS:
             if smallest <= number < 1000 * smallest:
                 return _EPOCH + timedelta(microseconds=round(float(number) * microseconds))

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from reinfer_nb import strict_json, user_folders
-from reinfer_nb.errors import FileProblem
+from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.files import encoded, lasting_path, written_whole
 from reinfer_nb.text import visible
 
@@ -234,8 +234,7 @@ def _name(path: str | os.PathLike[str]) -> str:
 
 
 def _failed(path: str | os.PathLike[str], error: Exception) -> FileProblem:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return FileProblem(f"The journal {_name(path)} cannot be read or written: {reason}.")
+    return FileProblem(f"The journal {_name(path)} cannot be read or written: {reason_of(error)}.")
 
 
 if sys.platform == "win32":

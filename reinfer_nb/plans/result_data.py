@@ -13,12 +13,13 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.tables import table
 from reinfer_nb.pickling import Portable
 from reinfer_nb.plans.attempt import DONE, MOVED, NOT_TAKEN, STATUSES, Outcome
-from reinfer_nb.plans.display import shown_cell
 from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import source_diff
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ class ResultData(Portable):
         reported = self._reported
         rows = reported[:limit]
         if len(rows):
-            names = rows["owner"] + "/" + rows["name"]
+            names = full_names(rows)
             cells = zip(names, rows["action"], rows["status"], rows["said"], strict=True)
             parts.append(markup.table(_HEADS, cells, "Not done, or in doubt"))
             parts += map(markup.muted, more(len(reported), limit))

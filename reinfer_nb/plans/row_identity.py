@@ -7,18 +7,16 @@ belong to two sources is a problem.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyarrow import compute
 
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
-from reinfer_nb.diff.matching import Positions
+from reinfer_nb.diff.matching import Positions, places_by_id, places_by_name
+from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.edited_listing import Intended, Problem
 from reinfer_nb.schema import validation
-from reinfer_nb.schema.value_types import Text, is_missing
 
 # Markers: NEW, to be created; UNCLEAR, could not be matched.
 NEW, UNCLEAR = -1, -2
@@ -44,13 +42,9 @@ class Rows:
     ) -> None:
         self._df, self._now, self.same_tenant = wanted.columns, now, of_this_tenant
         self.problems: list[Problem] = []
-        ids, owners, names = (_texts(self._df, key) for key in ("id", "owner", "name"))
-        self._names = owners + "/" + names
-        by_id = places(now["id"], ids)
-        by_name = np.full(len(ids), NEW, dtype=np.int64)
-        others = np.flatnonzero(by_id < 0)
-        if len(others):
-            by_name[others] = places(full_names(now), self._names.take(others))
+        ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
+        self._names = full_names(self._df)
+        by_id, by_name = places_by_id(now, self._df), places_by_name(now, self._df)
         has_id, named = ids.notna().to_numpy(), self._names.notna().to_numpy()
         fine = np.ones(len(ids), dtype=np.bool_)
         for key in ("id", "owner", "name"):
@@ -150,31 +144,3 @@ class Rows:
                 reason = f"is the same source as row {first}. Keep one of the two."
                 self.problems.append(Problem(row, None, None, reason))
                 self.there[row] = UNCLEAR
-
-
-def _texts(df: pd.DataFrame, name: str) -> pd.Series:
-    """Return a column with empty texts as missing; all missing if there is no such column."""
-    if name not in df:
-        return pd.Series(None, index=df.index, dtype=Text.dtype)
-    return df[name].where(df[name] != "")
-
-
-def full_names(df: pd.DataFrame) -> pd.Series:
-    """Return the full name of each source; missing without a project or a name."""
-    return _texts(df, "owner") + "/" + _texts(df, "name")
-
-
-def places(known: pd.Series, asked: pd.Series) -> Positions:
-    """Return the first position in `known` of each text in `asked`; -1 if there is none."""
-    positions = compute.index_in(
-        equality.text_array(asked), value_set=equality.text_array(known), skip_nulls=True
-    )
-    return np.asarray(compute.fill_null(positions, -1), dtype=np.int64)
-
-
-def cell(column: pd.Series, number: int) -> Any:
-    """Return a cell as a Python value; None if it is missing."""
-    value = column.array[number]
-    if is_missing(value):
-        return None
-    return value.item() if isinstance(value, np.generic) else value

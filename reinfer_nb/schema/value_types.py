@@ -27,8 +27,8 @@ _TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
-# How a missing value is shown to people.
-MISSING = "(missing)"
+# The types of lists of texts in a cell.
+LISTS = (tuple, list, set, frozenset, np.ndarray)
 INT64 = range(-(2**63), 2**63)
 # The whole numbers that a double represents exactly.
 EXACT = range(-(2**53), 2**53 + 1)
@@ -99,7 +99,7 @@ def _to_json(value: Any) -> Any:
     if not isinstance(value, list | tuple | dict | np.ndarray):
         raise ValueError(f"({type(value).__name__}) cannot be written as JSON")
     try:
-        return json.loads(json.dumps(value, default=_default), parse_constant=_constant)
+        return json.loads(json.dumps(plain(value), default=_to_json), parse_constant=_constant)
     except (TypeError, ValueError, RecursionError):
         raise ValueError(
             "holds something that cannot be written as JSON, such as NaN, or is nested too deep"
@@ -111,11 +111,6 @@ def _constant(name: str) -> float:
     if name == "NaN":
         raise ValueError("NaN is not JSON")
     return float(name)
-
-
-def _default(value: Any) -> Any:
-    """Convert a value inside a list or dictionary that `json` cannot encode."""
-    return value.tolist() if isinstance(value, np.ndarray) else _to_json(value)
 
 
 class Text(ValueType):
@@ -223,7 +218,7 @@ class Names(ValueType):
 
     @classmethod
     def check(cls, value: Any, /) -> list[str]:
-        value = plain(value) if isinstance(value, np.ndarray) else value
+        value = plain(value)
         if not isinstance(value, list | tuple | set | frozenset) or not all(
             isinstance(item, str) for item in value
         ):
@@ -264,8 +259,7 @@ class Names(ValueType):
                 value = cls.parse(value)
             except ValueError:
                 return value
-        is_list = isinstance(value, list | tuple | set | frozenset | np.ndarray)
-        return frozenset(value) if is_list else value
+        return frozenset(value) if isinstance(value, LISTS) else value
 
 
 _LITERAL = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
@@ -351,14 +345,6 @@ VALUE_TYPES: Mapping[Any, type[ValueType]] = {
 }
 
 
-def has_time_zone(dtype: Any) -> bool:
-    """True if a dtype of pandas or Arrow holds timestamps with a time zone."""
-    if isinstance(dtype, pd.ArrowDtype):
-        kind = dtype.pyarrow_dtype
-        return pa.types.is_timestamp(kind) and kind.tz is not None
-    return isinstance(dtype, pd.DatetimeTZDtype)
-
-
 def is_missing(value: object) -> bool:
     """True if a cell is missing; unlike `pd.isna`, takes tuples too."""
     return (
@@ -371,7 +357,7 @@ def is_missing(value: object) -> bool:
 
 def is_empty(value: object) -> bool:
     """True if a value is missing, an empty text or an empty list."""
-    if isinstance(value, str | list | tuple | set | frozenset | np.ndarray):
+    if isinstance(value, (str, *LISTS)):
         return len(value) == 0
     return is_missing(value)
 
@@ -389,8 +375,13 @@ def plain(value: Any) -> Any:
     return value
 
 
+def python_value(cell: Any) -> Any:
+    """Return a cell as a Python value; None if it is missing."""
+    return None if is_missing(cell) else plain(cell)
+
+
 def cell_text(value: object) -> str | None:
-    """Return a cell as a text for people; None if it is missing."""
+    """Return a cell as a text for frames and files; None if it is missing."""
     if is_missing(value):
         return None
     if isinstance(value, datetime):
@@ -398,3 +389,12 @@ def cell_text(value: object) -> str | None:
     if isinstance(value, tuple | list | np.ndarray):
         return json.dumps(list(map(str, value)), ensure_ascii=False)
     return str(value)
+
+
+def shown_cell(value: object) -> str:
+    """Return a cell as a text for people."""
+    if is_empty(value):
+        return "(missing)" if is_missing(value) else "(empty)"
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    return str(cell_text(value))

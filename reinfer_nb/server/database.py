@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from reinfer_nb.errors import FileProblem
+from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.files import written_whole
 from reinfer_nb.server.refusals import Unwritable
 
@@ -163,7 +163,7 @@ def _write_new(file: Path, content: bytes | bytearray) -> None:
         target = Path(os.path.realpath(file))
     except OSError as error:
         # The working folder was deleted.
-        raise FileProblem(f"{file} cannot be written: {error.strerror}.") from None
+        raise FileProblem(f"{file} cannot be written: {reason_of(error)}.") from None
     try:
         if not target.stat().st_size:
             target.unlink()

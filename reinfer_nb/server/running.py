@@ -16,7 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from reinfer_nb.errors import ConfigurationError
+from reinfer_nb.errors import ConfigurationError, reason_of
 from reinfer_nb.server.access import HANG_UP, Asked, Hosts
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.app import build
@@ -180,7 +180,9 @@ def _listening(host: str, port: int) -> socket.socket:
         infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, _, _, address = infos[0]
     except (OSError, UnicodeError) as error:
-        raise ConfigurationError(f"The sandbox cannot listen on {host}: {error}.") from None
+        raise ConfigurationError(
+            f"The sandbox cannot listen on {host}: {reason_of(error)}."
+        ) from None
     # With the protocol named, asyncio sees TCP and sets TCP_NODELAY.
     listening = socket.socket(family, kind, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -190,7 +192,7 @@ def _listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise ConfigurationError(
-            f"The sandbox cannot listen on port {port} of {host}: {error.strerror}. Choose "
+            f"The sandbox cannot listen on port {port} of {host}: {reason_of(error)}. Choose "
             "another port, or 0 for any free one."
         ) from None
     return listening

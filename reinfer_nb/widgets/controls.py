@@ -15,6 +15,7 @@ import ipywidgets as ui
 from reinfer_nb import markup
 from reinfer_nb.schema import fields, value_types
 from reinfer_nb.schema.fields import Field
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import is_blank, visible
 from reinfer_nb.widgets.closing import dropping
 
@@ -32,15 +33,6 @@ def label_of(field: Field) -> str:
     return field.name.replace("_", " ").capitalize()
 
 
-def as_text(value: Any) -> str:
-    """Return a value as text for people."""
-    if value is None or value in ((), ""):
-        return "(empty)"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return ", ".join(value) if isinstance(value, tuple) else str(value)
-
-
 def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any:
     """Return a button as wide as its text.
 
@@ -56,12 +48,9 @@ def button_for(name: str, clicked: Callable[[], object], style: str = "") -> Any
 
 @dataclass(frozen=True)
 class Entry:
-    """The value of an input.
+    """The value of an input, None if it does not have the field's type.
 
-    Attributes:
-        value: The value; None if the input holds no value of the field's type.
-        changed: True if it differs from the current value of the field.
-        flaw: Why a changed value cannot be sent; None if it can.
+    `changed` is True if it differs from the current value, and `flaw` says why it cannot be sent.
     """
 
     value: Any
@@ -199,7 +188,7 @@ class Control:
                 "A browser would change some characters of this value. Edit it from Python."
             )
         elif entry.changed and not self.creating:
-            self.note.value = markup.muted(f"Was: {as_text(self.base)}")
+            self.note.value = markup.muted(f"Was: {shown_cell(self.base)}")
         else:
             self.note.value = markup.muted(self.field.about.help + self._hint())
 
@@ -209,7 +198,7 @@ class Control:
             return f" A tenant may not take another value: {NOT_TAKEN}."
         if not self.creating or default in (None, "", ()):
             return ""
-        return f" Default: {as_text(default)}."
+        return f" Default: {shown_cell(default)}."
 
     @property
     def _unset(self) -> str:

@@ -423,11 +423,14 @@ def test_statistics_of_unknown_sources_are_missing_with_a_warning(shared: rnb.Cl
 
 
 @pytest.mark.parametrize("column", ["owner", "name"])
-def test_statistics_of_a_missing_name_send_no_request(shared: rnb.Client, column: str) -> None:
+@pytest.mark.parametrize("missing", [None, ""])
+def test_statistics_of_a_missing_name_send_no_request(
+    shared: rnb.Client, column: str, missing: str | None
+) -> None:
     df = shared.sources().head(1).copy()
-    df[column] = pd.Series([None], dtype="str")
+    df[column] = pd.Series([missing], dtype="str")
     begin = len(asked(shared))
-    with pytest.warns(rnb.UnreadableWarning):
+    with pytest.warns(rnb.UnreadableWarning, match=r": \(no name\) \(not a valid name\)"):
         result = shared.statistics(df, progress=False)
     assert result["num_comments"].isna().all()
     assert asked(shared)[begin:] == []

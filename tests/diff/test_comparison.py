@@ -157,6 +157,32 @@ def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
     assert len(rnb.compare(left, right).changed) == 1
 
 
+def test_people_read_yes_and_no_and_files_hold_true_and_false(listing: pd.DataFrame) -> None:
+    name = listing.loc[listing["should_translate"].eq(other=False), "name"].iloc[0]
+    comparison = rnb.compare(listing, with_cell(listing, name, "should_translate", value=True))
+    assert f"{name} should_translate: no -> yes" in comparison.to_text()
+    assert ">yes</td>" in comparison.to_html()
+    assert comparison.frame[["before", "after"]].to_numpy().tolist() == [["False", "True"]]
+
+
+def test_changes_hold_values_of_python() -> None:
+    before = pd.DataFrame({"id": ["1", "2"], "size": [1.0, np.nan], "tags": [("a",), ("b",)]})
+    tags = pd.Series([np.array(["a", "c"]), ["d"]], dtype=object)
+    after = before.assign(size=np.array([2, 3], dtype="int8"), tags=tags)
+    changed = rnb.compare(before, after).changed
+    assert changed["before"].tolist() == [1.0, ("a",), None, ("b",)]
+    assert changed["after"].tolist() == [2, ["a", "c"], 3, ["d"]]
+    kinds = {type(value) for value in [*changed["before"], *changed["after"]]}
+    assert kinds == {float, int, tuple, list, type(None)}
+
+
+def test_a_rename_from_a_missing_name_shows_no_nan(listing: pd.DataFrame) -> None:
+    before = with_cell(listing, "motor-inbox", "name", None)
+    comparison = rnb.compare(before, listing)
+    assert "full name: claims/ -> claims/motor-inbox" in comparison.to_text()
+    assert comparison.frame["before"].tolist() == ["claims/"]
+
+
 def test_renamed_by_id_and_by_name(listing: pd.DataFrame) -> None:
     other = with_cell(listing, "motor-inbox", "name", "motor-mail")
     found = rnb.compare(listing, other)

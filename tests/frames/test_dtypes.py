@@ -19,7 +19,7 @@ from matplotlib import pyplot as plt
 from matplotlib.text import Text
 
 import reinfer_nb as rnb
-from reinfer_nb.api.comment_counts import full_names
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.explorer.table_cells import columns_of
@@ -374,7 +374,7 @@ def test_a_listing_is_recorded(case: Case, tmp_path: Path) -> None:
 def looked_through(df: pd.DataFrame) -> list[Any]:
     finder = Finder(df)
     finder.search = "motor"
-    found: list[Any] = [finder._rows(finder.positions), finder._facets(), full_names(df)]
+    found: list[Any] = [finder._rows(finder.positions), finder._facets(), full_names(df).tolist()]
     finder.search = ""
     for _, columns in GROUPS.values():
         for name in columns:

@@ -147,6 +147,7 @@ def test_a_source_whose_row_has_a_problem_is_not_deleted(
         ("should_translate", "perhaps", "must be True or False, not 'perhaps'"),
         ("should_translate", 1, "must be True or False, not 1"),
         ("title", 2024, "must be a text, not 2024"),
+        ("title", np.int64(2024), "must be a text, not 2024 (int)"),
         ("sensitive_properties", "salary", "must be a list of texts, not 'salary'"),
         ("sensitive_properties", ["salary", 5], "must be a list of texts"),
         ("email_transform_version", "3.5", "must be a whole number"),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reinfer_nb import markup
 from reinfer_nb.audits.report import AuditReport, audit
-from reinfer_nb.audits.text_rules import full_names
+from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
@@ -81,7 +81,7 @@ class AuditPane(ui.VBox):
         self._said.value = markup.status(_heading(report, self.rule.value))
         rows = findings.head(_MOST_FINDINGS)
         columns = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
-        cells = zip(full_names(rows), *columns, strict=True)
+        cells = zip(source_labels(rows), *columns, strict=True)
         heads = ("Source", "Severity", "Finding", "Suggestion")
         more = (
             f"... and {len(findings) - _MOST_FINDINGS:,} more"

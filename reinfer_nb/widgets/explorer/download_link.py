@@ -14,7 +14,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from reinfer_nb.errors import FileProblem
+from reinfer_nb.errors import FileProblem, reason_of
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
@@ -33,7 +33,7 @@ def new_file(kind: str) -> Path:
         folder = Path.cwd()
     except OSError as error:
         raise FileProblem(
-            f"The folder of this notebook cannot be found: {error.strerror}. Change to another "
+            f"The folder of this notebook cannot be found: {reason_of(error)}. Change to another "
             "folder with os.chdir."
         ) from None
     return folder / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
@@ -69,7 +69,7 @@ class Saved(anywidget.AnyWidget):
             try:
                 self._packed = gzip.compress(self._path.read_bytes(), 3)
             except OSError as error:
-                self.send({"failed": f"{self._path} cannot be read: {error.strerror}"})
+                self.send({"failed": f"{self._path} cannot be read: {reason_of(error)}"})
                 return
         start = number * self._piece
         pieces = -(-len(self._packed) // self._piece)

@@ -17,6 +17,7 @@ from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import convert
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
 from reinfer_nb.text import counted, visible
@@ -289,7 +290,7 @@ class Explorer(OnHosts, ui.VBox):
 
     def _on_statistics(self) -> None:
         frame = self.frame
-        ids = dict(zip(comment_counts.full_names(frame), frame["id"], strict=True))
+        ids = dict(zip(full_names(frame).fillna(""), frame["id"], strict=True))
         names = [name for name in ids if name]
         failures = 0
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from reinfer_nb.diff.matching import Positions, places_by_id, places_by_name
 from reinfer_nb.search.table_filter import Narrowing
-
-Positions = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Marks:
@@ -74,29 +71,12 @@ class Marks:
         """Return the marks for the same sources in a new listing."""
         points = [-1 if point is None else point for point in (self.current, self._anchor)]
         selected = np.flatnonzero(self.mask)
-        places = _new_positions(old, new, np.concatenate([points, selected]).astype(np.int64))
+        by_id, by_name = places_by_id(new, old), places_by_name(new, old)
+        # The last one is for a point that is not set.
+        rows = np.append(np.where(by_id < 0, by_name, by_id), -1)
+        places = rows[np.concatenate([points, selected]).astype(np.int64)]
         marks = Marks(len(new))
         marks.mask[places[2:][places[2:] >= 0]] = True
         marks.current, marks._anchor = (None if place < 0 else int(place) for place in places[:2])
         marks.changes = self.changes + 1
         return marks
-
-
-def _new_positions(old: pd.DataFrame, new: pd.DataFrame, positions: Positions) -> Positions:
-    """Return the positions of rows in a new listing, by id or else by full name; -1 if missing."""
-    result = np.full(len(positions), -1, dtype=np.int64)
-    for columns in (["id"], ["owner", "name"]):
-        unmatched = np.flatnonzero((result < 0) & (positions >= 0))
-        if not len(unmatched) or not all(name in df for df in (old, new) for name in columns):
-            continue
-        candidates = new[columns].reset_index(drop=True).dropna().drop_duplicates()
-        places = pd.Series(candidates.index, index=_keys(candidates))
-        rows = old[columns].iloc[positions[unmatched]]
-        complete = rows.notna().all(axis=1).to_numpy()
-        matches = places.reindex(_keys(rows[complete]), fill_value=-1)
-        result[unmatched[complete]] = matches.to_numpy()
-    return result
-
-
-def _keys(df: pd.DataFrame) -> pd.Index[Any]:
-    return pd.MultiIndex.from_frame(df) if df.shape[1] > 1 else pd.Index(df.iloc[:, 0])

@@ -15,8 +15,8 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.widgets.closing import dropping
-from reinfer_nb.widgets.controls import as_text
 from reinfer_nb.widgets.forms.deletion_form import DeleteForm
 from reinfer_nb.widgets.forms.edit_form import UpdateForm, tag_line
 
@@ -153,7 +153,7 @@ def _facts(source: Source) -> markup.Markup:
     for field in fields_of(type(source)):
         value = getattr(source, field.name)
         meaning = (field.about.allowed or {}).get(value) if isinstance(value, str) else None
-        text = as_text(value) + (f" ({meaning})" if meaning else "")
+        text = shown_cell(value) + (f" ({meaning})" if meaning else "")
         rows.append([field.name, text, markup.muted(field.about.help)])
     rows += [[name, _as_json(value), ""] for name, value in source.extra.items()]
     return markup.table(("Field", "Value", "Meaning"), rows)

@@ -20,12 +20,13 @@ import numpy as np
 import pandas as pd
 import traitlets
 
+from reinfer_nb.diff.matching import Positions
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.schema import provenance
 from reinfer_nb.search.table_filter import Facet, Narrowing
 from reinfer_nb.search.text_index import with_instants
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.explorer.selection import Marks, Positions
+from reinfer_nb.widgets.explorer.selection import Marks
 from reinfer_nb.widgets.explorer.table_cells import columns_of, text_of
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from reinfer_nb.schema.value_types import has_time_zone, is_missing
+from reinfer_nb.frames.columns import has_time_zone
+from reinfer_nb.schema.value_types import python_value, shown_cell
 from reinfer_nb.search.text_index import TIMES
 from reinfer_nb.text import visible
 
@@ -75,21 +75,20 @@ def _heading(name: str, dtype: Any) -> dict[str, Any]:
 
 def text_of(value: object) -> str | None:
     """Return a cell as the text to show; None where it is missing."""
-    if is_missing(value):
+    value = python_value(value)
+    if value is None:
         return None
-    if isinstance(value, str):
-        text = value
-    elif isinstance(value, bool | np.bool_):
-        text = "yes" if value else "no"
+    if isinstance(value, bool):
+        text = shown_cell(value)
     elif isinstance(value, datetime):
         if value.tzinfo is not None:
             with contextlib.suppress(OverflowError, ValueError):
                 value = value.astimezone(UTC)
         text = value.isoformat(" ", "minutes")[:16]
-    elif isinstance(value, int | float | np.number):
+    elif isinstance(value, int | float):
         # pandas keeps whole numbers as floats in a column with missing cells.
         text = f"{value:,}".removesuffix(".0")
-    elif isinstance(value, tuple | list | np.ndarray):
+    elif isinstance(value, tuple | list):
         text = ", ".join(map(str, value))
     else:
         text = str(value)

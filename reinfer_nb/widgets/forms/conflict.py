@@ -11,7 +11,8 @@ from reinfer_nb import markup
 from reinfer_nb.api.conflicts import Moved
 from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.source_diff import Difference
-from reinfer_nb.widgets.controls import LABELS, Control, as_text, button_for, control_for, label_of
+from reinfer_nb.schema.value_types import shown_cell
+from reinfer_nb.widgets.controls import LABELS, Control, button_for, control_for, label_of
 
 MINE, THEIRS, EDIT = "Keep mine", "Take theirs", "Edit"
 
@@ -85,7 +86,7 @@ class Conflict(ui.VBox):
         self.button = button_for("Continue", self._on_continue, "primary")
         notes = {"mine": "mine is kept", "theirs": "theirs is taken", "both": "choose below"}
         rows = [
-            [label_of(d.field), *map(as_text, (d.was, d.mine, d.theirs)), notes[d.side]]
+            [label_of(d.field), *map(shown_cell, (d.was, d.mine, d.theirs)), notes[d.side]]
             for d in differences
         ]
         heads = ("Field", "Before", "Mine", "Theirs", "")

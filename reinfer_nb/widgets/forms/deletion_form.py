@@ -15,8 +15,9 @@ from reinfer_nb.client import Client
 from reinfer_nb.files import lasting_path
 from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.controls import FULL, LABELS, as_text, button_for, label_of
+from reinfer_nb.widgets.controls import FULL, LABELS, button_for, label_of
 from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text, words_of
 from reinfer_nb.widgets.forms.conflict import MINE, THEIRS
 from reinfer_nb.widgets.forms.edit_form import tag_line
@@ -199,7 +200,7 @@ class DeleteForm(Form):
 
     def _conflict(self, moved: conflicts.Moved) -> list[Any]:
         rows = [
-            [label_of(d.field), as_text(d.was), as_text(d.theirs)]
+            [label_of(d.field), shown_cell(d.was), shown_cell(d.theirs)]
             for d in source_diff.differences(moved.base, {}, moved.theirs)
         ]
         table = markup.table(("Field", "Before", "Theirs"), rows) if rows else markup.muted("")

@@ -13,11 +13,11 @@ from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import (
     NOT_TAKEN,
     Entry,
-    as_text,
     button_for,
     changed_settings,
     controls_for,
@@ -111,7 +111,7 @@ class UpdateForm(Form):
             self._title.value = tag_line(self.source)
         entries = entries_of(self.controls)
         changes = [
-            [label_of(c.field), as_text(c.base), as_text(entries[name].value)]
+            [label_of(c.field), shown_cell(c.base), shown_cell(entries[name].value)]
             for name, c in self.controls.items()
             if entries[name].changed and entries[name].flaw is None
         ]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from reinfer_nb import errors, markup
 from reinfer_nb.client import Client
+from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
 from reinfer_nb.search.table_filter import Narrowing
@@ -68,9 +69,7 @@ class Picker:
     def _suggest(self, listing: Narrowing) -> None:
         listing.narrow(search=self.input.value)
         rows = listing.frame.iloc[listing.positions[:_SUGGESTED]]
-        self.input.options = [
-            f"{owner}/{name}" for owner, name in zip(rows["owner"], rows["name"], strict=True)
-        ]
+        self.input.options = full_names(rows).dropna().tolist()
 
     def _refresh(self) -> None:
         flaw = None

@@ -344,7 +344,7 @@ def test_only_what_changed_is_sent(client: Client) -> None:
 def test_what_would_change_is_shown_and_can_be_taken_back(shared: Client) -> None:
     form = opened(shared, title="Motor", sensitive_properties=("a", "b"))
     preview = texts(form._preview)
-    for part in ("Title", "Motor claims inbox", "Motor", "Sensitive properties", "a, b"):
+    for part in ("Title", "Motor claims inbox", "Motor", "Sensitive properties", '["a", "b"]'):
         assert part in preview
     assert "Language" not in preview
     form.controls["email_transform_version"].input.value = "x"
