@@ -31,7 +31,10 @@ import pytest
 import requests
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+
+# Longer than the default of 5 seconds, for a busy machine.
+expect.set_options(timeout=20_000)
 
 Kind = Literal["lab", "voila"]
 Theme = Literal["light", "dark"]

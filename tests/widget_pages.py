@@ -56,12 +56,7 @@ def set_up(kind: browser.Kind, folder: Path, client: rnb.Client) -> Iterator[Set
         "XDG_STATE_HOME": str(folder / "state"),
     }
     with browser.host(kind, folder, environment=environment, shared=True) as host:
-        # Longer than the default, for a busy machine.
-        expect.set_options(timeout=20_000)
-        try:
-            yield Setup(client, host)
-        finally:
-            expect.set_options(timeout=5_000)
+        yield Setup(client, host)
 
 
 def button(form: Locator, name: str) -> Locator:

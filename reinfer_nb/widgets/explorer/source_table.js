@@ -177,7 +177,9 @@ class Table {
     this.body.addEventListener("click", (event) => this.clicked(event));
     // The table was resized or shown again.
     this.resized = new ResizeObserver(() => {
-      this.visible = this.grid.clientHeight > 0;
+      const visible = this.grid.clientHeight > 0;
+      if (visible) this.follow();
+      this.visible = visible;
       this.place(this.offset);
       this.draw();
     });
