@@ -505,11 +505,10 @@ def test_changes_takes_a_history() -> None:
 def test_bars_do_not_overlap_and_contain_every_time(moments: list[datetime]) -> None:
     times = np.array(moments, dtype="datetime64[us]")
     bars = counts_of.barred(times)
-    ends = bars.starts + bars.widths
-    assert (ends[:-1] <= bars.starts[1:]).all()
-    assert (bars.widths >= np.timedelta64(0)).all()
+    assert (bars.ends[:-1] <= bars.starts[1:]).all()
+    assert (bars.ends >= bars.starts).all()
     assert len(bars.codes) == len(times)
-    assert (bars.moments[bars.codes] <= times).all()
+    assert (bars.starts[bars.codes] <= times).all()
     assert len(bars.starts) <= 300
 
 
@@ -675,7 +674,7 @@ def test_neighbouring_colours_differ_for_everybody(vision: str, style: str) -> N
     stacks: list[Any] = [
         marks.PALETTE,
         *([color, others] for color in marks.PALETTE),
-        list(plots._CHANGE_COLORS.values()),
+        list(plots._CHANGES.values()),
     ]
     minimum = 8 if vision == "grey" else 18
     for stack in stacks:
