@@ -79,10 +79,13 @@ class Chart:
         self._figure: Any = self.ax.figure
         self._fixed = root.get_layout_engine() is None
         self._box, self._cell = self._areas()
-        corner = np.minimum(self._box.max, self._cell.max) if self._fixed else self._cell.max
-        size = (corner - self._cell.min) * self._figure.bbox.size * 72 / root.dpi
-        self.width = float(max(size[0] - _LABEL_WIDTH, 30))
-        self.height = float(max(size[1] - _LABEL_HEIGHT, 30))
+        width, height = np.multiply(self._figure.bbox.size, 72 / root.dpi).tolist()
+        self._box_width = self._box.width * width
+        right = min(self._box.x1, self._cell.x1) if self._fixed else self._cell.x1
+        self.width: float = max((right - self._cell.x0) * width - _LABEL_WIDTH, 30.0)
+        self.height: float = max(self._cell.height * height - _LABEL_HEIGHT, 30.0)
+        if self._fixed:
+            self.height = min(self.height, self._box.height * height)
         self._taken = self.inside = 0.0
         self.ink = self.ax.xaxis.label.get_color()
         self.outlined: dict[str, Any] = {"edgecolor": self.ink, "linewidth": 0.6}
@@ -143,7 +146,7 @@ class Chart:
         width = len(f"{largest:,}") * texts.size_of("xtick.labelsize")
         number: Any = "auto" if axis == "y" else max(1, min(int(self.space / width), 6))
         numbered = self.ax.yaxis if axis == "y" else self.ax.xaxis
-        numbered.set_major_locator(MaxNLocator(number, integer=True))
+        numbered.set_major_locator(MaxNLocator(number, steps=[1, 2, 2.5, 5, 10], integer=True))
         numbered.set_major_formatter(lambda value, _: f"{abs(round(value)):,}")
 
     def date_on_x(self) -> None:
@@ -157,7 +160,11 @@ class Chart:
         self.ax.set_xlabel(self.ax.get_xlabel(), loc="left")
 
     def legend(
-        self, colors: Sequence[Any], names: Sequence[str], title: str = "", place: str = ""
+        self,
+        colors: Sequence[Any],
+        names: Sequence[str],
+        title: str = "",
+        place: str = "upper left",
     ) -> None:
         """Add a legend of colours from the top and their names.
 
@@ -165,11 +172,15 @@ class Chart:
         """
         from matplotlib.patches import Patch
 
-        space = self.width * (0.6 if self._fixed else 0.42) - _HANDLE_WIDTH
-        fitted, size, widest = texts.fitted([title, *names], space, "legend.fontsize")
+        space = self.width * 0.42
+        if self._fixed:
+            space = min(self.width, self._box_width) * (0.65 if place == "lower right" else 0.8)
+        fitted, size, widest = texts.fitted(
+            [title, *names], space - _HANDLE_WIDTH, "legend.fontsize"
+        )
         style: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
         if self._fixed:
-            style = {"loc": place or "upper left"}
+            style = {"loc": place}
             self.inside = min(0.7, (len(fitted) * size * 1.6 + 16) / self.height)
         else:
             self._taken += widest + _HANDLE_WIDTH

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Settings of a text whose dollar signs and backslashes are not formulas.
 PLAIN: dict[str, Any] = {"parse_math": False, "usetex": False}
 _HINTING = 1.03  # factor by which a text widens when its letters are aligned to pixels
-_MIN_SIZE = 6.5  # points; smaller texts are unreadable
+_SMALL_SIZE, _MIN_SIZE = 8.0, 6.5  # points; smaller texts are unreadable
 
 
 def size_of(setting: str) -> float:
@@ -46,7 +46,8 @@ def fitted(names: Sequence[str], space: float, setting: str) -> tuple[list[str],
     widest = max(width_of(text, size) for text in texts)
     # In a narrow space, a smaller font keeps more of a name than shortening does.
     if widest > space and space < 10 * size:
-        size = min(size, max(size * space / widest, _MIN_SIZE))
+        smallest = _MIN_SIZE if space < 6 * size else _SMALL_SIZE
+        size = min(size, max(size * space / widest, smallest))
     texts = [shortened(text, space, size) for text in texts]
     return texts, size, max(width_of(text, size) for text in texts)
 

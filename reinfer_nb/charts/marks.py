@@ -57,7 +57,7 @@ def lying_bars(chart: Chart, table: Numbers, colors: Sequence[Any], ends: Sequen
     size, longest = texts.size_of("ytick.labelsize"), int(table.sum(axis=1).max())
     chart.ax.bar_label(bars, ends, padding=4, color=chart.ink, fontsize=size)
     widest = max(texts.width_of(end, size) for end in ends) + 10
-    chart.ax.set_xlim(0, max(longest, 1) / (1 - min(widest / chart.space, 0.6)))
+    chart.ax.set_xlim(0, max(longest, 1) / (1 - min(widest / chart.space, 0.75)))
     chart.count_on("x", longest)
 
 
