@@ -134,9 +134,8 @@ class Chart:
         """Name columns: horizontally if all names are short, otherwise vertically."""
         longest = min(_MAX_VERTICAL, self.height * 0.4)
         fitted, size, widest = texts.fitted(names, longest, "xtick.labelsize")
-        style: Any = {**texts.PLAIN, "fontsize": size}
-        style["rotation"] = 90 if widest > self.space / len(names) - 6 else 0
-        self.ax.set_xticks(range(len(names)), labels=fitted, **style)
+        style: Any = {"fontsize": size, "rotation": 90 * (widest > self.space / len(names) - 6)}
+        self.ax.set_xticks(range(len(names)), labels=fitted, **style, **texts.PLAIN)
         self.ax.xaxis.minorticks_off()
 
     def count_on(self, axis: str, largest: int) -> None:
@@ -160,27 +159,19 @@ class Chart:
         self.ax.set_xlabel(self.ax.get_xlabel(), loc="left")
 
     def legend(
-        self,
-        colors: Sequence[Any],
-        names: Sequence[str],
-        title: str = "",
-        place: str = "upper left",
+        self, colors: Sequence[Any], names: Sequence[str], title: str = "", place: str = ""
     ) -> None:
-        """Add a legend of colours from the top and their names.
-
-        The legend is beside the axes. If the figure has no layout engine, it is inside, at `place`.
-        """
+        """Add a legend beside the axes, or inside at a place if there is no layout engine."""
         from matplotlib.patches import Patch
 
         space = self.width * 0.42
-        if self._fixed:
-            space = min(self.width, self._box_width) * (0.65 if place == "lower right" else 0.8)
-        fitted, size, widest = texts.fitted(
-            [title, *names], space - _HANDLE_WIDTH, "legend.fontsize"
-        )
         style: Any = {"loc": "upper left", "bbox_to_anchor": (1.01, 1), "borderaxespad": 0}
         if self._fixed:
-            style = {"loc": place}
+            space = min(self.width, self._box_width) * (0.65 if place else 0.8)
+            style = {"loc": place or "upper left"}
+        space -= _HANDLE_WIDTH
+        fitted, size, widest = texts.fitted([title, *names], space, "legend.fontsize")
+        if self._fixed:
             self.inside = min(0.7, (len(fitted) * size * 1.6 + 16) / self.height)
         else:
             self._taken += widest + _HANDLE_WIDTH
@@ -195,7 +186,6 @@ class Chart:
         """Return the axes; without a layout engine, shrink them to keep texts in the figure."""
         if self._fixed:
             box, cell = self._box, self._cell.padded(-0.01)
-            self.ax.set_position(box)
             outer: Any = self.ax.get_tightbbox(for_layout_only=True)
             outer = outer.transformed(self._figure.transSubfigure.inverted())
             low = np.maximum(box.min, cell.min + np.subtract(box.min, outer.min))
@@ -208,18 +198,16 @@ class Chart:
         import matplotlib.pyplot as plt
 
         width, height = plt.rcParams["figure.figsize"]
-        text_width = columns + _NAMES_WIDTH + _LABEL_WIDTH
-        text_height = (rows + 1) * self._row_height + _LABEL_HEIGHT
-        size = (max(width, _MIN_WIDTH, text_width / 72), max(height, text_height / 72))
-        return plt.figure(figsize=size, layout="constrained").subplots()
+        width = max(width, _MIN_WIDTH, (columns + _NAMES_WIDTH + _LABEL_WIDTH) / 72)
+        height = max(height, ((rows + 1) * self._row_height + _LABEL_HEIGHT) / 72)
+        return plt.figure(figsize=(width, height), layout="constrained").subplots()
 
     def _areas(self) -> tuple[Any, Any]:
         """Return the box of the axes, and the part of the figure for them and their texts."""
         from matplotlib.transforms import Bbox
 
-        spec = self.ax.get_subplotspec()
+        box, spec = self.ax.get_position(), self.ax.get_subplotspec()
         if spec is None:
-            box = self.ax.get_position()
             return box, box if len(self._figure.axes) > 1 else Bbox.unit()
         bottoms, tops, lefts, rights = spec.get_gridspec().get_grid_positions(self._figure)
         x = np.append(0, np.cumsum(rights - lefts)) / np.sum(rights - lefts)
@@ -228,5 +216,4 @@ class Chart:
             x = lefts[0] + x * (rights[-1] - lefts[0])
             y = bottoms[-1] + y * (tops[0] - bottoms[-1])
         rows, columns = spec.rowspan, spec.colspan
-        cell = Bbox([[x[columns.start], y[rows.stop]], [x[columns.stop], y[rows.start]]])
-        return spec.get_position(self._figure), cell
+        return box, Bbox([[x[columns.start], y[rows.stop]], [x[columns.stop], y[rows.start]]])

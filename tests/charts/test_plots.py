@@ -281,8 +281,9 @@ def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> Non
 
 
 @pytest.mark.slow
-def test_charts_share_a_figure() -> None:
-    figure = Figure(figsize=(14, 9), layout="constrained")
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+def test_charts_share_a_figure(layout: Any) -> None:
+    figure = Figure(figsize=(14, 9), layout=layout)
     grid = figure.subplots(2, 3)
     df = sources_of(300, AWKWARD)
     for ax, chart in zip(grid.flat, CHARTS.values(), strict=False):
