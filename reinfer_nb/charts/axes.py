@@ -76,6 +76,9 @@ class Chart:
         root = self.ax.get_figure(root=True)
         if root is None:
             raise InvalidInput("ax= was removed from its figure.")
+        grid: Any = self.ax.get_gridspec()
+        if hasattr(grid, "shrunk_from"):  # another chart was drawn on the axes
+            self.ax.set_subplotspec(grid.shrunk_from)
         self._figure: Any = self.ax.figure
         self._fixed = root.get_layout_engine() is None
         self._box, self._cell = self._areas()
@@ -84,8 +87,9 @@ class Chart:
         right = min(self._box.x1, self._cell.x1) if self._fixed else self._cell.x1
         self.width: float = max((right - self._cell.x0) * width - _LABEL_WIDTH, 30.0)
         self.height: float = max(self._cell.height * height - _LABEL_HEIGHT, 30.0)
-        if self._fixed:
-            self.height = min(self.height, self._box.height * height)
+        if self._fixed:  # the title is above the box, the axis label below it
+            low = max(self._box.y0 * height, self._cell.y0 * height + 40)
+            self.height = max(min(self.height, self._box.y1 * height - low), 30.0)
         self._taken = self.inside = 0.0
         self.ink = self.ax.xaxis.label.get_color()
         self.outlined: dict[str, Any] = {"edgecolor": self.ink, "linewidth": 0.6}
@@ -177,10 +181,9 @@ class Chart:
             self._taken += widest + _HANDLE_WIDTH
         style |= {"fontsize": size, "title_fontsize": size, "alignment": "left"}
         patches = [Patch(facecolor=color, **self.outlined) for color in colors]
-        # matplotlib 3.10 can leave out names that begin with an underscore.
-        box = self.ax.legend(patches, ["name"] * len(names), title=title or None, **style)
-        for label, text in zip([box.get_title(), *box.get_texts()], fitted, strict=True):
-            label.set(text=text, color=self.ink, **texts.PLAIN)
+        box = self.ax.legend(patches, fitted[1:], title=fitted[0] or None, **style)
+        for text in (box.get_title(), *box.get_texts()):
+            text.set(color=self.ink, **texts.PLAIN)
 
     def finished(self) -> Axes:
         """Return the axes; without a layout engine, shrink them to keep texts in the figure."""
@@ -190,9 +193,24 @@ class Chart:
             outer = outer.transformed(self._figure.transSubfigure.inverted())
             low = np.maximum(box.min, cell.min + np.subtract(box.min, outer.min))
             high = np.minimum(box.max, cell.max + np.subtract(box.max, outer.max))
-            self.ax.set_position((*low, *np.maximum(high - low, 0.05)))
-            self.ax.set_in_layout(True)  # set_position excludes axes from tight bounding boxes
+            self._shrink(low, np.maximum(high, low + 0.05))
         return self.ax
+
+    def _shrink(self, low: Any, high: Any) -> None:
+        """Move the lower left and the upper right corner of the axes."""
+        spec = self.ax.get_subplotspec()
+        if spec is None:
+            self.ax.set_position((*low, *(high - low)))
+            self.ax.set_in_layout(True)  # set_position excludes axes from tight bounding boxes
+        else:  # within their place in the grid, so that tight_layout() can be called later
+            (left, bottom), (right, top) = low - self._box.min, self._box.max - high
+            ratios = {
+                "width_ratios": (left, high[0] - low[0], right),
+                "height_ratios": (top, high[1] - low[1], bottom),
+            }
+            grid: Any = spec.subgridspec(3, 3, wspace=0, hspace=0, **ratios)
+            grid.shrunk_from = spec
+            self.ax.set_subplotspec(grid[1, 1])
 
     def _new_axes(self, rows: int, columns: float) -> Axes:
         import matplotlib.pyplot as plt

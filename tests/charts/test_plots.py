@@ -296,6 +296,25 @@ def test_charts_share_a_figure(layout: Any) -> None:
     assert all(lies_in(box, figure.bbox) for _, box in pairs)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_every_text_is_readable_after_a_tight_layout(chart: Chart) -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    chart(sources_of(300, AWKWARD), ax=ax)
+    figure.tight_layout()
+    assert_readable(ax)
+
+
+def test_a_second_chart_on_the_same_axes_has_as_much_room(listing: pd.DataFrame) -> None:
+    ax = Figure().subplots()
+    charts.projects(listing, ax=ax)
+    first = ax.get_position()
+    ax.clear()
+    charts.projects(listing, ax=ax)
+    assert ax.get_position().bounds == pytest.approx(first.bounds)
+
+
 # The drawn numbers
 
 
