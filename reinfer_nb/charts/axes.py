@@ -58,6 +58,7 @@ class Chart:
         height: The height for the drawing, in points.
         inside: The share of the height that a legend inside the axes takes.
         ink: The style's colour of texts around axes, which contrasts with the background.
+        others: The colour of "others": a grey that is faint on any background.
         outlined: The settings of outlines, which keep colours visible on a similar background.
 
     Raises:
@@ -68,6 +69,7 @@ class Chart:
     def __init__(self, ax: Axes | None, rows: int = 0, columns: float = 0) -> None:
         check_installed()
         from matplotlib.axes import Axes
+        from matplotlib.colors import to_rgba
 
         if ax is not None and not isinstance(ax, Axes):
             raise InvalidInput(f"ax= must be the Axes of a matplotlib figure, not {shown(ax)}.")
@@ -92,6 +94,7 @@ class Chart:
             self.height = max(min(self.height, self._box.y1 * height - low), 30.0)
         self._taken = self.inside = 0.0
         self.ink = self.ax.xaxis.label.get_color()
+        self.others = to_rgba(self.ink, 0.1)
         self.outlined: dict[str, Any] = {"edgecolor": self.ink, "linewidth": 0.6}
 
     @property

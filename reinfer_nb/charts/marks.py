@@ -11,8 +11,6 @@ import pandas as pd
 from reinfer_nb.charts import labels as texts
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
     from reinfer_nb.charts.axes import Chart
     from reinfer_nb.charts.counts import Bars, Moments, Numbers
 
@@ -29,15 +27,7 @@ PALETTE = (
     "#332288",
     "#CC79A7",
 )
-_OTHERS_ALPHA = 0.1  # opacity of the text colour in the grey of "others"
 _LIGHT = 0.47  # from this part of the colour map "cividis" on, black is more readable than white
-
-
-def others(ax: Axes) -> tuple[float, ...]:
-    """Return the colour of "others": a grey that is faint on any background."""
-    from matplotlib.colors import to_rgba
-
-    return to_rgba(ax.xaxis.label.get_color(), _OTHERS_ALPHA)
 
 
 def areas(chart: Chart, times: Moments, heights: Numbers, colors: Sequence[Any]) -> None:

@@ -6,7 +6,6 @@ colours are those of the current matplotlib style.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -36,7 +35,7 @@ _AGES = {
     "31 to 90 days": 90.0,
     "91 to 365 days": 365.0,
     "1 to 2 years": 730.0,
-    "over 2 years": math.inf,
+    "over 2 years": np.inf,
 }
 # The share of the width for names of projects, of rules and of ages.
 _NAMES, _RULE_NAMES, _AGE_NAMES = 0.3, 0.45, 0.4
@@ -117,7 +116,7 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
     dated = numbers.index != "not set"
     table = np.stack([numbers * dated, numbers * ~dated], axis=1)
     ends = [_with_share(number, len(df)) for number in numbers]
-    marks.lying_bars(chart, table, [marks.PALETTE[0], marks.others(chart.ax)], ends)
+    marks.lying_bars(chart, table, [marks.PALETTE[0], chart.others], ends)
     return chart.finished()
 
 
@@ -280,4 +279,4 @@ def _labelled(by: str, values: count.Groups) -> count.Groups:
 
 def _colors(chart: Chart, groups: count.Groups) -> list[Any]:
     colors = marks.PALETTE[: len(groups.names) - groups.others]
-    return [*colors, marks.others(chart.ax)] if groups.others else [*colors]
+    return [*colors, chart.others] if groups.others else [*colors]

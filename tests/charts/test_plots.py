@@ -25,6 +25,7 @@ import reinfer_nb as rnb
 from reinfer_nb import charts
 from reinfer_nb.charts import counts as counts_of
 from reinfer_nb.charts import marks, plots
+from reinfer_nb.charts.axes import Chart as ChartAxes
 from reinfer_nb.frames.cells import instants_of
 
 mpl.use("agg")
@@ -689,7 +690,7 @@ def distance(one: Any, other: Any, vision: Color) -> float:
 def test_neighbouring_colours_differ_for_everybody(vision: str, style: str) -> None:
     with plt.style.context(style):
         ax = Figure().subplots()
-    *ink, share = marks.others(ax)
+    *ink, share = ChartAxes(ax).others
     others = tuple(share * np.array(ink) + (1 - share) * np.array(to_rgb(ax.get_facecolor())))
     stacks: list[Any] = [
         marks.PALETTE,
