@@ -70,6 +70,11 @@ def grouped(
 
     Rows without a value are in the group `missing`.
     """
+    # These types are slow to convert value by value.
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(object)
+    elif pd.api.types.is_bool_dtype(column.dtype):
+        column = column.map({True: "True", False: "False"})
     encoded = texts_of(column).dictionary_encode(null_encoding="encode")
     names = encoded.dictionary.to_pylist()
     codes = np.asarray(encoded.indices)
