@@ -530,6 +530,9 @@ def test_bars_do_not_overlap_and_contain_every_time(moments: list[datetime]) -> 
     assert (bars.ends >= bars.starts).all()
     assert len(bars.codes) == len(times)
     assert (bars.starts[bars.codes] <= times).all()
+    if bars.period == "snapshot":  # the date of a bar is written below its middle
+        middles = bars.starts + (bars.ends - bars.starts) // 2
+        assert (middles[bars.codes] == times).all()
     assert len(bars.starts) <= 300
 
 
