@@ -6,18 +6,19 @@ colours are those of the current matplotlib style.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.charts import axes, marks
 from reinfer_nb.charts import counts as count
-from reinfer_nb.charts.axes import check_installed
+from reinfer_nb.charts import marks
+from reinfer_nb.charts.axes import Chart, check_installed, column_width
 from reinfer_nb.dates import When, moment
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.frames.cells import instants_of
+from reinfer_nb.frames.cells import instants_of, texts_of
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import KINDS, LANGUAGES
 from reinfer_nb.text import counted, listed, shown
@@ -29,24 +30,19 @@ __all__ = ["changes", "check_installed", "findings", "freshness", "projects", "t
 
 _STEPS = 400  # times in a timeline; more would not be visible
 _AGES = {
-    "within 7 days": 7,
-    "8 to 30 days": 30,
-    "31 to 90 days": 90,
-    "91 to 365 days": 365,
-    "1 to 2 years": 730,
-    "over 2 years": None,
+    "within 7 days": 7.0,
+    "8 to 30 days": 30.0,
+    "31 to 90 days": 90.0,
+    "91 to 365 days": 365.0,
+    "1 to 2 years": 730.0,
+    "over 2 years": np.inf,
 }
-# The share of the width for row names, and for names of rules.
-_NAMES, _RULE_NAMES = 0.3, 0.45
+# The share of the width for names of projects, of rules and of ages.
+_NAMES, _RULE_NAMES, _AGE_NAMES = 0.3, 0.45, 0.4
 _SEVERITIES = ("error", "warning", "info")
-# The maximum number of rules with a row.
-_MAX_RULES = 40
-_CHANGE_COLORS = {
-    "changed": "#0072B2",
-    "renamed": "#DDCC77",
-    "added": "#44AA99",
-    "removed": "#882255",
-}
+_MAX_RULES = 40  # with a row each
+# From the bottom up; "removed" is below zero.
+_CHANGES = {"changed": "#0072B2", "renamed": "#DDCC77", "added": "#44AA99", "removed": "#882255"}
 
 
 def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
@@ -71,25 +67,21 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     """
     owner, created = count.columns_of(df, ("owner", "created_at"))
     top = count.checked_top(top, len(marks.PALETTE))
-    ax = axes.axes_for(ax, rows=top + 1)
+    chart = Chart(ax, rows=top + 1)
     moments = instants_of(created)
     dated = count.drawable(moments)
     undated = int((~dated).sum())
     title = "Sources over time, by project"
     if undated and dated.any():
         title += f"\n{undated:,} of {counted(len(df), 'source')} without a date not shown"
-    axes.head(ax, title, "Created", "Sources")
+    chart.head(title, "Created", "Sources")
     if not dated.any():
-        axes.nothing(ax, "No source has a creation date" if len(df) else "No sources")
-        return ax
-    groups = count.grouped(owner[dated]).first(
-        min(top, axes.names_in_legend(ax) - 1), "other project"
-    )
-    colors, names = _colors(ax, groups), _with_sizes(groups, _names(groups))
-    beside, _ = axes.legend(ax, marks.patches(ax, colors[::-1]), names[::-1])
-    times, heights = count.cumulated(moments[dated], groups, _STEPS)
-    marks.areas(ax, times, heights, colors, taken=beside)
-    return ax
+        return chart.empty("No source has a creation date" if len(df) else "No sources")
+    groups = count.grouped(owner[dated]).first(min(top, chart.max_colors - 1), "other project")
+    colors = _colors(chart, groups)
+    chart.legend(colors[::-1], groups.with_sizes()[::-1])
+    marks.areas(chart, *count.cumulated(moments[dated], groups, _STEPS), colors)
+    return chart.finished()
 
 
 def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = None) -> Axes:
@@ -113,22 +105,19 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
     when = provenance.fetched_at(df) if now is None else moment(now, name="now")
     until = np.datetime64((when or datetime.now(UTC)).replace(tzinfo=None), "us")
     updates = instants_of(updated)
-    numbers = count.ages(updates, until, [days for days in _AGES.values() if days])
-    labels = ["in the future", *_AGES, _NOT_SET]
-    # "In the future" and "not set" have a row only if they have sources.
-    rows = [row for row in range(len(labels)) if numbers[row] or 0 < row < len(labels) - 1]
-    ax = axes.axes_for(ax, rows=len(labels))
-    axes.head(ax, f"Age of the last update, as of {str(until)[:10]}", "Sources", "Last updated")
+    chart = Chart(ax, rows=len(_AGES) + 2)
+    chart.head(f"Age of the last update, as of {str(until)[:10]}", "Sources", "Last updated")
     if np.isnat(updates).all():
-        axes.nothing(ax, "No source has an update date" if len(df) else "No sources")
-        return ax
-    lengths = numbers[rows]
-    names = axes.name_rows(ax, [labels[row] for row in rows], _NAMES)
-    dated = np.array([labels[row] != _NOT_SET for row in rows])
-    table = np.stack([lengths * dated, lengths * ~dated], axis=1)
-    ends = [_with_share(int(number), len(df)) for number in lengths]
-    marks.lying_bars(ax, table, [marks.PALETTE[0], marks.others(ax)], ends, names=names)
-    return ax
+        return chart.empty("No source has an update date" if len(df) else "No sources")
+    numbers = count.ages(updates, until, _AGES)
+    # "In the future" and "not set" have a row only if they have sources.
+    numbers = numbers[(numbers > 0) | numbers.index.isin(list(_AGES))]
+    chart.name_rows(list(numbers.index), _AGE_NAMES)
+    dated = numbers.index != "not set"
+    table = np.stack([numbers * dated, numbers * ~dated], axis=1)
+    ends = [_with_share(number, len(df)) for number in numbers]
+    marks.lying_bars(chart, table, [marks.PALETTE[0], chart.others], ends)
+    return chart.finished()
 
 
 def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | None = None) -> Axes:
@@ -158,26 +147,21 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
     top = count.checked_top(top, 200)
     if by == "bucket":
         column = column.notna().map({True: "with", False: "without"})
-    sizes, values = count.grouped(owner), count.grouped(column)
-    ax = axes.axes_for(ax, rows=min(top, len(sizes.names)) + 1)
-    axes.head(ax, "Sources by project", "Sources", "Project")
+    sizes, values = count.grouped(owner), count.grouped(column, "missing")
+    chart = Chart(ax, rows=min(top, len(sizes.names)) + 1)
+    chart.head("Sources by project", "Sources", "Project")
     if df.empty:
-        axes.nothing(ax, "No sources")
-        return ax
-    values = values.first(min(8, axes.names_in_legend(ax) - 1), "other value")
-    colors = _colors(ax, values)
-    labels = _with_sizes(values, _values(by, values))
-    beside, inside = axes.legend(
-        ax, marks.patches(ax, colors), labels, _TITLES.get(by, by), "lower right"
-    )
-    groups = sizes.first(min(top, axes.rows_in(ax, inside) - 1), "other project")
-    table = count.crossed(groups, values)
+        return chart.empty("No sources")
+    values = _labelled(by, values).first(min(8, chart.max_colors - 1), "other value")
+    colors = _colors(chart, values)
+    chart.legend(colors, values.with_sizes(), _TITLES.get(by, by), "lower right")
+    groups = sizes.first(min(top, chart.max_rows - 1), "other project")
+    table = groups.crossed(values.codes, len(values.names))
     if groups.others and groups.sizes[-1] > 2 * groups.sizes[0]:
         table[-1] = 0
-    names = axes.name_rows(ax, _names(groups), _NAMES, inside)
-    ends = [f"{number:,}" for number in groups.sizes]
-    marks.lying_bars(ax, table, colors, ends, names=names, beside=beside)
-    return ax
+    chart.name_rows(groups.names, _NAMES)
+    marks.lying_bars(chart, table, colors, [f"{number:,}" for number in groups.sizes])
+    return chart.finished()
 
 
 def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
@@ -203,24 +187,22 @@ def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
         ConfigurationError: matplotlib is not installed.
     """
     df = report if isinstance(report, pd.DataFrame) else getattr(report, "findings", report)
-    columns = count.columns_of(df, ("rule", "severity", "owner"), "The table of findings")
+    names = ("rule", "severity", "owner")
+    rule, severity, owner = count.columns_of(df, names, "The table of findings")
     top = count.checked_top(top, 50)
-    rule, severity, owner = map(count.grouped, columns)
-    rules = count.paired(severity, rule, _SEVERITIES)
-    letters = len(f"{rule.sizes.max(initial=0):,}")
-    wanted = min(len(rules.names), _MAX_RULES), min(top, len(owner.names)) + 1
-    ax = axes.axes_for(ax, rows=wanted[0] + _VERTICAL_ROWS, columns=wanted[1], letters=letters)
-    axes.head(ax, "Findings by rule and project", "Project", "Rule")
-    if not len(owner.codes):
-        axes.nothing(ax, "No findings")
-        return ax
-    rules = rules.first(min(_MAX_RULES, axes.rows_in(ax) - 1), "other rule")
-    names = axes.name_rows(ax, _with_sizes(rules, _names(rules)), _RULE_NAMES)
-    fitting = axes.columns_in(ax, letters, names) - 1
-    owners = owner.first(min(top, fitting), "other project")
-    marks.cells(ax, count.crossed(rules, owners), names=names)
-    axes.name_columns(ax, _names(owners), names)
-    return ax
+    owners, rules = count.grouped(owner), count.paired(severity, rule, _SEVERITIES)
+    column = column_width(rules.sizes.max(initial=0))
+    rows, columns = min(len(rules.names), _MAX_RULES), min(top, len(owners.names)) + 1
+    chart = Chart(ax, rows=rows + _VERTICAL_ROWS, columns=columns * column)
+    chart.head("Findings by rule and project", "Project", "Rule")
+    if not len(owners.codes):
+        return chart.empty("No findings")
+    rules = rules.first(min(_MAX_RULES, chart.max_rows - 1), "other rule")
+    chart.name_rows(rules.with_sizes(), _RULE_NAMES)
+    owners = owners.first(min(top, max(1, int(chart.space / column) - 1)), "other project")
+    marks.cells(chart, rules.crossed(owners.codes, len(owners.names)))
+    chart.name_columns(owners.names)
+    return chart.finished()
 
 
 def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
@@ -251,33 +233,27 @@ def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
     method = getattr(changes, "changes", None)
     df = method() if callable(method) and not isinstance(changes, pd.DataFrame) else changes
     snapshot_at, what, source = count.columns_of(df, ("snapshot_at", "what", "id"), "The changes")
-    moments, kinds = instants_of(snapshot_at), count.grouped(what)
-    unknown = [name for name in kinds.names if name not in _CHANGE_COLORS]
+    moments, kinds = instants_of(snapshot_at), texts_of(what).to_pandas()
+    unknown = [kind for kind in kinds.unique() if kind not in _CHANGES]
     if unknown:
-        raise InvalidInput(
-            f"what must be one of {listed(_CHANGE_COLORS)}, not {shown(unknown[0])}."
-        )
+        raise InvalidInput(f"what must be one of {listed(_CHANGES)}, not {shown(unknown[0])}.")
     if not count.drawable(moments).all():
         raise InvalidInput("snapshot_at is missing or not a valid time in some of the changes.")
-    ax = axes.axes_for(ax)
+    chart = Chart(ax)
     if not len(moments):
-        axes.head(ax, "Changes by snapshot", "Snapshot", "Sources")
-        axes.nothing(ax, "No changes")
-        return ax
+        chart.head("Changes by snapshot", "Snapshot", "Sources")
+        return chart.empty("No changes")
     bars = count.barred(moments)
-    axes.head(ax, f"Changes by {bars.period}", bars.period.capitalize(), "Sources")
-    numbers = count.once(bars, kinds, count.grouped(source), list(_CHANGE_COLORS))
-    totals = zip(_CHANGE_COLORS, numbers.sum(axis=1), strict=True)
-    names = [f"{name} ({total:,})" for name, total in totals]
+    chart.head(f"Changes by {bars.period}", bars.period.capitalize(), "Sources")
+    numbers = count.once(bars, kinds, texts_of(source).to_pandas(), list(_CHANGES))
+    names = [f"{name} ({sum(row):,})" for name, row in zip(_CHANGES, numbers, strict=True)]
+    colors = list(_CHANGES.values())
     order = [2, 1, 0, 3]  # from the top, as the bars are stacked
-    colors = list(_CHANGE_COLORS.values())
-    patches = marks.patches(ax, [colors[n] for n in order])
-    beside, inside = axes.legend(ax, patches, [names[n] for n in order])
-    marks.standing_bars(ax, bars, numbers[:3], numbers[3], colors, beside=beside, above=inside)
-    return ax
+    chart.legend([colors[n] for n in order], [names[n] for n in order])
+    marks.standing_bars(chart, bars, numbers, colors)
+    return chart.finished()
 
 
-_NOT_SET = "not set"
 _VERTICAL_ROWS = 9  # height of a vertical project name, in rows of text
 _TITLES = {
     "kind": "Kind",
@@ -286,15 +262,6 @@ _TITLES = {
     "should_translate": "Translated",
 }
 _MEANINGS = {"kind": KINDS, "language": LANGUAGES}
-_YES_NO = {"True": "yes", "False": "no"}
-
-
-def _names(groups: count.Groups, missing: str = "(no project)") -> list[str]:
-    return [missing if name is None else name or "(empty)" for name in groups.names]
-
-
-def _with_sizes(groups: count.Groups, names: list[str]) -> list[str]:
-    return [f"{name} ({size:,})" for name, size in zip(names, groups.sizes, strict=True)]
 
 
 def _with_share(number: int, total: int) -> str:
@@ -302,15 +269,14 @@ def _with_share(number: int, total: int) -> str:
     return f"{number:,} ({share:.0%})" if share >= 0.005 else f"{number:,} (<1%)" if number else "0"
 
 
-def _values(by: str, groups: count.Groups) -> list[str]:
-    """Return the labels of values."""
-    meanings = _MEANINGS.get(by, {})
-    labels = {name: f"{meaning} ({name})" for name, meaning in meanings.items()}
-    if set(groups.names) <= {*_YES_NO, None}:
-        labels = _YES_NO
-    return [labels.get(name, name) for name in _names(groups, "missing")]
+def _labelled(by: str, values: count.Groups) -> count.Groups:
+    """Return groups of values with their labels as names."""
+    labels = {name: f"{meaning} ({name})" for name, meaning in _MEANINGS.get(by, {}).items()}
+    if set(values.names) <= {"True", "False", "missing"}:
+        labels = {"True": "yes", "False": "no"}
+    return replace(values, names=[labels.get(name, name) for name in values.names])
 
 
-def _colors(ax: Axes, groups: count.Groups) -> list[Any]:
+def _colors(chart: Chart, groups: count.Groups) -> list[Any]:
     colors = marks.PALETTE[: len(groups.names) - groups.others]
-    return [*colors, marks.others(ax)] if groups.others else [*colors]
+    return [*colors, chart.others] if groups.others else [*colors]

@@ -25,6 +25,7 @@ import reinfer_nb as rnb
 from reinfer_nb import charts
 from reinfer_nb.charts import counts as counts_of
 from reinfer_nb.charts import marks, plots
+from reinfer_nb.charts.axes import Chart as ChartAxes
 from reinfer_nb.frames.cells import instants_of
 
 mpl.use("agg")
@@ -281,8 +282,9 @@ def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> Non
 
 
 @pytest.mark.slow
-def test_charts_share_a_figure() -> None:
-    figure = Figure(figsize=(14, 9), layout="constrained")
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+def test_charts_share_a_figure(layout: Any) -> None:
+    figure = Figure(figsize=(14, 9), layout=layout)
     grid = figure.subplots(2, 3)
     df = sources_of(300, AWKWARD)
     for ax, chart in zip(grid.flat, CHARTS.values(), strict=False):
@@ -293,6 +295,25 @@ def test_charts_share_a_figure() -> None:
     for (text, box), (other_text, other) in combinations(pairs, 2):
         assert not overlap(box, other), (text, other_text)
     assert all(lies_in(box, figure.bbox) for _, box in pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chart", CHARTS.values(), ids=CHARTS)
+def test_every_text_is_readable_after_a_tight_layout(chart: Chart) -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    chart(sources_of(300, AWKWARD), ax=ax)
+    figure.tight_layout()
+    assert_readable(ax)
+
+
+def test_a_second_chart_on_the_same_axes_has_as_much_room(listing: pd.DataFrame) -> None:
+    ax = Figure().subplots()
+    charts.projects(listing, ax=ax)
+    first = ax.get_position()
+    ax.clear()
+    charts.projects(listing, ax=ax)
+    assert ax.get_position().bounds == pytest.approx(first.bounds)
 
 
 # The drawn numbers
@@ -505,11 +526,13 @@ def test_changes_takes_a_history() -> None:
 def test_bars_do_not_overlap_and_contain_every_time(moments: list[datetime]) -> None:
     times = np.array(moments, dtype="datetime64[us]")
     bars = counts_of.barred(times)
-    ends = bars.starts + bars.widths
-    assert (ends[:-1] <= bars.starts[1:]).all()
-    assert (bars.widths >= np.timedelta64(0)).all()
+    assert (bars.ends[:-1] <= bars.starts[1:]).all()
+    assert (bars.ends >= bars.starts).all()
     assert len(bars.codes) == len(times)
-    assert (bars.moments[bars.codes] <= times).all()
+    assert (bars.starts[bars.codes] <= times).all()
+    if bars.period == "snapshot":  # the date of a bar is written below its middle
+        middles = bars.starts + (bars.ends - bars.starts) // 2
+        assert (middles[bars.codes] == times).all()
     assert len(bars.starts) <= 300
 
 
@@ -670,12 +693,12 @@ def distance(one: Any, other: Any, vision: Color) -> float:
 def test_neighbouring_colours_differ_for_everybody(vision: str, style: str) -> None:
     with plt.style.context(style):
         ax = Figure().subplots()
-    *ink, share = marks.others(ax)
+    *ink, share = ChartAxes(ax).others
     others = tuple(share * np.array(ink) + (1 - share) * np.array(to_rgb(ax.get_facecolor())))
     stacks: list[Any] = [
         marks.PALETTE,
         *([color, others] for color in marks.PALETTE),
-        list(plots._CHANGE_COLORS.values()),
+        list(plots._CHANGES.values()),
     ]
     minimum = 8 if vision == "grey" else 18
     for stack in stacks:
