@@ -137,6 +137,9 @@ class ApiClient:
     def projects(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the projects that the token may see.
 
+        Args:
+            refresh: As for `sources`.
+
         Returns:
             One row a project: `id`, `name`, `title`, `description` (`str`), `created_at`,
             `updated_at` (`datetime64[us, UTC]`), then further fields of the response.
@@ -145,6 +148,14 @@ class ApiClient:
 
     def buckets(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the buckets that the token may see; `bucket_id` in `sources` refers to them.
+
+        >>> client.buckets()[["owner", "name"]].head(2)
+                 owner          name
+        0  broker-desk  endorsements
+        1  broker-desk   commissions
+
+        Args:
+            refresh: As for `sources`.
 
         Returns:
             One row a bucket: `id`, `name`, `owner` (`str`), `created_at`

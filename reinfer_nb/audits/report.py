@@ -97,6 +97,19 @@ def audit(
 class AuditReport(Portable):
     """The findings of `audit`, displayed as tables in notebooks and as text elsewhere.
 
+    >>> report = audit(client.sources(), rules=["missing-title"])
+    >>> report.ok, report.only(severity="error").ok
+    (False, True)
+    >>> report.summary.head(2)
+             owner  missing-title
+    0  broker-desk              6
+    1       claims              4
+    >>> print(report.to_text(limit=1))
+    Audit: 15 findings in 15 of 130 sources, as of ...: 15 warnings.
+    warning: missing-title (15)
+      claims/theft-chat: It has no title.
+      ... and 14 more
+
     Attributes:
         findings: One row per finding, the most severe first: `rule`, `severity`, `id`, `owner`,
             `name`, `message`, `suggestion`; all `str`, missing where there is no value.

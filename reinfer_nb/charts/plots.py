@@ -61,6 +61,9 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
             axes are too low to name them.
         ax: The axes to draw on; by default those of a new figure.
 
+    Returns:
+        The axes.
+
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
@@ -96,6 +99,9 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
         now: The time that ages are counted to. By default the time at which the listing was
             fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
         ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
 
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
@@ -136,6 +142,9 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
         top: How many projects have a bar, from 1 to 200, the largest first; fewer if the axes are
             too low to name them.
         ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
 
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
@@ -182,6 +191,9 @@ def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
             if the axes are too narrow.
         ax: The axes to draw on; by default those of a new figure.
 
+    Returns:
+        The axes.
+
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
         ConfigurationError: matplotlib is not installed.
@@ -224,6 +236,9 @@ def changes(changes: Any, *, ax: Axes | None = None) -> Axes:
             `snapshot_at`, `what` ("added", "renamed", "changed", "removed") and `id`, one row per
             change.
         ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
 
     Raises:
         InvalidInput: A column is missing, an argument is invalid, or a row has no valid

@@ -100,6 +100,18 @@ def compare(
 class Comparison(Portable):
     """The differences found by `compare`, displayed as tables in notebooks, as text elsewhere.
 
+    >>> before = client.sources()
+    >>> _ = client.update_source("claims/motor-inbox", title="Motor")
+    >>> comparison = compare(before, client.sources(), ignore=["updated_at", "last_modified"])
+    >>> comparison.ok, len(comparison.changed)
+    (False, 1)
+    >>> comparison.summary
+        owner  added  removed  changed  renamed
+    0  claims      0        0        1        0
+    >>> print(comparison.to_text())
+    Comparison: 0 added, 0 removed, 1 changed, 0 renamed; 130 rows before, 130 after, matched by id.
+    ~ claims/motor-inbox title: Motor claims inbox -> Motor
+
     Attributes:
         added: The rows that are only in the second listing, with its columns.
         removed: The rows that are only in the first listing, with its columns.

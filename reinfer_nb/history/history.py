@@ -52,11 +52,12 @@ class History:
     >>> _ = history.record(client.sources(), when="2026-03-02T09:00")
     >>> history.timeline("claims/motor-inbox")["title"].to_list()
     ['Motor claims inbox', 'Motor']
+    >>> len(history.snapshots()), len(history.load("2026-03-01"))
+    (2, 130)
 
     The files are Parquet, partitioned by date. All have the same columns: those of a listing,
-    `num_comments`, `snapshot_at`, and `extra`, which holds further columns as JSON. DuckDB, Dask
-    and Spark read all files as one table. A file is written completely or not at all, and several
-    processes may write at once. A history is of one tenant.
+    `num_comments`, `snapshot_at`, and `extra` with further columns as JSON. DuckDB, Dask and Spark
+    read all files as one table. Several processes may write at once. A history is of one tenant.
 
     Args:
         where: The folder, which the first `record` creates; or an fsspec URL such as
@@ -214,7 +215,7 @@ class History:
         project: str | None = None,
         ignore: str | Iterable[str] | None = None,
     ) -> Comparison:
-        """Compare the listings of two times, as `compare` does.
+        """Return the differences of the listings of two times, as `compare` does.
 
         Args:
             before: The first time, as `load` takes it.

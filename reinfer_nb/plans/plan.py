@@ -26,6 +26,13 @@ from reinfer_nb.text import counted, shown
 class Plan(PlanData):
     """The changes to a tenant; `Client.plan` makes a plan, and a notebook displays it.
 
+    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+    >>> plan.ok, len(plan.moved())
+    (True, 0)
+    >>> plan.summary
+        owner  create  update  delete  comments
+    0  claims       0       1       0         0
+
     Nothing is changed before `apply`. A plan with `problems` cannot be applied.
 
     Attributes:
@@ -137,7 +144,9 @@ class Plan(PlanData):
         return drift.moved(self)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
-        """Write the plan to a readable JSON file without a token, for `load_plan`.
+        """Write the plan to a readable JSON file without a token, and return its path.
+
+        `load_plan` reads the file.
 
         Args:
             path: The file.
@@ -189,6 +198,16 @@ class Plan(PlanData):
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class ApplyResult(ResultData):
     """The result of a plan, as `Plan.apply` and `resume` return it; a notebook displays it.
+
+    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
+    >>> result = plan.apply(progress=False)
+    >>> result.ok, result.counts, len(result.failed)
+    (True, {'done': 1}, 0)
+    >>> result.retry(progress=False).counts
+    {'done': 1}
+    >>> result.undo().frame[["action", "name", "field", "after"]]
+       action         name  field               after
+    0  update  motor-inbox  title  Motor claims inbox
 
     Attributes:
         plan: The plan.

@@ -187,7 +187,11 @@ class Fault:
         return self.kind in ("answer", "drop", "cut")
 
     def is_undone_by(self, last: Fault) -> bool:
-        """True if the fault has no effect on a request that `last` ends."""
+        """True if the fault has no effect on a request that another one ends.
+
+        Args:
+            last: The other fault.
+        """
         other: object = last
         if not isinstance(other, Fault):
             raise InvalidInput(f"last must be a Fault, not {shown(other)}.")
