@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from reinfer_nb import arguments, strict_json
+from reinfer_nb import arguments
 from reinfer_nb.api.frame_cache import Cache, checked_ttl
 from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
@@ -146,12 +146,7 @@ def _frame(response: Response, key: str, model: type) -> pd.DataFrame:
     with importing():
         from reinfer_nb.frames import convert
 
-    response.check_status()
-    try:
-        envelope, frame = convert.from_listing(response.body, key=key, model=model)
-    except strict_json.Malformed as error:
-        raise response.broken(str(error)) from None
-    response.check(envelope)
+    _, frame = response.parsed(lambda body: convert.from_listing(body, key=key, model=model))
     if frame is None:
         raise response.broken(f"without {key}")
     return frame

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, strict_json
@@ -15,6 +15,7 @@ from reinfer_nb.schema import endpoints
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import shown, visible
 
+_Content = TypeVar("_Content")
 _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
     401: errors.AuthenticationError,
     403: errors.PermissionDenied,
@@ -107,17 +108,26 @@ class Response:
         Raises:
             ReinferError: The response is an error, or not as documented.
         """
-        self.check_status()
-        try:
-            content = strict_json.decode(self.body, lenient=bool(record))
+
+        def parse(body: bytes) -> tuple[Any, None]:
+            content = strict_json.decode(body, lenient=bool(record))
             others = content.items() if isinstance(content, dict) else ()
             strict_json.refuse_non_finite([value for name, value in others if name != record])
-        except strict_json.Malformed as error:
-            raise self.broken(str(error)) from None
-        return self.check(content)
+            return content, None
 
-    def check_status(self) -> None:
-        """Raise an error if the status or the content type is not that of a success."""
+        return self.parsed(parse)[0]
+
+    def parsed(
+        self, parse: Callable[[bytes], tuple[Any, _Content]]
+    ) -> tuple[dict[str, Any], _Content]:
+        """Return the parsed body of a successful response.
+
+        Args:
+            parse: Returns the JSON object of a body, and further content.
+
+        Raises:
+            ReinferError: The response is an error, or not as documented.
+        """
         if not self.ok:
             raise self._error()
         if self.status == 206:
@@ -126,16 +136,17 @@ class Response:
         media_type = content_type.partition(";")[0].strip()
         if media_type != "application/json" and not media_type.endswith("+json"):
             raise self.broken("not JSON by its content type")
-
-    def check(self, content: Any) -> dict[str, Any]:
-        """Return the content of a response if its envelope reports success too."""
-        if not isinstance(content, dict):
+        try:
+            envelope, content = parse(self.body)
+        except strict_json.Malformed as error:
+            raise self.broken(str(error)) from None
+        if not isinstance(envelope, dict):
             raise self.broken("not a JSON object")
-        if content.get("status") != "ok":
+        if envelope.get("status") != "ok":
             raise self.broken(
-                f"not a success: its JSON has the status {shown(content.get('status'))}"
+                f"not a success: its JSON has the status {shown(envelope.get('status'))}"
             )
-        return content
+        return envelope, content
 
     def _error(self) -> errors.ReinferError:
         try:
