@@ -108,7 +108,7 @@ def _with_names(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> lis
         bare = (header or "").strip()
         if not ours and bare in csv_cells.known_types():
             named.append((bare, cells))
-        elif header and (bare or not _is_empty(cells)):
+        elif header and (ours or bare or not _is_empty(cells)):
             named.append((header, cells))
         elif not (_is_empty(cells) or (not named and _is_index(cells))):
             raise NotCSV(

@@ -201,6 +201,12 @@ def test_there_and_back_is_exact(
     same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
 
 
+@pytest.mark.parametrize("spreadsheet", [True, False])
+def test_a_column_named_by_a_space_stays_without_any_text(path: Path, *, spreadsheet: bool) -> None:
+    df = frame_of(**{"id": ["1" * 16, "2" * 16], " ": ["", None]})
+    same(there_and_back(df, path, spreadsheet=spreadsheet), df)
+
+
 @pytest.mark.slow
 @given(
     values=st.lists(maybe(TEXTS), max_size=6),
