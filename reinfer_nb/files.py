@@ -23,7 +23,7 @@ def is_url(place: object) -> bool:
 
 
 def path_of(path: object) -> Path:
-    """Return a user's path on this machine; "~" stands for the home folder.
+    """Return a path that a user gave, with "~" replaced by the home folder.
 
     Calling this function again with the result changes nothing.
 

@@ -64,7 +64,7 @@ def block(content: Content, **attributes: str) -> Markup:
 
 
 def muted(content: Content) -> Markup:
-    """Return an explanatory line in a muted colour."""
+    """Return content as HTML in the muted colour of explanations."""
     return block(
         content,
         style=f"color:{MUTED};line-height:1.35;white-space:pre-wrap;overflow-wrap:anywhere",

@@ -18,7 +18,7 @@ from reinfer_nb.text import shown
 
 
 def checked_ttl(ttl: object) -> float:
-    """Return a time to live in seconds, or raise `InvalidInput`."""
+    """Return `cache_ttl` as seconds; raise `InvalidInput` if it is not a number of seconds."""
     if isinstance(ttl, bool):
         pass
     elif isinstance(ttl, int | float | np.integer | np.floating) and ttl >= 0:

@@ -65,8 +65,9 @@ class Patience:
 
     Every call of this API may be repeated: reads change nothing, an update sets the same values
     again, and for a create and a delete the client knows what a second response means. So only
-    the failure decides. Time-outs, broken connections and the statuses 408, 429, 502, 503, 504 and
-    520 to 524 (an edge such as Cloudflare could not reach the tenant) are temporary.
+    the failure decides. Timeouts, broken connections and the statuses 408, 429, 502, 503, 504 and
+    520 to 524 (an edge such as Cloudflare could not reach the tenant) are temporary, and so is 409
+    except for a create.
 
     Args:
         attempts: Maximum number of attempts.
@@ -89,7 +90,7 @@ class Patience:
         )
 
     def may_retry(self, call: Call, status: int) -> bool:
-        """True if a call that got a status may get another one if it is retried.
+        """True if a retry of a call may succeed after a response with this status.
 
         This includes 409, except for a create: there it means that the name is taken.
         """

@@ -337,7 +337,7 @@ class SourceCalls:
 
 
 def _source(response: Response, which: str) -> Source:
-    """Return the source in a response if it is the one requested by name or id."""
+    """Return the source in a response; raise `ProtocolError` if another one was requested."""
     source = record(response, "source", Source)
     if not is_requested(source, which):
         raise response.broken(

@@ -212,7 +212,7 @@ class FunctionToken(Token):
 
 
 def token_given(given: object) -> Token:
-    """Return the token of a text, or of a function that returns one."""
+    """Return the token that a user gave as a text, or as a function that returns a token."""
     if callable(given) and not isinstance(given, str):
         return FunctionToken(given)
     return Token(given)

@@ -97,7 +97,7 @@ class _ListCells(dict[Any, str | None]):
 def _each(
     column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool
 ) -> list[str | None]:
-    """Return the cells of a column of any values, converted one by one."""
+    """Return the texts of a column cell by cell; None where a cell is missing."""
     as_json = known is Names or (known is None and column.dtype == object)
     cells: list[str | None] = []
     for row, value in enumerate(column.tolist()):
