@@ -7,17 +7,20 @@ looks again first.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from reinfer_nb.api import restore_files
 from reinfer_nb.api.conflicts import Moved
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.api.write_result import Written
-from reinfer_nb.errors import NotFound
+from reinfer_nb.errors import NotFound, ReinferError
 from reinfer_nb.schema import validation
+from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved, is_as_meant, what_moved
 
@@ -111,6 +114,27 @@ def update(
         moved.in_doubt = True
         raise moved
     return written
+
+
+def update_completely(calls: SourceCalls, base: Source, settings: Mapping[str, Any]) -> Written:
+    """Update a source as `update` does, and return all its fields.
+
+    If the response lacks a field that `base` has, the source is looked at again. If that fails,
+    the field keeps the value of `base`.
+    """
+    written = update(calls, base, settings)
+    lacking = {
+        name: value
+        for name in (field.name for field in fields_of(Source) if field.name not in settings)
+        if (value := getattr(base, name)) is not None and getattr(written.source, name) is None
+    }
+    if not lacking:
+        return written
+    with contextlib.suppress(ReinferError):
+        now, _ = calls.look(base.full_name)
+        if now.id == base.id:
+            return replace(written, source=now)
+    return replace(written, source=replace(written.source, **lacking))
 
 
 def delete(

@@ -204,7 +204,7 @@ def text_array(column: pd.Series) -> Any:
         return None
     try:
         values = pa.array(column, type=pa.large_string(), from_pandas=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, UnicodeError):
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, TypeError, UnicodeError):
         return None
     return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import accumulate, chain
 from typing import Any
 
@@ -23,7 +23,7 @@ from reinfer_nb.frames import arrow_reader, python_reader
 from reinfer_nb.frames.columns import Columns, typed
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
-from reinfer_nb.schema.value_types import ValueType, is_empty, is_missing
+from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.text import counted, listed, shown
 
 # If Arrow refuses a slice, the number of rows that are then read together.
@@ -157,33 +157,51 @@ def to_sources(df: pd.DataFrame) -> list[Source]:
     return [Source.from_wire(row) for row in to_elements(df)]
 
 
-def with_source(df: pd.DataFrame, source: Source) -> tuple[pd.DataFrame, int] | None:
-    """Return a listing with a new version of one of its sources.
+# Set by the tenant in each update.
+_TIMES = ("updated_at", "last_modified")
+
+
+def with_source(
+    df: pd.DataFrame, source: Source, sent: Collection[str]
+) -> tuple[pd.DataFrame, int] | None:
+    """Return a listing with the new version of one of its sources, after an update.
 
     Args:
-        df: A listing; columns that the source lacks, such as `num_comments`, keep their cell.
+        df: A listing; it may have a column `num_comments`.
         source: The new version, matched by its id.
+        sent: The names of the fields that the update has sent.
 
     Returns:
         The new listing and the position of the source. None if the listing must be fetched again:
-        the source is not in exactly one row, it does not fit the columns, or a cell would become
-        missing, which may only mean that the response lacks the field.
+        the source is not in exactly one row, the row may be newer, or anything but the sent fields
+        and the time of the update differs.
     """
     positions = np.flatnonzero(df["id"] == source.id)
-    row = from_elements([source.to_wire()])
-    if len(positions) != 1 or not all(
-        name in df and df[name].dtype == row[name].dtype for name in row
-    ):
+    if len(positions) != 1 or source.updated_at is None:
         return None
     position = int(positions[0])
-    new = df.copy()
-    for name in row:
-        column, value = df[name].array.copy(), row[name].array[0]
-        if is_empty(value) and not (isinstance(value, str) or is_empty(column[position])):
+    row, new = from_elements([source.to_wire()]), df.copy()
+    before = df["updated_at"].iloc[position]
+    if is_missing(before) or before > source.updated_at or not set(row.columns) <= set(df.columns):
+        return None
+    for name in df.columns.drop("num_comments", errors="ignore"):
+        column = df[name].array
+        value = row[name].array[0] if name in row else None
+        if name in sent or name in _TIMES:
+            if row[name].dtype != df[name].dtype:
+                return None
+            column = column.copy()
+            column[position] = value
+            new[name] = column
+        elif not _is_same(column[position], value):
             return None
-        column[position] = value
-        new[name] = column
     return new, position
+
+
+def _is_same(before: Any, after: Any) -> bool:
+    if is_missing(before) or is_missing(after):
+        return is_missing(before) and is_missing(after)
+    return type(before) is type(after) and bool(before == after)
 
 
 def _parts(text: memoryview, model: type) -> list[Columns]:

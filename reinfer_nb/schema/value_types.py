@@ -386,8 +386,8 @@ def cell_text(value: object) -> str | None:
         return None
     if isinstance(value, datetime):
         return value.isoformat(sep=" ")
-    if isinstance(value, tuple | list | np.ndarray):
-        return json.dumps(list(map(str, value)), ensure_ascii=False)
+    if isinstance(value, tuple | list | dict | np.ndarray):
+        return json.dumps(plain(value), ensure_ascii=False, default=str)
     return str(value)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -382,3 +383,31 @@ def test_the_differences_equal_those_of_a_loop(
         if any(left[key][part] != right[key][part] for part in ("owner", "name"))
     ]
     assert found.renamed["id"].tolist() == renamed
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (pd.period_range("2024", periods=2, freq="M"), pd.period_range("2023", periods=2)),
+        (pd.interval_range(0, 2), pd.interval_range(1, 3)),
+    ],
+    ids=["period", "interval"],
+)
+def test_values_that_arrow_does_not_know_are_compared(before: Any, after: Any) -> None:
+    left = pd.DataFrame({"id": ["1", "2"], "v": before})
+    right = pd.DataFrame({"id": ["1", "2"], "v": after})
+    assert rnb.compare(left, left.copy()).ok
+    comparison = rnb.compare(left, right)
+    assert comparison.changed["before"].tolist() == list(before)
+    assert "~ 1 v: " in comparison.to_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [([1], ["1"]), ([True], ["True"]), ([None], ["None"]), ([{"a": 1}], ["{'a': 1}"])],
+)
+def test_different_lists_are_shown_differently(before: Any, after: Any) -> None:
+    frames = [pd.DataFrame({"id": ["1"], "v": [value]}) for value in (before, after)]
+    (row,) = rnb.compare(*frames).frame.to_dict("records")
+    assert row["before"] != row["after"]
+    assert json.loads(row["before"]) == before

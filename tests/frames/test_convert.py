@@ -473,7 +473,7 @@ def test_a_listing_with_an_updated_source_equals_a_fresh_one(
     client.update_source(name, **settings)
     fresh = client.sources(refresh=True)
     assert not fresh.loc[[position]].equals(listing.loc[[position]])
-    replaced = convert.with_source(listing, client.source(name))
+    replaced = convert.with_source(listing, client.source(name), settings)
     assert replaced is not None
     assert replaced[1] == position
     pd.testing.assert_frame_equal(replaced[0], fresh)
@@ -481,28 +481,35 @@ def test_a_listing_with_an_updated_source_equals_a_fresh_one(
     pd.testing.assert_frame_equal(listing, earlier)
 
 
-def test_columns_that_a_source_lacks_keep_their_cell(client: rnb.Client) -> None:
+def test_counts_of_comments_stay(client: rnb.Client) -> None:
     listing = client.statistics(client.sources(), progress=False)
-    listing["mine"] = range(len(listing))
     source = client.update_source("claims/motor-inbox", title="Motor")
-    replaced = convert.with_source(listing, source)
+    replaced = convert.with_source(listing, source, ["title"])
     assert replaced is not None
-    pd.testing.assert_frame_equal(
-        replaced[0][["num_comments", "mine"]], listing[["num_comments", "mine"]]
-    )
+    pd.testing.assert_series_equal(replaced[0]["num_comments"], listing["num_comments"])
 
 
 def test_a_source_that_does_not_fit_needs_a_fresh_listing(client: rnb.Client) -> None:
-    listing, source = client.sources(), client.source("claims/motor-inbox")
-    assert convert.with_source(listing, source) is not None
+    listing = client.sources()
+    source = client.update_source("claims/motor-inbox", title="Motor")
+    assert convert.with_source(listing, source, ["title"]) is not None
+    (position,) = np.flatnonzero(listing["id"] == source.id)
+    unknown = [None] * len(listing)
+    unknown[position] = "since May"  # type: ignore[call-overload]
+    later = listing["updated_at"].where(listing["id"] != source.id, pd.Timestamp.now("UTC"))
     not_fitting: list[tuple[pd.DataFrame, Any]] = [
         (listing[listing["id"] != source.id], source),
-        (pd.concat([listing, listing.head(1)], ignore_index=True), source),
+        (pd.concat([listing, listing.loc[[position]]], ignore_index=True), source),
+        # A field that was not sent: new, gone, changed, or missing in the response only.
         (listing, replace(source, extra={"new_field": 1})),
-        # The response may lack these fields.
-        (listing, replace(source, title=None)),
+        (listing.assign(note=pd.array(unknown, dtype="str")), source),
+        (listing.assign(description="another"), source),
+        (listing, replace(source, description=None)),
         (listing.assign(sensitive_properties=listing["id"].map(lambda _: ("a",))), source),
         (listing.assign(title=listing["title"].astype(object)), source),
+        # The listing is newer, or nobody knows.
+        (listing.assign(updated_at=later), source),
+        (listing, replace(source, updated_at=None)),
     ]
-    for df, changed in not_fitting:
-        assert convert.with_source(df, changed) is None
+    for number, (df, changed) in enumerate(not_fitting):
+        assert convert.with_source(df, changed, ["title"]) is None, number

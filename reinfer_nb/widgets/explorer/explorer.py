@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -201,12 +201,12 @@ class Explorer(OnHosts, ui.VBox):
 
     # Refreshing the listing
 
-    def _after_update(self, source: Source) -> None:
-        """Show an updated source in its row; list the sources again if the listing is old."""
+    def _after_update(self, source: Source, sent: Collection[str]) -> None:
+        """Show an updated source in its row; list the sources again if that may be wrong."""
         fetched_at = provenance.fetched_at(self._listing)
         recent = fetched_at is not None and datetime.now(UTC) - fetched_at < _RECENT
         # A running job may fetch a listing that does not have the update.
-        replaced = convert.with_source(self._listing, source) if recent else None
+        replaced = convert.with_source(self._listing, source, sent) if recent else None
         if replaced is None or self.jobs.running:
             self._after_writing()
         else:

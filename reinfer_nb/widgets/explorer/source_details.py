@@ -29,14 +29,15 @@ class Details(ui.VBox):
 
     Args:
         client: The tenant.
-        updated: Called with the new version of a source that the form has updated.
+        updated: Called after an update with the new version of the source, and the names of the
+            fields that were sent.
         written: Called after a source was deleted or restored.
     """
 
     def __init__(
         self,
         client: Client,
-        updated: Callable[[Source], object],
+        updated: Callable[[Source, Collection[str]], object],
         written: Callable[[], object],
     ) -> None:
         self._client = client
@@ -65,7 +66,7 @@ class Details(ui.VBox):
 
     def _edit_form(self) -> UpdateForm:
         form = UpdateForm(self._client, picker=False)
-        form.observe(lambda change: self._updated(change.new), "result")
+        form.observe(lambda change: self._updated(change.new, form.sent), "result")
         return form
 
     def show(self, source: Source | None) -> None:

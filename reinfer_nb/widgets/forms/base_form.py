@@ -41,6 +41,16 @@ def call_text(method: str, *arguments: str, settings: Mapping[str, Any] | None =
     return f"client.{method}(\n{inside})"
 
 
+class _EachResult(traitlets.Instance[Source | None]):
+    """A trait that notifies of each result, also of one that equals the last one."""
+
+    def set(self, obj: Any, value: Any) -> None:
+        before, new = obj._trait_values.get(self.name), self._validate(obj, value)  # noqa: SLF001
+        obj._trait_values[self.name] = new  # noqa: SLF001
+        if new is not before:
+            obj._notify_trait(self.name, before, new)  # noqa: SLF001
+
+
 class Form(OnHosts, ui.VBox):
     """A form with its button, its message and its last result.
 
@@ -49,7 +59,7 @@ class Form(OnHosts, ui.VBox):
         button: The button that sends the form.
     """
 
-    result = traitlets.Instance(Source, allow_none=True)
+    result = _EachResult(Source, allow_none=True)
     definition: type[Source] = Source
     _noun = "form"
 
@@ -147,6 +157,7 @@ class Form(OnHosts, ui.VBox):
         done: Callable[[_Result], object],
         *,
         failed: Callable[[Exception], object] | None = None,
+        clicked: str = "",
     ) -> None:
         """Run `work` in the background, and show progress and errors.
 
@@ -155,6 +166,7 @@ class Form(OnHosts, ui.VBox):
             work: Called in a thread of its own.
             done: Called with the result.
             failed: Called with an error, which is also shown at the end of the form.
+            clicked: What the click asks for, to recognise a double click; by default `doing`.
         """
 
         def on_result(result: _Result) -> None:
@@ -170,7 +182,7 @@ class Form(OnHosts, ui.VBox):
 
         earlier = self.said.value
         self.say(markup.progress(doing))
-        if self.jobs.start(work, on_result, on_failure, clicked=doing):
+        if self.jobs.start(work, on_result, on_failure, clicked=clicked or doing):
             self._writing = True
         else:
             self.said.value = earlier

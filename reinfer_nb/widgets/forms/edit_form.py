@@ -35,6 +35,7 @@ class UpdateForm(Form):
     Attributes:
         result: The source after the last update.
         source: The source that the form has opened, or None.
+        sent: The names of the fields that the last update has sent.
         controls: The settings to fill in, by field name.
     """
 
@@ -46,6 +47,7 @@ class UpdateForm(Form):
     ) -> None:
         super().__init__(client, "Update")
         self.source: Source | None = None
+        self.sent: tuple[str, ...] = ()
         self.controls = controls_for(fields_of(self.definition), "update", self.refresh)
         self.picker = Picker(client, self._on_picked) if picker else None
         self._title = ui.HTML()
@@ -144,13 +146,15 @@ class UpdateForm(Form):
             names = ", ".join(name for name in settings if name not in written.not_taken)
             message = f"{visible(source.full_name)} is updated: {names}." if names else ""
             self.say_written(message, written)
+            self.sent = tuple(settings)
             self.result = source
 
         self._run(
             f"Updating {visible(base.full_name)}",
-            lambda _: safe_write.update(self.client.calls, base, settings),
+            lambda _: safe_write.update_completely(self.client.calls, base, settings),
             done,
             failed=lambda error: self._explain(error, settings),
+            clicked=code,
         )
 
     def _explain(self, error: Exception, settings: dict[str, Any]) -> None:

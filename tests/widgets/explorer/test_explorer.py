@@ -237,6 +237,25 @@ def test_after_an_update_an_old_listing_is_fetched_again(ex: Explorer, client: r
 
 
 @pytest.mark.slow
+def test_a_slow_response_does_not_replace_a_newer_row(ex: Explorer, client: rnb.Client) -> None:
+    assert client.sandbox is not None
+    token = client.sandbox.tokens["admin"]
+    on_tab(ex, NAME, EDIT)
+    ex.details.edit.controls["title"].fill("mine")
+    slow = rnb.Fault.wait(2.0, on="update_source", after=True, times=1)
+    with client.sandbox.faults.add(slow), rnb.connect(endpoint=client.endpoint, token=token) as she:
+        ex.details.edit.button.click()
+        while client.source(NAME).title != "mine":
+            time.sleep(0.01)
+        she.update_source(NAME, title="theirs")
+        ex.reload.click()
+        ex.jobs.wait()
+        ex.details.edit.jobs.wait()
+    ex.jobs.wait()
+    assert ex.frame["title"].iloc[row_of(ex, NAME)] == "theirs"
+
+
+@pytest.mark.slow
 def test_an_update_during_a_listing_is_not_lost(
     ex: Explorer, client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

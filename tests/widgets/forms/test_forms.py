@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -436,3 +437,71 @@ def test_what_cannot_be_counted_is_said_and_can_be_deleted(client: rnb.Client) -
         press(form)
     assert form.result is not None
     assert " comments" not in texts(form.said)
+
+
+# A tenant that does not return every field
+
+
+@contextmanager
+def without_fields(client: Client, *names: str, everywhere: bool = False) -> Iterator[Client]:
+    """Context manager: a client of the tenant whose responses lack these fields.
+
+    Args:
+        client: A client of the tenant.
+        names: The fields.
+        everywhere: All responses lack them; if False, those to updates only.
+    """
+    onward = relay(client.endpoint)
+
+    def answer(asked: Asked) -> bytes | None:
+        if not everywhere and not (asked.method == "POST" and asked.path.count("/") == 5):
+            return None
+        head, _, body = onward(asked).partition(b"\r\n\r\n")
+        content = json.loads(body)
+        for source in [content["source"]] if "source" in content else content.get("sources", []):
+            for name in names:
+                source.pop(name, None)
+        return reply(content, int(head.split()[1]))
+
+    with through(client, answer) as way:
+        yield way
+
+
+@pytest.mark.parametrize("name", ["description", "language", "should_translate", "updated_at"])
+def test_fields_that_the_response_lacks_stay_in_the_form(client: Client, name: str) -> None:
+    with without_fields(client, name) as way:
+        form = UpdateForm(way, way.source(NAME))
+        for title in ("one", "two"):
+            form.controls["title"].fill(title)
+            press(form)
+            assert "is updated: title" in texts(form), texts(form)
+            assert form.source == client.source(NAME)
+            assert not form.dirty
+        assert not any("Was: (missing)" in text for text in html(form))
+    assert client.source(NAME).title == "two"
+
+
+def test_each_result_is_reported_even_if_it_equals_the_last_one(client: Client) -> None:
+    with without_fields(client, "updated_at", "last_modified", everywhere=True) as way:
+        form = UpdateForm(way, way.source(NAME))
+        results: list[Any] = []
+        form.observe(lambda change: results.append(change.new.title), "result")
+        for title in ("B", "A", "B"):
+            if title == "A":  # somebody else
+                form.look_at(replace(way.update_source(NAME, title="A"), updated_at=None))
+                continue
+            form.controls["title"].fill(title)
+            press(form)
+        assert results == ["B", "B"]
+
+
+def test_a_second_update_right_after_the_first_is_sent(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 60.0)
+    form = opened(client, title="A")
+    press(form)
+    press(form)  # a double click
+    form.controls["title"].fill("B")
+    press(form)
+    assert client.source(NAME).title == "B"
