@@ -83,8 +83,7 @@ class Narrowing:
         haystack: Haystack | None = None,
     ) -> None:
         df = check_frame(df, "A listing must be a DataFrame")
-        # Shares the data, which pandas copies when either frame is changed.
-        self.frame: pd.DataFrame = df.copy(deep=False)
+        self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
         self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
         self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
