@@ -92,7 +92,7 @@ class Chart:
         if self._fixed:  # the title is above the box, the axis label below it
             low = max(self._box.y0 * height, self._cell.y0 * height + 40)
             self.height = max(min(self.height, self._box.y1 * height - low), 30.0)
-        self._taken = self.inside = 0.0
+        self._taken = self.inside = self._rows = 0.0
         self.ink = self.ax.xaxis.label.get_color()
         self.others = to_rgba(self.ink, 0.1)
         self.outlined: dict[str, Any] = {"edgecolor": self.ink, "linewidth": 0.6}
@@ -136,6 +136,7 @@ class Chart:
         self.ax.yaxis.minorticks_off()
         self.ax.set_ylim((len(names) + 0.2) / (1 - self.inside) - 0.6, -0.6)
         self._taken += widest + _NAME_PADDING
+        self._rows = len(names) * self._row_height / (1 - self.inside)
 
     def name_columns(self, names: Sequence[str]) -> None:
         """Name columns: horizontally if all names are short, otherwise vertically."""
@@ -196,6 +197,10 @@ class Chart:
             outer = outer.transformed(self._figure.transSubfigure.inverted())
             low = np.maximum(box.min, cell.min + np.subtract(box.min, outer.min))
             high = np.minimum(box.max, cell.max + np.subtract(box.max, outer.max))
+            pixels = self._figure.bbox.height * (high[1] - low[1])
+            if pixels * 72 / self._figure.dpi < self._rows:
+                # The rows would overlap; without more space between the axes, their texts may.
+                low[1], high[1] = box.y0, box.y1
             self._shrink(low, np.maximum(high, low + 0.05))
         return self.ax
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from reinfer_nb.diff.matching import places_by_id, places_by_name
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import text_column
 from reinfer_nb.history.snapshot_store import Folder
 from reinfer_nb.history.snapshot_table import Metadata
 from reinfer_nb.text import visible
@@ -77,9 +78,11 @@ def check_tenant(
 def _has_other_ids(before: pa.Table, after: pa.Table) -> bool | None:
     """True if two listings share full names but no id, which means different tenants.
 
-    None if they share neither an id nor a full name.
+    None if they share neither an id nor the full name of sources with an id.
     """
     known, asked = (table.select(["id", "owner", "name"]).to_pandas() for table in (before, after))
     if (places_by_id(known, asked) >= 0).any():
         return False
-    return True if (places_by_name(known, asked) >= 0).any() else None
+    # A row without an id does not show of which tenant it is.
+    with_ids = [df[text_column(df, "id").notna()] for df in (known, asked)]
+    return True if (places_by_name(*with_ids) >= 0).any() else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import subprocess
 import sys
 from collections import Counter
@@ -305,6 +306,23 @@ def test_every_text_is_readable_after_a_tight_layout(chart: Chart) -> None:
     chart(sources_of(300, AWKWARD), ax=ax)
     figure.tight_layout()
     assert_readable(ax)
+
+
+@pytest.mark.parametrize("chart", ["projects", "freshness"])
+def test_rows_and_legend_are_apart_in_flat_axes(listing: pd.DataFrame, chart: str) -> None:
+    figure = Figure()
+    for ax in figure.subplots(3, 1):
+        getattr(charts, chart)(
+            listing, ax=ax, **({"by": "language"} if chart == "projects" else {})
+        )
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        labels = [label.get_window_extent(renderer) for label in ax.get_yticklabels()]
+        # Letters without a descender leave two pixels.
+        assert all(one.y0 > other.y1 - 3 for one, other in itertools.pairwise(labels))
+        legend = ax.get_legend()
+        bars = [bar.get_window_extent(renderer) for bar in ax.patches]
+        if legend is not None:
+            assert not any(legend.get_window_extent(renderer).overlaps(bar) for bar in bars)
 
 
 def test_a_second_chart_on_the_same_axes_has_as_much_room(listing: pd.DataFrame) -> None:

@@ -407,7 +407,7 @@ def test_values_that_arrow_does_not_know_are_compared(before: Any, after: Any) -
     [([1], ["1"]), ([True], ["True"]), ([None], ["None"]), ([{"a": 1}], ["{'a': 1}"])],
 )
 def test_different_lists_are_shown_differently(before: Any, after: Any) -> None:
-    frames = [pd.DataFrame({"id": ["1"], "v": [value]}) for value in (before, after)]
-    (row,) = rnb.compare(*frames).frame.to_dict("records")
+    left, right = (pd.DataFrame({"id": ["1"], "v": [value]}) for value in (before, after))
+    (row,) = rnb.compare(left, right).frame.to_dict("records")
     assert row["before"] != row["after"]
     assert json.loads(row["before"]) == before

@@ -458,6 +458,14 @@ def test_there_and_back_is_exact(df: pd.DataFrame) -> None:
     same(df, before)
 
 
+def test_a_listing_without_ids_is_recorded_again(tmp_path: Path) -> None:
+    history = rnb.History(tmp_path)
+    df = pd.DataFrame({"id": [""], "owner": ["claims"], "name": ["motor"], "title": ["a"]})
+    history.record(df, when=BEGIN)
+    history.record(df.assign(title="b"), when=BEGIN + DAY)
+    assert history.load()["title"].tolist() == ["b"]
+
+
 @pytest.mark.parametrize("cells", [["x", "y"], ["x", None], [None, None], [1, "x"], [True, 1]])
 def test_a_column_of_objects_stays_one(history: rnb.History, cells: list[Any]) -> None:
     df = listing_of(two()).assign(more=pd.Series(cells, dtype=object))
