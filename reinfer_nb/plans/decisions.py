@@ -315,9 +315,9 @@ def _deletes(
         missing &= inside
     if base is not None:
         places = np.flatnonzero(missing)
-        moved = places[_changed(now, base, places, origin)]
-        missing[moved] = False
-        for full_name in full_names(now).take(moved):
+        conflicts = places[_changed(now, base, places, origin)]
+        missing[conflicts] = False
+        for full_name in full_names(now).take(conflicts):
             reason = (
                 f"{full_name} is not in the edited listing, but somebody else has changed it "
                 "since the base. Put its row back, or plan again with a fresh listing as the base "

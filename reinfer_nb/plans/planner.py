@@ -259,10 +259,11 @@ def _unknown_buckets(
     client: ApiClient, steps: Sequence[Step], now: pd.DataFrame, *, same_tenant: bool
 ) -> list[Problem]:
     """Return the settings of unknown buckets."""
-    rows = {step.row: step.settings["bucket_id"] for step in steps if "bucket_id" in step.settings}
-    rows = {row: bucket for row, bucket in rows.items() if bucket is not None}
-    known = set(now["bucket_id"]) if rows else set()
-    if known.issuperset(rows.values()):
+    buckets = {
+        step.row: bucket for step in steps if (bucket := step.settings.get("bucket_id")) is not None
+    }
+    known = set(now["bucket_id"]) if buckets else set()
+    if known.issuperset(buckets.values()):
         return []
     reason = "is not a bucket that this token may see; client.buckets() lists them"
     try:
@@ -275,7 +276,7 @@ def _unknown_buckets(
     reason += ". Write the id of an existing bucket, or leave the cell empty."
     return [
         Problem(row, "bucket_id", bucket, reason)
-        for row, bucket in rows.items()
+        for row, bucket in buckets.items()
         if bucket not in known
     ]
 

@@ -205,9 +205,11 @@ class Explorer(OnHosts, ui.VBox):
         """Show an updated source in its row; list the sources again if that may be wrong."""
         fetched_at = provenance.fetched_at(self._listing)
         recent = fetched_at is not None and datetime.now(UTC) - fetched_at < _RECENT
+        replaced = None
         # A running job may fetch a listing that does not have the update.
-        replaced = convert.with_source(self._listing, source, sent) if recent else None
-        if replaced is None or self.jobs.running:
+        if recent and not self.jobs.running:
+            replaced = convert.with_source(self._listing, source, sent)
+        if replaced is None:
             self._after_writing()
         else:
             self._take(*replaced)
