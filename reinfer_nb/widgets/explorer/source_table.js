@@ -153,7 +153,7 @@ class Table {
     this.current = null;
     this.offset = 0; // pixels of rows above the visible part
     this.bar = 0; // the scrollTop that was set for that offset
-    this.visible = false; // while hidden, a browser may lose the scroll position
+    this.visible = false; // while hidden, a browser may lose the scroll position: it is 0 then
     this.rows = new Map(); // cache of rows: { selected, cells, marks }
     this.drawn = new Map(); // the nodes of the drawn rows
     this.expected = null; // a row that was just selected, until the kernel confirms it
@@ -310,16 +310,17 @@ class Table {
   // this before the rows are placed, which would otherwise undo the scrolling.
   follow() {
     const top = this.grid.scrollTop;
-    if (!this.visible || Math.abs(top - this.bar) < 1) return;
+    const lost = !this.visible && top === 0;
+    if (lost || Math.abs(top - this.bar) < 1) return;
     const [bar, rows] = this.scrollRanges();
     this.bar = top;
     this.offset = bar ? Math.min(top / bar, 1) * rows : 0;
   }
 
   place(offset) {
+    this.body.style.height = `${Math.min(this.count * ROW, TALLEST)}px`;
     if (!this.grid.clientHeight) return;
     const [bar, rows] = this.scrollRanges();
-    this.body.style.height = `${Math.min(this.count * ROW, TALLEST)}px`;
     this.offset = between(offset, 0, rows);
     this.bar = rows ? Math.round((this.offset * bar) / rows) : 0;
     this.grid.scrollTop = this.bar;

@@ -354,6 +354,37 @@ def test_a_resize_leaves_the_scroll_bar_where_it_was_put(tab: Page) -> None:
     grid(tab).evaluate("node => { node.style.height = '' }")
 
 
+# The browser reports only after the scrolling that the view is shown.
+SHOW_AND_SCROLL = """(node, top) => new Promise((done) => requestAnimationFrame(() => {
+  node.style.display = "";
+  node.querySelector("[role=grid]").scrollTop = top;
+  setTimeout(done, 100);
+}))"""
+
+
+def hide(tab: Page) -> None:
+    view(tab).evaluate("node => { node.style.display = 'none' }")
+    # The browser has reported it.
+    tab.wait_for_timeout(100)
+
+
+def test_a_table_that_is_shown_again_can_be_scrolled_at_once(tab: Page) -> None:
+    hide(tab)
+    view(tab).evaluate(SHOW_AND_SCROLL, 50 * 28)
+    assert grid(tab).evaluate("node => node.scrollTop") == 50 * 28
+    expect(row(tab, 50)).to_be_in_viewport()
+
+
+def test_a_table_that_was_hidden_when_its_rows_came_can_be_scrolled_at_once(tab: Page) -> None:
+    tab.get_by_role("button", name="Narrow from Python").click()
+    expect(status(tab)).not_to_have_text("130 of 130 sources")
+    hide(tab)
+    tab.get_by_role("button", name="Reset").click()
+    expect(view(tab).locator(".rnb-status")).to_have_text("130 of 130 sources")
+    view(tab).evaluate(SHOW_AND_SCROLL, 1_000_000)
+    expect(row(tab, 129)).to_be_in_viewport()
+
+
 @pytest.mark.parametrize("cause", ["key", "click", "scroll"])
 def test_a_late_response_leaves_the_scroll_bar_where_it_was_put(tab: Page, cause: str) -> None:
     row(tab, 0).click()
