@@ -60,18 +60,23 @@ def build(
     routes = [
         Route(path, ByMethod(methods), methods=list(methods)) for path, methods in by_path.items()
     ]
-    document = openapi.document()
-    page = docs_page.page(document)
-    routes += [
-        Route("/openapi.json", lambda _: JSONResponse(document)),
-        Route("/docs", lambda _: HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})),
-    ]
+    routes += [Route("/openapi.json", _document), Route("/docs", _docs)]
     app = Starlette(
         routes=routes,
         exception_handlers={HTTPException: _http_error, Exception: _server_error},
     )
     app.router.redirect_slashes = False
     return AccessMiddleware(app, Accepted(tokens, store.lasting_tokens), hosts, asked)
+
+
+# Made when asked for, since most practice tenants start and stop without being asked.
+async def _document(_: Request) -> Response:
+    return JSONResponse(openapi.document())
+
+
+async def _docs(_: Request) -> Response:
+    page = docs_page.page(openapi.document())
+    return HTMLResponse(page, headers={"Content-Security-Policy": _POLICY})
 
 
 class ByMethod:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import ipywidgets as ui
 
 _PACKAGE = __package__ or "reinfer_nb.widgets"
+# Most values of traits; nothing is in them.
+_LEAVES = frozenset({str, int, float, bool, type(None)})
 
 
 def can_close(widget: ui.Widget) -> bool:
@@ -54,7 +56,7 @@ def _widgets_of(owner: object) -> dict[int, ui.Widget]:
     stack: list[object] = [owner]
     while stack:
         value = stack.pop()
-        if id(value) in visited:
+        if type(value) in _LEAVES or id(value) in visited:
             continue
         if isinstance(value, dict):
             stack += value.values()
