@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -123,11 +124,21 @@ def pytest_terminal_summary(
 
 
 @pytest.fixture(autouse=True)
-def _no_tenant_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_tenant_of_whoever_runs_the_tests(
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
     for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    # Most tests need no folder, and making one takes longer than many of them.
+    home = (
+        request.getfixturevalue("tmp_path")
+        if "tmp_path" in request.fixturenames
+        else tmp_path_factory.getbasetemp() / f"user-{uuid.uuid4().hex}"
+    )
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 

@@ -165,6 +165,7 @@ def test_copies_of_reports_say_the_same_and_share_nothing(made: Made, name: str,
     assert state_of(value) == before
 
 
+@pytest.mark.slow
 def test_problems_and_the_net_of_deletes_stay(made: Made) -> None:
     spoil(made.broken.problems)
     with pytest.raises(rnb.InvalidInput):

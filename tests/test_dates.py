@@ -66,6 +66,7 @@ def test_what_is_finer_than_a_microsecond_is_cut() -> None:
     assert moment(fine) == moment("2026-03-01T12:00:00.000000999Z") == NOON
 
 
+@pytest.mark.slow
 @given(st.datetimes(FIRST, LAST, timezones=ZONES))
 def test_a_moment_is_the_same_in_any_zone_and_as_a_text(when: datetime) -> None:
     result = moment(when)

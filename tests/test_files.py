@@ -164,6 +164,7 @@ except FileProblem as error:
 """
 
 
+@pytest.mark.slow
 def test_a_file_over_the_limit_leaves_the_old_one(old: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WRITE_TOO_MUCH, str(old)],
@@ -177,6 +178,7 @@ def test_a_file_over_the_limit_leaves_the_old_one(old: Path) -> None:
     assert names(old.parent) == ["file.csv"]
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_really_full_leaves_the_old_file(tmp_path: Path) -> None:
     unshare, mount, shell = (shutil.which(name) for name in ("unshare", "mount", "sh"))
     script = (

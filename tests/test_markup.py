@@ -115,6 +115,7 @@ def test_each_line_holds_text_only(function: object, text: str) -> None:
     assert parsed.others == []
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(TEXTS, min_size=2, max_size=2), max_size=3), TEXTS, TEXTS)
 @settings(deadline=None)
 def test_a_table_holds_its_cells(rows: list[list[str]], head: str, caption: str) -> None:

@@ -253,6 +253,7 @@ def test_odd_arguments_work_or_are_refused_by_us(
     assert not problems, "\n".join(problems)
 
 
+@pytest.mark.slow
 def test_a_parameter_of_which_no_valid_argument_is_known_fails(tenant: Tenant) -> None:
     with pytest.raises(AssertionError, match=r"Tenant\.valid an argument colour of explore"):
         tenant.argument("explore", "colour")

@@ -299,6 +299,7 @@ def test_the_command_line_knows_home(
     assert edited.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -80,6 +80,7 @@ def test_results_are_pickled_and_copied(
         assert token.encode() not in pickle.dumps(copied)
 
 
+@pytest.mark.slow
 def test_a_copy_of_a_report_shares_no_rows(things: tuple[rnb.Client, dict[str, Any]]) -> None:
     report = things[1]["audit"]
     copied = copy.deepcopy(report)
@@ -90,6 +91,7 @@ def test_a_copy_of_a_report_shares_no_rows(things: tuple[rnb.Client, dict[str, A
         copy.deepcopy(things[1]["plan"].steps[0]).settings["title"] = "changed"
 
 
+@pytest.mark.slow
 def test_what_was_pickled_goes_on_with_the_configured_tenant(
     things: tuple[rnb.Client, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -430,6 +430,7 @@ def test_the_apostrophes_of_an_export_are_taken_off(
     assert "=SUM(2)" in " ".join(plan.notes)
 
 
+@pytest.mark.slow
 def test_an_apostrophe_that_somebody_typed_stays(guarded: rnb.Client) -> None:
     listing = guarded.sources()
     assert guarded.plan(listing).steps == ()

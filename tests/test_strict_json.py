@@ -72,6 +72,7 @@ WHOLE = {"5": 5, "5.0": 5, "5e0": 5, "0.5e1": 5, "0": 0, "0.0": 0, "-0.0": 0, "1
 NO_COUNT = ["5.5", "-1", "-1.0", "1e999", "9223372036854775808", "1e19", '"5"', "true", "null"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", WHOLE)
 def test_a_whole_number_is_one_however_it_is_written(text: str) -> None:
     count = b'{"status": "ok", "statistics": {"num_comments": %s}}' % text.encode()

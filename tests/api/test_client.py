@@ -567,6 +567,7 @@ FAILING_WRITES: list[Callable[[rnb.Client], object]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("write", OWN_WRITES)
 def test_a_write_clears_the_cache(
     client: rnb.Client, write: Callable[[rnb.Client], object]

@@ -65,6 +65,7 @@ def one_create(client: rnb.Client) -> rnb.Plan:
     return client.plan(pd.DataFrame({"owner": ["claims"], "name": ["fresh"]}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("plan_of", "on", "looks"),
     [(one_update, "update_source", 1), (one_delete, "delete_source", 1)],
@@ -171,6 +172,7 @@ def test_a_source_created_during_the_listing_is_not_deleted(client: rnb.Client) 
     assert "Not deleted: 1 source created after the listing was fetched." in plan.notes
 
 
+@pytest.mark.slow
 def test_a_time_without_a_zone_is_in_utc(client: rnb.Client) -> None:
     df = client.sources()
     for moment in (datetime(2000, 1, 1), pd.Timestamp("2000-01-01"), "2000-01-01", 5):  # noqa: DTZ001

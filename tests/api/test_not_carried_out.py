@@ -105,6 +105,7 @@ def test_a_delete_that_cannot_be_verified_warns(
     assert base.id not in set(client.sources(refresh=True)["id"])
 
 
+@pytest.mark.slow
 def test_a_plan_and_a_form_report_a_delete_that_could_not_be_verified(client: rnb.Client) -> None:
     deleted = []
 
@@ -143,6 +144,7 @@ def test_a_retry_recognises_a_delete_that_took_effect_late(client: rnb.Client) -
         assert [step.kind for step in retried.undo().steps] == ["create"]
 
 
+@pytest.mark.slow
 def test_a_plan_reports_which_delete_was_not_carried_out(client: rnb.Client) -> None:
     with tenant(client, keeping) as (mine, _):
         listing = mine.sources("claims")

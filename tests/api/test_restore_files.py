@@ -357,6 +357,7 @@ def test_a_delete_form_names_the_file_after_a_rejection(viewer: rnb.Client) -> N
     assert len(list(file.parent.iterdir())) == 2
 
 
+@pytest.mark.slow
 def test_a_file_problem_stops_the_form(client: rnb.Client, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "file")

@@ -254,6 +254,7 @@ def test_an_invalid_count_is_a_protocol_error(statistics: Any) -> None:
         client.count_comments(NAME)
 
 
+@pytest.mark.slow
 def test_progress_is_called_for_each_source(shared: rnb.Client) -> None:
     df = shared.sources("claims")
     calls: list[tuple[int, int]] = []
@@ -316,6 +317,7 @@ def choices(form: UpdateForm) -> dict[str, Choice]:
     return {choice.difference.field.name: choice for choice in conflict(form).choices}
 
 
+@pytest.mark.slow
 def test_choices_between_mine_theirs_and_typed_values_are_sent(
     client: rnb.Client, other: rnb.Client
 ) -> None:
@@ -380,6 +382,7 @@ def test_settings_that_only_they_changed_are_taken_without_a_choice(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", [THEIRS, EDIT])
 def test_choosing_all_of_theirs_leaves_nothing_to_send(
     client: rnb.Client, other: rnb.Client, option: str
@@ -432,6 +435,7 @@ def test_detaching_a_bucket_is_a_choice_too(client: rnb.Client, other: rnb.Clien
     assert other.source(NAME).bucket_id is None
 
 
+@pytest.mark.slow
 def test_a_second_change_by_others_stops_the_form_again(
     client: rnb.Client, other: rnb.Client
 ) -> None:

@@ -170,6 +170,7 @@ def test_the_only_source_whose_delete_took_effect_is_gone(
     assert client.sources("solo", refresh=True).empty
 
 
+@pytest.mark.slow
 def test_sources_deleted_by_this_client_do_not_count_as_vanished(client: rnb.Client) -> None:
     with losing(client, "lab/c") as mine:
         listing = mine.sources()

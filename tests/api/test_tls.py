@@ -226,6 +226,7 @@ def test_a_handshake_that_times_out_is_reported_and_not_in_doubt() -> None:
 
 
 # If bytes are left unread, the connection is reset; else it is closed.
+@pytest.mark.slow
 @pytest.mark.parametrize("read", [100, 10_000])
 def test_a_broken_handshake_is_retried_and_not_in_doubt(read: int) -> None:
     count: list[int] = []

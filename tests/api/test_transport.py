@@ -1256,6 +1256,7 @@ def frugal(limit: int) -> Iterator[None]:
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_a_body_that_decompresses_beyond_the_limit_is_rejected(reach: Reach) -> None:
     response = reply(bomb(), 200, {"Content-Encoding": "gzip"})
     with Scripted(response, repeat=True) as server:

@@ -165,6 +165,7 @@ def test_a_plan_reports_fields_that_were_not_taken(stubborn: rnb.Client, tmp_pat
     assert undo.apply(progress=False).counts == {"done": 2}
 
 
+@pytest.mark.slow
 def test_a_second_plan_has_the_step_and_notes_that_it_was_not_taken(stubborn: rnb.Client) -> None:
     language_plan(stubborn).apply(progress=False)
     plan = language_plan(stubborn)
@@ -245,6 +246,7 @@ def test_a_source_created_after_the_first_attempt_stays_in_doubt(
     assert client.source("claims/fresh") == theirs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "others",
     [{"description": "theirs"}, {"language": "de"}, {"kind": "chat"}, {"should_translate": True},
@@ -535,6 +537,7 @@ def test_a_plan_does_not_report_a_hidden_source_as_deleted(
     assert len(client.sources("claims", refresh=True)) == len(listing)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["update", "delete"])
 def test_a_plan_reports_a_deleted_source(client: rnb.Client, kind: str) -> None:
     listing = client.sources("claims")

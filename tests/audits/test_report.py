@@ -68,6 +68,7 @@ def test_errors_come_first(listing: pd.DataFrame) -> None:
     assert rnb.audit(late).findings["severity"].iloc[0] == "error"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "df",
     [
@@ -235,6 +236,7 @@ def test_other_values_than_a_listing_are_refused(listing: pd.DataFrame) -> None:
 # Rules, options, time
 
 
+@pytest.mark.slow
 def test_rules_are_selected_by_id_or_as_objects(listing: pd.DataFrame) -> None:
     rule = known()["stale"]
     one = rnb.audit(listing, rules="stale")
@@ -341,6 +343,7 @@ def test_a_listing_with_an_invalid_fetched_at_is_refused(
 # Summary and parts
 
 
+@pytest.mark.slow
 def test_the_summary_counts_by_project_and_rule(report: rnb.AuditReport) -> None:
     summary = report.summary
     findings = report.findings.to_dict("records")
@@ -570,6 +573,7 @@ def test_unsafe_texts_are_escaped() -> None:
     assert lines[-1].startswith("impossible-times did not run: it needs the columns created_at, ")
 
 
+@pytest.mark.slow
 def test_ten_findings_of_a_rule_are_shown_or_all_on_request(report: rnb.AuditReport) -> None:
     count = int((report.findings["rule"] == "stale").sum())
     short, full = repr(report.only(rules="stale")), report.only(rules="stale").to_text(None)

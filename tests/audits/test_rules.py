@@ -691,6 +691,7 @@ def counted_by_hand(rows: list[Row], now: pd.Timestamp) -> dict[str, int]:
     return {rule: count for rule, count in counts.items() if count}
 
 
+@pytest.mark.slow
 def test_the_findings_in_the_sample_equal_those_of_a_loop(sample: pd.DataFrame) -> None:
     report = rnb.audit(sample)
     by_hand = counted_by_hand(sample.to_dict("records"), report.now)  # type: ignore[arg-type] # keys are str

@@ -283,6 +283,7 @@ def test_a_function_that_asks_the_client_itself_does_not_wait_for_itself() -> No
 # What is no token
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "bad",
     [

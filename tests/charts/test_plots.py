@@ -308,6 +308,7 @@ def test_every_text_is_readable_after_a_tight_layout(chart: Chart) -> None:
     assert_readable(ax)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chart", ["projects", "freshness"])
 def test_rows_and_legend_are_apart_in_flat_axes(listing: pd.DataFrame, chart: str) -> None:
     figure = Figure()
@@ -337,6 +338,7 @@ def test_a_second_chart_on_the_same_axes_has_as_much_room(listing: pd.DataFrame)
 # The drawn numbers
 
 
+@pytest.mark.slow
 def test_the_timeline_adds_up_at_every_time(listing: pd.DataFrame) -> None:
     rows = listing.to_dict("records")
     ax = charts.timeline(listing, top=2)
@@ -358,6 +360,7 @@ def test_the_timeline_adds_up_at_every_time(listing: pd.DataFrame) -> None:
             assert max(y for x, y in outline if x == last) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [5, 399, 5000])
 def test_cumulated_counts_equal_those_of_a_plain_loop(number: int) -> None:
     df = sources_of(number, PROJECTS["four"])
@@ -423,6 +426,7 @@ def test_ages_are_counted_to_the_fetch_of_the_listing(listing: pd.DataFrame) -> 
     assert str(datetime.now(UTC).year) in charts.freshness(older).get_title()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", ["kind", "language", "should_translate"])
 def test_the_length_of_a_bar_is_the_number_of_sources(listing: pd.DataFrame, by: str) -> None:
     ax = charts.projects(listing, by, top=3)
@@ -480,6 +484,7 @@ def test_a_column_of_many_values_shows_the_most_frequent() -> None:
     assert names[-1] == "192 other values (192)"
 
 
+@pytest.mark.slow
 def test_findings_are_counted_by_rule_and_project(listing: pd.DataFrame) -> None:
     report = rnb.audit(listing)
     ax = charts.findings(report)
@@ -519,6 +524,7 @@ def test_a_source_that_changed_in_several_fields_counts_once() -> None:
             assert height == sign * len(ids)
 
 
+@pytest.mark.slow
 def test_a_year_of_days_is_drawn_by_week() -> None:
     df = changes_of(365)
     ax = charts.changes(df)
@@ -756,6 +762,7 @@ def test_texts_and_outlines_contrast_with_the_background(style: str) -> None:
             assert all(contrast(edge[:3], background) > 4.5 for edge in edges)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", ["default", "dark_background"])
 def test_numbers_contrast_with_their_cells(style: str) -> None:
     with plt.style.context(style):
@@ -779,6 +786,7 @@ def test_font_and_figure_size_of_the_style_are_used(listing: pd.DataFrame) -> No
 # Unusual frames
 
 
+@pytest.mark.slow
 def test_names_are_escaped_and_never_drawn_as_formulas() -> None:
     df = pd.DataFrame({"owner": AWKWARD * 2, "kind": "call", "created_at": "2020-01-01"})
     ax = charts.projects(df)

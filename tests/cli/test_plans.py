@@ -175,6 +175,7 @@ def test_an_existing_file_is_not_overwritten(configured: rnb.Client, capsys: Cap
     assert len(rnb.load_plan("change.json", configured).steps) == 1
 
 
+@pytest.mark.slow
 def test_with_a_base_what_others_changed_stays(configured: rnb.Client, capsys: Captured) -> None:
     rnb.History("audits").record(configured.sources(), when="2026-03-01T09:00")
     rnb.to_csv(titled(configured, {"motor-inbox": "Motor"}), "edited.csv")
@@ -221,6 +222,7 @@ def test_delete_missing_deletes_no_source_for_a_mistyped_owner(
     assert "- claims/test, with " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_between_tenants_rows_go_by_name(
     configured: rnb.Client, tmp_path: Path, capsys: Captured
 ) -> None:
@@ -356,6 +358,7 @@ def test_ctrl_c_at_the_question(
     assert writes(configured) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["apply", "undo"])
 def test_without_a_terminal_nobody_is_asked(
     configured: rnb.Client, command: str, capsys: Captured
@@ -732,6 +735,7 @@ def test_undo_leaves_what_others_have_changed_since(
     assert titles(configured) == ("Theirs", "Glass damage inbox")
 
 
+@pytest.mark.slow
 def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captured) -> None:
     names = without(configured, 2)
     assert cli.main(["apply", "change.json", "--yes", "--journal", "j"]) == 0

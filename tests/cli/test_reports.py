@@ -33,6 +33,7 @@ def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys
     assert len(told) == len(report.findings)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("configured")
 def test_audit_of_a_project_and_of_some_rules(capsys: Captured) -> None:
     assert cli.main(["audit", "people", "--rule", "missing-title", "--rule", "stale"]) == 1

@@ -290,6 +290,7 @@ def test_a_count_that_became_a_float_is_whole_again(path: Path) -> None:
     assert back["email_transform_version"].tolist() == [3, pd.NA]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sep", [",", ";", "\t"])
 @pytest.mark.parametrize(
     "names",
@@ -309,6 +310,7 @@ def test_a_name_may_hold_a_separator(path: Path, names: list[str], sep: str) -> 
     same(there_and_back(df, path, sep=sep), df)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

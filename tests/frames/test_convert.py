@@ -120,6 +120,7 @@ def test_what_cannot_be_understood_is_missing_and_named_once() -> None:
     assert df["should_translate"].isna().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "instant"),
     [
@@ -459,6 +460,7 @@ SETTINGS: list[dict[str, Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", SETTINGS, ids=lambda settings: next(iter(settings)))
 def test_a_listing_with_an_updated_source_equals_a_fresh_one(
     client: rnb.Client, settings: dict[str, Any]
@@ -481,6 +483,7 @@ def test_a_listing_with_an_updated_source_equals_a_fresh_one(
     pd.testing.assert_frame_equal(listing, earlier)
 
 
+@pytest.mark.slow
 def test_counts_of_comments_stay(client: rnb.Client) -> None:
     listing = client.statistics(client.sources(), progress=False)
     source = client.update_source("claims/motor-inbox", title="Motor")

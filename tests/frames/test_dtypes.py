@@ -410,6 +410,7 @@ def test_charts_are_drawn(case: Case, once: Once) -> None:
 WITH_ZONE = [kind for kind in MOMENT_DTYPES if kind.endswith((", UTC", ", Berlin"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WITH_ZONE)
 def test_times_of_a_column_of_ones_own_stay_times(
     listing: pd.DataFrame, kind: str, tmp_path: Path

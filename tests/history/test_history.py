@@ -466,6 +466,7 @@ def test_a_listing_without_ids_is_recorded_again(tmp_path: Path) -> None:
     assert history.load()["title"].tolist() == ["b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [["x", "y"], ["x", None], [None, None], [1, "x"], [True, 1]])
 def test_a_column_of_objects_stays_one(history: rnb.History, cells: list[Any]) -> None:
     df = listing_of(two()).assign(more=pd.Series(cells, dtype=object))
@@ -508,6 +509,7 @@ def object_of(value: Any) -> pd.Series:
     return pd.Series(cells, dtype=object)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", OBJECTS.values(), ids=list(OBJECTS))
 def test_a_cell_without_exact_form_is_refused_and_nothing_written(
     history: rnb.History, tmp_path: Path, value: Any
@@ -609,6 +611,7 @@ def sources(where: rnb.History) -> list[int]:
     return where.snapshots()["sources"].to_list()
 
 
+@pytest.mark.slow
 def test_an_unchanged_listing_is_a_file_without_rows(history: rnb.History, tmp_path: Path) -> None:
     df = listing_of([{"id": f"{n:016x}", "owner": "o", "name": f"{n}"} for n in range(3000)])
     first = history.record(df, when=day(0))
@@ -678,6 +681,7 @@ def test_statistics_added_at_the_same_moment_are_recorded_behind(history: rnb.Hi
     assert history.changes().empty
 
 
+@pytest.mark.slow
 def test_whatever_is_recorded_of_one_moment_the_last_is_last(history: rnb.History) -> None:
     for letter in "ABCDEFGH":
         history.record(one(title=letter), when=day(0))
@@ -686,6 +690,7 @@ def test_whatever_is_recorded_of_one_moment_the_last_is_last(history: rnb.Histor
     assert history.snapshots()["snapshot_at"].is_unique
 
 
+@pytest.mark.slow
 def test_a_day_recorded_late_changes_what_is_told_of_the_day_after(history: rnb.History) -> None:
     for number, title in ((0, "A"), (2, "A"), (1, "B")):
         history.record(one(title=title), when=day(number))
@@ -695,6 +700,7 @@ def test_a_day_recorded_late_changes_what_is_told_of_the_day_after(history: rnb.
     assert history.load(day(1))["title"].to_list() == ["B"]
 
 
+@pytest.mark.slow
 def test_a_listing_may_become_empty_and_full_again(history: rnb.History) -> None:
     empty = one().iloc[:0]
     unchanged = [
@@ -723,6 +729,7 @@ def test_another_tenant_is_refused(history: rnb.History, tmp_path: Path) -> None
     assert sources(history) == [2, 2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1:2", "localhost:3", "[::1]:4"])
 def test_a_practice_tenant_on_another_port_is_the_same(history: rnb.History, host: str) -> None:
     history.record(listing_of(two(), endpoint="http://127.0.0.1:1"), when=day(0))
@@ -761,6 +768,7 @@ def test_damaged_attrs_say_nothing(history: rnb.History, attrs: dict[str, Any]) 
     assert history.load().attrs == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("endpoint", ["http://[", "\ud800", "x" * 5000, "\x1b[31m"])
 def test_an_endpoint_that_is_none_breaks_nothing(history: rnb.History, endpoint: str) -> None:
     history.record(one(), when=day(0))

@@ -272,6 +272,7 @@ def test_another_tenant_is_told_by_its_ids_whatever_was_recorded_last(
     history.record(other, when="2026-03-09", another_tenant=True)
 
 
+@pytest.mark.slow
 def test_files_of_one_tenant_are_recorded_whatever_was_recorded_last(history: rnb.History) -> None:
     pieces = [of_project(OURS, "a"), of_project(OURS, "b"), OURS.head(0), OURS]
     for day, listing in enumerate([*pieces, *map(from_file, pieces), *pieces], 1):

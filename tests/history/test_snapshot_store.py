@@ -255,11 +255,13 @@ def test_a_file_system_in_memory_does(url: str) -> None:
         memory.store.clear()
 
 
+@pytest.mark.slow
 def test_a_url_of_a_folder_does(tmp_path: Path) -> None:
     assert_works(f"file://{tmp_path}/a #%20=@b")
     assert len(files_of(tmp_path / "a #%20=@b")) == 3
 
 
+@pytest.mark.slow
 def test_a_folder_at_home_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert_works("~/audits")
@@ -304,6 +306,7 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 # Foreign files
 
 
+@pytest.mark.slow
 def test_other_files_are_passed_over(folder: Path) -> None:
     before = rnb.History(folder).snapshots()
     first = files_of(folder)[0]

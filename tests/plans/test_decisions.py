@@ -105,6 +105,7 @@ def test_a_row_without_a_source_is_a_create(now: pd.DataFrame, edited: pd.DataFr
     assert [step.row for step in decide(bare, now).steps] == [0]
 
 
+@pytest.mark.slow
 def test_missing_rows_are_deleted_only_with_delete_missing(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:
@@ -269,6 +270,7 @@ def test_a_row_that_is_missing_from_the_base_is_compared_with_the_tenant(
     assert "set by the tenant" in only_problem(decide(edited, now, now)).reason
 
 
+@pytest.mark.slow
 def test_a_deleted_source_is_created_again_only_without_its_id(
     now: pd.DataFrame, edited: pd.DataFrame
 ) -> None:

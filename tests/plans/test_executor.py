@@ -167,6 +167,7 @@ def test_without_a_journal_nothing_is_sent(client: rnb.Client, tmp_path: Path) -
 # Changed remotely
 
 
+@pytest.mark.slow
 def test_sources_changed_remotely_are_left_alone_and_the_rest_is_done(client: rnb.Client) -> None:
     df = client.sources("claims").head(6).assign(title="mine", language="xlm")
     new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"], "title": ["mine"] * 2})

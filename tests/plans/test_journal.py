@@ -243,6 +243,7 @@ def test_resume_finds_the_done_steps_wherever_a_journal_is_cut(
             assert len(client.sandbox.requests) == asked
 
 
+@pytest.mark.slow
 def test_an_invalid_journal_is_left_unchanged(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:
@@ -268,6 +269,7 @@ def test_an_invalid_journal_is_left_unchanged(
     assert not (tmp_path / "nothing.jsonl").exists()
 
 
+@pytest.mark.slow
 def test_a_journal_of_another_tenant_is_refused(
     client: rnb.Client, lines: list[bytes], tmp_path: Path
 ) -> None:

@@ -238,6 +238,7 @@ def test_an_unknown_bucket_is_a_problem(client: rnb.Client) -> None:
     assert "is not a bucket that this token may see" in reasons(plan)[0]
 
 
+@pytest.mark.slow
 def test_a_user_without_the_right_to_list_buckets_may_set_one(client: rnb.Client) -> None:
     assert client.sandbox is not None
     bucket_id = client.buckets().loc[0, "id"]
@@ -365,6 +366,7 @@ def test_an_edited_listing_must_be_a_frame(client: rnb.Client, edited: Any) -> N
         client.plan(edited)
 
 
+@pytest.mark.slow
 def test_a_base_keeps_the_changes_of_others(client: rnb.Client) -> None:
     base = client.sources()
     mine = base.copy()
@@ -390,6 +392,7 @@ def test_a_base_of_another_tenant_is_refused(client: rnb.Client, other: rnb.Clie
         client.plan(client.sources(), other.sources())
 
 
+@pytest.mark.slow
 def test_a_source_changed_by_others_since_the_base_is_not_deleted(client: rnb.Client) -> None:
     base = client.sources("claims")
     edited = base.iloc[2:]
@@ -411,6 +414,7 @@ def test_a_source_created_after_the_listing_is_not_deleted(client: rnb.Client) -
     assert plan.notes == ("Not deleted: 1 source created after the listing was fetched.",)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delete_missing", ["no", 1, None, "", "Tenant", "*", ["tenant"]])
 def test_delete_missing_takes_no_other_value(client: rnb.Client, delete_missing: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match='delete_missing must be True, False or "tenant"'):
@@ -471,6 +475,7 @@ def test_between_tenants_sources_are_matched_by_name(client: rnb.Client, other: 
     assert ["create", "people", "boats", "title", "Boats"] in rows
 
 
+@pytest.mark.slow
 def test_between_tenants_by_file(client: rnb.Client, other: rnb.Client, tmp_path: Path) -> None:
     few = other.sources()[["id", "owner", "name", "title"]]
     df = rnb.read_csv(rnb.to_csv(few, tmp_path / "a.csv"))

@@ -848,6 +848,7 @@ def test_a_full_disk_refuses_writes_and_loses_none(forking: Forking, disk: Disk)
         assert line("PUT", f"{SOURCES}/claims/last", {"title": "on"})[0] == 200
 
 
+@pytest.mark.slow
 def test_a_start_on_a_full_disk_takes_nothing_away(forking: Forking, tmp_path: Path) -> None:
     file = tmp_path / "box.db"
     with rnb.sandbox(database=file) as client, closing(line_of(client)) as line:

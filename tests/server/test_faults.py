@@ -976,6 +976,7 @@ def test_they_change_under_load(box: rnb.Sandbox) -> None:
     assert heard == {200, 418}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "form", [lambda fault: fault, lambda fault: [fault], lambda fault: iter([fault])]
 )

@@ -116,6 +116,7 @@ def inside(value: Any) -> Iterator[Any]:
 # The document
 
 
+@pytest.mark.slow
 def test_it_is_valid_openapi(document: Json) -> None:
     assert document["openapi"].startswith("3.1.")
     schemathesis.openapi.from_dict(document).validate()
@@ -269,6 +270,7 @@ def test_a_new_field_of_the_definition_is_in_it(monkeypatch: pytest.MonkeyPatch)
     assert "_weight" in docs_page.page(openapi.document())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", OPEN)
 @pytest.mark.parametrize("base", BASES)
 @pytest.mark.parametrize("authorization", [None, "Bearer unknown", "Basic x"])
@@ -450,7 +452,7 @@ def test_a_refusal_is_as_it_says(lasting: rnb.Client, document: Json, status: in
 
 # The names in a path: generated, new in an existing project, or existing.
 WHERE = st.sampled_from(["generated", "placed", "there"])
-EXAMPLES = 40
+EXAMPLES = 20
 
 
 class Asking:
@@ -730,6 +732,7 @@ def test_everything_is_on_the_page(page: str, document: Json) -> None:
 HOSTILE = "<img src=x onerror=alert(1)></script>'\"&amp;&"
 
 
+@pytest.mark.slow
 def test_its_text_is_escaped(document: Json) -> None:
     def spoilt(value: Any, mark: str) -> Any:
         if isinstance(value, dict):

@@ -732,6 +732,7 @@ def test_statistics_need_a_filter(asking: Plain, body: Any) -> None:
     assert is_error(asking("POST", MOTOR + "/statistics", json=body), 422)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "source",
     [
@@ -829,6 +830,7 @@ def test_whatever_is_asked_the_answer_is_one(
 # Data of the caller
 
 
+@pytest.mark.slow
 def test_data_of_one_s_own_is_kept_exactly(shared: rnb.Client, tmp_path: Path) -> None:
     df = shared.sources()
     file = rnb.to_csv(df, tmp_path / "sources.csv")
@@ -1096,6 +1098,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", OTHERS, ids=lambda make: make.__name__)
 def test_a_file_that_is_no_sandbox_s_is_left_as_it_is(tmp_path: Path, make: Any) -> None:
     file = tmp_path / "box.db"

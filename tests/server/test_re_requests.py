@@ -865,6 +865,7 @@ def test_a_bucket_that_cannot_be_is_not_made(ask: Re, project: str) -> None:
 # Missing permissions
 
 
+@pytest.mark.slow
 def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
     before = ask.all()
     sources, _, buckets, users = before

@@ -94,6 +94,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_text_names_file_and_row_and_leaves_the_file(tmp_path: Path, damage: str) -> None:
     table, column, content = DAMAGES[damage]

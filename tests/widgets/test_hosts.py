@@ -164,6 +164,7 @@ def test_what_works_instead_is_code_that_there_is(
     assert all(callable(getattr(rnb.Client, method)) for method in name)
 
 
+@pytest.mark.slow
 def test_beneath_a_kernel_a_cell_is_run(
     shared: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

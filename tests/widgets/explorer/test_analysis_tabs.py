@@ -60,6 +60,7 @@ def test_the_audit_waits_until_it_is_looked_at(ex: Explorer) -> None:
     assert values(ex) == ["", "*", *report.findings["rule"].unique()]
 
 
+@pytest.mark.slow
 def test_a_rule_narrows_the_table_to_what_it_found(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     ex.audit.rule.value = "twin-titles"
@@ -125,6 +126,7 @@ def test_counted_comments_are_audited(ex: Explorer) -> None:
     assert ex.frame["num_comments"].eq(0).all()
 
 
+@pytest.mark.slow
 def test_findings_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None:
     ex.tabs.selected_index = AUDIT
     ex.audit.save.click()
@@ -151,6 +153,7 @@ def test_what_is_found_shows_as_text() -> None:
 # Compare
 
 
+@pytest.mark.slow
 def test_what_is_listed_is_compared_with_a_file(ex: Explorer, tmp_path: Path) -> None:
     rnb.to_csv(ex.client.sources(), tmp_path / "before.csv")
     ex.client.update_source("claims/motor-inbox", title="Motor")
@@ -168,6 +171,7 @@ def test_what_is_listed_is_compared_with_a_file(ex: Explorer, tmp_path: Path) ->
     assert ex.frame["name"].tolist() == ["motor-inbox"]
 
 
+@pytest.mark.slow
 def test_what_is_listed_is_compared_with_a_snapshot(ex: Explorer, tmp_path: Path) -> None:
     history = rnb.History(tmp_path / "audits")
     history.record(ex.client.sources(), when="2026-03-01T09:00")
@@ -199,6 +203,7 @@ def test_one_choice_lets_go_of_the_table_when_another_takes_it(
     assert len(ex.frame) == len(rnb.audit(ex.client.sources(), ["missing-title"]).findings)
 
 
+@pytest.mark.slow
 def test_a_comparison_of_an_older_listing_says_so(ex: Explorer, tmp_path: Path) -> None:
     rnb.to_csv(ex.client.sources(), tmp_path / "before.csv")
     assert "0 changed" in compare(ex, "before.csv")

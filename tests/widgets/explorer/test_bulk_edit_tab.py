@@ -131,6 +131,7 @@ def test_the_fields_are_those_that_an_update_takes(ex: Explorer) -> None:
         assert box.children[0].description in labels
 
 
+@pytest.mark.slow
 def test_a_plan_takes_a_selection_and_a_value(ex: Explorer) -> None:
     bulk = ex.bulk
     assert bulk.show_plan.disabled
@@ -267,6 +268,7 @@ def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> No
     assert "Applied to" in said
 
 
+@pytest.mark.slow
 def test_nothing_that_would_change_is_said(client: rnb.Client) -> None:
     for name in THREE:
         client.update_source(name, language="de")
@@ -316,6 +318,7 @@ def test_a_plan_of_something_else_is_taken_away(
     assert writes(client) == []
 
 
+@pytest.mark.slow
 def test_a_tick_takes_the_plan_away_too(client: rnb.Client) -> None:
     _, bulk = opened(client)
     show(bulk, "title", "Claims")
@@ -365,6 +368,7 @@ def test_a_plan_that_comes_too_late_is_not_shown(client: rnb.Client) -> None:
     assert bulk.apply.disabled
 
 
+@pytest.mark.slow
 def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     said = show(bulk, "bucket_id", "ffffffffffffffff")

@@ -467,6 +467,7 @@ def without_fields(client: Client, *names: str, everywhere: bool = False) -> Ite
         yield way
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["description", "language", "should_translate", "updated_at"])
 def test_fields_that_the_response_lacks_stay_in_the_form(client: Client, name: str) -> None:
     with without_fields(client, name) as way:

@@ -203,6 +203,7 @@ def test_a_login_goes_before_the_environment_and_the_current_context(
         rnb.connect(endpoint=client.endpoint, context="dev")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["/x", "x", "0", "@evil.example", ".evil.example"])
 def test_another_endpoint_never_gets_the_token(client: rnb.Client, more: str) -> None:
     logged_in(client)
