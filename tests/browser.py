@@ -33,6 +33,8 @@ from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
+from tests.kernels import TRANSPORT
+
 # Longer than the default of 5 seconds, for a busy machine.
 expect.set_options(timeout=20_000)
 
@@ -142,6 +144,7 @@ def jupyterlab(
         *(sys.executable, "-m", "reinfer_nb.cli", "lab", "--no-browser", *arguments, "--"),
         *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
         "--LabApp.expose_app_in_browser=True",
+        f"--KernelManager.transport={TRANSPORT}",
     ]
     # Do not ask whether to fetch news.
     _set(folder, "notification", fetchNews="false")
@@ -167,7 +170,8 @@ def voila(
     port = free_port()
     command = [
         *(sys.executable, "-m", "voila", str(notebook), "--no-browser", f"--port={port}"),
-        *("--Voila.ip=127.0.0.1", "--show_tracebacks=True", *arguments),
+        *("--Voila.ip=127.0.0.1", "--show_tracebacks=True"),
+        *(f"--KernelManager.transport={TRANSPORT}", *arguments),
     ]
     folder = notebook if notebook.is_dir() else notebook.parent
     own = {"JUPYTER_CONFIG_DIR": str(folder / ".config"), **(environment or {})}

@@ -13,6 +13,7 @@ from nbclient import NotebookClient
 
 import reinfer_nb as rnb
 from reinfer_nb.cli import lab
+from tests.kernels import kernels
 
 NOTEBOOKS = lab.shipped_notebooks()
 untyped: Any = nbformat
@@ -39,6 +40,7 @@ def test_a_notebook_runs(
         cwd=tmp_path,
         progress_bar=False,
         execution_timeout=120,
+        config=kernels(),
     )
 
     assert any(asked.path == "/api/v1/sources" for asked in client.sandbox.requests)
@@ -67,7 +69,7 @@ def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
     content = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(FORM)])
     content.metadata.kernelspec = {"name": "python3", "display_name": "Python 3"}
     if by == "nbclient":
-        NotebookClient(content, timeout=120, store_widget_state=kept).execute()
+        NotebookClient(content, timeout=120, store_widget_state=kept, config=kernels()).execute()
     else:
         nbformat.write(content, tmp_path / "form.ipynb")  # type: ignore[no-untyped-call]
         content = papermill.execute_notebook(
@@ -76,6 +78,7 @@ def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
             cwd=tmp_path,
             progress_bar=False,
             store_widget_state=kept,
+            config=kernels(),
         )
     whole = json.dumps(content)
     title = configured.source("claims/motor-inbox").title
@@ -90,7 +93,7 @@ def test_what_is_kept_of_a_form_in_a_notebook_that_is_run_without_a_browser(
 def test_an_error_shows_itself_and_the_line_of_the_cell() -> None:
     code = "import reinfer_nb as rnb\n\nrnb.connect(endpoint='x', token='secret-token')"
     content = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(code)])
-    NotebookClient(content, timeout=60, allow_errors=True).execute()
+    NotebookClient(content, timeout=60, allow_errors=True, config=kernels()).execute()
     (output,) = content.cells[0].outputs
     assert output.output_type == "error"
     assert output.traceback == [

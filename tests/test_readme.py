@@ -11,6 +11,7 @@ import pytest
 from nbclient import NotebookClient
 
 import reinfer_nb as rnb
+from tests.kernels import kernels
 
 README = Path(__file__).parent.parent / "README.md"
 untyped: Any = nbformat
@@ -24,7 +25,8 @@ def test_the_python_of_the_readme_runs_in_one_notebook(
     assert len(blocks) >= 8
     notebook = untyped.v4.new_notebook(cells=[untyped.v4.new_code_cell(block) for block in blocks])
     # The first error ends the run.
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": tmp_path}}).execute()
+    resources = {"metadata": {"path": tmp_path}}
+    NotebookClient(notebook, timeout=120, resources=resources, config=kernels()).execute()
     assert [cell.source for cell in notebook.cells if cell.execution_count is None] == []
     assert configured.sandbox is not None
     assert {request.method for request in configured.sandbox.requests} >= {"PUT", "POST", "DELETE"}

@@ -47,11 +47,13 @@ TESTS = '''
 import os
 import subprocess
 import sys
+import tempfile
 
 import nbformat
 import pandas as pd
 import pytest
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
@@ -115,7 +117,10 @@ def test_a_process_leads_there(reinfer_sandbox):
 
 def test_a_notebook_leads_there(reinfer_sandbox):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(DELETES)])
-    NotebookClient(notebook, timeout=60).execute()
+    # The ports of a kernel may be taken until it opens them; Windows has nothing else.
+    place = f"{tempfile.gettempdir()}/kernel-{os.getpid()}"
+    own = {} if sys.platform == "win32" else {"transport": "ipc", "ip": place}
+    NotebookClient(notebook, timeout=60, config=Config({"KernelManager": own})).execute()
     (output,) = notebook.cells[0].outputs
     assert output.text.split() == [reinfer_sandbox.endpoint, "129"]
     assert len(reinfer_sandbox.sources()) == 129
