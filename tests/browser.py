@@ -253,7 +253,7 @@ def page(width: int = 1280, height: int = 900) -> Iterator[Page]:
             browser.close()
 
 
-def written(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
+def notebook_of(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
     """Write a notebook of cells of code, and return where it is."""
     rest: dict[str, Any] = {
         "cell_type": "code",
@@ -316,7 +316,7 @@ class Host:
             before: What to do with the page before the notebook is opened, such as listening.
             fresh: Whether the page must be a new one, because `before` adds a script to it.
         """
-        path = written(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
+        path = notebook_of(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
         place = path.relative_to(self.root).as_posix()
         idle = self._idle.setdefault(theme, [])
         used = idle.pop() if idle and not fresh else None

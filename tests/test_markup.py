@@ -69,7 +69,7 @@ class Parsed(HTMLParser):
         return [name for name, _ in self.elements]
 
 
-def kept(text: str) -> str:
+def visible_lines(text: str) -> str:
     """Return the expected text: line breaks and tabs kept, invisible characters as escapes."""
     parts = re.split(r"([\n\t])", text.replace("\r\n", "\n"))
     return "".join(part if part in ("\n", "\t") else visible(part) for part in parts)
@@ -85,7 +85,7 @@ def test_a_text_is_neither_element_nor_attribute(text: str, value: str) -> None:
         ("i", {}),
     ]
     assert parsed.ends == ["i", "b"]
-    assert parsed.text == kept(text) * 2
+    assert parsed.text == visible_lines(text) * 2
     assert parsed.others == []
 
 
@@ -123,8 +123,8 @@ def test_a_table_holds_its_cells(rows: list[list[str]], head: str, caption: str)
     body = ["tr", "th", "td"] * len(rows)
     titles = ["caption"] if caption else []
     assert parsed.names == ["div", "table", *titles, "thead", "tr", "th", "th", "tbody", *body]
-    cells = "".join(kept(cell) for row in rows for cell in row)
-    assert parsed.text == f"{kept(caption)}{kept(head)}x{cells}"
+    cells = "".join(visible_lines(cell) for row in rows for cell in row)
+    assert parsed.text == f"{visible_lines(caption)}{visible_lines(head)}x{cells}"
     scopes = [attributes["scope"] for name, attributes in parsed.elements if name == "th"]
     assert scopes == ["col", "col"] + ["row"] * len(rows)
 

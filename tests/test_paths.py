@@ -80,7 +80,7 @@ WRITERS: dict[str, Use] = {
 }
 
 
-def written(client: rnb.Client, path: Path) -> None:
+def write_listing(client: rnb.Client, path: Path) -> None:
     """Write a listing to `path`, after creating its folder."""
     path.parent.mkdir(exist_ok=True)
     rnb.to_csv(listing(client), path)

@@ -156,7 +156,7 @@ def for_workbooks(df: pd.DataFrame) -> pd.DataFrame:
     return df.assign(**{name: df[name].dt.tz_localize(None) for name in zoned})
 
 
-def written(df: pd.DataFrame, kind: str, **options: Any) -> io.BytesIO:
+def file_of(df: pd.DataFrame, kind: str, **options: Any) -> io.BytesIO:
     """Return the file that a pandas writer writes."""
     file = io.BytesIO()
     getattr(df, f"to_{kind}")(file, **options)
@@ -164,15 +164,15 @@ def written(df: pd.DataFrame, kind: str, **options: Any) -> io.BytesIO:
 
 
 def csv(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
-    return pd.read_csv(written(df, "csv", **to or {}), **options)
+    return pd.read_csv(file_of(df, "csv", **to or {}), **options)
 
 
 def excel(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
-    return pd.read_excel(written(for_workbooks(df), "excel", **to or {}), **options)
+    return pd.read_excel(file_of(for_workbooks(df), "excel", **to or {}), **options)
 
 
 def parquet(df: pd.DataFrame, **options: Any) -> pd.DataFrame:
-    return pd.read_parquet(written(df, "parquet"), **options)
+    return pd.read_parquet(file_of(df, "parquet"), **options)
 
 
 def in_json(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) -> Any:
@@ -182,15 +182,15 @@ def in_json(df: pd.DataFrame, to: dict[str, Any] | None = None, **options: Any) 
         # The deprecated default format is tested as long as pandas has it.
         warnings.filterwarnings("ignore", "The default formatting of datetime")
         warnings.filterwarnings("ignore", "The 'convert_dates' keyword")
-        return pd.read_json(written(df, "json", **to), **options)
+        return pd.read_json(file_of(df, "json", **to), **options)
 
 
 # Formats with pandas' default options; the row labels are kept.
 WRITERS: dict[str, Way] = {
     "parquet": parquet,
-    "feather": lambda df: pd.read_feather(written(df, "feather")),
+    "feather": lambda df: pd.read_feather(file_of(df, "feather")),
     "arrow": lambda df: pa.Table.from_pandas(df).to_pandas(),
-    "pickle": lambda df: pd.read_pickle(written(df, "pickle")),  # noqa: S301 - its own
+    "pickle": lambda df: pd.read_pickle(file_of(df, "pickle")),  # noqa: S301 - its own
     "csv": lambda df: csv(df, index_col=0),
     "excel": lambda df: excel(df, index_col=0),
     "json": lambda df: in_json(df, {"orient": "split"}),

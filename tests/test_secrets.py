@@ -44,7 +44,7 @@ LISTING = reply({"status": "ok", "sources": [SOURCE]})
 HTML = {"Content-Type": "text/html"}
 
 
-def made(endpoint: str) -> Client:
+def client_of(endpoint: str) -> Client:
     tenant = config.resolve(endpoint=endpoint, token=SENTINEL)
     patience = Patience(2)
     return Client(Transport(tenant, timeout=(5, 0.1), patience=patience, sleep=lambda _: None))
@@ -60,7 +60,7 @@ def _no_proxy_of_whoever_runs_the_tests(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def client() -> Iterator[Client]:
     """A client with the sentinel as its token, after some requests."""
-    with Scripted(LISTING, ONE) as server, made(server.endpoint) as client:
+    with Scripted(LISTING, ONE) as server, client_of(server.endpoint) as client:
         client.sources()
         client.source("acme/support")
         assert {asked.headers["authorization"] for asked in server.asked} == {f"Bearer {SENTINEL}"}
@@ -78,7 +78,7 @@ def chain(error: BaseException) -> Iterator[BaseException]:
             todo += [other for other in (error.__cause__, error.__context__) if other]
 
 
-def told(error: BaseException, test: str = __file__) -> str:
+def crash_report(error: BaseException, test: str = __file__) -> str:
     """Return everything that a crash report could show of an error, local variables included.
 
     The frames of the tests are left out, since tests may hold the token.
@@ -168,7 +168,7 @@ def test_a_client_is_not_copied(client: Client, copied: Callable[[object], objec
     for thing in (client, tenant.token, tenant.token.bearer()):
         with pytest.raises(TypeError) as caught:
             copied(thing)
-        assert SENTINEL not in told(caught.value)
+        assert SENTINEL not in crash_report(caught.value)
     if copied is not copy.copy:
         for holder in (client._transport, tenant, [client]):
             with pytest.raises(TypeError):
@@ -189,7 +189,7 @@ def test_no_pickle_holds_the_token(client: Client, protocol: int) -> None:
 
 
 def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
-    with Scripted(LISTING, ONE) as server, made(server.endpoint) as client:
+    with Scripted(LISTING, ONE) as server, client_of(server.endpoint) as client:
         df = client.sources()
         source = client.source("acme/support")
     file = rnb.to_csv(df, tmp_path / "sources.csv")
@@ -215,7 +215,7 @@ def test_the_sandbox_keeps_no_token() -> None:
             pytest.raises(rnb.AuthenticationError) as caught,
         ):
             stranger.sources()
-        shown = [repr(sandbox.requests), repr(sandbox), repr(client), told(caught.value)]
+        shown = [repr(sandbox.requests), repr(sandbox), repr(client), crash_report(caught.value)]
         shown.append(repr(sandbox.sources().attrs))
     for text in shown:
         assert SENTINEL not in text
@@ -254,7 +254,7 @@ def test_no_failure_tells_the_token(
     failure: Step | bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with Scripted(failure, repeat=True) as server, made(server.endpoint) as client:
+    with Scripted(failure, repeat=True) as server, client_of(server.endpoint) as client:
         for ask in (
             client.sources,
             lambda: client.source("acme/support"),
@@ -265,7 +265,7 @@ def test_no_failure_tells_the_token(
             # Including errors of other libraries.
             with pytest.raises(Exception) as caught:
                 ask()
-            assert SENTINEL not in told(caught.value)
+            assert SENTINEL not in crash_report(caught.value)
     assert SENTINEL not in caplog.text
 
 
@@ -275,7 +275,7 @@ def test_no_failure_tells_the_token(
 def test_no_error_carries_a_request(failure: str) -> None:
     with (
         Scripted(FAILURES[failure], repeat=True) as server,
-        made(server.endpoint) as client,
+        client_of(server.endpoint) as client,
         pytest.raises(rnb.ReinferError) as caught,
     ):
         client.source("acme/support")
@@ -286,9 +286,9 @@ def test_no_error_carries_a_request(failure: str) -> None:
 def test_nobody_listening_tells_no_token() -> None:
     with Scripted() as server:
         endpoint = server.endpoint
-    with made(endpoint) as client, pytest.raises(rnb.ConnectionFailed) as caught:
+    with client_of(endpoint) as client, pytest.raises(rnb.ConnectionFailed) as caught:
         client.sources()
-    assert SENTINEL not in told(caught.value)
+    assert SENTINEL not in crash_report(caught.value)
 
 
 def test_ctrl_c_tells_no_token() -> None:
@@ -300,7 +300,7 @@ def test_ctrl_c_tells_no_token() -> None:
             ctrl_c_once(lambda: server.asked),
         ):
             client.sources()
-    assert SENTINEL not in told(caught.value)
+    assert SENTINEL not in crash_report(caught.value)
 
 
 @pytest.mark.parametrize("status", [200, 401, 422, 503])
@@ -313,7 +313,7 @@ def test_a_token_that_the_other_side_echoes_is_not_shown(
     content = {"status": "error", "message": message} if kind.endswith("json") else message.encode()
     with (
         Scripted(reply(content, status, {"Content-Type": kind}), repeat=True) as server,
-        made(server.endpoint) as client,
+        client_of(server.endpoint) as client,
         pytest.raises(rnb.ReinferError) as caught,
     ):
         client.source("acme/support")
@@ -327,7 +327,7 @@ def test_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
     location = f"http://tenant.example/?token={SENTINEL}"
     with (
         Scripted(reply(b"", 302, {"Location": location})) as server,
-        made(server.endpoint) as client,
+        client_of(server.endpoint) as client,
         pytest.raises(rnb.ProtocolError) as caught,
     ):
         client.source("acme/support")
@@ -388,7 +388,7 @@ def test_no_response_shows_a_token_in_another_form(
         try:
             client.source("acme/support")
         except rnb.ReinferError as error:
-            shown = told(error) + repr(vars(error))
+            shown = crash_report(error) + repr(vars(error))
         shown += "".join(str(warning.message) for warning in caught) + caplog.text
     assert shown
     assert echo not in shown
@@ -454,7 +454,7 @@ def test_no_refusal_to_connect_names_the_token(
 def test_no_refusal_to_connect_has_the_token_in_its_traceback(
     monkeypatch: pytest.MonkeyPatch, way: str, case: str
 ) -> None:
-    assert SENTINEL not in told(refusal(monkeypatch, way, case))
+    assert SENTINEL not in crash_report(refusal(monkeypatch, way, case))
 
 
 def test_a_contexts_file_that_is_broken_tells_no_token(
@@ -487,7 +487,7 @@ def test_no_log_tells_the_token(
     failure = reply({"status": "error"}, 503)
     redirect = reply(b"", 302, {"Location": "/elsewhere"})
     with Scripted(failure, DROPPED, LISTING, redirect, ONE, ONE, ONE) as server:
-        with made(server.endpoint) as client:
+        with client_of(server.endpoint) as client:
             with pytest.raises(rnb.ConnectionFailed):
                 client.sources()
             client.sources()

@@ -62,7 +62,7 @@ CAPTURED = """
 CELLS = {"read": "client.sources()", "write": "client.update_source('acme/support', title='x')"}
 
 
-def shown(how: str, cell: str) -> str:
+def script_of(how: str, cell: str) -> str:
     if how == "captured":
         return CAPTURED.format(cell=cell)
     return VERBOSE.format(mode=how, cell=cell)
@@ -102,7 +102,7 @@ def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
                 socket.socket = Socket
         """
         output = run(
-            textwrap.dedent(code) + textwrap.dedent(shown(how, CELLS["write"])),
+            textwrap.dedent(code) + textwrap.dedent(script_of(how, CELLS["write"])),
             tmp_path,
             f"http://127.0.0.1:{port}",
         )
@@ -122,7 +122,7 @@ def test_a_signal_while_the_response_is_due_shows_no_token(tmp_path: Path, how: 
         begin = textwrap.dedent(SCRIPT).format(
             endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}", file=str(file)
         )
-        script.write_text(begin + textwrap.dedent(shown(how, CELLS["read"])))
+        script.write_text(begin + textwrap.dedent(script_of(how, CELLS["read"])))
         process = subprocess.Popen(
             [sys.executable, str(script)],
             stdout=subprocess.PIPE,

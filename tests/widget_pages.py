@@ -134,7 +134,7 @@ def rows(tab: Page) -> Locator:
     return grid(tab).locator(".rnb-body").get_by_role("row")
 
 
-def shown(tab: Page) -> Locator:
+def table_status(tab: Page) -> Locator:
     return explorer(tab).locator(".rnb-status")
 
 
@@ -153,10 +153,10 @@ def clear(tab: Page) -> None:
     # After a write of the test before, the listing may still be refreshed.
     expect(button(explorer(tab), "Refresh")).to_be_enabled()
     settle(tab)
-    expect(shown(tab)).to_contain_text(" of ")
+    expect(table_status(tab)).to_contain_text(" of ")
     if button(explorer(tab), "Clear").is_enabled():
         button(explorer(tab), "Clear").click()
-    expect(shown(tab)).to_contain_text(re.compile(r"^(\d+) of \1 "))
+    expect(table_status(tab)).to_contain_text(re.compile(r"^(\d+) of \1 "))
     settle(tab)
 
 
@@ -167,7 +167,7 @@ def tab_of(tab: Page, name: str) -> Locator:
 def find(tab: Page, name: str) -> Locator:
     """Search for the only source with a name, and return its row."""
     field(explorer(tab), "Search").fill(name)
-    expect(shown(tab)).to_contain_text(re.compile(r"^1 of "))
+    expect(table_status(tab)).to_contain_text(re.compile(r"^1 of "))
     settle(tab)
     expect(rows(tab)).to_have_count(1)
     expect(rows(tab).first).to_contain_text(name)
@@ -179,7 +179,7 @@ def refresh(tab: Page, client: rnb.Client) -> None:
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Refresh").click()
     total = len(client.sources(refresh=True))
-    expect(shown(tab)).to_contain_text(f" of {total} sources")
+    expect(table_status(tab)).to_contain_text(f" of {total} sources")
 
 
 def pane(tab: Page) -> Locator:

@@ -26,13 +26,13 @@ SENT_AT = datetime(2016, 2, 10, 23, 13, 28, 340295, tzinfo=UTC)
 CHANGED_AT = datetime(2016, 2, 11, 8, 6, 14, 944290, tzinfo=UTC)
 
 
-def asked(client: rnb.Client) -> list[Asked]:
+def requests_of(client: rnb.Client) -> list[Asked]:
     assert client.sandbox is not None
     return client.sandbox.requests
 
 
 def paths(client: rnb.Client) -> list[tuple[str, str]]:
-    return [(one.method, one.path) for one in asked(client)]
+    return [(one.method, one.path) for one in requests_of(client)]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +167,7 @@ def test_a_create_without_settings_has_the_defaults(client: rnb.Client) -> None:
     assert before <= source.created_at <= datetime.now(UTC)
     assert source.created_at == source.updated_at == source.last_modified
     assert source == client.source(source.id)
-    assert [one.method for one in asked(client)] == ["PUT", "GET"]
+    assert [one.method for one in requests_of(client)] == ["PUT", "GET"]
 
 
 def test_a_create_stores_all_settings(client: rnb.Client) -> None:
@@ -393,20 +393,20 @@ def test_statistics_match_their_rows(shared: rnb.Client) -> None:
     counts = shared.statistics(shared.sources(), progress=False).set_index("id")["num_comments"]
     part = shared.sources().iloc[::-3]
     doubled = pd.concat([part, part.head(4)]).set_index("title", append=True)
-    begin = len(asked(shared))
+    begin = len(requests_of(shared))
     df = shared.statistics(doubled, progress=False, workers=3)
     assert df.index.equals(doubled.index)
     assert df["num_comments"].tolist() == counts[doubled["id"]].tolist()
-    sent = [one.path for one in asked(shared)[begin:]]
+    sent = [one.path for one in requests_of(shared)[begin:]]
     assert len(sent) == len(set(sent)) == len(part)
 
 
 def test_statistics_of_no_rows_send_no_requests(shared: rnb.Client) -> None:
-    begin = len(asked(shared))
+    begin = len(requests_of(shared))
     df = shared.statistics(shared.sources().iloc[:0], progress=True)
     assert len(df) == 0
     assert str(df["num_comments"].dtype) == "Int64"
-    assert len(asked(shared)) <= begin + 1
+    assert len(requests_of(shared)) <= begin + 1
 
 
 def test_statistics_of_unknown_sources_are_missing_with_a_warning(shared: rnb.Client) -> None:
@@ -429,20 +429,20 @@ def test_statistics_of_a_missing_name_send_no_request(
 ) -> None:
     df = shared.sources().head(1).copy()
     df[column] = pd.Series([missing], dtype="str")
-    begin = len(asked(shared))
+    begin = len(requests_of(shared))
     with pytest.warns(rnb.UnreadableWarning, match=r": \(no name\) \(not a valid name\)"):
         result = shared.statistics(df, progress=False)
     assert result["num_comments"].isna().all()
-    assert asked(shared)[begin:] == []
+    assert requests_of(shared)[begin:] == []
 
 
 @pytest.mark.parametrize("workers", [0, -1, 33, 1.5, True, "8", None])
 def test_workers_out_of_range_are_refused(shared: rnb.Client, workers: Any) -> None:
     df = shared.sources()
-    begin = len(asked(shared))
+    begin = len(requests_of(shared))
     with pytest.raises(rnb.InvalidInput, match="workers must be a number from 1 to 32"):
         shared.statistics(df, workers=workers)
-    assert len(asked(shared)) == begin
+    assert len(requests_of(shared)) == begin
 
 
 @pytest.mark.parametrize(
@@ -484,19 +484,19 @@ def with_clock(client: rnb.Client, ttl: float = 300.0) -> Clock:
 
 def test_a_cache_hit_sends_no_request(client: rnb.Client) -> None:
     first = client.sources()
-    assert len(asked(client)) == 1
+    assert len(requests_of(client)) == 1
     for _ in range(3):
         again = client.sources()
         pd.testing.assert_frame_equal(again, first)
         assert again.attrs == first.attrs
-    assert len(asked(client)) == 1
+    assert len(requests_of(client)) == 1
     client.sources("claims")
     client.sources("claims")
     client.projects()
     client.projects()
     client.buckets()
     client.buckets()
-    assert len(asked(client)) == 4
+    assert len(requests_of(client)) == 4
 
 
 def test_a_refreshed_listing_is_cached(client: rnb.Client, viewer: rnb.Client) -> None:
@@ -505,9 +505,9 @@ def test_a_refreshed_listing_is_cached(client: rnb.Client, viewer: rnb.Client) -
     client.create_source("claims/travel")
     assert len(viewer.sources("claims")) == len(seen)
     assert len(viewer.sources("claims", refresh=True)) == len(seen) + 1
-    begin = len(asked(client))
+    begin = len(requests_of(client))
     assert len(viewer.sources("claims")) == len(seen) + 1
-    assert len(asked(client)) == begin
+    assert len(requests_of(client)) == begin
 
 
 def test_a_listing_expires_after_its_time_to_live(client: rnb.Client) -> None:
@@ -515,10 +515,10 @@ def test_a_listing_expires_after_its_time_to_live(client: rnb.Client) -> None:
     client.sources()
     clock.now += 299.9
     client.sources()
-    assert len(asked(client)) == 1
+    assert len(requests_of(client)) == 1
     clock.now += 0.1
     client.sources()
-    assert len(asked(client)) == 2
+    assert len(requests_of(client)) == 2
 
 
 def test_a_write_of_another_client_is_seen_after_expiry(
@@ -544,14 +544,14 @@ def test_the_time_to_live_starts_with_the_request(client: rnb.Client) -> None:
     cache.get("x", slow)
     clock.now += 3
     cache.get("x", slow)
-    assert len(asked(client)) == 2
+    assert len(requests_of(client)) == 2
 
 
 def test_a_time_to_live_of_0_caches_nothing() -> None:
     with rnb.sandbox(cache_ttl=0) as client:
         client.sources()
         client.sources()
-        assert len(asked(client)) == 2
+        assert len(requests_of(client)) == 2
 
 
 OWN_WRITES: list[Callable[[rnb.Client], object]] = [
@@ -589,9 +589,9 @@ def test_a_failed_write_clears_the_cache_too(
     scratch.sources()
     with pytest.raises(rnb.AnswerError):
         write(scratch)
-    begin = len(asked(scratch))
+    begin = len(requests_of(scratch))
     scratch.sources()
-    assert len(asked(scratch)) == begin + 1
+    assert len(requests_of(scratch)) == begin + 1
 
 
 def add_column(df: pd.DataFrame) -> None:
@@ -674,7 +674,7 @@ def test_a_frame_changed_in_place_leaves_the_cache_alone(
 ) -> None:
     assert shared.sandbox is not None
     df = shared.sources(refresh=True)
-    begin = len(asked(shared))
+    begin = len(requests_of(shared))
     attrs = dict(df.attrs)
     if not first:
         df = shared.sources()
@@ -688,7 +688,7 @@ def test_a_frame_changed_in_place_leaves_the_cache_alone(
     assert again.attrs == attrs
     assert again.index.name is None
     assert again.columns.name is None
-    assert len(asked(shared)) == begin
+    assert len(requests_of(shared)) == begin
 
 
 def test_a_list_of_an_unknown_field_changed_in_place_leaves_the_cache_alone() -> None:
@@ -732,7 +732,7 @@ def test_a_failed_listing_is_not_cached(client: rnb.Client) -> None:
     for _ in range(2):
         with pytest.raises(rnb.NotFound):
             client.sources("nowhere")
-    assert len(asked(client)) == 2
+    assert len(requests_of(client)) == 2
 
 
 def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> None:
@@ -742,7 +742,7 @@ def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> N
     with pytest.raises(rnb.NotFound):
         viewer.sources("people")
     assert len(client.sources()) == 130
-    assert [one.who for one in asked(client)] == ["admin", "admin", "viewer", "viewer"]
+    assert [one.who for one in requests_of(client)] == ["admin", "admin", "viewer", "viewer"]
 
 
 @pytest.mark.slow

@@ -43,13 +43,13 @@ def other(client: rnb.Client) -> Iterator[rnb.Client]:
         yield made
 
 
-def asked(client: rnb.Client, since: int = 0) -> list[str]:
+def methods(client: rnb.Client, since: int = 0) -> list[str]:
     assert client.sandbox is not None
     return [one.method for one in client.sandbox.requests[since:]]
 
 
 def count(client: rnb.Client) -> int:
-    return len(asked(client))
+    return len(methods(client))
 
 
 # Differences
@@ -154,7 +154,7 @@ def test_an_update_of_an_unchanged_source(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = count(client)
     updated = safe_write.update(client.calls, base, {"title": "Motor", "bucket_id": None}).source
-    assert asked(client, before) == ["GET", "POST"]
+    assert methods(client, before) == ["GET", "POST"]
     assert (updated.title, updated.bucket_id) == ("Motor", None)
     assert client.source(NAME) == updated
 
@@ -165,7 +165,7 @@ def test_an_update_of_a_changed_source_sends_nothing(client: rnb.Client, other: 
     before = count(client)
     with pytest.raises(Moved) as caught:
         safe_write.update(client.calls, base, {"title": "mine"})
-    assert asked(client, before) == ["GET"]
+    assert methods(client, before) == ["GET"]
     assert (caught.value.base, caught.value.theirs) == (base, theirs)
     assert theirs.updated_at is not None
     for part in (NAME, f"{theirs.updated_at:%Y-%m-%d %H:%M:%S} UTC", "Nothing was written"):
@@ -204,7 +204,7 @@ def test_a_delete_of_a_changed_source_deletes_and_writes_nothing(
     before = count(client)
     with pytest.raises(Moved):
         safe_write.delete(client.calls, base, tmp_path / "kept.json")
-    assert asked(client, before) == ["GET"]
+    assert methods(client, before) == ["GET"]
     assert list(tmp_path.iterdir()) == []
 
 
@@ -275,7 +275,7 @@ def test_an_exception_of_progress_ends_the_counting(client: rnb.Client) -> None:
     with pytest.raises(ZeroDivisionError):
         client.statistics(df, workers=1, progress=progress)
     # Requests that were not sent yet are dropped.
-    assert len(asked(client, before)) < len(df)
+    assert len(methods(client, before)) < len(df)
 
 
 def test_each_name_is_counted_once_and_failures_have_a_reason(client: rnb.Client) -> None:
@@ -285,7 +285,7 @@ def test_each_name_is_counted_once_and_failures_have_a_reason(client: rnb.Client
             client.count_comments, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]
         )
     )
-    assert asked(client, before) == ["POST", "POST"]
+    assert methods(client, before) == ["POST", "POST"]
     assert counts[NAME] == 19640
     assert counts["claims/nothing"] == "404"
     bad = {counts[name] for name in ("", "../x", "a/b/c")}
@@ -332,7 +332,7 @@ def test_choices_between_mine_theirs_and_typed_values_are_sent(
     )  # fmt: skip
     before = count(client)
     press(form)
-    assert "POST" not in asked(client, before)
+    assert "POST" not in methods(client, before)
     assert set(choices(form)) == {"title", "description", "kind"}
     shown = texts(form)
     for part in (NAME, "mine is kept", "theirs is taken", "choose below", "Motor claims inbox"):
@@ -349,11 +349,11 @@ def test_choices_between_mine_theirs_and_typed_values_are_sent(
     choices(form)["kind"].control.input.value = "agreed"
     assert not go_on.disabled
     go_on.click()
-    assert "POST" not in asked(client, before)
+    assert "POST" not in methods(client, before)
     preview = texts(form._preview)
     assert all(word in preview for word in ("theirs", "mine", "theirs-kind", "agreed"))
     press(form)
-    assert asked(client, before).count("POST") == 1
+    assert methods(client, before).count("POST") == 1
     now = other.source(NAME)
     chosen: dict[str, Any] = {
         "title": "mine",

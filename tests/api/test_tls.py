@@ -36,7 +36,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-def made(endpoint: str, *, verify: Any = None, attempts: int = 1, **options: Any) -> Client:
+def client_of(endpoint: str, *, verify: Any = None, attempts: int = 1, **options: Any) -> Client:
     tenant = config.resolve(endpoint=endpoint, token="token-of-these-tests", verify=verify)
     given: dict[str, Any] = {"patience": Patience(attempts), "sleep": lambda _: None}
     return Client(Transport(tenant, **given | options), cache_ttl=0)
@@ -100,7 +100,7 @@ def test_the_message_tells_why_a_certificate_does_not_verify(
     tls = authority.server(*names, begins=begins, ends=ends)
     verify = str(authority.bundle) if trusted else None
     with Scripted(ONE, repeat=True, tls=tls) as server:
-        client = made(server.endpoint, verify=verify, attempts=3)
+        client = client_of(server.endpoint, verify=verify, attempts=3)
         for ask in (Client.sources, WRITES["update"]):
             with pytest.raises(
                 rnb.ConnectionFailed, match=f"certificate of .* does not verify: .*{words}"
@@ -120,7 +120,7 @@ def test_a_plain_port_does_not_speak_tls() -> None:
         connection.sendall(reply({}, 400))
 
     with raw(serve) as port:
-        client = made(f"https://127.0.0.1:{port}", attempts=3)
+        client = client_of(f"https://127.0.0.1:{port}", attempts=3)
         with pytest.raises(rnb.ConnectionFailed, match="does not speak TLS") as caught:
             client.update_source("acme/support", title="x")
     assert not caught.value.in_doubt
@@ -163,7 +163,7 @@ def test_plain_http_to_a_port_of_another_protocol_has_a_hint_at_https(
     serve: Callable[[socket.socket], None],
 ) -> None:
     with raw(serve) as port:
-        client = made(f"http://127.0.0.1:{port}", attempts=2)
+        client = client_of(f"http://127.0.0.1:{port}", attempts=2)
         with pytest.raises(rnb.ConnectionFailed, match="failed or broke") as caught:
             client.update_source("acme/support", title="x")
     assert MAY_BE_HTTPS in str(caught.value)
@@ -172,7 +172,7 @@ def test_plain_http_to_a_port_of_another_protocol_has_a_hint_at_https(
 
 def test_plain_http_to_a_tls_port_has_a_hint_at_https(authority: Authority) -> None:
     with Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server:
-        client = made(server.endpoint.replace("https://", "http://"))
+        client = client_of(server.endpoint.replace("https://", "http://"))
         with pytest.raises(rnb.ConnectionFailed) as caught:
             client.source("acme/support")
         assert server.asked == []
@@ -184,7 +184,7 @@ def test_a_response_that_began_in_plain_http_has_no_hint_at_https(
     serve: Callable[[socket.socket], None],
 ) -> None:
     with raw(serve) as port:
-        client = made(f"http://127.0.0.1:{port}")
+        client = client_of(f"http://127.0.0.1:{port}")
         with pytest.raises(rnb.ConnectionFailed) as caught:
             client.source("acme/support")
     assert "https" not in str(caught.value)
@@ -192,7 +192,7 @@ def test_a_response_that_began_in_plain_http_has_no_hint_at_https(
 
 def test_an_https_endpoint_has_no_hint_at_https(authority: Authority) -> None:
     with Scripted(RESET, repeat=True, tls=authority.server("127.0.0.1")) as server:
-        client = made(server.endpoint, verify=str(authority.bundle))
+        client = client_of(server.endpoint, verify=str(authority.bundle))
         with pytest.raises(rnb.ConnectionFailed) as caught:
             client.source("acme/support")
     assert "begin the endpoint" not in str(caught.value)
@@ -202,7 +202,7 @@ def test_a_closed_port_has_no_hint_at_https() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(rnb.ConnectionFailed) as caught:
-        made(f"http://127.0.0.1:{port}").source("acme/support")
+        client_of(f"http://127.0.0.1:{port}").source("acme/support")
     assert "https" not in str(caught.value)
 
 
@@ -213,13 +213,13 @@ def test_a_bundle_without_certificates_is_reported(authority: Authority, tmp_pat
         Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server,
         pytest.raises(rnb.ConnectionFailed, match="bundle"),
     ):
-        made(server.endpoint, verify=str(bundle)).sources()
+        client_of(server.endpoint, verify=str(bundle)).sources()
 
 
 def test_a_handshake_that_times_out_is_reported_and_not_in_doubt() -> None:
     ended = threading.Event()
     with raw(lambda _: ended.wait(AGES)) as port:
-        client = made(f"https://127.0.0.1:{port}", timeout=(0.2, 30.0))
+        client = client_of(f"https://127.0.0.1:{port}", timeout=(0.2, 30.0))
         with pytest.raises(rnb.Timeout, match=r"handshake .* within 0.2 s") as caught:
             client.update_source("acme/support", title="x")
     assert not caught.value.in_doubt
@@ -237,7 +237,7 @@ def test_a_broken_handshake_is_retried_and_not_in_doubt(read: int) -> None:
         connection.close()
 
     with raw(cut) as port:
-        client = made(f"https://127.0.0.1:{port}", attempts=3)
+        client = client_of(f"https://127.0.0.1:{port}", attempts=3)
         with pytest.raises(rnb.ConnectionFailed, match="after 3 attempts") as caught:
             client.update_source("acme/support", title="x")
     assert not caught.value.in_doubt
@@ -268,7 +268,7 @@ def test_a_write_whose_response_breaks_over_tls_is_in_doubt(
         plain.close()
 
     with raw(serve) as port:
-        client = made(f"https://127.0.0.1:{port}", verify=str(authority.bundle))
+        client = client_of(f"https://127.0.0.1:{port}", verify=str(authority.bundle))
         # Headers that end early are read as complete, of an invalid response.
         kinds = (rnb.ConnectionFailed, rnb.ProtocolError)
         with pytest.raises(kinds, match=r"failed or broke|the response") as caught:
@@ -312,7 +312,7 @@ def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(
     with raw(serve) as port:
         scheme = "https" if over_tls else "http"
         verify = str(authority.bundle) if over_tls else None
-        client = made(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
+        client = client_of(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
         with pytest.raises(rnb.Timeout, match="not complete within 1 s") as caught:
             client.update_source("acme/support", title="x")
         # The complete response would take a hundred seconds at least.
@@ -324,7 +324,7 @@ def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(
 def test_a_slow_response_within_the_time_outs_is_read() -> None:
     # The response takes longer than the connection time-out, but not longer than the read time-out.
     with Scripted(Step(ONE, wait=0.6)) as server:
-        client = made(server.endpoint, timeout=(0.5, AGES))
+        client = client_of(server.endpoint, timeout=(0.5, AGES))
         assert client.source("acme/support").title == "Support"
 
 
@@ -333,7 +333,7 @@ def test_waiting_for_a_free_connection_times_out(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(session, "_POOL_WAIT", 0.2)
     # The end of the server ends the waits of its responses.
     with Scripted(Step(ONE, wait=10 * AGES), repeat=True) as server, ExitStack() as stack:
-        client = stack.enter_context(made(server.endpoint, timeout=(AGES, 10 * AGES)))
+        client = stack.enter_context(client_of(server.endpoint, timeout=(AGES, 10 * AGES)))
         threads = [
             threading.Thread(target=lambda: suppressed(client), daemon=True) for _ in range(MOST)
         ]

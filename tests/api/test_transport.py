@@ -980,7 +980,7 @@ def test_a_response_beyond_its_content_length_does_not_spoil_the_next(reach: Rea
 # 11: redirects
 
 
-def moved(location: str, status: int = 302) -> bytes:
+def redirect_to(location: str, status: int = 302) -> bytes:
     return reply(b"", status, {"Location": location})
 
 
@@ -991,7 +991,7 @@ def test_a_read_follows_redirects_within_its_host(
 ) -> None:
     with Scripted() as server:
         base = server.endpoint if absolute else ""
-        server._script.extend([Step(moved(f"{base}/elsewhere?x=1", status)), Step(ONE)])
+        server._script.extend([Step(redirect_to(f"{base}/elsewhere?x=1", status)), Step(ONE)])
         assert reach(server.endpoint).source("acme/support").title == "Support"
         assert [asked.path for asked in server.asked][1:] == ["/elsewhere?x=1"]
         assert server.asked[1].headers["authorization"] == f"Bearer {TOKEN}"
@@ -1018,7 +1018,7 @@ def test_a_read_follows_no_redirect_to_another_host(reach: Reach, location: str)
     with Scripted(ONE, repeat=True) as other, Scripted() as server:
         ports = {"own": server.endpoint.split(":")[2], "other": other.endpoint.split(":")[2]}
         target = location.format(**ports)
-        server._script.append(Step(moved(target)))
+        server._script.append(Step(redirect_to(target)))
         with pytest.raises(rnb.ProtocolError, match="redirect") as caught:
             reach(server.endpoint).source("acme/support")
         assert len(server.asked) == 1
@@ -1032,7 +1032,7 @@ def test_a_read_follows_no_redirect_to_another_host(reach: Reach, location: str)
     ids=repr,
 )
 def test_a_redirect_without_a_valid_target_is_a_protocol_error(reach: Reach, location: str) -> None:
-    response = moved(location) if location else reply(b"", 302)
+    response = redirect_to(location) if location else reply(b"", 302)
     with Scripted(response, ONE) as server, ExitStack() as stack:
         # The last two may be followed, since they stay within the host.
         if not location.startswith(("/", "\x1b")):
@@ -1041,7 +1041,7 @@ def test_a_redirect_without_a_valid_target_is_a_protocol_error(reach: Reach, loc
 
 
 def test_redirects_in_a_circle_end(reach: Reach) -> None:
-    with Scripted(moved("/again"), repeat=True) as server:
+    with Scripted(redirect_to("/again"), repeat=True) as server:
         with pytest.raises(rnb.ProtocolError, match="redirect"):
             reach(server.endpoint).sources()
         assert len(server.asked) < 20
@@ -1054,7 +1054,7 @@ def test_a_write_is_not_redirected(reach: Reach, status: int, *, far: bool) -> N
         target = f"{other.endpoint if far else server.endpoint}/elsewhere"
         client = reach(server.endpoint)
         for call in VERBS[1:]:
-            server._script.append(Step(moved(target, status)))
+            server._script.append(Step(redirect_to(target, status)))
             with pytest.raises(rnb.ProtocolError) as caught:
                 client._transport.send(
                     call, body={}, project="acme", name="support", id="18ba5ce699f8da1f"
@@ -1077,7 +1077,7 @@ def test_netrc_does_not_replace_the_token(
     file.chmod(0o600)
     monkeypatch.setenv("NETRC", str(file))
     assert requests.utils.get_netrc_auth("http://127.0.0.1:1/") == ("somebody", "else")
-    with Scripted(moved("/elsewhere"), ONE) as server:
+    with Scripted(redirect_to("/elsewhere"), ONE) as server:
         reach(server.endpoint).source("acme/support")
         sent = {asked.headers["authorization"] for asked in server.asked}
     assert sent == {f"Bearer {TOKEN}"}
@@ -1216,7 +1216,7 @@ FAILURES = {
     "cut": CUT,
     "dropped": DROPPED,
     "garbled": reply(b"<html>"),
-    "redirect": moved("http://tenant.example/"),
+    "redirect": redirect_to("http://tenant.example/"),
     "too large": reply(b"x" * 5000),
     "422": no(422),
 }

@@ -15,7 +15,9 @@ from reinfer_nb.audits import lookalikes
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
-def found(names: list[str], owners: list[int] | None = None, letters: int = 4) -> list[list[str]]:
+def name_pairs(
+    names: list[str], owners: list[int] | None = None, letters: int = 4
+) -> list[list[str]]:
     numbers = np.array(owners or [0] * len(names), dtype=np.int64)
     pairs = lookalikes.pairs(numbers, pa.array(names, pa.large_string()), letters)
     return [[names[left], names[right]] for left, right in pairs]
@@ -110,8 +112,8 @@ def test_pairs_equal_those_of_a_loop_over_all_pairs(
     ],
 )
 def test_a_typo_is_found_in_either_order(left: str, right: str) -> None:
-    assert found([left, "another", right]) == [[left, right]]
-    assert found([right, left]) == [[right, left]]
+    assert name_pairs([left, "another", right]) == [[left, right]]
+    assert name_pairs([right, left]) == [[right, left]]
 
 
 @pytest.mark.parametrize(
@@ -131,36 +133,40 @@ def test_a_typo_is_found_in_either_order(left: str, right: str) -> None:
     ],
 )
 def test_series_short_codes_and_distant_names_are_not_found(names: list[str]) -> None:
-    assert found(names) == []
+    assert name_pairs(names) == []
 
 
 def test_the_minimum_word_length_can_be_set() -> None:
     names = ["motor-uk", "motor-us"]
-    assert found(names, letters=3) == []
-    assert found(names, letters=2) == [names]
+    assert name_pairs(names, letters=3) == []
+    assert name_pairs(names, letters=2) == [names]
 
 
 def test_names_of_two_projects_are_not_alike() -> None:
     names = ["motor-inbox", "motor_inbox", "claims-inbox", "claim-inbox"]
-    assert found(names, [0, 1, 0, 1]) == []
-    assert found(names, [0, 0, 1, 1]) == [names[:2], names[2:]]
+    assert name_pairs(names, [0, 1, 0, 1]) == []
+    assert name_pairs(names, [0, 0, 1, 1]) == [names[:2], names[2:]]
 
 
 def test_a_name_in_two_rows_has_two_pairs() -> None:
     names = ["motor-inbox", "motor-inbox", "motor_inbox"]
-    assert found(names) == [[names[0], names[2]], [names[1], names[2]]]
+    assert name_pairs(names) == [[names[0], names[2]], [names[1], names[2]]]
 
 
 @pytest.mark.slow
 def test_very_long_names_are_compared_too() -> None:
     long = "ab" * 50_000
     names = [long, long + "c", long.replace("a", "A"), long[:-3] + "c" + long[-2:]]
-    assert [sorted(map(names.index, pair)) for pair in found(names)] == [[0, 1], [0, 2], [2, 3]]
+    assert [sorted(map(names.index, pair)) for pair in name_pairs(names)] == [
+        [0, 1],
+        [0, 2],
+        [2, 3],
+    ]
 
 
 @pytest.mark.slow
 def test_very_many_look_alikes_are_found_without_all_pairs() -> None:
     names = ["inbox" + "".join(LETTERS[int(d)] for d in f"{n:04}") for n in range(10_000)]
-    pairs = found(names)
+    pairs = name_pairs(names)
     assert {name for pair in pairs for name in pair} == set(names)
     assert len(pairs) < 10 * len(names)

@@ -46,7 +46,7 @@ class Issuer:
         return thing
 
 
-def made(endpoint: str, function: Callable[[], Any]) -> Client:
+def client_of(endpoint: str, function: Callable[[], Any]) -> Client:
     tenant = config.resolve(endpoint=endpoint, token=function)
     transport = Transport(tenant, timeout=(5, 60), patience=Patience(3), sleep=lambda _: None)
     return Client(transport, cache_ttl=0)
@@ -102,7 +102,7 @@ def test_writes_go_on_with_a_new_token_and_happen_once(client: rnb.Client, kind:
     assert client.sandbox is not None
     issuer = Issuer("not-known-any-more", client.sandbox.tokens["admin"])
     method, write = WRITES[kind]
-    with made(client.endpoint, issuer) as fresh:
+    with client_of(client.endpoint, issuer) as fresh:
         write(fresh)
     statuses = [row.status for row in client.sandbox.requests if row.method == method]
     assert statuses.count(200) == 1
@@ -130,7 +130,10 @@ def test_a_refused_write_itself_is_sent_once_more(kind: str) -> None:
         source = SOURCE | {"owner": "claims", "name": name, "title": "x"}
         return reply({"status": "ok", "source": source})
 
-    with Scripted(Step(respond), repeat=True) as server, made(server.endpoint, issuer) as fresh:
+    with (
+        Scripted(Step(respond), repeat=True) as server,
+        client_of(server.endpoint, issuer) as fresh,
+    ):
         write(fresh)
         sent = [(token_of(asked), asked.body) for asked in server.asked if asked.method == method]
     assert [token for token, _ in sent] == [OLD, NEW]
@@ -145,7 +148,7 @@ def test_a_request_is_repeated_once_and_only_with_another_token(
     returned: tuple[str, ...], sent: list[str]
 ) -> None:
     issuer = Issuer(*returned)
-    with Scripted(REFUSED, repeat=True) as server, made(server.endpoint, issuer) as client:
+    with Scripted(REFUSED, repeat=True) as server, client_of(server.endpoint, issuer) as client:
         with pytest.raises(rnb.AuthenticationError, match="a new one each time it is called") as e:
             read(client)
         assert [token_of(asked) for asked in server.asked] == sent
@@ -170,7 +173,10 @@ def test_a_text_is_not_sent_again() -> None:
 def test_a_write_looks_again_before_it_is_repeated() -> None:
     issuer = Issuer(OLD, NEW)
     looks: list[tuple[bool, int]] = []
-    with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, issuer) as client:
+    with (
+        Scripted(accepts(NEW), repeat=True) as server,
+        client_of(server.endpoint, issuer) as client,
+    ):
         calls = client.calls.with_hooks(
             look=lambda in_doubt: looks.append((in_doubt, len(server.asked)))
         )
@@ -230,7 +236,7 @@ def test_eight_threads_that_meet_a_401_share_one_call(after: object, kind: type)
         return REFUSED
 
     with Scripted(Step(ONE), Step(respond), repeat=True) as server:
-        with made(server.endpoint, issuer) as client:
+        with client_of(server.endpoint, issuer) as client:
             read(client)
             outcomes = together(lambda: read(client))
         assert [type(outcome) for outcome in outcomes] == [kind] * 8
@@ -250,7 +256,10 @@ def test_eight_threads_that_need_the_first_token_share_one_call(first: object, k
         assert going.wait(AGES)
         return calls()
 
-    with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, get_token) as client:
+    with (
+        Scripted(accepts(NEW), repeat=True) as server,
+        client_of(server.endpoint, get_token) as client,
+    ):
         token: Any = client._transport.tenant.token
         alone = token._alone
 
@@ -273,7 +282,7 @@ def test_a_function_that_asks_the_client_itself_does_not_wait_for_itself() -> No
         read(clients[0])
         return NEW
 
-    with Scripted(ONE, repeat=True) as server, made(server.endpoint, get_token) as client:
+    with Scripted(ONE, repeat=True) as server, client_of(server.endpoint, get_token) as client:
         clients.append(client)
         with pytest.raises(rnb.ConfigurationError, match="Let it get the token in another way"):
             read(client)
@@ -304,7 +313,7 @@ def test_a_function_that_asks_the_client_itself_does_not_wait_for_itself() -> No
 @pytest.mark.parametrize("earlier", [(), (OLD,)], ids=["first", "renewed"])
 def test_what_is_no_token_is_refused_and_not_shown(earlier: tuple[str, ...], bad: object) -> None:
     issuer = Issuer(*earlier, bad)
-    with Scripted(REFUSED, repeat=True) as server, made(server.endpoint, issuer) as client:
+    with Scripted(REFUSED, repeat=True) as server, client_of(server.endpoint, issuer) as client:
         with pytest.raises(rnb.InvalidInput, match=r"has to return the token alone") as caught:
             read(client)
         assert len(server.asked) == len(earlier)
@@ -323,7 +332,10 @@ def test_an_async_function_is_refused_when_the_client_is_made(wrap: Callable[...
 
 def test_it_is_called_again_after_it_failed() -> None:
     issuer = Issuer(OSError("no network"), None, NEW)
-    with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, issuer) as client:
+    with (
+        Scripted(accepts(NEW), repeat=True) as server,
+        client_of(server.endpoint, issuer) as client,
+    ):
         with pytest.raises(rnb.ConfigurationError, match=r"OSError in line .*: no network"):
             read(client)
         with pytest.raises(rnb.InvalidInput):
@@ -365,7 +377,7 @@ def test_what_it_raises_becomes_ours_without_its_secrets(
 
     with (
         Scripted(REFUSED, repeat=True) as server,
-        made(server.endpoint, get_token) as client,
+        client_of(server.endpoint, get_token) as client,
         pytest.raises(rnb.ConfigurationError, match=r"RuntimeError in line .* of get_token") as e,
     ):
         read(client)
@@ -376,7 +388,7 @@ def test_what_it_raises_becomes_ours_without_its_secrets(
 def test_a_harmless_message_is_told() -> None:
     issuer = Issuer(OSError(111, "Connection refused: identity.example:443, invalid_client"))
     with (
-        made("http://127.0.0.1:1", issuer) as client,
+        client_of("http://127.0.0.1:1", issuer) as client,
         pytest.raises(rnb.ConfigurationError, match=r"refused: identity\.example:443, invalid_cl"),
     ):
         read(client)
@@ -389,7 +401,7 @@ def test_a_write_that_was_tried_before_stays_in_doubt(after: object, *, writes: 
     lost = reply({"status": "error"}, 502)
     with (
         Scripted(lost, REFUSED, repeat=True) as server,
-        made(server.endpoint, issuer) as client,
+        client_of(server.endpoint, issuer) as client,
         pytest.raises((rnb.ConfigurationError, rnb.InvalidInput)) as caught,
     ):
         client.update_source("acme/support", title="x") if writes else read(client)
@@ -404,7 +416,7 @@ def test_a_plan_stops_where_no_token_is_to_be_had(client: rnb.Client, tmp_path: 
     df["title"] = "other"
     onward, expired = relay(client.endpoint), threading.Event()
     step = Step(lambda asked: REFUSED if expired.is_set() else onward(asked))
-    with Scripted(step, repeat=True) as server, made(server.endpoint, issuer) as fresh:
+    with Scripted(step, repeat=True) as server, client_of(server.endpoint, issuer) as fresh:
         plan = fresh.plan(df)
         assert len(plan.steps) > 10
         expired.set()
@@ -446,7 +458,10 @@ def test_a_context_says_where_and_the_function_says_who() -> None:
 def test_nothing_shows_a_token_or_what_the_function_holds() -> None:
     function = functools.partial(lambda _: issuer(), "sentinel-c0ffee-secret")
     issuer = Issuer(OLD, NEW)
-    with Scripted(accepts(NEW), repeat=True) as server, made(server.endpoint, function) as client:
+    with (
+        Scripted(accepts(NEW), repeat=True) as server,
+        client_of(server.endpoint, function) as client,
+    ):
         source = client.source("acme/support")
         tenant = client._transport.tenant
         texts = [repr(client), str(tenant), repr(vars(tenant)), repr(vars(tenant.token))]
@@ -469,7 +484,7 @@ def test_all_tokens_that_it_returned_are_hidden_where_the_tenant_echoes_them() -
     echo = f"{OLD}-2-3 or {OLD}-2 or {OLD}"
     with (
         Scripted(reply({"status": "error", "message": echo}, 401), repeat=True) as server,
-        made(server.endpoint, issuer) as client,
+        client_of(server.endpoint, issuer) as client,
     ):
         for _ in range(3):
             with pytest.raises(rnb.AuthenticationError) as caught:

@@ -28,7 +28,7 @@ def read(path: Path, content: str | bytes) -> pd.DataFrame:
     return rnb.read_csv(path)
 
 
-def told(df: pd.DataFrame) -> list[list[Any]]:
+def cells_of(df: pd.DataFrame) -> list[list[Any]]:
     """Return the cells of a frame; missing and empty texts are None, as files may confuse them."""
     rows = df.astype(object).to_numpy().tolist()
     return [
@@ -88,7 +88,7 @@ def test_what_pandas_wrote_is_read(
     back = rnb.read_csv(path)
     assert set(back.columns) == set(df.columns)
     back = back[df.columns]
-    assert told(back) == told(expected)
+    assert cells_of(back) == cells_of(expected)
     assert back.dtypes.to_dict() == expected.dtypes.to_dict()
     plan = shared.plan(back, project="claims" if order == "filtered" else None)
     assert plan.ok
@@ -144,13 +144,13 @@ def test_what_others_wrote_is_read(path: Path, name: str) -> None:
     content = FILES[name]
     back = read(path, content)
     assert list(back.columns) == TABLE[0]
-    assert told(back) == EXPECTED
+    assert cells_of(back) == EXPECTED
     assert [str(dtype) for dtype in back.dtypes] == ["str", "str", "Int64"]
 
 
 def test_short_rows_lack_their_last_cells(path: Path) -> None:
     back = read(path, "id,title,n\na,b,5\nc,d\ne\n")
-    assert told(back) == [["a", "b", 5], ["c", "d", None], ["e", None, None]]
+    assert cells_of(back) == [["a", "b", 5], ["c", "d", None], ["e", None, None]]
 
 
 @pytest.mark.parametrize(
@@ -194,11 +194,11 @@ def test_the_advice_for_a_file_of_another_encoding_keeps_all_else(path: Path) ->
 
 
 def test_a_last_line_without_a_line_break_is_a_line(path: Path) -> None:
-    assert told(read(path, "id,title\na,b\nc,d")) == [["a", "b"], ["c", "d"]]
+    assert cells_of(read(path, "id,title\na,b\nc,d")) == [["a", "b"], ["c", "d"]]
     # With a byte order mark, a missing line break at the end means that rows may be missing.
     with pytest.warns(UnreadableWarning, match=r"x\.csv does not end in a line break"):
         back = read(path, "\ufeffid;title\r\na;b\r\nc;d")
-    assert told(back) == [["a", "b"], ["c", "d"]]
+    assert cells_of(back) == [["a", "b"], ["c", "d"]]
 
 
 @pytest.mark.parametrize(

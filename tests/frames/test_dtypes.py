@@ -233,7 +233,7 @@ def once() -> Once:
     return result
 
 
-def shown(report: Any, path: Path) -> int:
+def lines_of_file(report: Any, path: Path) -> int:
     """Show a report in every form, and return the number of lines of its file."""
     assert report.to_text() == repr(report)
     assert report._repr_html_()
@@ -270,14 +270,14 @@ def test_listings_are_compared(case: Case, once: Once, tmp_path: Path) -> None:
         assert (len(report.added), len(report.removed)) == (1, 1)
         assert len(report.changed) > 0
         assert named_changes(report) == expected
-    assert shown(report, tmp_path / "report.csv") == 2 + len(report.changed)
+    assert lines_of_file(report, tmp_path / "report.csv") == 2 + len(report.changed)
 
 
 @pytest.mark.slow
 @once_for_each_kind
 def test_listings_without_rows_are_compared(case: Case, tmp_path: Path) -> None:
     empty = case.df.head(0)
-    assert shown(rnb.compare(empty, case.df), tmp_path / "report.csv") == 4
+    assert lines_of_file(rnb.compare(empty, case.df), tmp_path / "report.csv") == 4
     assert len(rnb.compare(case.df, empty).removed) == 4
 
 
@@ -316,7 +316,7 @@ def test_a_listing_is_audited(case: Case, once: Once, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(report.findings, expected.findings)
     pd.testing.assert_frame_equal(fixes, expected_fixes)
     if case.missing == "all":
-        assert shown(report, tmp_path / "report.csv") == len(report.findings)
+        assert lines_of_file(report, tmp_path / "report.csv") == len(report.findings)
 
 
 @pytest.mark.slow

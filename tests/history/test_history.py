@@ -72,7 +72,7 @@ class Kept:
     rows: dict[str, dict[str, Any]]
 
 
-def told(df: pd.DataFrame) -> dict[str, dict[str, Any]]:
+def rows_by_id(df: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return the rows of a listing by id, with missing cells as None."""
     rows = (
         {str(name): None if is_missing(cell) else cell for name, cell in row.items()}
@@ -153,7 +153,7 @@ def simulated(where: Path, seed: int, *, projects: bool = True, days: int = 20) 
     tenant.dice.shuffle(late)
     for at, _, df in in_time + late:
         rnb.History(where).record(df, when=at)
-    return [Kept(at, project, told(df)) for at, project, df in listings]
+    return [Kept(at, project, rows_by_id(df)) for at, project, df in listings]
 
 
 @pytest.fixture(scope="module", params=range(8))
@@ -189,7 +189,7 @@ def test_a_listing_is_loaded_as_it_was(simulation: tuple[rnb.History, list[Kept]
             rows = expected.rows
             if project is not None:
                 rows = {key: row for key, row in rows.items() if row["owner"] == project}
-            assert told(df) == rows
+            assert rows_by_id(df) == rows
             assert list(df.columns) == FIELDS
             assert df.attrs == {"endpoint": TENANT, "project": project}
             assert df.index.equals(pd.RangeIndex(len(rows)))
@@ -1033,7 +1033,7 @@ def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:
         if number % 7 < 5 and number:
             listing.pass_one(number)
         rnb.History(where).record(listing.df, when=day(number))
-        kept.append(Kept(day(number), None, told(listing.df)))
+        kept.append(Kept(day(number), None, rows_by_id(listing.df)))
     history = rnb.History(where)
     pairs = list(pairwise(kept))
     expected = {(new.at, *row) for old, new in pairs for row in differences(old.rows, new.rows)}
@@ -1044,7 +1044,7 @@ def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:
     for source in [first, *Random(1).sample(sorted(set(moved)), 8)]:
         assert lines_of(history.timeline(source)) == versions_of(kept, source)
     for number in (0, 6, 31, 59):
-        assert told(history.load(day(number))) == kept[number].rows
+        assert rows_by_id(history.load(day(number))) == kept[number].rows
     versions = versions_of(kept, first)
     found = by_duckdb(where, listing.watched)
     assert found == [(first, row["id"]) for first, _, _, _, row in versions]

@@ -117,7 +117,7 @@ def test_every_file_has_the_same_columns(folder: Path) -> None:
 # Other readers
 
 
-def asked(where: Path, query: str) -> list[tuple[Any, ...]]:
+def query_rows(where: Path, query: str) -> list[tuple[Any, ...]]:
     """Return the rows of a DuckDB query on all files, as the table `files`."""
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
@@ -137,7 +137,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Kept]]:
 @pytest.mark.slow
 def test_duckdb_counts_the_same(whole: tuple[Path, list[Kept]]) -> None:
     where, _ = whole
-    rows = asked(where, "SELECT snapshot_at, date, count(*) FROM files GROUP BY ALL")
+    rows = query_rows(where, "SELECT snapshot_at, date, count(*) FROM files GROUP BY ALL")
     found = {at: (of_day, count) for at, of_day, count in rows}
     snapshots = rnb.History(where).snapshots()
     written = snapshots[~snapshots["unchanged"] & (snapshots["sources"] > 0)]
@@ -192,7 +192,7 @@ def test_further_columns_are_json_to_other_readers(tmp_path: Path) -> None:
         SELECT extra->>'region', CAST(extra->'score' AS DOUBLE), extra->>'at', extra->>'endless'
         FROM files
     """
-    found = asked(tmp_path, query)
+    found = query_rows(tmp_path, query)
     assert [(*row[:2], row[2][:10], row[3]) for row in found] == [("süd", 1.5, "2026-03-01", "inf")]
 
 
@@ -558,7 +558,7 @@ def test_killed_at_any_moment_all_that_was_acknowledged_is_whole(
         df = history.load(at)
         assert len(df) == 500
         assert len(set(df["title"])) == 1
-    count = asked(tmp_path, "SELECT count(*) FROM files")
+    count = query_rows(tmp_path, "SELECT count(*) FROM files")
     assert count == [(500 * int((~there["unchanged"]).sum()),)]
     history.record(one(), when=datetime.now(UTC) + timedelta(days=1))
     assert len(history.snapshots()) == len(there) + 1
@@ -724,7 +724,7 @@ def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
     looks = 0
     while any(process.poll() is None for process in processes):
         if any(tmp_path.rglob("*.parquet")):
-            counts = asked(tmp_path, "SELECT count(*) FROM files GROUP BY snapshot_at")
+            counts = query_rows(tmp_path, "SELECT count(*) FROM files GROUP BY snapshot_at")
             # Complete files; two of the same microsecond are counted together.
             assert all(count % 200 == 0 for (count,) in counts)
             assert len(rnb.History(tmp_path).load()) == 200

@@ -45,7 +45,7 @@ def other() -> Iterator[rnb.Client]:
         yield made
 
 
-def asked(client: rnb.Client) -> list[str]:
+def request_lines(client: rnb.Client) -> list[str]:
     assert client.sandbox is not None
     return [f"{one.method} {one.path}" for one in client.sandbox.requests]
 
@@ -58,10 +58,10 @@ def reasons(plan: rnb.Plan) -> list[str]:
 
 
 def test_a_plan_only_reads(client: rnb.Client, edited: pd.DataFrame) -> None:
-    before = len(asked(client))
+    before = len(request_lines(client))
     plan = client.plan(edited)
     assert plan.ok
-    assert asked(client)[before:] == ["GET /api/v1/sources"]
+    assert request_lines(client)[before:] == ["GET /api/v1/sources"]
     assert (plan.endpoint, plan.project) == (client.endpoint, None)
 
 
@@ -177,7 +177,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_sent(
     edited.loc[4, "name"] = "renamed"
     edited.loc[5, "title"] = None
     edited = edited.rename(columns={"description": "descripton"})
-    before = len(asked(client))
+    before = len(request_lines(client))
     plan = client.plan(edited, delete_missing=True)
     assert not plan.ok
     assert list(plan.problems.columns) == COLUMNS
@@ -197,7 +197,7 @@ def test_all_problems_are_listed_at_once_and_nothing_is_sent(
         for reason in told:
             assert reason in str(caught.value)
     assert not Path("change.json").exists()
-    assert {line.partition(" ")[0] for line in asked(client)[before:]} == {"GET"}
+    assert {line.partition(" ")[0] for line in request_lines(client)[before:]} == {"GET"}
     assert "4 problems" in repr(plan)
     assert f"row 3, {edited['owner'][3]}/{edited['name'][3]}, column language" in repr(plan)
     assert "row 3" in plan.to_html()
@@ -291,9 +291,9 @@ def test_an_invalid_edit_is_a_problem(
     df = client.sources()
     edited = spoil(df)
     edited.attrs = df.attrs
-    before = len(asked(client))
+    before = len(request_lines(client))
     plan = client.plan(edited, delete_missing=True)
-    assert {line.partition(" ")[0] for line in asked(client)[before:]} == {"GET"}
+    assert {line.partition(" ")[0] for line in request_lines(client)[before:]} == {"GET"}
     (told,) = plan.problems.astype(object).to_dict("records")
     row, column = (None if pd.isna(told[key]) else told[key] for key in ("row", "column"))
     assert (row, column) == problem[:2]
@@ -550,10 +550,10 @@ def test_a_plan_for_another_tenant_is_refused(
     client: rnb.Client, other: rnb.Client, edited: pd.DataFrame, tmp_path: Path
 ) -> None:
     path = client.plan(edited).save(tmp_path / "change.json")
-    before = asked(other)
+    before = request_lines(other)
     with pytest.raises(rnb.InvalidInput, match=r"is a plan for .*, but this client is for"):
         rnb.load_plan(path, other)
-    assert asked(other) == before
+    assert request_lines(other) == before
 
 
 def test_a_plan_is_applied_to_the_configured_tenant(
@@ -573,7 +573,7 @@ def test_a_plan_without_a_token_sends_nothing(
     with pytest.raises(rnb.ConfigurationError):
         rnb.load_plan(path).apply()
     # No token is sent there: neither one of another tenant, nor one without an endpoint.
-    before = len(asked(client))
+    before = len(request_lines(client))
     monkeypatch.setenv("REINFER_TOKEN", "abc")
     for endpoint in ("", "https://example.com"):
         monkeypatch.setenv("REINFER_ENDPOINT", endpoint)
@@ -581,7 +581,7 @@ def test_a_plan_without_a_token_sends_nothing(
             with pytest.raises(rnb.ConfigurationError):
                 rnb.load_plan(path).apply()
             assert mocked.call_count == 0
-    assert len(asked(client)) == before
+    assert len(request_lines(client)) == before
 
 
 def _changed(content: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
@@ -672,10 +672,10 @@ def test_more_than_a_tenth_of_a_project_needs_allow_mass_delete(
         assert ("allow_mass_delete" in one.to_text()) is mass
         assert ("allow_mass_delete" in one.to_html()) is mass
     if mass:
-        before = asked(client)
+        before = request_lines(client)
         with pytest.raises(rnb.InvalidInput, match=r"4 of the 39 sources of claims.*a tenth"):
             plan.apply(progress=False)
-        assert asked(client) == before
+        assert request_lines(client) == before
     result = plan.apply(progress=False, allow_mass_delete=mass)
     assert result.ok
     assert len(client.sources("claims")) == 39 - deleted
@@ -735,9 +735,9 @@ def test_an_old_plan_warns_of_remote_changes(client: rnb.Client) -> None:
 def test_a_rehearsal_does_not_change_the_tenant(client: rnb.Client, edited: pd.DataFrame) -> None:
     edited.loc[0, "bucket_id"] = client.buckets()["id"].iloc[-1]
     plan = client.plan(edited, delete_missing=True)
-    usual, before = client.sources(), len(asked(client))
+    usual, before = client.sources(), len(request_lines(client))
     rehearsal = plan.rehearse(progress=False)
-    assert asked(client)[before:] == ["GET /api/v1/sources"]
+    assert request_lines(client)[before:] == ["GET /api/v1/sources"]
     assert rehearsal.ok
     assert rehearsal.result.counts == {"done": len(plan.steps)}
     assert rehearsal.result.journal is None

@@ -162,11 +162,11 @@ class Forking:
         assert self._popen.stdin
         self._popen.stdin.write(f"{work} {calls} {file}\n")
         self._popen.stdin.flush()
-        began, number = self.said().split()
+        began, number = self.next_line().split()
         assert began == "began"
         return int(number)
 
-    def said(self) -> str:
+    def next_line(self) -> str:
         """Return the next line that the process prints, or "ended" and its exit code."""
         assert self._popen.stdout
         return self._popen.stdout.readline()
@@ -179,10 +179,10 @@ class Forking:
         """
         self.begin(work, file, calls)
         done = 0
-        while (said := self.said()) == "done\n":
+        while (said := self.next_line()) == "done\n":
             done += 1
         if said == "untraceable\n":
-            self.said()
+            self.next_line()
             pytest.skip("no process may watch the system calls of another one here")
         assert said in ("ended 0\n", "ended -9\n")
         return said == "ended -9\n", done
@@ -229,7 +229,7 @@ class Process:
 
     def hear(self) -> str:
         """Return the next line that it prints, or "ended" and its exit code."""
-        said = self._forking.said()
+        said = self._forking.next_line()
         if said.startswith("ended"):
             self.code = int(said.split()[-1])
         assert said
@@ -440,7 +440,7 @@ def content_of(file: Path) -> list[Json]:
     return found
 
 
-def kept(folder: Path) -> dict[str, bytes]:
+def files_in(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -459,7 +459,7 @@ def test_a_kill_at_any_moment_of_its_making_leaves_a_whole_sandbox_or_none(
         killed, _ = forking.stepped("make", calls, file)
         left = {path.name: path.stat().st_size for path in folder.iterdir()}
         # Most calls change nothing on the disk.
-        state = tuple(sorted(kept(folder).items()))
+        state = tuple(sorted(files_in(folder).items()))
         if state not in seen:
             seen.add(state)
             try:
@@ -490,7 +490,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_it_whole_or_not_at_all(
         shutil.copytree(origin, folder)
         killed, done = forking.stepped("write", calls, folder / "box.db")
         # Most calls change nothing on the disk.
-        state = (done, *(part for file in sorted(kept(folder).items()) for part in file))
+        state = (done, *(part for file in sorted(files_in(folder).items()) for part in file))
         if state not in seen:
             seen.add(state)
             now = {source["name"]: source for source in content_of(folder / "box.db")}

@@ -253,16 +253,16 @@ class Tenant(RuleBasedStateMachine):
         assert content["message"]
         return {}
 
-    def known(self, who: str) -> bool:
+    def has_user(self, who: str) -> bool:
         return who in self.model.on
 
     def due(self, who: str, *steps: Callable[[], int]) -> int:
         """Return the first status of several checks that is not 200."""
-        if not self.known(who):
+        if not self.has_user(who):
             return 401
         return next((status for step in steps if (status := step()) != 200), 200)
 
-    def there(self, rows: Any, key: Any) -> Callable[[], int]:
+    def status_of(self, rows: Any, key: Any) -> Callable[[], int]:
         return lambda: 200 if key in rows else 404
 
     def path(self, kind: str, project: str, name: str) -> str:
@@ -307,7 +307,7 @@ class Tenant(RuleBasedStateMachine):
             who,
             lambda: self.model.may(who, project, "sources-admin"),
             lambda: 422 if is_wrong(given) else 200,
-            self.there(self.model.projects, project),
+            self.status_of(self.model.projects, project),
             lambda: 409 if (project, name) in self.model.sources else 200,
             lambda: bucket_status,
         )
@@ -354,7 +354,7 @@ class Tenant(RuleBasedStateMachine):
             who,
             lambda: self.model.may(who, key[0], "sources-admin"),
             lambda: 422 if is_wrong(given) else 200,
-            self.there(self.model.sources, key),
+            self.status_of(self.model.sources, key),
             lambda: bucket_status,
         )
         answer = self.expect(who, status, self.path("sources", *key), "POST", {"source": given})
@@ -371,7 +371,7 @@ class Tenant(RuleBasedStateMachine):
         source_id = self.id_of(self.model.sources, key)
         status = self.due(
             who,
-            self.there(self.model.sources, key),
+            self.status_of(self.model.sources, key),
             lambda: self.model.may(who, key[0], "sources-admin"),
         )
         path = f"/api/v1/sources/id:{source_id}"
@@ -389,7 +389,7 @@ class Tenant(RuleBasedStateMachine):
     def read_source(self, who: str, place: Place) -> None:
         project, name = key = self.key(self.model.sources, place)
         source_id = self.id_of(self.model.sources, key)
-        there = self.there(self.model.sources, key)
+        there = self.status_of(self.model.sources, key)
         by_name = self.due(who, lambda: self.model.may(who, project, "sources-read"), there)
         by_id = self.due(who, there, lambda: self.model.may(who, project, "sources-read"))
         for status, path in (
@@ -408,7 +408,7 @@ class Tenant(RuleBasedStateMachine):
     # Projects
 
     def read_project(self, who: str, project: str) -> None:
-        there = self.there(self.model.projects, project)
+        there = self.status_of(self.model.projects, project)
         status = self.due(who, lambda: 200 if self.model.held(who, project) else 404, there)
         answer = self.expect(who, status, f"/api/_private/projects/{project}")
         if answer:
@@ -453,7 +453,7 @@ class Tenant(RuleBasedStateMachine):
         status = self.due(
             who,
             lambda: self.model.may(who, project, "sources-admin"),
-            self.there(self.model.projects, project),
+            self.status_of(self.model.projects, project),
         )
         path = f"/api/_private/projects/{project}"
         answer = self.expect(who, status, path, "POST", {"project": given})
@@ -468,7 +468,7 @@ class Tenant(RuleBasedStateMachine):
         status = self.due(
             who,
             lambda: self.model.may(who, project, "sources-admin"),
-            self.there(self.model.projects, project),
+            self.status_of(self.model.projects, project),
             lambda: 200 if force == "?force=true" or self.model.is_empty(project) else 422,
         )
         if not self.expect(who, status, f"/api/_private/projects/{project}{force}", "DELETE"):
@@ -503,7 +503,7 @@ class Tenant(RuleBasedStateMachine):
         status = self.due(
             who,
             lambda: self.model.may(who, project, "buckets-write"),
-            self.there(self.model.projects, project),
+            self.status_of(self.model.projects, project),
             lambda: 409 if (project, name) in self.model.buckets else 200,
         )
         body = {"bucket": {"bucket_type": "emails", "title": "x"}}
@@ -521,7 +521,7 @@ class Tenant(RuleBasedStateMachine):
         bucket_id = self.id_of(self.model.buckets, key)
         status = self.due(
             who,
-            self.there(self.model.buckets, key),
+            self.status_of(self.model.buckets, key),
             lambda: self.model.may(who, key[0], "buckets-write"),
             lambda: 422 if self.model.fed_by(bucket_id) else 200,
         )
@@ -532,7 +532,7 @@ class Tenant(RuleBasedStateMachine):
     def read_bucket(self, who: str, place: Place) -> None:
         project, name = key = self.key(self.model.buckets, place)
         bucket_id = self.id_of(self.model.buckets, key)
-        there = self.there(self.model.buckets, key)
+        there = self.status_of(self.model.buckets, key)
         by_name = self.due(who, lambda: self.model.may(who, key[0], "buckets-read"), there)
         by_id = self.due(who, there, lambda: self.model.may(who, key[0], "buckets-read"))
         for status, path in (
@@ -545,7 +545,7 @@ class Tenant(RuleBasedStateMachine):
 
     # Users
 
-    @precondition(lambda self: not self.known("guest"))
+    @precondition(lambda self: not self.has_user("guest"))
     @rule(everywhere=GLOBAL, on=st.dictionaries(PROJECTS, PERMISSIONS, max_size=2))
     def add_user(self, everywhere: list[str], on: dict[str, list[str]]) -> None:
         def add() -> str:
@@ -572,7 +572,7 @@ class Tenant(RuleBasedStateMachine):
         user_id = self.users[whom]["id"] if there else "0" * 16
         answer = self.expect(who, status, f"/api/_private/users/{user_id}")
         if answer:
-            assert answer["user"] == self.told(whom)
+            assert answer["user"] == self.user_json(whom)
 
     @rule(
         who=WHO,
@@ -596,7 +596,7 @@ class Tenant(RuleBasedStateMachine):
         answer = self.expect(who, status, path, "POST", body)
         if answer:
             self.permitted(whom, everywhere, on)
-            assert answer["user"] == self.told(whom)
+            assert answer["user"] == self.user_json(whom)
 
     @rule(
         whom=KNOWN,
@@ -606,7 +606,7 @@ class Tenant(RuleBasedStateMachine):
     def permit_by_hand(
         self, whom: str, everywhere: list[str] | None, on: dict[str, list[str]] | None
     ) -> None:
-        if not self.known(whom) or not set(on or {}) <= set(self.model.projects):
+        if not self.has_user(whom) or not set(on or {}) <= set(self.model.projects):
             with pytest.raises(rnb.InvalidInput, match="There is no"):
                 self.box.permit(whom, organisation_permissions=on, global_permissions=everywhere)
             return
@@ -628,7 +628,7 @@ class Tenant(RuleBasedStateMachine):
         held = {**self.model.on[whom], **(on or {})}
         self.model.on[whom] = {project: given for project, given in held.items() if given}
 
-    def told(self, name: str) -> dict[str, Any]:
+    def user_json(self, name: str) -> dict[str, Any]:
         """Return a user as the API should return it."""
         on = {p: list(dict.fromkeys(given)) for p, given in self.model.on[name].items()}
         everywhere = list(dict.fromkeys(self.model.everywhere.get(name, ())))
@@ -680,7 +680,7 @@ class Tenant(RuleBasedStateMachine):
         self.steps += 1
         model = self.model
         who = list(model.on)[self.steps % len(model.on)]
-        assert self.expect(who, 200, "/auth/user")["user"] == self.told(who)
+        assert self.expect(who, 200, "/auth/user")["user"] == self.user_json(who)
         assert self.expect(who, 200, "/api/_private/projects")["projects"] == [
             model.projects[name] for name in sorted(model.projects) if model.held(who, name)
         ]
@@ -698,7 +698,9 @@ class Tenant(RuleBasedStateMachine):
         permitted = permitted or model.is_admin(who)
         answer = self.expect(who, 200 if permitted else 403, "/api/_private/users")
         if permitted:
-            assert answer["users"] == [self.told(n) for n in sorted(model.on) if model.sees(who, n)]
+            assert answer["users"] == [
+                self.user_json(n) for n in sorted(model.on) if model.sees(who, n)
+            ]
 
 
 def is_wrong(given: dict[str, Any]) -> bool:

@@ -57,7 +57,7 @@ def control(name: str, base: Any = None, *, creating: bool = False) -> Control:
     return made
 
 
-def said(made: Control) -> str:
+def note_text(made: Control) -> str:
     return Parsed(made.note.value).text
 
 
@@ -79,7 +79,7 @@ def test_every_field_that_may_be_written_has_a_control() -> None:
         assert list(made) == [n for n, field in WIDER.items() if field.may(operation)]
         for name, one in made.items():
             assert one.input.description == label_of(WIDER[name])
-            assert WIDER[name].about.help in said(one)
+            assert WIDER[name].about.help in note_text(one)
 
 
 def test_the_type_of_a_field_decides_what_its_control_is() -> None:
@@ -171,7 +171,7 @@ def test_a_number_is_held_as_it_is(base: int | None) -> None:
 def test_what_a_browser_would_change_is_not_to_be_edited(name: str, base: str) -> None:
     made = control(name, base)
     assert made.input.disabled
-    assert "Edit it from Python" in said(made)
+    assert "Edit it from Python" in note_text(made)
     made.show("plain")
     assert not made.input.disabled
 
@@ -269,11 +269,11 @@ def test_a_message_is_that_of_the_client(
         shared.create_source("claims/never", **{name: value})
     reason = str(caught.value).removeprefix(name)
     assert made.entry().flaw == label_of(made.field) + reason
-    assert said(made) == label_of(made.field) + reason
+    assert note_text(made) == label_of(made.field) + reason
     assert 'role="alert"' in made.note.value
     made.input.value = ""
     assert made.entry().flaw is None
-    assert made.field.about.help in said(made)
+    assert made.field.about.help in note_text(made)
 
 
 @pytest.mark.parametrize("typed", ["five", "5.0", "1e3", "0x5", "\u0665", "5 5", "--5"])
@@ -287,24 +287,24 @@ def test_what_is_no_whole_number_is_refused(typed: str) -> None:
 def test_the_line_beneath_says_what_was_and_what_a_tenant_takes_by_default() -> None:
     made = control("title", "<i>Motor</i>")
     made.input.value = "Travel"
-    assert said(made) == "Was: <i>Motor</i>"
+    assert note_text(made) == "Was: <i>Motor</i>"
     fresh = control("language", creating=True)
-    assert "Default: en." in said(fresh)
-    assert "Default" not in said(control("language", "en"))
+    assert "Default: en." in note_text(fresh)
+    assert "Default" not in note_text(control("language", "en"))
 
 
 def test_what_a_tenant_refused_is_said_until_the_value_is_another() -> None:
     made = control("title", "Motor")
     made.input.value = "Travel"
     made.refuse("No <b>such</b> title.")
-    assert said(made) == "No <b>such</b> title."
+    assert note_text(made) == "No <b>such</b> title."
     made.input.value = "Travels"
-    assert "No" not in said(made)
+    assert "No" not in note_text(made)
     made.input.value = "Travel"
-    assert "No" in said(made)
+    assert "No" in note_text(made)
     # The same value of another source was not refused.
     made.show("Travel")
-    assert "No" not in said(made)
+    assert "No" not in note_text(made)
 
 
 # A new current value while something is typed

@@ -32,9 +32,9 @@ from tests.widget_pages import (
     refresh,
     rows,
     set_up,
-    shown,
     tab_of,
     tab_to,
+    table_status,
 )
 
 pytestmark = browser.needed()
@@ -111,7 +111,7 @@ def tab(opened: Page) -> Page:
     button(explorer(opened), "New explorer").click()
     # Set once the new explorer is shown.
     expect(button(explorer(opened), "New explorer")).to_have_attribute("title", f"{number + 1}")
-    expect(shown(opened)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
+    expect(table_status(opened)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
     return opened
 
 
@@ -188,19 +188,19 @@ def test_a_rule_narrows_the_table_until_it_is_cleared(setup: Setup, tab: Page) -
     expect_status(tab, f"{len(findings(setup)):,} findings in")
     choose(tab, "Findings", f"warning: twin-titles ({len(found)})")
     narrowed = f"{len(found)} of {total} sources, only those with twin-titles"
-    expect(shown(tab)).to_have_text(narrowed)
+    expect(table_status(tab)).to_have_text(narrowed)
     expect(rows(tab)).to_have_count(len(found))
     expect_status(tab, "Readers of lists and charts cannot tell them apart.")
     table = explorer(tab).get_by_role("table")
     expect(table.get_by_role("rowheader")).to_have_count(len(found))
     motor = found[found["name"].str.contains("motor")]
     field(explorer(tab), "Search").fill("motor")
-    expect(shown(tab)).to_contain_text(f"{len(motor)} of {total} sources, only those")
+    expect(table_status(tab)).to_contain_text(f"{len(motor)} of {total} sources, only those")
     sources = (motor["owner"] + "/" + motor["name"]).tolist()
     expect(table.get_by_role("rowheader")).to_have_text(sources)
     expect(table).to_contain_text(motor["message"].iloc[0])
     button(explorer(tab), "Clear").click()
-    expect(shown(tab)).to_have_text(re.compile(rf"^{total} of {total} sources"))
+    expect(table_status(tab)).to_have_text(re.compile(rf"^{total} of {total} sources"))
     expect(field(explorer(tab), "Search")).to_have_value("")
     expect(chosen(tab, "Findings")).to_have_text("all sources")
     expect_status(tab, "findings in")
@@ -210,7 +210,7 @@ def test_a_source_with_a_finding_is_looked_at(setup: Setup, tab: Page) -> None:
     found = findings(setup, "missing-title")
     open_audit(tab)
     choose(tab, "Findings", f"warning: missing-title ({len(found)})")
-    expect(shown(tab)).to_contain_text("only those with missing-title")
+    expect(table_status(tab)).to_contain_text("only those with missing-title")
     rows(tab).nth(1).click()
     expect(rows(tab).nth(1)).to_have_attribute("aria-selected", "true")
     tab_of(tab, "Source").click()
@@ -233,7 +233,7 @@ def test_a_fixed_source_is_audited_again(setup: Setup, tab: Page) -> None:
     field(pane(tab), "Title").fill("Fixed")
     button(explorer(tab), "Update").click()
     # The source has no finding any more, so the table does not show it.
-    expect(shown(tab)).to_have_text(re.compile("^0 of .*only those with missing-title"))
+    expect(table_status(tab)).to_have_text(re.compile("^0 of .*only those with missing-title"))
     tab_of(tab, "Audit").click()
     expect(chosen(tab, "Findings")).to_have_text(f"warning: missing-title ({len(found) - 1})")
 
@@ -273,10 +273,10 @@ def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None
     title = changed.get_by_role("row").filter(has_text="comparedtitle")
     expect(title).to_contain_text("BeforeAfter")
     choose(tab, "Differences", "changed (1)")
-    expect(shown(tab)).to_contain_text(re.compile("^1 of .* only those that were changed"))
+    expect(table_status(tab)).to_contain_text(re.compile("^1 of .* only those that were changed"))
     expect(rows(tab).first).to_contain_text("compared")
     choose(tab, "Differences", "added (1)")
-    expect(shown(tab)).to_contain_text("only those that were added")
+    expect(table_status(tab)).to_contain_text("only those that were added")
     expect(rows(tab).first).to_contain_text("came-later")
     button(explorer(tab), "Clear").click()
     expect(chosen(tab, "Differences")).to_have_text("all sources")
@@ -344,12 +344,12 @@ def test_keyboard_only(tab: Page) -> None:
     tab_to(tab, rule)
     keys.press("ArrowDown")
     keys.press("ArrowDown")
-    expect(shown(tab)).to_contain_text("only those with ")
+    expect(table_status(tab)).to_contain_text("only those with ")
     expect(chosen(tab, "Findings")).to_contain_text("warning: ")
     # Letters choose an option and are no commands of the notebook: "a" would add a cell.
     keys.type("all")
     expect(chosen(tab, "Findings")).to_have_text("all sources")
-    expect(shown(tab)).not_to_contain_text("only those with ")
+    expect(table_status(tab)).not_to_contain_text("only those with ")
     expect(rule).to_be_focused()
     tab.wait_for_timeout(BREATH)
     tab_to(tab, button(explorer(tab), "Export findings"))

@@ -66,7 +66,7 @@ def show(bulk: BulkPane, field: str = "language", raw: Any = "de") -> str:
     return texts(bulk)
 
 
-def done(ex: Explorer) -> None:
+def wait_for_writes(ex: Explorer) -> None:
     """Wait until the writes and the refresh of the listing are done."""
     ex.bulk.jobs.wait()
     ex.jobs.wait()
@@ -74,7 +74,7 @@ def done(ex: Explorer) -> None:
 
 def apply(ex: Explorer) -> str:
     ex.bulk.apply.click()
-    done(ex)
+    wait_for_writes(ex)
     return texts(ex.bulk)
 
 
@@ -313,7 +313,7 @@ def test_a_plan_of_something_else_is_taken_away(
     select(ex, *THREE)
     fill(bulk, "language", "de")
     bulk.apply.click()
-    done(ex)
+    wait_for_writes(ex)
     assert bulk.apply.disabled
     assert writes(client) == []
 
@@ -381,7 +381,7 @@ def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> No
     assert "1 problem" in said
     assert "the source was deleted" in said
     bulk.apply.click()
-    done(ex)
+    wait_for_writes(ex)
     assert [a.method for a in writes(client)] == ["DELETE"]
 
 
@@ -409,9 +409,9 @@ def test_a_double_click_applies_once(client: rnb.Client, monkeypatch: pytest.Mon
     show(bulk)
     for _ in range(3):
         bulk.apply.click()
-    done(ex)
+    wait_for_writes(ex)
     bulk.apply.click()
-    done(ex)
+    wait_for_writes(ex)
     assert len(writes(client)) == 3
 
 
@@ -434,7 +434,7 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
         until(lambda: any("Applying: " in line for line in messages))
         bulk.stop.click()
         assert bulk.stop.disabled
-        done(ex)
+        wait_for_writes(ex)
     result = bulk.result
     assert result is not None
     assert set(result.counts) == {"done", "left"}
@@ -449,7 +449,7 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     bulk.stop.click()
     assert "Stopping" not in texts(bulk)
     bulk.retry.click()
-    done(ex)
+    wait_for_writes(ex)
     assert "40 of 40 sources are done." in texts(bulk)
     assert values(client, "title", names) == ["All alike"] * 40
 
@@ -491,7 +491,7 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     assert "Not done" in said
     assert is_shown(bulk.retry)
     bulk.retry.click()
-    done(ex)
+    wait_for_writes(ex)
     assert "3 of 3 sources are done." in texts(bulk)
     assert values(client, "language") == ["de"] * 3
     assert ex.selected["language"].tolist() == ["de"] * 3

@@ -28,9 +28,9 @@ from tests.widget_pages import (
     rows,
     set_up,
     settle,
-    shown,
     tab_of,
     tab_to,
+    table_status,
 )
 
 pytestmark = browser.needed()
@@ -80,7 +80,7 @@ def make(client: rnb.Client, stem: str) -> list[str]:
 
 def select_three(tab: Page, stem: str) -> None:
     field(explorer(tab), "Search").fill(stem)
-    expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    expect(table_status(tab)).to_contain_text(re.compile("^3 of "))
     settle(tab)
     expect(rows(tab)).to_have_count(3)
     rows(tab).first.click()
@@ -167,7 +167,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     refresh(tab, setup.client)
     keys = tab.keyboard
     field(explorer(tab), "Search").fill("keys-")
-    expect(shown(tab)).to_contain_text(re.compile("^3 of "))
+    expect(table_status(tab)).to_contain_text(re.compile("^3 of "))
     settle(tab)
     tab_to(tab, grid(tab))
     keys.press("Control+a")

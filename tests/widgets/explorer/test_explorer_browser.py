@@ -37,9 +37,9 @@ from tests.widget_pages import (
     rows,
     set_up,
     settle,
-    shown,
     tab_of,
     tab_to,
+    table_status,
 )
 
 pytestmark = browser.needed()
@@ -101,7 +101,7 @@ def tab(opened: Page) -> Page:
     return opened
 
 
-def seen(folder: Path) -> Any:
+def attributes_in(folder: Path) -> Any:
     """Return the explorer's attributes from the file, once it exists."""
     path = folder / "seen.json"
     for _ in range(200):
@@ -121,10 +121,10 @@ def test_find_and_understand(setup: Setup, tab: Page) -> None:
     total = len(setup.client.sources())
     found = holding(setup.client, "inbox")
     field(explorer(tab), "Search").fill("inbox")
-    expect(shown(tab)).to_contain_text(f"{len(found)} of {total} sources")
+    expect(table_status(tab)).to_contain_text(f"{len(found)} of {total} sources")
     found = found[found["owner"] == "claims"]
     field(explorer(tab), "Project").select_option(f"claims ({len(found)})")
-    expect(shown(tab)).to_contain_text(f"{len(found)} of {total} sources")
+    expect(table_status(tab)).to_contain_text(f"{len(found)} of {total} sources")
     row = rows(tab).first
     expect(row).to_contain_text("motor-inbox")
     row.click()
@@ -136,15 +136,15 @@ def test_find_and_understand(setup: Setup, tab: Page) -> None:
     tab_of(tab, "JSON").click()
     text = pane(tab).locator("pre").inner_text()
     assert json.loads(text) == source.to_wire()
-    assert seen(folder)["source"] == "claims/motor-inbox"
+    assert attributes_in(folder)["source"] == "claims/motor-inbox"
     rows(tab).nth(3).click(modifiers=["Shift"])
-    expect(shown(tab)).to_contain_text("4 selected")
+    expect(table_status(tab)).to_contain_text("4 selected")
     if setup.host.kind == "lab":
         # A cell that runs after the clicks sees their effect.
         (folder / "seen.json").unlink()
         tab.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
         tab.keyboard.press("Control+Enter")
-        now, names = seen(folder), found["name"].tolist()
+        now, names = attributes_in(folder), found["name"].tolist()
         assert now["frame"] == names
         assert now["selected"] == names[:4]
         assert now["source"] == f"claims/{names[3]}"
@@ -200,13 +200,13 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     expect_status(tab, "claims/brand-new is deleted")
     with pytest.raises(rnb.NotFound):
         client.source("claims/brand-new")
-    expect(shown(tab)).to_contain_text(re.compile("^0 of "))
+    expect(table_status(tab)).to_contain_text(re.compile("^0 of "))
     assert len(list((folder / "state" / "reinfer_nb" / "restore").iterdir())) == 1
     # Restore it.
     tab.wait_for_timeout(BREATH)
     button(explorer(tab), "Restore").click()
     expect_status(tab, "under the new id")
-    expect(shown(tab)).to_contain_text(re.compile("^1 of "))
+    expect(table_status(tab)).to_contain_text(re.compile("^1 of "))
     expect(rows(tab).first).to_contain_text("Made here")
     back = client.source("claims/brand-new")
     assert back.id != new_id
@@ -254,11 +254,11 @@ def test_what_was_not_sent_stays_with_its_source(setup: Setup, tab: Page) -> Non
 def test_keyboard_only(setup: Setup, tab: Page) -> None:
     setup.client.create_source("claims/by-keyboard", title="Before")
     refresh(tab, setup.client)
-    expect(shown(tab)).to_contain_text(" of ")
+    expect(table_status(tab)).to_contain_text(" of ")
     keys = tab.keyboard
     field(explorer(tab), "Search").focus()
     keys.type("by-keyboard")
-    expect(shown(tab)).to_contain_text(re.compile("^1 of "))
+    expect(table_status(tab)).to_contain_text(re.compile("^1 of "))
     settle(tab)
     expect(rows(tab)).to_have_count(1)
     tab_to(tab, grid(tab))
@@ -368,7 +368,7 @@ def test_axe_and_width(setup: Setup) -> None:
 def test_export(setup: Setup, tab: Page) -> None:
     found = holding(setup.client, "inbox")
     field(explorer(tab), "Search").fill("inbox")
-    expect(shown(tab)).to_contain_text(f"{len(found)} of ")
+    expect(table_status(tab)).to_contain_text(f"{len(found)} of ")
     button(explorer(tab), "Export CSV").click()
     expect_status(tab, f"{len(found)} sources written to ")
     link = explorer(tab).get_by_text(re.compile("^Download sources-.*csv$"))
