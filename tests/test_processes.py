@@ -278,8 +278,8 @@ def test_every_call_works_while_the_process_ends(
         client,
         tmp_path,
     )
-    told = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
-    assert told == [f"did {name}" for name in CALLS], output
+    lines = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
+    assert lines == [f"did {name}" for name in CALLS], output
     assert "Error" not in output
 
 

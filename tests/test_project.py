@@ -144,9 +144,11 @@ def test_the_readme_names_every_public_function_and_command() -> None:
 def test_the_readme_shows_the_contract() -> None:
     readme = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (`.*`) \| `([^`]*)`", readme, re.MULTILINE)
-    told = {column: dtype for columns, dtype in rows for column in re.findall(r"`(\w+)`", columns)}
+    dtypes = {
+        column: dtype for columns, dtype in rows for column in re.findall(r"`(\w+)`", columns)
+    }
     for field in fields.fields_of(Source):
-        assert told[field.name] == str(field.type.dtype)
+        assert dtypes[field.name] == str(field.type.dtype)
 
 
 def test_python_in_the_readme_is_python() -> None:

@@ -85,10 +85,10 @@ def expect_held(form: Locator, values: Mapping[str, str]) -> None:
 def expect_beneath(message: Locator, control: Locator) -> None:
     """Expect a message directly beneath a control."""
     expect(message).to_be_visible()
-    said, about = message.bounding_box(), control.bounding_box()
-    assert said is not None
-    assert about is not None
-    assert 0 <= said["y"] - about["y"] - about["height"] < 25
+    message_box, control_box = message.bounding_box(), control.bounding_box()
+    assert message_box is not None
+    assert control_box is not None
+    assert 0 <= message_box["y"] - control_box["y"] - control_box["height"] < 25
 
 
 def alert(form: Locator, text: str) -> Locator:

@@ -588,9 +588,9 @@ def test_the_update_form_reports_fields_that_were_not_taken(stubborn: rnb.Client
     form = opened(stubborn, language="xlm", title="mine")
     assert "may not take another value" not in form.controls["title"].note.value
     press(form)
-    said = texts(form)
-    assert f"{NAME} is updated: title." in said
-    assert "did not take language (it is 'en')" in said
+    shown_text = texts(form)
+    assert f"{NAME} is updated: title." in shown_text
+    assert "did not take language (it is 'en')" in shown_text
     # A field that was not taken keeps its input, with a note.
     control = form.controls["language"]
     assert (control.base, control.input.value) == ("en", "xlm")

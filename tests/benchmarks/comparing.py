@@ -82,11 +82,11 @@ def main(count: int) -> None:
                 assert way(before, after, on)
                 times[name].append(time.perf_counter() - begin)
         taken = {name: statistics.median(each) for name, each in times.items()}
-        told = ", ".join(
+        ratios = ", ".join(
             f"{name} {median * 1e3:.0f} ms ({median / taken['compare']:.1f})"
             for name, median in taken.items()
         )
-        print(f"{count:,} sources by {on if isinstance(on, str) else ' and '.join(on)}: {told}")
+        print(f"{count:,} sources by {on if isinstance(on, str) else ' and '.join(on)}: {ratios}")
 
 
 if __name__ == "__main__":

@@ -116,9 +116,9 @@ def test_sandbox_serves_until_it_is_stopped(how: signal.Signals, tmp_path: Path)
     )
     try:
         assert process.stdout is not None
-        said = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
-        endpoint = re.search(r"tenant is at (\S+)", said)
-        token = re.search(r"viewer token:\s+(\S+)", said)
+        output = "".join(iter(process.stdout.readline, "Ctrl-C stops it.\n"))
+        endpoint = re.search(r"tenant is at (\S+)", output)
+        token = re.search(r"viewer token:\s+(\S+)", output)
         assert endpoint is not None
         assert token is not None
         with rnb.connect(endpoint=endpoint[1], token=token[1]) as viewer:

@@ -52,8 +52,8 @@ def test_a_broken_configuration_is_not_taken_for_none(
 @pytest.mark.slow
 def test_on_a_sandbox_of_its_own_when_nothing_is_configured(tmp_path: Path) -> None:
     with browser.jupyterlab(tmp_path) as (address, process):
-        said = (tmp_path / "lab.log").read_text()
-        box = re.search(r"Practice tenant at (\S+) \(no tenant is configured\)", said)
+        log = (tmp_path / "lab.log").read_text()
+        box = re.search(r"Practice tenant at (\S+) \(no tenant is configured\)", log)
         assert box is not None
         answer = requests.get(f"{box[1]}/api/v1/sources", timeout=AGES)
         assert answer.status_code == 401
@@ -74,10 +74,10 @@ def test_on_the_tenant_that_is_configured(client: rnb.Client, tmp_path: Path) ->
         tenant.TOKEN: client.sandbox.tokens["viewer"],
     }
     with browser.jupyterlab(tmp_path, environment=environment):
-        said = (tmp_path / "lab.log").read_text()
-    assert f"Tenant {client.endpoint} (token from environment variable" in said
-    assert "Practice tenant" not in said
-    assert client.sandbox.tokens["viewer"] not in said
+        log = (tmp_path / "lab.log").read_text()
+    assert f"Tenant {client.endpoint} (token from environment variable" in log
+    assert "Practice tenant" not in log
+    assert client.sandbox.tokens["viewer"] not in log
 
 
 @pytest.mark.slow

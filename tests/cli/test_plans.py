@@ -157,9 +157,9 @@ def test_all_problems_are_listed_and_no_file_is_written(
     captured = capsys.readouterr()
     plan = configured.plan(df)
     assert len(plan.problems) == len(df)
-    told = [line for line in captured.out.splitlines() if line.startswith("! ")]
-    assert len(told) == len(plan.problems)
-    assert sum("column language" in line for line in told) == len(df) - 1
+    warnings = [line for line in captured.out.splitlines() if line.startswith("! ")]
+    assert len(warnings) == len(plan.problems)
+    assert sum("column language" in line for line in warnings) == len(df) - 1
     assert "\x1b" not in captured.out
     assert captured.err == "No file was written.\n"
     assert not Path("change.json").exists()
@@ -456,8 +456,8 @@ def test_deletes_are_agreed_to_by_their_number(
     for answer in ("y\n", "yes\n", "\n", "2\n", "33\n"):
         typed(answer)
         assert cli.main(["apply", "change.json"]) == 1
-        said = f"Type 3 to delete 3 sources with {comments:,} comments: Nothing was sent.\n"
-        assert capsys.readouterr().err == said
+        question = f"Type 3 to delete 3 sources with {comments:,} comments: Nothing was sent.\n"
+        assert capsys.readouterr().err == question
         assert writes(configured) == []
     typed("3\n")
     assert cli.main(["apply", "change.json"]) == 0
@@ -757,8 +757,8 @@ def test_undo_of_creates_deletes_and_asks_like_it(
     assert "6 of the 45 sources of claims" in capsys.readouterr().err
     typed("y\n")
     assert cli.main(["undo", "j", "--allow-mass-delete"]) == 1
-    said = "Type 6 to delete 6 sources with 0 comments: Nothing was sent.\n"
-    assert capsys.readouterr().err == said
+    question = "Type 6 to delete 6 sources with 0 comments: Nothing was sent.\n"
+    assert capsys.readouterr().err == question
     assert len(configured.sources("claims", refresh=True)) == 45
     typed("6\n")
     assert cli.main(["undo", "j", "--allow-mass-delete"]) == 0

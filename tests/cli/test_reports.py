@@ -29,8 +29,8 @@ def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys
     report = rnb.audit(configured.sources())
     assert out.splitlines()[0] == f"Audit: {report.headline}"
     # All findings; a notebook shows ten for each rule.
-    told = [line for line in out.splitlines() if line.startswith("  ")]
-    assert len(told) == len(report.findings)
+    findings = [line for line in out.splitlines() if line.startswith("  ")]
+    assert len(findings) == len(report.findings)
 
 
 @pytest.mark.slow

@@ -104,8 +104,8 @@ def test_what_cannot_be_understood_is_missing_and_named_once() -> None:
     with pytest.warns(UnreadableWarning) as caught:
         df = frame(*rows)
     assert len(caught) == 1
-    said = str(caught[0].message)
-    assert said.startswith("6 values in 4 rows")
+    message = str(caught[0].message)
+    assert message.startswith("6 values in 4 rows")
     for part in (
         "row 0",
         "row 1",
@@ -113,7 +113,7 @@ def test_what_cannot_be_understood_is_missing_and_named_once() -> None:
         "'aaaaaaaaaaaaaaaa'",
         "title is not a text: 5",
     ):
-        assert part in said
+        assert part in message
     assert df["id"].tolist()[:2] == ["a" * 16, "b" * 16]
     assert df["title"].isna().tolist() == [True, True, True, False]
     assert df["sensitive_properties"].tolist() == [(), None, (), ()]

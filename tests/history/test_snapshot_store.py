@@ -446,10 +446,10 @@ def test_a_foreign_file_under_such_a_name_is_named(
 def test_a_file_leads_to_no_other_folder(folder: Path, lead: object) -> None:
     last = files_of(folder)[-1]
     table = parquet.read_table(last)
-    said = table.schema.metadata[b"reinfer_nb"].decode()
+    metadata = table.schema.metadata[b"reinfer_nb"].decode()
     place = '"unchanged_since":null'
-    assert place in said.replace(" ", "")
-    lying = said.replace(" ", "").replace(place, f'"unchanged_since":{json.dumps(lead)}')
+    assert place in metadata.replace(" ", "")
+    lying = metadata.replace(" ", "").replace(place, f'"unchanged_since":{json.dumps(lead)}')
     write_saying(last, lying.encode(), table)
     with pytest.raises(FileProblem, match=re.escape(last.name)):
         rnb.History(folder).load()
@@ -619,7 +619,7 @@ def test_a_disk_that_is_really_full_leaves_what_was_there(tmp_path: Path) -> Non
         'find "$2" -type f ! -name "*.parquet"'
     )
     arguments = [mount, str(tmp_path), sys.executable, _UNTIL_FULL]
-    said = left_of(
+    message = left_of(
         subprocess.run(
             [unshare, "--mount", shell, "-c", script, "-", *arguments],
             capture_output=True,
@@ -627,8 +627,8 @@ def test_a_disk_that_is_really_full_leaves_what_was_there(tmp_path: Path) -> Non
             check=False,
         )
     )
-    assert "No space left on device" in said
-    assert len(said.splitlines()) == 1
+    assert "No space left on device" in message
+    assert len(message.splitlines()) == 1
 
 
 @pytest.mark.slow
@@ -769,12 +769,12 @@ def test_the_token_is_nowhere(client: rnb.Client, tmp_path: Path) -> None:
     df.attrs |= {"token": tokens[0].decode(), "more": {"Authorization": "Bearer secret-word"}}
     snapshot = history.record(df)
     history.record(df, when=snapshot.at + timedelta(days=1))
-    told = [path.read_bytes() for path in files_of(tmp_path)]
+    contents = [path.read_bytes() for path in files_of(tmp_path)]
     for table in map(parquet.read_table, files_of(tmp_path)):
-        told += [repr(table.schema.metadata).encode(), repr(table.to_pylist()).encode()]
-    told += [repr(history).encode(), repr(snapshot).encode(), pickle.dumps(history)]
-    told += [repr(vars(history)).encode(), history._repr_html_().encode()]
-    for content in told:
+        contents += [repr(table.schema.metadata).encode(), repr(table.to_pylist()).encode()]
+    contents += [repr(history).encode(), repr(snapshot).encode(), pickle.dumps(history)]
+    contents += [repr(vars(history)).encode(), history._repr_html_().encode()]
+    for content in contents:
         assert not [token for token in [*tokens, b"secret-word"] if token in content]
     assert set(history.load().attrs) == {"endpoint", "project", "fetched_at"}
 

@@ -266,13 +266,13 @@ def test_a_source_with_everything_said_of_it(vendor: Vendor, client: rnb.Client)
 
 def test_an_unknown_transform_tag_is_refused(vendor: Vendor, client: rnb.Client) -> None:
     tag = "not-a-valid-transform-tag.0.ABCDEFGH"
-    said = (
+    message = (
         "API request failed with 422 Unprocessable Entity: "
         f"The value '{tag}' is not a valid transform tag."
     )
     before = client.source("claims/motor-inbox")
     for command in ("create source claims/travel", "update source claims/motor-inbox"):
-        assert said in vendor.fails(*command.split(), "--transform-tag", tag).told
+        assert message in vendor.fails(*command.split(), "--transform-tag", tag).told
     assert client.source("claims/motor-inbox") == before
     with pytest.raises(rnb.NotFound):
         client.source("claims/travel")
@@ -665,8 +665,8 @@ def test_what_the_command_says_to_type_works() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
         try:
             assert served.stdout is not None
-            said = list(iter(served.stdout.readline, "Ctrl-C stops it.\n"))
-            typed = [line[line.index(" re ") :] for line in said if " re " in line]
+            lines = list(iter(served.stdout.readline, "Ctrl-C stops it.\n"))
+            typed = [line[line.index(" re ") :] for line in lines if " re " in line]
             assert [line.split()[1] for line in typed] == ["config", "--context"]
             done = [run(*shlex.split(line)[1:]) for line in typed]
         finally:

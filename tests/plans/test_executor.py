@@ -181,20 +181,20 @@ def test_sources_changed_remotely_are_left_alone_and_the_rest_is_done(client: rn
     client.create_source("claims/a", title="theirs")
     client.create_source("claims/b", title="mine")
     result = plan.apply(progress=False)
-    told = dict(zip(result.frame["name"], result.frame["status"], strict=True))
-    assert [told[name.partition("/")[2]] for name in names] == [
+    statuses = dict(zip(result.frame["name"], result.frame["status"], strict=True))
+    assert [statuses[name.partition("/")[2]] for name in names] == [
         "moved", "skipped", "moved", "moved", "moved", "done",
     ]  # fmt: skip
-    assert (told["a"], told["b"]) == ("moved", "skipped")
+    assert (statuses["a"], statuses["b"]) == ("moved", "skipped")
     assert not result.ok
     assert len(result.failed) == 5
     assert client.source(names[0]).title == "theirs"
     assert client.source(names[2]).title != "mine"
     assert client.source("claims/a").title == "theirs"
-    said = result.frame.set_index("name")["said"]
-    assert "was changed at 20" in said[df["name"][0]]
-    assert "no longer exists" in said[df["name"][3]]
-    assert "another one" in said[df["name"][4]]
+    messages = result.frame.set_index("name")["said"]
+    assert "was changed at 20" in messages[df["name"][0]]
+    assert "no longer exists" in messages[df["name"][3]]
+    assert "another one" in messages[df["name"][4]]
     html = result.to_html()
     assert "Changed remotely" in html
     for text in (">theirs<", ">mine<", f">{plan.frame['before'][2]}<"):
@@ -322,8 +322,8 @@ def test_after_a_failed_create_no_source_of_the_project_is_deleted(client: rnb.C
     plan = client.plan(pd.concat([edited, rest]), delete_missing=True)
     with box_of(client).faults.add(Fault.answer(422, on="create_source")):
         result = plan.apply(progress=False)
-    told = result.frame.set_index(["action", "owner"])["status"].to_dict()
-    assert told == {
+    statuses = result.frame.set_index(["action", "owner"])["status"].to_dict()
+    assert statuses == {
         ("create", "claims"): "failed",
         ("delete", "claims"): "left",
         ("delete", "people"): "done",
@@ -484,13 +484,13 @@ def test_all_workers_wait_when_the_tenant_asks_to(
         assert plan.steps
         assert result.counts == {"done": number}
         # Logged once, not for each request.
-        said = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+        warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
         # A busy machine may not send 40 requests a second; then none of them is refused.
         assert limited.refused or rate == 40
-        assert sum("asks to wait between requests" in line for line in said) == bool(
+        assert sum("asks to wait between requests" in line for line in warnings) == bool(
             limited.refused
         )
-        assert not [line for line in said if "status 429" in line]
+        assert not [line for line in warnings if "status 429" in line]
         # In each window at most one request per worker is refused. test_pacing simulates the time.
         windows = Counter(int(moment) for moment in limited.refused)
         assert max(windows.values()) <= 8

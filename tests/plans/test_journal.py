@@ -226,9 +226,9 @@ def test_resume_finds_the_done_steps_wherever_a_journal_is_cut(
             path.write_bytes(b"".join(lines[:number]) + rest)
             before = applied_to(client)
             result = rnb.resume(client, path, progress=False)
-            told = set(result.counts)
+            statuses = set(result.counts)
             # Steps that the journal does not show as begun are found on the tenant.
-            assert told <= {"done", "skipped"}, result
+            assert statuses <= {"done", "skipped"}, result
             assert applied_to(client) == before
             pd.testing.assert_frame_equal(client.sources(refresh=True), usual)
             # The incomplete line was removed, and the new lines are complete.

@@ -163,8 +163,8 @@ def test_long_plans_are_cut_only_in_their_texts(client: rnb.Client) -> None:
 def test_a_plan_shows_its_age(client: rnb.Client, edited: pd.DataFrame) -> None:
     plan = client.plan(edited)
     ages = {"5 minutes ago": timedelta(minutes=5.5), "1 day ago": timedelta(hours=25)}
-    for said, age in ages.items():
-        assert said in replace(plan, made_at=datetime.now(UTC) - age).to_text()
+    for unit, age in ages.items():
+        assert unit in replace(plan, made_at=datetime.now(UTC) - age).to_text()
 
 
 # Problems
@@ -186,15 +186,15 @@ def test_all_problems_are_listed_at_once_and_nothing_is_sent(
     assert plan.problems["column"].tolist() == ["descripton", "language", "name", "title"]
     assert plan.problems["name"].tolist()[1:] == [*edited["name"][3:6]]
     assert plan.problems["value"].tolist()[1] == "'english'"
-    told = reasons(plan)
-    assert "Did you mean description?" in told[0]
-    assert '"xlm" (Multilingual)' in told[1]
-    assert "cannot be changed" in told[2]
-    assert "Write an empty text to clear it" in told[3]
+    messages = reasons(plan)
+    assert "Did you mean description?" in messages[0]
+    assert '"xlm" (Multilingual)' in messages[1]
+    assert "cannot be changed" in messages[2]
+    assert "Write an empty text to clear it" in messages[3]
     for refused in (plan.apply, plan.rehearse, lambda: plan.save("change.json")):
         with pytest.raises(rnb.InvalidInput) as caught:
             refused()
-        for reason in told:
+        for reason in messages:
             assert reason in str(caught.value)
     assert not Path("change.json").exists()
     assert {line.partition(" ")[0] for line in request_lines(client)[before:]} == {"GET"}
@@ -708,10 +708,10 @@ def test_moved_lists_the_remote_changes(client: rnb.Client) -> None:
     table = plan.moved()
     assert list(table.columns) == ["action", "id", "owner", "name", "what"]
     assert set(table.dtypes.astype(str)) == {"str"}
-    told = dict(zip(table["name"], table["what"], strict=True))
-    assert told.pop("b") == "already exists"
-    assert re.fullmatch(r"was changed at 20.* UTC", told.pop(df["name"][0]))
-    assert told == {
+    changes = dict(zip(table["name"], table["what"], strict=True))
+    assert changes.pop("b") == "already exists"
+    assert re.fullmatch(r"was changed at 20.* UTC", changes.pop(df["name"][0]))
+    assert changes == {
         df["name"][1]: "was deleted",
         df["name"][2]: "was deleted, and another source has its name",
     }

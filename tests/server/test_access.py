@@ -136,12 +136,12 @@ def test_a_405_tells_all_the_methods_of_a_path(shared: rnb.Client) -> None:
 def test_a_head_is_a_get_without_the_body(shared: rnb.Client) -> None:
     headers = {"Authorization": f"Bearer {box_of(shared).tokens['admin']}"}
     for path in ("/api/v1/sources", "/api/v1/sources/claims/motor-inbox", "/docs"):
-        told = requests.get(shared.endpoint + path, headers=headers, timeout=AGES)
+        response = requests.get(shared.endpoint + path, headers=headers, timeout=AGES)
         bare = requests.head(shared.endpoint + path, headers=headers, timeout=AGES)
         assert bare.status_code == 200
-        assert bare.headers["Content-Length"] == told.headers["Content-Length"]
+        assert bare.headers["Content-Length"] == response.headers["Content-Length"]
         assert bare.content == b""
-        assert int(told.headers["Content-Length"]) == len(told.content)
+        assert int(response.headers["Content-Length"]) == len(response.content)
 
 
 def test_a_token_in_the_path_is_not_logged(client: rnb.Client) -> None:
@@ -222,8 +222,8 @@ def test_the_command_says_how_to_use_it(
 ) -> None:
     monkeypatch.setattr(servers, "_wait_for_signal", lambda: None)
     assert cli.main(["sandbox"]) == 0
-    said = capsys.readouterr().out
-    assert "export REINFER_ENDPOINT=http://127.0.0.1:" in said
-    assert "curl -H 'Authorization: Bearer sandbox-admin-" in said
-    assert "re config add --name sandbox --endpoint http://127.0.0.1:" in said
-    assert "/docs" in said
+    output = capsys.readouterr().out
+    assert "export REINFER_ENDPOINT=http://127.0.0.1:" in output
+    assert "curl -H 'Authorization: Bearer sandbox-admin-" in output
+    assert "re config add --name sandbox --endpoint http://127.0.0.1:" in output
+    assert "/docs" in output

@@ -229,12 +229,12 @@ class Process:
 
     def hear(self) -> str:
         """Return the next line that it prints, or "ended" and its exit code."""
-        said = self._forking.next_line()
-        if said.startswith("ended"):
-            self.code = int(said.split()[-1])
-        assert said
-        self._said += said
-        return said
+        line = self._forking.next_line()
+        if line.startswith("ended"):
+            self.code = int(line.split()[-1])
+        assert line
+        self._said += line
+        return line
 
     def end(self, number: int) -> None:
         """Send a signal, and wait for the end."""
@@ -578,7 +578,7 @@ def test_no_update_of_a_hundred_writers_to_one_source_is_lost(tmp_path: Path) ->
     over = threading.Event()
 
     def write(client: rnb.Client, number: int) -> list[Told]:
-        told = []
+        responses = []
         with closing(line_of(client)) as line:
             begin.wait(60)
             for turn in range(5):
@@ -586,8 +586,8 @@ def test_no_update_of_a_hundred_writers_to_one_source_is_lost(tmp_path: Path) ->
                 asked = time.perf_counter()
                 status, answer = line("POST", path, sent)
                 assert status == 200, answer
-                told.append(Told(asked, time.perf_counter(), sent, answer["source"]))
-        return told
+                responses.append(Told(asked, time.perf_counter(), sent, answer["source"]))
+        return responses
 
     def read(client: rnb.Client) -> list[Json]:
         with closing(line_of(client)) as line:

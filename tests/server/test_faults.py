@@ -1256,9 +1256,9 @@ def test_who_is_told_to_wait_waits(
     pd.testing.assert_frame_equal(client.sources(), usual)
     assert box.faults.struck(fault) == len(naps) == 2
     assert all(least <= nap <= least + 10 for nap in naps)
-    said = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
-    assert len(said) == sum(nap >= 1 for nap in naps)
-    assert all(str(status) in one for one in said)
+    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert len(warnings) == sum(nap >= 1 for nap in naps)
+    assert all(str(status) in one for one in warnings)
 
 
 @pytest.mark.parametrize("retry_after", [3600, timedelta(hours=1)], ids=["seconds", "date"])
@@ -1446,11 +1446,11 @@ def test_a_name_that_was_taken_before_is_still_a_conflict(
 def test_a_delete_whose_reply_was_lost_has_succeeded(
     box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault
 ) -> None:
-    told = client.source(f"claims/{name}")
+    source = client.source(f"claims/{name}")
     before = len(box.sources())
     # The first request looks the source up.
     with box.faults.add(replace(fault, on=("delete_source",))) as added:
-        assert client.delete_source(f"claims/{name}") == told
+        assert client.delete_source(f"claims/{name}") == source
         assert added.struck == 1
     assert len(box.sources()) == before - 1
     with pytest.raises(rnb.NotFound):
@@ -1461,7 +1461,7 @@ def test_a_delete_whose_reply_was_lost_has_succeeded(
 def test_a_delete_of_what_was_never_there_is_not_found(
     box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault | None
 ) -> None:
-    told = client.source(f"claims/{name}")
+    source = client.source(f"claims/{name}")
     box.faults.add(*([fault] if fault else []))
     # Somebody else deletes it between the look-up and the delete.
     look_up = client.source
@@ -1473,7 +1473,7 @@ def test_a_delete_of_what_was_never_there_is_not_found(
 
     client.source = then_gone  # type: ignore[method-assign]
     with pytest.raises(rnb.NotFound):
-        client.delete_source(told)
+        client.delete_source(source)
 
 
 @pytest.mark.slow

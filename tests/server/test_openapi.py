@@ -147,12 +147,12 @@ def test_what_it_refers_to_is_in_it(document: Json) -> None:
 
 
 def test_every_operation_is_in_it_and_no_other(document: Json) -> None:
-    told = {
+    documented = {
         (operation["operationId"], method.upper(), path)
         for path, methods in document["paths"].items()
         for method, operation in methods.items()
     }
-    assert told == {(call.id, call.method, call.path) for call in CALLS}
+    assert documented == {(call.id, call.method, call.path) for call in CALLS}
     assert len(CALLS) == len({call.id for call in CALLS}) == 23
     for call in CALLS:
         operation = operation_of(document, call)
@@ -180,11 +180,11 @@ def test_every_route_is_in_it(lasting: rnb.Client, document: Json) -> None:
 def test_every_field_of_a_source_is_in_it(document: Json, field: Field) -> None:
     schemas = document["components"]["schemas"]
     about = field.about
-    told = schemas["Source"]["properties"][field.wire]
-    assert told["description"] == about.help
-    assert "enum" not in told
+    described = schemas["Source"]["properties"][field.wire]
+    assert described["description"] == about.help
+    assert "enum" not in described
     # A response may hold values that no request may, such as a future language, but no null.
-    check_type(field, told, nullable=False)
+    check_type(field, described, nullable=False)
     for name, may in (("NewSource", about.create), ("SourceChanges", about.update)):
         schema = schemas[name]["properties"].get(field.wire)
         assert (schema is not None) == may
@@ -297,10 +297,10 @@ def test_it_tells_nothing_of_the_tenant(lasting: rnb.Client, path: str) -> None:
     text = requests.get(lasting.endpoint + path, timeout=AGES).text
     sources, projects, buckets = lasting.sources(), lasting.projects(), lasting.buckets()
     titles = sources["title"][sources["title"].str.len() > 4]
-    told = [*sources["id"], *titles, "a-source-of-ours", *projects["id"], *buckets["id"]]
-    told += [*projects["description"], *box_of(lasting).tokens.values(), lasting.me().id]
-    assert len(told) > 250
-    assert [secret for secret in told if secret in text] == []
+    texts = [*sources["id"], *titles, "a-source-of-ours", *projects["id"], *buckets["id"]]
+    texts += [*projects["description"], *box_of(lasting).tokens.values(), lasting.me().id]
+    assert len(texts) > 250
+    assert [secret for secret in texts if secret in text] == []
     lasting.delete_source("claims/a-source-of-ours")
 
 

@@ -959,7 +959,9 @@ def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
     data = shared.sources().head(3).reset_index(drop=True)
     data.loc[1, column] = odd
     box = rnb.sandbox(data)
-    with pytest.warns(UserWarning, match="can be listed, but neither changed nor deleted") as told:
+    with pytest.warns(
+        UserWarning, match="can be listed, but neither changed nor deleted"
+    ) as caught:
         box.start()
     with box as client:
         listing = client.sources()
@@ -969,7 +971,7 @@ def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
             with pytest.raises(rnb.InvalidInput):
                 client.update_source(full_name, title="Mine")
         assert client.update_source(data["id"][0], title="Mine").title == "Mine"
-    (warning,) = (w for w in told if w.category is UserWarning)
+    (warning,) = (w for w in caught if w.category is UserWarning)
     assert f"{data['owner'][1]}/{data['name'][1]} with the id {data['id'][1]}" in str(
         warning.message
     )

@@ -350,8 +350,8 @@ def test_who_am_i(ask: Re, viewer: Re) -> None:
 def test_refresh_of_permissions_is_not_relevant(ask: Re, viewer: Re) -> None:
     before = ask.all()
     for one in (ask, viewer):
-        told = one("POST", REFRESH, {})
-        assert told == {"status": "ok", "permissions_refreshed": None}
+        response = one("POST", REFRESH, {})
+        assert response == {"status": "ok", "permissions_refreshed": None}
     assert ask.all() == before
 
 
@@ -401,10 +401,10 @@ def test_there_is_no_such_source(ask: Re) -> None:
 
 
 def counted(ask: Re, full: str) -> Any:
-    told = ask("POST", STATISTICS, {"comment_filter": {}}, full=full)["statistics"]
-    assert set(told) == {"num_comments", "label_counts", "label_timeseries"}
-    assert (told["label_counts"], told["label_timeseries"]) == ({}, [])
-    return told["num_comments"]
+    statistics = ask("POST", STATISTICS, {"comment_filter": {}}, full=full)["statistics"]
+    assert set(statistics) == {"num_comments", "label_counts", "label_timeseries"}
+    assert (statistics["label_counts"], statistics["label_timeseries"]) == ({}, [])
+    return statistics["num_comments"]
 
 
 def test_statistics_are_stable(ask: Re, project: str) -> None:
@@ -629,8 +629,8 @@ def test_a_project_is_listed_once_it_is_made(ask: Re, given: dict[str, str]) -> 
     made = ask("PUT", ONE_PROJECT, {"project": given, "user_ids": []}, project=name)["project"]
     assert made in ask("GET", PROJECTS)["projects"]
     assert ask("GET", ONE_PROJECT, project=name)["project"] == made
-    told = {key: made[key] for key in ("name", "title", "description")}
-    assert told == {"name": name, "title": "", "description": ""} | given
+    settings = {key: made[key] for key in ("name", "title", "description")}
+    assert settings == {"name": name, "title": "", "description": ""} | given
     assert made["created_at"] == made["updated_at"]
     assert ask("GET", OF_PROJECT, project=name)["sources"] == []
 

@@ -491,10 +491,10 @@ class Tenant(RuleBasedStateMachine):
         for source in sources:
             stored = self.box.sources().set_index("id").loc[source["id"]]
             moment = stored["updated_at"].isoformat(timespec="microseconds")
-            told = without_none({**source, "bucket_id": None, "updated_at": moment})
-            told["last_modified"] = moment
-            self.moved(source, told)
-            self.model.sources[source["owner"], source["name"]] = told
+            expected = without_none({**source, "bucket_id": None, "updated_at": moment})
+            expected["last_modified"] = moment
+            self.moved(source, expected)
+            self.model.sources[source["owner"], source["name"]] = expected
 
     # Buckets
 
@@ -632,8 +632,8 @@ class Tenant(RuleBasedStateMachine):
         """Return a user as the API should return it."""
         on = {p: list(dict.fromkeys(given)) for p, given in self.model.on[name].items()}
         everywhere = list(dict.fromkeys(self.model.everywhere.get(name, ())))
-        told = {"global_permissions": everywhere, "organisation_permissions": on}
-        return {**self.users[name], **told}
+        user = {"global_permissions": everywhere, "organisation_permissions": on}
+        return {**self.users[name], **user}
 
     # Restarts and invariants
 
@@ -655,8 +655,8 @@ class Tenant(RuleBasedStateMachine):
     def they_are_told_the_sources(self) -> None:
         # Check as the last caller, as another user, and now and then as all users.
         names = list(self.model.on)
-        told = {self.who, names[self.steps % len(names)]} if self.steps % 10 else {*names}
-        for who in sorted(told & self.model.on.keys()):
+        users = {self.who, names[self.steps % len(names)]} if self.steps % 10 else {*names}
+        for who in sorted(users & self.model.on.keys()):
             expected = [
                 source
                 for (owner, _), source in self.model.sources.items()

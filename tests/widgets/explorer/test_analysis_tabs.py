@@ -69,9 +69,9 @@ def test_a_rule_narrows_the_table_to_what_it_found(ex: Explorer) -> None:
         found["id"], key=ex.client.sources()["id"].tolist().index
     )
     assert f"{len(found)} of 130 sources, only those with twin-titles" in repr(ex.finder)
-    said = texts(ex.audit)
-    assert "Readers of lists and charts cannot tell them apart." in said
-    assert all(message in said for message in found["message"])
+    text = texts(ex.audit)
+    assert "Readers of lists and charts cannot tell them apart." in text
+    assert all(message in text for message in found["message"])
     ex.search = "motor"
     assert set(ex.frame["name"]) == {"motor-inbox", "motor-inbox-2", "motor_inbox"}
     assert "customer-service" not in texts(ex.audit._table)
@@ -160,9 +160,9 @@ def test_what_is_listed_is_compared_with_a_file(ex: Explorer, tmp_path: Path) ->
     ex.client.create_source("claims/travel")
     ex.client.delete_source("claims/test")
     reload(ex)
-    said = compare(ex, "before.csv")
-    assert "1 added, 1 removed, 1 changed, 0 renamed" in said
-    assert "Motor claims inbox" in said
+    text = compare(ex, "before.csv")
+    assert "1 added, 1 removed, 1 changed, 0 renamed" in text
+    assert "Motor claims inbox" in text
     assert [value for _, value in ex.compare.kind.options] == ["", "added", "changed"]
     ex.compare.kind.value = "added"
     assert ex.frame["name"].tolist() == ["travel"]

@@ -248,14 +248,14 @@ def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> No
     assert bulk.apply.disabled
     assert not is_shown(bulk.undo)
     assert not is_shown(bulk.retry)
-    said = show(bulk)
-    assert "Nothing is written before it is applied." in said
-    assert all(name in said for name in THREE)
+    text = show(bulk)
+    assert "Nothing is written before it is applied." in text
+    assert all(name in text for name in THREE)
     assert bulk.plan is not None
     assert bulk.plan.to_html() in bulk._plan.value
     assert writes(client) == []
     assert not bulk.apply.disabled
-    said = apply(ex)
+    text = apply(ex)
     assert bulk.result is not None
     assert bulk.result.counts == {"done": 3}
     assert bulk.result.plan is bulk.plan
@@ -265,7 +265,7 @@ def test_the_plan_is_shown_before_and_the_result_after(client: rnb.Client) -> No
     # The table shows the new values; the selection and the result stay.
     assert ex.selected["language"].tolist() == ["de"] * 3
     assert set(full_names(ex.selected)) == set(THREE)
-    assert "Applied to" in said
+    assert "Applied to" in text
 
 
 @pytest.mark.slow
@@ -281,9 +281,9 @@ def test_nothing_that_would_change_is_said(client: rnb.Client) -> None:
 def test_the_plan_begins_with_what_the_tenant_has_by_now(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     client.update_source(THREE[0], language="de", title="Theirs")
-    said = show(bulk)
-    assert "2 sources to update" in said
-    assert THREE[0] not in said
+    text = show(bulk)
+    assert "2 sources to update" in text
+    assert THREE[0] not in text
     assert "2 of 2 sources are done." in apply(ex)
     assert client.source(THREE[0]).title == "Theirs"
 
@@ -371,15 +371,15 @@ def test_a_plan_that_comes_too_late_is_not_shown(client: rnb.Client) -> None:
 @pytest.mark.slow
 def test_problems_are_shown_and_nothing_can_be_applied(client: rnb.Client) -> None:
     ex, bulk = opened(client)
-    said = show(bulk, "bucket_id", "ffffffffffffffff")
-    assert "The plan cannot be applied." in said
-    assert "3 problems" in said
-    assert "is not a bucket that this token may see" in said
+    text = show(bulk, "bucket_id", "ffffffffffffffff")
+    assert "The plan cannot be applied." in text
+    assert "3 problems" in text
+    assert "is not a bucket that this token may see" in text
     assert bulk.apply.disabled
     client.delete_source(THREE[0])
-    said = show(bulk, "language", "de")
-    assert "1 problem" in said
-    assert "the source was deleted" in said
+    text = show(bulk, "language", "de")
+    assert "1 problem" in text
+    assert "the source was deleted" in text
     bulk.apply.click()
     wait_for_writes(ex)
     assert [a.method for a in writes(client)] == ["DELETE"]
@@ -390,13 +390,13 @@ def test_what_somebody_else_changes_meanwhile_is_left_alone(client: rnb.Client) 
     ex, bulk = opened(client)
     show(bulk)
     client.update_source(THREE[1], language="xlm", title="Theirs")
-    said = apply(ex)
-    assert "2 of 3 sources are done." in said
+    text = apply(ex)
+    assert "2 of 3 sources are done." in text
     assert values(client, "language") == ["de", "xlm", "de"]
     assert bulk.result is not None
     assert bulk.result.counts == {"done": 2, "moved": 1}
-    assert f"{THREE[1]}language" in said
-    assert "dexlm" in said.split("Changed remotely")[1]
+    assert f"{THREE[1]}language" in text
+    assert "dexlm" in text.split("Changed remotely")[1]
     # A source that was changed remotely is not retried; it needs a new plan.
     assert not is_shown(bulk.retry)
     assert "1 source to update" in show(bulk)
@@ -440,9 +440,9 @@ def test_stopping_loses_nothing(client: rnb.Client) -> None:
     assert set(result.counts) == {"done", "left"}
     assert result.counts["done"] + result.counts["left"] == 40
     assert values(client, "title", names).count("All alike") == result.counts["done"]
-    said = texts(bulk)
-    assert "It was stopped." in said
-    assert f"{result.counts['done']} of 40 sources are done." in said
+    text = texts(bulk)
+    assert "It was stopped." in text
+    assert f"{result.counts['done']} of 40 sources are done." in text
     assert any("waiting for requests that were sent" in line for line in messages)
     assert not is_shown(bulk.stop)
     # A late click on Stop does not affect the next job.
@@ -486,9 +486,9 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     ex, bulk = opened(client)
     show(bulk)
     with client.sandbox.faults.add(rnb.Fault.answer(400, on="update_source", times=2)):
-        said = apply(ex)
-    assert "1 of 3 sources is done." in said
-    assert "Not done" in said
+        text = apply(ex)
+    assert "1 of 3 sources is done." in text
+    assert "Not done" in text
     assert is_shown(bulk.retry)
     bulk.retry.click()
     wait_for_writes(ex)
@@ -511,8 +511,8 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
 def test_what_may_not_be_written_is_said(client: rnb.Client, viewer: rnb.Client) -> None:
     ex, bulk = opened(viewer)
     show(bulk)
-    said = apply(ex)
-    assert "0 of 3 sources are done." in said
+    text = apply(ex)
+    assert "0 of 3 sources are done." in text
     assert not is_shown(bulk.undo)
     assert "de" not in values(client, "language")
 
@@ -566,7 +566,7 @@ def test_no_text_becomes_html(client: rnb.Client, text: str) -> None:
     shown = [show(bulk, "title", f"{text}!")]
     client.update_source(THREE[0], title=f"{text}?")
     shown.append(apply(ex))
-    assert all(text in said for said in shown)
+    assert all(text in text_of_tab for text_of_tab in shown)
     for html in (bulk._plan, bulk._result, bulk._said, bulk._chosen):
         names = {name for name, _ in Parsed(html.value).elements}
         assert not names & {"script", "img", "textarea", "a"}

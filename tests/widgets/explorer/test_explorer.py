@@ -407,10 +407,12 @@ def test_a_file_travels_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     saved = Saved(file)
     saved._piece = 1000
     heard: list[tuple[dict[str, Any], bytes]] = []
-    monkeypatch.setattr(saved, "send", lambda said, data=(): heard.append((said, b"".join(data))))
+    monkeypatch.setattr(
+        saved, "send", lambda message, data=(): heard.append((message, b"".join(data)))
+    )
     for number in (0, *range(1, 6), -1, "0", None):
         saved._handle_custom_msg({"piece": number}, [])
-    assert [said for said, _ in heard] == [{"piece": n, "pieces": 6} for n in range(6)]
+    assert [message for message, _ in heard] == [{"piece": n, "pieces": 6} for n in range(6)]
     assert gzip.decompress(b"".join(data for _, data in heard)) == file.read_bytes()
     file.unlink()
     saved._handle_custom_msg({"piece": 0}, [])

@@ -333,11 +333,11 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
         expect(form.get_by_role("progressbar")).to_be_visible()
         expect(delete).to_be_disabled()
         gate.set()
-        said = form.get_by_role("status")
-        expect(said).to_contain_text(f"{name} is deleted with 0 comments. Its settings are in /")
+        status = form.get_by_role("status")
+        expect(status).to_contain_text(f"{name} is deleted with 0 comments. Its settings are in /")
         with pytest.raises(rnb.NotFound):
             setup.client.source(name)
-        path = Path(said.inner_text().split("Its settings are in ")[1])
+        path = Path(status.inner_text().split("Its settings are in ")[1])
         assert path.is_relative_to(setup.host.folder / "state")
         assert made.id in path.read_text()
         watch.expect_text_only(tab)
@@ -347,9 +347,9 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
         button(form, "Restore").dblclick()
         expect(button(form, "Restore")).to_be_disabled()
         gate.set()
-        expect(said).to_contain_text("was recreated with its settings, under the new id")
+        expect(status).to_contain_text("was recreated with its settings, under the new id")
         back = setup.client.source(name)
-        expect(said).to_contain_text(back.id)
+        expect(status).to_contain_text(back.id)
         watch.expect_text_only(tab)
         methods = [r.method for r in setup.writes("claims/doomed")]
         deletes = [r for r in setup.writes(made.id) if r.method == "DELETE"]

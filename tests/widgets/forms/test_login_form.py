@@ -164,8 +164,8 @@ def test_a_login_works_and_says_what_the_token_may_do(client: rnb.Client) -> Non
     assert repr(form.client) == f"<Client of {client.endpoint}, token from login>"
     assert [change["new"] for change in changes] == [form.client]
     assert repr(form) == f"Login: viewer@example.com on {client.endpoint}"
-    for said in ("viewer@example.com", "claims", "sources-read"):
-        assert said in texts(form)
+    for text in ("viewer@example.com", "claims", "sources-read"):
+        assert text in texts(form)
     assert [content["type"] for content in sent] == ["give", "empty"]
     assert not form.token.filled
     assert not form.button.disabled
@@ -298,10 +298,10 @@ def test_a_double_click_does_not_take_the_message_away(
     monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 60.0)
     form = login()
     press(form, "wrong-token", client.endpoint)
-    said = texts(form)
+    text = texts(form)
     press(form, "wrong-token")
-    assert "does not know the token" in said
-    assert texts(form) == said
+    assert "does not know the token" in text
+    assert texts(form) == text
     assert form.token.invalid
     assert not form.button.disabled
     assert client.sandbox is not None
@@ -357,8 +357,11 @@ def test_what_a_tenant_says_is_no_html() -> None:
         "global_permissions": [evil],
         "organisation_permissions": {evil: [evil]},
     }
-    said = [reply({"status": "error", "message": evil}, 404), reply({"status": "ok", "user": user})]
-    with Scripted(*said) as server:
+    responses = [
+        reply({"status": "error", "message": evil}, 404),
+        reply({"status": "ok", "user": user}),
+    ]
+    with Scripted(*responses) as server:
         form = login()
         press(form, "abc", server.endpoint)
         assert "&lt;img" in form._about_endpoint.value
