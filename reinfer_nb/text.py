@@ -155,9 +155,9 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return candidates[close[0]] if close else None
 
 
-def hint(word: object, known: Iterable[str], limit: int = 20) -> str:
-    """Return the sentence that follows "Unknown ...": the nearest known word, or all of them."""
-    words = list(known)
+def hint(word: object, choices: Iterable[str], limit: int = 20) -> str:
+    """Return the sentence that follows "Unknown ...": the nearest choice, or all choices."""
+    words = list(choices)
     guess = nearest(word, words) if isinstance(word, str) else None
     return f"Did you mean {shown(guess)}?" if guess else f"Choose from {listed(words, limit)}."
 

@@ -44,10 +44,10 @@ class _Bounded(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:
         """Read into a buffer, and return the number of bytes."""
         if self._timeout:
-            left = self._deadline - time.monotonic()
-            if left <= 0:
+            remaining = self._deadline - time.monotonic()
+            if remaining <= 0:
                 raise TooLong
-            self._connection.settimeout(min(left, self._timeout))
+            self._connection.settimeout(min(remaining, self._timeout))
         # The type stubs of `io.RawIOBase` lack `readinto`.
         raw: Any = self._raw
         try:

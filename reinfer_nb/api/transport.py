@@ -228,8 +228,8 @@ class Transport:
 
     def _wait_for_first_turn(self, call: Call, subject: str, hooks: RetryHooks) -> None:
         """Wait for the turn of a request that was not sent yet."""
-        held = self._wait_for_turn(hooks)
-        if held is None or (held and not hooks.before_sending(limited=True, in_doubt=False)):
+        limited = self._wait_for_turn(hooks)
+        if limited is None or (limited and not hooks.before_sending(limited=True, in_doubt=False)):
             raise stopped(call, subject, self.tenant)
 
     def _wait_for_retry(
@@ -255,17 +255,17 @@ class Transport:
         Returns:
             True if the tenant asked for a part of the wait; None if the wait was ended early.
         """
-        held = False
+        limited = False
         while True:
             turn = self._pacer.turn(hooks.turns, waited_until)
-            left = turn.due - time.monotonic()
-            if left > 0 and self._pause(left, hooks.stop):
+            remaining = turn.due - time.monotonic()
+            if remaining > 0 and self._pause(remaining, hooks.stop):
                 return None
             if turn.held:
                 waited_until = turn.due
             elif not self._pacer.holds(waited_until):
-                return held
-            held = True
+                return limited
+            limited = True
 
     def _give_up(
         self,

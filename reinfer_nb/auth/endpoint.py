@@ -18,27 +18,27 @@ def checked_endpoint(endpoint: object) -> str:
             to another machine.
     """
     example = "such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
-    named = endpoint_shown(endpoint)
+    text = endpoint_shown(endpoint)
     if not isinstance(endpoint, str) or not re.fullmatch(r"[!-[\]-~]+", endpoint):
-        raise InvalidInput(f"An endpoint is a URL, {example}, not {named}.")
+        raise InvalidInput(f"An endpoint is a URL, {example}, not {text}.")
     try:
         parts = urlsplit(endpoint)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise InvalidInput(f"The endpoint {named} is not a valid URL: {error}.") from None
+        raise InvalidInput(f"The endpoint {text} is not a valid URL: {error}.") from None
     if parts.username is not None or parts.password is not None:
         raise InvalidInput("The endpoint holds a user name. Pass the token as token= instead.")
     if parts.scheme not in ("http", "https") or not host:
-        raise InvalidInput(f"The endpoint {named} does not begin with https://, {example}.")
+        raise InvalidInput(f"The endpoint {text} does not begin with https://, {example}.")
     if parts.query or parts.fragment:
-        raise InvalidInput(f"The endpoint {named} holds a ? or #: end it before that.")
+        raise InvalidInput(f"The endpoint {text} holds a ? or #: end it before that.")
     if re.search(r"(^|/)\.\.?(/|$)|%", parts.path) or "/api/v1" in parts.path:
         raise InvalidInput(
-            f"The endpoint {named} is not a base URL: end it before /api/v1, {example}."
+            f"The endpoint {text} is not a base URL: end it before /api/v1, {example}."
         )
     if parts.scheme == "http" and not is_loopback(host):
         raise InvalidInput(
-            f"The endpoint {named} uses plain http, with which others in the network can read the "
+            f"The endpoint {text} uses plain http, with which others in the network can read the "
             "token. Use https://; plain http is for this machine only."
         )
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))

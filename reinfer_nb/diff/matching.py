@@ -35,20 +35,20 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
     return positions[right]
 
 
-def places(known: pd.Series, asked: pd.Series) -> Positions:
-    """Return the first position in `known` of each text in `asked`; -1 if there is none."""
-    positions = compute.index_in(texts_of(asked), value_set=texts_of(known), skip_nulls=True)
+def places(reference: pd.Series, column: pd.Series) -> Positions:
+    """Return the first position in `reference` of each text in `column`; -1 if there is none."""
+    positions = compute.index_in(texts_of(column), value_set=texts_of(reference), skip_nulls=True)
     return np.asarray(compute.fill_null(positions, -1), dtype=np.int64)
 
 
-def places_by_id(known: pd.DataFrame, asked: pd.DataFrame) -> Positions:
-    """Return the row in `known` with the id of each row of `asked`; -1 if there is none."""
-    return places(text_column(known, "id"), text_column(asked, "id"))
+def places_by_id(reference: pd.DataFrame, rows: pd.DataFrame) -> Positions:
+    """Return the row in `reference` with the id of each row of `rows`; -1 if there is none."""
+    return places(text_column(reference, "id"), text_column(rows, "id"))
 
 
-def places_by_name(known: pd.DataFrame, asked: pd.DataFrame) -> Positions:
-    """Return the row in `known` with the full name of each row of `asked`; -1 if there is none."""
-    return places(full_names(known), full_names(asked))
+def places_by_name(reference: pd.DataFrame, rows: pd.DataFrame) -> Positions:
+    """Return the row in `reference` with the full name of each row of `rows`; -1 if none."""
+    return places(full_names(reference), full_names(rows))
 
 
 def joined(df: pd.DataFrame, columns: Sequence[str]) -> list[str]:

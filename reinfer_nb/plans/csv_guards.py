@@ -87,7 +87,7 @@ def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guar
         guards: The counts to update.
     """
     read, columns = columns, columns.copy(deep=False)
-    now, there = references[0]
+    now, positions = references[0]
     names = [name for name in _TEXTS if name in columns and name not in _KEYS]
     unknown: list[tuple[str, int, str]] = []
     for name in names:
@@ -97,7 +97,7 @@ def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guar
         unknown += [(name, row, read[name].iloc[row]) for row in rows]
     if not unknown:
         return columns
-    if not guards.known or any(_has_unguarded(read[name], now[name], there) for name in names):
+    if not guards.known or any(_has_unguarded(read[name], now[name], positions) for name in names):
         guards.left = tuple(text for _, _, text in unknown)
         return columns
     guards.new = tuple(text for _, _, text in unknown)
@@ -161,17 +161,17 @@ def _fills_cell(text: str) -> bool:
     )
 
 
-def _has_unguarded(read: pd.Series, theirs: pd.Series, there: Positions) -> bool:
+def _has_unguarded(read: pd.Series, theirs: pd.Series, positions: Positions) -> bool:
     """True if a text of the tenant lacks the guard that `to_csv` adds.
 
     Args:
         read: A column of the edited listing.
         theirs: The column in the listing of the tenant.
-        there: For each row of `read` the row in `theirs`; negative if there is none.
+        positions: For each row of `read` the row in `theirs`; negative if there is none.
     """
-    rows = np.flatnonzero(there >= 0)
+    rows = np.flatnonzero(positions >= 0)
     texts = read.take(rows)
-    texts = texts[~equality.unequal(texts, theirs.take(there[rows]))]
+    texts = texts[~equality.unequal(texts, theirs.take(positions[rows]))]
     return any(guarded(text) != text for text in texts.dropna().unique().tolist())
 
 

@@ -272,8 +272,8 @@ class _Execution:
 
 def _all_outcomes(plan: PlanData, outcomes: Mapping[int, Outcome]) -> tuple[Outcome, ...]:
     """Return the outcome of every step, "left" for those that were not begun."""
-    left = Outcome(attempt.LEFT, "Not begun.")
-    return tuple(outcomes.get(number, left) for number in range(len(plan.steps)))
+    not_begun = Outcome(attempt.LEFT, "Not begun.")
+    return tuple(outcomes.get(number, not_begun) for number in range(len(plan.steps)))
 
 
 def warn_if_moved(plan: PlanData) -> None:

@@ -238,20 +238,20 @@ def _unaddressable(steps: Sequence[Step]) -> list[Problem]:
 def _unknown_projects(client: ApiClient, steps: Sequence[Step], now: pd.DataFrame) -> list[Problem]:
     """Return the sources to create in unknown projects."""
     creates = [step for step in steps if step.kind == "create"]
-    known = set(now["owner"]) if creates else set()
-    if all(step.owner in known for step in creates):
+    projects = set(now["owner"]) if creates else set()
+    if all(step.owner in projects for step in creates):
         return []
     try:
-        known |= set(client.projects(refresh=True)["name"])
+        projects |= set(client.projects(refresh=True)["name"])
     except errors.ReinferError:
         # The tenant will refuse the create if there is no such project.
         return []
-    others = f", or use one of {listed(sorted(map(str, known)))}" if known else ""
+    others = f", or use one of {listed(sorted(map(str, projects)))}" if projects else ""
     reason = f"is not a project that this token may see. Create it on the tenant first{others}."
     return [
         Problem(step.row, "owner", step.owner, reason)
         for step in creates
-        if step.owner not in known
+        if step.owner not in projects
     ]
 
 
@@ -262,12 +262,12 @@ def _unknown_buckets(
     buckets = {
         step.row: bucket for step in steps if (bucket := step.settings.get("bucket_id")) is not None
     }
-    known = set(now["bucket_id"]) if buckets else set()
-    if known.issuperset(buckets.values()):
+    bucket_ids = set(now["bucket_id"]) if buckets else set()
+    if bucket_ids.issuperset(buckets.values()):
         return []
     reason = "is not a bucket that this token may see; client.buckets() lists them"
     try:
-        known |= set(client.buckets(refresh=True)["id"])
+        bucket_ids |= set(client.buckets(refresh=True)["id"])
     except errors.ReinferError:
         if same_tenant:
             # The user may know an id without the right to list buckets; the tenant checks the id.
@@ -277,7 +277,7 @@ def _unknown_buckets(
     return [
         Problem(row, "bucket_id", bucket, reason)
         for row, bucket in buckets.items()
-        if bucket not in known
+        if bucket not in bucket_ids
     ]
 
 

@@ -55,8 +55,8 @@ def _served(box: PracticeTenant) -> Iterator[ApiClient]:
 
 def _storable(listing: pd.DataFrame) -> pd.DataFrame:
     """Return a listing without values of unknown fields that cannot be written as JSON."""
-    known = {field.name for field in fields_of(Source)}
-    for name in (name for name in listing.columns if name not in known):
+    fields = {field.name for field in fields_of(Source)}
+    for name in (name for name in listing.columns if name not in fields):
         storable = [_is_storable(value) for value in listing[name].tolist()]
         if not all(storable):
             cells = listing[name].astype(object).where(pd.Series(storable, listing.index))

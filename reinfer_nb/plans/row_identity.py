@@ -38,17 +38,17 @@ class Rows:
     """
 
     def __init__(
-        self, wanted: Intended, now: pd.DataFrame, project: str | None, *, of_this_tenant: bool
+        self, intended: Intended, now: pd.DataFrame, project: str | None, *, of_this_tenant: bool
     ) -> None:
-        self._df, self._now, self.same_tenant = wanted.columns, now, of_this_tenant
+        self._df, self._now, self.same_tenant = intended.columns, now, of_this_tenant
         self.problems: list[Problem] = []
         ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
         self._names = full_names(self._df)
         by_id, by_name = places_by_id(now, self._df), places_by_name(now, self._df)
-        has_id, named = ids.notna().to_numpy(), self._names.notna().to_numpy()
+        has_id, has_name = ids.notna().to_numpy(), self._names.notna().to_numpy()
         fine = np.ones(len(ids), dtype=np.bool_)
         for key in ("id", "owner", "name"):
-            fine &= wanted.readable.get(key, np.True_)
+            fine &= intended.readable.get(key, np.True_)
         if project is not None:
             elsewhere = fine & (owners.notna() & (owners != project)).to_numpy()
             self._refuse(
@@ -59,16 +59,16 @@ class Rows:
             fine &= ~elsewhere
         self.there = np.where(by_id >= 0, by_id, by_name)
         self._refuse(
-            fine & ~has_id & ~named,
+            fine & ~has_id & ~has_name,
             None,
             lambda _: "names no source. Give an id, or both owner and name.",
         )
         self._refuse(
-            fine & has_id & (self.there < 0) & ~named,
+            fine & has_id & (self.there < 0) & ~has_name,
             "id",
             lambda _: "is not the id of a source here. A new source needs owner and name.",
         )
-        fine &= has_id & (by_id >= 0) | named
+        fine &= has_id & (by_id >= 0) | has_name
         fine &= self._check_names(by_id, fine)
         foreign = fine & has_id & (by_id < 0)
         self.by_name = int((foreign & (by_name >= 0)).sum())

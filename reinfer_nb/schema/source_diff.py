@@ -1,4 +1,4 @@
-"""Two versions of a source compared: which settings differ, and who changed them."""
+"""Compare versions of a source: which settings differ, and who changed them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Side = Literal["mine", "theirs", "both"]
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A setting that is not the same everywhere.
+    """A field with different values in the base, in my settings and in the current source.
 
     Attributes:
-        field: Which.
-        was: Its value in what the change was made from.
-        mine: What it is to become.
-        theirs: What somebody else has made of it.
+        field: The field.
+        was: The value in the base.
+        mine: My value.
+        theirs: The current value.
     """
 
     field: Field
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def side(self) -> Side:
-        """Who changed it; "both" only where what they made of it is not the same."""
+        """Who changed the field; "both" only if the new values differ."""
         same = self.field.same
         if same(self.mine, self.was):
             return "theirs"
@@ -39,59 +39,59 @@ class Difference:
 
 
 def settings_of(source: Source) -> dict[str, Any]:
-    """Return what can be written of a source, by field name."""
+    """Return the values of the fields of a source that can be updated, by field name."""
     return {f.name: getattr(source, f.name) for f in fields_of(Source) if f.may("update")}
 
 
 def differences(base: Source, mine: Mapping[str, Any], theirs: Source) -> list[Difference]:
-    """Return the settings that I, they, or both have changed.
+    """Return the fields that I, others, or both have changed.
 
     Args:
-        base: The source as both began with it.
-        mine: My settings by field name; what is left out is as in `base`.
-        theirs: The source as it is now.
+        base: The source before both changes.
+        mine: My settings by field name; a field without one is unchanged.
+        theirs: The current source.
     """
-    found = []
+    result = []
     for field in fields_of(Source):
         was, now = getattr(base, field.name), getattr(theirs, field.name)
         if field.may("update"):
             difference = Difference(field, was, mine.get(field.name, was), now)
             if not (field.same(difference.mine, was) and field.same(was, now)):
-                found.append(difference)
-    return found
+                result.append(difference)
+    return result
 
 
 def has_moved(base: Source, now: Source) -> bool:
-    """Whether a source is another than it was, for all that a change could overwrite.
+    """True if a source was changed in anything that an update could overwrite.
 
-    Where both tell when it was updated, what the base does not tell is no difference: listings
-    show less of a source than its own page does.
+    If both have the same time of update, a field that is missing in the base is no difference:
+    a listing has fewer fields than the response for a single source.
     """
     if base.id != now.id or base.updated_at != now.updated_at:
         return True
     was = settings_of(base)
     if base.updated_at is not None:
-        was = _told(was)
+        was = _present(was)
     return not has_all(now, was)
 
 
 def is_as_meant(now: Source, base: Source, settings: Mapping[str, Any]) -> bool:
-    """Whether a source is what settings make of what it was, and nothing that is known differs."""
-    return now.id == base.id and has_all(now, {**_told(settings_of(base)), **settings})
+    """True if a source has the new settings, and is otherwise as in the base."""
+    return now.id == base.id and has_all(now, {**_present(settings_of(base)), **settings})
 
 
 def has_all(now: Source, settings: Mapping[str, Any]) -> bool:
-    """Whether a source has settings, by field name."""
+    """True if a source has these settings, by field name."""
     return all(_FIELDS[name].same(getattr(now, name), value) for name, value in settings.items())
 
 
-def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings that are there: listings show less of a source than it has."""
+def _present(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings that are not missing; a listing may lack fields that the source has."""
     return {name: value for name, value in settings.items() if value not in (None, ())}
 
 
 def what_moved(base: Source, now: Source) -> str:
-    """Return what has become of a source, as a message says it."""
+    """Return the words of a message that say how a source was changed."""
     if base.id != now.id:
         return f"was deleted, and another one, {now.id}, has its name"
     when = now.updated_at

@@ -21,8 +21,8 @@ from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from tests.scripted import Asked, Scripted, Step, relay, reply
-from tests.test_secrets import SOURCE, chain, reachable, told
-from tests.test_tracebacks import run, shown
+from tests.test_secrets import SOURCE, chain, crash_report, reachable
+from tests.test_tracebacks import run, script_of
 from tests.waiting import AGES
 
 OLD, NEW = "sentinel-c0ffee-token-of-yesterday", "sentinel-c0ffee-token-of-today"
@@ -157,7 +157,7 @@ def test_a_request_is_repeated_once_and_only_with_another_token(
         with pytest.raises(rnb.AuthenticationError):
             read(client)
         assert issuer.calls == 3
-    assert MARK not in told(e.value, __file__)
+    assert MARK not in crash_report(e.value, __file__)
 
 
 def test_a_text_is_not_sent_again() -> None:
@@ -318,7 +318,7 @@ def test_what_is_no_token_is_refused_and_not_shown(earlier: tuple[str, ...], bad
             read(client)
         assert len(server.asked) == len(earlier)
         assert issuer.calls == len(earlier) + 1
-    assert MARK not in told(caught.value, __file__)
+    assert MARK not in crash_report(caught.value, __file__)
 
 
 @pytest.mark.parametrize("wrap", [lambda f: f, functools.partial], ids=["plain", "partial"])
@@ -382,7 +382,7 @@ def test_what_it_raises_becomes_ours_without_its_secrets(
     ):
         read(client)
     assert list(chain(e.value)) == [e.value]
-    assert MARK not in told(e.value, __file__)
+    assert MARK not in crash_report(e.value, __file__)
 
 
 def test_a_harmless_message_is_told() -> None:
@@ -472,7 +472,7 @@ def test_nothing_shows_a_token_or_what_the_function_holds() -> None:
         for copied in (pickle.dumps, copy.copy, copy.deepcopy):
             with pytest.raises(TypeError) as caught:
                 copied(tenant.token)
-            texts.append(told(caught.value, __file__))
+            texts.append(crash_report(caught.value, __file__))
         assert any(thing is tenant.token for thing in met)
         assert issuer.calls == 2
     assert not [text for text in texts if MARK in text]
@@ -490,7 +490,7 @@ def test_all_tokens_that_it_returned_are_hidden_where_the_tenant_echoes_them() -
             with pytest.raises(rnb.AuthenticationError) as caught:
                 read(client)
     assert "*** or *** or ***" in str(caught.value)
-    assert MARK not in told(caught.value, __file__)
+    assert MARK not in crash_report(caught.value, __file__)
 
 
 FUNCTION = """
@@ -519,7 +519,7 @@ def test_no_verbose_traceback_shows_what_is_in_the_function(
 ) -> None:
     function = FUNCTION.format(file=str(tmp_path / "token"), last=LAST[last])
     cell = "client.update_source('acme/support', title='x')"
-    code = textwrap.dedent(function) + textwrap.dedent(shown(how, cell))
+    code = textwrap.dedent(function) + textwrap.dedent(script_of(how, cell))
     output = run(code, tmp_path, "http://127.0.0.1:1")
     assert "after" in output
     assert ("KeyboardInterrupt" in output) == (last == "Ctrl-C")

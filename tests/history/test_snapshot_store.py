@@ -43,8 +43,8 @@ from tests.history.test_history import (
     listing_of,
     of_projects,
     one,
+    rows_by_id,
     simulated,
-    told,
 )
 from tests.waiting import AGES
 
@@ -182,7 +182,7 @@ def test_dask_and_pandas_read_it(whole: tuple[Path, list[Kept]]) -> None:
         assert set(df["date"].astype(str)) <= {f"{snapshot.at.date()}" for snapshot in kept}
         assert df["date"].astype(str).eq(df["snapshot_at"].dt.strftime("%Y-%m-%d")).all()
         last = df[df["snapshot_at"] == df["snapshot_at"].max()]
-        assert told(last[list(DTYPES)]).keys() <= kept[-1].rows.keys() | {*last["id"]}
+        assert rows_by_id(last[list(DTYPES)]).keys() <= kept[-1].rows.keys() | {*last["id"]}
 
 
 def test_further_columns_are_json_to_other_readers(tmp_path: Path) -> None:

@@ -365,7 +365,7 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
 def test_axe_and_width(setup: Setup) -> None:
     width = 1600 if setup.theme == "light" else 600
     long = "word " * 100 + "unbroken" * 60
-    name = "claims/contested"
+    name = "claims/axe"
     setup.client.create_source(name, title=long, description=long)
     cells = (
         "rnb.create_form(client)",
