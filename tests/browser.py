@@ -26,12 +26,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from weakref import WeakKeyDictionary
 
 import pytest
 import requests
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.kernels import TRANSPORT
 
@@ -272,6 +273,32 @@ def notebook_of(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
     return path
 
 
+# Errors and console lines of each page, for `page_reports`.
+_CONSOLES: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+
+
+def _listen(tab: Page) -> Page:
+    """Keep the errors and console lines of a new page."""
+    console = _CONSOLES.setdefault(tab, [])
+    tab.on("pageerror", lambda error: console.append(f"{error}"[:500]))
+    tab.on("console", lambda line: console.append(f"{line.type}: {line.text[:500]}"))
+    return tab
+
+
+def page_reports() -> list[str]:
+    """Return the address, the last errors and console lines, and the text of each open page."""
+    reports = []
+    for tab, console in _CONSOLES.items():
+        if tab.is_closed():
+            continue
+        try:
+            text = tab.inner_text("body", timeout=5_000)[:3000]
+        except Error as error:
+            text = str(error)
+        reports.append("\n".join([tab.url, *console[-20:], text]))
+    return reports
+
+
 @dataclass
 class Host:
     """A running JupyterLab or Voilà, and a browser for it.
@@ -320,7 +347,7 @@ class Host:
         place = path.relative_to(self.root).as_posix()
         idle = self._idle.setdefault(theme, [])
         used = idle.pop() if idle and not fresh else None
-        tab = used or self.browser.new_page()
+        tab = used or _listen(self.browser.new_page())
         reusable = False
         try:
             tab.set_viewport_size({"width": width, "height": height})

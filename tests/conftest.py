@@ -7,7 +7,7 @@ import signal
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Protocol
@@ -103,6 +103,18 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["tally"] = dict(counted(session.config))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the texts and the errors of the open pages if a test in a browser fails."""
+    report = yield
+    helpers = sys.modules.get("tests.browser")
+    if report.failed and helpers and item.get_closest_marker("browser"):
+        report.sections += [("open page", text) for text in helpers.page_reports()]
+    return report
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -17,7 +17,9 @@ import reinfer_nb as rnb
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 BEGIN = """
-    import atexit, multiprocessing, os, sys, threading, time, warnings
+    import atexit, faulthandler, multiprocessing, os, signal, sys, threading, time, warnings
+    # A child that hangs shows where.
+    faulthandler.enable()
     warnings.simplefilter("ignore", DeprecationWarning)
     import pandas as pd
     import reinfer_nb as rnb
@@ -41,7 +43,9 @@ BEGIN = """
         while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < deadline:
             time.sleep(0.05)
         if not ended[0]:
-            os.kill(pid, 9)
+            os.kill(pid, signal.SIGABRT)
+            time.sleep(1)
+            os.kill(pid, signal.SIGKILL)
         print("ended", ended[0] == pid, ended[1], flush=True)
         os._exit(0)
 """
