@@ -35,11 +35,6 @@ class Setup:
         assert self.client.sandbox is not None
         return self.client.sandbox
 
-    @property
-    def theme(self) -> browser.Theme:
-        """The host's theme in tests of colours; the tests of the table alone run all four pairs."""
-        return "light" if self.host.kind == "lab" else "dark"
-
     def writes(self, path: str) -> list[Asked]:
         """Return the write requests with a text in their path."""
         return [

@@ -452,7 +452,7 @@ def test_a_refusal_is_as_it_says(lasting: rnb.Client, document: Json, status: in
 
 # The names in a path: generated, new in an existing project, or existing.
 WHERE = st.sampled_from(["generated", "placed", "there"])
-EXAMPLES = 20
+EXAMPLES = 40
 
 
 class Asking:

@@ -411,9 +411,9 @@ def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
 # How it looks
 
 
-def test_axe_width_and_colours(setup: Setup) -> None:
-    widths = (1600, 500) if setup.theme == "light" else (800,)
-    less = "less.csv"
+@pytest.mark.parametrize(("theme", "widths"), [("light", (1600, 500)), ("dark", (800,))])
+def test_axe_width_and_colours(setup: Setup, theme: browser.Theme, widths: tuple[int, ...]) -> None:
+    less = f"less-{theme}.csv"
     rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / less)
     flaws: list[tuple[str, Any]] = []
 
@@ -426,7 +426,7 @@ def test_axe_width_and_colours(setup: Setup) -> None:
             flaws.extend((f"{where}, {width} wide", flaw) for flaw in axe(tab))
 
     # JupyterLab's own buttons need some width to be there.
-    with setup.host.run(EXPLORE, width=max(widths), height=2600, theme=setup.theme) as tab:
+    with setup.host.run(EXPLORE, width=max(widths), height=2600, theme=theme) as tab:
         field(explorer(tab), "Search").wait_for()
         open_audit(tab)
         look(tab, "audit")
@@ -450,5 +450,5 @@ def test_axe_width_and_colours(setup: Setup) -> None:
             title = chart.locator("g[id^=text_] use").first
             ink = title.evaluate("node => getComputedStyle(node).fill")
             assert ink == chart.evaluate("node => getComputedStyle(node).color")
-            assert (brightness(ink) > 128) == (setup.theme == "dark")
+            assert (brightness(ink) > 128) == (theme == "dark")
     assert flaws == []

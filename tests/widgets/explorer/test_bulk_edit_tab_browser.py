@@ -199,6 +199,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
 def test_axe_and_width(setup: Setup) -> None:
     client = setup.client
     names = make(client, "look")
+    theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
     client.update_source(f"claims/{names[0]}", title=LONG)
     flaws: list[tuple[str, int, Any]] = []
 
@@ -209,7 +210,7 @@ def test_axe_and_width(setup: Setup) -> None:
                 expect_to_fit(tab)
             flaws.extend((where, width, flaw) for flaw in axe(tab))
 
-    with setup.host.run(EXPLORE, width=1600, height=2000, theme=setup.theme) as tab:
+    with setup.host.run(EXPLORE, width=1600, height=2000, theme=theme) as tab:
         tab_of(tab, "Bulk edit").click()
         expect(bulk(tab)).to_contain_text("No source is selected.")
         expect(button(bulk(tab), "Show the plan")).to_be_disabled()

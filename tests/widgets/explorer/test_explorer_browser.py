@@ -328,13 +328,13 @@ def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
 # How it looks
 
 
-def test_axe_and_width(setup: Setup) -> None:
-    width = 1600 if setup.theme == "light" else 600
+@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 600)])
+def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
     long = "word " * 60 + "unbroken" * 60
-    name = "long"
+    name = f"long-{theme}"
     setup.client.create_source(f"claims/{name}", title=long, description=long)
     flaws: dict[str, Any] = {}
-    with setup.host.run(EXPLORE, width=width, height=2600, theme=setup.theme) as tab:
+    with setup.host.run(EXPLORE, width=width, height=2600, theme=theme) as tab:
         field(explorer(tab), "Search").wait_for()
         flaws["nothing"] = axe(tab)
         find(tab, name).click()

@@ -362,17 +362,17 @@ def test_delete_and_restore(setup: Setup, gate: threading.Event) -> None:
 # How they look
 
 
-def test_axe_and_width(setup: Setup) -> None:
-    width = 1600 if setup.theme == "light" else 600
+@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 600)])
+def test_axe_and_width(setup: Setup, theme: browser.Theme, width: int) -> None:
     long = "word " * 100 + "unbroken" * 60
-    name = "claims/axe"
+    name = f"claims/contested-{theme}"
     setup.client.create_source(name, title=long, description=long)
     cells = (
         "rnb.create_form(client)",
         "rnb.update_form(client)",
         f"rnb.delete_form(client, '{name}')",
     )
-    with setup.host.run(CONNECT, *cells, width=width, height=3600, theme=setup.theme) as tab:
+    with setup.host.run(CONNECT, *cells, width=width, height=3600, theme=theme) as tab:
         create, update, delete = (form_of(tab, place) for place in range(3))
         fill(create, {"Project": "claims", "Name": "no name", "Title": long})
         for form in (create, update, delete):
