@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -273,13 +274,13 @@ def notebook_of(folder: Path, *cells: str, name: str = "tried.ipynb") -> Path:
     return path
 
 
-# Errors and console lines of each page, for `page_reports`.
-_CONSOLES: WeakKeyDictionary[Page, list[str]] = WeakKeyDictionary()
+# The last errors and console lines of each page, for `page_reports`.
+_CONSOLES: WeakKeyDictionary[Page, deque[str]] = WeakKeyDictionary()
 
 
 def _listen(tab: Page) -> Page:
-    """Keep the errors and console lines of a new page."""
-    console = _CONSOLES.setdefault(tab, [])
+    """Keep the last errors and console lines of a new page."""
+    console = _CONSOLES[tab] = deque[str](maxlen=20)
     tab.on("pageerror", lambda error: console.append(f"{error}"[:500]))
     tab.on("console", lambda line: console.append(f"{line.type}: {line.text[:500]}"))
     return tab
@@ -295,7 +296,7 @@ def page_reports() -> list[str]:
             text = tab.inner_text("body", timeout=5_000)[:3000]
         except Error as error:
             text = str(error)
-        reports.append("\n".join([tab.url, *console[-20:], text]))
+        reports.append("\n".join([tab.url, *console, text]))
     return reports
 
 

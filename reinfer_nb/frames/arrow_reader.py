@@ -44,14 +44,14 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
     """
     table = fields_of(model)
     rows = _read(text, pa.struct([(field.wire, field.type.json) for field in table]))
-    columns: dict[str, Any] = {}
+    known: dict[str, Any] = {}
     for number, field in enumerate(table):
         column = rows.field(number)
         if field.type is Moment:
             column = _moments(column)
         elif field.type is Names:
             column = _tuples(column)
-        columns[field.name] = column
+        known[field.name] = column
     unknown: dict[str, Any] = {}
     to_decode = []
     for number in range(len(table), rows.type.num_fields):
@@ -63,7 +63,7 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
         else:
             to_decode.append(name)
     unknown |= _decoded(text, to_decode)
-    return Columns(rows=len(rows), known=columns, unknown=unknown)
+    return Columns(rows=len(rows), known=known, unknown=unknown)
 
 
 def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:

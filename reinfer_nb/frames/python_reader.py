@@ -28,7 +28,7 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
         strict_json.Malformed: An element has a name twice.
     """
     table = fields_of(model)
-    columns: dict[str, list[Any]] = {field.name: [] for field in table}
+    known: dict[str, list[Any]] = {field.name: [] for field in table}
     unknown: dict[str, list[Any]] = {}
     problems: list[tuple[int, str]] = []
     for number, row in enumerate(rows):
@@ -37,7 +37,7 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
         values, messages = read_record(model, element if is_object else {})
         if not is_object:
             messages = [f"the element is not an object: {shown(element)}"]
-        for column, cells in columns.items():
+        for column, cells in known.items():
             cells.append(values[column])
         for column, value in values["extra"].items():
             unknown.setdefault(column, [None] * number).append(value)
@@ -51,7 +51,7 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
         problems.extend((number, f"({name}): {message}") for message in messages)
     return Columns(
         rows=len(rows),
-        known={field.name: _column(field.type, columns[field.name]) for field in table},
+        known={field.name: _column(field.type, known[field.name]) for field in table},
         unknown={name: _plain(values) for name, values in unknown.items()},
         problems=problems,
     )

@@ -80,9 +80,9 @@ def _has_other_ids(before: pa.Table, after: pa.Table) -> bool | None:
 
     None if they share neither an id nor the full name of sources with an id.
     """
-    known, asked = (table.select(["id", "owner", "name"]).to_pandas() for table in (before, after))
-    if (places_by_id(known, asked) >= 0).any():
+    frames = [table.select(["id", "owner", "name"]).to_pandas() for table in (before, after)]
+    if (places_by_id(*frames) >= 0).any():
         return False
     # A row without an id does not show of which tenant it is.
-    with_ids = [df[text_column(df, "id").notna()] for df in (known, asked)]
+    with_ids = [df[text_column(df, "id").notna()] for df in frames]
     return True if (places_by_name(*with_ids) >= 0).any() else None

@@ -226,19 +226,19 @@ class Source(Record):
         return pd.Series(row | unknown_columns(self.extra, row), dtype=object)
 
 
-def unknown_columns(extra: Mapping[str, Any], columns: object) -> dict[str, Any]:
+def unknown_columns(extra: Mapping[str, Any], known_columns: object) -> dict[str, Any]:
     """Return unknown fields by column name, without clashes with the known columns.
 
     Args:
         extra: Unknown fields by their JSON name.
-        columns: The names of the known columns, as a container.
+        known_columns: The names of the known columns, as a container.
     """
-    return {column_of_unknown(name, columns): value for name, value in extra.items()}
+    return {column_of_unknown(name, known_columns): value for name, value in extra.items()}
 
 
-def column_of_unknown(name: str, columns: Any) -> str:
+def column_of_unknown(name: str, known_columns: Any) -> str:
     """Return the column of an unknown field: its JSON name, prefixed if a known column has it."""
-    return f"extra.{name}" if name in columns else name
+    return f"extra.{name}" if name in known_columns else name
 
 
 class SourceSettings(TypedDict, total=False):
