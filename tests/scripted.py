@@ -127,6 +127,11 @@ class Scripted:
         """The methods of the requests, in order."""
         return [asked.method for asked in self.asked]
 
+    @property
+    def open_connections(self) -> int:
+        """The number of connections that are open now."""
+        return sum(thread.is_alive() for thread in self._threads)
+
     def settle(self) -> None:
         """Wait until all connections are closed."""
         for thread in self._threads:

@@ -5,6 +5,7 @@ All waits are bounded: for a connection of the pool, and for a response that arr
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import io
 import queue
@@ -130,6 +131,20 @@ class _Connections(queue.LifoQueue[Any]):
                 return None
         return super().get(block, timeout)
 
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:  # noqa: FBT001, FBT002
+        """Keep a connection that is idle now; close it if the pool was closed."""
+        if self._closed and item is not None:
+            item.close()
+            item = None
+        super().put(item, block, timeout)
+
+    def close(self) -> None:
+        """Close the idle connections now, and others when they are put back."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                if (connection := self.get(block=False)) is not None:
+                    connection.close()
+
     def renew_after_fork(self) -> None:
         """Replace the locks in a child process."""
         self.mutex = threading.Lock()
@@ -161,6 +176,14 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*args, **kwargs)
         manager.pool_classes_by_scheme = {"http": _QuietPool, "https": _QuietHTTPSPool}
         return manager
+
+    def close(self) -> None:
+        """Close all connections now; urllib3 waits until nothing refers to their pool."""
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - urllib3 refuses to iterate over it
+                if pool := manager.pools.get(key):
+                    pool.pool.close()
+        super().close()
 
 
 class Session(requests.Session):

@@ -27,6 +27,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
@@ -39,7 +40,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.schema import endpoints
 from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
-from tests.waiting import AGES, ctrl_c_once
+from tests.waiting import AGES, ctrl_c_once, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -1236,6 +1237,38 @@ def test_failures_do_not_use_up_the_connections(reach: Reach, failure: Step | by
             return client.source("acme/support").title
 
         assert within(AGES, ask) == "Support"
+
+
+def pools_of(client: Client) -> list[Any]:
+    """Return the client's connection pools. A traceback that is kept refers to them too."""
+    adapter = client._transport._session.get_adapter(client.endpoint)
+    assert isinstance(adapter, HTTPAdapter)
+    pools = adapter.poolmanager.pools
+    return [pools[key] for key in pools.keys()]  # noqa: SIM118 - it cannot be iterated over
+
+
+def test_close_ends_all_connections_though_something_refers_to_them(reach: Reach) -> None:
+    with Scripted(ONE, ONE) as server:
+        client = reach(server.endpoint)
+        client.source("acme/support")
+        pools = pools_of(client)
+        assert server.open_connections == 1
+        client.close()
+        until(lambda: server.open_connections == 0)
+        assert len(pools) == 1
+        assert client.source("acme/support").title == "Support"
+
+
+def test_close_ends_a_connection_in_use_after_its_response(reach: Reach) -> None:
+    with Scripted(Step(ONE, wait=0.2)) as server, ThreadPoolExecutor(1) as threads:
+        client = reach(server.endpoint)
+        waiting = threads.submit(client.source, "acme/support")
+        until(lambda: len(server.asked) == 1)
+        pools = pools_of(client)
+        client.close()
+        assert waiting.result().title == "Support"
+        until(lambda: server.open_connections == 0)
+        assert len(pools) == 1
 
 
 # 15: bodies beyond the limit
