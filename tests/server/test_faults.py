@@ -161,6 +161,10 @@ def box(lasting: rnb.Sandbox) -> Iterator[rnb.Sandbox]:
     assert len(lasting.faults) == 0
     yield lasting
     lasting.faults.clear()
+    # A request that a test left behind would appear in the log of the next one.
+    assert lasting._server is not None
+    state = lasting._server._server.server_state
+    until(lambda: not state.connections and not state.tasks)
 
 
 @pytest.fixture
