@@ -22,8 +22,12 @@ from reinfer_nb import user_folders
 # users may not be able to read the interpreter's files. Then one forked process runs the operations
 # for each kind of missing home.
 SCRIPT = r"""
-import contextlib, io, json, os, sys, warnings
+import contextlib, importlib.metadata, io, json, os, sys, warnings
 
+import keyring
+
+# With keyring, a version is read by importlib_metadata, which imports more when it is first used.
+importlib.metadata.version("reinfer_nb")
 warnings.simplefilter("ignore")
 import reinfer_nb as rnb
 from reinfer_nb import cli
