@@ -33,7 +33,7 @@ import pytest
 import requests
 from axe_playwright_python.base import AXE_SCRIPT  # type: ignore[import-untyped]
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import BrowserContext, Error, Page, expect, sync_playwright
+from playwright.sync_api import BrowserContext, Error, Page, Playwright, expect, sync_playwright
 
 from tests.kernels import TRANSPORT
 
@@ -56,16 +56,36 @@ _FLAGS = [
 
 
 _NONE = (
-    "no Chromium: neither on the PATH (Debian: apt install chromium) nor Playwright's own "
-    "(playwright install chromium)"
+    "no Chromium: neither on the PATH (Debian: apt install chromium-headless-shell) nor "
+    "Playwright's own (playwright install chromium)"
 )
 
 
 _PORTS = itertools.count()
 
 # Servers shared by test modules, since starting a server takes longer than most tests.
-_SHARED: dict[tuple[str, Path], str] = {}
-_OPEN = contextlib.ExitStack()
+_SHARED: dict[tuple[Kind, Path], str] = {}
+_SERVERS = contextlib.ExitStack()
+
+
+@dataclass
+class _Browsers:
+    """The Playwright of this process, which can have one at a time, and the shared browser.
+
+    Attributes:
+        playwright: None while no browser runs.
+        shared: The browser that test modules share.
+        idle: Pages of JupyterLab that are not in use, by the server's address and their theme.
+        stack: Closes the shared browser.
+    """
+
+    playwright: Playwright | None = None
+    shared: BrowserContext | None = None
+    idle: dict[tuple[str, Theme], list[Page]] = field(default_factory=dict)
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+
+
+_RUNNING = _Browsers()
 
 # A shared server has one environment, so each kernel reads its own from its folder.
 _ENVIRONMENT = ".environment.json"
@@ -107,7 +127,7 @@ _RUN_ALL = """async () => {
 @functools.cache
 def chromium() -> str | None:
     """Return the path of a Chromium of this machine, if it has one."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         with sync_playwright() as playwright:
@@ -227,12 +247,26 @@ def _wait_for(url: str, process: subprocess.Popen[str], log: Path) -> None:
 
 
 @contextmanager
+def _playwright() -> Iterator[Playwright]:
+    """Give the Playwright of this process."""
+    if _RUNNING.playwright is not None:
+        yield _RUNNING.playwright
+        return
+    with sync_playwright() as playwright:
+        _RUNNING.playwright = playwright
+        try:
+            yield playwright
+        finally:
+            _RUNNING.playwright = None
+
+
+@contextmanager
 def _browser() -> Iterator[BrowserContext]:
     """Run a browser with a profile of its own, whose pages share a cache of compiled scripts."""
     assert chromium() is not None, _NONE
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
-        sync_playwright() as playwright,
+        _playwright() as playwright,
     ):
         context = playwright.chromium.launch_persistent_context(
             profile, executable_path=chromium(), args=_FLAGS
@@ -247,7 +281,7 @@ def _browser() -> Iterator[BrowserContext]:
 def page(width: int = 1280, height: int = 900) -> Iterator[Page]:
     """Give a page of a real browser."""
     assert chromium() is not None, _NONE
-    with sync_playwright() as playwright:
+    with _playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
         try:
             yield browser.new_page(viewport={"width": width, "height": height})
@@ -287,10 +321,11 @@ def _listen(tab: Page) -> Page:
 
 
 def page_reports() -> list[str]:
-    """Return the address, the last errors and console lines, and the text of each open page."""
+    """Return the address, the last errors and console lines, and the text of each page in use."""
+    idle = [tab for tabs in _RUNNING.idle.values() for tab in tabs]
     reports = []
     for tab, console in _CONSOLES.items():
-        if tab.is_closed():
+        if tab.is_closed() or tab in idle:
             continue
         try:
             text = tab.inner_text("body", timeout=5_000)[:3000]
@@ -317,9 +352,6 @@ class Host:
     root: Path
     folder: Path
     browser: BrowserContext
-    # Pages of JupyterLab that are not in use, by their theme: opening one takes longer than most
-    # tests.
-    _idle: dict[Theme, list[Page]] = field(default_factory=dict)
 
     @contextmanager
     def run(
@@ -346,7 +378,7 @@ class Host:
         """
         path = notebook_of(self.folder, *cells, name=f"tried-{uuid.uuid4().hex[:8]}.ipynb")
         place = path.relative_to(self.root).as_posix()
-        idle = self._idle.setdefault(theme, [])
+        idle = _RUNNING.idle.setdefault((self.address, theme), [])
         used = idle.pop() if idle and not fresh else None
         tab = used or _listen(self.browser.new_page())
         reusable = False
@@ -388,19 +420,17 @@ def host(
         kind: JupyterLab or Voilà.
         folder: The folder for the notebooks.
         environment: Environment variables of their kernels.
-        shared: Whether one server on the parent folder serves all folders in it, until
-            `stop_servers` is called. Otherwise the folder has its own server.
+        shared: Whether one server on the parent folder serves all folders in it to one browser,
+            until `close_browser` and `stop_servers` are called. Otherwise the folder has its own.
     """
-    with contextlib.ExitStack() as stack:
-        if shared:
-            root = folder.parent
-            (folder / _ENVIRONMENT).write_text(json.dumps(environment or {}))
-            address = _shared(kind, root)
-        else:
-            root = folder
-            served = jupyterlab if kind == "lab" else voila
-            address, _ = stack.enter_context(served(folder, environment=environment))
-        yield Host(kind, address, root, folder, stack.enter_context(_browser()))
+    if shared:
+        root = folder.parent
+        (folder / _ENVIRONMENT).write_text(json.dumps(environment or {}))
+        yield Host(kind, _shared(kind, root), root, folder, _shared_browser())
+        return
+    served = jupyterlab if kind == "lab" else voila
+    with served(folder, environment=environment) as (address, _), _browser() as own:
+        yield Host(kind, address, folder, folder, own)
 
 
 def _shared(kind: Kind, root: Path) -> str:
@@ -411,14 +441,28 @@ def _shared(kind: Kind, root: Path) -> str:
         (startup / "environment.py").write_text(_STARTUP)
         served = jupyterlab if kind == "lab" else voila
         environment = {"IPYTHONDIR": str(root / ".ipython")}
-        _SHARED[kind, root], _ = _OPEN.enter_context(served(root, environment=environment))
+        _SHARED[kind, root], _ = _SERVERS.enter_context(served(root, environment=environment))
     return _SHARED[kind, root]
+
+
+def _shared_browser() -> BrowserContext:
+    """Return the shared browser; the first call starts it."""
+    if _RUNNING.shared is None:
+        _RUNNING.shared = _RUNNING.stack.enter_context(_browser())
+    return _RUNNING.shared
+
+
+def close_browser() -> None:
+    """Close the shared browser. While it runs, asyncio sees Playwright's loop in this thread."""
+    _RUNNING.shared = None
+    _RUNNING.idle.clear()
+    _RUNNING.stack.close()
 
 
 def stop_servers() -> None:
     """Stop the shared servers."""
     _SHARED.clear()
-    _OPEN.close()
+    _SERVERS.close()
 
 
 def axe(tab: Page, selector: str) -> list[dict[str, Any]]:

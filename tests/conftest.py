@@ -99,10 +99,18 @@ def pytest_configure() -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the servers of browser tests; send the counts of a worker to the main process."""
     if browser := sys.modules.get("tests.browser"):
+        browser.close_browser()
         browser.stop_servers()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["tally"] = dict(counted(session.config))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Close the shared browser before a test that needs none."""
+    if (browser := sys.modules.get("tests.browser")) and not item.get_closest_marker("browser"):
+        browser.close_browser()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -15,9 +15,7 @@ from reinfer_nb.cli import lab
 from tests import browser
 from tests.waiting import AGES
 
-needs_chromium = pytest.mark.skipif(
-    browser.chromium() is None, reason="no Chromium on the PATH (Debian: apt install chromium)"
-)
+needs_chromium = pytest.mark.skipif(browser.chromium() is None, reason="no Chromium on the PATH")
 
 
 def test_notebooks_are_copied_and_the_user_s_own_stay(
