@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pyarrow import compute
 
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.schema.value_types import LISTS, Text, is_missing
@@ -49,16 +50,23 @@ def texts_of(column: pd.Series) -> Any:
 
 def text_column(df: pd.DataFrame, name: str) -> pd.Series:
     """Return a column of any listing as `str`; missing where it is empty, or not in the listing."""
-    column = column_of(df, name)
-    if column is None:
-        return pd.Series(None, index=df.index, dtype=Text.dtype)
-    texts = pd.Series(texts_of(column), index=df.index, dtype=Text.dtype)
-    return texts.where(texts != "")
+    return pd.Series(_filled_texts(df, name), index=df.index, dtype=Text.dtype)
 
 
 def full_names(df: pd.DataFrame) -> pd.Series:
     """Return the "owner/name" of each row as `str`; missing where owner or name is missing."""
-    return text_column(df, "owner") + "/" + text_column(df, "name")
+    owners, names = _filled_texts(df, "owner"), _filled_texts(df, "name")
+    joined = compute.binary_join_element_wise(owners, names, pa.scalar("/", TEXT))
+    return pd.Series(joined, index=df.index, dtype=Text.dtype)
+
+
+def _filled_texts(df: pd.DataFrame, name: str) -> Any:
+    """Return a column as an Arrow array of texts; null where it is empty, or not in the listing."""
+    column = column_of(df, name)
+    if column is None:
+        return pa.nulls(len(df), TEXT)
+    texts = texts_of(column)
+    return compute.if_else(compute.equal(texts, ""), pa.scalar(None, TEXT), texts)
 
 
 def instants_of(column: pd.Series) -> np.ndarray[Any, np.dtype[np.datetime64]]:

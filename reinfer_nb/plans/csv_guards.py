@@ -15,11 +15,13 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from pyarrow import compute
 
 from reinfer_nb.csvfile.cells import guarded, unguarded
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
+from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Text
@@ -67,8 +69,11 @@ def without_in_keys(columns: pd.DataFrame, now: pd.DataFrame, guards: Guards) ->
     """
     columns = columns.copy(deep=False)
     for key in (key for key in _KEYS if key in columns):
+        candidates = _candidates(columns[key])
+        if not candidates:
+            continue
         # A value that the tenant lists in exactly this way has no guard.
-        where = columns[key].isin(_candidates(columns[key])) & ~columns[key].isin(now[key])
+        where = columns[key].isin(candidates) & ~columns[key].isin(now[key])
         if where.any():
             guards.known += int(where.sum())
             columns[key] = columns[key].mask(where, columns[key].str[1:])
@@ -92,9 +97,10 @@ def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guar
     unknown: list[tuple[str, int, str]] = []
     for name in names:
         columns[name], settled = _as_before(columns[name], references, guards)
-        is_unknown = read[name].isin(_candidates(read[name])).to_numpy() & ~settled
-        rows = np.flatnonzero(is_unknown).tolist()
-        unknown += [(name, row, read[name].iloc[row]) for row in rows]
+        if candidates := _candidates(read[name]):
+            is_unknown = read[name].isin(candidates).to_numpy() & ~settled
+            rows = np.flatnonzero(is_unknown).tolist()
+            unknown += [(name, row, read[name].iloc[row]) for row in rows]
     if not unknown:
         return columns
     if not guards.known or any(_has_unguarded(read[name], now[name], positions) for name in names):
@@ -115,7 +121,7 @@ def _as_before(
         The column; and True for each text that a reference has, perhaps in another form.
     """
     settled = np.zeros(len(texts), dtype=np.bool_)
-    cells = texts.to_numpy(dtype=object, copy=True)
+    before: dict[int, str] = {}
     for listing, places in references:
         if texts.name not in listing:
             continue
@@ -123,13 +129,19 @@ def _as_before(
         mine, others = texts.take(rows), listing[texts.name].take(places[rows])
         differ = equality.unequal(mine, others)
         settled[rows[~differ]] = True
+        if not differ.any():
+            continue
         pairs = zip(rows[differ].tolist(), mine[differ], others[differ], strict=True)
         for row, text, other in pairs:
             form = _form(text, other) if isinstance(text, str) and isinstance(other, str) else None
             if form is not None:
                 setattr(guards, form, getattr(guards, form) + 1)
-                cells[row], settled[row] = other, True
-    return pd.Series(cells, texts.index, dtype=texts.dtype, name=texts.name), settled
+                before[row], settled[row] = other, True
+    if before:
+        cells = texts.to_numpy(dtype=object, copy=True)
+        cells[[*before]] = [*before.values()]
+        texts = pd.Series(cells, texts.index, dtype=texts.dtype, name=texts.name)
+    return texts, settled
 
 
 def _form(text: str, other: str) -> _Form | None:
@@ -177,5 +189,6 @@ def _has_unguarded(read: pd.Series, theirs: pd.Series, positions: Positions) -> 
 
 def _candidates(column: pd.Series) -> list[str]:
     """Return the texts of a column that look like texts with a guard."""
-    texts = column[column.str.startswith("'", na=False)].unique().tolist()
+    texts = texts_of(column)
+    texts = texts.filter(compute.starts_with(texts, "'")).unique().to_pylist()
     return [text for text in texts if unguarded(text) != text]
