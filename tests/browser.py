@@ -465,9 +465,10 @@ def stop_servers() -> None:
     _SERVERS.close()
 
 
-def axe(tab: Page, selector: str) -> list[dict[str, Any]]:
+def axe(tab: Page, selector: str, *, except_for: str | None = None) -> list[dict[str, Any]]:
     """Return the serious and critical violations that axe finds within the selector."""
-    found = axe_results(tab, "violations", context={"include": [[selector]]})["violations"]
+    context = {"include": [[selector]], "exclude": [[except_for]] if except_for else []}
+    found = axe_results(tab, "violations", context=context)["violations"]
     return [violation for violation in found if violation["impact"] in {"serious", "critical"}]
 
 
