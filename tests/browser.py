@@ -111,15 +111,24 @@ _OPEN_INSTEAD = """async (path) => {
   await notebook.context.ready;
   await notebook.sessionContext.ready;
 }"""
-# Runs all cells of the notebook that a page shows, beside no other panel.
+# Runs all cells of the notebook that a page shows, beside no other panel. JupyterLab may put its
+# launcher in front of a notebook that was opened while the page was still empty.
 _RUN_ALL = """async () => {
   const { shell, commands } = jupyterapp;
-  const { content, sessionContext } = shell.currentWidget;
+  const panels = () => [...shell.widgets("main")];
+  const notebook = panels().find((panel) => panel.sessionContext);
+  const show = () => {
+    for (const other of panels()) if (other !== notebook) other.dispose();
+    shell.activateById(notebook.id);
+  };
+  const { content, sessionContext } = notebook;
+  show();
   shell.collapseLeft();
   shell.collapseRight();
   await commands.execute("notebook:run-all-cells");
   const busy = () => sessionContext.session?.kernel?.status !== "idle";
   while (busy()) await new Promise((resolve) => setTimeout(resolve, 20));
+  show();
   return content.widgets.every((cell) => cell.model.type !== "code" || cell.model.executionCount);
 }"""
 
@@ -320,19 +329,28 @@ def _listen(tab: Page) -> Page:
     return tab
 
 
+# Reports of pages that were closed because of an error.
+_CLOSED: list[str] = []
+
+
 def page_reports() -> list[str]:
-    """Return the address, the last errors and console lines, and the text of each page in use."""
+    """Return the reports of the pages in use, and of those closed by an error since the last call.
+
+    A report is the address, the last errors and console lines, and the text of a page.
+    """
     idle = [tab for tabs in _RUNNING.idle.values() for tab in tabs]
-    reports = []
-    for tab, console in _CONSOLES.items():
-        if tab.is_closed() or tab in idle:
-            continue
-        try:
-            text = tab.inner_text("body", timeout=5_000)[:3000]
-        except Error as error:
-            text = str(error)
-        reports.append("\n".join([tab.url, *console, text]))
+    tabs = [tab for tab in _CONSOLES if not tab.is_closed() and tab not in idle]
+    reports = [*_CLOSED, *map(_report, tabs)]
+    _CLOSED.clear()
     return reports
+
+
+def _report(tab: Page) -> str:
+    try:
+        text = tab.inner_text("body", timeout=5_000)[:3000]
+    except Error as error:
+        text = str(error)
+    return "\n".join([tab.url, *_CONSOLES[tab], text])
 
 
 @dataclass
@@ -398,6 +416,9 @@ class Host:
                 assert tab.evaluate(_RUN_ALL), "a cell was not run"
             yield tab
             reusable = self.kind == "lab" and not fresh
+        except Exception:
+            _CLOSED.append(_report(tab))
+            raise
         finally:
             if reusable:
                 tab.evaluate(_SHUT_DOWN)
