@@ -141,6 +141,10 @@ def test_the_readme_names_every_public_function_and_command() -> None:
         assert f"reinfer-nb {command}" in readme
 
 
+def test_the_readme_is_read_in_one_go() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 220
+
+
 def test_the_readme_shows_the_contract() -> None:
     readme = (ROOT / "README.md").read_text()
     rows = re.findall(r"^\| (`.*`) \| `([^`]*)`", readme, re.MULTILINE)
