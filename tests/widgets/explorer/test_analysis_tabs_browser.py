@@ -166,10 +166,13 @@ def expect_chart(tab: Page, kind: str) -> Locator:
     )
     assert outside == []
     assert chart.locator("g[id^=text_]").count() > 5
-    box = svg.bounding_box()
-    assert box is not None
-    assert box["width"] > 300
-    return chart
+    # The page needs a moment for its layout after its width has changed.
+    for _ in range(25):
+        box = svg.bounding_box()
+        if box is not None and box["width"] > 300:
+            return chart
+        tab.wait_for_timeout(200)
+    raise AssertionError(box)
 
 
 def brightness(color: str) -> float:
