@@ -139,7 +139,7 @@ def chromium() -> str | None:
     names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
-        with sync_playwright() as playwright:
+        with _playwright() as playwright:
             own = playwright.chromium.executable_path
         found = own if Path(own).exists() else None
     return found
