@@ -18,7 +18,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli, strict_json
 from reinfer_nb.cli import shared
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import convert, json_slices
 from reinfer_nb.plans import journal
 from tests.scripted import Asked, Scripted, Step, reply
 
@@ -122,7 +122,7 @@ def test_a_byte_order_mark_before_a_response_is_passed_over() -> None:
 
 def test_a_marked_listing_goes_the_fast_way() -> None:
     body = BOM + b'{"sources": [%s], "status": "ok"}' % source_with(b'"title": "t"')
-    envelope, slices = strict_json.sliced(body, "sources")
+    envelope, slices = json_slices.sliced(body, "sources")
     assert envelope == {"status": "ok"}
     assert [bytes(text) for text in slices] == [source_with(b'"title": "t"')]
 

@@ -1,30 +1,25 @@
 """Converts the elements of a JSON listing to columns with Arrow, which is fast and strict.
 
-Rows with a value of another type are refused as a whole; `python_reader` reads them instead.
+Rows with a value of another type are refused as a whole; `column_reader` reads them instead.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 from pyarrow import compute, json
 
-from reinfer_nb.frames.columns import Columns
-from reinfer_nb.nesting import DEEPEST
+from reinfer_nb.frames import json_slices
+from reinfer_nb.frames.columns import TEXT, Columns, arrow_type
+from reinfer_nb.frames.instants import instants
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.value_types import Moment, Names
 
-_TIMESTAMP = pa.timestamp("us", "UTC")
-# The first and the last time that a `datetime` can hold, in microseconds.
-_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
-# Types that Arrow infers without changing a value. It would turn a text that looks like a date into
-# a date, a large integer into a float, and would give each object the members of all others.
-_PLAIN = {pa.string(), pa.int64(), pa.bool_(), pa.null()}
+# The Arrow types of unknown values, by type in Python. Others would not arrive unchanged.
+_PLAIN = {str: TEXT, int: pa.int64(), bool: pa.bool_(), type(None): pa.null()}
 
 
 class Refused(ValueError):
@@ -43,7 +38,11 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
             object has a name twice.
     """
     table = fields_of(model)
-    rows = _read(text, pa.struct([(field.wire, field.type.json) for field in table]))
+    known_types = [
+        (field.wire, TEXT if field.type is Moment else arrow_type(field.type)) for field in table
+    ]
+    unknown_types = _unknown_types(text, {field.wire for field in table})
+    rows = _read(text, pa.struct([*known_types, *unknown_types]))
     known: dict[str, Any] = {}
     for number, field in enumerate(table):
         column = rows.field(number)
@@ -52,18 +51,28 @@ def columns(text: bytes | memoryview, model: type) -> Columns:
         elif field.type is Names:
             column = _tuples(column)
         known[field.name] = column
-    unknown: dict[str, Any] = {}
-    to_decode = []
-    for number in range(len(table), rows.type.num_fields):
-        name = rows.type.field(number).name
-        if rows.type.field(number).type in _PLAIN:
-            unknown[name] = rows.field(number)
-        elif _is_too_deep(rows.type.field(number).type):
-            raise Refused(f"{name} is nested too deeply")
-        else:
-            to_decode.append(name)
-    unknown |= _decoded(text, to_decode)
+    unknown = {
+        name: rows.field(number) for number, (name, _) in enumerate(unknown_types, len(table))
+    }
     return Columns(rows=len(rows), known=known, unknown=unknown)
+
+
+def _unknown_types(
+    text: bytes | memoryview, known: Collection[str]
+) -> list[tuple[str, pa.DataType]]:
+    """Return the unknown fields of the first element, with the Arrow types of their values.
+
+    Arrow would infer types too, but it would turn a text that looks like a date into a date, and
+    give each object the members of all others.
+    """
+    unknown = []
+    for name, value in json_slices.first_element(text).items():
+        if name in known:
+            continue
+        if type(value) not in _PLAIN:
+            raise Refused(f"{name} is not of a plain type")
+        unknown.append((name, _PLAIN[type(value)]))
+    return unknown
 
 
 def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:
@@ -80,7 +89,7 @@ def _read(text: bytes | memoryview, element: pa.StructType) -> pa.StructArray:
             parse_options=json.ParseOptions(
                 explicit_schema=pa.schema([("rows", pa.list_(element))]),
                 newlines_in_values=True,
-                unexpected_field_behavior="infer",
+                unexpected_field_behavior="error",
             ),
         )
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -102,15 +111,11 @@ def _check_utf8(document: bytes) -> None:
         raise Refused("not UTF-8") from None
 
 
-def _moments(column: pa.Array) -> pa.Array:
+def _moments(texts: pa.Array) -> pa.Array:
     try:
-        instants = column.cast(_TIMESTAMP)
-    except pa.ArrowInvalid as error:
+        return instants(texts)
+    except ValueError as error:
         raise Refused(str(error)) from None
-    ends = compute.min_max(instants.cast(pa.int64())).as_py()
-    if ends["min"] is not None and not _FIRST <= ends["min"] <= ends["max"] <= _LAST:
-        raise Refused("a time outside the years 1 to 9999")
-    return instants
 
 
 def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
@@ -148,34 +153,3 @@ def _tuples(lists: pa.ListArray) -> np.ndarray[Any, Any]:
 def _lengths(lists: pa.ListArray) -> np.ndarray[Any, np.dtype[np.int64]]:
     lengths = compute.fill_null(compute.list_value_length(lists), 0)
     return np.asarray(lengths, dtype=np.int64)
-
-
-def _is_too_deep(kind: pa.DataType) -> bool:
-    """True if a type is nested more deeply than a cell may be."""
-    pending = [(kind, 1)]
-    while pending:
-        inner, depth = pending.pop()
-        if not pa.types.is_nested(inner):
-            continue
-        if depth > DEEPEST:
-            return True
-        pending.extend((inner.field(number).type, depth + 1) for number in range(inner.num_fields))
-    return False
-
-
-def _decoded(text: bytes | memoryview, names: list[str]) -> dict[str, Callable[[], list[Any]]]:
-    """Return a function for each name, which returns this member of all elements."""
-    if not names:
-        return {}
-    try:
-        elements = _DECODER.decode(b"".join((b"[", text, b"]")))
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise Refused(str(error)) from None
-    return {name: functools.partial(_member, elements, name) for name in names}
-
-
-def _member(elements: list[dict[str, Any]], name: str) -> list[Any]:
-    return [element.get(name) for element in elements]
-
-
-_DECODER = msgspec.json.Decoder(list[dict[str, Any]])

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 
-from reinfer_nb.schema.value_types import EXACT, INT64
+from reinfer_nb.frames.instants import INSTANT
+from reinfer_nb.schema.value_types import EXACT, INT64, Moment, Text, ValueType
+
+# pandas holds texts as this type, so a column of it needs no conversion.
+TEXT = pa.large_string()
+
+
+def arrow_type(value_type: type[ValueType]) -> pa.DataType:
+    """Return the Arrow type of a column of known values."""
+    if value_type is Text:
+        return TEXT
+    return INSTANT if value_type is Moment else value_type.json
 
 
 @dataclass
@@ -25,10 +36,10 @@ class Columns:
 
     rows: int
     known: dict[str, Any]
-    unknown: dict[str, pa.Array | Callable[[], list[Any]]] = field(default_factory=dict)
+    unknown: dict[str, pa.Array | Callable[[], Sequence[Any]]] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
-    def unknown_column(self, name: str) -> pa.Array | list[Any]:
+    def unknown_column(self, name: str) -> pa.Array | Sequence[Any]:
         """Return the column of an unknown field; all cells are missing if this part has none."""
         column = self.unknown.get(name)
         if column is None:
@@ -36,16 +47,16 @@ class Columns:
         return column() if callable(column) else column
 
 
-def typed(values: list[Any]) -> pa.Array | list[Any]:
+def typed(values: Sequence[Any]) -> pa.Array | Sequence[Any]:
     """Return values as an Arrow column if they have one plain type, else as they are.
 
     Plain are texts, 64-bit integers, truth values and numbers; `None` is missing.
     """
-    kinds = {type(value) for value in values} - {type(None)}
+    kinds = set(map(type, values)) - {type(None)}
     if not kinds:
         return pa.nulls(len(values))
     if kinds == {str}:
-        return pa.array(map(whole_text, values), pa.string())
+        return _text_array(values)
     if kinds == {bool}:
         return pa.array(values, pa.bool_())
     numbers = [value for value in values if type(value) is int]
@@ -54,6 +65,13 @@ def typed(values: list[Any]) -> pa.Array | list[Any]:
     if kinds <= {int, float} and all(number in EXACT for number in numbers):
         return pa.array(values, pa.float64())
     return values
+
+
+def _text_array(texts: Sequence[str | None]) -> pa.Array:
+    try:
+        return pa.array(texts, TEXT)
+    except UnicodeEncodeError:
+        return pa.array(map(whole_text, texts), TEXT)
 
 
 def has_time_zone(dtype: Any) -> bool:

@@ -1,7 +1,7 @@
 """Converts listings to DataFrames and back: one row per element, every column, fixed dtypes.
 
-Two readers give the same result. `arrow_reader` passes the encoded elements to Arrow;
-`python_reader` checks each value in Python, and reads the blocks of rows that Arrow refuses.
+Two readers give the same result. `column_reader` takes any elements; `arrow_reader` is faster for
+long listings, and refuses the slices that Arrow cannot read exactly.
 """
 
 from __future__ import annotations
@@ -9,25 +9,25 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Sequence
-from itertools import accumulate, chain
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.extensions import ExtensionArray
+from pandas.api.internals import create_dataframe_from_blocks
 
-from reinfer_nb import strict_json
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
-from reinfer_nb.frames import arrow_reader, python_reader
-from reinfer_nb.frames.columns import Columns, typed
+from reinfer_nb.frames import arrow_reader, column_reader, json_slices
+from reinfer_nb.frames.columns import TEXT, Columns, typed
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import ValueType, is_missing
 from reinfer_nb.text import counted, listed, shown
 
-# If Arrow refuses a slice, the number of rows that are then read together.
-_BLOCK_ROWS = 1000
+_MOST_REFUSED = 2
 _WORKERS = min(4, os.cpu_count() or 1)
 
 
@@ -53,17 +53,18 @@ def from_listing(
         UnreadableWarning: Some values could not be read and are missing; one warning names the
             rows.
     """
-    try:
-        envelope, slices = strict_json.sliced(body, key)
-        parts_of_slices = in_order(
-            lambda text: _parts(text, model), slices, workers=_WORKERS, label="listing"
-        )
-        parts = list(chain.from_iterable(parts_of_slices))
-    except strict_json.Irregular:
-        envelope, rows = strict_json.split(body, key)
+    for slices_of in (json_slices.sliced, json_slices.located):
+        try:
+            envelope, slices = slices_of(body, key)
+            parts = _parts(slices, model)
+            break
+        except json_slices.Irregular:
+            continue
+    else:
+        envelope, rows = json_slices.split(body, key)
         if rows is None:
             return envelope, None
-        parts = [python_reader.columns(rows, model)]
+        parts = [column_reader.columns(rows, model)]
     _warn(parts)
     return envelope, _assembled(parts, model)
 
@@ -83,7 +84,7 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
         UnreadableWarning: Some values could not be read and are missing; one warning names the
             rows.
     """
-    parts = [python_reader.columns(rows, model)]
+    parts = [column_reader.columns(rows, model)]
     _warn(parts)
     return _assembled(parts, model)
 
@@ -204,24 +205,33 @@ def _is_same(before: Any, after: Any) -> bool:
     return type(before) is type(after) and bool(before == after)
 
 
-def _parts(text: memoryview, model: type) -> list[Columns]:
-    """Return the columns of a slice: one part if Arrow reads it, otherwise one per block."""
-    try:
-        return [arrow_reader.columns(text, model)]
-    except arrow_reader.Refused:
-        rows = strict_json.elements(text)
-    parts = []
-    for start in range(0, len(rows), _BLOCK_ROWS):
-        block = rows[start : start + _BLOCK_ROWS]
+def _parts(slices: Sequence[memoryview], model: type) -> list[Columns]:
+    """Return the columns of each slice of a listing."""
+    reader = column_reader.Reader(model)
+    if len(slices) == 1:
+        return [reader.columns(slices[0])]
+    refused: list[memoryview] = []
+
+    def by_arrow(text: memoryview) -> Columns | None:
+        # Where Arrow has refused several slices, it is not worth while to try the others.
+        if len(refused) >= _MOST_REFUSED:
+            return None
         try:
-            parts.append(arrow_reader.columns(b",".join(block), model))
+            return arrow_reader.columns(text, model)
         except arrow_reader.Refused:
-            parts.append(python_reader.columns(block, model))
-    return parts
+            refused.append(text)
+            return None
+
+    parts = in_order(by_arrow, slices, workers=_WORKERS, label="listing")
+    # Not in the threads: they would wait for the interpreter's lock, and take longer than one.
+    return [
+        reader.columns(text) if part is None else part
+        for text, part in zip(slices, parts, strict=True)
+    ]
 
 
 def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:
-    parts = parts or [python_reader.columns([], model)]
+    parts = parts or [column_reader.columns([], model)]
     columns: dict[str, Any] = {}
     for field in fields_of(model):
         columns[field.name] = _column(field.type.dtype, [part.known[field.name] for part in parts])
@@ -230,7 +240,16 @@ def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:
         while column in columns:
             column = column_of_unknown(column, columns)
         columns[column] = _unknown([part.unknown_column(name) for part in parts])
-    return pd.DataFrame(columns, copy=False)
+    # `pd.DataFrame` takes twice as long.
+    blocks = [
+        (column if isinstance(column, ExtensionArray) else column.reshape(1, -1), np.array([place]))
+        for place, column in enumerate(columns.values())
+    ]
+    rows = pd.RangeIndex(sum(part.rows for part in parts))
+    frame: pd.DataFrame = create_dataframe_from_blocks(
+        blocks, index=rows, columns=pd.Index(list(columns))
+    )
+    return frame
 
 
 def _column(dtype: Any, pieces: list[Any]) -> Any:
@@ -240,7 +259,7 @@ def _column(dtype: Any, pieces: list[Any]) -> Any:
 
 
 _UNKNOWN_DTYPES = {
-    pa.string(): pd.StringDtype(na_value=np.nan),
+    TEXT: pd.StringDtype(na_value=np.nan),
     pa.int64(): pd.Int64Dtype(),
     pa.bool_(): pd.BooleanDtype(),
     pa.float64(): pd.Float64Dtype(),

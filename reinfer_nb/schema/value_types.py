@@ -23,7 +23,7 @@ from reinfer_nb.text import shown
 
 # The timestamps that the listing endpoint sends and that Arrow can read. Stricter than ISO 8601, so
 # that every text that matches is exactly one instant.
-_TIMESTAMP = re.compile(
+TIMESTAMP = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d(:\d\d(:\d\d(\.\d{1,9})?)?)?(Z|[+-]\d\d(:?[0-5]\d)?)",
     re.ASCII,
 )
@@ -287,7 +287,7 @@ class Moment(ValueType):
 
     @classmethod
     def read(cls, value: Any, /) -> datetime:
-        if not isinstance(value, str) or not _TIMESTAMP.fullmatch(value):
+        if not isinstance(value, str) or not TIMESTAMP.fullmatch(value):
             raise ValueError("not an ISO 8601 timestamp with an offset")
         try:
             moment = datetime.fromisoformat(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import warnings
 from dataclasses import dataclass, replace
@@ -17,10 +18,11 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb import strict_json
 from reinfer_nb.errors import InvalidInput, UnreadableWarning
-from reinfer_nb.frames import arrow_reader, convert, python_reader
+from reinfer_nb.frames import arrow_reader, column_reader, convert, json_slices
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import About
 from reinfer_nb.schema.records import Source
+from tests.frames import by_value
 
 REFERENCE = Path(__file__).parent.parent / "reference"
 
@@ -252,6 +254,35 @@ def test_the_layout_of_the_json_does_not_matter(layout: dict[str, Any]) -> None:
     pd.testing.assert_frame_equal(df, convert.from_elements(rows))
 
 
+SOME = [{"id": "a", "x": [{"y": 1}]}, {"id": "b", "title": "]}"}]
+USUAL: list[dict[str, Any]] = [
+    {"status": "ok", "sources": SOME},
+    {"sources": SOME, "status": "ok"},
+]
+UNUSUAL: list[dict[str, Any]] = [
+    {"sources": SOME, "status": "ok", "warnings": ["]"]},
+    {"sources": SOME, "warnings": []},
+    {"sources": SOME, "page": [{"next": 2}]},
+    {"request_id": 'a "sources": [{}]', "sources": SOME, "status": "ok"},
+    {"earlier": SOME, "sources": SOME, "later": SOME},
+    {"earlier": {"sources": SOME}, "sources": []},
+]
+
+
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("content", USUAL + UNUSUAL)
+def test_members_beside_the_listing(content: dict[str, Any], mark: bytes) -> None:
+    body = mark + json.dumps(content).encode()
+    envelope, df = convert.from_listing(body)
+    assert df is not None
+    same(df, by_value.frame_of(content["sources"])[0])
+    assert envelope == {name: value for name, value in content.items() if name != "sources"}
+    _, slices = json_slices.located(body, "sources")
+    assert json.loads(b"[%s]" % b",".join(slices)) == content["sources"]
+    if content in USUAL:
+        assert slices == json_slices.sliced(body, "sources")[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", [0, 17_000, 39_999])
 def test_one_odd_row_among_many(odd: int) -> None:
@@ -334,18 +365,25 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=120, deadline=None)
-@given(st.lists(WELL | ODD | JSON_VALUES, max_size=6), st.sampled_from([1, 2, 1000]))
-@example([{"x": 0, "_kind": None}, None, {"x": 0.0}, {"x": "a"}], 1000)
-@example([{"x": 0}, {"x": 0.5}, {"x": "a"}], 2)
-def test_both_ways_agree(rows: list[Any], block: int) -> None:
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+@settings(max_examples=200, deadline=None)
+@given(st.lists(WELL | ODD | JSON_VALUES, max_size=6))
+@example([{"x": 0, "_kind": None}, None, {"x": 0.0}, {"x": "a"}])
+@example([{"x": 0}, {"x": 0.5}, {"x": "a"}])
+@example([{"id": "a"}, {"id": "b", "x": 1}])
+@example([{"title": "\ud83d", "sensitive_properties": ["\udc00"], "x": "\ud83d"}])
+def test_all_ways_agree(rows: list[Any]) -> None:
+    expected, unreadable = by_value.frame_of(json.loads(json.dumps(rows)))
+    for smallest in (1, 1 << 20):
+        with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            patch.setattr(json_slices, "_MIN_SLICE", smallest)
+            same(frame(*rows), expected)
+        assert len(caught) == (unreadable > 0)
+        if caught:
+            assert str(caught[0].message).startswith(f"{unreadable} value")
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(convert, "_BLOCK_ROWS", block)
-        patch.setattr(strict_json, "_MIN_SLICE", 1)
-        fast = frame(*rows)
-        careful = convert.from_elements(json.loads(json.dumps(rows)))
-    same(fast, careful)
+        same(convert.from_elements(json.loads(json.dumps(rows))), expected)
 
 
 @pytest.mark.slow
@@ -357,7 +395,7 @@ def test_well_formed_rows_go_the_fast_way_or_are_refused_whole(rows: list[Any]) 
         fast = arrow_reader.columns(text, Source)
     except arrow_reader.Refused:
         return
-    careful = python_reader.columns(rows, Source)
+    careful = column_reader.columns(rows, Source)
     assert not careful.problems
     same(convert._assembled([fast], Source), convert._assembled([careful], Source))
 
@@ -392,9 +430,9 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
         )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(strict_json, "_MIN_SLICE", 1)
+        patch.setattr(json_slices, "_MIN_SLICE", 1)
         try:
-            expected = strict_json.split(bytes(body), "sources")
+            expected = json_slices.split(bytes(body), "sources")
         except strict_json.Malformed:
             with pytest.raises(strict_json.Malformed):
                 convert.from_listing(bytes(body))
