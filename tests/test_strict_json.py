@@ -18,7 +18,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import cli, strict_json
 from reinfer_nb.cli import shared
-from reinfer_nb.frames import convert, json_slices
+from reinfer_nb.frames import elements, json_slices
 from reinfer_nb.plans import journal
 from tests.scripted import Asked, Scripted, Step, reply
 
@@ -174,7 +174,7 @@ def test_a_number_beyond_all_doubles_is_kept_everywhere(
         df = client.sources()
         assert df["odd"].tolist()[0] == expected
         pd.testing.assert_frame_equal(client.sources(), df)
-        assert convert.to_sources(df)[0].extra["odd"] == expected
+        assert elements.to_sources(df)[0].extra["odd"] == expected
         plan = client.plan(df.assign(title="new"))
         assert plan.steps[0].base is not None
         assert plan.steps[0].base.extra["odd"] == expected

@@ -10,7 +10,7 @@ from reinfer_nb import errors, strict_json
 from reinfer_nb.cli.shared import Commands, note, path_argument, say
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import to_csv
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import elements
 from reinfer_nb.text import counted, visible
 
 _SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
@@ -42,7 +42,7 @@ def _list(options: argparse.Namespace) -> int:
         path = to_csv(df, options.csv, overwrite=options.overwrite)
         note(f"{counted(len(df), 'source')} written to {path}")
     elif options.json:
-        say(strict_json.text_of(convert.to_elements(df), indent=2))
+        say(strict_json.text_of(elements.to_elements(df), indent=2))
     elif df.empty:
         note("No sources.")
     else:

@@ -1,4 +1,4 @@
-"""Converts listings to DataFrames and back: one row per element, every column, fixed dtypes.
+"""Converts listings to DataFrames: one row per element, every column, fixed dtypes.
 
 Two readers give the same result. `column_reader` takes any elements; `arrow_reader` is faster for
 long listings, and refuses the slices that Arrow cannot read exactly.
@@ -6,7 +6,6 @@ long listings, and refuses the slices that Arrow cannot read exactly.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Sequence
 from itertools import accumulate
@@ -19,13 +18,13 @@ from pandas.api.extensions import ExtensionArray
 from pandas.api.internals import create_dataframe_from_blocks
 
 from reinfer_nb.concurrency import in_order
-from reinfer_nb.errors import InvalidInput, UnreadableWarning, warn
+from reinfer_nb.errors import UnreadableWarning, warn
 from reinfer_nb.frames import arrow_reader, column_reader, json_slices
 from reinfer_nb.frames.columns import TEXT, Columns, typed
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
-from reinfer_nb.schema.value_types import ValueType, is_missing
-from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.schema.value_types import is_missing
+from reinfer_nb.text import counted, listed
 
 _MOST_REFUSED = 2
 _WORKERS = min(4, os.cpu_count() or 1)
@@ -87,75 +86,6 @@ def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
     parts = [column_reader.columns(rows, model)]
     _warn(parts)
     return _assembled(parts, model)
-
-
-# Types whose converted values are cached, and the size of the cache of a column.
-_CACHED = {str, bool, pd.Timestamp}
-_CACHE_SIZE = 10_000
-
-
-def to_elements(
-    df: pd.DataFrame, *, model: type = Source, finite: bool = False
-) -> list[dict[str, Any]]:
-    """Return a listing as JSON objects, without missing values.
-
-    Args:
-        df: A listing, or part of one; columns that `model` does not have are kept as they are.
-        model: The record class of the rows.
-        finite: Refuse infinite numbers, which JSON can only write as numbers such as 1e999.
-
-    Raises:
-        InvalidInput: A value does not have the type of its column, or cannot be written as JSON.
-    """
-    if not df.columns.is_unique or not all(isinstance(name, str) for name in df.columns):
-        raise InvalidInput("The frame has a column twice, or one whose name is not a text.")
-    types = {field.name: field for field in fields_of(model)}
-    rows: list[dict[str, Any]] = [{} for _ in range(len(df))]
-    for column in df.columns:
-        field = types.get(column)
-        name = field.wire if field else column.removeprefix("extra.")
-        write = field.type.write if field else ValueType.write
-        # Most columns repeat a few values, so these are converted once.
-        cache: dict[Any, Any] = {}
-        for number, (row, value) in enumerate(zip(rows, df[column].tolist(), strict=True)):
-            kind = type(value)
-            if kind in _CACHED and (kind, value) in cache:
-                row[name] = cache[kind, value]
-                continue
-            if is_missing(value):
-                continue
-            try:
-                row[name] = write(value)
-                if finite and not isinstance(value, str):
-                    _refuse_infinite(row[name])
-                if field:
-                    field.type.read(row[name])
-                if kind in _CACHED and len(cache) < _CACHE_SIZE:
-                    cache[kind, value] = row[name]
-            except ValueError as error:
-                raise InvalidInput(
-                    f"Column {shown(column)}, row {number:,}: {shown(value)} {error}."
-                ) from None
-    return rows
-
-
-def _refuse_infinite(value: Any) -> None:
-    try:
-        json.dumps(value, allow_nan=False)
-    except ValueError:
-        raise ValueError(
-            "is or holds inf, which is not a number in JSON. Write it as text, or clear the cell"
-        ) from None
-
-
-def to_sources(df: pd.DataFrame) -> list[Source]:
-    """Return the rows of a listing as sources.
-
-    Raises:
-        InvalidInput: As in `to_elements`.
-        ProtocolError: A row has no id, owner or name.
-    """
-    return [Source.from_wire(row) for row in to_elements(df)]
 
 
 # Set by the tenant in each update.

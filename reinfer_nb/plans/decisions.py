@@ -18,7 +18,7 @@ import pandas as pd
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions, places, places_by_id, places_by_name
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import elements
 from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
@@ -97,7 +97,7 @@ def decisions(
     wanted = replace(wanted, columns=without(wanted.columns, references, guards))
     updates = _Updates(rows, wanted, now, base)
     changed = [*updates.settings]
-    sources = convert.to_sources(now.iloc[rows.there[changed]])
+    sources = elements.to_sources(now.iloc[rows.there[changed]])
     steps = [
         Step("update", source.owner, source.name, source, updates.settings[row], row=row)
         for row, source in zip(changed, sources, strict=True)
@@ -324,7 +324,7 @@ def _deletes(
                 "to delete it."
             )
             problems.append(Problem(None, None, None, reason))
-    sources = convert.to_sources(now.iloc[np.flatnonzero(missing)])
+    sources = elements.to_sources(now.iloc[np.flatnonzero(missing)])
     deletes = [Step("delete", source.owner, source.name, source) for source in sources]
     return deletes, problems, outside
 

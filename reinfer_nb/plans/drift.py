@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from reinfer_nb.diff.matching import places_by_id, places_by_name
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import elements
 from reinfer_nb.frames.tables import table
 from reinfer_nb.plans.plan_data import client_of
 from reinfer_nb.plans.steps import Step
@@ -29,7 +29,7 @@ def moved(plan: PlanData) -> pd.DataFrame:
     now = client.sources(plan.project, refresh=True)
     steps = table(_IDENTITY, [(step.id, step.owner, step.name) for step in plan.steps])
     by_id, by_name = places_by_id(now, steps), places_by_name(now, steps)
-    sources = iter(convert.to_sources(now.iloc[by_id[by_id >= 0]]))
+    sources = iter(elements.to_sources(now.iloc[by_id[by_id >= 0]]))
     # A project without any listed source may be hidden from the token.
     unlisted = {step.owner for step in plan.steps} - set(now["owner"])
     hidden = {owner for owner in unlisted if not client.calls.has_none(owner, steps["id"].dropna())}

@@ -159,13 +159,13 @@ class Directory:
 
     def add_bucket(self, bucket: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
         """Store a bucket, given as the API's JSON object, and the settings it was created with."""
-        values = (*(bucket[key] for key in ("id", "owner", "name")), json.dumps(bucket))
         with _unique(f"a bucket {bucket['owner']}/{bucket['name']}"), self._changing():
-            self._db.write(
-                "INSERT INTO buckets (id, owner, name, body, settings) VALUES (?, ?, ?, ?, ?)",
-                *values,
-                json.dumps(dict(settings)),
-            )
+            self._db.write(_INSERT_BUCKET, *_bucket_row(bucket, settings))
+
+    def add_buckets(self, buckets: Iterable[Mapping[str, Any]]) -> None:
+        """Store buckets with different ids and names, made without settings."""
+        with self._changing():
+            self._db.write_many(_INSERT_BUCKET, (_bucket_row(bucket, {}) for bucket in buckets))
 
     def delete_bucket(self, bucket_id: str) -> None:
         """Delete a bucket; raise `Missing`, or `Refused` while it feeds a source."""
@@ -284,6 +284,14 @@ class Directory:
             finally:
                 # The lock is still held: nobody has cached the uncommitted state.
                 self._users = None
+
+
+_INSERT_BUCKET = "INSERT INTO buckets (id, owner, name, body, settings) VALUES (?, ?, ?, ?, ?)"
+
+
+def _bucket_row(bucket: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    identity = (bucket[key] for key in ("id", "owner", "name"))
+    return *identity, json.dumps(bucket), json.dumps(dict(settings)) if settings else "{}"
 
 
 _PROJECTS = "SELECT body FROM projects ORDER BY name"

@@ -306,7 +306,7 @@ class PracticeTenant:
 
     def _rows(self) -> list[dict[str, object]] | None:
         from reinfer_nb.csvfile.io import read_csv
-        from reinfer_nb.frames.convert import to_elements
+        from reinfer_nb.frames.elements import to_elements
 
         data = self._data
         if data is None:

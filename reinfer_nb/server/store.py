@@ -5,13 +5,14 @@ Sources are stored as the JSON objects that the API returns.
 
 from __future__ import annotations
 
+import functools
 import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reinfer_nb.errors import warn
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
@@ -28,9 +29,13 @@ from reinfer_nb.server.timestamps import later, now
 from reinfer_nb.server.tokens import LastingTokens
 from reinfer_nb.text import holds_half_character, listed, shown
 
+if TYPE_CHECKING:
+    import msgspec
+
 KNOWN_TAG = "generic.0.CONVKER5"
 # Rows per check for lone surrogates.
 _CHUNK = 1000
+_COUNTS = range(INT64[-1] + 1)
 
 
 class Store:
@@ -178,8 +183,7 @@ class Store:
         projects, buckets, sources = _sample() if rows is None else _from_rows(rows)
         for project in projects:
             self.directory.add_project(project)
-        for bucket in buckets:
-            self.directory.add_bucket(bucket, {})
+        self.directory.add_buckets(buckets)
         _refuse_duplicates(sources)
         self._db.write_many(_INSERT, (_row(*source) for source in _with_progress(sources)))
         names = [project["name"] for project in projects]
@@ -200,7 +204,19 @@ _INSERT = "INSERT INTO sources (id, owner, name, body, comments) VALUES (?, ?, ?
 
 def _row(source: Mapping[str, Any], comments: int) -> tuple[str, str, str, str, int]:
     record = _record(source)
-    return record["id"], record["owner"], record["name"], json.dumps(record), int(comments)
+    try:
+        text = _encoder().encode(record).decode()
+    except TypeError:  # A value of a type derived from one of JSON's, such as NumPy's texts.
+        text = json.dumps(record)
+    return source["id"], source["owner"], source["name"], text, int(comments)
+
+
+@functools.cache
+def _encoder() -> msgspec.json.Encoder:
+    # Only a sandbox needs it.
+    import msgspec
+
+    return msgspec.json.Encoder()
 
 
 def _duplicate(source: Mapping[str, Any]) -> Refused:
@@ -251,10 +267,10 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
     source.setdefault("last_modified", source["updated_at"])
     comments = source.pop("num_comments", 0)
     try:
-        comments = Whole.read(comments)
+        comments = comments if type(comments) is int else Whole.read(comments)
     except ValueError:
         comments = -1
-    if comments < 0:
+    if comments not in _COUNTS:
         raise Refused(
             f"num_comments of {source['owner']}/{source['name']} must be a whole number from 0 to "
             f"{INT64[-1]:,}"
@@ -284,14 +300,20 @@ def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
     """Raise `Refused` if a text in the rows cannot be encoded as UTF-8."""
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
-        if holds_half_character(chunk):
-            for number, row in enumerate(chunk, start):
-                for column, value in row.items():
-                    if holds_half_character([column, value]):
-                        raise Refused(
-                            f"column {shown(column)}, row {number:,}: {shown(value)} contains half "
-                            "a character (a lone surrogate), which no tenant can send"
-                        )
+        try:
+            _encoder().encode(chunk)
+        except (UnicodeEncodeError, TypeError):
+            _refuse_first_half_character(chunk, start)
+
+
+def _refuse_first_half_character(rows: list[Mapping[str, Any]], start: int) -> None:
+    for number, row in enumerate(rows, start):
+        for column, value in row.items():
+            if holds_half_character([column, value]):
+                raise Refused(
+                    f"column {shown(column)}, row {number:,}: {shown(value)} contains half a "
+                    "character (a lone surrogate), which no tenant can send"
+                )
 
 
 def _refuse_duplicates(sources: _Sources) -> None:
@@ -327,4 +349,4 @@ def _defaults() -> dict[str, Any]:
 
 def _record(source: Mapping[str, Any]) -> dict[str, Any]:
     """Return a source as the API's JSON object: sorted by name, without null values."""
-    return {name: source[name] for name in sorted(source) if source[name] is not None}
+    return {name: value for name, value in sorted(source.items()) if value is not None}

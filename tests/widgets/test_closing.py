@@ -147,9 +147,9 @@ def test_looking_at_many_sources_leaves_nothing(shared: rnb.Client) -> None:
 
 
 def rows_of(client: rnb.Client) -> list[dict[str, Any]]:
-    from reinfer_nb.frames import convert
+    from reinfer_nb.frames import elements
 
-    return convert.to_elements(client.sources().head(9))
+    return elements.to_elements(client.sources().head(9))
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from reinfer_nb.api import comment_counts
 from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.csvfile.io import to_csv
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import convert, elements
 from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
@@ -165,7 +165,7 @@ class Explorer(OnHosts, ui.VBox):
             source = None
         else:
             try:
-                (source,) = convert.to_sources(self._listing.iloc[[position]])
+                (source,) = elements.to_sources(self._listing.iloc[[position]])
             except errors.ReinferError as error:
                 self._say(markup.error(f"This row cannot be shown: {error}"))
                 source = None

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 import reinfer_nb as rnb
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import convert, elements
 from tests import browser
 from tests.widget_pages import (
     BREATH,
@@ -89,7 +89,7 @@ def setup(
 ) -> Iterator[Setup]:
     folder = tmp_path_factory.mktemp(request.param)
     with rnb.sandbox() as sample:
-        data = convert.from_elements([*convert.to_elements(sample.sources()), *HOSTILE])
+        data = convert.from_elements([*elements.to_elements(sample.sources()), *HOSTILE])
     sandbox = rnb.sandbox(data)
     with pytest.warns(UserWarning, match="can be listed, but neither changed nor deleted"):
         sandbox.start()

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 import reinfer_nb as rnb
-from reinfer_nb.frames import convert
+from reinfer_nb.frames import convert, elements
 from tests import browser
 from tests.widget_pages import (
     BREATH,
@@ -81,7 +81,7 @@ def setup(
 ) -> Iterator[Setup]:
     folder = tmp_path_factory.mktemp(request.param)
     with rnb.sandbox() as sample:
-        rows = [*convert.to_elements(sample.sources()), HOSTILE]
+        rows = [*elements.to_elements(sample.sources()), HOSTILE]
     data = convert.from_elements(rows).assign(num_comments=1_234)
     with rnb.sandbox(data) as client, set_up(request.param, folder, client) as setup:
         yield setup
