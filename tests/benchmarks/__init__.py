@@ -1,1 +1,1 @@
-"""What is faster than what, measured side by side in one run; see the modules."""
+"""What is faster than what, measured side by side in one run: `python -m tests.benchmarks`."""

@@ -1,53 +1,29 @@
-"""The whole audit of many sources against what listing them costs by hand.
-
-    python -m tests.benchmarks.auditing [SOURCES]
-
-They take turns: all rules over a listing, and the making of that listing as snippets in notebooks
-do it, from the same sources. The second listing has something wrong in every row.
-"""
+"""All audit rules over a listing, beside the making of that listing by hand."""
 
 from __future__ import annotations
 
-import gc
-import json
-import statistics
-import sys
-import time
-from collections.abc import Callable
-
-import pandas as pd
+from collections.abc import Iterator
+from functools import partial
 
 import reinfer_nb as rnb
-from tests.benchmarks.listing import by_hand, by_toolkit, rows_of
+from tests.benchmarks.listing import by_hand
+from tests.benchmarks.measuring import Line, Scale, side_by_side
+from tests.benchmarks.tenants import body_of, by_toolkit, rows_of
 
-_ROUNDS = 7
-
-
-def _took(work: Callable[[], object]) -> float:
-    gc.collect()
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+_BAD = {"title": "", "description": "", "bucket_id": None, "_kind": "unknown"}
 
 
-def main(count: int) -> None:
-    """Print the ratios for `count` sources."""
-    rows = rows_of(count)
-    bad = {"title": "", "description": "", "bucket_id": None, "_kind": "unknown"}
-    for shape, listed in (("as listed", rows), ("all of them bad", [row | bad for row in rows])):
-        body = json.dumps({"sources": listed, "status": "ok"}).encode()
-        df: pd.DataFrame = by_toolkit(body)
-        found = len(rnb.audit(df).findings)
-        left, right = [], []
-        for _ in range(_ROUNDS):
-            left.append(_took(lambda body=body: by_hand(body)))  # type: ignore[misc]
-            right.append(_took(lambda df=df: rnb.audit(df)))  # type: ignore[misc]
-        listing, audit = statistics.median(left), statistics.median(right)
-        print(
-            f"{count:,} sources, {shape}: audit {audit * 1e3:.0f} ms with {found:,} findings, "
-            f"listing by hand {listing * 1e3:.0f} ms: {audit / listing:.2f} times"
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    rows = rows_of(scale.sources)
+    for shape, listed in (("", rows), (", all with findings", [row | _BAD for row in rows])):
+        body = body_of(listed)
+        yield side_by_side(
+            "audit",
+            f"all rules over {scale.sources:,} sources{shape}",
+            partial(rnb.audit, by_toolkit(body)),
+            "the listing by hand",
+            partial(by_hand, body),
+            rounds=scale.rounds(7),
+            goal=2,
         )
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

@@ -1,28 +1,21 @@
-"""Two listings held against each other: the toolkit's way, a merge by hand, and datacompy's.
+"""Two listings compared: the toolkit, a merge by hand, and datacompy where it is installed.
 
-    python -m tests.benchmarks.comparing [SOURCES]
-
-They get the same two frames and take turns. datacompy takes part where it is installed
-(`pip install datacompy`, which may want another pandas than the toolkit's other benchmarks ran
-with; an environment of its own is best).
+datacompy may need another pandas than the toolkit; then it takes no part.
 """
 
 from __future__ import annotations
 
-import gc
 import importlib.util
-import statistics
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
 import reinfer_nb as rnb
-from tests.benchmarks.listing import listing_of
+from tests.benchmarks.measuring import Line, Scale, in_turns
+from tests.benchmarks.tenants import listing_of
 
-_ROUNDS = 7
 _KEYS = ("id", ["owner", "name"])
 
 
@@ -62,32 +55,21 @@ def two_listings(count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return before, after
 
 
-def main(count: int) -> None:
-    """Print the ratios for `count` sources."""
-    before, after = two_listings(count)
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    before, after = two_listings(scale.sources)
     ways: dict[str, Callable[[pd.DataFrame, pd.DataFrame, Any], int]] = {
-        "compare": by_toolkit,
-        "merge and a loop": by_hand,
+        '`merge(how="outer", indicator=True)` and a loop over the columns': by_hand,
     }
     if importlib.util.find_spec("datacompy"):
         ways["datacompy"] = by_datacompy
-    else:
-        print("datacompy is not installed here and takes no part")
     for on in _KEYS:
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(_ROUNDS):
-            for name, way in ways.items():
-                gc.collect()
-                begin = time.perf_counter()
-                assert way(before, after, on)
-                times[name].append(time.perf_counter() - begin)
-        taken = {name: statistics.median(each) for name, each in times.items()}
-        ratios = ", ".join(
-            f"{name} {median * 1e3:.0f} ms ({median / taken['compare']:.1f})"
-            for name, median in taken.items()
+        assert by_toolkit(before, after, on) == by_hand(before, after, on)
+        calls = {name: partial(way, before, after, on) for name, way in ways.items()}
+        times = in_turns(
+            {"toolkit": partial(by_toolkit, before, after, on), **calls}, scale.rounds(7)
         )
-        print(f"{count:,} sources by {on if isinstance(on, str) else ' and '.join(on)}: {ratios}")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+        what = f"`compare` {scale.sources:,} sources by {'id' if on == 'id' else 'owner and name'}"
+        for name in ways:
+            goal = 1.5 if name != "datacompy" else 1
+            yield Line("compare", what, times["toolkit"], name, times[name], goal)

@@ -1,109 +1,91 @@
-"""A listing of many sources to CSV and back: the toolkit's way against that of pandas.
+"""A listing to CSV and back, beside pandas.
 
-    python -m tests.benchmarks.exporting [SOURCES]
-
-Both take turns, each with the file that it wrote itself. pandas gets the timestamps back, but
-tuples as texts, and it can tell neither an empty text from a missing one nor "NA" from it.
+Each reads the file that it wrote itself. pandas returns the timestamps, but tuples as texts, and it
+distinguishes neither an empty text nor "NA" from a missing value.
 """
 
 from __future__ import annotations
 
-import gc
-import statistics
-import sys
-import time
-from collections.abc import Callable
+import tempfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 import reinfer_nb as rnb
-from reinfer_nb.frames import convert
-from tests.benchmarks.listing import _TIMES, _row
+from tests.benchmarks.measuring import Line, Scale, side_by_side
+from tests.benchmarks.tenants import body_of, by_toolkit, rows_of
 
-_ROUNDS = 9
+_TIMES = ["created_at", "updated_at", "last_modified"]
 
 
-def _full_row(number: int, dice: Random) -> dict[str, Any]:
+def _full_row(row: dict[str, Any], number: int, dice: Random) -> dict[str, Any]:
     """Return a source that has all fields, some of them now and then."""
-    row = _row(number, dice)
-    row["description"] = f"What arrives at desk {number} is loaded every night, by the data team."
+    row = row | {
+        "description": f"What arrives at desk {number} is loaded every night, by the data team."
+    }
     if dice.random() < 0.5:
         row["email_transform_tag"] = dice.choice(["html.v1", "html.v2"])
         row["email_transform_version"] = dice.randrange(1, 9)
     return row
 
 
-def _foreign_row(number: int, dice: Random) -> dict[str, Any]:
-    row = _full_row(number, dice)
-    return row | {
+def _foreign_row(row: dict[str, Any], number: int, dice: Random) -> dict[str, Any]:
+    return _full_row(row, number, dice) | {
         "title": f"Schäden in Überlingen, Büro {number}",
         "description": f'Fragen zu "{number}",\nund alles Übrige',
     }
 
 
-def _medians(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return what each way takes, in seconds; they take turns."""
-    took: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_ROUNDS):
-        for name, way in ways.items():
-            gc.collect()
-            begin = time.perf_counter()
-            way()
-            took[name].append(time.perf_counter() - begin)
-    return {name: statistics.median(times) for name, times in took.items()}
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    for shape, of in (("plain texts", _full_row), ("umlauts and line breaks", _foreign_row)):
+        dice = Random(1)
+        rows = [of(row, number, dice) for number, row in enumerate(rows_of(scale.sources))]
+        df = by_toolkit(body_of(rows))
+        with tempfile.TemporaryDirectory() as folder:
+            for options in ({}, {"sep": ";"}, {"spreadsheet": False}):
+                yield from _written_and_read(scale, shape, df, Path(folder), options)
 
 
-def _print(title: str, ways: dict[str, Callable[[], object]]) -> None:
-    medians = _medians(ways)
-    ours = medians["toolkit"]
-    others = ", ".join(
-        f"{name} {took * 1e3:.0f} ms ({took / ours:.1f} times as long)"
-        for name, took in medians.items()
-        if name != "toolkit"
-    )
-    print(f"{title}: toolkit {ours * 1e3:.0f} ms, {others}")
-
-
-def _compare(title: str, df: pd.DataFrame, folder: Path, **how: Any) -> None:
-    times = list(_TIMES)
+def _written_and_read(
+    scale: Scale, shape: str, df: pd.DataFrame, folder: Path, options: dict[str, Any]
+) -> Iterator[Line]:
     by_hand, by_toolkit = folder / "by_hand.csv", folder / "by_toolkit.csv"
-    sep = how.get("sep", ",")
-    _print(
-        f"{title}, written",
-        {
-            "to_csv of pandas": lambda: df.to_csv(by_hand, index=False, sep=sep),
-            "toolkit": lambda: rnb.to_csv(df, by_toolkit, overwrite=True, **how),
-        },
+    sep = options.get("sep", ",")
+    given = "".join(f", `{name}={value!r}`" for name, value in options.items())
+    what = f"{scale.sources:,} sources, {shape}{given}"
+    rounds = scale.rounds(7)
+    yield side_by_side(
+        "CSV",
+        f"`to_csv`, {what}",
+        partial(rnb.to_csv, df, by_toolkit, overwrite=True, **options),
+        "`to_csv` of pandas",
+        partial(df.to_csv, by_hand, index=False, sep=sep),
+        rounds=rounds,
+        goal=6,
     )
-    ways: dict[str, Callable[[], object]] = {
-        "read_csv of pandas": lambda: pd.read_csv(by_hand, sep=sep, parse_dates=times),
-        "toolkit": lambda: rnb.read_csv(by_toolkit),
-    }
-    if not df["description"].str.contains("\n").any():
-        # It refuses files in which a line break is in a text.
-        ways["with engine='pyarrow'"] = lambda: pd.read_csv(
-            by_hand, sep=sep, parse_dates=times, engine="pyarrow"
-        )
-    _print(f"{title}, read", ways)
     pd.testing.assert_frame_equal(rnb.read_csv(by_toolkit), df)
-
-
-def main(count: int) -> None:
-    """Print the ratios for `count` sources."""
-    shapes = {"plain texts": _full_row, "umlauts, quotes and line breaks": _foreign_row}
-    with TemporaryDirectory() as folder:
-        for shape, row in shapes.items():
-            dice = Random(1)
-            df = convert.from_elements([row(number, dice) for number in range(count)])
-            title = f"{count:,} sources, {shape}"
-            _compare(title, df, Path(folder))
-            _compare(f"{title}, sep=';'", df, Path(folder), sep=";")
-            _compare(f"{title}, for programs only", df, Path(folder), spreadsheet=False)
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+    read = partial(pd.read_csv, by_hand, sep=sep, parse_dates=_TIMES)
+    yield side_by_side(
+        "CSV",
+        f"`read_csv`, {what}",
+        partial(rnb.read_csv, by_toolkit),
+        "`read_csv` of pandas with `parse_dates`",
+        read,
+        rounds=rounds,
+        # The default form is to be faster, no form slower.
+        goal=1 if options else 1.5,
+    )
+    if not df["description"].str.contains("\n").any():
+        yield side_by_side(
+            "CSV",
+            f"`read_csv`, {what}",
+            partial(rnb.read_csv, by_toolkit),
+            '`read_csv` of pandas with `parse_dates` and `engine="pyarrow"`',
+            partial(read, engine="pyarrow"),
+            rounds=rounds,
+        )

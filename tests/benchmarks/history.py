@@ -1,34 +1,27 @@
-"""A year of a tenant: what recording, looking back and the disk cost.
-
-    python -m tests.benchmarks.history [SOURCES] [DAYS]
+"""A year of a tenant: recording and looking back, beside DuckDB on the same files.
 
 A snapshot a day; on a working day some twenty sources are added, removed, renamed or changed, at
-the weekend none. DuckDB asks the same files for the same timeline and takes turns.
+the weekend none.
 """
 
 from __future__ import annotations
 
-import gc
-import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import duckdb
 import pandas as pd
 
 import reinfer_nb as rnb
 from reinfer_nb.schema.fields import fields_of
-from tests.benchmarks.listing import listing_of
+from tests.benchmarks.measuring import Line, Scale, side_by_side, took
+from tests.benchmarks.tenants import listing_of
 
 _BEGIN = datetime(2025, 1, 1, 6, tzinfo=UTC)
-_ROUNDS = 5
 _CHANGES = 20
 
 
@@ -66,22 +59,6 @@ class Days:
         self.df = pd.concat([df.drop(index=rows[16:]), more], ignore_index=True)
 
 
-def recorded(where: Path, sources: int, days: int) -> tuple[Days, list[float], list[float]]:
-    """Record so many days, and return what it took with changes, and without."""
-    listing = Days(sources)
-    changed: list[float] = []
-    unchanged: list[float] = []
-    for number in range(days):
-        day = _BEGIN + timedelta(days=number)
-        working = day.weekday() < 5
-        if working and number:
-            listing.pass_one(number)
-        # Each day is a process of its own, which knows nothing yet.
-        took, snapshot = timed(partial(rnb.History(where).record, listing.df, when=day))
-        (unchanged if snapshot.unchanged else changed).append(took)
-    return listing, changed, unchanged
-
-
 def by_duckdb(where: Path, source: str) -> list[tuple[datetime, str]]:
     """Return when each version of a source is first seen, with its id, as DuckDB finds it.
 
@@ -112,41 +89,31 @@ def by_duckdb(where: Path, source: str) -> list[tuple[datetime, str]]:
     return [(at.astimezone(UTC), of_id) for at, of_id in found]
 
 
-def timed(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Return the seconds that something takes, and what it returns."""
-    gc.collect()
-    begin = time.perf_counter()
-    result = work()
-    return time.perf_counter() - begin, result
-
-
-def main(sources: int, days: int) -> None:
-    """Print what a year costs."""
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    sources, days = (1_000, 30) if scale.quick else (10_000, 365)
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder) / "audits"
-        listing, changed, unchanged = recorded(where, sources, days)
-        one = f"{statistics.median(changed) * 1e3:.0f} ms"
-        if unchanged:
-            one += f", unchanged {statistics.median(unchanged) * 1e3:.0f} ms"
-        size = sum(file.stat().st_size for file in where.rglob("*.parquet"))
-        print(f"{sources:,} sources, {days} days: record {one}; {size / 1e6:.0f} MB on the disk")
-        of_id = str(listing.df.loc[0, "id"])
-        ways: dict[str, Callable[[], Any]] = {
-            "timeline by name": lambda: rnb.History(where).timeline(listing.watched),
-            "timeline by id": lambda: rnb.History(where).timeline(of_id),
-            "timeline by name in DuckDB": lambda: by_duckdb(where, listing.watched),
-            "load": lambda: rnb.History(where).load("2025-01-31"),
-            "snapshots": lambda: rnb.History(where).snapshots(),
-        }
-        times: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(_ROUNDS):
-            for name, way in ways.items():
-                times[name].append(timed(way)[0])
-        for name, each in times.items():
-            print(f"{name}: {statistics.median(each):.2f} s")
-        took, found = timed(lambda: rnb.History(where).changes())
-        print(f"changes of all days: {took:.1f} s, {len(found):,} rows")
-
-
-if __name__ == "__main__":
-    main(*(int(text) for text in (*sys.argv[1:], *("10000", "365")[len(sys.argv) - 1 :])))
+        listing = Days(sources)
+        recorded, written = [], []
+        for number in range(days):
+            day = _BEGIN + timedelta(days=number)
+            if day.weekday() >= 5:
+                continue
+            listing.pass_one(number)
+            # A new history, as a process of each day has it.
+            history = rnb.History(where)
+            recorded.append(took(partial(history.record, listing.df, when=day)))
+            plain = listing.df.drop(columns="sensitive_properties")
+            written.append(took(partial(plain.to_parquet, Path(folder) / "plain.parquet")))
+        what = f"a snapshot of {sources:,} sources recorded, in a year of them"
+        yield Line("history", what, recorded, "`to_parquet` of pandas", written)
+        yield side_by_side(
+            "history",
+            f"the timeline of a source in {len(recorded)} snapshots",
+            lambda: rnb.History(where).timeline(listing.watched),
+            "a query of DuckDB",
+            partial(by_duckdb, where, listing.watched),
+            rounds=scale.rounds(5),
+            goal=1,
+        )

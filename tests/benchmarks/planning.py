@@ -1,122 +1,113 @@
-"""Plans: making one beside `compare`, and applying one beside a loop of `requests.post`.
-
-    python -m tests.benchmarks.planning [SOURCES [UPDATES]]
-
-A plan is made from two frames that are there, as `compare` takes them; what it asks of a tenant
-beyond that is not in it. Applied is to a sandbox in a process of its own, in which every request
-takes 50 ms longer; the plan looks at each source before it changes it, the loop does not. The two
-take turns, each with the same number of updates.
-"""
+"""Plans made and applied, and statistics, beside `compare` and loops of requests."""
 
 from __future__ import annotations
 
-import gc
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import requests
 
 import reinfer_nb as rnb
 from reinfer_nb.plans import planner
-from tests.benchmarks.listing import listing_of
+from tests.benchmarks.measuring import Line, Scale, in_turns, took
+from tests.benchmarks.tenants import listing_of, slow_tenant
 
-_ROUNDS = 7
 _CHANGES = 500
 _LATENCY = 0.05
-_WORKERS = (8, 16, 32)
-
-_SERVING = """
-import sys, time
-import reinfer_nb as rnb
-client = rnb.sandbox(sys.argv[1], faults=rnb.Fault.wait(float(sys.argv[2]))).start()
-print(client.endpoint, client.sandbox.tokens["admin"], flush=True)
-time.sleep(86_400)
-"""
+# The number of workers, and how many times as fast as the loop it is to be.
+_WORKERS = {None: 7.0, 32: 14.0}
+_LOOP = "one `requests.post` after another"
 
 
-def making(count: int) -> None:
-    """Print how long making a plan takes, in times of what `compare` takes."""
-    now = listing_of(count)
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    yield from _making(scale)
+    yield from _statistics(scale)
+    yield from _applying(scale)
+
+
+def _making(scale: Scale) -> Iterator[Line]:
+    now = listing_of(scale.sources)
     now.attrs = {"endpoint": "https://example.com", "fetched_at": pd.Timestamp.now("UTC")}
     edited = now.sample(frac=1, random_state=1)
     edited.loc[edited.index[:_CHANGES], "title"] = "Another title"
     elsewhere = edited.drop(columns=["id", "created_at", "updated_at", "last_modified"])
     elsewhere.attrs = {"endpoint": "https://example.org"}
     client = rnb.connect(endpoint="https://example.com", token="none")
-    ways: dict[str, Callable[[], int]] = {
-        "compare": lambda: len(rnb.compare(now, edited).changed),
+    ways: dict[str, Callable[[], object]] = {
+        "`compare`": lambda: len(rnb.compare(now, edited).changed),
         "a plan": lambda: len(planner.of_listing(client, edited, now).steps),
-        "with a base": lambda: len(planner.of_listing(client, edited, now, now).steps),
-        "compare by name": lambda: len(rnb.compare(now, edited, on=["owner", "name"]).changed),
-        "between tenants": lambda: len(planner.of_listing(client, elsewhere, now).steps),
+        "a plan with a base": lambda: len(planner.of_listing(client, edited, now, now).steps),
+        "`compare` by name": lambda: len(rnb.compare(now, edited, on=["owner", "name"]).changed),
+        "a plan for another tenant": lambda: len(planner.of_listing(client, elsewhere, now).steps),
     }
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(_ROUNDS):
-        for name, way in ways.items():
-            gc.collect()
-            begin = time.perf_counter()
-            assert way() == _CHANGES
-            times[name].append(time.perf_counter() - begin)
-    print(f"{count:,} sources, {_CHANGES} changes, median of {_ROUNDS}:")
-    for name, taken in times.items():
-        whose = "compare by name" if name == "between tenants" else "compare"
-        ratio = statistics.median(taken) / statistics.median(times[whose])
-        print(f"  {name:16} {statistics.median(taken) * 1e3:6.0f} ms, {ratio:.1f} times {whose}")
+    assert all(way() == _CHANGES for way in ways.values())
+    times = in_turns(ways, scale.rounds(7))
+    for name in ways:
+        if not name.startswith("a plan"):
+            continue
+        other = "`compare` by name" if name == "a plan for another tenant" else "`compare`"
+        what = f"{name}, {_CHANGES} changes in {scale.sources:,} sources"
+        yield Line("plan", what, times[name], other, times[other], goal=1 / 1.5)
 
 
-@contextmanager
-def slow_tenant(count: int, folder: Path) -> Iterator[tuple[str, str]]:
-    """Serve so many sources, each request 50 ms late; the endpoint and the admin's token."""
-    file = rnb.to_csv(listing_of(count), folder / "sources.csv")
-    command = [sys.executable, "-c", _SERVING, str(file), str(_LATENCY)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            endpoint, token = process.stdout.readline().split()
-            yield endpoint, token
-        finally:
-            process.terminate()
-
-
-def applying(count: int, folder: Path) -> None:
-    """Print how long many updates take, applied and one after another."""
-    with slow_tenant(count, folder) as (endpoint, token):
-        client = rnb.connect(endpoint=endpoint, token=token)
-        headers = {"Authorization": f"Bearer {token}"}
+def _statistics(scale: Scale) -> Iterator[Line]:
+    count = 60 if scale.quick else 200
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        slow_tenant(count, Path(folder), _LATENCY) as (endpoint, token),
+        rnb.connect(endpoint=endpoint, token=token) as client,
+    ):
         df = client.sources()
-        print(f"{count:,} updates at {_LATENCY * 1e3:.0f} ms:")
-        begin = time.perf_counter()
-        for owner, name in zip(df["owner"], df["name"], strict=True):
-            url = f"{endpoint}/api/v1/sources/{owner}/{name}"
-            body = {"source": {"title": "by a loop"}}
-            requests.post(url, json=body, headers=headers, timeout=60).raise_for_status()
-        alone = time.perf_counter() - begin
-        print(f"  one requests.post after another: {alone:.1f} s")
-        for workers in _WORKERS:
-            plan = client.plan(df.assign(title=f"by {workers}")[["owner", "name", "title"]])
-            begin = time.perf_counter()
-            result = plan.apply(
-                workers=workers, progress=False, journal=folder / f"{workers}.jsonl"
-            )
-            took = time.perf_counter() - begin
-            assert result.counts == {"done": count}
-            print(f"  applied, workers={workers:2}: {took:.1f} s, {alone / took:.1f} times as fast")
+
+        def by_loop() -> None:
+            for owner, name in zip(df["owner"], df["name"], strict=True):
+                url = f"{endpoint}/api/v1/sources/{owner}/{name}/statistics"
+                _post(url, {"comment_filter": {}}, token)
+
+        def by_toolkit() -> None:
+            result = client.statistics(df, progress=False)
+            assert result["num_comments"].notna().all()
+
+        by_toolkit()
+        ours, theirs = took(by_toolkit), took(by_loop)
+    what = f"statistics of {count} sources, each response 50 ms late"
+    yield Line("tenant", what, [ours], _LOOP, [theirs], 10)
 
 
-def main(sources: int, updates: int) -> None:
-    """Print the ratios."""
-    making(sources)
-    with tempfile.TemporaryDirectory() as folder:
-        applying(updates, Path(folder))
+def _post(url: str, body: dict[str, Any], token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    requests.post(url, json=body, headers=headers, timeout=60).raise_for_status()
 
 
-if __name__ == "__main__":
-    numbers = [int(text.replace(",", "")) for text in sys.argv[1:]]
-    main(*(numbers + [100_000, 1_000][len(numbers) :]))
+def _applying(scale: Scale) -> Iterator[Line]:
+    count = 100 if scale.quick else 1_000
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        slow_tenant(count, Path(folder), _LATENCY) as (endpoint, token),
+        rnb.connect(endpoint=endpoint, token=token) as client,
+    ):
+        df = client.sources()
+
+        def by_loop() -> None:
+            for owner, name in zip(df["owner"], df["name"], strict=True):
+                url = f"{endpoint}/api/v1/sources/{owner}/{name}"
+                _post(url, {"source": {"title": "by a loop"}}, token)
+
+        theirs = took(by_loop)
+        for workers, goal in _WORKERS.items():
+            edited = df.assign(title=f"by {workers}")[["owner", "name", "title"]]
+            options: dict[str, Any] = {} if workers is None else {"workers": workers}
+            options |= {"progress": False, "journal": Path(folder) / f"{workers}.jsonl"}
+            ours = took(partial(_applied, client.plan(edited), **options))
+            given = "" if workers is None else f", `workers={workers}`"
+            what = f"{count:,} updates, each response 50 ms late{given}"
+            yield Line("tenant", what, [ours], _LOOP, [theirs], goal)
+
+
+def _applied(plan: rnb.Plan, **options: Any) -> None:
+    assert plan.apply(**options).counts == {"done": len(plan.steps)}

@@ -1,60 +1,42 @@
-"""What the sandbox costs: its listing against what the client makes of it, and many creates.
-
-    python -m tests.benchmarks.serving [SOURCES]
-
-The server is a process of its own, as the command line starts it. The time of a listing is that
-from the request to the last byte of the body, over loopback and as the package's session reads
-it; it takes turns with the time that making a frame of that body needs. Right after an update the
-server has to read again a part of its database, after the deletion of a project all of it
-("nothing kept"); repeated is the request that follows an update. Creates go over eight keep-alive
-connections, and each is on the disk before it is answered.
-"""
+"""The sandbox: its listing beside the frame that is made of it, creates, and filling it."""
 
 from __future__ import annotations
 
-import gc
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from random import Random
 
 import reinfer_nb as rnb
 from reinfer_nb.schema import endpoints
-from tests.benchmarks.listing import _took, by_toolkit, listing_of
+from tests.benchmarks.measuring import Line, Scale, took
+from tests.benchmarks.tenants import by_toolkit, listing_of, sandbox_command
 
-_ROUNDS = 7
-_CREATES = 1000
 _CONNECTIONS = 8
 
 
-@contextmanager
-def serving(*arguments: str) -> Iterator[tuple[str, str]]:
-    """Serve a practice tenant in a process of its own; its endpoint and its admin's token."""
-    command = [sys.executable, "-m", "reinfer_nb.cli", "sandbox", *arguments]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout
-            endpoint, token = (process.stdout.readline().split()[-1] for _ in range(2))
-            yield endpoint, token
-        finally:
-            process.terminate()
+def lines(scale: Scale) -> Iterator[Line]:
+    """Yield the lines of this part."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _listing(scale, Path(folder))
+        yield _creates(scale, Path(folder))
+    yield _filled(scale)
 
 
-def listing(count: int, folder: Path) -> None:
-    """Print what serving a listing takes, beside what making a frame of it takes."""
+def _listing(scale: Scale, folder: Path) -> Iterator[Line]:
+    """Right after an update the server reads a part of its database again, after the deletion of a
+    project all of it.
+    """
+    count = scale.sources
     dice, df = Random(1), listing_of(count)
     file = rnb.to_csv(df, folder / "sources.csv")
-    with serving("--data", str(file)) as (endpoint, token):
-        client = rnb.connect(endpoint=endpoint, token=token)
+    with (
+        sandbox_command("--data", str(file)) as (endpoint, token),
+        rnb.connect(endpoint=endpoint, token=token) as client,
+    ):
 
-        def written() -> bytes:
+        def body() -> bytes:
             return client._transport.send(endpoints.LIST).body
 
         def update() -> None:
@@ -65,68 +47,51 @@ def listing(count: int, folder: Path) -> None:
             for call in (endpoints.CREATE_PROJECT, endpoints.DELETE_PROJECT):
                 client._transport.send(call, body={"project": {}}, project="passing").envelope()
 
-        body = written()
-        made: list[float] = []
-        before = {"right after a write": update, "repeated": lambda: None, "nothing kept": forget}
-        took: dict[str, list[float]] = {when: [] for when in before}
-        for _ in range(_ROUNDS):
+        before: dict[str, Callable[[], object]] = {
+            "after an update": update,
+            "again": lambda: None,
+            "after the deletion of a project": forget,
+        }
+        served: dict[str, list[float]] = {when: [] for when in before}
+        content, made = body(), []
+        for _ in range(scale.rounds(7)):
             for when, prepare in before.items():
                 prepare()
-                took[when].append(_timed(written))
-                made.append(_took(by_toolkit, body))
-        client.close()
-    frame = statistics.median(made)
-    for when, times in took.items():
-        served = statistics.median(times)
-        print(
-            f"{count:,} sources, {len(body) / 1e6:.0f} MB, {when}: served in {served * 1e3:.0f} ms "
-            f"(from {min(times) * 1e3:.0f} to {max(times) * 1e3:.0f}), made a frame in "
-            f"{frame * 1e3:.0f} ms: ratio {served / frame:.2f}; {_verdict(1, served / frame)}"
-        )
+                served[when].append(took(body))
+            made.append(took(lambda: by_toolkit(content)))
+    for when, times in served.items():
+        what = f"the sandbox's listing of {count:,} sources, {when}"
+        yield Line("sandbox", what, times, "making a frame of it", made, 1)
 
 
-def creates(folder: Path) -> None:
-    """Print what creating sources takes, with a database file."""
-    file = folder / "tenant.db"
-    with serving("--database", str(file)) as (endpoint, token):
+def _creates(scale: Scale, folder: Path) -> Line:
+    creates = 200 if scale.quick else 1_000
+    with sandbox_command("--database", str(folder / "tenant.db")) as (endpoint, token):
         clients = [rnb.connect(endpoint=endpoint, token=token) for _ in range(_CONNECTIONS)]
         for client in clients:
-            client.me()  # opens its connection
+            client.me()  # Opens its connection.
 
         def create(number: int) -> None:
-            for turn in range(number, _CREATES, _CONNECTIONS):
+            for turn in range(number, creates, _CONNECTIONS):
                 clients[number].create_source(f"claims/new-{turn}", title=f"Number {turn}")
 
-        begin = time.perf_counter()
-        with ThreadPoolExecutor(_CONNECTIONS) as pool:
-            list(pool.map(create, range(_CONNECTIONS)))
-        took = time.perf_counter() - begin
-        assert len(clients[0].sources("claims")) > _CREATES
+        def create_all() -> None:
+            with ThreadPoolExecutor(_CONNECTIONS) as pool:
+                list(pool.map(create, range(_CONNECTIONS)))
+
+        milliseconds = took(create_all)
         for client in clients:
             client.close()
-    print(
-        f"{_CREATES:,} creates over {_CONNECTIONS} connections, into a file: {took:.1f} s, "
-        f"{took / _CREATES * 1e3:.1f} ms each; {_verdict(10, took, ' s')}"
-    )
+    what = f"{creates:,} creates over {_CONNECTIONS} connections, into a database file"
+    return Line("sandbox", what, [milliseconds], "limit: 10 ms each", [creates * 10.0], 1)
 
 
-def _timed(work: Callable[[], object]) -> float:
-    gc.collect()
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
-def _verdict(most: float, is_: float, unit: str = "") -> str:
-    return f"goal: at most {most:g}{unit}, {'met' if is_ <= most else 'MISSED'}"
-
-
-def main(count: int) -> None:
-    """Print both, for a listing of `count` sources."""
-    for part in (partial(listing, count), creates):
-        with tempfile.TemporaryDirectory() as folder:
-            part(Path(folder))
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
+def _filled(scale: Scale) -> Line:
+    df = listing_of(scale.sources)
+    times = []
+    for _ in range(scale.rounds(3)):
+        sandbox = rnb.sandbox(df)
+        times.append(took(sandbox.start))
+        sandbox.stop()
+    what = f"`sandbox(data=df)` with {scale.sources:,} sources"
+    return Line("sandbox", what, times, "limit: 20 µs for each", [scale.sources * 0.02], 1)
