@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from reinfer_nb import nesting
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.forking import renew_in_children
 from reinfer_nb.text import shown
@@ -31,30 +31,39 @@ def checked_ttl(ttl: object) -> float:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A cached frame, and the names of its columns with mutable objects."""
+    """A cached frame.
+
+    Attributes:
+        frame: The frame; nobody else can change its data.
+        fetched_at: When the frame was fetched, by the cache's clock.
+        mutable: The cells of columns with mutable objects, by name and pickled.
+    """
 
     frame: pd.DataFrame
     fetched_at: float
-    mutable: tuple[str, ...]
+    mutable: Mapping[str, bytes]
 
     @classmethod
     def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Entry:
-        objects = (name for name in frame.columns if frame[name].dtype == object)
-        mutable = (
-            name for name in objects if not {list, dict}.isdisjoint(map(type, frame[name].tolist()))
-        )
-        return cls(frame, fetched_at, tuple(mutable))
+        """Return an entry that shares no mutable data with copies of a frame."""
+        kept = frame.copy(deep=False)
+        mutable = {}
+        for name in frame.columns:
+            cells = frame[name].tolist() if frame[name].dtype == object else []
+            if not {list, dict}.isdisjoint(map(type, cells)):
+                mutable[name] = pickle.dumps(cells, pickle.HIGHEST_PROTOCOL)
+                kept[name] = pd.Series(None, kept.index, dtype=object)
+        return cls(kept, fetched_at, mutable)
 
     def copy(self) -> pd.DataFrame:
-        """Return a copy that shares no mutable data with the frame.
+        """Return a copy that shares no mutable data with the entry.
 
         pandas does not copy texts, since Arrow's arrays are immutable; the copy of 100,000 rows
-        takes a few milliseconds.
+        takes about a millisecond. Unpickling is ten times as fast as copying object by object.
         """
         copied = self.frame.copy()
-        for name in self.mutable:
-            values = nesting.copied(self.frame[name].tolist())
-            copied[name] = pd.Series(values, self.frame.index, dtype=object)
+        for name, cells in self.mutable.items():
+            copied[name] = pd.Series(pickle.loads(cells), copied.index, dtype=object)  # noqa: S301
         return copied
 
 
@@ -97,13 +106,18 @@ class Cache:
             writes = self._writes
         if entry is None or refresh or self._clock() - entry.fetched_at >= self.ttl:
             fetched_at = self._clock()
-            entry = _Entry.of(fetch(), fetched_at)
-            with self._lock:
-                # A frame fetched during a write may be outdated.
-                newest = self._entries.get(scope, entry)
-                if self.ttl > 0 and writes == self._writes and newest.fetched_at <= fetched_at:
-                    self._entries[scope] = entry
+            frame = fetch()
+            if self.ttl > 0:
+                self._keep(scope, _Entry.of(frame, fetched_at), writes)
+            return frame.copy()
         return entry.copy()
+
+    def _keep(self, scope: Hashable, entry: _Entry, writes: int) -> None:
+        with self._lock:
+            # A frame fetched during a write may be outdated.
+            newest = self._entries.get(scope, entry)
+            if writes == self._writes and newest.fetched_at <= entry.fetched_at:
+                self._entries[scope] = entry
 
     def clear(self) -> None:
         """Clear the cache, and do not cache frames that are being fetched."""
