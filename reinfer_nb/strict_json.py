@@ -38,6 +38,8 @@ def refuse_non_finite(value: Any) -> None:
 
 def non_finite_in(value: Any) -> str | None:
     """Return the name of a `NonFinite` in a decoded value; None if there is none."""
+    if isinstance(value, str | int | float | None):
+        return None
     return next((item.name for item, _ in walked(value) if isinstance(item, NonFinite)), None)
 
 

@@ -19,6 +19,7 @@ from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.matching import Positions, joined, matched
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.cells import taken
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -293,6 +294,8 @@ class _Pairs:
     ) -> None:
         self._before, self._after = before, after
         self._left, self._right = left, right
+        # In the order of the first frame, most of its rows can be read without a copy.
+        self._order = np.argsort(left, kind="stable")
 
     def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
         """Return one row per changed field, in the order of the second frame's rows."""
@@ -326,8 +329,10 @@ class _Pairs:
 
     def _differing(self, name: str) -> Positions:
         """Return the pairs in which a column differs."""
-        before, after = self._before[name].take(self._left), self._after[name].take(self._right)
-        return np.flatnonzero(equality.unequal(before, after, _TYPES.get(name)))
+        before = taken(self._before[name], self._left[self._order])
+        after = taken(self._after[name], self._right[self._order])
+        differ = equality.unequal(before, after, _TYPES.get(name))
+        return np.sort(self._order[np.flatnonzero(differ)])
 
     def _naming(self, keys: Sequence[str]) -> list[str]:
         """Return the columns that identify a source."""

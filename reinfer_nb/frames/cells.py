@@ -21,6 +21,13 @@ def column_of(df: pd.DataFrame, name: str) -> pd.Series | None:
     return df.iloc[:, places[0]] if places else None
 
 
+def taken(column: pd.Series, positions: np.ndarray[Any, np.dtype[np.int64]]) -> pd.Series:
+    """Return the cells at some positions; without a copy if the positions follow each other."""
+    if len(positions) and (np.diff(positions) == 1).all():
+        return column.iloc[positions[0] : positions[-1] + 1]
+    return column.take(positions)
+
+
 def items_of(cell: Any) -> tuple[str, ...]:
     """Return the items of a cell as texts; a value that is not a list counts as one item."""
     items = cell if isinstance(cell, LISTS) else [] if is_missing(cell) else [cell]

@@ -21,7 +21,7 @@ from reinfer_nb.csvfile.cells import guarded, unguarded
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions
-from reinfer_nb.frames.cells import texts_of
+from reinfer_nb.frames.cells import taken, texts_of
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Text
@@ -126,7 +126,9 @@ def _as_before(
         if texts.name not in listing:
             continue
         rows = np.flatnonzero((places >= 0) & ~settled)
-        mine, others = texts.take(rows), listing[texts.name].take(places[rows])
+        # In the order of the reference, which can then be read without a copy.
+        rows = rows[np.argsort(places[rows], kind="stable")]
+        mine, others = taken(texts, rows), taken(listing[texts.name], places[rows])
         differ = equality.unequal(mine, others)
         settled[rows[~differ]] = True
         if not differ.any():

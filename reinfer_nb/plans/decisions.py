@@ -19,7 +19,7 @@ from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.diff.matching import Positions, places, places_by_id, places_by_name
 from reinfer_nb.frames import elements
-from reinfer_nb.frames.cells import full_names, text_column
+from reinfer_nb.frames.cells import full_names, taken, text_column
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
 from reinfer_nb.plans.edited_listing import Intended, Problem, intended
 from reinfer_nb.plans.row_identity import NEW, Rows
@@ -171,7 +171,9 @@ class _Updates:
         self.settings: dict[int, dict[str, Any]] = {}
         self.problems: list[Problem] = []
         self.theirs = 0
-        self._rows = np.flatnonzero(rows.there >= 0)
+        matched = np.flatnonzero(rows.there >= 0)
+        # In the order of the tenant's listing, which can then be read without a copy.
+        self._rows = matched[np.argsort(rows.there[matched], kind="stable")]
         self._at = rows.there[self._rows]
         self._wanted, self._now, self._base = wanted, now, base
         if base is not None:
@@ -183,8 +185,8 @@ class _Updates:
             self._check_timestamps()
 
     def _decide(self, field: Field) -> None:
-        mine = self._wanted.columns[field.name].take(self._rows)
-        theirs = self._now[field.name].take(self._at)
+        mine = taken(self._wanted.columns[field.name], self._rows)
+        theirs = taken(self._now[field.name], self._at)
         differ = equality.changed(mine, theirs, field.type)
         if field.name in self._wanted.readable:
             differ &= self._wanted.readable[field.name][self._rows]
@@ -239,8 +241,8 @@ class _Updates:
     def _check_timestamps(self) -> None:
         """Add problems for edited timestamps, and for rows that are older than the source."""
         for name in (name for name in _SET_BY_TENANT if name in self._wanted.columns):
-            mine = self._wanted.columns[name].take(self._rows)
-            theirs = self._now[name].take(self._at)
+            mine = taken(self._wanted.columns[name], self._rows)
+            theirs = taken(self._now[name], self._at)
             differ = mine.notna().to_numpy() & equality.changed(mine, theirs, Moment)
             numbers = np.flatnonzero(differ)
             in_base, was = self._in_base(name, numbers)
