@@ -8,52 +8,54 @@
 All public names are in this module.
 """
 
-from importlib import import_module, metadata
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from reinfer_nb.api.conflicts import Conflict, Moved
-from reinfer_nb.auth.tenant import contexts
-from reinfer_nb.client import Client, connect
-from reinfer_nb.errors import (
-    AnswerError,
-    AuthenticationError,
-    ConfigurationError,
-    ConnectionFailed,
-    FileProblem,
-    InDoubtWarning,
-    InsecureWarning,
-    InvalidInput,
-    MovedWarning,
-    NotCarriedOut,
-    NotConfigured,
-    NotFound,
-    NotTakenWarning,
-    PermissionDenied,
-    ProtocolError,
-    RateLimited,
-    ReinferError,
-    RestoredWarning,
-    ServerError,
-    Stopped,
-    Timeout,
-    UnreadableWarning,
-    ValidationFailed,
-)
-from reinfer_nb.sandbox import Fault, Sandbox
-from reinfer_nb.schema.records import Bucket, Project, Source, User
+from reinfer_nb.constants import VERSION
 
 if TYPE_CHECKING:
     from reinfer_nb import charts
+    from reinfer_nb.api.conflicts import Conflict, Moved
     from reinfer_nb.api.recreation import restore
     from reinfer_nb.audits.report import AuditReport, audit
     from reinfer_nb.audits.rule import Rule, audit_rule, audit_rules
+    from reinfer_nb.auth.tenant import contexts
+    from reinfer_nb.client import Client, connect
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
+    from reinfer_nb.errors import (
+        AnswerError,
+        AuthenticationError,
+        ConfigurationError,
+        ConnectionFailed,
+        FileProblem,
+        InDoubtWarning,
+        InsecureWarning,
+        InvalidInput,
+        MovedWarning,
+        NotCarriedOut,
+        NotConfigured,
+        NotFound,
+        NotTakenWarning,
+        PermissionDenied,
+        ProtocolError,
+        RateLimited,
+        ReinferError,
+        RestoredWarning,
+        ServerError,
+        Stopped,
+        Timeout,
+        UnreadableWarning,
+        ValidationFailed,
+    )
     from reinfer_nb.history.history import History
     from reinfer_nb.history.snapshot_table import Snapshot
     from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
-    from reinfer_nb.sandbox import sandbox
+    from reinfer_nb.sandbox import Fault, Sandbox, sandbox
+    from reinfer_nb.schema.records import Bucket, Project, Source, User
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
+
+__version__ = VERSION
 
 __all__ = [
     "AnswerError",
@@ -117,20 +119,54 @@ __all__ = [
 ]
 
 
-# Imported on first use.
-_LATER = {
+# The module of each name. It is imported when the name is first used.
+_MODULES = {
+    "AnswerError": "reinfer_nb.errors",
     "ApplyResult": "reinfer_nb.plans.plan",
     "AuditReport": "reinfer_nb.audits.report",
+    "AuthenticationError": "reinfer_nb.errors",
+    "Bucket": "reinfer_nb.schema.records",
+    "Client": "reinfer_nb.client",
     "Comparison": "reinfer_nb.diff.comparison",
+    "ConfigurationError": "reinfer_nb.errors",
+    "Conflict": "reinfer_nb.api.conflicts",
+    "ConnectionFailed": "reinfer_nb.errors",
+    "Fault": "reinfer_nb.sandbox",
+    "FileProblem": "reinfer_nb.errors",
     "History": "reinfer_nb.history.history",
+    "InDoubtWarning": "reinfer_nb.errors",
+    "InsecureWarning": "reinfer_nb.errors",
+    "InvalidInput": "reinfer_nb.errors",
+    "Moved": "reinfer_nb.api.conflicts",
+    "MovedWarning": "reinfer_nb.errors",
+    "NotCarriedOut": "reinfer_nb.errors",
+    "NotConfigured": "reinfer_nb.errors",
+    "NotFound": "reinfer_nb.errors",
+    "NotTakenWarning": "reinfer_nb.errors",
+    "PermissionDenied": "reinfer_nb.errors",
     "Plan": "reinfer_nb.plans.plan",
+    "Project": "reinfer_nb.schema.records",
+    "ProtocolError": "reinfer_nb.errors",
+    "RateLimited": "reinfer_nb.errors",
     "Rehearsal": "reinfer_nb.plans.plan",
+    "ReinferError": "reinfer_nb.errors",
+    "RestoredWarning": "reinfer_nb.errors",
     "Rule": "reinfer_nb.audits.rule",
+    "Sandbox": "reinfer_nb.sandbox",
+    "ServerError": "reinfer_nb.errors",
     "Snapshot": "reinfer_nb.history.snapshot_table",
+    "Source": "reinfer_nb.schema.records",
+    "Stopped": "reinfer_nb.errors",
+    "Timeout": "reinfer_nb.errors",
+    "UnreadableWarning": "reinfer_nb.errors",
+    "User": "reinfer_nb.schema.records",
+    "ValidationFailed": "reinfer_nb.errors",
     "audit": "reinfer_nb.audits.report",
     "audit_rule": "reinfer_nb.audits.rule",
     "audit_rules": "reinfer_nb.audits.rule",
     "compare": "reinfer_nb.diff.comparison",
+    "connect": "reinfer_nb.client",
+    "contexts": "reinfer_nb.auth.tenant",
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",
     "explore": "reinfer_nb.widgets",
@@ -145,12 +181,10 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "__version__":
-        return metadata.version("reinfer_nb")
-    if name in _LATER:
-        return globals().setdefault(name, getattr(import_module(_LATER[name]), name))
-    if name == "charts":
-        return import_module("reinfer_nb.charts")
+    if name in _MODULES:
+        return globals().setdefault(name, getattr(import_module(_MODULES[name]), name))
+    if name in ("charts", "sandbox"):
+        return import_module(f"reinfer_nb.{name}")
     raise AttributeError(f"module 'reinfer_nb' has no attribute {name!r}")
 
 

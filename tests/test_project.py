@@ -17,7 +17,7 @@ from typing import Any, get_type_hints
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli
+from reinfer_nb.cli.parser import parser
 from reinfer_nb.schema import fields
 from reinfer_nb.schema.records import Source, SourceSettings
 from tests.waiting import AGES
@@ -137,7 +137,7 @@ def test_the_readme_names_every_public_function_and_command() -> None:
     for name, _ in public_functions():
         if name not in ("Sandbox.start", "Sandbox.stop", "Client.close"):
             assert name.rpartition(".")[2] in readme, name
-    for command in cli._parser()._subparsers._group_actions[0].choices:  # type: ignore[union-attr]
+    for command in parser()._subparsers._group_actions[0].choices:  # type: ignore[union-attr]
         assert f"reinfer-nb {command}" in readme
 
 

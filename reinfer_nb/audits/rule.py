@@ -12,20 +12,17 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NoReturn, Self, get_args, overload
+from typing import Any, NoReturn, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments
+from reinfer_nb.constants import SEVERITIES, Severity
 from reinfer_nb.docstrings import docstring
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import hint, shown
-
-Severity = Literal["error", "warning", "info"]
-# The most severe first.
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 
 # What a rule may return; see `audit_rule`.
 Found = pd.DataFrame | pd.Series | npt.NDArray[np.bool_]

@@ -20,6 +20,7 @@ from reinfer_nb.auth.re_contexts import (
 )
 from reinfer_nb.auth.secret import BY_FUNCTION, Hidden, Token
 from reinfer_nb.auth.token_function import FunctionToken, token_given
+from reinfer_nb.constants import CONTEXT, ENDPOINT, TOKEN
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
 from reinfer_nb.files import path_of
 from reinfer_nb.text import listed, nearest, shown, visible
@@ -42,7 +43,6 @@ __all__ = [
     "tenant_at",
 ]
 
-ENDPOINT, TOKEN, CONTEXT = "REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"
 LOGIN = "login"
 _ARGUMENT, _VARIABLE = "argument", f"environment variable {TOKEN}"
 

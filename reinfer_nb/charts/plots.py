@@ -16,6 +16,7 @@ import pandas as pd
 from reinfer_nb.charts import counts as count
 from reinfer_nb.charts import marks
 from reinfer_nb.charts.axes import Chart, check_installed, column_width
+from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.dates import When, moment
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import instants_of, texts_of
@@ -39,7 +40,6 @@ _AGES = {
 }
 # The share of the width for names of projects, of rules and of ages.
 _NAMES, _RULE_NAMES, _AGE_NAMES = 0.3, 0.45, 0.4
-_SEVERITIES = ("error", "warning", "info")
 _MAX_RULES = 40  # with a row each
 # From the bottom up; "removed" is below zero.
 _CHANGES = {"changed": "#0072B2", "renamed": "#DDCC77", "added": "#44AA99", "removed": "#882255"}
@@ -202,7 +202,7 @@ def findings(report: Any, *, top: int = 15, ax: Axes | None = None) -> Axes:
     names = ("rule", "severity", "owner")
     rule, severity, owner = count.columns_of(df, names, "The table of findings")
     top = count.checked_top(top, 50)
-    owners, rules = count.grouped(owner), count.paired(severity, rule, _SEVERITIES)
+    owners, rules = count.grouped(owner), count.paired(severity, rule, SEVERITIES)
     column = column_width(rules.sizes.max(initial=0))
     rows, columns = min(len(rules.names), _MAX_RULES), min(top, len(owners.names)) + 1
     chart = Chart(ax, rows=rows + _VERTICAL_ROWS, columns=columns * column)

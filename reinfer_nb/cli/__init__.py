@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import io
 import os
 import sys
 from collections.abc import Sequence
-from importlib import metadata
+from importlib import import_module
 
 from reinfer_nb import errors
-from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
-from reinfer_nb.cli import listings, plans, reports, servers
-from reinfer_nb.cli.shared import flush_output, note, unwritten
+from reinfer_nb.cli.output import flush_output, note, unwritten
+from reinfer_nb.cli.parser import parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,8 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Escape characters that the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = _parser().parse_args(arguments)
-        code: int = options.run(options)
+        options = parser().parse_args(arguments)
+        module, function = options.run.split(".")
+        run = getattr(import_module(f"reinfer_nb.cli.{module}"), function)
+        code: int = run(options)
     except errors.ReinferError as error:
         note(f"reinfer-nb: {error}")
         code = 2
@@ -64,21 +64,3 @@ def _open_closed_streams() -> None:
         sys.stdout = open(1, "w")  # noqa: SIM115 - likewise
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: PTH123, SIM115 - likewise
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="reinfer-nb",
-        description="Manage the sources of a UiPath Communications Mining tenant.",
-        epilog=(
-            f"The tenant comes from {ENDPOINT} and {TOKEN}, or from the vendor's client `re`. "
-            "Example: reinfer-nb list claims --csv claims.csv"
-        ),
-    )
-    version = f"reinfer-nb {metadata.version('reinfer_nb')}"
-    parser.add_argument("--version", action="version", version=version)
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-
-    for module in (servers, listings, reports, plans):
-        module.add(commands)
-    return parser

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import FrameType
 
 from reinfer_nb.auth import tenant as config
-from reinfer_nb.cli.shared import say
+from reinfer_nb.cli.output import say
 from reinfer_nb.errors import ConfigurationError, FileProblem, NotConfigured, reason_of
 from reinfer_nb.files import path_of
 from reinfer_nb.sandbox import Sandbox

@@ -7,7 +7,7 @@ import argparse
 import pandas as pd
 
 from reinfer_nb import errors, strict_json
-from reinfer_nb.cli.shared import Commands, note, path_argument, say
+from reinfer_nb.cli.output import note, say
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import elements
@@ -16,24 +16,8 @@ from reinfer_nb.text import counted, visible
 _SHOWN = ("id", "owner", "name", "title", "language", "kind", "updated_at")
 
 
-def add(commands: Commands) -> None:
-    """Add the command `list`."""
-    listing = commands.add_parser(
-        "list",
-        help="list the sources",
-        description="List the sources of the configured tenant, or of one of its projects.",
-        epilog="Example: reinfer-nb list claims --csv claims.csv",
-    )
-    listing.add_argument("project", nargs="?", metavar="PROJECT", help="only this project")
-    output = listing.add_mutually_exclusive_group()
-    output.add_argument("--csv", type=path_argument, metavar="FILE", help="write a CSV file")
-    output.add_argument("--json", action="store_true", help="print JSON, with all fields")
-    listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-    listing.add_argument("--context", help="a context of the vendor's client `re`")
-    listing.set_defaults(run=_list)
-
-
-def _list(options: argparse.Namespace) -> int:
+def run_list(options: argparse.Namespace) -> int:
+    """Run the command `list`, and return its exit code."""
     if options.overwrite and not options.csv:
         raise errors.InvalidInput("--overwrite needs --csv FILE.")
     with connect(context=options.context) as client:

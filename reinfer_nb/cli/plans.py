@@ -11,15 +11,8 @@ import shlex
 import sys
 import warnings
 
-from reinfer_nb.cli.shared import (
-    WHERE,
-    Commands,
-    discard_the_rest,
-    listing_of,
-    note,
-    path_argument,
-    say,
-)
+from reinfer_nb.cli.output import discard_the_rest, note, say
+from reinfer_nb.cli.shared import listing_of
 from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
@@ -29,129 +22,9 @@ from reinfer_nb.plans.plan import ApplyResult, Plan, load_plan, result_of, resum
 from reinfer_nb.plans.result_data import CTRL_C
 from reinfer_nb.text import counted, visible, visible_lines
 
-_PLAN_CODES = (
-    "Exit code: 0 the plan has no problems, 1 the edited listing has problems, 2 an error."
-)
-_RESUME_CODES = (
-    "Exit code: 0 all steps are done, 1 some steps are not (moved, failed, left or not taken), "
-    "2 an error, 130 stopped with Ctrl-C."
-)
-_APPLY_CODES = _RESUME_CODES.replace("not taken),", "not taken) or you did not confirm,")
 
-
-def add(commands: Commands) -> None:
-    """Add the commands `plan`, `apply`, `resume` and `undo`."""
-    planning = commands.add_parser(
-        "plan",
-        help="show what an edited listing would change",
-        description=(
-            "Show the changes that turn the sources of the configured tenant into an edited "
-            f"listing. Nothing is changed. {WHERE}"
-        ),
-        epilog=f"{_PLAN_CODES} Example: reinfer-nb plan edited.csv --base sources.csv --out "
-        "change.json",
-    )
-    planning.add_argument("edited", metavar="EDITED", help="the edited listing")
-    planning.add_argument("--base", metavar="LISTING", help="the listing before the edit")
-    planning.add_argument(
-        "--delete-missing",
-        action="store_true",
-        help="delete sources that are missing in EDITED, in the projects of its rows",
-    )
-    planning.add_argument(
-        "--whole-tenant",
-        action="store_true",
-        help="with --delete-missing: delete in all projects",
-    )
-    planning.add_argument("--project", metavar="NAME", help="only this project")
-    _add_out(planning, "save the plan to a file, for: reinfer-nb apply FILE")
-    _add_context(planning)
-    planning.set_defaults(run=_plan)
-
-    applying = commands.add_parser(
-        "apply",
-        help="apply a plan",
-        description=(
-            "Show a plan, ask, and apply it to the configured tenant. Sources that others have "
-            "changed since the plan was made are not touched."
-        ),
-        epilog=f"{_APPLY_CODES} Example: reinfer-nb apply change.json",
-    )
-    applying.add_argument(
-        "file", type=path_argument, metavar="FILE", help="the file of reinfer-nb plan --out"
-    )
-    applying.add_argument(
-        "--rehearse", action="store_true", help="apply the plan to a copy of the tenant only"
-    )
-    _add_applying(applying)
-    applying.set_defaults(run=_apply)
-
-    resuming = commands.add_parser(
-        "resume",
-        help="finish an apply that ended early",
-        description="Finish an apply that ended early. No step is repeated; you are not asked.",
-        epilog=f"{_RESUME_CODES} Example: reinfer-nb resume journal.jsonl",
-    )
-    _add_journal(resuming)
-    _add_workers(resuming)
-    _add_context(resuming)
-    resuming.set_defaults(run=_resume)
-
-    undoing = commands.add_parser(
-        "undo",
-        help="undo an apply",
-        description=(
-            "Show the plan that undoes an apply as far as possible, ask, and apply it. Deleted "
-            "comments cannot be restored."
-        ),
-        epilog=f"{_APPLY_CODES} Example: reinfer-nb undo journal.jsonl",
-    )
-    _add_journal(undoing)
-    _add_out(undoing, "save the plan to a file, and change nothing")
-    _add_applying(undoing)
-    undoing.set_defaults(run=_undo)
-
-
-def _add_out(parser: argparse.ArgumentParser, help_text: str) -> None:
-    parser.add_argument("--out", type=path_argument, metavar="FILE", help=help_text)
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-
-
-def _add_applying(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "--allow-mass-delete",
-        action="store_true",
-        help="allow to delete more than 3 sources and more than a tenth of a project",
-    )
-    parser.add_argument(
-        "--journal", type=path_argument, metavar="FILE", help="a new file for the journal"
-    )
-    _add_workers(parser)
-    _add_context(parser)
-
-
-def _add_journal(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "done", type=path_argument, metavar="JOURNAL", help="the journal of the apply"
-    )
-
-
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=8,
-        metavar="N",
-        help="number of parallel requests, up to 32 (default: 8)",
-    )
-
-
-def _add_context(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--context", help="a context of the vendor's client `re`")
-
-
-def _plan(options: argparse.Namespace) -> int:
+def run_plan(options: argparse.Namespace) -> int:
+    """Run the command `plan`, and return its exit code."""
     _check_overwrite(options)
     if options.whole_tenant and not options.delete_missing:
         raise InvalidInput("--whole-tenant needs --delete-missing.")
@@ -189,7 +62,8 @@ def _save(plan: Plan, options: argparse.Namespace) -> None:
     note(f"Saved to {visible(str(path))}. Apply it with: {command}")
 
 
-def _apply(options: argparse.Namespace) -> int:
+def run_apply(options: argparse.Namespace) -> int:
+    """Run the command `apply`, and return its exit code."""
     checked_workers(options.workers)
     if options.rehearse and options.journal:
         raise InvalidInput("A rehearsal has no journal. Leave out --journal or --rehearse.")
@@ -198,13 +72,15 @@ def _apply(options: argparse.Namespace) -> int:
         return _rehearse_plan(plan, options) if options.rehearse else _apply_plan(plan, options)
 
 
-def _resume(options: argparse.Namespace) -> int:
+def run_resume(options: argparse.Namespace) -> int:
+    """Run the command `resume`, and return its exit code."""
     with connect(context=options.context) as client:
         result = resume(client, options.done, workers=options.workers, progress=_has_bar())
     return _report(result, options)
 
 
-def _undo(options: argparse.Namespace) -> int:
+def run_undo(options: argparse.Namespace) -> int:
+    """Run the command `undo`, and return its exit code."""
     checked_workers(options.workers)
     _check_overwrite(options)
     if options.out and (options.journal or options.yes):

@@ -7,59 +7,14 @@ import signal
 import threading
 
 from reinfer_nb import errors
-from reinfer_nb.auth.tenant import ENDPOINT, TOKEN
-from reinfer_nb.cli.shared import Commands, path_argument, say
-from reinfer_nb.sandbox import LOOPBACK, Sandbox
+from reinfer_nb.cli.output import say
+from reinfer_nb.constants import ENDPOINT, TOKEN
+from reinfer_nb.sandbox import Sandbox
 from reinfer_nb.text import shown
 
 
-def add(commands: Commands) -> None:
-    """Add the commands `lab` and `sandbox`."""
-    lab = commands.add_parser(
-        "lab",
-        help="open JupyterLab with the notebooks",
-        description=(
-            "Open JupyterLab with a copy of the notebooks, on the configured tenant, or on a "
-            "practice tenant if none is configured. Existing files are not overwritten."
-        ),
-        epilog="Example: reinfer-nb lab --folder ~/audits -- --port 9999",
-    )
-    lab.add_argument(
-        "--folder",
-        type=path_argument,
-        default=".",
-        help="folder to work in; default: the current one",
-    )
-    lab.add_argument("--sandbox", action="store_true", help="always use a practice tenant")
-    lab.add_argument("--no-browser", action="store_true", help="do not open a browser")
-    lab.add_argument("jupyter", nargs="*", metavar="-- ARGUMENT", help="argument for JupyterLab")
-    lab.set_defaults(run=_lab)
-
-    sandbox = commands.add_parser(
-        "sandbox",
-        help="serve a practice tenant on this machine until Ctrl-C",
-        description="Serve a practice tenant on this machine until Ctrl-C.",
-        epilog="Example: reinfer-nb sandbox --port 8008 --database tenant.db",
-    )
-    sandbox.add_argument(
-        "--host", default=LOOPBACK, help="address to listen on; default: this machine only"
-    )
-    sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
-    sandbox.add_argument(
-        "--database", type=path_argument, metavar="FILE", help="file for the data; default: memory"
-    )
-    sandbox.add_argument(
-        "--data", type=path_argument, metavar="CSV", help="sources to fill it with"
-    )
-    sandbox.add_argument(
-        "--new-tokens",
-        action="store_true",
-        help="revoke the tokens of the database, and show new ones",
-    )
-    sandbox.set_defaults(run=_sandbox)
-
-
-def _sandbox(options: argparse.Namespace) -> int:
+def run_sandbox(options: argparse.Namespace) -> int:
+    """Run the command `sandbox`, and return its exit code."""
     box = Sandbox(
         options.data,
         database=options.database,
@@ -115,7 +70,8 @@ def _wait_for_signal() -> None:
         pass
 
 
-def _lab(options: argparse.Namespace) -> int:
+def run_lab(options: argparse.Namespace) -> int:
+    """Run the command `lab`, and return its exit code."""
     from reinfer_nb.cli import lab
 
     if options.jupyter and not options.jupyter[0].startswith("-"):

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Protocol, TextIO, TypeAlias
+from typing import Any, Protocol
 
 import pandas as pd
 
 from reinfer_nb import markup, strict_json
+from reinfer_nb.cli.output import discard_the_rest, note, say
 from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
-from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
-from reinfer_nb.files import path_of, written_whole
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.files import written_whole
 from reinfer_nb.history import listing_source
 from reinfer_nb.schema.value_types import python_value
 from reinfer_nb.text import counted, visible_lines
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 _TENANT = "context:"
-WHERE = f"A listing is {listing_source.HELP}, or the tenant of a context of `re` (context:prod)."
 
 
 def listing_of(
@@ -55,71 +51,6 @@ def listing_of(
         return client.statistics(df) if comments else df
 
 
-def path_argument(text: str) -> Path:
-    """Return an argument of the command line as a path.
-
-    Raises:
-        argparse.ArgumentTypeError: The text is not a path, for example since it is empty.
-    """
-    try:
-        return path_of(text)
-    except (FileProblem, InvalidInput) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def say(text: str, *, end: str = "\n") -> None:
-    """Print on stdout. If the reader has closed the pipe (`| head`), drop the rest.
-
-    The exit code thus depends on the findings, not on how much of them was read.
-
-    Raises:
-        OSError: The output cannot be written, for example because the disk is full.
-    """
-    try:
-        print(text, end=end, flush=True)
-    except BrokenPipeError:
-        discard_the_rest(sys.stdout)
-
-
-def note(text: str = "", *, end: str = "\n") -> None:
-    """Print on stderr, with invisible characters escaped. Ignore errors of the output."""
-    try:
-        print(visible_lines(text), end=end, file=sys.stderr, flush=True)
-    except OSError:
-        discard_the_rest(sys.stderr)
-
-
-def flush_output(code: int) -> int:
-    """Write what is still buffered for stdout, and return the exit code.
-
-    Args:
-        code: The exit code so far.
-
-    Returns:
-        The same code; 2 if the output could not be written, with a message on stderr.
-    """
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        discard_the_rest(sys.stdout)
-    except OSError as error:
-        return unwritten(error)
-    return code
-
-
-def unwritten(error: OSError) -> int:
-    """Report on stderr that the output could not be written, and return the exit code."""
-    discard_the_rest(sys.stdout)
-    note(f"reinfer-nb: the output could not be written: {reason_of(error)}")
-    return 2
-
-
-def discard_the_rest(stream: TextIO) -> None:
-    """Discard further output of a stream, also when Python flushes it at exit."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 class Report(Protocol):
     """The result of a command, as text and as HTML."""
 
@@ -128,18 +59,6 @@ class Report(Protocol):
 
     def to_html(self, limit: int | None = None) -> str:
         """Return the report as an HTML fragment."""
-
-
-def add_output(parser: argparse.ArgumentParser) -> None:
-    """Add the options for the output of a report."""
-    parser.add_argument(
-        "--format",
-        choices=("text", "csv", "json", "html"),
-        default="text",
-        help="format of the output; html is a page for a browser (default: text)",
-    )
-    parser.add_argument("--out", type=path_argument, metavar="FILE", help="write to a file")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
 
 
 def give(options: argparse.Namespace, title: str, report: Report, table: pd.DataFrame) -> None:

@@ -27,6 +27,10 @@ from reinfer_nb.schema.value_types import is_missing
 from reinfer_nb.text import counted, listed
 
 _MOST_REFUSED = 2
+# Arrow reads so many bytes at once at least, and at most a part of the listing.
+_ARROW_BYTES, _MAX_SLICES = 1 << 20, 16
+# The column reader reads so many bytes at once. More would leave the processor's cache.
+_BYTES = 1 << 19
 _WORKERS = min(4, os.cpu_count() or 1)
 
 
@@ -52,10 +56,15 @@ def from_listing(
         UnreadableWarning: Some values could not be read and are missing; one warning names the
             rows.
     """
-    for slices_of in (json_slices.sliced, json_slices.located):
+    for find, read in (
+        (json_slices.guessed, _parts),
+        (json_slices.located, _parts),
+        # Cuts into slices may be wrong.
+        (json_slices.located, _one_part),
+    ):
         try:
-            envelope, slices = slices_of(body, key)
-            parts = _parts(slices, model)
+            envelope, text = find(body, key)
+            parts = read(text, model)
             break
         except json_slices.Irregular:
             continue
@@ -135,11 +144,16 @@ def _is_same(before: Any, after: Any) -> bool:
     return type(before) is type(after) and bool(before == after)
 
 
-def _parts(slices: Sequence[memoryview], model: type) -> list[Columns]:
-    """Return the columns of each slice of a listing."""
+def _one_part(text: memoryview, model: type) -> list[Columns]:
+    return [column_reader.Reader(model).columns(text)]
+
+
+def _parts(text: memoryview, model: type) -> list[Columns]:
+    """Return the columns of the slices of a listing."""
     reader = column_reader.Reader(model)
+    slices = json_slices.slices(text, max(len(text) // _MAX_SLICES, _ARROW_BYTES))
     if len(slices) == 1:
-        return [reader.columns(slices[0])]
+        return [reader.columns(piece) for piece in json_slices.slices(text, _BYTES)]
     refused: list[memoryview] = []
 
     def by_arrow(text: memoryview) -> Columns | None:
@@ -152,12 +166,13 @@ def _parts(slices: Sequence[memoryview], model: type) -> list[Columns]:
             refused.append(text)
             return None
 
-    parts = in_order(by_arrow, slices, workers=_WORKERS, label="listing")
-    # Not in the threads: they would wait for the interpreter's lock, and take longer than one.
-    return [
-        reader.columns(text) if part is None else part
-        for text, part in zip(slices, parts, strict=True)
-    ]
+    read = in_order(by_arrow, slices, workers=_WORKERS, label="listing")
+    parts: list[Columns] = []
+    for slice_text, part in zip(slices, read, strict=True):
+        # Not in the threads: they would wait for the interpreter's lock, and take longer than one.
+        pieces = json_slices.slices(slice_text, _BYTES) if part is None else []
+        parts += [part] if part else map(reader.columns, pieces)
+    return parts
 
 
 def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Cuts a listing in JSON into slices of elements, without decoding it."""
+"""Finds the elements of a listing in JSON and cuts them into slices, without decoding them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,20 @@ _BEGIN = (
     rb'"%s"[ \t\r\n]*:[ \t\r\n]*\['
 )
 # A place between two elements where a listing may be cut; a text may contain it too.
-_CUT = re.compile(rb"\}[ \t\r\n]*,[ \t\r\n]*\{")
-# The end of the last element, or the beginning of an empty list.
-_END = re.compile(rb"[}\[][ \t\r\n]*\Z")
-# The number of places where the end of the first element is sought.
-_MOST_CUTS = 20
-_MAX_SLICES = 16
-_MIN_SLICE = 1 << 20
+_CUT = rb"\}[ \t\r\n]*,[ \t\r\n]*(?=\{%s)"
+_FIRST_NAME = re.compile(rb'[ \t\r\n]*\{([ \t\r\n]*"(?:[^"\\]|\\.)*")')
+# The number of bytes at the end, and of places after it, where the end of an element is sought.
+_NEAR_END, _MOST_CUTS = 100, 20
 
 
 class Irregular(ValueError):
-    """A listing cannot be cut into slices; it may still be valid."""
+    """Not a listing of the expected layout; it may still be valid."""
 
 
-def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
-    """Return the envelope of a listing, and its elements as one or more slices of text.
+def guessed(body: bytes, key: str) -> tuple[dict[str, Any], memoryview]:
+    """Return the envelope of a listing, and its elements as text, without parsing the elements.
 
-    A cut is made where the text looks like the end of an element and the start of the next. All
-    cuts are right if every slice in brackets is a valid list: the first slice begins with an
-    element, so if it is a valid list, it ends between two elements, and so on. Until all slices
-    were parsed as lists, no slice may be used.
+    The text may still be wrong. It is right if it is a valid list in brackets.
 
     Args:
         body: The JSON text of an object whose member `key` is a list.
@@ -49,18 +43,22 @@ def sliced(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
     """
     begin = re.match(_BEGIN % key.encode(), body)
     end = body.rfind(b"]")
-    if begin is None or not _END.search(body, begin.end() - 1, end):
+    if begin is None or end < begin.end():
+        raise Irregular
+    # The end of the last element, or the beginning of an empty list, comes before the bracket.
+    last = body[max(end - _NEAR_END, begin.end() - 1) : end].rstrip(b" \t\r\n")
+    if not last.endswith((b"}", b"[")):
         raise Irregular
     try:
         envelope = strict_json.decode(body[: begin.end()] + body[end:])
     except strict_json.Malformed:
         raise Irregular from None
     envelope.pop(key, None)
-    return envelope, _cut(body, begin.end(), end)
+    return envelope, memoryview(body)[begin.end() : end]
 
 
-def located(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
-    """Return what `sliced` returns, for any layout; it parses the body to find the list.
+def located(body: bytes, key: str) -> tuple[dict[str, Any], memoryview]:
+    """Return what `guessed` returns, for any layout; it parses the body to find the list.
 
     Raises:
         Irregular: The body is not an object with such a list, or a name is twice in it; use
@@ -82,29 +80,38 @@ def located(body: bytes, key: str) -> tuple[dict[str, Any], list[memoryview]]:
     except strict_json.Malformed:
         raise Irregular from None
     del envelope[key]
-    return envelope, _cut(body, start + 1, end - 1)
+    return envelope, text[1:-1]
 
 
 def _address(text: memoryview) -> int:
     return int(np.frombuffer(text, np.uint8).__array_interface__["data"][0])
 
 
-def _cut(body: bytes, start: int, end: int) -> list[memoryview]:
-    """Return the elements between two places as slices of the body."""
-    view = memoryview(body)
-    size = max(len(body) // _MAX_SLICES, _MIN_SLICE)
-    slices = []
+def slices(text: bytes | memoryview, size: int) -> list[memoryview]:
+    """Cut elements into slices of at least `size` bytes.
+
+    A cut is made where the text looks like the end of an element and the start of the next. All
+    cuts are right if every slice in brackets is a valid list: the first slice begins with an
+    element, so if it is a valid list, it ends between two elements, and so on. Until all slices
+    were parsed as lists, no slice may be used.
+    """
+    view, end = memoryview(text), len(text)
+    # Elements often begin with the same name, and objects in them with others.
+    first = _FIRST_NAME.match(text)
+    cut = re.compile(_CUT % (re.escape(first[1]) if first else b""))
+    result = []
+    start = 0
     while start < end:
-        cut = _CUT.search(body, start + size, end)
-        slices.append(view[start : cut.start() + 1 if cut else end])
-        start = cut.end() - 1 if cut else end
-    return slices
+        place = cut.search(text, start + size)
+        result.append(view[start : place.start() + 1 if place else end])
+        start = place.end() if place else end
+    return result
 
 
 def first_element(text: bytes | memoryview) -> dict[str, Any]:
     """Return the first element of a slice, decoded; empty if it is not found, or not an object."""
-    ends = (cut.start() + 1 for cut in islice(_CUT.finditer(text), _MOST_CUTS))
-    for end in chain(ends, [len(text)]):
+    places = islice(re.finditer(_CUT % b"", text), _MOST_CUTS)
+    for end in chain((place.start() + 1 for place in places), [len(text)]):
         try:
             element = msgspec.json.decode(text[:end])
         except (msgspec.DecodeError, RecursionError):
@@ -128,7 +135,7 @@ def elements(text: bytes | memoryview) -> list[msgspec.Raw]:
 def split(body: bytes, key: str) -> tuple[dict[str, Any], list[Any] | None]:
     """Return the envelope and the decoded elements of a listing; None without the member `key`.
 
-    Slower than `sliced`, but takes every listing. `NaN` and `Infinity` in elements become
+    Slower than `located`, but takes every listing. `NaN` and `Infinity` in elements become
     `strict_json.NonFinite`.
 
     Raises:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from reinfer_nb.constants import LISTING_PLACES
 from reinfer_nb.csvfile.io import read_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import is_url, path_of
@@ -19,10 +20,6 @@ from reinfer_nb.text import shown
 
 # A path or URL may hold an "@" itself, so a time must begin with a year and a month.
 _AT_TIME = re.compile(r"(.+)@(\d{4}-\d\d.*)")
-HELP = (
-    "a CSV file (sources.csv) or a folder with a history (audits/), optionally at a past time "
-    "(audits/@2026-03-01)"
-)
 
 
 def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.DataFrame:
@@ -47,7 +44,9 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
     """
     text = os.fspath(place) if isinstance(place, os.PathLike) else place
     if not isinstance(text, str):
-        raise InvalidInput(f"{shown(place)} is not a text or a Path. A listing is {HELP}.")
+        raise InvalidInput(
+            f"{shown(place)} is not a text or a Path. A listing is {LISTING_PLACES}."
+        )
     if is_file(text):
         return _of_project(read_csv(text), text, project)
     if _is_folder(text):
@@ -57,7 +56,7 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
         return History(split[1]).load(split[2], project=project)
     if is_url(text):
         return History(text).load(project=project)
-    raise InvalidInput(f"There is no file or folder {shown(place)}. A listing is {HELP}.")
+    raise InvalidInput(f"There is no file or folder {shown(place)}. A listing is {LISTING_PLACES}.")
 
 
 def is_file(place: str) -> bool:

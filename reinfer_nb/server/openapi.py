@@ -7,9 +7,9 @@ from `schema`.
 from __future__ import annotations
 
 import re
-from importlib import metadata
 from typing import Any
 
+from reinfer_nb.constants import VERSION
 from reinfer_nb.docstrings import docstring
 from reinfer_nb.schema import records, validation
 from reinfer_nb.schema.endpoints import TENANT_PATH, Call
@@ -71,7 +71,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "A tenant in a box",
-            "version": metadata.version("reinfer_nb"),
+            "version": VERSION,
             "description": (
                 "The requests on sources, projects, buckets and users that the reinfer_nb sandbox "
                 "serves. A path may follow the path of a tenant, as in "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pandas as pd
 
 from reinfer_nb import arguments
+from reinfer_nb.constants import LOOPBACK
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotPicklable
 from reinfer_nb.files import lasting_path
 from reinfer_nb.schema import validation
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from reinfer_nb.server.access import Asked
     from reinfer_nb.server.directory import Directory
     from reinfer_nb.server.running import Server
-
-LOOPBACK = "127.0.0.1"
 
 
 class PracticeTenant:

@@ -16,13 +16,13 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from reinfer_nb.constants import LOOPBACK
 from reinfer_nb.errors import ConfigurationError, reason_of
 from reinfer_nb.server.access import HANG_UP, Asked, Hosts
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.app import build
 from reinfer_nb.server.store import Store
 
-LOOPBACK = "127.0.0.1"
 # Maximum length of the log of requests.
 _LOG_LENGTH = 200_000
 # Seconds to wait for the start, which takes a few hundredths unless the machine is busy.

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
-from reinfer_nb.audits.rule import SEVERITIES, known
+from reinfer_nb.audits.rule import known
+from reinfer_nb.constants import SEVERITIES
 
 COLUMNS = ["rule", "severity", "id", "owner", "name", "message", "suggestion"]
 FIXING = ["missing-title", "odd-characters", "needless-translation"]

@@ -277,10 +277,10 @@ def test_members_beside_the_listing(content: dict[str, Any], mark: bytes) -> Non
     assert df is not None
     same(df, by_value.frame_of(content["sources"])[0])
     assert envelope == {name: value for name, value in content.items() if name != "sources"}
-    _, slices = json_slices.located(body, "sources")
-    assert json.loads(b"[%s]" % b",".join(slices)) == content["sources"]
+    _, text = json_slices.located(body, "sources")
+    assert json.loads(b"[%s]" % text) == content["sources"]
     if content in USUAL:
-        assert slices == json_slices.sliced(body, "sources")[1]
+        assert text == json_slices.guessed(body, "sources")[1]
 
 
 @pytest.mark.slow
@@ -376,7 +376,7 @@ def test_all_ways_agree(rows: list[Any]) -> None:
     for smallest in (1, 1 << 20):
         with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            patch.setattr(json_slices, "_MIN_SLICE", smallest)
+            patch.setattr(convert, "_ARROW_BYTES", smallest)
             same(frame(*rows), expected)
         assert len(caught) == (unreadable > 0)
         if caught:
@@ -430,7 +430,7 @@ def test_damaged_json_never_passes_for_whole(data: st.DataObject) -> None:
         )
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", UnreadableWarning)
-        patch.setattr(json_slices, "_MIN_SLICE", 1)
+        patch.setattr(convert, "_ARROW_BYTES", 1)
         try:
             expected = json_slices.split(bytes(body), "sources")
         except strict_json.Malformed:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb import markup
+from reinfer_nb.constants import LISTING_PLACES
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.history import listing_source
 from reinfer_nb.widgets.controls import button_for
@@ -47,7 +48,7 @@ class ComparePane(ui.VBox):
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)
         self._said, self._result = ui.HTML(), ui.HTML()
-        self._help = ui.HTML(markup.muted(f"The listing is compared with {listing_source.HELP}."))
+        self._help = ui.HTML(markup.muted(f"The listing is compared with {LISTING_PLACES}."))
         super().__init__(
             [
                 ui.HBox([self.place, self.button], layout=WRAP),

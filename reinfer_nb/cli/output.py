@@ -1,0 +1,64 @@
+"""Prints on stdout and stderr, also if a reader has closed the pipe or the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from typing import TextIO
+
+from reinfer_nb.errors import reason_of
+from reinfer_nb.text import visible_lines
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Print on stdout. If the reader has closed the pipe (`| head`), drop the rest.
+
+    The exit code thus depends on the findings, not on how much of them was read.
+
+    Raises:
+        OSError: The output cannot be written, for example because the disk is full.
+    """
+    try:
+        print(text, end=end, flush=True)
+    except BrokenPipeError:
+        discard_the_rest(sys.stdout)
+
+
+def note(text: str = "", *, end: str = "\n") -> None:
+    """Print on stderr, with invisible characters escaped. Ignore errors of the output."""
+    try:
+        print(visible_lines(text), end=end, file=sys.stderr, flush=True)
+    except OSError:
+        discard_the_rest(sys.stderr)
+
+
+def flush_output(code: int) -> int:
+    """Write what is still buffered for stdout, and return the exit code.
+
+    Args:
+        code: The exit code so far.
+
+    Returns:
+        The same code; 2 if the output could not be written, with a message on stderr.
+    """
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        discard_the_rest(sys.stdout)
+    except OSError as error:
+        return unwritten(error)
+    return code
+
+
+def unwritten(error: OSError) -> int:
+    """Report on stderr that the output could not be written, and return the exit code."""
+    discard_the_rest(sys.stdout)
+    note(f"reinfer-nb: the output could not be written: {reason_of(error)}")
+    return 2
+
+
+def discard_the_rest(stream: TextIO) -> None:
+    """Discard further output of a stream, also when Python flushes it at exit."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
