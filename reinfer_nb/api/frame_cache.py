@@ -47,9 +47,10 @@ class _Entry:
     def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Entry:
         """Return an entry that shares no mutable data with copies of a frame."""
         kept = frame.copy(deep=False)
-        mutable = {}
-        for name in frame.columns:
-            cells = frame[name].tolist() if frame[name].dtype == object else []
+        mutable: dict[str, bytes] = {}
+        is_object = frame.dtypes == np.dtype(object)
+        for name in frame.columns[is_object.to_numpy()]:
+            cells = frame[name].tolist()
             if not {list, dict}.isdisjoint(map(type, cells)):
                 mutable[name] = marshal.dumps(cells)
                 kept[name] = pd.Series(None, kept.index, dtype=object)

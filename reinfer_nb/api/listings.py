@@ -22,6 +22,9 @@ from reinfer_nb.schema.provenance import fetched_at, listing_attrs
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import listed, shown
 
+# The number of listings whose ids are kept before they are united.
+_MOST_SEEN = 16
+
 
 class Listings:
     """The listings of a tenant that the token may see.
@@ -37,8 +40,8 @@ class Listings:
     def __init__(self, transport: Transport, ttl: float) -> None:
         self._transport = transport
         self.cache = Cache(checked_ttl(ttl))
-        # Ids and projects of the sources in the last non-empty listing of each project.
-        self._seen = pd.DataFrame({"id": [], "owner": []}, dtype="str")
+        # Ids and projects of the sources in earlier listings; later ones replace those before.
+        self._seen: list[pd.DataFrame] = []
         self._deleting: set[str] = set()
         self._lock = threading.Lock()
         renew_in_children(self)
@@ -92,8 +95,18 @@ class Listings:
     def _note(self, listing: pd.DataFrame) -> None:
         """Note the sources of a listing. Projects without sources in it keep their earlier ones."""
         with self._lock:
-            earlier = self._seen[~self._seen["owner"].isin(listing["owner"].unique())]
-            self._seen = pd.concat([earlier, listing[["id", "owner"]]], ignore_index=True)
+            self._seen.append(listing[["id", "owner"]])
+            if len(self._seen) > _MOST_SEEN:
+                self._seen = [self._sources_seen()]
+
+    def _sources_seen(self) -> pd.DataFrame:
+        """Return the ids in the last non-empty listing of each project, with the project."""
+        owners: set[Any] = set()
+        parts = []
+        for listing in reversed(self._seen):
+            parts.append(listing[~listing["owner"].isin(owners)])
+            owners.update(listing["owner"].unique())
+        return pd.concat(parts, ignore_index=True)
 
     def deleting(self, id_: str) -> None:
         """Note that this client is about to delete a source."""
@@ -110,8 +123,11 @@ class Listings:
             ids: Ids to leave out.
         """
         with self._lock:
-            seen = self._seen["id"][self._seen["owner"] == project]
-            return set(seen.dropna()) - self._deleting - set(ids)
+            for listing in reversed(self._seen):
+                seen = listing["id"][listing["owner"] == project]
+                if len(seen):
+                    return set(seen.dropna()) - self._deleting - set(ids)
+            return set()
 
     @contextmanager
     def writing(self) -> Iterator[None]:

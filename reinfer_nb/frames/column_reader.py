@@ -380,10 +380,7 @@ def _is_regular(cells: Sequence[Any]) -> bool:
             return False
         if kinds.isdisjoint((dict, list)):
             return True
-        level = [
-            inner
-            for cell in level
-            if isinstance(cell, dict | list)
-            for inner in (cell.values() if isinstance(cell, dict) else cell)
-        ]
+        objects = [cell.values() for cell in level if isinstance(cell, dict)]
+        lists = [cell for cell in level if isinstance(cell, list)]
+        level = list(chain(chain.from_iterable(objects), chain.from_iterable(lists)))
     return False

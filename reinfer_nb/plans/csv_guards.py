@@ -80,7 +80,9 @@ def without_in_keys(columns: pd.DataFrame, now: pd.DataFrame, guards: Guards) ->
     return columns
 
 
-def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guards) -> pd.DataFrame:
+def without(
+    columns: pd.DataFrame, references: Sequence[Reference], guards: Guards
+) -> tuple[pd.DataFrame, dict[str, Flags]]:
     """Restore the texts that differ from a reference only in form.
 
     A text that no reference has keeps its guard unless other cells show that the listing was in a
@@ -90,60 +92,79 @@ def without(columns: pd.DataFrame, references: Sequence[Reference], guards: Guar
         columns: The columns of a listing, without guards in ids and names.
         references: The fresh listing of the tenant, then others that the edit may have begun with.
         guards: The counts to update.
+
+    Returns:
+        The columns; and for each column of texts, True where the text is that of the first
+        reference.
     """
     read, columns = columns, columns.copy(deep=False)
     now, positions = references[0]
     names = [name for name in _TEXTS if name in columns and name not in _KEYS]
     unknown: list[tuple[str, int, str]] = []
+    same: dict[str, Flags] = {}
+    # In the order of the reference, which can then be read without a copy.
+    orders = [np.argsort(places, kind="stable") for _, places in references]
+    found = [
+        order[places[order] >= 0] for order, (_, places) in zip(orders, references, strict=True)
+    ]
     for name in names:
-        columns[name], settled = _as_before(columns[name], references, guards)
+        columns[name], settled, same[name] = _as_before(columns[name], references, found, guards)
         if candidates := _candidates(read[name]):
             is_unknown = read[name].isin(candidates).to_numpy() & ~settled
             rows = np.flatnonzero(is_unknown).tolist()
             unknown += [(name, row, read[name].iloc[row]) for row in rows]
     if not unknown:
-        return columns
+        return columns, same
     if not guards.known or any(_has_unguarded(read[name], now[name], positions) for name in names):
         guards.left = tuple(text for _, _, text in unknown)
-        return columns
+        return columns, same
     guards.new = tuple(text for _, _, text in unknown)
     for name, row, text in unknown:
         columns.iloc[row, list(columns.columns).index(name)] = unguarded(text)
-    return columns
+    return columns, same
 
 
 def _as_before(
-    texts: pd.Series, references: Sequence[Reference], guards: Guards
-) -> tuple[pd.Series, Flags]:
+    texts: pd.Series,
+    references: Sequence[Reference],
+    found: Sequence[Positions],
+    guards: Guards,
+) -> tuple[pd.Series, Flags, Flags]:
     """Replace each text by the text of the first reference from which it differs only in form.
 
+    Args:
+        texts: The column.
+        references: The listings to compare with.
+        found: For each reference, the rows that are in it, in its order.
+        guards: The counts to update.
+
     Returns:
-        The column; and True for each text that a reference has, perhaps in another form.
+        The column; True for each text that a reference has, perhaps in another form; and True for
+        each text that is now that of the first reference.
     """
     settled = np.zeros(len(texts), dtype=np.bool_)
+    same = np.zeros_like(settled)
     before: dict[int, str] = {}
-    for listing, places in references:
+    for (listing, places), rows_found in zip(references, found, strict=True):
         if texts.name not in listing:
             continue
-        rows = np.flatnonzero((places >= 0) & ~settled)
-        # In the order of the reference, which can then be read without a copy.
-        rows = rows[np.argsort(places[rows], kind="stable")]
+        rows = rows_found[~settled[rows_found]]
         mine, others = taken(texts, rows), taken(listing[texts.name], places[rows])
         differ = equality.unequal(mine, others)
         settled[rows[~differ]] = True
-        if not differ.any():
-            continue
         pairs = zip(rows[differ].tolist(), mine[differ], others[differ], strict=True)
         for row, text, other in pairs:
             form = _form(text, other) if isinstance(text, str) and isinstance(other, str) else None
             if form is not None:
                 setattr(guards, form, getattr(guards, form) + 1)
                 before[row], settled[row] = other, True
+        if listing is references[0][0]:
+            same = settled.copy()
     if before:
         cells = texts.to_numpy(dtype=object, copy=True)
         cells[[*before]] = [*before.values()]
         texts = pd.Series(cells, texts.index, dtype=texts.dtype, name=texts.name)
-    return texts, settled
+    return texts, settled, same
 
 
 def _form(text: str, other: str) -> _Form | None:

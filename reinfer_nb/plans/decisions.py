@@ -94,8 +94,9 @@ def decisions(
         exists = rows.there >= 0
         origin = _places_in(base, now)[np.where(exists, rows.there, 0)]
         references.append((base, np.where(exists, origin, NEW)))
-    wanted = replace(wanted, columns=without(wanted.columns, references, guards))
-    updates = _Updates(rows, wanted, now, base)
+    columns, same = without(wanted.columns, references, guards)
+    wanted = replace(wanted, columns=columns)
+    updates = _Updates(rows, wanted, now, base, same)
     changed = [*updates.settings]
     sources = elements.to_sources(now.iloc[rows.there[changed]])
     steps = [
@@ -134,7 +135,7 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
     """
     guards = Guards()
     base = without_in_keys(base, now, guards)
-    base = without(base, [(now, _places_in(now, base))], guards)
+    base, _ = without(base, [(now, _places_in(now, base))], guards)
     keys = text_column(base, "id") if "id" in base else full_names(base)
     firsts = places(keys, keys)
     later = np.flatnonzero((firsts >= 0) & (firsts != np.arange(len(base))))
@@ -166,7 +167,12 @@ class _Updates:
     """
 
     def __init__(
-        self, rows: Rows, wanted: Intended, now: pd.DataFrame, base: pd.DataFrame | None
+        self,
+        rows: Rows,
+        wanted: Intended,
+        now: pd.DataFrame,
+        base: pd.DataFrame | None,
+        same: Mapping[str, Flags],
     ) -> None:
         self.settings: dict[int, dict[str, Any]] = {}
         self.problems: list[Problem] = []
@@ -175,7 +181,7 @@ class _Updates:
         # In the order of the tenant's listing, which can then be read without a copy.
         self._rows = matched[np.argsort(rows.there[matched], kind="stable")]
         self._at = rows.there[self._rows]
-        self._wanted, self._now, self._base = wanted, now, base
+        self._wanted, self._now, self._base, self._same = wanted, now, base, same
         if base is not None:
             self._origin = _places_in(base, now)[self._at]
         for field in _FIELDS.values():
@@ -185,24 +191,27 @@ class _Updates:
             self._check_timestamps()
 
     def _decide(self, field: Field) -> None:
-        mine = taken(self._wanted.columns[field.name], self._rows)
-        theirs = taken(self._now[field.name], self._at)
+        numbers = np.arange(len(self._rows))
+        if field.name in self._same:
+            numbers = np.flatnonzero(~self._same[field.name][self._rows])
+        mine = taken(self._wanted.columns[field.name], self._rows[numbers])
+        theirs = taken(self._now[field.name], self._at[numbers])
         differ = equality.changed(mine, theirs, field.type)
         if field.name in self._wanted.readable:
-            differ &= self._wanted.readable[field.name][self._rows]
-        numbers = np.flatnonzero(differ)
+            differ &= self._wanted.readable[field.name][self._rows[numbers]]
+        numbers, mine, theirs = numbers[differ], mine[differ], theirs[differ]
         in_base, was = self._in_base(field.name, numbers)
+        settable = np.ones(len(numbers), dtype=np.bool_)
         if was is not None:
-            by_me = equality.changed(mine.take(numbers), was, field.type) | ~in_base
-            by_them = equality.changed(theirs.take(numbers), was, field.type) & in_base
+            by_me = equality.changed(mine, was, field.type) | ~in_base
+            by_them = equality.changed(theirs, was, field.type) & in_base
             self.theirs += int((~by_me).sum())
             for index in np.flatnonzero(by_me & by_them).tolist():
-                number = int(numbers[index])
-                values = _cell(was, index), _cell(mine, number), _cell(theirs, number)
-                self._add_conflict(field, values, number)
-            numbers = numbers[by_me & ~by_them]
-        for number in numbers.tolist():
-            self._set(field, _cell(theirs, number), _cell(mine, number), number)
+                values = _cell(was, index), _cell(mine, index), _cell(theirs, index)
+                self._add_conflict(field, values, int(numbers[index]))
+            settable = by_me & ~by_them
+        for index in np.flatnonzero(settable).tolist():
+            self._set(field, _cell(theirs, index), _cell(mine, index), int(numbers[index]))
 
     def _in_base(self, name: str, numbers: Positions) -> tuple[Flags, pd.Series | None]:
         """Return which sources are in the base, and their values there; None without values."""

@@ -74,7 +74,7 @@ def _sizes(scale: Scale) -> Iterator[Line]:
             partial(by_toolkit, body),
             _SNIPPET,
             partial(by_hand, body),
-            rounds=scale.rounds(max(7, min(101, 20_000 // count))) * (5 if count < 10_000 else 1),
+            rounds=scale.rounds(15),
             goal=goal,
         )
 
@@ -163,7 +163,7 @@ def _shapes(scale: Scale) -> Iterator[Line]:
     body = body_of(rows)
     for shape, odd in _TOO_ODD.items():
         content = {"sources": [odd(*each) for each in enumerate(rows)], "status": "ok"}
-        yield _long(scale, shape, json.dumps(content).encode(), body, 1)
+        yield _long(scale, shape, json.dumps(content).encode(), body, None)
     yield _long(scale, "another member before it", body_of(rows, request_id="x"), None, 1)
     if importlib.util.find_spec("polars"):
         yield side_by_side(
@@ -176,7 +176,7 @@ def _shapes(scale: Scale) -> Iterator[Line]:
         )
 
 
-def _long(scale: Scale, shape: str, ours: bytes, theirs: bytes | None, goal: float) -> Line:
+def _long(scale: Scale, shape: str, ours: bytes, theirs: bytes | None, goal: float | None) -> Line:
     return side_by_side(
         "listing",
         f"{scale.sources:,} sources, {shape}",
@@ -203,7 +203,7 @@ def _over_http(scale: Scale) -> Iterator[Line]:
                 partial(client.sources, refresh=True),
                 _OVER_HTTP,
                 partial(_by_hand_over_http, session, f"{endpoint}/api/v1/sources"),
-                rounds=scale.rounds(7 if count > 1_000 else 31),
+                rounds=scale.rounds(7 if count > 1_000 else 15),
                 goal=goal,
             )
 
@@ -267,7 +267,7 @@ def _cached(scale: Scale) -> Iterator[Line]:
                 from_many.sources,
                 f"{few:,} sources from the cache",
                 from_few.sources,
-                rounds=scale.rounds(31),
+                rounds=scale.rounds(15),
                 # The same time for a hundred times as many sources.
                 goal=0.8,
             )
