@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 import warnings
 
 from reinfer_nb.text import visible, visible_lines
@@ -36,6 +35,8 @@ class ReinferError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the short traceback that IPython shows: the message and the user's own line."""
+        import traceback
+
         lines = [f"{type(self).__name__}: {self}"]
         for frame in reversed(traceback.extract_tb(self.__traceback__)):
             if not frame.filename.startswith(_HERE):

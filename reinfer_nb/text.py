@@ -5,7 +5,6 @@ All code that shows a text from outside uses this module.
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Callable, Iterable
 
@@ -40,6 +39,8 @@ _SKIN_TONES = frozenset("\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff")
 
 def holds_half_character(content: object) -> bool:
     """True if a text, or JSON content, has a lone surrogate, which UTF-8 cannot encode."""
+    import json
+
     text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False)
     try:
         text.encode()

@@ -6,11 +6,13 @@ This module imports little, so that help is shown at once; a command imports wha
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from reinfer_nb.constants import ENDPOINT, LISTING_PLACES, LOOPBACK, SEVERITIES, TOKEN, VERSION
 from reinfer_nb.errors import FileProblem, InvalidInput
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - has no public name
 NEVER = "never"
