@@ -420,7 +420,7 @@ def test_a_plan_stops_where_no_token_is_to_be_had(client: rnb.Client, tmp_path: 
         plan = fresh.plan(df)
         assert len(plan.steps) > 10
         expired.set()
-        result = plan.apply(journal=tmp_path / "journal.jsonl", progress=False)
+        result = plan.apply(workers=8, journal=tmp_path / "journal.jsonl", progress=False)
     assert not result.ok
     assert "would fail too" in repr(result)
     assert issuer.calls < 8
