@@ -27,12 +27,17 @@ def matched(before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]) -> P
     """
     for side, df in (("before", before), ("after", after)):
         _check(df, side, keys)
-    left, right = _codes(before, after, keys)
+    left, right = _key_texts(before, keys), _key_texts(after, keys)
     _check_unique(before, "before", keys, left)
-    _check_unique(after, "after", keys, right)
-    positions = np.full(max(left.max(initial=-1), right.max(initial=-1)) + 1, -1, dtype=np.int64)
-    positions[left] = np.arange(len(left))
-    return positions[right]
+    positions = compute.index_in(right, value_set=left)
+    # Rows that match different rows differ, so only others can be equal.
+    result = np.asarray(compute.fill_null(positions, -1), dtype=np.int64)
+    matches = result[result >= 0]
+    if len(matches) and np.bincount(matches).max() > 1:
+        _check_unique(after, "after", keys, right)
+    others = np.flatnonzero(result < 0)
+    _check_unique(after.iloc[others], "after", keys, right.take(pa.array(others)))
+    return result
 
 
 def places(reference: pd.Series, column: pd.Series) -> Positions:
@@ -67,51 +72,40 @@ def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
         if key not in df.columns:
             advice = hint(str(key), map(str, df.columns))
             raise InvalidInput(f"{side} has no column {shown(key)} to match rows by. {advice}")
+        missing = np.flatnonzero(df[key].isna())
+        if len(missing):
+            raise InvalidInput(
+                f"{side} has no {key} in {counted(len(missing), 'row')} ({listed(missing, 5)}), "
+                "but rows are matched by this column. Remove these rows."
+            )
 
 
-def _codes(
-    before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str]
-) -> tuple[Positions, Positions]:
-    """Return a number for each row of both frames, equal where all keys are equal."""
-    numbers, *others = (
-        _numbered(
-            pa.chunked_array([_key_texts(before[key], "before"), _key_texts(after[key], "after")])
-        )
-        for key in keys
-    )
-    for codes in others:
-        # Renumbered after each key, so that the product cannot overflow.
-        numbers = _numbered(pa.array(numbers * (codes.max(initial=0) + 1) + codes))
-    return numbers[: len(before)], numbers[len(before) :]
+def _key_texts(df: pd.DataFrame, keys: Sequence[str]) -> Any:
+    """Return a text for each row of a frame, equal where all keys are equal."""
+    *firsts, last = (_texts(df[key]) for key in keys)
+    if not firsts:
+        return last
+    # With their lengths, different keys cannot make the same text.
+    lengths = (compute.utf8_length(texts).cast(pa.large_string()) for texts in firsts)
+    pieces = [piece for pair in zip(lengths, firsts, strict=True) for piece in pair]
+    return compute.binary_join_element_wise(*pieces, last, pa.scalar(":", pa.large_string()))
 
 
-def _numbered(values: Any) -> Positions:
-    """Return a number for each value of an Arrow array, from 0 in the order of appearance."""
-    encoded = values.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    return np.asarray(encoded.indices, dtype=np.int64)
-
-
-def _key_texts(column: pd.Series, side: str) -> Any:
-    """Return a column as Arrow texts."""
-    missing = np.flatnonzero(column.isna())
-    if len(missing):
-        raise InvalidInput(
-            f"{side} has no {column.name} in {counted(len(missing), 'row')} "
-            f"({listed(missing, 5)}), but rows are matched by this column. Remove these rows."
-        )
+def _texts(column: pd.Series) -> Any:
+    """Return a column without missing cells as Arrow texts."""
     # In a file read without dtypes, ids that consist of digits are numbers.
     texts = pa.array(column.astype("str"), pa.large_string())
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
-def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], numbers: Positions) -> None:
-    repeated = np.bincount(numbers)[numbers] > 1
-    if repeated.any():
-        rows = df.iloc[np.flatnonzero(repeated)].drop_duplicates(list(keys))
+def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], texts: Any) -> None:
+    encoded = texts.dictionary_encode()
+    if len(encoded.dictionary) < len(encoded):
+        numbers = np.asarray(encoded.indices, dtype=np.int64)
+        rows = df.iloc[np.flatnonzero(np.bincount(numbers)[numbers] > 1)]
+        names = joined(rows.drop_duplicates(list(keys)), keys)
         raise InvalidInput(
             f"{side} has several rows with the same {' and '.join(keys)}: "
-            f"{visible(listed(joined(rows, keys), 5), 300)}. Remove the duplicates, or match rows "
-            "by more columns with on=."
+            f"{visible(listed(names, 5), 300)}. Remove the duplicates, or match rows by more "
+            "columns with on=."
         )
