@@ -212,6 +212,16 @@ def test_the_wheel_holds_notebooks_types_and_licence(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("option", ["--help", "--version", "plan --help", "--nonsense"])
+def test_help_is_shown_at_once(option: str) -> None:
+    code = (
+        "import sys\nfrom reinfer_nb.cli import main\n"
+        f"try: main({option.split()!r})\nexcept SystemExit: pass\n"
+        "assert not {'pandas', 'numpy', 'requests'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=AGES)
+
+
 def test_importing_loads_nothing_that_is_not_needed_yet() -> None:
     code = "import sys, reinfer_nb; print(' '.join(sorted(sys.modules)))"
     loaded = subprocess.run(
