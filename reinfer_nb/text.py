@@ -145,6 +145,10 @@ def shown(value: object, limit: int = 80) -> str:
         return visible(repr(value), limit)
     except ValueError:
         return "a number of very many digits"
+    except RecursionError:
+        return "a deeply nested value"
+    except NotImplementedError:  # of pandas, for a time outside the years 1 to 9999
+        return f"a {type(value).__name__} that cannot be shown"
 
 
 def nearest(word: str, words: Iterable[str]) -> str | None:

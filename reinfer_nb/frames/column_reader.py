@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from types import MappingProxyType
 from typing import Any
@@ -29,6 +30,7 @@ from reinfer_nb.text import shown
 _PLAIN: dict[type[ValueType], type] = {Text: str, Moment: str, Flag: bool, Whole: int}
 # With more fields, a class of their own would cost more than dictionaries.
 _MOST_FIELDS = 200
+_HALF = "half a character is shown as \N{REPLACEMENT CHARACTER}"
 _NONE: Mapping[int, str] = MappingProxyType({})
 
 
@@ -40,18 +42,19 @@ def columns(rows: Sequence[Any], model: type) -> Columns:
         model: The record class of the elements.
 
     Raises:
-        strict_json.Malformed: A known field holds `NaN` or `Infinity`.
+        strict_json.Malformed: A known field holds `NaN` or `Infinity`, or an element that is not an
+            object does.
     """
-    not_objects = {
-        number: f"the element is not an object: {shown(row)}"
-        for number, row in enumerate(rows)
-        if not isinstance(row, dict)
-    }
+    not_objects = {}
+    for number, row in enumerate(rows):
+        if not isinstance(row, dict):
+            strict_json.refuse_non_finite(row)
+            not_objects[number] = f"the element is not an object: {shown(row)}"
     objects = [row if isinstance(row, dict) else {} for row in rows] if not_objects else rows
     wires = [field.wire for field in fields_of(model)]
     names: dict[str, None] = dict.fromkeys(chain(wires, *objects))
     cells = {name: [row.get(name) for row in objects] for name in names}
-    return _Reading(model, cells, len(rows), not_objects).columns()
+    return _Reading(model, cells, len(rows), not_objects, with_halves=True).columns()
 
 
 class Reader:
@@ -97,12 +100,15 @@ def _columns_of_records(document: bytes, model: type, names: tuple[str, ...]) ->
     values = zip(*map(msgspec.structs.astuple, records), strict=True) if records else ()
     cells = dict(zip(shape.wires, values or [()] * len(shape.wires), strict=True))
     reading = _Reading(model, cells, len(records), counting=True)
-    result = reading.columns()
-    # An object with a name twice has lost a member.
-    if b"\\" in document:
-        is_whole = _holds_all(document, records)
-    else:
-        is_whole = _quotes(document) == 2 * (reading.members + reading.texts)
+    try:
+        result = reading.columns()
+        # An object with a name twice has lost a member.
+        if b"\\" in document:
+            is_whole = _holds_all(document, records)
+        else:
+            is_whole = _quotes(document) == 2 * (reading.members + reading.texts)
+    except RecursionError:  # msgspec decodes a few levels more than it encodes.
+        return None
     return result if is_whole else None
 
 
@@ -154,7 +160,7 @@ def _elements(document: bytes) -> list[Any]:
     # Only elements that msgspec refuses need strict decoding, which is slow: those with half a
     # character, for instance.
     raws = json_slices.elements(document[1:-1])
-    rows = []
+    rows, whole = [], False
     strict: list[msgspec.Raw] = []
     for raw in raws:
         try:
@@ -162,7 +168,9 @@ def _elements(document: bytes) -> list[Any]:
         except (msgspec.DecodeError, RecursionError):
             rows.append(None)
             strict.append(raw)
-    if _quotes(document) == sum(map(_quotes, strict)) + _quotes(_ENCODER.encode(rows)):
+    with suppress(RecursionError):
+        whole = _quotes(document) == sum(map(_quotes, strict)) + _quotes(_ENCODER.encode(rows))
+    if whole:
         decoded = (strict_json.decode(bytes(raw)) for raw in strict)
         return [next(decoded) if row is None else row for row in rows]
     # Some object has a name twice. The strict decoder refuses it by name.
@@ -197,6 +205,7 @@ class _Reading:
         rows: The number of rows.
         problems: A message for each row that cannot be read at all.
         counting: Count the members and texts.
+        with_halves: Texts may hold half a character.
 
     Attributes:
         members: The number of cells that are not absent.
@@ -211,12 +220,13 @@ class _Reading:
         problems: Mapping[int, str] = _NONE,
         *,
         counting: bool = False,
+        with_halves: bool = False,
     ) -> None:
         self._table = fields_of(model)
         self._cells = cells
         self._rows = rows
         self._problems = list(problems.items())
-        self._counting = counting
+        self._counting, self._with_halves = counting, with_halves
         self.members = len(cells) * rows
         self.texts = 0
 
@@ -316,11 +326,15 @@ class _Reading:
         else:
             return value
         if whole != value:
-            self._problems.append((row, "half a character is shown as \N{REPLACEMENT CHARACTER}"))
+            self._problems.append((row, _HALF))
         return whole
 
     def _unknown(self, name: str, cells: Sequence[Any]) -> Any:
         cells = self._present(cells)
+        if self._with_halves:
+            cells = [self._whole(row, cell) for row, cell in enumerate(cells)]
+            if whole_text(name) != name and cells:
+                self._problems.append((0, f"the name {shown(name)} {_HALF}"))
         column = typed(cells)
         if isinstance(column, pa.Array):
             if column.type == TEXT:
@@ -331,6 +345,13 @@ class _Reading:
         if not _is_regular(cells):
             cells = [self._regular(name, row, cell) for row, cell in enumerate(cells)]
         return lambda: cells
+
+    def _whole(self, row: int, cell: Any) -> Any:
+        """Return a cell without half a character, which is a problem."""
+        if not isinstance(cell, str) or whole_text(cell) == cell:
+            return cell
+        self._problems.append((row, _HALF))
+        return whole_text(cell)
 
     def _regular(self, name: str, row: int, cell: Any) -> Any:
         """Return a cell of an unknown field; None if it is not JSON or too deep."""

@@ -20,7 +20,7 @@ from pandas.api.internals import create_dataframe_from_blocks
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import UnreadableWarning, warn
 from reinfer_nb.frames import arrow_reader, column_reader, json_slices
-from reinfer_nb.frames.columns import TEXT, Columns, typed
+from reinfer_nb.frames.columns import TEXT, Columns, typed, whole_text
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import is_missing
@@ -181,7 +181,7 @@ def _assembled(parts: list[Columns], model: type) -> pd.DataFrame:
     for field in fields_of(model):
         columns[field.name] = _column(field.type.dtype, [part.known[field.name] for part in parts])
     for name in sorted({name for part in parts for name in part.unknown}):
-        column = name
+        column = whole_text(name) or ""
         while column in columns:
             column = column_of_unknown(column, columns)
         columns[column] = _unknown([part.unknown_column(name) for part in parts])

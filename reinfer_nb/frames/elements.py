@@ -11,13 +11,14 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.instants import FIRST, LAST
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, ValueType, is_missing
 from reinfer_nb.text import shown
 
 # Types whose converted values are cached, and the size of the cache of a column.
-_CACHED = {str, bool, pd.Timestamp}
+_CACHED = {str, bool}
 _CACHE_SIZE = 10_000
 
 
@@ -74,8 +75,11 @@ def _plain_cells(column: pd.Series, field: Field | None) -> list[Any] | None:
     return None
 
 
-def _moments(instants: pa.Array) -> list[str | None]:
-    """Return instants in UTC as `Moment.write` does."""
+def _moments(instants: pa.Array) -> list[str | None] | None:
+    """Return instants in UTC as `Moment.write` does; None if it cannot write one of them."""
+    ends = compute.min_max(instants.cast(pa.int64())).as_py()
+    if ends["min"] is not None and not FIRST <= ends["min"] <= ends["max"] <= LAST:
+        return None
     texts = instants.cast(pa.timestamp("us")).cast(pa.string())
     with_t = compute.binary_replace_slice(texts, 10, 11, "T")
     return compute.binary_join_element_wise(with_t, "+00:00", "").to_pylist()  # type: ignore[no-any-return]

@@ -12,8 +12,9 @@ from reinfer_nb.schema.value_types import TIMESTAMP
 
 INSTANT = pa.timestamp("us", "UTC")
 _NANOSECONDS = pa.timestamp("ns", "UTC")
+_DAY = 86_400_000_000
 # The first and the last time that a `datetime` can hold, in microseconds.
-_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 _FINE = re.compile(r"\.\d{7}")
 
 
@@ -41,8 +42,9 @@ def instants(texts: pa.Array) -> pa.Array:
         else:
             raise
     ends = compute.min_max(column.cast(pa.int64())).as_py()
-    if ends["min"] is not None and not _FIRST <= ends["min"] <= ends["max"] <= _LAST:
-        raise ValueError("a time outside the years 1 to 9999")
+    # Within a day of the ends, the year in the text may be another one than that in UTC.
+    if ends["min"] is not None and not FIRST + _DAY <= ends["min"] <= ends["max"] <= LAST - _DAY:
+        raise ValueError("a time that may be outside the years 1 to 9999")
     return column
 
 

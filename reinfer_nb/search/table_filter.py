@@ -21,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
+from reinfer_nb.diff import equality
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import as_arrow, column_of, instants_of, items_of, texts_of
 from reinfer_nb.schema.records import KINDS, LANGUAGES
@@ -69,6 +70,7 @@ class Narrowing:
         df: A listing, or part of one; there is no facet for a missing column.
         now: The time from which the facet "Updated" counts; by default the current time.
         haystack: The searchable texts of the listing, if there are any yet.
+        groupings: The groups of rows of some facets, by key, if there are any yet.
 
     Attributes:
         frame: A copy of the listing.
@@ -81,11 +83,17 @@ class Narrowing:
         *,
         now: pd.Timestamp | None = None,
         haystack: Haystack | None = None,
+        groupings: Mapping[str, _Grouping] | None = None,
     ) -> None:
         df = check_frame(df, "A listing must be a DataFrame")
+        made = groupings or {}
         self.frame: pd.DataFrame = df.copy()
         columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
-        self._groupings = {k: _grouping(k, v, now) for k, v in columns.items() if v is not None}
+        self._groupings = {
+            key: made.get(key) or _grouping(key, column, now)
+            for key, column in columns.items()
+            if column is not None
+        }
         self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
         self._haystack = haystack or Haystack.of(df)
         self._search, self._chosen = "", types.MappingProxyType[str, str]({})
@@ -101,14 +109,20 @@ class Narrowing:
     def with_row(self, position: int, df: pd.DataFrame) -> Narrowing:
         """Return the narrowing of a listing that differs from this one in one row.
 
-        Only the text of this row is prepared anew, which takes most of the time of a new listing.
+        Only the text of this row and the facets that it changes are prepared anew, which takes
+        most of the time of a new listing.
 
         Args:
             position: The position of the row.
             df: The listing.
         """
-        row = df.iloc[[position]]
-        return Narrowing(df, haystack=self._haystack.with_row(position, row))
+        before, row = self.frame.iloc[[position]], df.iloc[[position]]
+        same = {
+            key: grouping
+            for key, grouping in self._groupings.items()
+            if _is_same_cell(before, row, _FACETS[key][1])
+        }
+        return Narrowing(df, haystack=self._haystack.with_row(position, row), groupings=same)
 
     @property
     def search(self) -> str:
@@ -249,6 +263,14 @@ class _Grouping:
         hidden = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
         hidden[self.groups[self.positions == position]] = False
         return hidden[self.codes]
+
+
+def _is_same_cell(before: pd.DataFrame, after: pd.DataFrame, name: str) -> bool:
+    """True if two frames of one row have the same cell in a column."""
+    left, right = column_of(before, name), column_of(after, name)
+    if left is None or right is None:
+        return False
+    return not equality.unequal(left, right).any()
 
 
 def _grouping(key: str, column: pd.Series, now: pd.Timestamp | None) -> _Grouping:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.metadata
+import logging
 import os
 import platform
 import statistics
@@ -133,6 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     unknown = set(options.parts) - set(_PARTS)
     if unknown:
         parser.error(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
+    # Neither bars nor lines about retries belong in the table.
+    os.environ["TQDM_DISABLE"] = "1"
+    logging.getLogger("reinfer_nb").setLevel(logging.ERROR)
     scale = Scale(quick=options.quick)
     facts = about(scale)
     print("; ".join(f"{name} {fact}" for name, fact in facts.items()), end="\n\n", flush=True)

@@ -52,10 +52,15 @@ def frame_of(rows: list[Any]) -> tuple[pd.DataFrame, int]:
         columns[name] = pd.Series(column(name, _moment), dtype="datetime64[us, UTC]")
     known = {JSON_NAMES.get(name, name) for name in columns}
     for name in sorted({name for row in rows for name in row} - known):
-        label = name
+        label = _whole(name)
+        bad += label != name
         while label in columns:
             label = f"extra.{label}"
-        columns[label] = _unknown([row.get(name) for row in rows])
+        cells = [row.get(name) for row in rows]
+        bad += sum(isinstance(cell, str) and _halved(cell) for cell in cells)
+        columns[label] = _unknown(
+            [_whole(cell) if isinstance(cell, str) else cell for cell in cells]
+        )
     return pd.DataFrame(columns), bad
 
 
@@ -111,7 +116,7 @@ def _moment(cell: Any) -> datetime | None:
 def _unknown(cells: list[Any]) -> Any:
     kinds = {type(cell) for cell in cells if cell is not None}
     if kinds == {str}:
-        return pd.array([None if cell is None else _whole(cell) for cell in cells], dtype="str")
+        return pd.array(cells, dtype="str")
     if kinds == {bool}:
         return pd.array(cells, dtype="boolean")
     whole = [cell for cell in cells if type(cell) is int]

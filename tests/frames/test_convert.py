@@ -220,6 +220,8 @@ BROKEN = [
     b'{"sources": [{"id": "\xff"}]}',
     b'{"sources": [{"id": "a"}], "rows": [1]}]}',
     b'{"sources": [{"id": "a\nb"}]}',
+    b'{"sources": [NaN]}',
+    b'{"sources": [{"id": "b"}, [NaN]]}',
     b'{"sources": [' + b"[" * 100_000 + b"]" * 100_000 + b"]}",
 ]
 
@@ -228,6 +230,44 @@ BROKEN = [
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(strict_json.Malformed):
         convert.from_listing(body)
+
+
+@pytest.mark.parametrize("place", ["title", "created_at", "sensitive_properties", "own"])
+@pytest.mark.parametrize("edge", [b"[-]", b'{"a":-}'])
+def test_values_near_the_limit_of_depth_raise_no_recursion_error(place: str, edge: bytes) -> None:
+    before, after = edge.split(b"-")
+    for depth in range(960, 1010):
+        value = before * depth + b"0" + after * depth
+        body = b'{"sources":[{"id":"a","%s":%s},{"id":"b"}]}' % (place.encode(), value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UnreadableWarning)
+            try:
+                _, df = convert.from_listing(body)
+            except strict_json.Malformed as error:
+                assert "nested too deep" in str(error)  # noqa: PT017 - either way is right
+            else:
+                assert df is not None
+                assert df["id"].tolist() == ["a", "b"]
+
+
+def test_a_name_that_is_twice_among_many_is_found_at_once() -> None:
+    names = [f'"name-{number}": 1' for number in range(100_000)]
+    body = f'{{"sources": [{{"x": {{{", ".join(names)}, "name-99999": 2}}}}]}}'
+    # A search that is quadratic takes minutes.
+    with pytest.raises(strict_json.Malformed, match="'name-99999' appears twice"):
+        convert.from_listing(body.encode())
+
+
+def test_objects_in_lists_look_like_the_ends_of_sources() -> None:
+    rows = [
+        {"id": f"{number:016x}", "own": [{"id": 1}, {"id": 2}, {"x": "},{"}] * 3}
+        for number in range(9_000)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        for size in (1 << 10, 1 << 16):
+            patch.setattr(convert, "_ARROW_BYTES", size)
+            patch.setattr(convert, "_BYTES", size)
+            assert frame(*rows)["own"].tolist() == [row["own"] for row in rows]
 
 
 def test_a_text_that_looks_like_the_end_of_a_source_is_a_text() -> None:
@@ -371,6 +411,10 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 @example([{"x": 0}, {"x": 0.5}, {"x": "a"}])
 @example([{"id": "a"}, {"id": "b", "x": 1}])
 @example([{"title": "\ud83d", "sensitive_properties": ["\udc00"], "x": "\ud83d"}])
+@example([{"id": "a"}, dict.fromkeys(["\ud800", "\udc01"], 1), {"x": "\ud83d"}, {"x": 1}])
+@example([{"created_at": "0000-12-31T23:59:59-00:01"}, {"created_at": "2024-02-30T00:00:00Z"}])
+@example([{"created_at": "0000-12-31T23:59:59-00:01"}])
+@example([{"created_at": "9999-12-31T23:59:59.9Z", "updated_at": "0001-01-01T00:00:00Z"}])
 def test_all_ways_agree(rows: list[Any]) -> None:
     expected, unreadable = by_value.frame_of(json.loads(json.dumps(rows)))
     for smallest in (1, 1 << 20):

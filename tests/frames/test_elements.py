@@ -98,6 +98,22 @@ def test_a_cell_of_another_type_is_refused_with_its_row(cell: Any) -> None:
             to_elements(df)
 
 
+def test_equal_instants_keep_their_own_offsets() -> None:
+    time = pd.Timestamp("2024-01-01T00:00:00.123456Z")
+    df = pd.DataFrame({"x": pd.Series([time, time.tz_convert("Europe/Berlin")], dtype=object)})
+    assert [row["x"] for row in to_elements(df)] == [
+        "2024-01-01T00:00:00.123456+00:00",
+        "2024-01-01T01:00:00.123456+01:00",
+    ]
+
+
+@pytest.mark.parametrize("number", [253_402_300_800_000_000, -62_135_596_800_000_001, -(2**56)])
+def test_times_that_iso_8601_cannot_write_are_refused(number: int) -> None:
+    column = pd.Series(np.array([number], "M8[us]")).dt.tz_localize("UTC")
+    with pytest.raises(InvalidInput, match="created_at"):
+        to_elements(pd.DataFrame({"created_at": column}))
+
+
 def test_lists_of_two_rows_are_two_lists() -> None:
     df = pd.DataFrame({"sensitive_properties": pd.Series([("a",), ("a",)], dtype=object)})
     one, other = to_elements(df)

@@ -205,6 +205,12 @@ def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
     owners = [df["owner"].iloc[place] for place in expected]
     assert sum(counts.values()) == len(owners)
     assert before.positions.tolist() == shown
+    fresh = Narrowing(df)
+    fresh.narrow(query)
+    others = [key for key in narrowing.counts() if key != "updated"]  # counts from the current time
+    assert [narrowing.counts()[key] for key in others] == [fresh.counts()[key] for key in others]
+    facets = [facet for facet in fresh.facets if facet.key != "updated"]
+    assert [facet for facet in narrowing.facets if facet.key != "updated"] == facets
 
 
 @pytest.mark.slow

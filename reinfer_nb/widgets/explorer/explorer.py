@@ -252,7 +252,8 @@ class Explorer(OnHosts, ui.VBox):
         self._listing = listing
         self.finder.show(listing, changed=changed)
         self._show_head()
-        self.details.keep_drafts(set(listing["id"]))
+        if changed is None:
+            self.details.keep_drafts(set(listing["id"]))
         self._look()
 
     def _show_analysis(self) -> None:

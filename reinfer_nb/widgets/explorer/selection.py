@@ -67,6 +67,13 @@ class Marks:
         self.current = position
         self.changes += 1
 
+    def kept(self) -> Marks:
+        """Return the marks for a new listing with the same sources at the same positions."""
+        marks = Marks(len(self.mask))
+        marks.mask, marks.current, marks._anchor = self.mask.copy(), self.current, self._anchor
+        marks.changes = self.changes + 1
+        return marks
+
     def moved(self, old: pd.DataFrame, new: pd.DataFrame) -> Marks:
         """Return the marks for the same sources in a new listing."""
         points = [-1 if point is None else point for point in (self.current, self._anchor)]

@@ -185,14 +185,15 @@ class Finder(anywidget.AnyWidget):
 
         Args:
             df: The listing.
-            changed: The position of the only row that differs from the shown listing; None if
-                any row may differ.
+            changed: The position of the only row that differs from the shown listing, and not in
+                its id or name; None if any row may differ.
         """
         new = Narrowing(df) if changed is None else self._narrowing.with_row(changed, df)
         with self._lock:
             old = self._narrowing
             _carry_over(old, new)
-            self._marks = self._marks.moved(old.frame, new.frame)
+            marks = self._marks
+            self._marks = marks.moved(old.frame, new.frame) if changed is None else marks.kept()
             self._narrowing, self._only = new, ""
             self._columns = columns_of(new.frame)
             self._listing += 1
