@@ -23,7 +23,7 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import listed, shown
 
 # The number of listings whose ids are kept before they are united.
-_MOST_SEEN = 16
+_MOST_SEEN = 64
 
 
 class Listings:
@@ -41,7 +41,7 @@ class Listings:
         self._transport = transport
         self.cache = Cache(checked_ttl(ttl))
         # Ids and projects of the sources in earlier listings; later ones replace those before.
-        self._seen: list[pd.DataFrame] = []
+        self._seen: list[tuple[pd.Series, pd.Series]] = []
         self._deleting: set[str] = set()
         self._lock = threading.Lock()
         renew_in_children(self)
@@ -95,18 +95,20 @@ class Listings:
     def _note(self, listing: pd.DataFrame) -> None:
         """Note the sources of a listing. Projects without sources in it keep their earlier ones."""
         with self._lock:
-            self._seen.append(listing[["id", "owner"]])
+            self._seen.append((listing["id"], listing["owner"]))
             if len(self._seen) > _MOST_SEEN:
-                self._seen = [self._sources_seen()]
+                self._seen = [self._last_seen()]
 
-    def _sources_seen(self) -> pd.DataFrame:
+    def _last_seen(self) -> tuple[pd.Series, pd.Series]:
         """Return the ids in the last non-empty listing of each project, with the project."""
-        owners: set[Any] = set()
+        seen: set[Any] = set()
         parts = []
-        for listing in reversed(self._seen):
-            parts.append(listing[~listing["owner"].isin(owners)])
-            owners.update(listing["owner"].unique())
-        return pd.concat(parts, ignore_index=True)
+        for ids, owners in reversed(self._seen):
+            new = ~owners.isin(seen)
+            parts.append((ids[new], owners[new]))
+            seen.update(owners.unique())
+        ids, owners = (pd.concat(column, ignore_index=True) for column in zip(*parts, strict=True))
+        return ids, owners
 
     def deleting(self, id_: str) -> None:
         """Note that this client is about to delete a source."""
@@ -123,10 +125,10 @@ class Listings:
             ids: Ids to leave out.
         """
         with self._lock:
-            for listing in reversed(self._seen):
-                seen = listing["id"][listing["owner"] == project]
-                if len(seen):
-                    return set(seen.dropna()) - self._deleting - set(ids)
+            for seen, owners in reversed(self._seen):
+                of_project = seen[owners == project]
+                if len(of_project):
+                    return set(of_project.dropna()) - self._deleting - set(ids)
             return set()
 
     @contextmanager

@@ -55,7 +55,7 @@ def lines(scale: Scale) -> Iterator[Line]:
     usual = comm.create_comm
     comm.create_comm = _Counted
     try:
-        count = scale.sources
+        count = scale.fewer_sources
         rows = [row | {"owner": f"project-{n % 5000}"} for n, row in enumerate(rows_of(count))]
         listing = by_toolkit(body_of(rows))
         yield from _narrowings(scale, listing)
@@ -74,7 +74,7 @@ def _narrowings(scale: Scale, df: pd.DataFrame) -> Iterator[Line]:
     narrowing = Narrowing(df)
     for state, chosen in (("", {}), (", two facets chosen", {"language": "en", "kind": "chat"})):
         narrowing.narrow("", chosen)
-        for query in _QUERIES:
+        for query in _QUERIES[:2] if scale.quick else _QUERIES:
 
             def by_toolkit(query: str = query) -> None:
                 narrowing.narrow(query)
@@ -86,7 +86,7 @@ def _narrowings(scale: Scale, df: pd.DataFrame) -> Iterator[Line]:
                 ours.append(took(by_toolkit))
                 theirs.append(took(partial(_by_hand, df, query.replace('"', ""))))
             what = f"search of {len(df):,} sources for `{query}`{state}"
-            yield Line("explorer", what, ours, _BY_HAND, theirs, 1 / 3)
+            yield Line("explorer", what, ours, _BY_HAND, theirs)
 
 
 def _opened(scale: Scale, client: rnb.Client) -> Iterator[Line]:
@@ -97,7 +97,7 @@ def _opened(scale: Scale, client: rnb.Client) -> Iterator[Line]:
     sent = [(_Counted.sent - begin) / 1e6]
     what = f"sent to open an explorer of {len(df):,} sources"
     yield Line("explorer", what, sent, "limit: 1 MB", [1.0], 1, "MB")
-    for typed in _TYPED:
+    for typed in _TYPED[:1] if scale.quick else _TYPED:
         yield _strokes(scale, explorer, df, typed)
     yield _saved(scale, explorer)
 
@@ -119,7 +119,6 @@ def _strokes(scale: Scale, explorer: Any, df: pd.DataFrame, typed: str) -> Line:
             ours[text],
             _BY_HAND,
             theirs[text],
-            1 / 3,
         )
         for text in texts
     ]
@@ -138,7 +137,7 @@ def _saved(scale: Scale, explorer: Any) -> Line:
         form.controls["title"].fill(f"Title number {number}")
         time.sleep(0.6)  # A second click within half a second counts as a double click.
         times.append(_processor_time(partial(_press, form)))
-    what = f"a title saved in an explorer of {scale.sources:,} sources, without the tenant"
+    what = f"a title saved in an explorer of {scale.fewer_sources:,} sources, without the tenant"
     return Line("explorer", what, times[1:], "limit: 100 ms", [100.0], 1)
 
 

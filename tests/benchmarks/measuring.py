@@ -27,10 +27,13 @@ class Scale:
 
     quick: bool = False
 
+    # The number of sources in a long listing.
+    sources = 100_000
+
     @property
-    def sources(self) -> int:
-        """The number of sources in a long listing."""
-        return 20_000 if self.quick else 100_000
+    def fewer_sources(self) -> int:
+        """The number of sources where a quick run has no time for more."""
+        return 20_000 if self.quick else self.sources
 
     def rounds(self, most: int) -> int:
         """Return how often each way takes its turn, if it is `most` in a full run."""

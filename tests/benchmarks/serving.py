@@ -28,7 +28,7 @@ def _listing(scale: Scale, folder: Path) -> Iterator[Line]:
     """Right after an update the server reads a part of its database again, after the deletion of a
     project all of it.
     """
-    count = scale.sources
+    count = scale.fewer_sources
     dice, df = Random(1), listing_of(count)
     file = rnb.to_csv(df, folder / "sources.csv")
     with (
