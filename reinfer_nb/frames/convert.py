@@ -21,6 +21,7 @@ from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import UnreadableWarning, warn
 from reinfer_nb.frames import arrow_reader, column_reader, json_slices
 from reinfer_nb.frames.columns import TEXT, Columns, typed, whole_text
+from reinfer_nb.garbage import no_collections
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import is_missing
@@ -56,25 +57,13 @@ def from_listing(
         UnreadableWarning: Some values could not be read and are missing; one warning names the
             rows.
     """
-    for find, read in (
-        (json_slices.guessed, _parts),
-        (json_slices.located, _parts),
-        # Cuts into slices may be wrong.
-        (json_slices.located, _one_part),
-    ):
-        try:
-            envelope, text = find(body, key)
-            parts = read(text, model)
-            break
-        except json_slices.Irregular:
-            continue
-    else:
-        envelope, rows = json_slices.split(body, key)
-        if rows is None:
+    with no_collections():
+        envelope, parts = _read(body, key, model)
+        if parts is None:
             return envelope, None
-        parts = [column_reader.columns(rows, model)]
+        df = _assembled(parts, model)
     _warn(parts)
-    return envelope, _assembled(parts, model)
+    return envelope, df
 
 
 def from_elements(rows: Sequence[Any], *, model: type = Source) -> pd.DataFrame:
@@ -142,6 +131,23 @@ def _is_same(before: Any, after: Any) -> bool:
     if is_missing(before) or is_missing(after):
         return is_missing(before) and is_missing(after)
     return type(before) is type(after) and bool(before == after)
+
+
+def _read(body: bytes, key: str, model: type) -> tuple[dict[str, Any], list[Columns] | None]:
+    """Return the envelope of a listing and the columns of its parts; None without a listing."""
+    for find, read in (
+        (json_slices.guessed, _parts),
+        (json_slices.located, _parts),
+        # Cuts into slices may be wrong.
+        (json_slices.located, _one_part),
+    ):
+        try:
+            envelope, text = find(body, key)
+            return envelope, read(text, model)
+        except json_slices.Irregular:
+            continue
+    envelope, rows = json_slices.split(body, key)
+    return envelope, None if rows is None else [column_reader.columns(rows, model)]
 
 
 def _one_part(text: memoryview, model: type) -> list[Columns]:

@@ -14,6 +14,7 @@ from reinfer_nb import arguments
 from reinfer_nb.constants import LOOPBACK
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotPicklable
 from reinfer_nb.files import lasting_path
+from reinfer_nb.garbage import no_collections
 from reinfer_nb.schema import validation
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.faults import Fault
@@ -282,9 +283,9 @@ class PracticeTenant:
             ) from None
         from reinfer_nb.server.store import Store
 
-        rows = self._rows()
         try:
-            store = Store(self._database, rows)
+            with no_collections():
+                store = Store(self._database, self._rows())
         except Refused as error:
             raise InvalidInput(f"The sandbox cannot take this data: {error}.") from None
         except Unwritable as error:

@@ -1,6 +1,6 @@
 """The toolkit beside what people use today, side by side in one run.
 
-    python -m tests.benchmarks [PART ...] [--quick] [--markdown FILE] [--json FILE]
+    python -m tests.benchmarks [PART ...] [--quick] [--markdown FILE] [--readme FILE] [--json FILE]
 
 Two ways take turns, after a round that does not count. A ratio tells how many times as fast the
 toolkit is: the median of the other way, divided by that of the toolkit; with the quartiles of the
@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.measuring import Line, Scale, as_json
+from tests.benchmarks.readme_table import readme_table
 
 _PARTS = (
     "listing",
@@ -129,6 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(_PARTS))
     parser.add_argument("--quick", action="store_true", help="measure less, and fail if far off")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="also write the table")
+    parser.add_argument("--readme", type=Path, metavar="FILE", help="also write the README's table")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures")
     options = parser.parse_args(arguments)
     unknown = set(options.parts) - set(_PARTS)
@@ -152,6 +154,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\n{len(lines)} lines in {time.monotonic() - begin:.0f} s")
     if options.markdown:
         options.markdown.write_text(markdown(lines, facts))
+    if options.readme:
+        options.readme.write_text(readme_table(lines, facts))
     if options.json:
         options.json.write_text(as_json(lines, facts))
     problems = failures(lines) if options.quick else []
