@@ -17,6 +17,7 @@ from typing import Any
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, TENANT_ADMIN
 from reinfer_nb.server.database import Database
 from reinfer_nb.server.refusals import Missing, Refused, Taken
+from reinfer_nb.server.stored_json import json_text
 from reinfer_nb.server.timestamps import later, now
 from reinfer_nb.text import counted
 
@@ -291,7 +292,7 @@ _INSERT_BUCKET = "INSERT INTO buckets (id, owner, name, body, settings) VALUES (
 
 def _bucket_row(bucket: Mapping[str, Any], settings: Mapping[str, Any]) -> tuple[str, ...]:
     identity = (bucket[key] for key in ("id", "owner", "name"))
-    return *identity, json.dumps(bucket), json.dumps(dict(settings)) if settings else "{}"
+    return *identity, json_text(bucket), json_text(settings) if settings else "{}"
 
 
 _PROJECTS = "SELECT body FROM projects ORDER BY name"

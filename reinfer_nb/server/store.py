@@ -5,14 +5,13 @@ Sources are stored as the JSON objects that the API returns.
 
 from __future__ import annotations
 
-import functools
 import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from reinfer_nb.errors import warn
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
@@ -25,12 +24,10 @@ from reinfer_nb.server.database import Database
 from reinfer_nb.server.directory import Directory, only
 from reinfer_nb.server.listing_cache import Pages
 from reinfer_nb.server.refusals import Missing, Refused, Taken
+from reinfer_nb.server.stored_json import encoder, json_text
 from reinfer_nb.server.timestamps import later, now
 from reinfer_nb.server.tokens import LastingTokens
 from reinfer_nb.text import holds_half_character, listed, shown
-
-if TYPE_CHECKING:
-    import msgspec
 
 KNOWN_TAG = "generic.0.CONVKER5"
 # Rows per check for lone surrogates.
@@ -203,20 +200,8 @@ _INSERT = "INSERT INTO sources (id, owner, name, body, comments) VALUES (?, ?, ?
 
 
 def _row(source: Mapping[str, Any], comments: int) -> tuple[str, str, str, str, int]:
-    record = _record(source)
-    try:
-        text = _encoder().encode(record).decode()
-    except TypeError:  # A value of a type derived from one of JSON's, such as NumPy's texts.
-        text = json.dumps(record)
+    text = json_text(_record(source))
     return source["id"], source["owner"], source["name"], text, int(comments)
-
-
-@functools.cache
-def _encoder() -> msgspec.json.Encoder:
-    # Only a sandbox needs it.
-    import msgspec
-
-    return msgspec.json.Encoder()
 
 
 def _duplicate(source: Mapping[str, Any]) -> Refused:
@@ -301,7 +286,7 @@ def _refuse_half_characters(rows: list[Mapping[str, Any]]) -> None:
     for start in range(0, len(rows), _CHUNK):
         chunk = rows[start : start + _CHUNK]
         try:
-            _encoder().encode(chunk)
+            encoder().encode(chunk)
         except (UnicodeEncodeError, TypeError):
             _refuse_first_half_character(chunk, start)
 
