@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import random
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import reinfer_nb as rnb
+from tests.waiting import AGES
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -442,3 +444,55 @@ def test_a_call_when_nothing_can_be_imported_any_more_says_so(
         tmp_path,
     )
     assert re.fullmatch(r"rows 39\n|ours Could not .*process is ending.*\n", output), output
+
+
+# Each trial is a process that has imported the package and has not called Arrow yet: its thread
+# makes the first call, and meanwhile it forks a child that makes the same call.
+FORKS_DURING_FIRST_CALL = """
+import os, random, signal, sys, threading, time
+import pandas as pd
+from reinfer_nb.frames import cells
+
+df = pd.DataFrame({"owner": ["claims"], "name": ["motor-inbox"]})
+random.seed(SEED)
+endings = {}
+for _ in range(300):
+    trial = os.fork()
+    if trial == 0:
+        threading.Thread(target=cells.full_names, args=[df], daemon=True).start()
+        end = time.perf_counter() + random.random() * 0.002
+        while time.perf_counter() < end:
+            pass
+        child = os.fork()
+        if child == 0:
+            cells.full_names(df)
+            os._exit(0)
+        limit = time.monotonic() + 20
+        while time.monotonic() < limit:
+            ended, status = os.waitpid(child, os.WNOHANG)
+            if ended:
+                os._exit(1 if status else 0)
+            time.sleep(0.001)
+        os.kill(child, signal.SIGKILL)
+        os._exit(2)
+    code = os.waitstatus_to_exitcode(os.waitpid(trial, 0)[1])
+    endings[code] = endings.get(code, 0) + 1
+    if code:
+        break
+print(endings)
+"""
+
+
+@pytest.mark.slow
+@needs_fork
+def test_a_fork_during_arrow_s_first_call_does_not_block_the_child() -> None:
+    seed = random.randrange(1000)
+    code = FORKS_DURING_FIRST_CALL.replace("SEED", str(seed))
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=AGES,
+    )
+    assert ended.stdout == "{0: 300}\n", f"seed {seed}: {ended.stdout}{ended.stderr}"

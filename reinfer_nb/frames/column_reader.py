@@ -19,7 +19,7 @@ from msgspec import UNSET
 
 from reinfer_nb import strict_json
 from reinfer_nb.frames import json_slices
-from reinfer_nb.frames.columns import TEXT, Columns, arrow_type, typed, whole_text
+from reinfer_nb.frames.columns import TEXT, Columns, arrow_type, tuples_of, typed, whole_text
 from reinfer_nb.frames.instants import instants, with_form
 from reinfer_nb.nesting import DEEPEST, is_too_deep
 from reinfer_nb.schema.fields import Field, fields_of
@@ -370,26 +370,13 @@ def _column(kind: type[ValueType], cells: Sequence[Any]) -> Any:
     """Return cells as a column if all are as their type wants them, or None; else None."""
     try:
         if kind is Names:
-            return _tuples(cells)
+            return tuples_of(cells)
         if kind is Whole and not set(map(type, cells)) <= {int, type(None)}:
             return None  # Arrow would take 1.5 for 1.
         column = pa.array(cells, TEXT if kind is Moment else arrow_type(kind))
         return instants(column) if kind is Moment else column
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def _tuples(lists: Sequence[Any]) -> Any:
-    """Return lists of texts as tuples; equal lists share one tuple. None if there are others."""
-    if not set(map(type, lists)) <= {list, type(None)}:
-        return None
-    tuples = [tuple(items or ()) for items in lists]
-    # Fails if an item is a list or an object.
-    distinct = {items: items for items in tuples}
-    texts = list(chain.from_iterable(distinct))
-    if not set(map(type, texts)) <= {str} or not all(whole_text(text) == text for text in texts):
-        return None
-    return np.fromiter(map(distinct.__getitem__, tuples), object, len(tuples))
 
 
 def _is_regular(cells: Sequence[Any]) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -72,6 +74,22 @@ def _text_array(texts: Sequence[str | None]) -> pa.Array:
         return pa.array(texts, TEXT)
     except UnicodeEncodeError:
         return pa.array(map(whole_text, texts), TEXT)
+
+
+def tuples_of(lists: Sequence[Any]) -> Any:
+    """Return lists of texts as tuples; equal lists share one tuple. None if a cell is no such list.
+
+    Raises:
+        TypeError: An item of a list is a list or an object.
+    """
+    if not set(map(type, lists)) <= {list, type(None)}:
+        return None
+    tuples = [tuple(items or ()) for items in lists]
+    distinct = {items: items for items in tuples}
+    texts = list(chain.from_iterable(distinct))
+    if not set(map(type, texts)) <= {str} or not all(whole_text(text) == text for text in texts):
+        return None
+    return np.fromiter(map(distinct.__getitem__, tuples), object, len(tuples))
 
 
 def has_time_zone(dtype: Any) -> bool:
