@@ -58,7 +58,7 @@ def by_polars(body: bytes) -> Any:
 
 def lines(scale: Scale) -> Iterator[Line]:
     """Yield the lines of this part."""
-    yield from _sizes(scale)
+    yield from _sizes()
     yield from _shapes(scale)
     yield from _over_http(scale)
     yield from _memory(scale)
@@ -66,7 +66,7 @@ def lines(scale: Scale) -> Iterator[Line]:
         yield from _cached(scale)
 
 
-def _sizes(scale: Scale) -> Iterator[Line]:
+def _sizes() -> Iterator[Line]:
     for count, goal in ((1, 1.0), (10, 1.5), (100, 2.0), (1_000, 3.0), (10_000, 3.0)):
         body = body_of(rows_of(count))
         yield side_by_side(
@@ -75,7 +75,8 @@ def _sizes(scale: Scale) -> Iterator[Line]:
             partial(by_toolkit, body),
             _SNIPPET,
             partial(by_hand, body),
-            rounds=scale.rounds(15),
+            # Many also in a quick run: they take little time and vary most.
+            rounds=15,
             goal=goal,
         )
 
@@ -210,7 +211,7 @@ def _over_http(scale: Scale) -> Iterator[Line]:
                 partial(client.sources, refresh=True),
                 _OVER_HTTP,
                 partial(_by_hand_over_http, session, f"{endpoint}/api/v1/sources"),
-                rounds=scale.rounds(7 if count > 1_000 else 15),
+                rounds=scale.rounds(7) if count > 1_000 else 15,
                 goal=goal,
             )
 

@@ -34,7 +34,7 @@ def lines(scale: Scale) -> Iterator[Line]:
             lambda command=command: output_of(command),  # type: ignore[misc]
             "`python -c pass`",
             lambda: output_of([sys.executable, "-c", "pass"]),
-            rounds=scale.rounds(15),
+            rounds=15,
             goal=1 / 3,
         )
 
