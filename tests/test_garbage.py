@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pandas as pd
 import pytest
@@ -30,7 +32,8 @@ def test_the_state_before_is_the_state_after() -> None:
         gc.enable()
 
 
-def test_the_last_thread_ends_the_pause() -> None:
+@contextmanager
+def pause_in_another_thread() -> Iterator[None]:
     inside, leave = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -41,11 +44,18 @@ def test_the_last_thread_ends_the_pause() -> None:
     thread = threading.Thread(target=other)
     thread.start()
     assert inside.wait(AGES)
-    with no_collections():
-        pass
-    assert not gc.isenabled()
-    leave.set()
-    thread.join(AGES)
+    try:
+        yield
+    finally:
+        leave.set()
+        thread.join(AGES)
+
+
+def test_the_last_thread_ends_the_pause() -> None:
+    with pause_in_another_thread():
+        with no_collections():
+            pass
+        assert not gc.isenabled()
     assert gc.isenabled()
 
 
@@ -71,19 +81,8 @@ def test_a_sandbox_collects_again() -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_child_collects() -> None:
-    inside, leave = threading.Event(), threading.Event()
-
-    def other() -> None:
-        with no_collections():
-            inside.set()
-            leave.wait(AGES)
-
-    thread = threading.Thread(target=other)
-    thread.start()
-    assert inside.wait(AGES)
-    child = os.fork()
-    if not child:
-        os._exit(0 if gc.isenabled() else 1)
-    leave.set()
-    thread.join(AGES)
+    with pause_in_another_thread():
+        child = os.fork()
+        if not child:
+            os._exit(0 if gc.isenabled() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,48 +60,45 @@ def _making(scale: Scale) -> Iterator[Line]:
 
 def _statistics(scale: Scale) -> Iterator[Line]:
     count = 60 if scale.quick else 200
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        slow_tenant(count, Path(folder), _LATENCY) as (endpoint, token),
-        rnb.connect(endpoint=endpoint, token=token) as client,
-    ):
+    with tempfile.TemporaryDirectory() as folder, _slow(count, Path(folder)) as (client, post):
         df = client.sources()
-
-        def by_loop() -> None:
-            for owner, name in zip(df["owner"], df["name"], strict=True):
-                url = f"{endpoint}/api/v1/sources/{owner}/{name}/statistics"
-                _post(url, {"comment_filter": {}}, token)
 
         def by_toolkit() -> None:
             result = client.statistics(df, progress=False)
             assert result["num_comments"].notna().all()
 
         by_toolkit()
-        ours, theirs = took(by_toolkit), took(by_loop)
+        ours, theirs = took(by_toolkit), took(partial(post, "/statistics", {"comment_filter": {}}))
     what = f"statistics of {count} sources, each response 50 ms late"
     yield Line("tenant", what, [ours], _LOOP, [theirs], 10)
 
 
-def _post(url: str, body: dict[str, Any], token: str) -> None:
-    headers = {"Authorization": f"Bearer {token}"}
-    requests.post(url, json=body, headers=headers, timeout=60).raise_for_status()
+@contextmanager
+def _slow(
+    count: int, folder: Path
+) -> Iterator[tuple[rnb.Client, Callable[[str, dict[str, Any]], None]]]:
+    """Serve so many sources; a client, and a function that posts to each source in a loop."""
+    with (
+        slow_tenant(count, folder, _LATENCY) as (endpoint, token),
+        rnb.connect(endpoint=endpoint, token=token) as client,
+    ):
+        df = client.sources()
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def post(path: str, body: dict[str, Any]) -> None:
+            for owner, name in zip(df["owner"], df["name"], strict=True):
+                url = f"{endpoint}/api/v1/sources/{owner}/{name}{path}"
+                requests.post(url, json=body, headers=headers, timeout=60).raise_for_status()
+
+        yield client, post
 
 
 def _applying(scale: Scale) -> Iterator[Line]:
     count = 100 if scale.quick else 1_000
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        slow_tenant(count, Path(folder), _LATENCY) as (endpoint, token),
-        rnb.connect(endpoint=endpoint, token=token) as client,
-    ):
+    with tempfile.TemporaryDirectory() as folder, _slow(count, Path(folder)) as (client, post):
         df = client.sources()
 
-        def by_loop() -> None:
-            for owner, name in zip(df["owner"], df["name"], strict=True):
-                url = f"{endpoint}/api/v1/sources/{owner}/{name}"
-                _post(url, {"source": {"title": "by a loop"}}, token)
-
-        theirs = took(by_loop)
+        theirs = took(partial(post, "", {"source": {"title": "by a loop"}}))
         for workers, goal in _WORKERS.items():
             edited = df.assign(title=f"by {workers}")[["owner", "name", "title"]]
             options: dict[str, Any] = {} if workers is None else {"workers": workers}
