@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 # Hatch reads it from here.
 VERSION = "0.1.0"
 
 # The environment variables of a tenant.
 ENDPOINT, TOKEN, CONTEXT = "REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"
 LOOPBACK = "127.0.0.1"
-Severity = Literal["error", "warning", "info"]
-# The most severe first.
-SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+# The severities of findings, the most severe first.
+SEVERITIES = ("error", "warning", "info")
 # What a text that a person types may name as a listing.
 LISTING_PLACES = (
     "a CSV file (sources.csv) or a folder with a history (audits/), optionally at a past time "

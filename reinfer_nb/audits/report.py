@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
-from reinfer_nb.audits.rule import Rule, chosen, findings_of
+from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.text_rules import source_labels
-from reinfer_nb.constants import SEVERITIES, Severity
+from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.dates import When

@@ -12,14 +12,14 @@ import sys
 import types
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, Self, overload
+from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments
-from reinfer_nb.constants import SEVERITIES, Severity
+from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.docstrings import docstring
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import hint, shown
@@ -27,6 +27,8 @@ from reinfer_nb.text import hint, shown
 # What a rule may return; see `audit_rule`.
 Found = pd.DataFrame | pd.Series | npt.NDArray[np.bool_]
 Find = Callable[..., Found]
+# One of `SEVERITIES`.
+Severity = Literal["error", "warning", "info"]
 
 _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 

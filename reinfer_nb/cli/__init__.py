@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from reinfer_nb import errors
 from reinfer_nb.cli.output import flush_output, note, unwritten
 from reinfer_nb.cli.parser import parser
 
@@ -34,16 +33,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module, function = options.run.split(".")
         run = getattr(import_module(f"reinfer_nb.cli.{module}"), function)
         code: int = run(options)
-    except errors.ReinferError as error:
-        note(f"reinfer-nb: {error}")
-        code = 2
-    except KeyboardInterrupt:
-        code = 130
-    except OSError as error:
-        return unwritten(error)
     except SystemExit as end:
         # Raised by argparse after it has printed help, the version or an error.
         raise SystemExit(flush_output(end.code if isinstance(end.code, int) else 0)) from None
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:
+        from reinfer_nb.errors import ReinferError
+
+        if isinstance(error, ReinferError):
+            note(f"reinfer-nb: {error}")
+            code = 2
+        elif isinstance(error, OSError):
+            return unwritten(error)
+        else:
+            raise
     return flush_output(code)
 
 

@@ -1,14 +1,18 @@
-"""Prints on stdout and stderr, also if a reader has closed the pipe or the disk is full."""
+"""Prints on stdout and stderr, also if a reader has closed the pipe or the disk is full.
+
+This module imports little, so that help is shown at once.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import sys
-from typing import TextIO
 
-from reinfer_nb.errors import reason_of
-from reinfer_nb.text import visible_lines
+# The module `typing` takes 2 ms to import.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
 
 
 def say(text: str, *, end: str = "\n") -> None:
@@ -27,6 +31,8 @@ def say(text: str, *, end: str = "\n") -> None:
 
 def note(text: str = "", *, end: str = "\n") -> None:
     """Print on stderr, with invisible characters escaped. Ignore errors of the output."""
+    from reinfer_nb.text import visible_lines
+
     try:
         print(visible_lines(text), end=end, file=sys.stderr, flush=True)
     except OSError:
@@ -53,6 +59,8 @@ def flush_output(code: int) -> int:
 
 def unwritten(error: OSError) -> int:
     """Report on stderr that the output could not be written, and return the exit code."""
+    from reinfer_nb.errors import reason_of
+
     discard_the_rest(sys.stdout)
     note(f"reinfer-nb: the output could not be written: {reason_of(error)}")
     return 2
