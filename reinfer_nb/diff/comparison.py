@@ -295,7 +295,9 @@ class _Pairs:
         self._before, self._after = before, after
         self._left, self._right = left, right
         # In the order of the first frame, most of its rows can be read without a copy.
-        self._order = np.argsort(left, kind="stable")
+        rows = np.full(len(before), -1, dtype=np.int64)
+        rows[left] = np.arange(len(left))
+        self._order = rows[rows >= 0]
 
     def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
         """Return one row per changed field, in the order of the second frame's rows."""

@@ -98,13 +98,14 @@ def as_sets(lists: pa.ListArray) -> pa.ListArray:
 
 
 def _one_by_one(left: list[Any], right: list[Any], same: Callable[[Any, Any], bool]) -> Flags:
-    # Equal rows of a listing share one tuple object, so there are few distinct pairs.
-    pairs = list(zip(map(id, left), map(id, right), strict=True))
-    differ = {
-        pair: not same(*cells)
-        for pair, cells in dict(zip(pairs, zip(left, right, strict=True), strict=True)).items()
-    }
-    return np.fromiter(map(differ.__getitem__, pairs), dtype=np.bool_, count=len(pairs))
+    # Equal cells of a listing share one object, so there are few distinct pairs.
+    numbers, _ = pd.factorize(np.fromiter(map(id, left), np.int64, len(left)))
+    others, objects = pd.factorize(np.fromiter(map(id, right), np.int64, len(right)))
+    pairs, distinct = pd.factorize(numbers * len(objects) + others)
+    examples = np.empty(len(distinct), dtype=np.int64)
+    examples[pairs] = np.arange(len(pairs))
+    differ = [not same(left[row], right[row]) for row in examples.tolist()]
+    return np.array(differ, dtype=np.bool_)[pairs]
 
 
 def same(left: Any, right: Any) -> bool:
