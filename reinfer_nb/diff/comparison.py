@@ -17,7 +17,7 @@ from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import frame_or_file, to_csv
 from reinfer_nb.diff import equality
-from reinfer_nb.diff.matching import Positions, joined, matched
+from reinfer_nb.diff.matching import Positions, in_order_of, joined, matched
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import taken
 from reinfer_nb.pickling import Portable
@@ -295,9 +295,7 @@ class _Pairs:
         self._before, self._after = before, after
         self._left, self._right = left, right
         # In the order of the first frame, most of its rows can be read without a copy.
-        rows = np.full(len(before), -1, dtype=np.int64)
-        rows[left] = np.arange(len(left))
-        self._order = rows[rows >= 0]
+        self._order = in_order_of(left, len(before))
 
     def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
         """Return one row per changed field, in the order of the second frame's rows."""

@@ -56,6 +56,22 @@ def places_by_name(reference: pd.DataFrame, rows: pd.DataFrame) -> Positions:
     return places(full_names(reference), full_names(rows))
 
 
+def in_order_of(positions: Positions, count: int) -> Positions:
+    """Return the rows with a position of 0 or more, in the order of their positions.
+
+    Args:
+        positions: For each row the position of the same source in a listing; negative if it has
+            none.
+        count: The number of rows of that listing.
+    """
+    rows = np.flatnonzero(positions >= 0)
+    places = np.full(count, -1, dtype=np.int64)
+    places[positions[rows]] = rows
+    ordered = places[places >= 0]
+    # Several rows may have the same position.
+    return ordered if len(ordered) == len(rows) else rows[positions[rows].argsort(kind="stable")]
+
+
 def joined(df: pd.DataFrame, columns: Sequence[str]) -> list[str]:
     """Return the cells of each row in some columns, such as "owner/name"."""
     rows = df[list(columns)].itertuples(index=False)

@@ -20,7 +20,7 @@ from pyarrow import compute
 from reinfer_nb.csvfile.cells import guarded, unguarded
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
-from reinfer_nb.diff.matching import Positions
+from reinfer_nb.diff.matching import Positions, in_order_of
 from reinfer_nb.frames.cells import taken, texts_of
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -103,10 +103,7 @@ def without(
     unknown: list[tuple[str, int, str]] = []
     same: dict[str, Flags] = {}
     # In the order of the reference, which can then be read without a copy.
-    orders = [np.argsort(places, kind="stable") for _, places in references]
-    found = [
-        order[places[order] >= 0] for order, (_, places) in zip(orders, references, strict=True)
-    ]
+    found = [in_order_of(places, len(listing)) for listing, places in references]
     for name in names:
         columns[name], settled, same[name] = _as_before(columns[name], references, found, guards)
         if candidates := _candidates(read[name]):

@@ -17,7 +17,7 @@ import pandas as pd
 
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.equality import Flags
-from reinfer_nb.diff.matching import Positions, places, places_by_id, places_by_name
+from reinfer_nb.diff.matching import Positions, in_order_of, places, places_by_id, places_by_name
 from reinfer_nb.frames import elements
 from reinfer_nb.frames.cells import full_names, taken, text_column
 from reinfer_nb.plans.csv_guards import Guards, without, without_in_keys
@@ -177,9 +177,8 @@ class _Updates:
         self.settings: dict[int, dict[str, Any]] = {}
         self.problems: list[Problem] = []
         self.theirs = 0
-        matched = np.flatnonzero(rows.there >= 0)
         # In the order of the tenant's listing, which can then be read without a copy.
-        self._rows = matched[np.argsort(rows.there[matched], kind="stable")]
+        self._rows = in_order_of(rows.there, len(now))
         self._at = rows.there[self._rows]
         self._wanted, self._now, self._base, self._same = wanted, now, base, same
         if base is not None:

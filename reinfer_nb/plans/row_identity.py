@@ -44,7 +44,12 @@ class Rows:
         self.problems: list[Problem] = []
         ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
         self._names = full_names(self._df)
-        by_id, by_name = places_by_id(now, self._df), places_by_name(now, self._df)
+        by_id = places_by_id(now, self._df)
+        by_name = np.full_like(by_id, -1)
+        # An id takes precedence, so the other rows need not be looked up by name.
+        unknown = np.flatnonzero(by_id < 0)
+        if len(unknown):
+            by_name[unknown] = places_by_name(now, self._df.iloc[unknown])
         has_id, has_name = ids.notna().to_numpy(), self._names.notna().to_numpy()
         fine = np.ones(len(ids), dtype=np.bool_)
         for key in ("id", "owner", "name"):
@@ -88,7 +93,9 @@ class Rows:
             self.by_name = 0
         fine &= self._check_new(fine & (self.there < 0), owners, names)
         # Before UNCLEAR is set: a source whose row has a problem is not missing.
-        self.meant = np.unique(self.there[self.there >= 0])
+        is_meant = np.zeros(len(now), dtype=np.bool_)
+        is_meant[self.there[self.there >= 0]] = True
+        self.meant = np.flatnonzero(is_meant)
         self.there[~fine] = UNCLEAR
         self._check_duplicates()
 
