@@ -19,7 +19,7 @@ from pyarrow import compute
 
 _Numbers = npt.NDArray[np.uint64]
 _Rows = npt.NDArray[np.int64]
-_DIGITS = (("0", "o"), ("1", "l"), ("5", "s"))
+_SUBSTITUTES = (("-", ""), ("_", ""), ("0", "o"), ("1", "l"), ("5", "s"))
 _LETTERS = re.compile(r"[a-z]*")
 # Hash constants. Any odd numbers do: pairs with equal hashes are compared exactly afterwards.
 _BASE = 0x9E3779B97F4A7C15
@@ -58,9 +58,9 @@ def pairs(owners: _Rows, names: pa.Array, letters: int) -> Iterator[tuple[int, i
 def _distinct_pairs(owners: _Rows, names: pa.Array, letters: int) -> set[tuple[int, int]]:
     """Return the pairs that `pairs` yields, for names that occur once per project."""
     lowered = compute.utf8_lower(names)
-    simplified = compute.replace_substring_regex(lowered, "[-_]+", "")
-    for digit, letter in _DIGITS:
-        simplified = compute.replace_substring(simplified, digit, letter)
+    simplified = lowered
+    for character, substitute in _SUBSTITUTES:
+        simplified = compute.replace_substring(simplified, character, substitute)
     equal = set(_neighbours(_keys(owners, simplified), np.arange(len(owners))))
     hyphened = compute.replace_substring(lowered, "_", "-")
     return equal | {

@@ -203,8 +203,10 @@ def _odd_characters(df: pd.DataFrame, column: str) -> pd.DataFrame:
 def _folded(column: pd.Series) -> pa.Array:
     """Return a column as texts to compare: lower case, single spaces, "" if missing."""
     texts = folded(texts_of(column.fillna("")))
-    texts = compute.replace_substring_regex(texts, r"[\s\x{a0}]+", " ")
-    return compute.utf8_trim_whitespace(texts)
+    # To find odd spaces takes a fifth of the time that replacing does, and few titles have any.
+    odd = compute.match_substring_regex(texts, r"\s\s|[\t\n\f\r\x{a0}]")
+    spaced = compute.replace_substring_regex(texts.filter(odd), r"[\s\x{a0}]+", " ")
+    return compute.utf8_trim_whitespace(compute.replace_with_mask(texts, odd, spaced))
 
 
 def source_labels(df: pd.DataFrame) -> list[str]:
