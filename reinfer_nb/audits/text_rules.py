@@ -18,6 +18,9 @@ from reinfer_nb.frames.cells import texts_of
 from reinfer_nb.search.text_index import folded
 from reinfer_nb.text import listed, shown, visible
 
+# Words in lower case and numbers, with hyphens.
+_PATTERN = "[a-z0-9]+(-[a-z0-9]+)*"
+
 
 @toolkit_rule("warning", "owner", "name", "title")
 def missing_title(df: pd.DataFrame) -> pd.DataFrame:
@@ -91,7 +94,7 @@ def missing_description(df: pd.DataFrame) -> pd.DataFrame:
 
 
 @toolkit_rule("info", "name")
-def name_pattern(df: pd.DataFrame, *, pattern: str = "[a-z0-9]+(-[a-z0-9]+)*") -> pd.DataFrame:
+def name_pattern(df: pd.DataFrame, *, pattern: str = _PATTERN) -> pd.DataFrame:
     """A name that does not match the agreed pattern.
 
     Names are used in scripts and URLs and cannot be changed later; a common pattern lets people
@@ -105,6 +108,10 @@ def name_pattern(df: pd.DataFrame, *, pattern: str = "[a-z0-9]+(-[a-z0-9]+)*") -
             f"pattern={shown(pattern)} is not a regular expression: {error}."
         ) from None
     names = df["name"].dropna()
+    if pattern == _PATTERN:
+        # Arrow finds most names that match in a tenth of the time.
+        likely = compute.match_substring_regex(texts_of(names), f"^{_PATTERN}$")
+        names = names[~np.asarray(likely, dtype=np.bool_)]
     others = names[[not matches(name) for name in names.tolist()]]
     return findings(
         others.index,

@@ -294,9 +294,9 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers",
         type=int,
-        default=16,
+        default=20,
         metavar="N",
-        help="number of parallel requests, up to 32 (default: 16)",
+        help="number of parallel requests, up to 32 (default: 20)",
     )
 
 

@@ -51,7 +51,7 @@ class Plan(PlanData):
     def apply(
         self,
         *,
-        workers: int = 16,
+        workers: int = 20,
         progress: Progress = True,
         journal: str | os.PathLike[str] | None = None,
         allow_mass_delete: bool = False,
@@ -104,7 +104,7 @@ class Plan(PlanData):
             executor.applied(self, workers=workers, progress=progress, journal=journal)
         )
 
-    def rehearse(self, *, workers: int = 16, progress: Progress = True) -> Rehearsal:
+    def rehearse(self, *, workers: int = 20, progress: Progress = True) -> Rehearsal:
         """Apply the plan to a copy: a practice tenant with a fresh listing of the tenant.
 
         >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
@@ -219,7 +219,7 @@ class ApplyResult(ResultData):
 
     plan: Plan
 
-    def retry(self, *, workers: int = 16, progress: Progress = True) -> ApplyResult:
+    def retry(self, *, workers: int = 20, progress: Progress = True) -> ApplyResult:
         """Try the failed and the not begun steps again; leave sources changed remotely alone.
 
         Args:
@@ -335,7 +335,7 @@ def resume(
     client: ApiClient,
     journal: str | os.PathLike[str],
     *,
-    workers: int = 16,
+    workers: int = 20,
     progress: Progress = True,
 ) -> ApplyResult:
     """Finish an apply that ended early, from its journal; nothing is done twice.
