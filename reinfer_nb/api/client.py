@@ -92,12 +92,12 @@ class ApiClient:
 
         Returns:
             One row a source in the order of the API, over a `RangeIndex`; the listings of several
-            projects follow one another in the order given. Columns: `id`, `owner`, `name`, `title`,
-            `description`, `language`, `kind`, `bucket_id`, `email_transform_tag` (`str`);
-            `should_translate` (`boolean`); `sensitive_properties` (`object`, a tuple of `str` a
-            row); `email_transform_version` (`Int64`); `created_at`, `updated_at`, `last_modified`
-            (`datetime64[us, UTC]`); then fields that this version does not know. `attrs` holds JSON
-            values: `endpoint`, `project` (None for all projects, a list for several), and
+            projects follow one another in the order given. Columns: `owner`, `name`, `title`,
+            `language`, `kind` (`str`), `should_translate` (`boolean`), `bucket_id` (`str`),
+            `created_at`, `updated_at`, `last_modified` (`datetime64[us, UTC]`),
+            `sensitive_properties` (`object`, a tuple of `str` a row), `email_transform_tag`
+            (`str`), `email_transform_version` (`Int64`), `id`, `description` (`str`); then fields
+            that this version does not know. `attrs` holds JSON values: `endpoint`, `project` (None for all projects, a list for several), and
             `fetched_at`, when the (oldest) listing was requested, as an ISO 8601 text in UTC.
 
             The listing is cached for `cache_ttl` seconds. The result is a copy: writing to it, or

@@ -72,7 +72,7 @@ class Record(Portable):
             raise ProtocolError(f"The {noun} in the response has no readable {listed(missing)}.")
         if problems:
             warn(
-                f"Fields of the {noun} {shown(next(iter(values.values())))} could not be read and "
+                f"Fields of the {noun} {shown(values.get('id') or values['name'])} could not be read and "
                 "are shown as missing: " + "; ".join(problems),
                 UnreadableWarning,
             )
@@ -114,25 +114,15 @@ class Source(Record):
     >>> client.source("claims/motor-inbox").language
     'en'
 
-    Missing values are `None`; timestamps are aware, in UTC, to the microsecond.
+    Missing values are `None`; timestamps are aware, in UTC, to the microsecond. The fields are in
+    the order in which a person reads them, as are the columns of a listing.
     """
 
-    id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
     owner: Annotated[str, About("The project that owns the source.")]
     name: Annotated[str, About("API name, unique in its project.")]
     title: Annotated[
         str | None,
         About("One line, for people.", create=True, update=True, default=""),
-    ] = None
-    description: Annotated[
-        str | None,
-        About(
-            "Longer text, for people.",
-            create=True,
-            update=True,
-            default="",
-            multiline=True,
-        ),
     ] = None
     language: Annotated[
         str | None,
@@ -158,6 +148,10 @@ class Source(Record):
             may_be_fixed=True,
         ),
     ] = None
+    should_translate: Annotated[
+        bool | None,
+        About("Whether comments are translated.", create=True, update=True, default=False),
+    ] = None
     bucket_id: Annotated[
         str | None,
         About(
@@ -167,14 +161,9 @@ class Source(Record):
             nullable=True,
         ),
     ] = None
-    email_transform_tag: Annotated[
-        str | None,
-        About("How emails are cleaned on arrival.", create=True, update=True),
-    ] = None
-    should_translate: Annotated[
-        bool | None,
-        About("Whether comments are translated.", create=True, update=True, default=False),
-    ] = None
+    created_at: Annotated[datetime | None, About("When it was created.")] = None
+    updated_at: Annotated[datetime | None, About("When its settings last changed.")] = None
+    last_modified: Annotated[datetime | None, About("When it last changed.")] = None
     sensitive_properties: Annotated[
         tuple[str, ...] | None,
         About(
@@ -184,12 +173,24 @@ class Source(Record):
             default=(),
         ),
     ] = ()
+    email_transform_tag: Annotated[
+        str | None,
+        About("How emails are cleaned on arrival.", create=True, update=True),
+    ] = None
     email_transform_version: Annotated[
         int | None, About("Version of the email transform.", create=True, update=True)
     ] = None
-    created_at: Annotated[datetime | None, About("When it was created.")] = None
-    updated_at: Annotated[datetime | None, About("When its settings last changed.")] = None
-    last_modified: Annotated[datetime | None, About("When it last changed.")] = None
+    id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
+    description: Annotated[
+        str | None,
+        About(
+            "Longer text, for people.",
+            create=True,
+            update=True,
+            default="",
+            multiline=True,
+        ),
+    ] = None
 
     @property
     def full_name(self) -> str:
@@ -248,14 +249,14 @@ class SourceSettings(TypedDict, total=False):
     """
 
     title: str
-    description: str
     language: str
     kind: str
-    bucket_id: str | None
-    email_transform_tag: str
     should_translate: bool
+    bucket_id: str | None
     sensitive_properties: list[str] | tuple[str, ...] | set[str]
+    email_transform_tag: str
     email_transform_version: int
+    description: str
 
 
 class _NotGiven:

@@ -48,9 +48,9 @@ def test_a_tenant_before_and_after(client: rnb.Client) -> None:
     changed: pd.DataFrame = found.changed.set_index("field")
     assert changed.index.tolist() == [
         "title",
-        "sensitive_properties",
         "updated_at",
         "last_modified",
+        "sensitive_properties",
     ]
     assert set(changed["name"]) == {"motor-inbox"}
     assert changed.loc["title", "before"] == "Motor claims inbox"

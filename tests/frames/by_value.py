@@ -11,6 +11,11 @@ import pandas as pd
 
 TEXTS = ["id", "owner", "name", "title", "description", "language", "kind", "bucket_id"]
 TEXTS.append("email_transform_tag")
+# The columns in the order that a person reads.
+ORDER = (
+    "owner name title language kind should_translate bucket_id created_at updated_at last_modified "
+    "sensitive_properties email_transform_tag email_transform_version id description"
+).split()
 MOMENTS = ["created_at", "updated_at", "last_modified"]
 JSON_NAMES = {"kind": "_kind"}
 _MOMENT = re.compile(
@@ -50,6 +55,7 @@ def frame_of(rows: list[Any]) -> tuple[pd.DataFrame, int]:
     columns["email_transform_version"] = pd.array(column("email_transform_version", _int), "Int64")
     for name in MOMENTS:
         columns[name] = pd.Series(column(name, _moment), dtype="datetime64[us, UTC]")
+    columns = {name: columns[name] for name in ORDER}
     known = {JSON_NAMES.get(name, name) for name in columns}
     for name in sorted({name for row in rows for name in row} - known):
         label = _whole(name)

@@ -381,7 +381,7 @@ def test_one_wrong_value_among_right_ones_stops_all(shared: rnb.Client) -> None:
 @pytest.mark.parametrize("which", [WHICH, "18ba5ce699f8da1f"])
 def test_an_update_of_nothing_is_refused(shared: rnb.Client, which: str) -> None:
     message = refused(shared, lambda: shared.update_source(which))
-    assert message.startswith("Nothing to update: give at least one of title, description")
+    assert message.startswith("Nothing to update: give at least one of title, language")
 
 
 def test_a_kind_of_tomorrow_passes() -> None:
