@@ -54,6 +54,25 @@ def state(content: str, instead: str) -> Path:
     return folder
 
 
+def config(content: str) -> Path:
+    """Return the folder in which this toolkit keeps settings of the user.
+
+    Args:
+        content: The kind of file to keep there, for the message of the error.
+
+    Raises:
+        FileProblem: This user has no home folder.
+    """
+    import platformdirs
+
+    folder = _folder(lambda: platformdirs.user_config_path("reinfer_nb", appauthor=False))
+    if folder is None:
+        raise FileProblem(
+            f"{_NO_HOME}, so there is no place for {content}. Set HOME or XDG_CONFIG_HOME."
+        )
+    return folder
+
+
 def _folder(look_up: Callable[[], Path]) -> Path | None:
     """Return the folder of `look_up`; None for a user without a home folder."""
     try:

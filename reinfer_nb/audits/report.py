@@ -165,18 +165,48 @@ class AuditReport(Portable):
         wanted = set(self.rules) if rules is None else {rule.id for rule in chosen(rules)}
         severities = SEVERITIES[: SEVERITIES.index(severity) + 1]
         included = self.findings["rule"].isin(wanted) & self.findings["severity"].isin(severities)
-        rows = np.flatnonzero(included)
         return replace(
-            self,
-            findings=self.findings.iloc[rows].reset_index(drop=True),
-            positions=self.positions[rows],
-            _safe=self._safe.iloc[rows].reset_index(drop=True),
+            self._some(np.flatnonzero(included)),
             rules={
                 key: rule
                 for key, rule in self.rules.items()
                 if key in wanted and rule.severity in severities
             },
         )
+
+    def some(self, rows: Iterable[int]) -> AuditReport:
+        """Return a report with some of the findings only.
+
+        >>> report = audit(client.sources(), rules=["missing-title"])
+        >>> len(report.some([0, 1]).findings)
+        2
+
+        Args:
+            rows: The rows of `findings` to keep, counted from 0.
+
+        Raises:
+            InvalidInput: `findings` has no such row.
+        """
+        numbers = np.asarray(list(rows), dtype=np.int64)
+        if len(numbers) and not (0 <= numbers.min() and numbers.max() < len(self.findings)):
+            raise InvalidInput(
+                f"rows must be row numbers from 0 to {len(self.findings) - 1:,}, but they include "
+                f"{numbers[(numbers < 0) | (numbers >= len(self.findings))][0]}."
+            )
+        return self._some(numbers)
+
+    def _some(self, rows: npt.NDArray[np.int64]) -> AuditReport:
+        return replace(
+            self,
+            findings=self.findings.iloc[rows].reset_index(drop=True),
+            positions=self.positions[rows],
+            _safe=self._safe.iloc[rows].reset_index(drop=True),
+        )
+
+    @property
+    def has_fix(self) -> npt.NDArray[np.bool_]:
+        """For each finding, True if `fixes` applies its suggestion (`bool`)."""
+        return (self._safe["field"].notna() & self._safe["value"].notna()).to_numpy(dtype=np.bool_)
 
     def fixes(self) -> pd.DataFrame:
         """Return the listing with all fixes applied that need no review.
@@ -199,8 +229,7 @@ class AuditReport(Portable):
         """
         fixed = self.audited.copy()
         fixed.attrs = self.audited.attrs
-        table = self._safe.assign(position=self.positions)
-        table = table[table["field"].notna() & table["value"].notna()]
+        table = self._safe.assign(position=self.positions)[self.has_fix]
         table = table.drop_duplicates(["position", "field"])
         for name, part in table.groupby("field", sort=False):
             column, positions = str(name), part["position"].to_numpy()

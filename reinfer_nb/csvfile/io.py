@@ -173,22 +173,38 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         raise FileProblem(
             f"{visible(os.fspath(path))} could not be read: {reason_of(error)}."
         ) from None
+    return frame_of(content, str(path))
+
+
+def frame_of(content: bytes, place: str) -> pd.DataFrame:
+    """Return the frame that `read_csv` reads from a file with this content.
+
+    Args:
+        content: The content.
+        place: Where it is from, for messages.
+
+    Raises:
+        FileProblem: As in `read_csv`.
+
+    Warns:
+        UnreadableWarning: As in `read_csv`.
+    """
     columns: dict[str, Any] = {}
     name = ""
     try:
         content = encodings.unpacked(content)
         for name, array in reader.columns(memoryview(content)):
             if name in columns:
-                raise FileProblem(f"{path} has the column {shown(name)} twice.")
+                raise FileProblem(f"{place} has the column {shown(name)} twice.")
             columns[name] = array()
     except reader.Unreadable as error:
         row = encodings.row_number(memoryview(content), error.row)
-        raise FileProblem(f"{path}, row {row:,}, column {shown(name)}: {error}") from None
+        raise FileProblem(f"{place}, row {row:,}, column {shown(name)}: {error}") from None
     except encodings.NotCSV as error:
-        raise FileProblem(f"{path} is {error}") from None
+        raise FileProblem(f"{place} is {error}") from None
     if encodings.ends_within_a_line(content):
         warn(
-            f"The last line of {path} does not end in a line break. The file may be cut off: its "
+            f"The last line of {place} does not end in a line break. The file may be cut off: its "
             "last row may be incomplete, or more rows may be missing.",
             UnreadableWarning,
         )

@@ -278,6 +278,13 @@ class ChoiceControl(Control):
             self.input.options = options
         super()._prepare(base)
 
+    def fill(self, value: Any) -> None:
+        """As in `Control`; a value that is not allowed, such as one of a duplicate, is added."""
+        raw = self._raw(value)
+        if isinstance(self.input, ui.Dropdown) and raw not in [v for _, v in self.input.options]:
+            self.input.options = [*self.input.options, (visible(raw), raw)]
+        super().fill(value)
+
     def _hint(self) -> str:
         if not self.field.about.open:
             return super()._hint()
@@ -369,7 +376,10 @@ def control_for(field: Field, *, creating: bool = False) -> Control:
 
 
 def controls_for(
-    table: Iterable[Field], operation: fields.Operation, changed: Callable[[], object]
+    table: Iterable[Field],
+    operation: fields.Operation,
+    changed: Callable[[], object],
+    special: Mapping[str, Callable[..., Control]] | None = None,
 ) -> dict[str, Control]:
     """Return the controls of the fields that an operation can set, by field name.
 
@@ -377,9 +387,12 @@ def controls_for(
         table: All fields of a source.
         operation: The operation.
         changed: Called whenever an input changes.
+        special: The controls of some fields in place of those of their types, by field name.
     """
     controls = {
-        field.name: control_for(field, creating=operation == "create")
+        field.name: (special or {}).get(field.name, control_for)(
+            field, creating=operation == "create"
+        )
         for field in table
         if field.may(operation)
     }

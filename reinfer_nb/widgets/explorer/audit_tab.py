@@ -1,8 +1,10 @@
-"""The audit tab: shows findings, and narrows the table to the sources with a finding."""
+"""The audit tab: rules and their findings, which open a source, narrow the table and can be fixed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets as ui
 import numpy as np
@@ -11,43 +13,88 @@ import pandas as pd
 from reinfer_nb import markup
 from reinfer_nb.audits.report import AuditReport, audit
 from reinfer_nb.audits.text_rules import source_labels
+from reinfer_nb.client import Client
 from reinfer_nb.errors import ReinferError
+from reinfer_nb.plans.plan import Plan
+from reinfer_nb.text import counted
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
+from reinfer_nb.widgets.explorer.row_list import RowList
 from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 
 _ANY = "*"
-_MOST_FINDINGS = 50  # that are shown beneath the choice; the table shows all the sources
+_MOST_FINDINGS = 200  # that are listed; the table shows all the sources
 
 
-class AuditPane(ui.VBox):
-    """The audit of a listing; its findings can narrow the table.
+@dataclass(frozen=True)
+class _Fixes:
+    """The suggestions to apply: their rows in the findings, and the audit they are from."""
+
+    audit: int
+    rows: tuple[int, ...]
+
+
+class AuditPane(PlanPane):
+    """The audit of a listing; its findings can narrow the table and open a source.
 
     Args:
-        finder: The table.
-        listing: Returns the listing that the table shows.
+        client: The tenant; None for a listing that can only be read.
+        finder: The table of sources.
+        listing: Returns the listing that it shows.
+        look: Called with the position of a source to look at.
+        written: Called after sources may have changed.
+        refusal: Returns why the sources of some projects cannot be changed; "" if they can.
 
     Attributes:
         report: The last report; None before the first.
         rule: The choice; its value is "" for all sources, "*" for those with any finding, or the
             id of a rule.
+        rules: The list of the rules with findings.
+        findings: The list of the findings of the chosen rule.
     """
 
-    def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
+    _no_changes = "No changes: the tenant has these values already."
+    _outdated = "The suggestions to apply have changed. Show the plan again."
+
+    def __init__(
+        self,
+        client: Client | None,
+        finder: Finder,
+        listing: Callable[[], pd.DataFrame],
+        look: Callable[[int], object],
+        written: Callable[[], object],
+        refusal: Callable[[Iterable[str]], str],
+    ) -> None:
         self._finder, self._listing = finder, listing
+        self._look, self._refusal = look, refusal
         self._audited: pd.DataFrame | None = None
+        self._audits = 0
         self.report: AuditReport | None = None
+        # The rows of the report's findings that the list shows.
+        self._listed: list[int] = []
         self.rule = RestrictingChoice("Findings", finder, self._rows)
-        self.rule.observe(lambda _: self.show(), "value")
         self.save = button_for("Export findings", self._on_save)
-        self._said, self._table, self._files = ui.HTML(), ui.HTML(), ui.VBox()
-        super().__init__(
-            [ui.HBox([self.rule, self.save], layout=WRAP), self._files, self._said, self._table],
-            layout=ui.Layout(min_width="0"),
+        self._heading, self._files = ui.HTML(), ui.VBox()
+        self.rules = RowList(
+            "Rules with findings",
+            ("Rule", "Severity", "Findings", "Can be applied", "What it finds"),
+            self._on_rule,
         )
+        self.findings = RowList(
+            "Findings",
+            ("Source", "Severity", "Finding", "Suggestion"),
+            self._on_finding,
+            self._follow_edit,
+        )
+        bar = ui.HBox([self.rule, self.save], layout=ui.Layout(**WRAP))
+        heads = [bar, self._files, self._heading, self.rules, self.findings]
+        super().__init__(client, written, heads)
+        self.rule.observe(lambda _: self.show(), "value")
+        self._refresh()
 
     def __repr__(self) -> str:
         return "Audit of the sources"
@@ -65,38 +112,54 @@ class AuditPane(ui.VBox):
             self.report = audit(listing)
         except ReinferError as error:
             self.report = None
-            self._said.value = markup.error(words_of(error))
+            self._heading.value = markup.error(words_of(error))
         self._audited = listing
+        self._audits += 1
+        # The link is to the findings of the listing before.
+        with dropping(self._files):
+            self._files.children = []
         self.rule.offer(_choices(self.report))
 
     def show(self) -> None:
-        """Show the chosen findings of the sources that the table shows."""
-        report = self.report
+        """Show the rules, or the findings of the chosen one in sources that the table shows."""
+        report, rule = self.report, self.rule.value
+        self._listed = []
         if report is None:
-            self._table.value = ""
+            self.rules.show([])
+            self.findings.show([])
+            self._follow_edit()
             return
-        part = _part(report, self.rule.value)
-        shown = np.isin(part.positions, self._finder.positions)
-        findings = part.findings[shown]
-        self._said.value = markup.status(_heading(report, self.rule.value))
-        rows = findings.head(_MOST_FINDINGS)
-        columns = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
-        cells = zip(source_labels(rows), *columns, strict=True)
-        heads = ("Source", "Severity", "Finding", "Suggestion")
-        more = (
-            f"... and {len(findings) - _MOST_FINDINGS:,} more"
-            if len(findings) > _MOST_FINDINGS
-            else ""
-        )
-        self._table.value = markup.join(
-            [markup.table(heads, cells) if len(findings) else "", markup.muted(more)]
-        )
+        self._heading.value = markup.status(_heading(report, rule))
+        self.rules.show(_rule_rows(report) if rule == ALL else [])
+        if rule == ALL:
+            self.findings.show([])
+        else:
+            numbers = _numbers(report, rule)
+            shown = numbers[np.isin(report.positions[numbers], self._finder.positions)]
+            self._listed = shown[:_MOST_FINDINGS].tolist()
+            rows = report.findings.iloc[self._listed]
+            cells = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
+            more = len(shown) - len(self._listed)
+            self.findings.show(
+                list(zip(source_labels(rows), *cells, strict=True)),
+                report.has_fix[self._listed].tolist(),
+                f"{counted(more, 'finding')} more: narrow the table to see them." if more else "",
+            )
+        self._follow_edit()
 
     def _rows(self, rule: str) -> tuple[Iterable[int], str]:
         if self.report is None:
             return (), ""
         description = "with any finding" if rule == _ANY else f"with {rule}"
-        return _part(self.report, rule).positions.tolist(), description
+        return self.report.positions[_numbers(self.report, rule)].tolist(), description
+
+    def _on_rule(self, row: int) -> None:
+        if self.report is not None and self.rule.value == ALL:
+            self.rule.value = list(dict.fromkeys(self.report.findings["rule"]))[row]
+
+    def _on_finding(self, row: int) -> None:
+        if self.report is not None and row < len(self._listed):
+            self._look(int(self.report.positions[self._listed[row]]))
 
     def _on_save(self) -> None:
         if self.report is None:
@@ -105,11 +168,75 @@ class AuditPane(ui.VBox):
             with dropping(self._files):
                 self._files.children = [Saved(self.report.to_csv(new_file("findings")))]
         except ReinferError as error:
-            self._said.value = markup.error(words_of(error))
+            self._heading.value = markup.error(words_of(error))
+
+    # The suggestions
+
+    def _edit(self) -> _Fixes:
+        """Return the ticked suggestions, or else all those of the chosen rule that are safe."""
+        if self.report is None:
+            return _Fixes(self._audits, ())
+        ticked = [self._listed[row] for row in sorted(self.findings.ticked)]
+        if not ticked:
+            numbers = _numbers(self.report, self.rule.value)
+            ticked = numbers[self.report.has_fix[numbers]].tolist()
+        return _Fixes(self._audits, tuple(ticked))
+
+    def _is_complete(self, edit: _Fixes) -> bool:
+        return self._client is not None and bool(edit.rows) and not self._reason(edit)
+
+    def _reason(self, edit: _Fixes) -> str:
+        """Return why the sources of some suggestions cannot be changed; "" if they can."""
+        if self.report is None:
+            return ""
+        owners = self.report.findings["owner"].iloc[list(edit.rows)]
+        return self._refusal(owners.dropna().unique().tolist())
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        edit = self._edit()
+        self.show_plan.description = f"Apply {counted(len(edit.rows), 'suggestion')}…"
+        self.show_plan.tooltip = self._reason(edit)
+        any_fix = self._client is not None and (bool(edit.rows) or self._planned is not None or self.result is not None)
+        self.show_plan.layout.display = None if any_fix else "none"
+        self.apply.layout.display = None if any_fix else "none"
+
+    def _planner(self, edit: _Fixes) -> Callable[[], Plan]:
+        report, client = self.report, self._client
+        assert report is not None
+        assert client is not None
+        part = report.some(edit.rows)
+        fixed, base = part.fixes(), report.audited
+        positions = np.unique(part.positions)
+        fields = [
+            name
+            for name in fixed
+            if not fixed[name].iloc[positions].equals(base[name].iloc[positions])
+        ]
+        columns = list(dict.fromkeys(["id", "owner", "name", *fields]))
+        edited, was = fixed.iloc[positions][columns], base.iloc[positions][columns]
+        edited.attrs = was.attrs = dict(base.attrs)
+        # With the base, what others changed since the audit is not put back.
+        return lambda: client.plan(edited, base=was)
 
 
-def _part(report: AuditReport, rule: str) -> AuditReport:
-    return report if rule in (ALL, _ANY) else report.only(rules=[rule])
+def _numbers(report: AuditReport, rule: str) -> Any:
+    """Return the rows of the findings of a rule, or of all rules."""
+    if rule in (ALL, _ANY):
+        return np.arange(len(report.findings))
+    return np.flatnonzero(report.findings["rule"] == rule)
+
+
+def _rule_rows(report: AuditReport) -> list[list[str]]:
+    """Return a row for each rule with findings: how many, how many can be applied, and what."""
+    table = report.findings[["rule"]].assign(fix=report.has_fix)
+    rows = []
+    for key, part in table.groupby("rule", sort=False):
+        rule = report.rules[str(key)]
+        fixes = int(part["fix"].sum())
+        why = rule.why.split("\n\n")[0].replace("\n", " ")
+        rows.append([rule.id, rule.severity, f"{len(part):,}", f"{fixes:,}" if fixes else "", why])
+    return rows
 
 
 def _choices(report: AuditReport | None) -> list[tuple[str, str]]:

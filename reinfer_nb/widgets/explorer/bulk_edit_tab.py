@@ -1,14 +1,13 @@
-"""The bulk edit tab: sets one field of all selected sources, by a plan that is shown first.
+"""The bulk edit tab: sets fields of all selected sources, or takes a small table of values.
 
-Only the plan on the screen can be applied, and only while selection and value are unchanged.
+Each is a plan that is shown first; see `plan_pane`.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import ipywidgets as ui
 import numpy as np
@@ -16,23 +15,31 @@ import pandas as pd
 
 from reinfer_nb import markup
 from reinfer_nb.client import Client
-from reinfer_nb.plans import executor
-from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
-from reinfer_nb.plans.plan import ApplyResult, Plan, apply_result_of
+from reinfer_nb.csvfile.io import csv_of, frame_of
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.plans.plan import Plan
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted
+from reinfer_nb.widgets.buckets import bucket_controls
+from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
+from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.source_table import Finder
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
-from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.forms.base_form import WRAP
 
-_WORKERS = 8
-_Result = TypeVar("_Result")
 _HINT = (
     "Click a row of the table to select it. Ctrl or Cmd and a click adds a row, Shift and a click "
     "selects a range, and Ctrl+A selects all rows."
 )
+_TABLE_HINT = (
+    "Paste rows from a spreadsheet, or fill in the selected sources and edit them. The first line "
+    "names the columns: id, or owner and name, then the fields to set. Other sources stay as they "
+    "are."
+)
+# The most rows to fill in for editing; a longer table is no longer small.
+_MOST_ROWS = 2_000
 
 
 class _Unset:
@@ -44,39 +51,38 @@ _UNSET = _Unset()
 
 @dataclass(frozen=True)
 class _Edit:
-    """The selection and the value to set.
+    """What is to be set.
 
     Attributes:
-        ids: The ids of the selected sources.
-        field: The name of the field to set.
-        value: The new value; `_UNSET` if there is no valid one.
+        ids: The ids of the selected sources; empty if a table says what to set.
+        settings: The fields to set, with their new values.
+        table: The table of values; None if it is not used.
     """
 
     ids: tuple[str, ...]
-    field: str
-    value: Any
-
-    @property
-    def complete(self) -> bool:
-        """True if a plan can be made."""
-        return bool(self.ids) and self.value is not _UNSET
+    settings: tuple[tuple[str, Any], ...] = ()
+    table: str | None = None
 
 
-class BulkPane(ui.VBox):
-    """Sets one field of all the sources that are selected in the table.
+class BulkPane(PlanPane):
+    """Sets fields of all the sources that are selected in the table of sources.
 
     Args:
         client: The tenant.
-        finder: The table.
-        listing: Returns the listing that the table shows.
+        finder: The table of sources.
+        listing: Returns the listing that it shows.
         written: Called after sources may have changed.
+        refusal: Returns why the sources of some projects cannot be changed; "" if they can.
 
     Attributes:
         field: The choice of the field, by its name.
         controls: The control of each field, by field name.
         emptied: The box to tick to empty the field, whatever is filled in.
-        plan: The last plan that was made; None before the first.
-        result: The result of the last plan that was applied; None before the first.
+        others: The fields that are set besides, with their values.
+        add: The button that keeps the field and its value, to set another field too.
+        by_table: The button that is down if a table of values is used.
+        table: The table of values, as text.
+        fill: The button that fills the selected sources into the table.
     """
 
     def __init__(
@@ -85,19 +91,14 @@ class BulkPane(ui.VBox):
         finder: Finder,
         listing: Callable[[], pd.DataFrame],
         written: Callable[[], object],
+        refusal: Callable[[Iterable[str]], str],
     ) -> None:
-        self._client, self._finder, self._listing = client, finder, listing
-        self._written = written
-        self.plan: Plan | None = None
-        self.result: ApplyResult | None = None
-        # The edit that the plan on the screen was made for; None if no plan is shown.
-        self._planned: _Edit | None = None
-        self._undoing = False
-        self._doing = ""
-        self._stopping = threading.Event()
-        self._stoppable = False
-        self.jobs = Jobs(lambda _: self._refresh(), self._show_progress)
-        self.controls = controls_for(fields_of(Source), "update", self._follow)
+        self._tenant, self._refusal = client, refusal
+        self._finder, self._listing = finder, listing
+        self.others: dict[str, Any] = {}
+        self.controls = controls_for(
+            fields_of(Source), "update", self._follow, bucket_controls(client)
+        )
         self._helps = {name: control.note.value for name, control in self.controls.items()}
         self.field = ui.Dropdown(
             description="Field",
@@ -110,37 +111,34 @@ class BulkPane(ui.VBox):
             indent=False,
             layout=ui.Layout(margin="0 0 6px 13.4em", width="auto"),
         )
-        self.show_plan = button_for("Show the plan", self._on_show_plan)
-        self.apply = button_for("Apply", self._on_apply, "primary")
-        self.undo = button_for("Undo…", self._on_undo)
-        self.retry = button_for("Try again", self._on_retry)
-        self.stop = button_for("Stop", self._on_stop)
+        self.add = button_for("Set another field too", self._on_add)
+        self.by_table = ui.ToggleButton(
+            value=False, description="A value for each source", layout=ui.Layout(width="auto")
+        )
+        self.table = ui.Textarea(
+            description="Table",
+            rows=8,
+            style=LABELS,
+            layout=ui.Layout(**FULL | {"max_width": "90em"}),
+        )
+        self.fill = button_for("Fill in the selected sources", self._on_fill)
         self._chosen = ui.HTML()
+        self._set = ui.VBox(layout=ui.Layout(min_width="0"))
         self._filled = ui.VBox(layout=ui.Layout(min_width="0"))
-        self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
-        self._plan, self._result = ui.HTML(), ui.HTML()
-        # Shown between a plan and the result of an earlier plan.
-        self._between = ui.HTML(
-            markup.muted("Result of the last plan that was applied:"),
-            layout=ui.Layout(margin="12px 0 0 0"),
+        self._fields = ui.VBox(
+            [self._set, self.field, self._filled, ui.HBox([self.add], layout=WRAP)],
+            layout=ui.Layout(min_width="0"),
         )
-        buttons = [self.show_plan, self.apply, self.undo, self.retry, self.stop]
-        super().__init__(
-            [
-                self._chosen,
-                self.field,
-                self._filled,
-                ui.HBox(buttons, layout=WRAP),
-                self._said,
-                self._plan,
-                self._between,
-                self._result,
-            ],
-            layout=ui.Layout(min_width="0", overflow="hidden"),
+        self._pasted = ui.VBox(
+            [ui.HTML(markup.muted(_TABLE_HINT)), ui.HBox([self.fill], layout=WRAP), self.table],
+            layout=ui.Layout(min_width="0", display="none"),
         )
+        super().__init__(client, written, [self._chosen, self.by_table, self._fields, self._pasted])
         self.add_class("rnb-bulk")
         self.field.observe(lambda _: self._on_field(), "value")
-        self.emptied.observe(lambda _: self._follow(), "value")
+        self.by_table.observe(lambda _: self._on_way(), "value")
+        for part in (self.emptied, self.table):
+            part.observe(lambda _: self._follow(), "value")
         finder.observe(lambda _: self._follow(), "selected")
         # A new listing may have another source at the same position.
         finder.observe(lambda _: self._follow(), "shown")
@@ -149,21 +147,35 @@ class BulkPane(ui.VBox):
     def __repr__(self) -> str:
         return "Bulk edit of the sources"
 
-    # The selection and the value
+    # The selection and the values
 
     @property
     def _control(self) -> Control:
         return self.controls[self.field.value]
 
     def _edit(self) -> _Edit:
+        if self.by_table.value:
+            return _Edit((), (), self.table.value)
         ids = self._listing()["id"].iloc[list(self._finder.selected)]
-        return _Edit(tuple(ids), self.field.value, self._value())
+        values, value = dict(self.others), self._value()
+        if value is not _UNSET:
+            values[self.field.value] = value
+        return _Edit(tuple(ids), tuple(values.items()))
+
+    def _is_complete(self, edit: _Edit) -> bool:
+        if edit.table is not None:
+            return bool(edit.table.strip())
+        return bool(edit.ids and edit.settings) and not self._flawed() and not self._reason()
 
     def _value(self) -> Any:
+        """Return the value that is filled in for the chosen field; `_UNSET` if there is none."""
         if self.emptied.value:
             return _empty_value(self._control.field)
         entry = self._control.entry()
         return entry.value if entry.changed and entry.flaw is None else _UNSET
+
+    def _flawed(self) -> bool:
+        return not self.emptied.value and self._control.entry().flaw is not None
 
     def _on_field(self) -> None:
         # The tick was for the field before.
@@ -172,19 +184,60 @@ class BulkPane(ui.VBox):
         self._filled.children = [self._control.box, *([self.emptied] if can_be_empty else [])]
         self._follow()
 
+    def _on_way(self) -> None:
+        by_table = self.by_table.value
+        self._fields.layout.display = "none" if by_table else None
+        self._pasted.layout.display = None if by_table else "none"
+        self._follow()
+
+    def _on_add(self) -> None:
+        """Keep the field and its value, and choose the next field that is not set yet."""
+        value = self._value()
+        if value is _UNSET:
+            return
+        self.others[self.field.value] = value
+        self._control.show(None)
+        self._list_others()
+        names = [name for name in self.controls if name not in self.others]
+        self.emptied.value = False
+        if names:
+            self.field.value = names[0]
+        self._follow()
+
+    def _list_others(self) -> None:
+        lines = []
+        for name, value in self.others.items():
+            text = f"{label_of(self.controls[name].field)}: {shown_cell(value)}"
+            remove = button_for("Do not set", lambda name=name: self._on_remove(name))
+            remove.tooltip = f"Do not set {label_of(self.controls[name].field)}"
+            lines.append(ui.HBox([ui.HTML(markup.block(text)), remove], layout=ui.Layout(**WRAP)))
+        with dropping(self._set):
+            self._set.children = lines
+
+    def _on_remove(self, name: str) -> None:
+        self.others.pop(name, None)
+        self._list_others()
+        self._follow()
+
+    def _on_fill(self) -> None:
+        """Fill the selected sources into the table, with the fields that were chosen."""
+        rows = self._listing().iloc[list(self._finder.selected)[:_MOST_ROWS]]
+        names = dict.fromkeys(["owner", "name", *self.others, self.field.value])
+        self.table.value = csv_of(rows[[name for name in names if name in rows]]).decode(
+            "utf-8-sig"
+        )
+
     def _follow(self) -> None:
-        """Update the tab after a change of the selection or the value."""
-        edit = self._edit()
+        """Update the tab after a change of the selection or a value."""
         control = self._control
         control.input.disabled = self.emptied.value
         if self.emptied.value or control.entry().flaw is None:
             # Not the control's own note, which shows the value before: each source has its own.
-            control.note.value = self._helps[edit.field]
-        self._chosen.value = self._selection_note(len(edit.ids))
-        if self._planned is not None and edit != self._planned:
-            self._hide_plan()
-            self._say("The selection or the value has changed. Show the plan again.")
-        self._refresh()
+            control.note.value = self._helps[self.field.value]
+        self._chosen.value = self._selection_note(len(self._finder.selected))
+        self.add.disabled = self._value() is _UNSET
+        self.fill.disabled = not self._finder.selected
+        self._follow_edit()
 
     def _selection_note(self, number: int) -> markup.Markup:
         """Return how many sources are selected; if fewer than two, also how to select several."""
@@ -192,170 +245,54 @@ class BulkPane(ui.VBox):
         many = f"{counted(number, 'source')} {'is' if number == 1 else 'are'}" if number else ""
         more = f", {hidden:,} of them not shown in the table" if hidden else ""
         note = markup.block(f"{many or 'No source is'} selected{more}.")
-        return markup.join([note, markup.muted(_HINT) if number < 2 else ""])
+        reason = self._reason()
+        hint = markup.muted(_HINT) if number < 2 else ""
+        return markup.join([note, hint, markup.error(reason) if reason else ""])
 
-    def _hide_plan(self) -> None:
-        self._planned = None
-        self._plan.value = ""
-
-    # Buttons and messages
-
-    def _ready(self) -> bool:
-        """True if the plan on the screen can be applied."""
-        plan = self.plan if self._planned is not None else None
-        return plan is not None and plan.ok and bool(plan.steps)
-
-    def _refresh(self) -> None:
-        busy, ready, result = self.jobs.running, self._ready(), self.result
-        verb = "Put back" if self._undoing else "Apply to"
-        steps = len(self.plan.steps) if self.plan is not None else 0
-        self.apply.description = f"{verb} {counted(steps, 'source')}" if ready else "Apply"
-        self.apply.disabled = busy or not ready
-        self.show_plan.disabled = busy or not self._edit().complete
-        self.undo.disabled = self.retry.disabled = busy
-        undoable = result is not None and {DONE, NOT_TAKEN} & result.counts.keys()
-        retryable = result is not None and any(outcome.open for outcome in result.outcomes)
-        self.undo.layout.display = None if undoable else "none"
-        self.retry.layout.display = None if retryable else "none"
-        self.stop.layout.display = None if busy and self._stoppable else "none"
-        self.stop.disabled = self._stopping.is_set()
-        both = self._planned is not None and result is not None
-        self._between.layout.display = None if both else "none"
-
-    def _say(self, content: markup.Content) -> None:
-        self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
-
-    def _show_progress(self, done: int, total: int) -> None:
-        self._say(markup.progress(self._doing, done, total))
-
-    def _run(
-        self,
-        doing: str,
-        work: Callable[[Job], _Result],
-        done: Callable[[_Result], object],
-        failed: Callable[[], object] = lambda: None,
-        *,
-        stoppable: bool = False,
-    ) -> None:
-        """Run `work` in the background, and show progress and errors."""
-
-        def on_result(result: _Result) -> None:
-            self._say("")
-            done(result)
-            self._refresh()
-
-        def on_failure(error: Exception | None) -> None:
-            self._say("Stopped." if error is None else markup.error(words_of(error)))
-            failed()
-            self._refresh()
-
-        if self.jobs.running:
-            return
-        earlier = self._said.value, self._doing, self._stoppable
-        self._doing, self._stoppable = doing, stoppable
-        self._say(markup.progress(doing))
-        if not self.jobs.start(work, on_result, on_failure, clicked=doing):
-            self._said.value, self._doing, self._stoppable = earlier
+    def _reason(self) -> str:
+        """Return why the selected sources cannot all be changed; "" if they can."""
+        owners = self._listing()["owner"].iloc[list(self._finder.selected)]
+        return self._refusal(owners.dropna().unique().tolist())
 
     # The plan
 
-    def _on_show_plan(self) -> None:
-        edit = self._edit()
-        if not edit.complete:
-            return
+    def _planner(self, edit: _Edit) -> Callable[[], Plan]:
+        text = edit.table
+        if text is not None:
+            return lambda: self._tenant.plan(_read(text))
         edited = self._edited(edit)
-        self._run(
-            "Making the plan",
-            lambda _: self._client.plan(edited),
-            lambda plan: self._show(plan, edit, undoing=False),
-        )
+        return lambda: self._tenant.plan(edited)
 
     def _edited(self, edit: _Edit) -> pd.DataFrame:
-        """Return the selected rows with their id, owner and name, and the new value."""
+        """Return the selected rows with their id, owner and name, and the new values."""
         listing = self._listing()
         rows = listing.iloc[list(self._finder.selected)][["id", "owner", "name"]]
-        dtype = self._control.field.type.dtype
-        column = pd.Series([edit.value] * len(rows), index=rows.index, dtype=dtype)
-        edited = rows.assign(**{edit.field: column})
+        columns = {
+            name: pd.Series(
+                [value] * len(rows), index=rows.index, dtype=self.controls[name].field.type.dtype
+            )
+            for name, value in edit.settings
+        }
+        edited = rows.assign(**columns)
         edited.attrs = dict(listing.attrs)
         return edited
 
-    def _on_undo(self) -> None:
-        result, edit = self.result, self._edit()
-        if result is not None:
-            self._run(
-                "Making the plan to undo",
-                lambda _: result.undo(),
-                lambda plan: self._show(plan, edit, undoing=True),
-            )
 
-    def _show(self, plan: Plan, edit: _Edit, *, undoing: bool) -> None:
-        if self._edit() != edit:
-            self._say("The selection or the value changed meanwhile. Show the plan again.")
-            return
-        self.plan, self._planned, self._undoing = plan, edit, undoing
-        self._plan.value = plan.to_html()
-        if not plan.ok:
-            self._say("The plan cannot be applied.")
-        elif plan.steps:
-            self._say("This is the plan. Nothing is written before it is applied.")
-        elif undoing:
-            self._say("No changes: nothing can be put back.")
-        else:
-            self._say("No changes: all selected sources already have this value.")
+def _read(text: str) -> pd.DataFrame:
+    """Return a pasted table as a frame; its columns are separated by tabs, commas or semicolons.
 
-    # Writing
-
-    def _on_apply(self) -> None:
-        plan = self.plan
-        if plan is None or not self._ready():
-            return
-        stop = self._stopping = threading.Event()
-
-        def work(job: Job) -> ApplyResult:
-            result = executor.applied(
-                plan, workers=_WORKERS, progress=job.progress, journal=None, stop=stop
-            )
-            return apply_result_of(result)
-
-        doing = "Putting back" if self._undoing else "Applying"
-        self._run(doing, work, self._show_result, self._written, stoppable=True)
-
-    def _on_retry(self) -> None:
-        journal = self.result.journal if self.result is not None else None
-        if journal is None:
-            return
-        stop = self._stopping = threading.Event()
-
-        def work(job: Job) -> ApplyResult:
-            result = executor.resumed(
-                self._client, journal, workers=_WORKERS, progress=job.progress, stop=stop
-            )
-            return apply_result_of(result)
-
-        self._run("Trying again", work, self._show_result, self._written, stoppable=True)
-
-    def _on_stop(self) -> None:
-        """Start no more sources; the job ends when those that were started are done."""
-        if not (self.jobs.running and self._stoppable):
-            return
-        self._stopping.set()
-        self._doing = "Stopping: waiting for requests that were sent"
-        self._say(markup.progress(self._doing))
-        self._refresh()
-
-    def _show_result(self, result: ApplyResult) -> None:
-        self.result = result
-        self._hide_plan()
-        self._result.value = result.to_html()
-        counts = result.counts
-        done, total = counts.get(DONE, 0) + counts.get(SKIPPED, 0), len(result.outcomes)
-        message = f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done."
-        not_taken = counts.get(NOT_TAKEN, 0)
-        if not_taken:
-            message += f" The tenant did not take {self._control.field.name} of {not_taken:,}."
-        self._say(markup.error(message) if not_taken else message)
-        self._written()
+    Raises:
+        FileProblem: It is not a table, or a cell is invalid for its column.
+        InvalidInput: It has no field that can be set.
+    """
+    table = frame_of(text.strip("\n").encode() + b"\n", "The table")
+    settable = {field.name for field in fields_of(Source) if field.may("update")}
+    if not settable & set(map(str, table.columns)):
+        raise InvalidInput(
+            "The table sets no field. Its first line must name the columns: id, or owner and name, "
+            "then fields such as title."
+        )
+    return table
 
 
 def _empty_value(field: Field) -> Any:

@@ -12,6 +12,7 @@ from reinfer_nb import markup
 from reinfer_nb.constants import LISTING_PLACES
 from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.history import listing_source
+from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice
 from reinfer_nb.widgets.explorer.source_table import Finder
@@ -88,7 +89,7 @@ class ComparePane(ui.VBox):
 
         def done(comparison: Comparison) -> None:
             self.comparison, self._compared = comparison, listing
-            self._said.value = ""
+            self._said.value = markup.status(f"Compared with {visible(place)}.")
             self._result.value = comparison.to_html()
             counts = {kind: len(self._rows(kind)[0]) for kind in _KINDS}
             self.kind.offer([(f"{k} ({n:,})", k) for k, n in counts.items() if n])
@@ -97,8 +98,16 @@ class ComparePane(ui.VBox):
         def failed(error: Exception | None) -> None:
             self._said.value = markup.error("Stopped." if error is None else words_of(error))
 
+        earlier = self._said.value
         self._said.value = markup.progress("Comparing")
-        self.jobs.start(work, done, failed, clicked="Compare")
+        if not self.jobs.start(work, done, failed, clicked="Compare"):
+            self._said.value = earlier
+            return
+        # The last comparison was with another listing.
+        self.comparison = self._compared = None
+        self._result.value = ""
+        self.kind.offer([])
+        self.kind.layout.display = "none"
 
     def _rows(self, kind: str) -> tuple[list[int], str]:
         if self.comparison is None:

@@ -20,11 +20,12 @@ from reinfer_nb.errors import FileProblem, reason_of
 _HERE = Path(__file__).parent
 
 
-def new_file(kind: str) -> Path:
-    """Return the path of a new CSV file in the folder of the notebook.
+def new_file(kind: str, ending: str = "csv") -> Path:
+    """Return the path of a new file in the folder of the notebook.
 
     Args:
         kind: The kind of content, used as the beginning of the file name.
+        ending: The end of the file name: "csv" or "xlsx".
 
     Raises:
         FileProblem: The folder was deleted or moved.
@@ -36,7 +37,7 @@ def new_file(kind: str) -> Path:
             f"The folder of this notebook cannot be found: {reason_of(error)}. Change to another "
             "folder with os.chdir."
         ) from None
-    return folder / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.csv"
+    return folder / f"{kind}-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}.{ending}"
 
 
 class Saved(anywidget.AnyWidget):

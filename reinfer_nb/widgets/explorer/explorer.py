@@ -2,114 +2,160 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import ipywidgets as ui
+import numpy as np
 import pandas as pd
 import traitlets
 
 from reinfer_nb import arguments, errors, markup
-from reinfer_nb.api import comment_counts
 from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
-from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.frames import convert, elements
-from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import Source, User
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
+from reinfer_nb.widgets.box_guard import BoxGuard
+from reinfer_nb.widgets.buckets import bucket_names
+from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.explorer import views
 from reinfer_nb.widgets.explorer.audit_tab import AuditPane
 from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from reinfer_nb.widgets.explorer.chart_tab import ChartPane
+from reinfer_nb.widgets.explorer.comment_count import CommentCount
 from reinfer_nb.widgets.explorer.compare_tab import ComparePane
-from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.explorer.export_bar import SELECTED, ExportBar
+from reinfer_nb.widgets.explorer.rights import READS_ONLY, Rights
 from reinfer_nb.widgets.explorer.source_details import Details
 from reinfer_nb.widgets.explorer.source_table import Finder
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
+from reinfer_nb.widgets.explorer.toolbar import Toolbar
+from reinfer_nb.widgets.explorer.view_bar import ViewBar
+from reinfer_nb.widgets.explorer.views import View
 from reinfer_nb.widgets.forms.creation_form import CreateForm
 from reinfer_nb.widgets.hosts import OnHosts
-from reinfer_nb.widgets.jobs import Job, Jobs
-from reinfer_nb.widgets.key_guard import Keys
+from reinfer_nb.widgets.jobs import Job
 
 COMMENTS = "num_comments"
 # After an update, an older listing is fetched again.
 _RECENT = timedelta(seconds=DEFAULT_TTL)
 _TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")
-_Result = TypeVar("_Result")
 
 
 class Explorer(OnHosts, ui.VBox):
     """A widget to look through and change a tenant's sources; `explore` returns one.
 
     Attributes:
-        client: The tenant.
+        client: The tenant; None for a listing that can only be read.
         source: The current source, or None; can be observed.
         finder: The search, the facets and the table.
+        details: The tab with the current source.
         audit: The tab with findings.
         compare: The tab that compares with a file or a snapshot.
         charts: The tab with charts of the filtered sources.
-        bulk: The tab that sets a field of all selected sources.
+        bulk: The tab that changes all selected sources; None without a client.
     """
 
     source = traitlets.Instance(Source, allow_none=True)
     instead = "client.sources(), rnb.audit(df), client.plan(edited)"
 
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self._listing = client.sources()
+    def __init__(
+        self,
+        client: Client | None,
+        listing: pd.DataFrame | None = None,
+        projects: str | list[str] | None = None,
+    ) -> None:
+        self.client, self._projects = client, projects
+        if client is not None:
+            listing = client.sources(projects)
+        assert listing is not None
+        self._listing: pd.DataFrame = listing
         self._counts: dict[str, int] = {}
-        self._user = _user_name(client)
+        self._buckets = {} if client is None else bucket_names(client)
+        self._learn_rights()
         self._head = ui.HTML()
-        self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
-        self._files = ui.VBox()
-        self.finder = Finder(self._listing)
-        self.details = Details(client, self._after_update, self._after_writing)
-        self.audit = AuditPane(self.finder, lambda: self._listing)
-        self.compare = ComparePane(self.finder, lambda: self._listing)
-        self.charts = ChartPane(lambda: self.frame)
-        self.bulk = BulkPane(client, self.finder, lambda: self._listing, self._after_writing)
-        panes = [self.details, self.audit, self.compare, self.charts, self.bulk]
-        self.tabs = ui.Tab(children=panes, titles=_TABS, layout=ui.Layout(min_width="0"))
-        self.jobs = Jobs(lambda _: self._refresh_buttons(), self._show_progress)
-        self._doing = ""
+        self.bar = Toolbar(self._refresh_buttons, self._catch_up)
+        self.jobs, self.stop = self.bar.jobs, self.bar.stop
+        self.finder = Finder(self._listing, self._buckets)
+        self._make_tabs()
         self._outdated = self._closed = False
         self._creating: CreateForm | None = None
+        # The source that was just written, to look at as soon as it is listed.
+        self._awaited: Source | None = None
+        self._guard = BoxGuard()
         self._new_pane = ui.VBox(layout=ui.Layout(min_width="0"))
+        self._new_pane.add_class("rnb-new")
         self.new = button_for("New source", self._on_new)
-        self.export = button_for("Export CSV", self._on_export)
         self.statistics = button_for("Count comments", self._on_statistics)
         self.reload = button_for("Refresh", self._on_reload)
-        self.stop = button_for("Stop", self.jobs.stop)
-        self._buttons = [self.new, self.export, self.statistics, self.reload]
+        self._buttons = [self.new, self.statistics, self.reload]
+        self.export = ExportBar(self._exported, self.bar.start, self.bar.show_file)
+        self.views = ViewBar(lambda: self.view, self._apply_kept, self.bar.say, self.bar.fail)
+        buttons = self._buttons if client is not None else []
+        self.bar.arrange([[*buttons, self.export], [self.views]])
         super().__init__(
             [
                 self._head,
                 self.finder,
-                ui.HBox([*self._buttons, self.stop], layout=WRAP),
-                self._said,
-                self._files,
+                self.bar,
                 self._new_pane,
                 self.tabs,
-                Keys(),
+                self._guard,
             ],
             layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
         )
         self.add_class("rnb-explorer")
         self.finder.observe(lambda _: self._look(), "current")
         self.finder.observe(lambda _: self._show_analysis(), "shown")
+        self.finder.observe(lambda _: self._on_edit(), "edits")
+        self.finder.observe(lambda _: self._refresh_buttons(), "selected")
+        self.export.rows.observe(lambda _: self._refresh_buttons(), "value")
         self.tabs.observe(lambda _: self._show_analysis(), "selected_index")
         self._show_head()
         self._refresh_buttons()
 
+    def _make_tabs(self) -> None:
+        client, finder = self.client, self.finder
+        self.details = Details(
+            client,
+            self._after_update,
+            self._after_writing,
+            lambda owner: self._rights.refusal([owner]),
+            self._on_duplicate,
+        )
+        self.audit = AuditPane(
+            client,
+            finder,
+            lambda: self._listing,
+            self._look_at_row,
+            self._after_writing,
+            lambda owners: self._rights.refusal(owners),
+        )
+        self.compare = ComparePane(finder, lambda: self._listing)
+        self.charts = ChartPane(lambda: self.frame)
+        self.bulk: BulkPane | None = None
+        panes: list[ui.Widget] = [self.details, self.audit, self.compare, self.charts]
+        if client is not None:
+            self.bulk = BulkPane(
+                client,
+                finder,
+                lambda: self._listing,
+                self._after_writing,
+                lambda owners: self._rights.refusal(owners),
+            )
+            panes.append(self.bulk)
+        titles = _TABS[: len(panes)]
+        self.tabs = ui.Tab(children=panes, titles=titles, layout=ui.Layout(min_width="0"))
+
     def __repr__(self) -> str:
         # A saved notebook shows this text: it must not contain data of the tenant.
         shown, total = len(self.finder.frame), counted(len(self._listing), "source")
-        return f"Explorer of {self.client.endpoint}: {shown:,} of {total}; {self._advice()}"
+        place = "a listing" if self.client is None else self.client.endpoint
+        return f"Explorer of {place}: {shown:,} of {total}; {self._advice()}"
 
     def close(self) -> None:
         """Close the explorer and every widget in it, and release the listing.
@@ -149,6 +195,25 @@ class Explorer(OnHosts, ui.VBox):
         self.finder.search = arguments.text(text, "search", "motor")
 
     @property
+    def view(self) -> View:
+        """Search, facets, sort and columns as a plain dictionary; can be set.
+
+        >>> ex = explore(client)
+        >>> ex.view = {"facets": {"language": ["de"]}, "sort": ("updated_at", True)}
+        >>> ex.view["search"], ex.frame["language"].unique().tolist()
+        ('', ['de'])
+
+        `search` is a text; `facets` are lists of values by facet; `sort` is None, or a column and
+        True for descending; `columns` are the shown columns with their widths in pixels, None for
+        the standard width, and None for the standard columns.
+        """
+        return self.finder.view
+
+    @view.setter
+    def view(self, view: Mapping[str, Any]) -> None:
+        self.finder.view = view
+
+    @property
     def chosen(self) -> Mapping[str, str]:
         """The choices that narrow the table, by facet, such as {"owner": "claims"}."""
         return self.finder.chosen
@@ -167,37 +232,68 @@ class Explorer(OnHosts, ui.VBox):
             try:
                 (source,) = elements.to_sources(self._listing.iloc[[position]])
             except errors.ReinferError as error:
-                self._say(markup.error(f"This row cannot be shown: {error}"))
+                self.bar.say(markup.error(f"This row cannot be shown: {error}"))
                 source = None
         if source != self.source or source is None:
             self.details.show(source)
         self.source = source
 
-    def _show_head(self) -> None:
-        when = provenance.fetched_at(self._listing) or datetime.now(UTC)
-        self._head.value = markup.block(
-            [
-                self._user,
-                " on ",
-                markup.tag("strong", self.client.endpoint),
-                f", listed on {when:%Y-%m-%d} at {when:%H:%M:%S} UTC",
-            ],
-            style="overflow-wrap:anywhere",
-        )
+    def _look_at(self, source: Source) -> None:
+        """Make a source the current one, if it is listed; select it unless several are."""
+        self._awaited = None
+        (places,) = np.nonzero((self._listing["id"] == source.id).to_numpy(dtype=bool))
+        if not len(places):
+            return
+        self.finder.look_at(int(places[0]))
+        if not np.isin(places[0], self.finder.positions):
+            name = visible(source.full_name)
+            self.bar.say(f"{name} is not in the table, because of the search or a filter.")
 
-    def _say(self, content: markup.Content) -> None:
-        self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
+    def _look_at_row(self, position: int) -> None:
+        """Make the row at a position of the listing the current one, and show its source."""
+        self.finder.look_at(position)
+        self.tabs.selected_index = 0
+
+    def _on_edit(self) -> None:
+        """Open the form to edit the current source."""
+        self.tabs.selected_index = 0
+        self.details.open_edit()
+        self._guard.focus_in("rnb-edit")
+
+    def _learn_rights(self) -> None:
+        """Ask what the token's user may change."""
+        user: User | None = None
+        if self.client is None:
+            self._user, self._rights = "", Rights(None, frame=True)
+            return
+        with contextlib.suppress(errors.ReinferError):
+            user = self.client.me()
+        self._user = "Unknown user" if user is None else visible(user.email or user.username)
+        self._rights = Rights(user)
+
+    def _show_head(self) -> None:
+        when = provenance.fetched_at(self._listing)
+        listed_at = f", listed on {when:%Y-%m-%d} at {when:%H:%M:%S} UTC" if when else ""
+        if self.client is None:
+            text = ["A listing that can only be read", listed_at]
+        else:
+            text = [self._user, " on ", markup.tag("strong", self.client.endpoint), listed_at]
+        parts = [markup.block(text, style="overflow-wrap:anywhere")]
+        if self._reads_only():
+            parts.append(markup.muted(f"{READS_ONLY} New, Edit, Delete and Bulk edit are off."))
+        self._head.value = markup.join(parts)
+
+    def _reads_only(self) -> bool:
+        owners = self._listing["owner"].dropna().unique().tolist()
+        return self.client is not None and self._rights.reads_only(owners)
 
     def _refresh_buttons(self) -> None:
         for button in self._buttons:
             button.disabled = self.jobs.running
+        if self._reads_only():
+            self.new.disabled, self.new.tooltip = True, READS_ONLY
+        self.export.refresh(busy=self.jobs.running)
         self.stop.layout.display = None if self.jobs.running else "none"
-
-    def _show_progress(self, done: int, total: int) -> None:
-        self._say(markup.progress(self._doing, done, total))
-
-    def _on_failure(self, error: Exception | None) -> None:
-        self._say("Stopped." if error is None else markup.error(words_of(error)))
 
     # Refreshing the listing
 
@@ -214,7 +310,13 @@ class Explorer(OnHosts, ui.VBox):
         else:
             self._take(*replaced)
 
-    def _after_writing(self) -> None:
+    def _after_writing(self, source: Source | None = None) -> None:
+        """List the sources again.
+
+        Args:
+            source: The source to look at then, such as a new one.
+        """
+        self._awaited = source or self._awaited
         self._outdated = True
         self._catch_up()
 
@@ -222,17 +324,22 @@ class Explorer(OnHosts, ui.VBox):
         """Refresh the listing after a write, as soon as no job is running."""
         if self._outdated and not self.jobs.running and not self._closed:
             self._outdated = False
-            self._start("Listing the sources", self._list, self._take, clicked=False)
+            self.bar.start("Listing the sources", self._list, self._take, clicked=False)
 
     def _on_reload(self) -> None:
+        def work(job: Job) -> pd.DataFrame:
+            self._learn_rights()
+            return self._list(job)
+
         def done(listing: pd.DataFrame) -> None:
             self._take(listing)
-            self._say(f"{counted(len(listing), 'source')} listed.")
+            self.bar.say(f"{counted(len(listing), 'source')} listed.")
 
-        self._start("Listing the sources", self._list, done)
+        self.bar.start("Listing the sources", work, done)
 
     def _list(self, _: Job) -> pd.DataFrame:
-        return self.client.sources(refresh=True)
+        assert self.client is not None
+        return self.client.sources(self._projects, refresh=True)
 
     def _take(self, listing: pd.DataFrame, changed: int | None = None) -> None:
         """Show a listing, with the counts of comments so far.
@@ -254,6 +361,8 @@ class Explorer(OnHosts, ui.VBox):
         self._show_head()
         if changed is None:
             self.details.keep_drafts(set(listing["id"]))
+        if self._awaited is not None:
+            self._look_at(self._awaited)
         self._look()
 
     def _show_analysis(self) -> None:
@@ -274,82 +383,52 @@ class Explorer(OnHosts, ui.VBox):
         if self._new_pane.children:
             self._new_pane.children = []
             self.new.description = "New source"
-            return
+        else:
+            self._open_new()
+
+    def _open_new(self) -> CreateForm | None:
+        """Open the form for a new source, with what was filled in before; None without a client."""
+        if self.client is None:
+            return None
         if self._creating is None:
-            self._creating = CreateForm(self.client)
-            self._creating.observe(lambda _: self._after_writing(), "result")
+            project = self._projects if isinstance(self._projects, str) else ""
+            self._creating = CreateForm(self.client, project)
+            self._creating.observe(lambda change: self._after_writing(change.new), "result")
         self._new_pane.children = [self._creating]
         self.new.description = "Hide new source"
+        self._guard.focus_in("rnb-new")
+        return self._creating
 
-    def _on_export(self) -> None:
-        listing = self.frame
+    def _on_duplicate(self, source: Source) -> None:
+        form = self._open_new()
+        if form is not None:
+            form.fill_from(source)
 
-        def done(file: Path) -> None:
-            self._say(f"{counted(len(listing), 'source')} written to {file}")
-            with dropping(self._files):
-                self._files.children = [Saved(file)]
+    def _exported(self, which: str) -> pd.DataFrame:
+        return self.selected if which == SELECTED else self.frame
 
-        self._start("Writing the CSV", lambda _: to_csv(listing, new_file("sources")), done)
+    def _apply_kept(self, name: str) -> None:
+        """Apply a kept view as far as it fits this listing, and say what does not."""
+        notes = self.finder.apply(views.load(name))
+        self.bar.say(" ".join([f"The view {visible(name)} is shown.", *notes]))
 
     def _on_statistics(self) -> None:
-        frame = self.frame
-        ids = dict(zip(full_names(frame).fillna(""), frame["id"], strict=True))
-        names = [name for name in ids if name]
-        failures = 0
+        client = self.client
+        if client is None:
+            return
+        count = CommentCount(client, self.frame, self._counts)
 
-        def work(job: Job) -> None:
-            nonlocal failures
-            for name, count in comment_counts.each(
-                self.client.count_comments, names, progress=job.progress
-            ):
-                if isinstance(count, int):
-                    self._counts[ids[name]] = count
-                else:
-                    failures += 1
+        def show() -> None:
+            self._take(self._listing)
+            self.finder.show_column(COMMENTS)
 
         def done(_: object) -> None:
-            self._take(self._listing)
-            total = sum(self._counts.get(ids[name], 0) for name in names)
-            message = f"{counted(total, 'comment')} in {counted(len(names), 'source')}."
-            if failures:
-                message += f" {counted(failures, 'source')} could not be counted."
-            self._say(message)
+            show()
+            self.bar.say(count.message)
 
         def failed(error: Exception | None) -> None:
             # Keep the counts so far.
-            self._take(self._listing)
-            self._on_failure(error)
+            show()
+            self.bar.fail(error)
 
-        self._start("Counting comments", work, done, failed)
-
-    def _start(
-        self,
-        doing: str,
-        work: Callable[[Job], _Result],
-        done: Callable[[_Result], object],
-        failed: Callable[[Exception | None], object] | None = None,
-        *,
-        clicked: bool = True,
-    ) -> None:
-        def on_result(result: _Result) -> None:
-            self._say("")
-            done(result)
-            self._catch_up()
-
-        def on_failure(error: Exception | None) -> None:
-            (failed or self._on_failure)(error)
-            self._catch_up()
-
-        earlier, self._doing = (self._said.value, self._doing), doing
-        self._say(markup.progress(doing))
-        if not self.jobs.start(work, on_result, on_failure, clicked=doing if clicked else None):
-            self._said.value, self._doing = earlier
-
-
-def _user_name(client: Client) -> str:
-    """Return the name of the token's user."""
-    try:
-        user: User = client.me()
-    except errors.ReinferError:
-        return "Unknown user"
-    return visible(user.email or user.username)
+        self.bar.start("Counting comments", count.run, done, failed)

@@ -17,74 +17,129 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.widgets.closing import dropping
+from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.explorer.copy_bar import CopyBar
+from reinfer_nb.widgets.forms.base_form import WRAP
 from reinfer_nb.widgets.forms.deletion_form import DeleteForm
 from reinfer_nb.widgets.forms.edit_form import UpdateForm, tag_line
 
 FIELDS, JSON, EDIT, DELETE = range(4)
 _TITLES = ("Fields", "JSON", "Edit", "Delete")
+_DELETED = "To edit it, restore it first, in the tab Delete."
 
 
 class Details(ui.VBox):
     """The pane beneath the table.
 
     Args:
-        client: The tenant.
+        client: The tenant; None for a listing that can only be read.
         updated: Called after an update with the new version of the source, and the names of the
             fields that were sent.
-        written: Called after a source was deleted or restored.
+        written: Called after a source was deleted, with None, or restored, with the new source.
+        refusal: Returns why the sources of a project cannot be changed; "" if they can.
+        duplicate: Called with a source whose settings are to be filled into a new one.
+
+    Attributes:
+        source: The source that is looked at; None if there is none, or it was deleted.
+        gone: The source that was looked at and was deleted here, until another one is looked at.
     """
 
     def __init__(
         self,
-        client: Client,
+        client: Client | None,
         updated: Callable[[Source, Collection[str]], object],
-        written: Callable[[], object],
+        written: Callable[[Source | None], object],
+        refusal: Callable[[str], str],
+        duplicate: Callable[[Source], object],
     ) -> None:
         self._client = client
         self._updated = updated
+        self._written, self._refusal = written, refusal
         self.source: Source | None = None
+        self.gone: Source | None = None
         self._drafts: dict[str, UpdateForm] = {}
         self._lost_drafts: list[str] = []
         self._title = ui.HTML()
+        self.copying = CopyBar()
+        self.duplicate = button_for("Duplicate…", self._on_duplicate)
+        self._duplicate = duplicate
+        self._bar = ui.HBox([self.copying, self.duplicate], layout=WRAP)
         self._unsent = ui.HTML()
         self._panes = [ui.VBox(layout=ui.Layout(min_width="0")) for _ in _TITLES]
         self._fields, self._json = ui.HTML(), ui.HTML()
         self._panes[FIELDS].children = [self._fields]
         self._panes[JSON].children = [self._json]
-        self.edit = self._edit_form()
-        self.delete = DeleteForm(client, picker=False)
-        self.delete.observe(lambda _: written(), "result")
-        self._panes[DELETE].children = [self.delete]
+        if client is not None:
+            self.edit = self._edit_form(client)
+            self.delete = DeleteForm(client, picker=False)
+            self.delete.observe(lambda change: self._on_delete(change.new), "result")
+        self._refused = {tab: ui.HTML() for tab in (EDIT, DELETE)}
         self.tabs = ui.Tab(children=self._panes, titles=_TITLES, layout=ui.Layout(min_width="0"))
         self.tabs.observe(lambda _: self._fill(), "selected_index")
         super().__init__(layout=ui.Layout(min_width="0"))
+        self._panes[EDIT].add_class("rnb-edit")
         self.add_class("rnb-details")
         self.show(None)
 
     def __repr__(self) -> str:
         return "Details of a source"
 
-    def _edit_form(self) -> UpdateForm:
-        form = UpdateForm(self._client, picker=False)
+    def _edit_form(self, client: Client) -> UpdateForm:
+        form = UpdateForm(client, picker=False)
         form.observe(lambda change: self._updated(change.new, form.sent), "result")
         return form
 
     def show(self, source: Source | None) -> None:
-        """Show a source, or none; a form with a running request keeps its source."""
-        self.source = source
-        if source is None:
-            # After a delete its form stays, with the Restore button.
-            deleting = self.delete.source is not None and self.tabs.selected_index == DELETE
-            self._title.value = markup.muted("Select a source in the table to see it here.")
-            self.children = [self._title, self._unsent, *([self.tabs] if deleting else [])]
+        """Show a source, or none; a form with a running request keeps its source.
+
+        A source that was deleted here stays shown as deleted until another one is looked at.
+        """
+        if source is not None and (self.gone is None or source.id != self.gone.id):
+            self.source, self.gone = source, None
         else:
-            self._title.value = tag_line(source)
-            self.children = [self._title, self._unsent, self.tabs]
+            self.source = None
+        if self.source is not None:
+            self._title.value = tag_line(self.source)
+        elif self.gone is not None:
+            name = markup.tag("strong", self.gone.full_name)
+            self._title.value = markup.block([name, " is deleted. These were its settings."])
+        else:
+            self._title.value = markup.muted("Select a source in the table to see it here.")
+        known = self.source or self.gone
+        if known is not None:
+            self.copying.show({"full name": known.full_name, "id": known.id})
+        self.children = [
+            self._title,
+            *([self._bar] if known else []),
+            self._unsent,
+            *([self.tabs] if known else []),
+        ]
         self._fill()
+
+    def open_edit(self) -> None:
+        """Open the form to edit the current source."""
+        if self.source is not None:
+            self.tabs.selected_index = EDIT
+
+    def _on_duplicate(self) -> None:
+        source = self.source or self.gone
+        if source is not None:
+            self._duplicate(source)
+
+    def _on_delete(self, written: Source) -> None:
+        """Follow a delete, or the restore after it."""
+        deleted = self.delete.deleted
+        if deleted is not None and self.source is not None and self.source.id == deleted.id:
+            self.gone = self.source
+            self.show(None)
+        elif deleted is None and self.gone is not None:
+            self.gone = None
+            self.show(written)
+        self._written(written if deleted is None else None)
 
     def _fill(self) -> None:
         """Fill the open tab; the others are filled when they are opened."""
-        source, tab = self.source, self.tabs.selected_index
+        source, tab = self.source or self.gone, self.tabs.selected_index
         self._update_drafts()
         if source is None:
             return
@@ -94,12 +149,14 @@ class Details(ui.VBox):
             text = strict_json.text_of(source.to_wire(), indent=2, ensure_ascii=False)
             self._json.value = markup.code(text)
         elif tab == EDIT:
-            self._open_edit(source)
+            self._open_edit()
         elif tab == DELETE:
-            self._open_delete(source)
+            self._open_delete()
 
     def _update_drafts(self) -> None:
         """Keep forms with unsent changes as drafts, and name their sources."""
+        if self._client is None:
+            return
         form = self.edit
         if form.source is not None and (form.dirty or form.writing):
             self._drafts[form.source.id] = form
@@ -120,22 +177,29 @@ class Details(ui.VBox):
             ids: The ids of the listed sources.
         """
         self._update_drafts()
+        client = self._client
         for key, form in list(self._drafts.items()):
             if key not in ids and not form.writing and form.source is not None:
                 del self._drafts[key]
                 name = form.source.full_name
                 self._lost_drafts.append(f"{name} is no longer listed. Not sent: {form.code}")
-                if form is self.edit:
-                    self.edit = self._edit_form()
+                if form is self.edit and client is not None:
+                    self.edit = self._edit_form(client)
         self._update_drafts()
 
-    def _open_edit(self, source: Source) -> None:
+    def _open_edit(self) -> None:
+        source, client = self.source, self._client
+        reason = self._refusal(source.owner) if source else _DELETED
+        if source is None or client is None or reason:
+            self._refused[EDIT].value = markup.muted(reason)
+            self._panes[EDIT].children = [self._refused[EDIT]]
+            return
         draft = self._drafts.get(source.id)
         if draft is not None:
             self.edit = draft
         else:
             if self.edit in self._drafts.values():
-                self.edit = self._edit_form()
+                self.edit = self._edit_form(client)
             opened = self.edit.source
             if opened is None or has_moved(opened, source):
                 self.edit.look_at(source)
@@ -143,7 +207,16 @@ class Details(ui.VBox):
             with dropping(self):
                 self._panes[EDIT].children = [self.edit]
 
-    def _open_delete(self, source: Source) -> None:
+    def _open_delete(self) -> None:
+        source = self.source
+        if source is None:
+            return
+        reason = self._refusal(source.owner)
+        if self._client is None or (reason and not self.delete.writing):
+            self._refused[DELETE].value = markup.muted(reason)
+            self._panes[DELETE].children = [self._refused[DELETE]]
+            return
+        self._panes[DELETE].children = [self.delete]
         opened = self.delete.source
         if not self.delete.writing and (opened is None or has_moved(opened, source)):
             self.delete.look_at(source)

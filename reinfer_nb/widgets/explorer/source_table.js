@@ -10,7 +10,13 @@ const TALLEST = 8_000_000; // pixels; browsers support about ten million
 const CACHE_SIZE = 2_000; // rows
 const SIDEWAYS = 80; // pixels that an arrow key scrolls sideways
 const TIMEOUT = 10_000; // milliseconds until a response counts as lost
+const NARROWEST = 64; // pixels of a column
+const STEP = 20; // pixels by which a key resizes a column
+const DRAG = 5; // pixels that the pointer moves before a click becomes a drag
 
+const STALLED =
+  "The kernel has not responded for 10 seconds. It may be busy; if it was restarted, run the cell " +
+  "again.";
 const HEADING = "[role=columnheader]";
 let views = 0;
 
@@ -45,7 +51,8 @@ class Outbox {
   send(message) {
     const same = (other) =>
       ["kind", "facet", "how"].every((key) => other[key] === message[key]) &&
-      message.how !== "toggle";
+      message.how !== "toggle" &&
+      message.kind !== "choose";
     if (this.queue.length && same(this.queue.at(-1))) this.queue.pop();
     this.queue.push(message);
     this.next();
@@ -74,15 +81,17 @@ class Outbox {
   }
 }
 
-// The search box and the facets.
+// The search box, the facets and the menu of the columns.
 class Controls {
-  constructor(id, send) {
+  constructor(id, send, table) {
     this.id = id;
     this.send = send;
     this.facets = new Map();
     const placeholder = "id, project, name, title, description";
     const unaided = { autocomplete: "off", spellcheck: "false" };
-    this.search = make("input", { type: "search", id: `${id}-search`, placeholder, ...unaided });
+    const described = { "aria-describedby": `${id}-help ${id}-notes` };
+    const type = { type: "search", id: `${id}-search` };
+    this.search = make("input", { ...type, placeholder, ...unaided, ...described });
     this.search.addEventListener("input", () => {
       send({ kind: "search", text: this.search.value });
     });
@@ -93,53 +102,33 @@ class Controls {
       // The button is disabled next and would lose the focus.
       this.search.focus();
     });
-    const box = this.labelled("rnb-search", "Search", this.search);
+    const label = make("label", { for: this.search.id }, "Search");
+    const box = make("div", { class: "rnb-search" }, label, this.search);
+    this.columns = new ColumnMenu(`${id}-columns`, table);
+    this.line = make("div", { class: "rnb-line" }, box, this.clear, this.columns.node);
+    this.help = make("div", { id: `${id}-help`, class: "rnb-help" });
+    this.notes = make("div", { id: `${id}-notes`, class: "rnb-notes", role: "status" });
     const role = { role: "search", "aria-label": "Narrow the sources" };
-    this.node = make("div", { class: "rnb-controls", ...role }, box, this.clear);
+    this.node = make("div", { class: "rnb-controls", ...role }, this.line, this.help, this.notes);
   }
 
-  labelled(name, text, control) {
-    const label = make("label", { for: control.id }, text);
-    return make("div", { class: name }, label, control);
-  }
-
-  update(facets, listing) {
-    this.listing = listing;
+  update({ facets, listing, help, notes }) {
     const keys = facets.map((facet) => facet.key);
     if (keys.join() !== [...this.facets.keys()].join()) this.build(facets);
-    for (const facet of facets) this.fill(this.facets.get(facet.key), facet);
-    this.narrowed = facets.some((facet) => facet.chosen !== "");
+    for (const facet of facets) this.facets.get(facet.key).update(facet, listing);
+    this.narrowed = facets.some((facet) => facet.chosen.length > 0);
+    setText(this.help, help);
+    setText(this.notes, notes.join(" "));
   }
 
   build(facets) {
-    for (const { box } of this.facets.values()) box.remove();
+    for (const { node } of this.facets.values()) node.remove();
     this.facets.clear();
     for (const { key, label } of facets) {
-      const select = make("select", { id: `${this.id}-${key}` });
-      select.addEventListener("change", () => {
-        this.send({ kind: "choose", facet: key, choice: select.value, listing: this.listing });
-      });
-      const box = this.labelled("rnb-facet", label, select);
-      this.facets.set(key, { box, select, options: new Map() });
-      this.clear.before(box);
+      const facet = new Facet(`${this.id}-${key}`, key, label, this.send);
+      this.facets.set(key, facet);
+      this.clear.before(facet.node);
     }
-  }
-
-  // Reuses the option nodes, so that an open list stays open and keeps the focus.
-  fill({ select, options }, facet) {
-    const nodes = facet.options.map(([value, text, empty]) => {
-      if (!options.has(value)) options.set(value, make("option", { value: value ?? "" }));
-      const node = options.get(value);
-      setText(node, text);
-      node.classList.toggle("rnb-none", empty);
-      node.disabled = value === null;
-      return node;
-    });
-    if (nodes.length !== select.options.length || nodes.some((o, i) => o !== select.options[i])) {
-      select.replaceChildren(...nodes);
-    }
-    if (select.value !== facet.chosen) select.value = facet.chosen;
-    select.classList.toggle("rnb-set", facet.chosen !== "");
   }
 }
 
@@ -149,6 +138,7 @@ class Table {
     this.id = id;
     this.actions = actions;
     this.columns = [];
+    this.hidden = []; // the columns that are not shown
     this.count = 0;
     this.current = null;
     this.offset = 0; // pixels of rows above the visible part
@@ -169,12 +159,18 @@ class Table {
       event.preventDefault();
       event.stopPropagation();
     });
-    this.head.addEventListener("click", (event) => this.sortBy(event.target.closest(HEADING)));
+    this.head.addEventListener("click", (event) => {
+      if (!this.dragged) this.sortBy(event.target.closest(HEADING));
+    });
+    this.head.addEventListener("pointerdown", (event) => this.drag(event));
     this.body.addEventListener("mousedown", (event) => {
       // Shift and a click would select text.
       if (event.shiftKey) event.preventDefault();
     });
     this.body.addEventListener("click", (event) => this.clicked(event));
+    this.body.addEventListener("dblclick", (event) => {
+      if (event.target.closest("[role=row]")) this.actions.open();
+    });
     // The table was resized or shown again.
     this.resized = new ResizeObserver(() => {
       const visible = this.grid.clientHeight > 0;
@@ -186,17 +182,90 @@ class Table {
     this.resized.observe(this.grid);
   }
 
-  build(columns) {
+  build(columns, hidden) {
+    this.hidden = hidden;
     if (JSON.stringify(columns) === JSON.stringify(this.columns)) return;
     this.columns = columns;
-    const widths = columns.map(({ width }) => `minmax(${width}px, ${width}fr)`).join(" ");
-    const total = columns.reduce((sum, { width }) => sum + width, 0);
-    this.grid.style.setProperty("--rnb-columns", widths);
-    this.grid.style.setProperty("--rnb-width", `${total}px`);
     this.grid.setAttribute("aria-colcount", columns.length);
+    const held = this.head.contains(document.activeElement) && document.activeElement.dataset.key;
     this.head.replaceChildren(...columns.map((column, place) => heading(column, place === 0)));
     this.drawn.clear();
     this.body.replaceChildren();
+    this.resize();
+    const node = [...this.head.children].find(({ dataset }) => dataset.key === held);
+    if (node) this.focusHead(node);
+  }
+
+  // Sets the widths: a width that the user chose is kept, others share the space that is left.
+  resize() {
+    const widths = this.columns.map((column) => this.width(column));
+    const tracks = this.columns.map(({ chosen }, place) =>
+      chosen ? `${widths[place]}px` : `minmax(${widths[place]}px, ${widths[place]}fr)`,
+    );
+    this.grid.style.setProperty("--rnb-columns", tracks.join(" "));
+    this.grid.style.setProperty("--rnb-width", `${widths.reduce((sum, width) => sum + width, 0)}px`);
+  }
+
+  // At least as wide as the heading, unless the user chose a width.
+  width({ chosen, width, heading }) {
+    if (chosen) return Math.max(chosen, NARROWEST);
+    this.context ??= document.createElement("canvas").getContext("2d");
+    const { fontFamily } = getComputedStyle(this.grid);
+    this.context.font = `600 13px ${fontFamily || "sans-serif"}`;
+    return Math.max(width, Math.ceil(this.context.measureText(heading).width) + 36);
+  }
+
+  arrange(columns) {
+    this.actions.arrange(columns.map(({ key, chosen }) => [key, chosen]));
+  }
+
+  // Moves a heading, or its right edge.
+  drag(event) {
+    const node = event.target.closest(HEADING);
+    this.dragged = false;
+    if (!node || event.button !== 0) return;
+    const place = [...this.head.children].indexOf(node);
+    const edge = event.target.closest(".rnb-edge") !== null;
+    const column = this.columns[place];
+    const width = node.getBoundingClientRect().width;
+    const begin = event.clientX;
+    let target = place;
+    if (edge) event.preventDefault();
+    const move = ({ clientX }) => {
+      if (Math.abs(clientX - begin) > DRAG) this.dragged = true;
+      if (!this.dragged) return;
+      if (edge) {
+        column.chosen = Math.max(NARROWEST, Math.round(width + clientX - begin));
+        this.resize();
+        return;
+      }
+      const nodes = [...this.head.children];
+      target = nodes.findIndex((other) => clientX < other.getBoundingClientRect().right);
+      if (target < 0) target = nodes.length - 1;
+      nodes.forEach((other, number) => {
+        other.classList.toggle("rnb-before", number === target && target < place);
+        other.classList.toggle("rnb-after", number === target && target > place);
+      });
+    };
+    const end = ({ type }) => {
+      window.removeEventListener("pointermove", move);
+      window.removeEventListener("pointerup", end);
+      window.removeEventListener("pointercancel", end);
+      for (const other of this.head.children) other.classList.remove("rnb-before", "rnb-after");
+      if (!this.dragged || type === "pointercancel") return;
+      if (edge) this.arrange(this.columns);
+      else this.moveColumn(place, target);
+    };
+    window.addEventListener("pointermove", move);
+    window.addEventListener("pointerup", end);
+    window.addEventListener("pointercancel", end);
+  }
+
+  moveColumn(from, to) {
+    if (from === to || to < 0 || to >= this.columns.length) return;
+    const columns = [...this.columns];
+    columns.splice(to, 0, ...columns.splice(from, 1));
+    this.arrange(columns);
   }
 
   sorted(sort) {
@@ -205,7 +274,7 @@ class Table {
       const direction = !by ? "none" : sort[1] ? "descending" : "ascending";
       const node = this.head.children[place];
       node.setAttribute("aria-sort", direction);
-      setText(node.lastChild, { none: "", ascending: "↑", descending: "↓" }[direction]);
+      setText(node.children[1], { none: "", ascending: "↑", descending: "↓" }[direction]);
     });
   }
 
@@ -229,7 +298,8 @@ class Table {
 
   headKey(event) {
     const node = event.target.closest(HEADING);
-    if (!node || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (!node || event.altKey) return false;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return this.shapeKey(event, node);
     const { previousSibling, nextSibling, parentNode } = node;
     const to = {
       ArrowLeft: previousSibling ?? node,
@@ -243,6 +313,21 @@ class Table {
     return true;
   }
 
+  // Moves a column with Ctrl and an arrow key, and resizes it with Shift and an arrow key.
+  shapeKey(event, node) {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return false;
+    const place = [...this.head.children].indexOf(node);
+    if (event.shiftKey) {
+      const column = this.columns[place];
+      const width = node.getBoundingClientRect().width + step * STEP;
+      column.chosen = Math.max(NARROWEST, Math.round(width));
+      this.resize();
+      this.arrange(this.columns);
+    } else this.moveColumn(place, place + step);
+    return true;
+  }
+
   key(event) {
     const command = event.ctrlKey || event.metaKey;
     if (event.altKey) return false;
@@ -252,6 +337,10 @@ class Table {
     }
     if (event.key === " ") {
       if (this.current !== null) this.choose(this.current, command ? "toggle" : "only");
+      return true;
+    }
+    if (event.key === "Enter") {
+      if (this.current !== null) this.actions.open();
       return true;
     }
     if (event.key === "ArrowLeft" || event.key === "ArrowRight") {
@@ -284,9 +373,14 @@ class Table {
     this.follow();
     this.expected = how === "only" ? row : null;
     this.current = row;
-    this.place(between(this.offset, (row + 1) * ROW - this.seen(), row * ROW));
+    this.reveal(row);
     this.actions.select(row, how);
     this.draw();
+  }
+
+  // Scrolls as little as needed to show a row in full.
+  reveal(row) {
+    this.place(between(this.offset, (row + 1) * ROW - this.seen(), row * ROW));
   }
 
   seen() {
@@ -358,8 +452,8 @@ class Table {
   }
 
   blank(row) {
-    const cells = this.columns.map(({ number }) =>
-      make("div", { role: "gridcell", class: number ? "rnb-number" : "" }),
+    const cells = this.columns.map((column) =>
+      make("div", { role: "gridcell", class: classesOf(column) }),
     );
     const place = { id: `${this.id}-${row}`, "aria-rowindex": row + 2 };
     return make("div", { role: "row", class: "rnb-row", ...place }, ...cells);
@@ -393,11 +487,17 @@ class Table {
   }
 }
 
-function heading({ heading, number }, first) {
-  const attributes = { title: heading, class: number ? "rnb-number" : "" };
+function classesOf({ number, frozen }) {
+  return [number ? "rnb-number" : "", frozen ? "rnb-frozen" : ""].join(" ").trim();
+}
+
+function heading(column, first) {
+  const attributes = { title: column.heading, class: classesOf(column), "data-key": column.key };
   const role = { role: "columnheader", "aria-sort": "none", tabindex: first ? "0" : "-1" };
-  const text = make("span", { class: "rnb-heading" }, heading);
-  return make("div", { ...attributes, ...role }, text, make("span", { "aria-hidden": "true" }));
+  const text = make("span", { class: "rnb-heading" }, column.heading);
+  const sorting = make("span", { "aria-hidden": "true" });
+  const edge = make("span", { class: "rnb-edge", "aria-hidden": "true" });
+  return make("div", { ...attributes, ...role }, text, sorting, edge);
 }
 
 // True if the text around an element is light, so the background is dark. This works in all hosts;
@@ -419,14 +519,16 @@ function render({ model, el }) {
     const sameRows = message.kind === "look" || message.kind === "select";
     model.send({ ...message, view: id, rows: table.range(sameRows ? table.offset : 0) });
   }, (busy) => table.grid.setAttribute("aria-busy", busy));
-  const controls = new Controls(id, (message) => outbox.send(message));
   const table = new Table(id, {
     sort: (column, descending) => outbox.send({ kind: "sort", column, descending }),
+    arrange: (columns) => outbox.send({ kind: "arrange", columns }),
+    open: () => outbox.send({ kind: "edit" }),
     select: (row, how) => outbox.send({ kind: "select", version: state.version, row, how }),
     look: () => {
       if (!outbox.waiting()) outbox.send({ kind: "look" });
     },
   });
+  const controls = new Controls(id, (message) => outbox.send(message), table);
   const status = make("div", { role: "status", class: "rnb-status" });
   const noMatch = make("div", { class: "rnb-nothing" }, "No source matches.");
   const frame = make("div", { class: "rnb-table" }, table.grid, noMatch);
@@ -438,8 +540,13 @@ function render({ model, el }) {
   const root = make("div", classes, controls.node, frame, foot);
 
   function receive(message) {
-    if (message.kind !== "shown") return;
     const mine = message.view === id;
+    if (message.kind === "choices") {
+      if (mine) outbox.onResponse();
+      if (mine) controls.facets.get(message.facet)?.fill(message);
+      return;
+    }
+    if (message.kind !== "shown") return;
     const changed = message.version !== state?.version;
     // A response without facets is about the same version; if not, this view missed a response.
     if (changed && !message.facets) {
@@ -453,8 +560,9 @@ function render({ model, el }) {
     const lastSearch = state?.search;
     state = { ...state, ...message };
     if (message.facets) {
-      controls.update(message.facets, message.listing);
-      table.build(message.columns);
+      controls.update(message);
+      table.build(message.columns, message.hidden);
+      if (controls.columns.menu.isOpen) controls.columns.fill();
     }
     table.count = message.count;
     table.remember(message.start, message.rows, message.marks);
@@ -471,7 +579,8 @@ function render({ model, el }) {
     noMatch.hidden = message.count > 0;
     setText(status, message.status);
     root.classList.remove("rnb-unready");
-    table.place(table.offset);
+    if (message.reveal && table.current !== null) table.reveal(table.current);
+    else table.place(table.offset);
     table.draw();
   }
 
@@ -488,6 +597,11 @@ function render({ model, el }) {
     setText(age, model.get("listed_at") > 0 ? `Listed ${ago}` : "");
   }
 
+  function tellTime() {
+    updateAge();
+    if (outbox.pending && !outbox.waiting()) setText(status, STALLED);
+  }
+
   // Keys typed here are no commands of the notebook, such as "dd" to delete a cell.
   root.addEventListener("keydown", (event) => {
     if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
@@ -496,7 +610,7 @@ function render({ model, el }) {
   model.on("msg:custom", receive);
   model.on("change:height", resize);
   model.on("change:listed_at", updateAge);
-  const timer = setInterval(updateAge, 10_000);
+  const timer = setInterval(tellTime, TIMEOUT);
   resize();
   updateAge();
   noMatch.hidden = true;

@@ -177,6 +177,20 @@ class Finder(anywidget.AnyWidget):
             self._send_rows(facets=False)
             self._notify()
 
+    def look_at(self, position: int) -> None:
+        """Make a row the current one, and scroll to it; select it unless several are selected.
+
+        Args:
+            position: Its position in the listing.
+        """
+        with self._lock:
+            if np.count_nonzero(self._marks.mask) < 2:
+                self._marks.put(np.array([position]))
+            self._marks.current = position
+            self._marks.changes += 1
+            self._send_rows(facets=False, reveal=True)
+            self._notify()
+
     def show(self, df: pd.DataFrame, *, changed: int | None = None) -> None:
         """Show a new listing, after a refresh for example.
 
@@ -279,6 +293,7 @@ class Finder(anywidget.AnyWidget):
         stop: int = _FIRST_ROWS,
         *,
         facets: bool = True,
+        reveal: bool = False,
     ) -> None:
         """Send the shown rows of a window to the browser.
 
@@ -287,6 +302,7 @@ class Finder(anywidget.AnyWidget):
             start: The first row of the window.
             stop: The row after the window.
             facets: True if the counts of the choices may have changed.
+            reveal: True to scroll to the current row.
         """
         narrowing, marks = self._narrowing, self._marks
         positions = narrowing.positions
@@ -306,6 +322,7 @@ class Finder(anywidget.AnyWidget):
             "sort": narrowing.sort,
             "start": start,
             "rows": self._rows(window),
+            "reveal": reveal,
         }
         if facets:
             message["columns"] = [column.wire for column in self._columns]

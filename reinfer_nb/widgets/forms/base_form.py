@@ -14,6 +14,7 @@ from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
+from reinfer_nb.widgets.box_guard import BoxGuard
 from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.hosts import OnHosts
@@ -77,6 +78,7 @@ class Form(OnHosts, ui.VBox):
         self._done = ""
         self._writing = False
         self.jobs = Jobs(lambda _: self.refresh())
+        self._guard = BoxGuard()
         super().__init__(layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
         self._show_code.observe(lambda _: self.refresh(), "value")
 
@@ -135,7 +137,7 @@ class Form(OnHosts, ui.VBox):
     def _show(self, *parts: Any) -> None:
         """Show these parts of the form and no others."""
         with dropping(self):
-            self.children = parts
+            self.children = [*parts, self._guard]
 
     def say_written(self, message: str, written: Written) -> None:
         """Show the message of a write and its remarks, such as fields that were not taken."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import ipywidgets as ui
 
 from reinfer_nb import errors, markup
@@ -10,7 +13,9 @@ from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import visible
+from reinfer_nb.widgets.buckets import bucket_controls
 from reinfer_nb.widgets.controls import (
     BENEATH,
     FULL,
@@ -49,7 +54,9 @@ class CreateForm(Form):
         self._note = ui.HTML(layout=BENEATH)
         self._taken: str | None = None
         self._refused: str | None = None
-        self.controls = controls_for(fields_of(self.definition), "create", self.refresh)
+        self.controls = controls_for(
+            fields_of(self.definition), "create", self.refresh, bucket_controls(client)
+        )
         for part in (self.project, self.name):
             part.observe(lambda _: self._on_name(), "value")
         boxes = [control.box for control in self.controls.values()]
@@ -60,6 +67,17 @@ class CreateForm(Form):
     def full_name(self) -> str:
         """The full name that is filled in."""
         return f"{self.project.value}/{self.name.value}"
+
+    def fill_from(self, source: Source) -> None:
+        """Fill in the project and the settings of a source; its name stays open.
+
+        Args:
+            source: The source to duplicate.
+        """
+        self.project.value = source.owner
+        for name, control in self.controls.items():
+            control.fill(getattr(source, name))
+        self.refresh()
 
     def _flaw(self) -> str | None:
         """Return what is wrong with the full name; None if nothing is, or it is incomplete."""
@@ -76,6 +94,9 @@ class CreateForm(Form):
     def _on_name(self) -> None:
         # Earlier errors are about the earlier name.
         self._taken = self._refused = None
+        if not self.jobs.running:
+            # The last message was about another name.
+            self.say("")
         self.refresh()
 
     def _pending(self) -> str:
@@ -97,10 +118,11 @@ class CreateForm(Form):
         if not code or settings is None:
             return
         full_name = self.full_name
+        sent = {name: control.input.value for name, control in self.controls.items()}
 
         def done(written: Written) -> None:
+            self._empty(full_name, sent)
             self._done = code
-            self._mark_taken(full_name)
             message = f"{full_name} is created, with the id {visible(written.source.id)}."
             self.say_written(message if written.proven else "", written)
             self.result = written.source
@@ -111,6 +133,18 @@ class CreateForm(Form):
             done,
             failed=lambda error: self._explain(error, full_name),
         )
+
+    def _empty(self, full_name: str, sent: Mapping[str, Any]) -> None:
+        """Empty the form for the next source in the same project, but for what was typed since.
+
+        Args:
+            full_name: The full name that was sent.
+            sent: The raw value of each input when the request was sent.
+        """
+        if full_name == self.full_name:
+            self.name.value = ""
+        for name, control in self.controls.items():
+            control.rebase(None, sent[name])
 
     def _mark_taken(self, full_name: str) -> None:
         """Remember that a name is taken, unless another name is filled in by now."""

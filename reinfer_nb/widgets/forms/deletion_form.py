@@ -83,6 +83,11 @@ class DeleteForm(Form):
         if source is not None:
             self._count(source)
 
+    @property
+    def deleted(self) -> Source | None:
+        """The source that the form has deleted, until it is restored or another one is opened."""
+        return self._deleted
+
     def _name_restore_file(self) -> None:
         """Choose a new path for the restore file, or note why there is none."""
         self.restore_file, self._file_error = None, ""

@@ -15,6 +15,7 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import visible
+from reinfer_nb.widgets.buckets import bucket_controls
 from reinfer_nb.widgets.controls import (
     NOT_TAKEN,
     Entry,
@@ -48,7 +49,11 @@ class UpdateForm(Form):
         super().__init__(client, "Update")
         self.source: Source | None = None
         self.sent: tuple[str, ...] = ()
-        self.controls = controls_for(fields_of(self.definition), "update", self.refresh)
+        # What is filled in after an update, until it is edited.
+        self._after: dict[str, Any] | None = None
+        self.controls = controls_for(
+            fields_of(self.definition), "update", self.refresh, bucket_controls(client)
+        )
         self.picker = Picker(client, self._on_picked) if picker else None
         self._title = ui.HTML()
         self._preview = ui.HTML()
@@ -70,7 +75,7 @@ class UpdateForm(Form):
         if self.writing:
             return
         self.source = source
-        self._done = ""
+        self._done, self._after = "", None
         for name, control in self.controls.items():
             control.show(None if source is None else getattr(source, name))
         self.say("")
@@ -97,6 +102,9 @@ class UpdateForm(Form):
             control.show(control.base)
         self.refresh()
 
+    def _typed(self) -> dict[str, Any]:
+        return {name: control.input.value for name, control in self.controls.items()}
+
     def _pending(self) -> str:
         return self._code_for(entries_of(self.controls))
 
@@ -111,6 +119,10 @@ class UpdateForm(Form):
         """Update the preview, the buttons and the code."""
         if self.source is not None:
             self._title.value = tag_line(self.source)
+        if self._after not in (None, self._typed()) and not self.jobs.running:
+            # The message is about the update before.
+            self._after = None
+            self.say("")
         entries = entries_of(self.controls)
         changes = [
             [label_of(c.field), shown_cell(c.base), shown_cell(entries[name].value)]
@@ -120,7 +132,7 @@ class UpdateForm(Form):
         self._preview.value = (
             markup.table(("Would change", "Before", "After"), changes)
             if changes
-            else markup.muted("Nothing is changed yet.")
+            else markup.muted("Nothing is changed yet." if self._after is None else "")
         )
         dirty = any(entry.changed for entry in entries.values())
         self.reset.disabled = self.jobs.running or not dirty
@@ -132,7 +144,7 @@ class UpdateForm(Form):
         base, settings, code = self.source, changed_settings(entries), self._code_for(entries)
         if base is None or not settings:
             return
-        sent = {name: control.input.value for name, control in self.controls.items()}
+        sent, self._after = self._typed(), None
 
         def done(written: Written) -> None:
             self._done = code
@@ -146,6 +158,7 @@ class UpdateForm(Form):
             names = ", ".join(name for name in settings if name not in written.not_taken)
             message = f"{visible(source.full_name)} is updated: {names}." if names else ""
             self.say_written(message, written)
+            self._after = self._typed()
             self.sent = tuple(settings)
             self.result = source
 

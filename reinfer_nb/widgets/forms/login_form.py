@@ -19,6 +19,7 @@ from reinfer_nb.auth.tenant import Tenant
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import User
 from reinfer_nb.text import listed, visible
+from reinfer_nb.widgets.box_guard import BoxGuard
 from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.forms.secret_box import SecretBox
@@ -123,7 +124,7 @@ class Login(OnHosts, ui.VBox):
         self._said = ui.HTML(layout=ui.Layout(min_width="0"))
         buttons = ui.HBox([self.button, self.leave], layout=ui.Layout(margin=_BENEATH))
         parts = [self.endpoint, self._about_endpoint, self.token, self._about_token]
-        parts += [self.keep, self._about_keyring, buttons, self._said]
+        parts += [self.keep, self._about_keyring, buttons, self._said, BoxGuard()]
         super().__init__(parts, layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
         self._begin()
 

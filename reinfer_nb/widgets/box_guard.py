@@ -1,0 +1,35 @@
+"""An invisible widget that guards the box it is in: its keys, its focus, and its link to the kernel.
+
+Keys typed in the box are no commands of the notebook; the focus can be moved to what was opened;
+and when the kernel is gone, the box says so and takes no more input.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anywidget
+import ipywidgets as ui
+
+# Passed as text: given a path, anywidget keeps every widget until the process ends.
+_HERE = Path(__file__).parent
+
+
+class BoxGuard(anywidget.AnyWidget):
+    """Guards a box; put it among the children of that box."""
+
+    _esm = (_HERE / "box_guard.js").read_text(encoding="utf-8")
+
+    def __init__(self) -> None:
+        super().__init__(layout=ui.Layout(display="none"))
+
+    def __repr__(self) -> str:
+        return "Guard of a box"
+
+    def focus_in(self, name: str) -> None:
+        """Move the focus to the first field in a part of the box, as soon as it is shown.
+
+        Args:
+            name: A CSS class of that part.
+        """
+        self.send({"focus": name})

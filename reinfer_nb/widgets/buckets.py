@@ -1,0 +1,77 @@
+"""Buckets by name: where the token may see buckets, people need not know their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import ipywidgets as ui
+
+from reinfer_nb.client import Client
+from reinfer_nb.errors import ReinferError
+from reinfer_nb.schema.fields import Field
+from reinfer_nb.text import hint, is_blank, shown, visible
+from reinfer_nb.widgets.controls import FULL, LABELS, Control, TextControl, label_of
+
+# The name of the field that holds the id of a bucket.
+BUCKET = "bucket_id"
+
+
+def bucket_names(client: Client) -> dict[str, str]:
+    """Return the full name of each bucket by id; empty if the token may not see buckets."""
+    try:
+        df = client.buckets()
+    except ReinferError:
+        return {}
+    columns = (df[name].fillna("").tolist() for name in ("id", "owner", "name"))
+    return {
+        key: visible(f"{owner}/{name}") for key, owner, name in zip(*columns, strict=True) if key
+    }
+
+
+def bucket_controls(client: Client) -> dict[str, Callable[..., Control]]:
+    """Return the control of the bucket for `controls_for`, with the names that the token may see."""
+    return {BUCKET: partial(BucketControl, names=bucket_names(client))}
+
+
+class BucketControl(TextControl):
+    """A bucket by its full name or its id, which completes the names.
+
+    Args:
+        field: The field.
+        creating: True for a new source.
+        names: The full names of the buckets by id; an id that is not among them is sent as it is
+            only if there are no names.
+    """
+
+    def __init__(self, field: Field, *, creating: bool, names: dict[str, str]) -> None:
+        self._names = names
+        self._ids = {name: key for key, name in names.items()}
+        super().__init__(field, creating=creating)
+
+    def _input(self) -> Any:
+        if not self._names:
+            return super()._input()
+        return ui.Combobox(
+            description=label_of(self.field),
+            options=tuple(sorted(self._ids)),
+            placeholder="project/name or id of a bucket",
+            style=LABELS,
+            layout=FULL,
+        )
+
+    def _raw(self, value: Any) -> Any:
+        return self._names.get(value) or super()._raw(value)
+
+    def _value(self, raw: Any) -> Any:
+        text = raw.strip() if isinstance(raw, str) else raw
+        if not self._names or is_blank(raw) or text in self._names or text == self.base:
+            return super()._value(text)
+        if text in self._ids:
+            return self._ids[text]
+        raise ValueError(f"names no bucket: {shown(text)}. {hint(text, [*self._ids])}".rstrip("."))
+
+    def _hint(self) -> str:
+        key = self._ids.get(self.input.value)
+        return f" This bucket has the id {visible(key)}." if key else super()._hint()
