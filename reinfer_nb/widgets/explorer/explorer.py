@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -149,12 +149,15 @@ class Explorer(OnHosts, ui.VBox):
         self.finder.search = arguments.text(text, "search", "motor")
 
     @property
-    def chosen(self) -> Mapping[str, str]:
-        """The choices that narrow the table, by facet, such as {"owner": "claims"}."""
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """The choices that narrow the table, by facet; can be set.
+
+        A facet takes one value or several: {"owner": "claims", "language": ["en", "de"]}.
+        """
         return self.finder.chosen
 
     @chosen.setter
-    def chosen(self, chosen: Mapping[str, str]) -> None:
+    def chosen(self, chosen: Mapping[str, str | Iterable[str]]) -> None:
         self.finder.chosen = chosen
 
     # The current source
