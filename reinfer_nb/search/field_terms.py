@@ -17,7 +17,7 @@ For all of them, `none` is a missing value or an empty list, `any` is the opposi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,7 @@ from reinfer_nb.search.text_index import Mask, folded_text
 from reinfer_nb.text import nearest, visible
 
 # The words of the table's headings, and short forms.
-_ALIASES: Mapping[str, str] = {
+_ALIASES = {
     "project": "owner",
     "comments": COMMENTS,
     "bucket": "bucket_id",

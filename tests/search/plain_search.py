@@ -183,18 +183,20 @@ def _period(text: str) -> tuple[dt.datetime, dt.datetime]:
         raise Unreadable
     if point and not re.fullmatch("[0-9]{1,9}", fraction):
         raise Unreadable
-    for form, unit in FORMS.items():
-        with contextlib.suppress(ValueError):
-            start = dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC) + shift
-            break
-    else:
-        raise Unreadable
+    start, unit = _start(text)
     if point and unit != "seconds":
         raise Unreadable
     microseconds = int(fraction[:6].ljust(6, "0"))
     length = dt.timedelta(microseconds=10 ** (6 - len(fraction[:6])))
-    start += dt.timedelta(microseconds=microseconds)
+    start += shift + dt.timedelta(microseconds=microseconds)
     return start, _end(start, unit) if not point else start + length
+
+
+def _start(text: str) -> tuple[dt.datetime, str]:
+    for form, unit in FORMS.items():
+        with contextlib.suppress(ValueError):
+            return dt.datetime.strptime(text, form).replace(tzinfo=dt.UTC), unit
+    raise Unreadable
 
 
 def _end(start: dt.datetime, unit: str) -> dt.datetime:

@@ -299,7 +299,10 @@ def odd_listings(draw: st.DrawFn) -> pd.DataFrame:
     return df.iloc[draw(st.sampled_from([[0, 1, 2, 3], [2], []]))]
 
 
-TYPED_WORDS = "de d german g x none NONE non any a true No f a:b two email, e\u0301 \u00c9 \u0131 \u0130 \ud800"
+TYPED_WORDS = (
+    "de d german g x none NONE non any a true No f a:b two email, e\u0301 \u00c9 \u0131 \u0130"
+    " \ud800"
+)
 TYPED_NUMBERS = (
     "10 0 >0 >=10 <10.5 <=1 =10 0..10 10.. ..1 > 1,000 1,0 1,0000 -5 + - 10. .5 10.50 x..y .. 1e1"
     " 9007199254740993 >9007199254740992 >=-5 +10 --1 <= \u0661 256 <300 >-1"
