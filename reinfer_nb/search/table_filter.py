@@ -2,18 +2,12 @@
 
 `Narrowing` prepares the texts and groups of a listing once. Each key stroke then costs one pass
 over the texts and some counting. Nothing here depends on widgets.
-
-Values of choices are unambiguous texts: a project, language, kind or property is its name after
-"=", so "=en" is English and "=with" is a property named "with"; "" is a missing value; all other
-values, such as "without" or "within 7 days", are defined here.
 """
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -23,57 +17,41 @@ from pyarrow import compute
 
 from reinfer_nb.diff import equality
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.frames.cells import as_arrow, column_of, instants_of, items_of, texts_of
-from reinfer_nb.schema.records import KINDS, LANGUAGES
+from reinfer_nb.frames.cells import as_arrow, column_of, texts_of
 from reinfer_nb.schema.validation import check_frame
-from reinfer_nb.search.text_index import Haystack, Mask, folded, with_instants
+from reinfer_nb.search import query
+from reinfer_nb.search.facets import FACETS, Choice, Facet, Grouping, grouping, with_names
+from reinfer_nb.search.field_terms import FieldTerms
+from reinfer_nb.search.text_index import Haystack, Mask, folded, folded_text, with_instants
 from reinfer_nb.text import listed, nearest, shown, visible
 
-_WITHIN = (7, 30, 90, 365)
-_NOT_WITHIN = (30, 90, 365, 730)
-_AGES = sorted({*_WITHIN, *_NOT_WITHIN}, reverse=True)
-
 _Numbers = np.ndarray[Any, np.dtype[np.int64]]
-# The group of each row; and for each choice its value, its label and the groups that it shows.
-_Groups = tuple[_Numbers, list[tuple[str, str, list[int]]]]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A choice of a facet: the value for `Narrowing.narrow`, and a label that is safe to show."""
-
-    value: str
-    label: str
-
-
-@dataclass(frozen=True)
-class Facet:
-    """A facet by which a listing can be filtered: key for `narrow`, label, ordered choices."""
-
-    key: str
-    label: str
-    choices: tuple[Choice, ...]
 
 
 class Narrowing:
     """A listing with a search, facets and a sort order, which decide the rows that are shown.
 
     >>> narrowing = Narrowing(client.sources())
-    >>> narrowing.narrow("motor", {"language": "en"})
+    >>> narrowing.narrow("motor -bucket:none", {"language": ["en", "de"], "owner": "claims"})
     >>> narrowing.frame["name"].iloc[narrowing.positions].iloc[0]
     'motor-inbox'
 
     A row is found if each word of the search occurs in its id, full name, title or description.
-    Case is ignored, a text in double quotes is a phrase, and a line break counts as a space.
+    Case is ignored, a text in double quotes is a phrase, and a line break counts as a space. A word
+    `field:value` looks into one column, and a minus before a word, phrase or field excludes the
+    rows with it: `motor language:de title:"" comments:>100 -kind:chat`; `field_terms` has the
+    rules. A word with a colon that names no field is an ordinary word.
 
     Args:
         df: A listing, or part of one; there is no facet for a missing column.
         now: The time from which the facet "Updated" counts; by default the current time.
+        names: The names of buckets by id, which are shown, found and sorted in place of the ids.
         haystack: The searchable texts of the listing, if there are any yet.
         groupings: The groups of rows of some facets, by key, if there are any yet.
 
     Attributes:
         frame: A copy of the listing.
+        shown: The same with the names of buckets beside their ids.
         facets: The facets.
     """
 
@@ -82,21 +60,26 @@ class Narrowing:
         df: pd.DataFrame,
         *,
         now: pd.Timestamp | None = None,
+        names: Mapping[str, str] | None = None,
         haystack: Haystack | None = None,
-        groupings: Mapping[str, _Grouping] | None = None,
+        groupings: Mapping[str, Grouping] | None = None,
     ) -> None:
         df = check_frame(df, "A listing must be a DataFrame")
         made = groupings or {}
+        self._names = names or {}
         self.frame: pd.DataFrame = df.copy()
-        columns = {key: column_of(df, name) for key, (_, name, _) in _FACETS.items()}
+        self.shown = with_names(self.frame, self._names)
+        columns = {key: column_of(df, name) for key, (_, name, _) in FACETS.items()}
         self._groupings = {
-            key: made.get(key) or _grouping(key, column, now)
+            key: made.get(key) or grouping(key, column, now, self._names)
             for key, column in columns.items()
             if column is not None
         }
         self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
         self._haystack = haystack or Haystack.of(df)
-        self._search, self._chosen = "", types.MappingProxyType[str, str]({})
+        self._field_terms = FieldTerms(self.shown)
+        self._search, self._notes = "", tuple[str, ...]()
+        self._chosen = types.MappingProxyType[str, tuple[str, ...]]({})
         self._hidden: dict[str, Mask] = {}
         self._only: Mask | None = None
         self._sort: tuple[str, bool] | None = None
@@ -120,9 +103,10 @@ class Narrowing:
         same = {
             key: grouping
             for key, grouping in self._groupings.items()
-            if _is_same_cell(before, row, _FACETS[key][1])
+            if _is_same_cell(before, row, FACETS[key][1])
         }
-        return Narrowing(df, haystack=self._haystack.with_row(position, row), groupings=same)
+        haystack = self._haystack.with_row(position, row)
+        return Narrowing(df, names=self._names, haystack=haystack, groupings=same)
 
     @property
     def search(self) -> str:
@@ -130,8 +114,27 @@ class Narrowing:
         return self._search
 
     @property
-    def chosen(self) -> Mapping[str, str]:
-        """The chosen values by facet key; other facets do not filter."""
+    def search_notes(self) -> tuple[str, ...]:
+        """Short notes about the search: values that cannot be read, and misspelt fields.
+
+        >>> narrowing = Narrowing(client.sources())
+        >>> narrowing.narrow("version:abc langauge:de")
+        >>> for note in narrowing.search_notes:
+        ...     print(note)
+        version:abc: abc is not a number
+        There is no field langauge; did you mean language?
+
+        A value that cannot be read finds no rows; a misspelt field is an ordinary word.
+        """
+        self._without(None)
+        return self._notes
+
+    @property
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """The chosen values by facet key, in the order of the choices.
+
+        A facet shows the rows of any of its values; facets that are not here do not filter.
+        """
         return self._chosen
 
     @property
@@ -139,19 +142,26 @@ class Narrowing:
         """The sort column, and True if descending; None for the listing's own order."""
         return self._sort
 
-    def narrow(self, search: str | None = None, chosen: Mapping[str, str] | None = None) -> None:
+    def narrow(
+        self,
+        search: str | None = None,
+        chosen: Mapping[str, str | Iterable[str]] | None = None,
+    ) -> None:
         """Change the search, the chosen values of facets, or both.
 
         Args:
-            search: The search text; "" finds all rows, None keeps the current search.
-            chosen: The values of choices by facet key. A plain name such as "en" also works if no
-                choice has that value. All other facets are reset. None keeps the current choices.
+            search: The search text; "" finds all rows, None keeps the current search. Any text is
+                a search, and `search_notes` says what could not be read.
+            chosen: The value of a choice, or several values, by facet key: rows with any of them
+                are shown. A plain name such as "en" also works if no choice has that value. A facet
+                without values, and all other facets, are reset. None keeps the current choices.
 
         Raises:
             InvalidInput: A facet or choice is unknown; nothing was changed.
         """
         if chosen is not None:
-            values = {key: self._value(key, value) for key, value in chosen.items()}
+            values = {key: self._values(key, given) for key, given in chosen.items()}
+            values = {key: choices for key, choices in values.items() if choices}
             self._chosen = types.MappingProxyType(values)
             self._hidden = {key: self._groupings[key].hidden(values[key]) for key in values}
         if search is not None and search != self._search:
@@ -182,7 +192,7 @@ class Narrowing:
         """
         sort = None if column is None else (column, bool(descending))
         if column is not None and sort not in self._orders:
-            cells = column_of(self.frame, column)
+            cells = column_of(self.shown, column)
             if cells is None:
                 hint = _hint(column, map(str, self.frame.columns))
                 raise InvalidInput(f"The listing has no column {shown(column)}.{hint}")
@@ -209,6 +219,42 @@ class Narrowing:
             self._counts = {key: g.counts(rows[key]) for key, g in self._groupings.items()}
         return dict(self._counts)
 
+    def facet_choices(
+        self, key: str, typed: str = "", most: int = 200
+    ) -> tuple[list[tuple[int, Choice, int]], int]:
+        """Return the choices of a facet for a list that narrows while a person types.
+
+        >>> narrowing = Narrowing(client.sources())
+        >>> choices, matching = narrowing.facet_choices("language", "germ")
+        >>> [choice.label for _, choice, _ in choices], matching
+        (['German (de)'], 1)
+
+        Args:
+            key: The key of the facet.
+            typed: A text that the labels contain; case and spaces around it are ignored.
+            most: The largest number of choices; chosen ones are returned even if they are more.
+
+        Returns:
+            Triples of a choice's position in the facet, the choice, and the number of rows that it
+            would show, as in `counts`. The chosen ones are first, whatever their labels, then
+            those with most rows. And the number of choices whose labels contain the text.
+
+        Raises:
+            InvalidInput: The facet is unknown.
+        """
+        facet = self._grouping(key)
+        matching = facet.labelled(typed)
+        numbers = np.fromiter(self.counts()[key].values(), np.int64, len(matching))
+        chosen = [facet.places[value] for value in self._chosen.get(key, ())]
+        others = matching.copy()
+        others[chosen] = False
+        rest = np.flatnonzero(others)
+        rest = rest[np.argsort(-numbers[rest], kind="stable")][: max(0, most - len(chosen))]
+        choices = facet.facet.choices
+        places = [*chosen, *rest.tolist()]
+        listed = [(place, choices[place], int(numbers[place])) for place in places]
+        return listed, int(np.count_nonzero(matching))
+
     def rank(self, position: int) -> int | None:
         """Return the index of a row in `positions`; None if the row is not shown.
 
@@ -218,51 +264,42 @@ class Narrowing:
         indices = np.flatnonzero(self.positions == position)
         return int(indices[0]) if len(indices) else None
 
-    def _value(self, key: str, text: str) -> str:
-        """Return the value of a choice that is given by its value or its plain name."""
+    def _grouping(self, key: str) -> Grouping:
         if key not in self._groupings:
             raise InvalidInput(f"Unknown facet {shown(key)}.{_hint(key, self._groupings)}")
-        values = [choice.value for choice in self._groupings[key].facet.choices]
-        for candidate in (text, f"={text}"):
-            if candidate in values:
+        return self._groupings[key]
+
+    def _values(self, key: str, given: str | Iterable[str]) -> tuple[str, ...]:
+        """Return the values of choices that are given by values or plain names, in their order."""
+        places = self._grouping(key).places
+        is_one = isinstance(given, str | bytes) or not hasattr(given, "__iter__")
+        names = [given] if is_one else given
+        values = {self._value(key, name) for name in names}
+        return tuple(sorted(values, key=places.__getitem__))
+
+    def _value(self, key: str, text: object) -> str:
+        """Return the value of a choice that is given by its value or its plain name."""
+        places = self._groupings[key].places
+        for candidate in (text, f"={text}") if isinstance(text, str) else ():
+            if candidate in places:
                 return candidate
-        plain = [value.removeprefix("=") or '""' for value in values]
+        plain = [value.removeprefix("=") or '""' for value in places]
         raise InvalidInput(f"Unknown value {shown(text)} of the facet {key!r}.{_hint(text, plain)}")
 
     def _without(self, key: str | None) -> Mask:
         """Return a mask of the rows that search, restriction and all facets but one show."""
         if self._found is None:
-            self._found = self._haystack.found(self._search)
+            terms = query.terms_of(self._search, self._field_terms.is_field)
+            rows, self._notes = self._field_terms.rows(terms)
+            texts = [term for term in terms if term.field is None]
+            words, without = (
+                {folded_text(term.value) for term in texts if term.is_excluded == is_excluded}
+                for is_excluded in (False, True)
+            )
+            self._found = self._haystack.found(words, without, rows)
         found = self._found if self._only is None else self._found & self._only
         hidden = [mask for facet, mask in self._hidden.items() if facet != key]
         return np.logical_and(found, ~np.logical_or.reduce(hidden)) if hidden else found
-
-
-@dataclass(frozen=True)
-class _Grouping:
-    """The groups of rows that the choices of a facet show."""
-
-    facet: Facet
-    codes: _Numbers  # the group of each row
-    # Pairs: `positions[i]` is the position of a choice that shows the group `groups[i]`.
-    groups: _Numbers
-    positions: _Numbers
-
-    def counts(self, rows: _Numbers) -> Mapping[str, int]:
-        """Return how many of some rows each choice shows."""
-        sizes = np.bincount(self.codes[rows], minlength=self.groups.max(initial=-1) + 1)
-        count = len(self.facet.choices)
-        totals = np.bincount(self.positions, weights=sizes[self.groups], minlength=count)
-        values = (choice.value for choice in self.facet.choices)
-        numbers = totals.astype(np.int64).tolist()
-        return types.MappingProxyType(dict(zip(values, numbers, strict=True)))
-
-    def hidden(self, value: str) -> Mask:
-        """Return a mask of the rows that a choice hides."""
-        position = [choice.value for choice in self.facet.choices].index(value)
-        hidden = np.ones(self.groups.max(initial=-1) + 1, dtype=np.bool_)
-        hidden[self.groups[self.positions == position]] = False
-        return hidden[self.codes]
 
 
 def _is_same_cell(before: pd.DataFrame, after: pd.DataFrame, name: str) -> bool:
@@ -271,85 +308,6 @@ def _is_same_cell(before: pd.DataFrame, after: pd.DataFrame, name: str) -> bool:
     if left is None or right is None:
         return False
     return not equality.unequal(left, right).any()
-
-
-def _grouping(key: str, column: pd.Series, now: pd.Timestamp | None) -> _Grouping:
-    """Group the rows by a column for its facet."""
-    label, _, group_rows = _FACETS[key]
-    codes, choices = _updated(column, now) if key == "updated" else group_rows(column)
-    facet = Facet(key, label, tuple(Choice(value, text) for value, text, _ in choices))
-    pairs = [(group, n) for n, (*_, groups) in enumerate(choices) for group in groups]
-    groups, positions = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return _Grouping(facet, codes, groups, positions)
-
-
-def _named(column: pd.Series, meanings: Mapping[str, str] | None = None) -> _Groups:
-    encoded = texts_of(column).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    codes = np.asarray(encoded.indices.fill_null(len(names)), dtype=np.int64)
-    choices = []
-    for group, name in enumerate(names):
-        meaning = (meanings or {}).get(name)
-        label = visible(f"{meaning} ({name})" if meaning else name)
-        choices.append((f"={name}", label or "(empty)", [group]))
-    choices.sort(key=lambda choice: (choice[1].lower(), choice[0]))
-    missing = [("", "(none)", [len(names)])] if encoded.indices.null_count else []
-    return codes, choices + missing
-
-
-def _bucket(column: pd.Series) -> _Groups:
-    return np.asarray(column.isna(), np.int64), [("with", "with", [0]), ("without", "without", [1])]
-
-
-def _translated(column: pd.Series) -> _Groups:
-    cells = column.to_numpy(dtype=object).tolist()
-    codes = [1 - bool(cell) if type(cell) in (bool, np.bool_) else 2 for cell in cells]
-    choices = [("yes", "yes", [0]), ("no", "no", [1]), ("", "not set", [2])]
-    return np.array(codes, dtype=np.int64), choices if 2 in codes else choices[:2]
-
-
-def _properties(column: pd.Series) -> _Groups:
-    cells = column.to_numpy(dtype=object).tolist()
-    # A listing has few distinct tuples, and equal rows share one tuple object.
-    objects = {id(cell): cell for cell in cells}
-    groups: dict[tuple[str, ...], int] = {}
-    codes = {key: groups.setdefault(items_of(cell), len(groups)) for key, cell in objects.items()}
-    rows = np.fromiter(map(codes.__getitem__, map(id, cells)), np.int64, len(cells))
-    groups_of: dict[str, list[int]] = {}
-    for items, group in groups.items():
-        for item in dict.fromkeys(items):
-            groups_of.setdefault(item, []).append(group)
-    choices = [
-        ("with", "with any", [group for items, group in groups.items() if items]),
-        ("without", "without any", [group for items, group in groups.items() if not items]),
-        *((f"={item}", visible(item) or "(empty)", groups_of[item]) for item in sorted(groups_of)),
-    ]
-    return rows, [choice for choice in choices if choice[2]]
-
-
-def _updated(column: pd.Series, now: pd.Timestamp | None) -> _Groups:
-    instants = instants_of(column)
-    now = pd.to_datetime(pd.Timestamp.now("UTC") if now is None else now, utc=True)
-    # The limits ascend in time; each group lies between two of them.
-    limits = np.datetime64(now.tz_localize(None), "us") - np.array(_AGES, dtype="timedelta64[D]")
-    missing, unknown = np.isnat(instants), len(_AGES) + 1
-    codes = np.where(missing, unknown, np.searchsorted(limits, instants, side="right"))
-    groups = list(range(unknown))
-    choices = {f"within {days} days": groups[_AGES.index(days) + 1 :] for days in _WITHIN}
-    choices |= {f"not within {days} days": groups[: _AGES.index(days) + 1] for days in _NOT_WITHIN}
-    not_set = [("", "not set", [unknown])] if missing.any() else []
-    return codes, [(text, text, shown) for text, shown in choices.items()] + not_set
-
-
-_FACETS: dict[str, tuple[str, str, Callable[..., _Groups]]] = {
-    "owner": ("Project", "owner", _named),
-    "language": ("Language", "language", partial(_named, meanings=LANGUAGES)),
-    "kind": ("Kind", "kind", partial(_named, meanings=KINDS)),
-    "bucket": ("Bucket", "bucket_id", _bucket),
-    "should_translate": ("Translated", "should_translate", _translated),
-    "sensitive_properties": ("Sensitive properties", "sensitive_properties", _properties),
-    "updated": ("Updated", "updated_at", _updated),
-}
 
 
 def _order(column: pd.Series, *, descending: bool) -> _Numbers:

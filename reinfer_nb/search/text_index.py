@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,6 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
 
-# A phrase in quotes, whose closing quote may not be typed yet, or a word.
-_TERM = re.compile(r'"([^"]*)"?|([^\s"]+)')
 _SPECIAL = re.compile(r"[\x00-/:-@\[-^`{-\x7f]")
 # Characters that may change when a text is composed, and some that do not.
 _COMPOSABLE = (
@@ -61,27 +60,36 @@ class Haystack:
         parts = [self._texts[:position], _haystack(row), self._texts[position + 1 :]]
         return Haystack(pa.concat_arrays(parts))
 
-    def found(self, search: str) -> Mask:
-        """Return a mask of the rows that contain all words and phrases of a search.
+    def found(
+        self, words: Iterable[str], without: Iterable[str] = (), among: Mask | None = None
+    ) -> Mask:
+        """Return a mask of the rows that contain all of some texts and none of others.
 
         Args:
-            search: Words, and phrases in double quotes.
+            words: The texts to find, folded; "" is in each row.
+            without: The texts that a row must not contain, folded; "" is ignored.
+            among: A mask of the rows to search; None for all.
         """
-        mask = np.ones(len(self._texts), dtype=np.bool_)
-        parts = [whole_text(phrase or word) or "" for phrase, word in _TERM.findall(search)]
-        array = pa.array([text.replace("\n", " ") for text in parts], TEXT)
-        terms = set(folded(array).to_pylist()) - {""}
-        known = {term: self._known[term] for term in terms if term in self._known}
-        for rows_of_term in known.values():
-            mask &= rows_of_term
-        # Longest first: long terms are rare and leave few rows to check.
-        for term in sorted(terms - set(known), key=len, reverse=True):
-            rows = np.flatnonzero(mask)
-            if len(rows) * 4 > len(mask):
+        count = len(self._texts)
+        mask = np.ones(count, dtype=np.bool_) if among is None else among.copy()
+        terms = [(term, False) for term in set(words)] + [(term, True) for term in set(without)]
+        known = {term: self._known[term] for term, _ in terms if term in self._known}
+
+        def cost(item: tuple[str, bool]) -> tuple[bool, bool, int]:
+            # Long terms are rare and leave few rows to check, excluded terms leave many.
+            term, is_excluded = item
+            return term not in known, is_excluded, -len(term)
+
+        for term, is_excluded in sorted(terms, key=cost):
+            if not term:
+                continue
+            if term not in known:
+                rows = np.flatnonzero(mask)
+                if len(rows) * 4 <= count:
+                    mask[rows] = rows_with(self._texts, term, rows) ^ is_excluded
+                    continue
                 known[term] = self._rows_with(term)
-                mask &= known[term]
-            else:
-                mask[rows] = self._matches(term, rows)
+            mask &= known[term] ^ is_excluded
         self._known = known
         return mask
 
@@ -93,17 +101,25 @@ class Haystack:
             rows = np.flatnonzero(np.logical_and.reduce(masks))
             if len(rows) * 4 <= len(self._texts):
                 mask = np.zeros(len(self._texts), dtype=np.bool_)
-                mask[rows] = self._matches(term, rows)
+                mask[rows] = rows_with(self._texts, term, rows)
                 return mask
-        return self._matches(term)
+        return rows_with(self._texts, term)
 
-    def _matches(self, term: str, rows: np.ndarray[Any, Any] | None = None) -> Mask:
-        texts = self._texts if rows is None else self._texts.take(pa.array(rows))
-        # RE2 finds literals faster than Arrow's substring search, but refuses very long ones.
-        if len(term) > 200:
-            return np.asarray(compute.match_substring(texts, term), dtype=np.bool_)
-        pattern = _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", term)
-        return np.asarray(compute.match_substring_regex(texts, pattern), dtype=np.bool_)
+
+def rows_with(texts: Any, term: str, rows: np.ndarray[Any, Any] | None = None) -> Mask:
+    """Return a mask of the texts that contain a term.
+
+    Args:
+        texts: An Arrow array of texts without missing ones.
+        term: The term, as literal text.
+        rows: The positions of the texts to look at; None for all.
+    """
+    some = texts if rows is None else texts.take(pa.array(rows))
+    # RE2 finds literals faster than Arrow's substring search, but refuses very long ones.
+    if len(term) > 200:
+        return np.asarray(compute.match_substring(some, term), dtype=np.bool_)
+    pattern = _SPECIAL.sub(lambda match: f"\\x{ord(match[0]):02x}", term)
+    return np.asarray(compute.match_substring_regex(some, pattern), dtype=np.bool_)
 
 
 def with_instants(column: pd.Series) -> pd.Series:
@@ -117,10 +133,9 @@ def with_instants(column: pd.Series) -> pd.Series:
 def _haystack(df: pd.DataFrame) -> Any:
     """Return the searchable text of each row, one column per line."""
     texts = {name: column_of(df, name) for name in ("id", "owner", "name", "title", "description")}
-    lines = {name: texts_of(column) for name, column in texts.items() if column is not None}
-    for name, values in lines.items():
-        if _has(values, 10, 10):
-            lines[name] = compute.replace_substring(values, "\n", " ")
+    lines = {
+        name: one_line(texts_of(column)) for name, column in texts.items() if column is not None
+    }
     join = partial(compute.binary_join_element_wise, null_handling="replace")
     if {"owner", "name"} <= set(lines):
         # The full name contains owner and name.
@@ -133,6 +148,19 @@ def _has(texts: Any, first: int, last: int) -> bool:
     """True if the UTF-8 of any text contains a byte in a range."""
     data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
     return bool(((data >= first) & (data <= last)).any())
+
+
+def folded_text(text: str) -> str:
+    """Return a text as `folded` does; a line break becomes a space, as in a haystack."""
+    if text.isascii():
+        return text.lower().replace("\n", " ")
+    folded_texts = folded(pa.array([(whole_text(text) or "").replace("\n", " ")], TEXT))
+    return str(folded_texts[0].as_py())
+
+
+def one_line(texts: Any) -> Any:
+    """Return texts with each line break replaced by a space."""
+    return compute.replace_substring(texts, "\n", " ") if _has(texts, 10, 10) else texts
 
 
 def folded(texts: Any) -> Any:

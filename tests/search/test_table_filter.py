@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,10 +16,11 @@ from hypothesis import strategies as st
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import convert
-from reinfer_nb.search.table_filter import Choice, Facet, Narrowing
+from reinfer_nb.search.facets import Choice, Facet
+from reinfer_nb.search.table_filter import Narrowing
+from tests.search.plain_search import PlainSearch, folded, missing, whole
 
 NOW = pd.Timestamp("2025-06-15T12:00:00Z")
-SEARCHED = ("id", "owner", "name", "title", "description")
 
 
 def listing(*rows: dict[str, Any]) -> pd.DataFrame:
@@ -41,40 +41,15 @@ def facet(narrowing: Narrowing, key: str) -> Facet:
     return next(facet for facet in narrowing.facets if facet.key == key)
 
 
-def missing(value: Any) -> bool:
-    return value is None or value is pd.NA or value is pd.NaT or value != value  # noqa: PLR0124
-
-
 # The expected results, in plain Python
 
 
-def whole(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def folded(text: str) -> str:
-    composed = unicodedata.normalize("NFC", whole(text))
-    lowered = "".join("i" if character == "İ" else character.lower() for character in composed)
-    return unicodedata.normalize("NFC", lowered.replace("ς", "\u03c3"))
-
-
-def terms(search: str) -> list[str]:
-    """Return the words and phrases of a search, read one character at a time."""
-    words, word, quoted = [], "", False
-    for character in search:
-        if character == '"' or (character.isspace() and not quoted):
-            words.append(word)
-            word, quoted = "", quoted ^ (character == '"')
-        else:
-            word += " " if character == "\n" else character
-    return [folded(term) for term in (*words, word) if term]
-
-
 def matches(row: dict[str, Any], search: str) -> bool:
-    texts = {name: "" if missing(row.get(name)) else row[name] for name in SEARCHED}
-    texts["full name"] = f"{texts['owner']}/{texts['name']}"
-    fields = [folded(text.replace("\n", " ")) for text in texts.values()]
-    return all(any(term in field for field in fields) for term in terms(search))
+    return matching([row], search) == [0]
+
+
+def matching(rows: list[dict[str, Any]], search: str) -> list[int]:
+    return PlainSearch(pd.DataFrame(rows, dtype=object)).found(search)
 
 
 def in_choice(row: dict[str, Any], key: str, value: str) -> bool:
@@ -95,8 +70,10 @@ def in_choice(row: dict[str, Any], key: str, value: str) -> bool:
     return bool(moment >= NOW - pd.Timedelta(days=int(days))) == (how == "within")
 
 
-def shows(row: dict[str, Any], search: str, chosen: dict[str, str]) -> bool:
-    return matches(row, search) and all(in_choice(row, *choice) for choice in chosen.items())
+def shows(row: dict[str, Any], search: str, chosen: dict[str, list[str]]) -> bool:
+    return matches(row, search) and all(
+        any(in_choice(row, key, value) for value in values) for key, values in chosen.items()
+    )
 
 
 # Texts that are related by case or composition, and others.
@@ -158,10 +135,13 @@ def test_rows_and_counts_equal_those_of_plain_python(
     rows = records(df)
     values = {each.key: [choice.value for choice in each.choices] for each in narrowing.facets}
     chosen = {
-        key: data.draw(st.sampled_from(values[key]))
+        key: data.draw(st.lists(st.sampled_from(values[key]), min_size=1, max_size=3))
         for key in data.draw(st.sets(st.sampled_from([key for key in values if values[key]])))
     }
     narrowing.narrow(query, chosen)
+    assert narrowing.chosen == {
+        key: tuple(value for value in values[key] if value in some) for key, some in chosen.items()
+    }
     places = st.sampled_from(range(len(rows))) if rows else st.nothing()
     only = data.draw(st.none() | st.lists(places))
     narrowing.restrict(only)
@@ -175,9 +155,9 @@ def test_rows_and_counts_equal_those_of_plain_python(
     counts = narrowing.counts()
     assert list(counts) == list(values)
     for key, numbers in counts.items():
-        others = {other: value for other, value in chosen.items() if other != key}
+        others = {other: some for other, some in chosen.items() if other != key}
         assert numbers == {
-            value: sum(shows(rows[place], query, others | {key: value}) for place in allowed)
+            value: sum(shows(rows[place], query, others | {key: [value]}) for place in allowed)
             for value in values[key]
         }
     # Without a restriction, all rows are shown again.
@@ -209,6 +189,11 @@ def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
     fresh.narrow(query)
     others = [key for key in narrowing.counts() if key != "updated"]  # counts from the current time
     assert [narrowing.counts()[key] for key in others] == [fresh.counts()[key] for key in others]
+    for field in ("title:e", "language:none", "properties:any", "updated:2025", "translated:yes"):
+        before.narrow(field)
+        narrowing = before.with_row(position, df)
+        narrowing.narrow(field)
+        assert narrowing.positions.tolist() == PlainSearch(df).found(field)
     facets = [facet for facet in fresh.facets if facet.key != "updated"]
     assert [facet for facet in narrowing.facets if facet.key != "updated"] == facets
 
@@ -326,12 +311,54 @@ def test_choices_may_be_given_by_plain_names() -> None:
     key = "sensitive_properties"
     for name, value, count in (("with", "with", 2), ("=with", "=with", 1), ("x", "=x", 1)):
         narrowing.narrow(chosen={key: name})
-        assert dict(narrowing.chosen) == {key: value}
+        assert dict(narrowing.chosen) == {key: (value,)}
         assert len(narrowing.positions) == count
     narrowing = Narrowing(listing({"owner": "en"}, {"owner": "=en"}, {}))
     for name, position in (("=en", 0), ("en", 0), ("==en", 1), ("", 2)):
         narrowing.narrow(chosen={"owner": name})
         assert narrowing.positions.tolist() == [position]
+
+
+def test_a_facet_shows_the_rows_of_any_of_its_values() -> None:
+    narrowing = Narrowing(COMPANY)
+    names_of = iter(["fr", "de", "de", "=fr"])
+    narrowing.narrow(chosen={"language": names_of, "kind": [], "owner": "\u202esales"})
+    assert narrowing.chosen == {"language": ("=fr", "=de"), "owner": ("=\u202esales",)}
+    assert names(narrowing) == ["odd"]
+    narrowing.narrow(chosen={"language": pd.Series(["de", "fr"])})
+    assert names(narrowing) == ["travel", "odd"]
+    assert narrowing.counts()["language"] == {"=en": 1, "=fr": 1, "=de": 1, "=xlm": 1, "": 1}
+    assert narrowing.counts()["owner"] == {"=\u202esales": 1, "=claims": 1, "=sales": 0}
+    narrowing.narrow(chosen={"language": ()})
+    assert narrowing.chosen == {}
+    assert len(names(narrowing)) == 5
+
+
+def test_choices_whose_label_contains_a_typed_text() -> None:
+    narrowing = Narrowing(COMPANY)
+    assert narrowing.facet_choices("owner") == (
+        [
+            (1, Choice("=claims", "claims"), 2),
+            (2, Choice("=sales", "sales"), 2),
+            (0, Choice("=\u202esales", "\\u202esales"), 1),
+        ],
+        3,
+    )
+    shown, matching = narrowing.facet_choices("owner", " SALES ", most=1)
+    assert ([place for place, *_ in shown], matching) == ([2], 2)
+    # The chosen ones are first, with the counts of all other facets and of the search.
+    narrowing.narrow("travel", {"owner": ["sales", "\u202esales"]})
+    for most, places in ((0, [0, 2]), (1, [0, 2]), (3, [0, 2, 1])):
+        shown, matching = narrowing.facet_choices("owner", "CLAIM", most)
+        assert ([place for place, *_ in shown], matching) == (places, 1)
+        assert [count for *_, count in shown] == [0, 0, 1][: len(shown)]
+    assert narrowing.facet_choices("owner", "nobody")[1] == 0
+    composed, _ = Narrowing(listing({"owner": "e\u0301t\u00c9"})).facet_choices(
+        "owner", "\u00e9te\u0301"
+    )
+    assert [choice.value for _, choice, _ in composed] == ["=e\u0301t\u00c9"]
+    with pytest.raises(InvalidInput, match="Unknown facet 'project'"):
+        narrowing.facet_choices("project", "x")
 
 
 def test_search_choices_and_sorting_stay_until_they_are_changed() -> None:
@@ -380,13 +407,18 @@ def test_unknown_facets_choices_and_columns_are_refused_without_changes() -> Non
         ({"language": "it"}, "Available: en, fr, de, xlm"),
         ({"owner": "claims", "kind": "\x1b"}, r"Unknown value '\x1b'"),
         ({"owner": None}, "Unknown value None of the facet 'owner'"),
+        ({"owner": ["claims", "salse"]}, "Unknown value 'salse' of the facet 'owner'."),
+        ({"owner": b"sales"}, "Unknown value b'sales' of the facet 'owner'"),
+        ({"owner": [["sales"]]}, "Unknown value ['sales'] of the facet 'owner'"),
+        ({"owner": 5}, "Unknown value 5 of the facet 'owner'"),
+        ({"kind": [], "langauge": []}, "Unknown facet 'langauge'. Did you mean language?"),
     ):
         with pytest.raises(InvalidInput, match=re.escape(message)):
             narrowing.narrow("travel", chosen)  # type: ignore[arg-type]
     message = "The listing has no column 'titel'. Did you mean title?"
     with pytest.raises(InvalidInput, match=re.escape(message)):
         narrowing.sort_by("titel")
-    assert (narrowing.search, dict(narrowing.chosen)) == ("motor", {"owner": "=sales"})
+    assert (narrowing.search, dict(narrowing.chosen)) == ("motor", {"owner": ("=sales",)})
     assert narrowing.sort is None
     assert names(narrowing) == ["motor-leads"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -214,12 +214,15 @@ class Explorer(OnHosts, ui.VBox):
         self.finder.view = view
 
     @property
-    def chosen(self) -> Mapping[str, str]:
-        """The choices that narrow the table, by facet, such as {"owner": "claims"}."""
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """The choices that narrow the table, by facet; can be set.
+
+        A facet takes one value or several: {"owner": "claims", "language": ["en", "de"]}.
+        """
         return self.finder.chosen
 
     @chosen.setter
-    def chosen(self, chosen: Mapping[str, str]) -> None:
+    def chosen(self, chosen: Mapping[str, str | Iterable[str]]) -> None:
         self.finder.chosen = chosen
 
     # The current source

@@ -11,7 +11,7 @@ import contextlib
 import heapq
 import operator
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,8 @@ import traitlets
 from reinfer_nb.diff.matching import Positions
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.schema import provenance
-from reinfer_nb.search.table_filter import Facet, Narrowing
+from reinfer_nb.search.facets import Facet
+from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.search.text_index import with_instants
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.explorer.selection import Marks
@@ -111,12 +112,12 @@ class Finder(anywidget.AnyWidget):
             self._changed()
 
     @property
-    def chosen(self) -> Mapping[str, str]:
-        """The chosen value of each facet, as for `Narrowing.narrow`; can be set."""
+    def chosen(self) -> Mapping[str, tuple[str, ...]]:
+        """The chosen values of each facet; can be set, with one value or several per facet."""
         return self._narrowing.chosen
 
     @chosen.setter
-    def chosen(self, values: Mapping[str, str]) -> None:
+    def chosen(self, values: Mapping[str, str | Iterable[str]]) -> None:
         with self._lock:
             self._narrowing.narrow(chosen=values)
             self._changed()
@@ -263,7 +264,7 @@ class Finder(anywidget.AnyWidget):
         if place == "":
             chosen.pop(key, None)
         elif isinstance(place, str) and place in values:
-            chosen[key] = values[place]
+            chosen[key] = (values[place],)
         self._narrowing.narrow(chosen=chosen)
 
     def _changed(self) -> None:
@@ -351,7 +352,7 @@ class Finder(anywidget.AnyWidget):
     def _facets(self) -> list[dict[str, Any]]:
         counts, chosen = self._narrowing.counts(), self._narrowing.chosen
         return [
-            _facet_message(facet, counts[facet.key], chosen.get(facet.key))
+            _facet_message(facet, counts[facet.key], chosen.get(facet.key, ()))
             for facet in self._narrowing.facets
         ]
 
@@ -362,11 +363,16 @@ def _listed_at(df: pd.DataFrame) -> float:
     return 0.0 if time is None else time.timestamp()
 
 
-def _facet_message(facet: Facet, counts: Mapping[str, int], chosen: str | None) -> dict[str, Any]:
-    """Return a facet for a message; an option is its index as text, its label, True if empty."""
+def _facet_message(
+    facet: Facet, counts: Mapping[str, int], chosen: Sequence[str]
+) -> dict[str, Any]:
+    """Return a facet for a message; an option is its index as text, its label, True if empty.
+
+    The drop-down can show one chosen value: the first.
+    """
     choices = facet.choices
     numbers = list(counts.values())
-    place = next((i for i, choice in enumerate(choices) if choice.value == chosen), None)
+    place = next((i for i, choice in enumerate(choices) if choice.value in chosen[:1]), None)
     # The choices with most rows, and the chosen one.
     shown = set(heapq.nlargest(_MOST_CHOICES, range(len(choices)), numbers.__getitem__))
     if place is not None and place not in shown:
@@ -389,7 +395,11 @@ def _facet_message(facet: Facet, counts: Mapping[str, int], chosen: str | None) 
 def _carry_over(old: Narrowing, new: Narrowing) -> None:
     """Apply search, facets and sorting of a listing to a new one, as far as they apply."""
     choices = {facet.key: {choice.value for choice in facet.choices} for facet in new.facets}
-    chosen = {key: value for key, value in old.chosen.items() if value in choices.get(key, ())}
+    chosen = {
+        key: [value for value in values if value in choices.get(key, ())]
+        for key, values in old.chosen.items()
+        if key in choices
+    }
     new.narrow(search=old.search, chosen=chosen)
     if old.sort is not None:
         with contextlib.suppress(InvalidInput):

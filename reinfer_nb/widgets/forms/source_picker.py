@@ -12,6 +12,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
+from reinfer_nb.search import query
 from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.widgets.controls import FULL, LABELS
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
@@ -67,7 +68,7 @@ class Picker:
         self._suggest(listing)
 
     def _suggest(self, listing: Narrowing) -> None:
-        listing.narrow(search=self.input.value)
+        listing.narrow(search=query.plain(self.input.value))
         rows = listing.frame.iloc[listing.positions[:_SUGGESTED]]
         self.input.options = full_names(rows).dropna().tolist()
 
