@@ -103,14 +103,14 @@ def _column(column: pd.Series, known: type[ValueType] | None) -> Column:
     name = str(column.name)
     try:
         cells = _cells(column, known)
+        if known is None:
+            dtype, suffix = _free(column, cells)
+        else:
+            dtype, suffix = known.dtype, "UTC" if known is Moment else None
+        heading = name if suffix is None else f"{name} ({suffix})"
+        _check_texts(name, [heading, *cells])
     except UnicodeEncodeError:
         raise InvalidInput(f"Column {shown(name)} {csv_writer.HALF}") from None
-    if known is None:
-        dtype, suffix = _free(column, cells)
-    else:
-        dtype, suffix = known.dtype, "UTC" if known is Moment else None
-    heading = name if suffix is None else f"{name} ({suffix})"
-    _check_lengths(name, [heading, *cells])
     kind = "time" if suffix == "UTC" else "text" if dtype in _TEXTS else "other"
     return Column(heading, cells, kind)
 
@@ -147,18 +147,19 @@ def _as_read(cell: Any) -> Any:
     return cell
 
 
-def _check_lengths(name: str, cells: list[Any]) -> None:
-    """Check that all texts fit into a cell; the first is the heading."""
+def _check_texts(name: str, cells: list[Any]) -> None:
+    """Check that all texts can be encoded, and fit into a cell; the first is the heading."""
     for row, text in enumerate(cells, start=-1):
-        if type(text) is not str or len(text) <= _LENGTH // 8:
+        # The markup of a character has at most 11 characters.
+        if type(text) is not str or (len(text) < _LENGTH // 12 and text.isascii()):
             continue
         length = len(text.encode("utf-16-le")) // 2
         if length > _LENGTH or (_MISTAKEN.fullmatch(text) and len(_markup(text)) > _LENGTH):
             place = "the heading" if row < 0 else f"row {row:,}"
             raise InvalidInput(
                 f"Column {shown(name, 200)}, {place}: the text has {length:,} characters, but a "
-                f"cell of a workbook holds {_LENGTH:,}, and fewer of some markup. Shorten it, or "
-                "use rnb.to_csv, which has no such limit."
+                f"cell of a workbook holds {_LENGTH:,}, and fewer of markup. Shorten it, or use "
+                "rnb.to_csv, which has no such limit."
             )
 
 
