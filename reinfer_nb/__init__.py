@@ -53,6 +53,7 @@ if TYPE_CHECKING:
         UnreadableWarning,
         ValidationFailed,
     )
+    from reinfer_nb.excelfile.io import read_excel, to_excel
     from reinfer_nb.history.history import History
     from reinfer_nb.history.snapshot_table import Snapshot
     from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
@@ -116,10 +117,12 @@ __all__ = [
     "load_plan",
     "login",
     "read_csv",
+    "read_excel",
     "restore",
     "resume",
     "sandbox",
     "to_csv",
+    "to_excel",
     "update_form",
 ]
 
@@ -178,9 +181,11 @@ _MODULES = {
     "load_plan": "reinfer_nb.plans.plan",
     "login": "reinfer_nb.widgets",
     "read_csv": "reinfer_nb.csvfile.io",
+    "read_excel": "reinfer_nb.excelfile.io",
     "restore": "reinfer_nb.api.recreation",
     "resume": "reinfer_nb.plans.plan",
     "to_csv": "reinfer_nb.csvfile.io",
+    "to_excel": "reinfer_nb.excelfile.io",
     "update_form": "reinfer_nb.widgets",
 }
 

@@ -12,6 +12,6 @@ LOOPBACK = "127.0.0.1"
 SEVERITIES = ("error", "warning", "info")
 # What a text that a person types may name as a listing.
 LISTING_PLACES = (
-    "a CSV file (sources.csv) or a folder with a history (audits/), optionally at a past time "
-    "(audits/@2026-03-01)"
+    "a CSV or Excel file (sources.csv) or a folder with a history (audits/), optionally at a past "
+    "time (audits/@2026-03-01)"
 )

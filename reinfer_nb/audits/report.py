@@ -1,6 +1,6 @@
 """Run audit rules over a listing and report their findings.
 
-The listing may come from a tenant, a CSV file or a snapshot, and may be a part of one.
+The listing may come from a tenant, a file or a snapshot, and may be a part of one.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
-from reinfer_nb.csvfile.io import frame_or_file, to_csv
+from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.dates import When
 from reinfer_nb.errors import InvalidInput, reason_of
+from reinfer_nb.excelfile.io import write_sheets
+from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
@@ -53,7 +55,7 @@ def audit(
 
     Args:
         df: A listing from `Client.sources`, `read_csv` or `History.load`, or a part of one; or the
-            path of a CSV file, which is read with `read_csv`. A rule is skipped if the listing
+            path of a CSV or Excel file. A rule is skipped if the listing
             lacks a column that it needs; `skipped` gives the reason.
         rules: Rules or their ids; by default all that `audit_rules` lists.
         now: The time that ages are counted to. By default the time at which the listing was
@@ -64,9 +66,9 @@ def audit(
     Raises:
         InvalidInput: A rule or option is unknown, or a column of the listing cannot be converted to
             its dtype.
-        FileProblem: The file could not be read or is not a CSV file.
+        FileProblem: The file could not be read or is of another type.
     """
-    df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV file")
+    df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV or Excel file")
     selected = chosen(rules, ignore)
     _check_options(selected, options)
     prepared = dtypes.typed(df)
@@ -247,6 +249,45 @@ class AuditReport(Portable):
             FileProblem: The file exists or cannot be written; no partial file is left.
         """
         return to_csv(self.findings, path, overwrite=overwrite)
+
+    def to_excel(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the report to an Excel workbook, and return its path.
+
+        The worksheets are "rules", with the number of findings of each rule, "projects", which is
+        `summary`, and "error", "warning" and "info", with the findings of that severity.
+
+        >>> audit(client.sources()).to_excel("audit.xlsx").name
+        'audit.xlsx'
+
+        Args:
+            path: The file.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            ConfigurationError: XlsxWriter is not installed: `pip install 'reinfer_nb[excel]'`.
+            InvalidInput: A worksheet cannot hold a value, as in `to_excel`.
+            FileProblem: The file exists or cannot be written; no partial file is left.
+        """
+        by_severity = {
+            severity: self.findings[self.findings["severity"] == severity].reset_index(drop=True)
+            for severity in SEVERITIES
+        }
+        sheets = {"rules": self._rule_table(), "projects": self.summary, **by_severity}
+        return write_sheets(sheets, path, overwrite=overwrite)
+
+    def _rule_table(self) -> pd.DataFrame:
+        """Return one row per rule, with its findings counted, and why it was skipped if it was."""
+        table = self.findings.assign(position=self.positions).groupby("rule")["position"]
+        counts, sources = table.count(), table.nunique()
+        rules = sorted(self.rules.values(), key=lambda rule: SEVERITIES.index(rule.severity))
+        rows: list[tuple[Any, ...]] = [
+            (r.id, r.severity, counts.get(r.id, 0), sources.get(r.id, 0), r.headline, None)
+            for r in rules
+        ]
+        rows += [(key, None, None, None, None, f"It {why}.") for key, why in self.skipped.items()]
+        names = ["rule", "severity", "findings", "sources", "finds", "skipped"]
+        dtypes = ["str", "str", "Int64", "Int64", "str", "str"]
+        return pd.DataFrame(rows, columns=names).astype(dict(zip(names, dtypes, strict=True)))
 
     @property
     def headline(self) -> str:

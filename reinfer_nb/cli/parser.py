@@ -85,7 +85,7 @@ def _add_servers(commands: _Commands) -> None:
     sandbox.add_argument(
         "--database", type=_path, metavar="FILE", help="file for the data; default: memory"
     )
-    sandbox.add_argument("--data", type=_path, metavar="CSV", help="sources to fill it with")
+    sandbox.add_argument("--data", type=_path, metavar="FILE", help="sources to fill it with")
     sandbox.add_argument(
         "--new-tokens",
         action="store_true",

@@ -5,6 +5,7 @@ A column is free if it is not a column of a listing, so that its type is inferre
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -122,3 +123,50 @@ def reads_as(text: str) -> str:
 def fits(text: str) -> bool:
     """True if digits are a whole number of 64 bits."""
     return len(text) <= 20 and int(text) in INT64
+
+
+def flag(text: str) -> bool:
+    """Return the truth value in a cell; raise `ValueError` with the reason if it holds none."""
+    value = FLAGS.get(text.lower())
+    if value is None:
+        raise ValueError("is not true or false")
+    return value
+
+
+_WHOLE_DOUBLE = re.compile(r"([+-]?[0-9]{1,15})\.0+\Z")
+
+
+def whole(text: str) -> int:
+    """Return the whole number in a cell; raise `ValueError` with the reason if it holds none."""
+    # pandas writes integers as floats if the column has missing cells.
+    text = _WHOLE_DOUBLE.sub(r"\1", text)
+    if not WHOLE.fullmatch(text) or not fits(text):
+        raise ValueError("is not a whole number of 64 bits")
+    return int(text)
+
+
+def moment(text: str) -> Any:
+    """Return the timestamp in a cell; raise `ValueError` with the reason if it holds none."""
+    try:
+        return Moment.read(text)
+    except ValueError as error:
+        raise ValueError(f"is {error}") from None
+
+
+def json_value(text: str) -> Any:
+    """Return the JSON value in a cell; raise `ValueError` with the reason if it holds none."""
+    # Spreadsheets write truth values in capitals.
+    if text.lower() in FLAGS:
+        return FLAGS[text.lower()]
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("is not JSON") from None
+
+
+def number(text: str) -> float:
+    """Return the number in a cell; raise `ValueError` with the reason if it holds none."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError("is not a number") from None

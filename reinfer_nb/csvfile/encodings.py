@@ -16,7 +16,7 @@ _GZIP = b"\x1f\x8b"
 # First bytes of other file types, and what to do with the file.
 _OTHER_KINDS = {
     b"PK\x03\x04": (
-        "a workbook or a zip archive. Save the workbook as 'CSV UTF-8', or unpack the archive"
+        "a workbook or a zip archive. Read a workbook with rnb.read_excel, or unpack the archive"
     ),
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls). Save it as 'CSV UTF-8'",
     b"PAR1": "Parquet, not CSV. Read it with pd.read_parquet",

@@ -28,9 +28,9 @@ from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings, reader, writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
-from reinfer_nb.frames.columns import has_time_zone, whole_text
+from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.validation import check_frame
-from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.text import shown, visible
 
 
 def to_csv(
@@ -62,7 +62,7 @@ def to_csv(
 
     Raises:
         InvalidInput: The frame has duplicate columns, a column whose name is not a text, an index
-            that would be lost, or a value with no exact form in CSV; or `path` is not a path, or
+            that would be lost, or a value with no exact form in a file; or `path` is not a path, or
             names another file type, such as "sources.xlsx".
         FileProblem: The file exists, or could not be written; an existing file is unchanged.
     """
@@ -86,8 +86,8 @@ def to_csv(
 
 # File name extensions of other file types, and what to do.
 _WORKBOOK = (
-    "a workbook, but to_csv writes CSV, which a spreadsheet would not open under that name. Choose "
-    "a name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
+    "a workbook, but to_csv writes CSV, which a spreadsheet would not open under that name. Use "
+    "rnb.to_excel with a name that ends in .xlsx, or choose a name that ends in .csv"
 )
 _PACKED = "a compression that to_csv does not write. Choose a name that ends in .csv or .csv.gz"
 _OTHER_ENDINGS = {
@@ -119,7 +119,7 @@ def csv_of(df: pd.DataFrame) -> bytes:
 
 def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
     """Return the cells of a frame as texts, in columns named by the headers of the file."""
-    _check_shape(df)
+    writer.check_shape(df)
     types = csv_cells.known_types()
     columns, headers = [], []
     for name in df.columns:
@@ -209,46 +209,6 @@ def frame_of(content: bytes, place: str) -> pd.DataFrame:
             UnreadableWarning,
         )
     return pd.DataFrame(columns, copy=False)
-
-
-def frame_or_file(given: object, requirement: str) -> pd.DataFrame:
-    """Return a listing: the given frame, or the frame that `read_csv` reads from a path.
-
-    Args:
-        given: A DataFrame or a path.
-        requirement: The start of an error message, such as "audit takes a DataFrame or the path of
-            a CSV file".
-
-    Raises:
-        InvalidInput: `given` is neither.
-        FileProblem: As in `read_csv`.
-    """
-    if isinstance(given, str | os.PathLike):
-        given = read_csv(given)
-    return check_frame(given, requirement)
-
-
-def _check_shape(df: pd.DataFrame) -> None:
-    odd = [name for name in list[Any](df.columns) if not _is_name(name)]
-    if odd:
-        raise InvalidInput(
-            "A column's name is a text that can be written to a file, not "
-            f"{listed(map(shown, odd))}."
-        )
-    if not df.columns.is_unique:
-        duplicates = df.columns[df.columns.duplicated()].unique()
-        raise InvalidInput(f"The frame has the column {listed(map(shown, duplicates))} twice.")
-    if df.columns.empty:
-        raise InvalidInput("The frame has no columns.")
-    if df.index.nlevels > 1 or df.index.name is not None:
-        raise InvalidInput(
-            "The frame's index would not be written. Make it a column with df.reset_index(), or "
-            "drop it with df.reset_index(drop=True)."
-        )
-
-
-def _is_name(name: object) -> bool:
-    return isinstance(name, str) and name != "" and whole_text(name) == name
 
 
 def _dtype_suffix(name: str, dtype: Any, cells: Any) -> str | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -15,7 +13,7 @@ import pyarrow as pa
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.csvfile import arrow_cells, parser
 from reinfer_nb.csvfile import cells as csv_cells
-from reinfer_nb.csvfile.cells import FLAGS, NUMBERS, WHOLE, fits, reads_as
+from reinfer_nb.csvfile.cells import NUMBERS, WHOLE, reads_as
 from reinfer_nb.schema.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
 
@@ -93,8 +91,9 @@ def _column(cells: Any, known: type[ValueType] | None, dtype: Any) -> Any:
     if known is Names:
         return _distinct(texts, Names.parse)
     if dtype == np.dtype(object):
-        return np.fromiter(_each(texts.to_pylist(), _object), object)
-    return pd.array(_each(texts.to_pylist(), _flag if dtype == Flag.dtype else _number), dtype)
+        return np.fromiter(_each(texts.to_pylist(), csv_cells.json_value), object)
+    read = csv_cells.flag if dtype == Flag.dtype else csv_cells.number
+    return pd.array(_each(texts.to_pylist(), read), dtype)
 
 
 def _inferred_dtype(texts: Any) -> Any:
@@ -178,50 +177,8 @@ def _each(texts: list[str | None], read: Callable[[str], Any]) -> list[Any]:
     return values
 
 
-def _flag(text: str) -> bool:
-    flag = FLAGS.get(text.lower())
-    if flag is None:
-        raise ValueError("is not true or false")
-    return flag
-
-
-_WHOLE_DOUBLE = re.compile(r"([+-]?[0-9]{1,15})\.0+\Z")
-
-
-def _whole(text: str) -> int:
-    # pandas writes integers as floats if the column has missing cells.
-    text = _WHOLE_DOUBLE.sub(r"\1", text)
-    if not WHOLE.fullmatch(text) or not fits(text):
-        raise ValueError("is not a whole number of 64 bits")
-    return int(text)
-
-
-def _moment(text: str) -> Any:
-    try:
-        return Moment.read(text)
-    except ValueError as error:
-        raise ValueError(f"is {error}") from None
-
-
-def _object(text: str) -> Any:
-    # Spreadsheets write truth values in capitals.
-    if text.lower() in FLAGS:
-        return FLAGS[text.lower()]
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        raise ValueError("is not JSON") from None
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError("is not a number") from None
-
-
 # By dtype: the reader of a column by Arrow, which leaves other cells null, and that of a cell.
 _READERS: Mapping[Any, tuple[Callable[[Any], Any], Callable[[str], Any]]] = {
-    Whole.dtype: (arrow_cells.wholes, _whole),
-    Moment.dtype: (arrow_cells.moments, _moment),
+    Whole.dtype: (arrow_cells.wholes, csv_cells.whole),
+    Moment.dtype: (arrow_cells.moments, csv_cells.moment),
 }

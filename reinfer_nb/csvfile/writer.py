@@ -12,6 +12,7 @@ import pyarrow as pa
 from reinfer_nb.csvfile import arrow_cells
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.nesting import is_json
 from reinfer_nb.schema.value_types import (
     Flag,
@@ -23,10 +24,38 @@ from reinfer_nb.schema.value_types import (
     is_missing,
     plain,
 )
-from reinfer_nb.text import shown
+from reinfer_nb.text import listed, shown
 
-_HALF = "holds half a character (a lone surrogate), which cannot be written. Replace it first."
-_NO_FORM = "has no exact form in CSV. Convert it to text first"
+HALF = "holds half a character (a lone surrogate), which cannot be written. Replace it first."
+_NO_FORM = "has no exact form in a file. Convert it to text first"
+
+
+def check_shape(df: pd.DataFrame) -> None:
+    """Check that a file can hold the columns of a frame, and that its index can be left out.
+
+    Raises:
+        InvalidInput: It cannot.
+    """
+    odd = [name for name in list[Any](df.columns) if not _is_name(name)]
+    if odd:
+        raise InvalidInput(
+            "A column's name is a text that can be written to a file, not "
+            f"{listed(map(shown, odd))}."
+        )
+    if not df.columns.is_unique:
+        duplicates = df.columns[df.columns.duplicated()].unique()
+        raise InvalidInput(f"The frame has the column {listed(map(shown, duplicates))} twice.")
+    if df.columns.empty:
+        raise InvalidInput("The frame has no columns.")
+    if df.index.nlevels > 1 or df.index.name is not None:
+        raise InvalidInput(
+            "The frame's index would not be written. Make it a column with df.reset_index(), or "
+            "drop it with df.reset_index(drop=True)."
+        )
+
+
+def _is_name(name: object) -> bool:
+    return isinstance(name, str) and name != "" and whole_text(name) == name
 
 
 def cells(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> Any:
@@ -46,7 +75,7 @@ def cells(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool
             return texts
         return pa.array(_each(column, known, spreadsheet=spreadsheet), pa.string())
     except UnicodeEncodeError:
-        raise InvalidInput(f"Column {shown(column.name)} {_HALF}") from None
+        raise InvalidInput(f"Column {shown(column.name)} {HALF}") from None
 
 
 def _by_arrow(column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool) -> Any:
@@ -98,23 +127,52 @@ def _each(
     column: pd.Series, known: type[ValueType] | None, *, spreadsheet: bool
 ) -> list[str | None]:
     """Return the texts of a column cell by cell; None where a cell is missing."""
-    as_json = known is Names or (known is None and column.dtype == object)
+    as_json = is_json_column(column, known)
     cells: list[str | None] = []
+    for value in values(column, known):
+        if value is None:
+            cells.append(None)
+        elif isinstance(value, str) and not as_json:
+            free = known is None
+            cells.append(csv_cells.guarded(value, free=free, spreadsheet=spreadsheet))
+        else:
+            cells.append(_cell(value))
+    return cells
+
+
+def is_json_column(column: pd.Series, known: type[ValueType] | None) -> bool:
+    """True if the cells of a column are written as JSON: lists of texts, and any objects."""
+    return known is Names or (known is None and column.dtype == object)
+
+
+def values(column: pd.Series, known: type[ValueType] | None) -> list[Any]:
+    """Return the values of a column that files can hold exactly.
+
+    Args:
+        column: The column.
+        known: The type of a column of a listing; None for a free column.
+
+    Returns:
+        Texts, truth values, integers of 64 bits, floats, timestamps in UTC, and None for missing
+        values. Lists and objects are JSON texts.
+
+    Raises:
+        InvalidInput: A value does not fit the column, or has no exact form in a file.
+    """
+    as_json = is_json_column(column, known)
+    exact: list[Any] = []
     for row, value in enumerate(column.tolist()):
         if is_missing(value):
-            cells.append(None)
+            exact.append(None)
             continue
         try:
             fitting = plain(value) if known is None else _fitting(value, known)
-            cell = _json(fitting, lists=known is Names) if as_json else _cell(fitting)
+            exact.append(_json(fitting, lists=known is Names) if as_json else _exact(fitting))
         except ValueError as error:
             raise InvalidInput(
                 f"Column {shown(column.name)}, row {row:,}: {shown(value)} {error}."
             ) from None
-        if isinstance(value, str) and not as_json:
-            cell = csv_cells.guarded(cell, free=known is None, spreadsheet=spreadsheet)
-        cells.append(cell)
-    return cells
+    return exact
 
 
 def _fitting(value: Any, known: type[ValueType]) -> Any:
@@ -137,22 +195,27 @@ def _fitting(value: Any, known: type[ValueType]) -> Any:
     return value
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
+def _exact(value: Any) -> Any:
+    """Return a value, a timestamp in UTC; raise `ValueError` if it has no exact form in a file."""
     if isinstance(value, pd.Timestamp):
         if value.tz is None:
             raise ValueError("has no time zone. Set one with column.dt.tz_localize('UTC')")
         if value.nanosecond:
             raise ValueError("is finer than a microsecond. Round it with column.dt.round('us')")
-        return value.tz_convert("UTC").isoformat(timespec="microseconds")
-    if isinstance(value, float):
-        return repr(value)
-    if isinstance(value, int) and csv_cells.fits(str(value)):
-        return str(value)
+        return value.tz_convert("UTC")
+    if isinstance(value, str | bool | float) or (
+        isinstance(value, int) and csv_cells.fits(str(value))
+    ):
+        return value
     raise ValueError(f"({type(value).__name__}) {_NO_FORM}")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat(timespec="microseconds")
+    return repr(value) if isinstance(value, float) else str(value)
 
 
 def _json(value: Any, *, lists: bool) -> str:

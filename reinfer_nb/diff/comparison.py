@@ -1,6 +1,6 @@
 """Compare two listings and report added, removed, changed and renamed sources.
 
-The listings may come from a tenant, a CSV file or a snapshot, and may be parts of one.
+The listings may come from a tenant, a file or a snapshot, and may be parts of one.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
-from reinfer_nb.csvfile.io import frame_or_file, to_csv
+from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.diff import equality
 from reinfer_nb.diff.matching import Positions, in_order_of, joined, matched
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.excelfile.io import write_sheets
+from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.frames.cells import taken
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import fields_of
@@ -53,7 +55,7 @@ def compare(
 
     Args:
         before: A listing from `Client.sources` or `read_csv`, or a part of one; or the path of a
-            CSV file, which is read with `read_csv`.
+            CSV or Excel file.
         after: Another listing or path.
         on: The column, or columns, by which rows are matched. Between two tenants, whose ids
             differ, use `["owner", "name"]`.
@@ -63,10 +65,10 @@ def compare(
     Raises:
         InvalidInput: A key is missing or not unique in a listing, a listing lacks a column of
             `on`, or neither listing has a column of `ignore`.
-        FileProblem: A file could not be read or is not a CSV file.
+        FileProblem: A file could not be read or is of another type.
     """
     before, after = (
-        frame_or_file(listing, f"{side} must be a DataFrame or the path of a CSV file")
+        frame_or_file(listing, f"{side} must be a DataFrame or the path of a CSV or Excel file")
         for side, listing in (("before", before), ("after", after))
     )
     keys = _checked_names(on, "on")
@@ -193,6 +195,38 @@ class Comparison(Portable):
             FileProblem: The file exists or cannot be written; no partial file is left.
         """
         return to_csv(self.frame, path, overwrite=overwrite)
+
+    def to_excel(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write the differences to an Excel workbook, and return its path.
+
+        The worksheets are "summary", with the counts by project, "added" and "removed", with the
+        columns of the listings, and "changed" and "renamed", with texts before and after.
+
+        >>> before = client.sources()
+        >>> compare(before, before.iloc[1:]).to_excel("changes.xlsx").name
+        'changes.xlsx'
+
+        Args:
+            path: The file.
+            overwrite: Whether an existing file may be replaced.
+
+        Raises:
+            ConfigurationError: XlsxWriter is not installed: `pip install 'reinfer_nb[excel]'`.
+            InvalidInput: A worksheet cannot hold a value, as in `to_excel`.
+            FileProblem: The file exists or cannot be written; no partial file is left.
+        """
+        texts = {
+            side: pd.array(_texts_of(self.changed, side), dtype="str")
+            for side in ("before", "after")
+        }
+        sheets = {
+            "summary": self.summary,
+            "added": self.added,
+            "removed": self.removed,
+            "changed": self.changed.assign(**texts),
+            "renamed": self.renamed,
+        }
+        return write_sheets(sheets, path, overwrite=overwrite)
 
     def _renames(self) -> pd.DataFrame:
         """Return the renamed sources in the form of `changed`; the field is the full name or id."""

@@ -50,7 +50,7 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
         except (ValueError, TypeError) as error:
             raise InvalidInput(
                 f"The column {known.name} is not {known.type.noun} in each row: "
-                f"{reason_of(error)}. Read CSV files with rnb.read_csv."
+                f"{reason_of(error)}. Read files with rnb.read_csv or rnb.read_excel."
             ) from None
     return result
 

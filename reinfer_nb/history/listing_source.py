@@ -1,4 +1,4 @@
-"""Loads a listing that a text names: a CSV file, or a folder with a history.
+"""Loads a listing that a text names: a CSV or Excel file, or a folder with a history.
 
 Used where a person types the text: on the command line, in a form.
 """
@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 
 from reinfer_nb.constants import LISTING_PLACES
-from reinfer_nb.csvfile.io import read_csv
 from reinfer_nb.errors import FileProblem, InvalidInput
+from reinfer_nb.excelfile.listing_files import read_listing
 from reinfer_nb.files import is_url, path_of
 from reinfer_nb.history.history import History
 from reinfer_nb.text import shown
@@ -30,12 +30,12 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
     130
 
     Args:
-        place: The path of a CSV file; or the folder or URL of a history, optionally followed by
-            "@" and a time as `History.load` takes it.
+        place: The path of a CSV or Excel file; or the folder or URL of a history, optionally
+            followed by "@" and a time as `History.load` takes it.
         project: Only the sources of this project.
 
     Returns:
-        The listing, as `read_csv` or `History.load` returns it.
+        The listing, as `read_csv`, `read_excel` or `History.load` returns it.
 
     Raises:
         InvalidInput: There is no such file or folder, the history has no snapshot that old, or
@@ -48,7 +48,7 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
             f"{shown(place)} is not a text or a Path. A listing is {LISTING_PLACES}."
         )
     if is_file(text):
-        return _of_project(read_csv(text), text, project)
+        return _of_project(read_listing(text), text, project)
     if _is_folder(text):
         return History(text).load(project=project)
     split = _AT_TIME.fullmatch(text)

@@ -160,7 +160,12 @@ def _text(value: Any) -> str:
             )
         return str(value)
     # Leading zeros are lost, and "2024" cannot be told from "2024.0".
-    hint = " Read a file with rnb.read_csv." if isinstance(value, int | float) else ""
+    hint = (
+        " Read a CSV file with rnb.read_csv. In a workbook, give the cell the number format of "
+        "texts, and type it again."
+        if isinstance(value, int | float)
+        else ""
+    )
     raise ValueError(f"must be a text, not {shown(value)} ({type(value).__name__}).{hint}")
 
 

@@ -26,7 +26,7 @@ from reinfer_nb.sandbox import Sandbox
 
 @pytest.fixture
 def reinfer_data() -> pd.DataFrame | str | os.PathLike[str] | None:
-    """The data of the sandbox: a listing, the path of a CSV, or None for the sample company."""
+    """The data of the sandbox: a listing, the path of a file, or None for the sample company."""
     return None
 
 

@@ -67,7 +67,9 @@ class PracticeTenant:
         if isinstance(data, str | os.PathLike):
             data = lasting_path(data)
         elif data is not None:
-            data = validation.check_frame(data, "data is a DataFrame or the path of a CSV")
+            data = validation.check_frame(
+                data, "data is a DataFrame or the path of a CSV or Excel file"
+            )
         self._data = data
         if isinstance(database, str) and database.startswith((":memory:", "file:")):
             raise InvalidInput(
@@ -305,13 +307,13 @@ class PracticeTenant:
             raise
 
     def _rows(self) -> list[dict[str, object]] | None:
-        from reinfer_nb.csvfile.io import read_csv
+        from reinfer_nb.excelfile.listing_files import read_listing
         from reinfer_nb.frames.elements import to_elements
 
         data = self._data
         if data is None:
             return None
-        data = read_csv(data) if isinstance(data, str | os.PathLike) else data
+        data = read_listing(data) if isinstance(data, str | os.PathLike) else data
         return to_elements(data, finite=True)
 
 

@@ -1,0 +1,1 @@
+"""Writes listings as Excel workbooks with real dates and numbers, and reads workbooks back."""
