@@ -97,8 +97,9 @@ class ApiClient:
             `created_at`, `updated_at`, `last_modified` (`datetime64[us, UTC]`),
             `sensitive_properties` (`object`, a tuple of `str` a row), `email_transform_tag`
             (`str`), `email_transform_version` (`Int64`), `id`, `description` (`str`); then fields
-            that this version does not know. `attrs` holds JSON values: `endpoint`, `project` (None for all projects, a list for several), and
-            `fetched_at`, when the (oldest) listing was requested, as an ISO 8601 text in UTC.
+            that this version does not know. `attrs` holds JSON values: `endpoint`, `project` (None
+            for all projects, a list for several), and `fetched_at`, when the (oldest) listing was
+            requested, as an ISO 8601 text in UTC.
 
             The listing is cached for `cache_ttl` seconds. The result is a copy: writing to it, or
             to arrays of its columns (`.to_numpy()`), changes neither the cache nor other results.

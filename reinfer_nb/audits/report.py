@@ -190,7 +190,7 @@ class AuditReport(Portable):
             InvalidInput: `findings` has no such row.
         """
         numbers = np.asarray(list(rows), dtype=np.int64)
-        if len(numbers) and not (0 <= numbers.min() and numbers.max() < len(self.findings)):
+        if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self.findings)):
             raise InvalidInput(
                 f"rows must be row numbers from 0 to {len(self.findings) - 1:,}, but they include "
                 f"{numbers[(numbers < 0) | (numbers >= len(self.findings))][0]}."

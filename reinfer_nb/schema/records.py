@@ -72,8 +72,8 @@ class Record(Portable):
             raise ProtocolError(f"The {noun} in the response has no readable {listed(missing)}.")
         if problems:
             warn(
-                f"Fields of the {noun} {shown(values.get('id') or values['name'])} could not be read and "
-                "are shown as missing: " + "; ".join(problems),
+                f"Fields of the {noun} {shown(values.get('id') or values['name'])} could not be "
+                "read and are shown as missing: " + "; ".join(problems),
                 UnreadableWarning,
             )
         return cls(**values)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
 
 from reinfer_nb import arguments
 from reinfer_nb.api.client import check_client
 from reinfer_nb.client import Client, connect
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.explorer.explorer import Explorer
 from reinfer_nb.widgets.forms.creation_form import CreateForm
@@ -28,10 +34,15 @@ __all__ = [
 ]
 
 
-def explore(client: Client | None = None) -> Explorer:
+def explore(
+    client: Client | pd.DataFrame | str | os.PathLike[str] | None = None,
+    project: str | Iterable[str] | None = None,
+    *,
+    view: Mapping[str, Any] | str | None = None,
+) -> Explorer:
     """Return the explorer: one widget to find a source, understand it and change it safely.
 
-    >>> ex = explore(client)
+    >>> ex = explore(client, "claims", view={"sort": ("updated_at", True)})
     >>> ex.search = "motor"
     >>> ex.frame["name"].tolist()[:2]
     ['motor-inbox', 'motor-calls']
@@ -42,18 +53,55 @@ def explore(client: Client | None = None) -> Explorer:
     `papermill.execute_notebook(..., store_widget_state=False)`.
 
     Args:
-        client: The tenant; by default the one of `login`, or else the configured one.
+        client: The tenant; by default the one of `login`, or else the configured one. Or a listing,
+            which can then only be read: a DataFrame with the columns `id`, `owner` and `name`, or
+            the path of a CSV or Excel file.
+        project: A project, or several; by default all projects.
+        view: What to show at first: the name of a kept view, or a dictionary as in
+            `Explorer.view`.
 
     Returns:
         A widget; put it on the last line of a cell to show it. `frame` has the filtered sources
         and `selected` the selected ones, both as DataFrames with the columns of the listing;
-        `source` is the current one, a `Source` or None.
+        `source` is the current one, a `Source` or None; `view` is the current view.
 
     Raises:
         ConfigurationError: No client is given and no tenant is configured.
+        InvalidInput: The listing lacks a column, or the view is malformed or unknown.
+        FileProblem: A file could not be read.
         ReinferError: The sources could not be listed.
     """
-    return Explorer(_tenant(client))
+    projects = project if project is None or isinstance(project, str) else list(project)
+    if client is None or isinstance(client, Client):
+        explorer = Explorer(_tenant(client), projects=projects)
+    else:
+        explorer = Explorer(None, _read_only(client, projects))
+    if isinstance(view, str):
+        explorer.show_kept(view)
+    elif view is not None:
+        explorer.view = dict(view) if isinstance(view, Mapping) else view
+    return explorer
+
+
+def _read_only(given: object, projects: str | list[str] | None) -> pd.DataFrame:
+    """Return a listing to explore without its tenant, of some projects or all.
+
+    Raises:
+        InvalidInput: It is no listing, or lacks a column.
+        FileProblem: A file could not be read.
+    """
+    listing = frame_or_file(
+        given, "explore takes a client, a DataFrame or the path of a CSV or Excel file"
+    )
+    for name in ("id", "owner", "name"):
+        if list(listing.columns).count(name) != 1:
+            raise InvalidInput(f"The listing needs the column {name}, once, to be explored.")
+    if projects is None:
+        return listing
+    wanted = [projects] if isinstance(projects, str) else projects
+    part = listing[listing["owner"].isin(wanted)]
+    part.attrs = listing.attrs
+    return part
 
 
 def create_form(client: Client | None = None, project: str = "") -> CreateForm:

@@ -1,4 +1,4 @@
-"""An invisible widget that guards the box it is in: its keys, its focus, and its link to the kernel.
+"""An invisible widget that guards its box: its keys, its focus, and its link to the kernel.
 
 Keys typed in the box are no commands of the notebook; the focus can be moved to what was opened;
 and when the kernel is gone, the box says so and takes no more input.

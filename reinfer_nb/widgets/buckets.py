@@ -31,7 +31,7 @@ def bucket_names(client: Client) -> dict[str, str]:
 
 
 def bucket_controls(client: Client) -> dict[str, Callable[..., Control]]:
-    """Return the control of the bucket for `controls_for`, with the names that the token may see."""
+    """Return the control of the bucket for `controls_for`, with the names that can be seen."""
     return {BUCKET: partial(BucketControl, names=bucket_names(client))}
 
 

@@ -1,4 +1,7 @@
-"""The audit tab: rules and their findings, which open a source, narrow the table and can be fixed."""
+"""The audit tab: rules and their findings, which open a source and narrow the table.
+
+Suggestions that are safe can be applied by a plan; see `plan_pane`.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,7 @@ import pandas as pd
 from reinfer_nb import markup
 from reinfer_nb.audits.report import AuditReport, audit
 from reinfer_nb.audits.text_rules import source_labels
-from reinfer_nb.client import Client
-from reinfer_nb.errors import ReinferError
+from reinfer_nb.errors import NotCarriedOut, ReinferError
 from reinfer_nb.plans.plan import Plan
 from reinfer_nb.text import counted
 from reinfer_nb.widgets.closing import dropping
@@ -23,7 +25,7 @@ from reinfer_nb.widgets.explorer.download_link import Saved, new_file
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
 from reinfer_nb.widgets.explorer.row_list import RowList
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.explorer.surroundings import Surroundings
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 
 _ANY = "*"
@@ -42,12 +44,7 @@ class AuditPane(PlanPane):
     """The audit of a listing; its findings can narrow the table and open a source.
 
     Args:
-        client: The tenant; None for a listing that can only be read.
-        finder: The table of sources.
-        listing: Returns the listing that it shows.
-        look: Called with the position of a source to look at.
-        written: Called after sources may have changed.
-        refusal: Returns why the sources of some projects cannot be changed; "" if they can.
+        around: What the explorer gives its tabs.
 
     Attributes:
         report: The last report; None before the first.
@@ -60,17 +57,10 @@ class AuditPane(PlanPane):
     _no_changes = "No changes: the tenant has these values already."
     _outdated = "The suggestions to apply have changed. Show the plan again."
 
-    def __init__(
-        self,
-        client: Client | None,
-        finder: Finder,
-        listing: Callable[[], pd.DataFrame],
-        look: Callable[[int], object],
-        written: Callable[[], object],
-        refusal: Callable[[Iterable[str]], str],
-    ) -> None:
-        self._finder, self._listing = finder, listing
-        self._look, self._refusal = look, refusal
+    def __init__(self, around: Surroundings) -> None:
+        finder = around.finder
+        self._finder, self._listing = finder, around.listing
+        self._look, self._refusal = around.look, around.refusal
         self._audited: pd.DataFrame | None = None
         self._audits = 0
         self.report: AuditReport | None = None
@@ -92,7 +82,7 @@ class AuditPane(PlanPane):
         )
         bar = ui.HBox([self.rule, self.save], layout=ui.Layout(**WRAP))
         heads = [bar, self._files, self._heading, self.rules, self.findings]
-        super().__init__(client, written, heads)
+        super().__init__(around.client, around.written, heads)
         self.rule.observe(lambda _: self.show(), "value")
         self._refresh()
 
@@ -197,14 +187,16 @@ class AuditPane(PlanPane):
         edit = self._edit()
         self.show_plan.description = f"Apply {counted(len(edit.rows), 'suggestion')}…"
         self.show_plan.tooltip = self._reason(edit)
-        any_fix = self._client is not None and (bool(edit.rows) or self._planned is not None or self.result is not None)
+        any_fix = self._client is not None and (
+            bool(edit.rows) or self._planned is not None or self.result is not None
+        )
         self.show_plan.layout.display = None if any_fix else "none"
         self.apply.layout.display = None if any_fix else "none"
 
     def _planner(self, edit: _Fixes) -> Callable[[], Plan]:
         report, client = self.report, self._client
-        assert report is not None
-        assert client is not None
+        if report is None or client is None:
+            raise NotCarriedOut("There is no audit to take suggestions from.")
         part = report.some(edit.rows)
         fixed, base = part.fixes(), report.audited
         positions = np.unique(part.positions)

@@ -5,8 +5,9 @@ Each is a plan that is shown first; see `plan_pane`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import ipywidgets as ui
@@ -26,7 +27,7 @@ from reinfer_nb.widgets.buckets import bucket_controls
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.explorer.surroundings import Surroundings
 from reinfer_nb.widgets.forms.base_form import WRAP
 
 _HINT = (
@@ -69,10 +70,7 @@ class BulkPane(PlanPane):
 
     Args:
         client: The tenant.
-        finder: The table of sources.
-        listing: Returns the listing that it shows.
-        written: Called after sources may have changed.
-        refusal: Returns why the sources of some projects cannot be changed; "" if they can.
+        around: What the explorer gives its tabs.
 
     Attributes:
         field: The choice of the field, by its name.
@@ -85,16 +83,10 @@ class BulkPane(PlanPane):
         fill: The button that fills the selected sources into the table.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        finder: Finder,
-        listing: Callable[[], pd.DataFrame],
-        written: Callable[[], object],
-        refusal: Callable[[Iterable[str]], str],
-    ) -> None:
-        self._tenant, self._refusal = client, refusal
-        self._finder, self._listing = finder, listing
+    def __init__(self, client: Client, around: Surroundings) -> None:
+        self._tenant, self._refusal = client, around.refusal
+        self._finder, self._listing = around.finder, around.listing
+        finder = around.finder
         self.others: dict[str, Any] = {}
         self.controls = controls_for(
             fields_of(Source), "update", self._follow, bucket_controls(client)
@@ -133,7 +125,9 @@ class BulkPane(PlanPane):
             [ui.HTML(markup.muted(_TABLE_HINT)), ui.HBox([self.fill], layout=WRAP), self.table],
             layout=ui.Layout(min_width="0", display="none"),
         )
-        super().__init__(client, written, [self._chosen, self.by_table, self._fields, self._pasted])
+        super().__init__(
+            client, around.written, [self._chosen, self.by_table, self._fields, self._pasted]
+        )
         self.add_class("rnb-bulk")
         self.field.observe(lambda _: self._on_field(), "value")
         self.by_table.observe(lambda _: self._on_way(), "value")
@@ -208,7 +202,7 @@ class BulkPane(PlanPane):
         lines = []
         for name, value in self.others.items():
             text = f"{label_of(self.controls[name].field)}: {shown_cell(value)}"
-            remove = button_for("Do not set", lambda name=name: self._on_remove(name))
+            remove = button_for("Do not set", partial(self._on_remove, name))
             remove.tooltip = f"Do not set {label_of(self.controls[name].field)}"
             lines.append(ui.HBox([ui.HTML(markup.block(text)), remove], layout=ui.Layout(**WRAP)))
         with dropping(self._set):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,7 @@ from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.frames import convert, elements
 from reinfer_nb.schema import provenance
-from reinfer_nb.schema.records import Source, User
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.box_guard import BoxGuard
 from reinfer_nb.widgets.buckets import bucket_names
@@ -30,13 +29,15 @@ from reinfer_nb.widgets.explorer.chart_tab import ChartPane
 from reinfer_nb.widgets.explorer.comment_count import CommentCount
 from reinfer_nb.widgets.explorer.compare_tab import ComparePane
 from reinfer_nb.widgets.explorer.export_bar import SELECTED, ExportBar
-from reinfer_nb.widgets.explorer.rights import READS_ONLY, Rights
+from reinfer_nb.widgets.explorer.head import Head
+from reinfer_nb.widgets.explorer.new_pane import NewPane
+from reinfer_nb.widgets.explorer.rights import READS_ONLY
 from reinfer_nb.widgets.explorer.source_details import Details
 from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.explorer.surroundings import Surroundings
 from reinfer_nb.widgets.explorer.toolbar import Toolbar
 from reinfer_nb.widgets.explorer.view_bar import ViewBar
 from reinfer_nb.widgets.explorer.views import View
-from reinfer_nb.widgets.forms.creation_form import CreateForm
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job
 
@@ -70,31 +71,37 @@ class Explorer(OnHosts, ui.VBox):
         projects: str | list[str] | None = None,
     ) -> None:
         self.client, self._projects = client, projects
+        self._listing = pd.DataFrame() if listing is None else listing
         if client is not None:
-            listing = client.sources(projects)
-        assert listing is not None
-        self._listing: pd.DataFrame = listing
+            self._listing = client.sources(projects)
         self._counts: dict[str, int] = {}
         self._buckets = {} if client is None else bucket_names(client)
-        self._learn_rights()
-        self._head = ui.HTML()
+        self._head = Head(client)
+        self._outdated = self._closed = False
+        # The source that was just written, to look at as soon as it is listed.
+        self._awaited: Source | None = None
         self.bar = Toolbar(self._refresh_buttons, self._catch_up)
         self.jobs, self.stop = self.bar.jobs, self.bar.stop
         self.finder = Finder(self._listing, self._buckets)
-        self._make_tabs()
-        self._outdated = self._closed = False
-        self._creating: CreateForm | None = None
-        # The source that was just written, to look at as soon as it is listed.
-        self._awaited: Source | None = None
         self._guard = BoxGuard()
-        self._new_pane = ui.VBox(layout=ui.Layout(min_width="0"))
-        self._new_pane.add_class("rnb-new")
-        self.new = button_for("New source", self._on_new)
+        project = projects if isinstance(projects, str) else ""
+        self._new_pane = NewPane(client, project, self._after_writing, self._guard.focus_in)
+        self.new = self._new_pane.button
+        self._make_tabs(
+            Surroundings(
+                client=client,
+                finder=self.finder,
+                listing=lambda: self._listing,
+                look=self._look_at_row,
+                written=self._after_writing,
+                refusal=lambda owners: self._head.rights.refusal(owners),  # noqa: PLW0108 - may be replaced
+            )
+        )
         self.statistics = button_for("Count comments", self._on_statistics)
         self.reload = button_for("Refresh", self._on_reload)
         self._buttons = [self.new, self.statistics, self.reload]
         self.export = ExportBar(self._exported, self.bar.start, self.bar.show_file)
-        self.views = ViewBar(lambda: self.view, self._apply_kept, self.bar.say, self.bar.fail)
+        self.views = ViewBar(lambda: self.view, self.show_kept, self.bar.say, self.bar.fail)
         buttons = self._buttons if client is not None else []
         self.bar.arrange([[*buttons, self.export], [self.views]])
         super().__init__(
@@ -115,39 +122,24 @@ class Explorer(OnHosts, ui.VBox):
         self.finder.observe(lambda _: self._refresh_buttons(), "selected")
         self.export.rows.observe(lambda _: self._refresh_buttons(), "value")
         self.tabs.observe(lambda _: self._show_analysis(), "selected_index")
-        self._show_head()
+        self._head.show(self._listing)
         self._refresh_buttons()
 
-    def _make_tabs(self) -> None:
-        client, finder = self.client, self.finder
+    def _make_tabs(self, around: Surroundings) -> None:
+        client, finder = around.client, around.finder
         self.details = Details(
             client,
             self._after_update,
             self._after_writing,
-            lambda owner: self._rights.refusal([owner]),
-            self._on_duplicate,
+            lambda owner: self._head.rights.refusal([owner]),
+            self._new_pane.duplicate,
         )
-        self.audit = AuditPane(
-            client,
-            finder,
-            lambda: self._listing,
-            self._look_at_row,
-            self._after_writing,
-            lambda owners: self._rights.refusal(owners),
-        )
-        self.compare = ComparePane(finder, lambda: self._listing)
+        self.audit = AuditPane(around)
+        self.compare = ComparePane(finder, around.listing)
         self.charts = ChartPane(lambda: self.frame)
-        self.bulk: BulkPane | None = None
+        self.bulk = None if client is None else BulkPane(client, around)
         panes: list[ui.Widget] = [self.details, self.audit, self.compare, self.charts]
-        if client is not None:
-            self.bulk = BulkPane(
-                client,
-                finder,
-                lambda: self._listing,
-                self._after_writing,
-                lambda owners: self._rights.refusal(owners),
-            )
-            panes.append(self.bulk)
+        panes += [self.bulk] if self.bulk is not None else []
         titles = _TABS[: len(panes)]
         self.tabs = ui.Tab(children=panes, titles=titles, layout=ui.Layout(min_width="0"))
 
@@ -263,37 +255,10 @@ class Explorer(OnHosts, ui.VBox):
         self.details.open_edit()
         self._guard.focus_in("rnb-edit")
 
-    def _learn_rights(self) -> None:
-        """Ask what the token's user may change."""
-        user: User | None = None
-        if self.client is None:
-            self._user, self._rights = "", Rights(None, frame=True)
-            return
-        with contextlib.suppress(errors.ReinferError):
-            user = self.client.me()
-        self._user = "Unknown user" if user is None else visible(user.email or user.username)
-        self._rights = Rights(user)
-
-    def _show_head(self) -> None:
-        when = provenance.fetched_at(self._listing)
-        listed_at = f", listed on {when:%Y-%m-%d} at {when:%H:%M:%S} UTC" if when else ""
-        if self.client is None:
-            text = ["A listing that can only be read", listed_at]
-        else:
-            text = [self._user, " on ", markup.tag("strong", self.client.endpoint), listed_at]
-        parts = [markup.block(text, style="overflow-wrap:anywhere")]
-        if self._reads_only():
-            parts.append(markup.muted(f"{READS_ONLY} New, Edit, Delete and Bulk edit are off."))
-        self._head.value = markup.join(parts)
-
-    def _reads_only(self) -> bool:
-        owners = self._listing["owner"].dropna().unique().tolist()
-        return self.client is not None and self._rights.reads_only(owners)
-
     def _refresh_buttons(self) -> None:
         for button in self._buttons:
             button.disabled = self.jobs.running
-        if self._reads_only():
+        if self._head.reads_only:
             self.new.disabled, self.new.tooltip = True, READS_ONLY
         self.export.refresh(busy=self.jobs.running)
         self.stop.layout.display = None if self.jobs.running else "none"
@@ -331,7 +296,7 @@ class Explorer(OnHosts, ui.VBox):
 
     def _on_reload(self) -> None:
         def work(job: Job) -> pd.DataFrame:
-            self._learn_rights()
+            self._head.learn()
             return self._list(job)
 
         def done(listing: pd.DataFrame) -> None:
@@ -341,7 +306,8 @@ class Explorer(OnHosts, ui.VBox):
         self.bar.start("Listing the sources", work, done)
 
     def _list(self, _: Job) -> pd.DataFrame:
-        assert self.client is not None
+        if self.client is None:
+            return self._listing
         return self.client.sources(self._projects, refresh=True)
 
     def _take(self, listing: pd.DataFrame, changed: int | None = None) -> None:
@@ -361,7 +327,7 @@ class Explorer(OnHosts, ui.VBox):
             return
         self._listing = listing
         self.finder.show(listing, changed=changed)
-        self._show_head()
+        self._head.show(self._listing)
         if changed is None:
             self.details.keep_drafts(set(listing["id"]))
         if self._awaited is not None:
@@ -382,36 +348,19 @@ class Explorer(OnHosts, ui.VBox):
 
     # The buttons
 
-    def _on_new(self) -> None:
-        if self._new_pane.children:
-            self._new_pane.children = []
-            self.new.description = "New source"
-        else:
-            self._open_new()
-
-    def _open_new(self) -> CreateForm | None:
-        """Open the form for a new source, with what was filled in before; None without a client."""
-        if self.client is None:
-            return None
-        if self._creating is None:
-            project = self._projects if isinstance(self._projects, str) else ""
-            self._creating = CreateForm(self.client, project)
-            self._creating.observe(lambda change: self._after_writing(change.new), "result")
-        self._new_pane.children = [self._creating]
-        self.new.description = "Hide new source"
-        self._guard.focus_in("rnb-new")
-        return self._creating
-
-    def _on_duplicate(self, source: Source) -> None:
-        form = self._open_new()
-        if form is not None:
-            form.fill_from(source)
-
     def _exported(self, which: str) -> pd.DataFrame:
         return self.selected if which == SELECTED else self.frame
 
-    def _apply_kept(self, name: str) -> None:
-        """Apply a kept view as far as it fits this listing, and say what does not."""
+    def show_kept(self, name: str) -> None:
+        """Apply a kept view as far as it fits this listing, and show what does not fit.
+
+        Args:
+            name: The name of the view.
+
+        Raises:
+            InvalidInput: No view is kept under this name.
+            FileProblem: Its file cannot be read.
+        """
         notes = self.finder.apply(views.load(name))
         self.bar.say(" ".join([f"The view {visible(name)} is shown.", *notes]))
 

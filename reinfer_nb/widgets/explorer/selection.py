@@ -34,6 +34,13 @@ class Marks:
         self._anchor = None
         self.changes += 1
 
+    def look_at(self, position: int) -> None:
+        """Make a row the current one; select it unless several rows are selected."""
+        if np.count_nonzero(self.mask) < 2:
+            self.put(np.array([position]))
+        self.current = position
+        self.changes += 1
+
     def change(self, narrowing: Narrowing, row: int, how: str) -> None:
         """Change the selection after a click or a key on a shown row.
 

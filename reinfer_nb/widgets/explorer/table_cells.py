@@ -9,15 +9,16 @@ from typing import Any
 
 import pandas as pd
 
+from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.value_types import python_value, shown_cell
 from reinfer_nb.search.text_index import TIMES
-from reinfer_nb.text import visible
+from reinfer_nb.text import hint, shown, visible
 
 _LONGEST_TEXT = 200
 _LONGEST_HEADING = 60
 
-# The columns in the order shown, with their widths in pixels.
+# The widths of the columns in pixels.
 _WIDTHS = {
     "owner": 130,
     "name": 170,
@@ -25,17 +26,24 @@ _WIDTHS = {
     "num_comments": 115,
     "language": 105,
     "kind": 95,
-    "updated_at": 145,
     "should_translate": 110,
-    "bucket_id": 150,
-    "sensitive_properties": 180,
-    "description": 320,
+    "bucket_id": 170,
     "created_at": 145,
+    "updated_at": 145,
     "last_modified": 160,
+    "sensitive_properties": 180,
     "email_transform_tag": 195,
     "email_transform_version": 195,
     "id": 150,
+    "description": 320,
 }
+_COUNTS = "num_comments"
+# The column that stays at its place while the others are scrolled.
+_FROZEN = "name"
+_NARROWEST, _WIDEST = 40, 2_000
+
+# The columns to show, in this order, with their widths in pixels; None for the standard width.
+Layout = dict[str, int | None]
 # Headings that differ from the name of the column.
 _HEADINGS = {
     "owner": "project",
@@ -55,22 +63,86 @@ class Column:
     wire: dict[str, Any]
 
 
-def columns_of(df: pd.DataFrame) -> list[Column]:
-    """Return the columns of a listing in the order of the table."""
+def columns_of(
+    df: pd.DataFrame, layout: Layout | None = None
+) -> tuple[list[Column], list[dict[str, Any]]]:
+    """Return the columns of a listing to show, and descriptions of the others.
+
+    Args:
+        df: The listing.
+        layout: The columns to show; None for all, in the order of the listing, with the counts of
+            comments after the title.
+    """
     names = [str(name) for name in df.columns]
-    known = [names.index(name) for name in _WIDTHS if name in names]
-    others = [place for place in range(len(names)) if place not in known]
-    return [
-        Column(place, _heading(names[place], df.dtypes.iloc[place])) for place in known + others
+    places = {name: place for place, name in reversed(list(enumerate(names)))}
+    standard = [name for name in places if name != _COUNTS]
+    standard.reverse()
+    if _COUNTS in places:
+        after = standard.index("title") + 1 if "title" in standard else len(standard)
+        standard.insert(after, _COUNTS)
+    wanted: Layout = dict.fromkeys(standard) if layout is None else layout
+    visible_columns = [
+        Column(places[name], _heading(name, df.dtypes.iloc[places[name]], width))
+        for name, width in wanted.items()
+        if name in places
     ]
+    hidden = [
+        _heading(name, df.dtypes.iloc[places[name]], None)
+        for name in standard
+        if name not in wanted
+    ]
+    if _COUNTS not in places:
+        hidden.append({"key": _COUNTS, "heading": "comments (count them first)", "absent": True})
+    return visible_columns, hidden
 
 
-def _heading(name: str, dtype: Any) -> dict[str, Any]:
+def checked_layout(layout: Layout | None, df: pd.DataFrame) -> Layout | None:
+    """Return a layout whose columns the listing has or may get.
+
+    Raises:
+        InvalidInput: A column is unknown, or a width is not from 40 to 2,000 pixels.
+    """
+    known = [*map(str, df.columns), *_WIDTHS]
+    for name, width in (layout or {}).items():
+        if name not in known:
+            raise InvalidInput(
+                f"The listing has no column {shown(name)} to show. {hint(name, known)}"
+            )
+        if width is not None and not _NARROWEST <= width <= _WIDEST:
+            raise InvalidInput(
+                f"The width of a column must be {_NARROWEST} to {_WIDEST:,} pixels, not {width:,}."
+            )
+    return layout
+
+
+def layout_of(columns: object, df: pd.DataFrame) -> Layout | None:
+    """Return the layout that a browser asks for; None if it is malformed."""
+    layout: Layout = {}
+    known = set(map(str, df.columns))
+    for column in columns if isinstance(columns, list) else []:
+        match column:
+            case [str(name), int() | None as width] if name in known and width is not True:
+                fits = width is None or _NARROWEST <= width <= _WIDEST
+                layout[name] = width if fits else None
+            case _:
+                return None
+    return layout or None
+
+
+def _heading(name: str, dtype: Any, width: int | None) -> dict[str, Any]:
+    """Return the description of a column: "width" is the standard one, "chosen" the user's."""
     heading = _HEADINGS.get(name, visible(name.replace("_", " ").lower(), _LONGEST_HEADING))
     if has_time_zone(dtype) or name in TIMES:
         heading += " (UTC)"
     number = pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype)
-    return {"key": name, "heading": heading, "width": _WIDTHS.get(name, 150), "number": number}
+    return {
+        "key": name,
+        "heading": heading,
+        "width": _WIDTHS.get(name, 150),
+        "chosen": width,
+        "number": number,
+        "frozen": name == _FROZEN,
+    }
 
 
 def text_of(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""The views that are kept under a name: a choice to apply one, and buttons to keep and remove one."""
+"""The kept views of the table: a choice to apply one, and buttons to keep and remove one."""
 
 from __future__ import annotations
 

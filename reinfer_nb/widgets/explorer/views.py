@@ -15,7 +15,8 @@ from urllib.parse import quote, unquote
 
 from reinfer_nb import files, user_folders
 from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
-from reinfer_nb.text import hint, holds_half_character, is_blank, shown
+from reinfer_nb.search.table_filter import Narrowing
+from reinfer_nb.text import hint, holds_half_character, is_blank, shown, visible
 
 View = dict[str, Any]
 _PARTS = ("search", "facets", "sort", "columns")
@@ -87,6 +88,34 @@ def _are_columns(columns: object) -> bool:
         and bool(columns)
         and all(isinstance(name, str) for name in columns)
     )
+
+
+def fitted(view: View, narrowing: Narrowing) -> tuple[View, list[str]]:
+    """Return the parts of a view that fit a listing, and a sentence for each that does not.
+
+    Args:
+        view: A view that `checked` returned.
+        narrowing: The listing.
+    """
+    notes = []
+    values = {facet.key: {c.value for c in facet.choices} for facet in narrowing.facets}
+    facets: dict[str, list[str]] = {}
+    for key, chosen in view["facets"].items():
+        for value in chosen:
+            if {value, f"={value}"} & values.get(key, set()):
+                facets.setdefault(key, []).append(value)
+            else:
+                notes.append(f"No source has {shown(value.removeprefix('='))} as {visible(key)}.")
+    columns = [str(name) for name in narrowing.frame.columns]
+    sort = view["sort"]
+    if sort is not None and sort[0] not in columns:
+        notes.append(f"It cannot be sorted by {visible(sort[0])}, which the listing lacks.")
+        sort = None
+    layout = view["columns"]
+    if layout is not None:
+        known = {*columns, "num_comments"}
+        layout = {name: width for name, width in layout.items() if name in known} or None
+    return {"search": view["search"], "facets": facets, "sort": sort, "columns": layout}, notes
 
 
 def kept() -> list[str]:

@@ -20,10 +20,9 @@ from reinfer_nb.widgets.controls import (
     BENEATH,
     FULL,
     LABELS,
-    changed_settings,
     controls_for,
-    entries_of,
 )
+from reinfer_nb.widgets.entries import changed_settings, entries_of
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 
 _MOST_PROJECTS = 500

@@ -20,11 +20,10 @@ from reinfer_nb.widgets.controls import (
     NOT_TAKEN,
     Entry,
     button_for,
-    changed_settings,
     controls_for,
-    entries_of,
     label_of,
 )
+from reinfer_nb.widgets.entries import changed_settings, entries_of
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 from reinfer_nb.widgets.forms.conflict import Conflict
 from reinfer_nb.widgets.forms.source_picker import Picker

@@ -1,0 +1,32 @@
+"""What the explorer gives its tabs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reinfer_nb.client import Client
+from reinfer_nb.widgets.explorer.source_table import Finder
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a tab reads and calls.
+
+    Attributes:
+        client: The tenant; None for a listing that can only be read.
+        finder: The table of sources.
+        listing: Returns the listing that it shows.
+        look: Called with the position of a source in the listing, to look at it.
+        written: Called after sources may have changed.
+        refusal: Returns why the sources of some projects cannot be changed; "" if they can.
+    """
+
+    client: Client | None
+    finder: Finder
+    listing: Callable[[], pd.DataFrame]
+    look: Callable[[int], object]
+    written: Callable[[], object]
+    refusal: Callable[[Iterable[str]], str]
