@@ -32,11 +32,11 @@ class CopyBar(anywidget.AnyWidget):
         """
         if texts != self._texts:
             self._texts = dict(texts)
-            self._send()
+            self._tell()
 
-    def _send(self) -> None:
+    def _tell(self) -> None:
         self.send({"kind": "texts", "texts": list(self._texts.items())})
 
     def _on_message(self, _: object, content: object, __: object) -> None:
         if isinstance(content, dict) and content.get("kind") == "ask":
-            self._send()
+            self._tell()

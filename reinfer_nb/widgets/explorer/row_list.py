@@ -62,9 +62,9 @@ class RowList(anywidget.AnyWidget):
         self._rows = [[visible(text, _LONGEST_CELL) for text in row] for row in rows]
         self._tickable, self._more = list(tickable), more
         self.ticked = set()
-        self._send()
+        self._tell()
 
-    def _send(self) -> None:
+    def _tell(self) -> None:
         self.send(
             {
                 "kind": "rows",
@@ -81,7 +81,7 @@ class RowList(anywidget.AnyWidget):
         """Handle a message of the browser; ignore a malformed one."""
         match content:
             case {"kind": "ask"}:
-                self._send()
+                self._tell()
             case {"kind": "open", "row": int(row)} if 0 <= row < len(self._rows):
                 self._opened(row)
             case {"kind": "tick", "rows": list(rows), "ticked": bool(ticked)}:

@@ -14,7 +14,8 @@ from ipywidgets import Widget
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.widgets.explorer.source_table import _FIRST_ROWS, Finder
+from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.explorer.table_state import FIRST_ROWS
 
 
 class Browser:
@@ -34,9 +35,14 @@ class Browser:
     def select(self, row: int, how: str = "only") -> dict[str, Any]:
         return self.send("select", version=self.finder.shown, row=row, how=how)
 
-    def options(self, key: str) -> dict[str, str]:
-        (facet,) = (facet for facet in self.send("open")["facets"] if facet["key"] == key)
-        return {text: value for value, text, _ in facet["options"]}
+    def choices(self, key: str, typed: str = "") -> dict[str, Any]:
+        message = self.send("choices", facet=key, typed=typed)
+        assert (message["kind"], message["view"], message["facet"]) == ("choices", "me", key)
+        return message
+
+    def options(self, key: str, typed: str = "") -> dict[str, int]:
+        options = self.choices(key, typed)["options"]
+        return {f"{label} ({count})": place for place, label, count, _ in options}
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +169,21 @@ def test_searching_and_choosing_in_the_browser(browser: Browser, listing: pd.Dat
     assert message["status"] == f"{message['count']} of 130 sources"
     browser.send("clear")
     claims = int((listing["owner"] == "claims").sum())
-    value = browser.options("owner")[f"claims ({claims})"]
-    message = browser.send("choose", listing=0, facet="owner", choice=value)
+    place = browser.options("owner")[f"claims ({claims})"]
+    message = browser.send("choose", listing=0, facet="owner", choice=place, chosen=True)
     assert message["count"] == claims
-    assert message["facets"][0]["chosen"] == value
+    assert message["facets"][0]["chosen"] == ["claims"]
     assert set(finder.frame["owner"]) == {"claims"}
-    message = browser.send("choose", listing=0, facet="owner", choice="")
+    # A second value adds its rows; the counts are of the other facets.
+    people = int((listing["owner"] == "people").sum())
+    other = browser.options("owner")[f"people ({people})"]
+    message = browser.send("choose", listing=0, facet="owner", choice=other, chosen=True)
+    assert message["count"] == claims + people
+    assert message["facets"][0]["chosen"] == ["claims", "people"]
+    assert [option[3] for option in browser.choices("owner")["options"]][:3] == [True, True, False]
+    message = browser.send("choose", listing=0, facet="owner", choice=place, chosen=False)
+    assert set(finder.frame["owner"]) == {"people"}
+    message = browser.send("choose", listing=0, facet="owner", choice=None)
     assert message["count"] == 130
     assert dict(finder.chosen) == {}
 
@@ -176,9 +191,22 @@ def test_searching_and_choosing_in_the_browser(browser: Browser, listing: pd.Dat
 def test_what_would_show_nothing_can_still_be_chosen(browser: Browser) -> None:
     message = browser.send("search", text="no source is called like this")
     assert message["count"] == 0
-    options = message["facets"][0]["options"]
-    assert options[0] == ("", "any", False)
-    assert all(text.endswith(" (0)") and none for _, text, none in options[1:])
+    assert "options" not in message["facets"][0]
+    options = browser.choices("owner")["options"]
+    assert options
+    assert {count for _, _, count, _ in options} == {0}
+
+
+def test_a_search_by_fields_and_its_notes(browser: Browser, listing: pd.DataFrame) -> None:
+    message = browser.send("search", text="language:de bucket:none")
+    wanted = (listing["language"] == "de") & listing["bucket_id"].isna()
+    assert message["count"] == int(wanted.sum()) > 0
+    assert message["notes"] == []
+    assert "language:de" in message["help"]
+    notes = browser.send("search", text="langauge:de")["notes"]
+    assert notes == ["There is no field langauge; did you mean language?."] or (
+        "did you mean language" in notes[0]
+    )
 
 
 def test_sorting_in_the_browser(browser: Browser, listing: pd.DataFrame) -> None:
@@ -198,15 +226,17 @@ def test_choices_sent_are_those_with_most_rows_and_the_chosen_one(
     browser = Browser(finder, monkeypatch)
     rare = df["owner"].iloc[399]
     finder.chosen = {"owner": rare}
-    (owner, *_) = browser.received[-1]["facets"]
-    texts = [text for _, text, _ in owner["options"]]
-    assert len(texts) == 202
-    assert texts[0] == "any"
-    assert owner["options"][-1] == (None, "200 more: search for them", True)
-    assert f"{rare} (2)" in texts
+    message = browser.choices("owner")
+    assert len(message["options"]) == 200
+    assert message["more"] == 200
+    assert message["options"][0][1:] == (rare, 2, True)
     # Those of the first two hundred have a third source each.
-    assert sum(text.endswith(" (3)") for text in texts) == 199
-    assert texts[1:-1] == sorted(texts[1:-1])
+    assert sum(count == 3 for _, _, count, _ in message["options"]) == 199
+    # Typing finds the others, too.
+    other = df["owner"].iloc[398]
+    found = browser.choices("owner", f" {other.upper()}")
+    assert [label for _, label, _, _ in found["options"]] == [rare, other]
+    assert found["more"] == 0
 
 
 def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) -> None:
@@ -220,9 +250,9 @@ def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) 
     assert len(set(seen)) == 3
     last = browser.received[-1]
     assert (last["search"], last["sort"]) == ("inbox", ("name", True))
-    assert last["facets"][0]["chosen"] != ""
+    assert last["facets"][0]["chosen"] == ["claims"]
     assert finder.frame["name"].str.lower().is_monotonic_decreasing
-    assert [row[2] for row in last["rows"]] == finder.frame["name"].tolist()[:_FIRST_ROWS]
+    assert [row[2] for row in last["rows"]] == finder.frame["name"].tolist()[:FIRST_ROWS]
     finder.sort = None
     assert browser.received[-1]["sort"] is None
     with pytest.raises(InvalidInput):
@@ -407,6 +437,16 @@ def test_observers_see_everything_up_to_date(browser: Browser) -> None:
         {"kind": "choose", "facet": "owner", "choice": "9999", "listing": 0},
         {"kind": "choose", "facet": "owner", "choice": {}, "listing": 0},
         {"kind": "choose", "facet": "owner", "choice": None, "listing": 0},
+        {"kind": "choose", "facet": "owner", "choice": True, "chosen": True, "listing": 0},
+        {"kind": "choices"},
+        {"kind": "choices", "facet": "nothing", "typed": ""},
+        {"kind": "choices", "facet": "owner", "typed": 3},
+        {"kind": "arrange"},
+        {"kind": "arrange", "columns": []},
+        {"kind": "arrange", "columns": ["name"]},
+        {"kind": "arrange", "columns": [["nothing", None]]},
+        {"kind": "arrange", "columns": [["name", "wide"], ["title", 2**80]]},
+        {"kind": "edit"},
         {"kind": "sort", "column": "nothing"},
         {"kind": "sort", "column": 3},
         {"kind": "sort", "column": "sensitive_properties", "descending": "yes"},
@@ -439,9 +479,9 @@ def test_a_click_on_what_is_not_shown_any_more_selects_nothing(browser: Browser)
 def test_a_choice_of_another_listing_chooses_nothing(
     browser: Browser, listing: pd.DataFrame
 ) -> None:
-    value = next(value for text, value in browser.options("owner").items() if "claims" in text)
+    place = next(place for text, place in browser.options("owner").items() if "claims" in text)
     browser.finder.show(listing[listing["owner"] != "claims"])
-    browser.send("choose", listing=0, facet="owner", choice=value)
+    browser.send("choose", listing=0, facet="owner", choice=place, chosen=True)
     assert dict(browser.finder.chosen) == {}
 
 
