@@ -31,6 +31,7 @@ from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import has_time_zone, whole_text
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.wording import spelled
 
 
 def to_csv(
@@ -86,23 +87,34 @@ def to_csv(
 
 # File name extensions of other file types, and what to do.
 _WORKBOOK = (
-    "a workbook, but to_csv writes CSV, which a spreadsheet would not open under that name. Choose "
-    "a name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
+    "a workbook, but {writer} writes CSV, which a spreadsheet would not open under that name. "
+    "Choose a name that ends in .csv; Excel, LibreOffice and Google Sheets open that file"
 )
-_PACKED = "a compression that to_csv does not write. Choose a name that ends in .csv or .csv.gz"
+_PACKED = "a compression that {writer} does not write. Choose a name that ends in .csv or .csv.gz"
 _OTHER_ENDINGS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _WORKBOOK),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), _PACKED),
-    ".parquet": "Parquet, but to_csv writes CSV. Use df.to_parquet(path), or a .csv name",
-    ".feather": "Feather, but to_csv writes CSV. Use df.to_feather(path), or a .csv name",
-    ".json": "JSON, but to_csv writes CSV. Use df.to_json(path), or a .csv name",
-    ".pkl": "a pickle, but to_csv writes CSV. Use df.to_pickle(path), or a .csv name",
+    ".parquet": "Parquet, but {writer} writes CSV. Use {method}a .csv name",
+    ".feather": "Feather, but {writer} writes CSV. Use {method}a .csv name",
+    ".json": "JSON, but {writer} writes CSV. Use {method}a .csv name",
+    ".pkl": "a pickle, but {writer} writes CSV. Use {method}a .csv name",
+}
+_METHODS = {
+    ".parquet": "to_parquet",
+    ".feather": "to_feather",
+    ".json": "to_json",
+    ".pkl": "to_pickle",
 }
 
 
 def _check_ending(target: Path) -> None:
     kind = _OTHER_ENDINGS.get(target.suffix.lower())
     if kind:
+        method = _METHODS.get(target.suffix.lower())
+        kind = kind.format(
+            writer=spelled("to_csv", "this command"),
+            method=spelled(f"df.{method}(path), or ", "") if method else "",
+        )
         raise InvalidInput(f"{shown(target.name)} is the name of {kind}.")
 
 

@@ -29,6 +29,7 @@ from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import counted, listed, nearest, shown, visible
+from reinfer_nb.wording import spelled
 
 __all__ = ["History", "Snapshot"]
 
@@ -368,7 +369,7 @@ class History:
         projects = sorted({each.project for each in snapshots if each.project is not None})
         return (
             f"{where} has only snapshots of single projects: {listed(map(visible, projects))}. "
-            "Choose one with project=."
+            f"Choose one with {spelled('project=', '--project')}."
         )
 
     def _summary(self) -> str:

@@ -31,6 +31,7 @@ from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, is_missing
 from reinfer_nb.text import counted, listed, shown, visible
+from reinfer_nb.wording import spelled
 
 _TIME = pa.timestamp("us", "UTC")
 COUNT = "num_comments"
@@ -222,7 +223,9 @@ def _extras(df: pd.DataFrame) -> Any:
         if not _reads_back([row.get(name) for row in rows], column):
             raise InvalidInput(
                 f"The column {shown(name)} ({column.dtype}) could not be read back unchanged from "
-                "a snapshot. Convert it to text with astype(str), or drop the column."
+                "a snapshot. "
+                + spelled("Convert it to text with astype(str), or drop", "Drop")
+                + " the column."
             )
     return pa.array([strict_json.text_of(row) if row else None for row in rows], pa.string())
 

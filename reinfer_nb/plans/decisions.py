@@ -28,6 +28,7 @@ from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text, python_value
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 _FIELDS = {field.name: field for field in fields_of(Source)}
 # The text that clears a field of each type.
@@ -265,7 +266,7 @@ class _Updates:
                 elif name == "updated_at" and row in self.settings:
                     reason = (
                         f"is older than the source, which was changed at {current}. Give the "
-                        "listing that the edit began with as base=, or edit a fresh listing. To "
+                        f"listing that the edit began with as {spelled('base=', '--base')}, or edit a fresh listing. To "
                         "restore older settings, drop the columns updated_at and last_modified."
                     )
                 else:

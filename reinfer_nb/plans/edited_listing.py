@@ -33,6 +33,7 @@ from reinfer_nb.schema.value_types import (
     python_value,
 )
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
+from reinfer_nb.wording import spelled
 
 # Columns that the toolkit adds to listings.
 _ADDED = ("num_comments",)
@@ -86,8 +87,8 @@ def intended(edited: object) -> Intended:
         raise InvalidInput(f"The edited listing has the column {names} twice.")
     if "id" not in edited and not {"owner", "name"} <= set(edited.columns):
         raise InvalidInput(
-            "The edited listing needs the column 'id', or both 'owner' and 'name'. If they are in "
-            "the index, make them columns with df.reset_index()."
+            "The edited listing needs the column 'id', or both 'owner' and 'name'."
+            + spelled(" If they are in the index, make them columns with df.reset_index().", "")
         )
     table = {field.name: field for field in fields_of(Source)}
     others = [name for name in edited.columns if name not in table]
@@ -160,7 +161,7 @@ def _text(value: Any) -> str:
             )
         return str(value)
     # Leading zeros are lost, and "2024" cannot be told from "2024.0".
-    hint = " Read a file with rnb.read_csv." if isinstance(value, int | float) else ""
+    hint = spelled(" Read a file with rnb.read_csv.", "") if isinstance(value, int | float) else ""
     raise ValueError(f"must be a text, not {shown(value)} ({type(value).__name__}).{hint}")
 
 
@@ -169,7 +170,7 @@ def _flag(value: Any) -> bool:
         return value
     if isinstance(value, str) and value.strip().lower() in FLAGS:
         return FLAGS[value.strip().lower()]
-    raise ValueError(f"must be True or False, not {shown(value)}.")
+    raise ValueError(f"must be {spelled('True or False', 'true or false')}, not {shown(value)}.")
 
 
 def _whole(value: Any) -> int:

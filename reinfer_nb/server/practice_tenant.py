@@ -22,6 +22,7 @@ from reinfer_nb.server.refusals import Missing, Refused, Taken, Unwritable
 from reinfer_nb.server.timestamps import now
 from reinfer_nb.server.tokens import checked_tokens, new_token
 from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.server.access import Asked
@@ -80,7 +81,10 @@ class PracticeTenant:
         self._server: Server | None = None
         new_tokens = arguments.flag(new_tokens, "new_tokens")
         if new_tokens and database is None:
-            raise InvalidInput("new_tokens needs database; without it, tokens are always new.")
+            raise InvalidInput(
+                spelled("new_tokens needs database", "--new-tokens needs --database")
+                + "; without it, tokens are always new."
+            )
         self._chosen_tokens = checked_tokens(tokens)
         self._new_tokens = new_tokens
         self._tokens = {name: new_token(name) for name in ("admin", "viewer")}
