@@ -199,9 +199,8 @@ def _failed(path: str | os.PathLike[str], error: Exception) -> Exception:
 
 
 def _exists(path: str | os.PathLike[str]) -> FileProblem:
-    return FileProblem(
-        f"{path} exists. Choose another name, or give {spelled('overwrite=True', '--overwrite')}."
-    )
+    option = spelled("overwrite=True", "--overwrite")
+    return FileProblem(f"{path} exists. Choose another name, or give {option}.")
 
 
 def _put(part: Path, target: Path, *, overwrite: bool) -> None:

@@ -266,8 +266,8 @@ class _Updates:
                 elif name == "updated_at" and row in self.settings:
                     reason = (
                         f"is older than the source, which was changed at {current}. Give the "
-                        f"listing that the edit began with as {spelled('base=', '--base')}, or edit a fresh listing. To "
-                        "restore older settings, drop the columns updated_at and last_modified."
+                        f"listing that the edit began with as {spelled('base=', '--base')}, or "
+                        "edit a fresh listing. To restore older settings, drop the columns updated_at and last_modified."
                     )
                 else:
                     continue

@@ -166,9 +166,8 @@ class _Execution:
                 + spelled("rnb.resume(client, path).", "reinfer-nb resume.")
             ) from None
         except BaseException as error:
-            error.add_note(
-                f"The journal is {self._journal.path}. Continue with {spelled('rnb.resume', 'reinfer-nb resume')}."
-            )
+            way = spelled("rnb.resume", "reinfer-nb resume")
+            error.add_note(f"The journal is {self._journal.path}. Continue with {way}.")
             raise
         finally:
             self._journal.close()
@@ -307,9 +306,9 @@ def _read(
     except FileProblem as problem:
         raise FileProblem(f"{name} is not a valid journal. {problem}") from None
     if plan.endpoint != client.endpoint:
+        here = spelled(f"this client is for {client.endpoint}", f"{client.endpoint} is configured")
         raise InvalidInput(
-            f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but "
-            f"{spelled(f'this client is for {client.endpoint}', f'{client.endpoint} is configured')}."
+            f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but {here}."
         )
     return plan, outcomes
 
