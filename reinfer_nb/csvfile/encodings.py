@@ -204,6 +204,22 @@ def aligned(text: str, sep: str) -> list[list[str | None]]:
     return [list(column) for column in zip(*table, strict=True)]
 
 
+# A row without any text, or the break after a cell with line breaks that looks like one.
+_SPARSE_ROW = re.compile(rb'(?:\A|\n|\r(?!\n))[,;\t" ]*[\r\n]')
+
+
+def may_skip_rows(content: bytes) -> bool:
+    """True if a row of the file may be missing in its table, as rows without any cell are."""
+    bare = content.removeprefix(BOM)
+    return bare.startswith(_UTF16) or _SPARSE_ROW.search(bare) is not None
+
+
+def row_numbers(content: bytes) -> list[int]:
+    """Return the number in a spreadsheet of each row of a table, without the header."""
+    text, sep = text_of(memoryview(content))
+    return [number for number, _ in rows(text, sep)][1:]
+
+
 def row_number(content: memoryview, index: int) -> int:
     """Return the row number in a spreadsheet.
 

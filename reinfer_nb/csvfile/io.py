@@ -29,6 +29,7 @@ from reinfer_nb.csvfile import encodings, reader, writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import has_time_zone, whole_text
+from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.text import listed, shown, visible
 from reinfer_nb.wording import spelled
@@ -178,7 +179,24 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         UnreadableWarning: A file with a byte order mark does not end with a line break, so it may
             be cut off.
     """
-    path = path_of(path)
+    return _read(path_of(path))[0]
+
+
+def read_numbered_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a listing as `read_csv` does, with the row numbers of a spreadsheet as its index.
+
+    Messages about the listing then name these rows, see `row_numbers`.
+    """
+    df, content = _read(path_of(path))
+    numbers = encodings.row_numbers(content) if encodings.may_skip_rows(content) else []
+    df = numbered_as_file(df)
+    if len(numbers) == len(df):
+        df.index = pd.Index(numbers, name=FILE_ROW)
+    return df
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, bytes]:
+    """Return the listing in a CSV, and the content of the file, decompressed."""
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
@@ -204,7 +222,7 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
             "last row may be incomplete, or more rows may be missing.",
             UnreadableWarning,
         )
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(columns, copy=False), content
 
 
 def frame_or_file(given: object, requirement: str) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pyarrow import compute
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import full_names, text_column, texts_of
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.schema.value_types import cell_text
 from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.wording import spelled
@@ -91,8 +92,9 @@ def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
             raise InvalidInput(f"{side} has no column {shown(key)} to match rows by. {advice}")
         missing = np.flatnonzero(df[key].isna())
         if len(missing):
+            numbers = listed(row_numbers(df)[missing], 5)
             raise InvalidInput(
-                f"{side} has no {key} in {counted(len(missing), 'row')} ({listed(missing, 5)}), "
+                f"{side} has no {key} in {counted(len(missing), 'row')} ({numbers}), "
                 "but rows are matched by this column. Remove these rows."
             )
 

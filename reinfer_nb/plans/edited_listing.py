@@ -19,6 +19,7 @@ from reinfer_nb.csvfile.cells import FLAGS, WHOLE
 from reinfer_nb.dates import moment
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import check_frame
@@ -67,12 +68,14 @@ class Intended:
             cells are left out.
         ignored: The other columns.
         problems: The cells that could not be read, and misspelled columns.
+        numbers: The number of each row for messages, see `row_numbers`.
     """
 
     columns: pd.DataFrame
     readable: Mapping[str, Flags] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    numbers: pd.Index = field(default_factory=lambda: pd.RangeIndex(0))
 
 
 def intended(edited: object) -> Intended:
@@ -112,6 +115,7 @@ def intended(edited: object) -> Intended:
         readable,
         tuple(map(str, others)),
         tuple(problems),
+        row_numbers(edited),
     )
 
 

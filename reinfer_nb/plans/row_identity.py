@@ -48,7 +48,7 @@ class Rows:
         self._df, self._now, self.same_tenant = intended.columns, now, of_this_tenant
         self.problems: list[Problem] = []
         ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
-        self._names = full_names(self._df)
+        self._names, self._numbers = full_names(self._df), intended.numbers
         by_id = places_by_id(now, self._df)
         by_name = np.full_like(by_id, -1)
         # An id takes precedence, so the other rows need not be looked up by name.
@@ -153,6 +153,6 @@ class Rows:
             firsts = np.unique(codes, return_index=True)[1]
             for number in np.flatnonzero(keys.duplicated().to_numpy()).tolist():
                 row, first = int(rows[number]), int(rows[firsts[codes[number]]])
-                reason = f"is the same source as row {first}. Keep one of the two."
+                reason = f"is the same source as row {self._numbers[first]:,}. Keep one of the two."
                 self.problems.append(Problem(row, None, None, reason))
                 self.there[row] = UNCLEAR

@@ -309,13 +309,13 @@ class PracticeTenant:
             raise
 
     def _rows(self) -> list[dict[str, object]] | None:
-        from reinfer_nb.csvfile.io import read_csv
+        from reinfer_nb.csvfile.io import read_numbered_csv
         from reinfer_nb.frames.elements import to_elements
 
         data = self._data
         if data is None:
             return None
-        data = read_csv(data) if isinstance(data, str | os.PathLike) else data
+        data = read_numbered_csv(data) if isinstance(data, str | os.PathLike) else data
         return to_elements(data, finite=True)
 
 
