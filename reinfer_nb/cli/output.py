@@ -50,7 +50,8 @@ def print_warnings() -> Iterator[None]:
 
         return f"reinfer-nb: warning: {visible_lines(str(message))}\n"
 
-    before, warnings.formatwarning = warnings.formatwarning, line
+    before = warnings.formatwarning
+    warnings.formatwarning = line  # type: ignore[assignment]
     try:
         yield
     finally:

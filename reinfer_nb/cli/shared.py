@@ -70,7 +70,7 @@ def _only(projects: Sequence[str] | None) -> str | list[str] | None:
 
 
 def _listing_at(place: str, projects: Sequence[str] | None) -> pd.DataFrame:
-    names = list(dict.fromkeys(projects or []))
+    names: list[str | None] = [*dict.fromkeys(projects or [])]
     parts = [listing_source.listing_at(place, name, numbered=True) for name in names or [None]]
     if len(parts) == 1:
         df = parts[0]
