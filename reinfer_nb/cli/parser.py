@@ -115,9 +115,9 @@ def _add_listings(commands: _Commands) -> None:
         "list",
         help="list the sources",
         description=(
-            "List the sources of the configured tenant. On a terminal, the columns that fit its "
-            "width; elsewhere all of them in full. --columns, --sort and --search also apply to "
-            "--csv and --json, which have all columns by default."
+            "List the sources of the configured tenant. A terminal gets the columns that fit its "
+            "width, and a count; a pipe gets all usual columns in full. --columns, --sort and "
+            "--search also apply to --csv and --json, which have all columns by default."
         ),
         epilog="Example: reinfer-nb list --project claims --search motor --sort updated_at:desc",
     )
@@ -135,7 +135,7 @@ def _add_listings(commands: _Commands) -> None:
     )
     output = listing.add_mutually_exclusive_group()
     output.add_argument("--csv", type=_path, metavar="FILE", help="write a CSV file")
-    output.add_argument("--json", action="store_true", help="print JSON")
+    output.add_argument("--json", action="store_true", help="print JSON, with the names of the API")
     listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
     listing.add_argument("--context", help="a context of the vendor's client `re`")
     listing.set_defaults(run="listings.run_list")

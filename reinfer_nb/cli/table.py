@@ -9,7 +9,7 @@ import pandas as pd
 from wcwidth import wcswidth
 
 from reinfer_nb.frames.columns import has_time_zone
-from reinfer_nb.schema.value_types import cell_text
+from reinfer_nb.schema.value_types import is_empty, shown_cell
 from reinfer_nb.text import visible
 
 _GAP = "  "
@@ -49,7 +49,7 @@ class Table:
         """
         names = self._chosen(width) if drop else list(self._texts)
         room = width - len(_GAP) * (len(names) - 1)
-        widths = self._shared(names, room)
+        widths = self._shared(names, room, 1 if drop else 8)
         texts = {
             name: [_shortened(text, widths[name]) for text in self._texts[name]] for name in names
         }
@@ -70,12 +70,17 @@ class Table:
     def _shortest(self, name: str) -> int:
         return min(self._widths[name], _SHORTEST.get(name, 16))
 
-    def _shared(self, names: Sequence[str], room: int) -> dict[str, int]:
-        """Return the width of each column: the largest limit for all with which they fit."""
+    def _shared(self, names: Sequence[str], room: int, least: int) -> dict[str, int]:
+        """Return the width of each column: the largest limit for all with which they fit.
+
+        Args:
+            names: The columns.
+            room: The width without the gaps.
+            least: The width of a column if there is no room for the shortest cells.
+        """
         shortest = {name: self._shortest(name) for name in names}
         if sum(shortest.values()) > room:
-            # Less than the shortest: a narrow terminal cuts names too.
-            shortest = dict.fromkeys(names, 1)
+            shortest = {name: min(self._widths[name], least) for name in names}
         longest = max((self._widths[name] for name in names), default=0)
 
         def widths(limit: int) -> dict[str, int]:
@@ -91,7 +96,7 @@ class Table:
 def _texts(column: pd.Series) -> list[str]:
     if has_time_zone(column.dtype):
         column = column.dt.strftime("%Y-%m-%d %H:%M")
-    return [visible(cell_text(value) or "") for value in column]
+    return ["" if is_empty(value) else visible(shown_cell(value)) for value in column]
 
 
 def _lines(texts: dict[str, list[str]], widths: dict[str, int]) -> list[str]:

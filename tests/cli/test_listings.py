@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
@@ -123,8 +122,28 @@ def test_columns_are_those_that_were_asked_for(tenant: rnb.Client, capsys: Captu
     # On a terminal, no column that was asked for is dropped.
     assert cli.main(["list", "--columns", "all"]) == 0
     assert capsys.readouterr().out.splitlines()[0].split() == list(tenant.sources())
-    heading = on_terminal(["list", "--columns", "name,title,updated_at,id"], 40)[1].splitlines()[0]
-    assert len(re.findall(r"\S+", heading)) == 4
+    for width in (40, 20):
+        heading, *rows, _ = on_terminal(["list", "--columns", "name,title,id"], width)[
+            1
+        ].splitlines()
+        assert len(heading.split()) == 3
+        # Cells that cannot be read help nobody, so a very narrow terminal breaks the lines.
+        assert max(map(cells, rows)) == (40 if width == 40 else 28)
+
+
+def test_cells_are_words_for_people(configured: rnb.Client, capsys: Captured) -> None:
+    configured.update_source(
+        "claims/motor-inbox", should_translate=True, sensitive_properties=["a"]
+    )
+    options = ["--columns", "name,should_translate,sensitive_properties,bucket_id,created_at"]
+    assert cli.main(["list", "--search", "claims/motor-inbox", *options]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    made = configured.source("claims/motor-inbox").created_at
+    assert made is not None
+    assert ["motor-inbox", "yes", '["a"]', f"{made:%Y-%m-%d}", f"{made:%H:%M}"] in [
+        [cell for cell in row if cell != configured.source("claims/motor-inbox").bucket_id]
+        for row in rows
+    ]
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,8 @@ def test_a_terminal_gets_no_control_characters(tmp_path: Path, form: str) -> Non
         before = client.sources()
         rnb.to_csv(before, tmp_path / "before.csv")
         rnb.to_csv(before.assign(title=f"{title}!"), tmp_path / "after.csv")
-        command = f"$RNB compare before.csv after.csv --format {form}"
+        # Without the colours of the command itself.
+        command = f"NO_COLOR=1 $RNB compare before.csv after.csv --format {form}"
         _, shown, _ = run(client, tmp_path, f"script -qec '{command}' /dev/null")
         ended, piped, _ = run(client, tmp_path, command)
     assert "red" in shown
