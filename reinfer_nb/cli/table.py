@@ -96,6 +96,8 @@ class Table:
 def _texts(column: pd.Series) -> list[str]:
     if has_time_zone(column.dtype):
         column = column.dt.strftime("%Y-%m-%d %H:%M")
+    if isinstance(column.dtype, pd.StringDtype):
+        return [visible(text) for text in column.fillna("").tolist()]
     return ["" if is_empty(value) else visible(shown_cell(value)) for value in column]
 
 
