@@ -150,7 +150,7 @@ def test_problems_and_notes_of_plans(
     df = configured.sources("claims")
     df["should_translate"] = df["should_translate"].astype(object)
     df.loc[0, "id"] = "0123456789abcdef"
-    df.loc[1, "updated_at"] -= pd.Timedelta("1 day")
+    df["updated_at"] = df["updated_at"].mask(df.index == 1, df["created_at"])
     df.loc[1, "title"] = "New"
     df.loc[2, "bucket_id"] = "0123456789abcdef"
     rnb.to_csv(df, "edited.csv")

@@ -367,10 +367,8 @@ class History:
         if moments:
             return f"{where} has no snapshot until {moment}; the first is of {min(moments)}."
         projects = sorted({each.project for each in snapshots if each.project is not None})
-        return (
-            f"{where} has only snapshots of single projects: {listed(map(visible, projects))}. "
-            f"Choose one with {spelled('project=', '--project')}."
-        )
+        message = f"{where} has only snapshots of single projects: {listed(projects)}. Choose one"
+        return f"{message} with {spelled('project=', '--project')}."
 
     def _summary(self) -> str:
         try:
