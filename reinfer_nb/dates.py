@@ -9,6 +9,7 @@ import pandas as pd
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 When = str | datetime | date | np.datetime64
 
@@ -38,9 +39,10 @@ def moment(when: When, *, end: bool = False, name: str = "") -> datetime:
     except OverflowError:
         raise InvalidInput(f"{subject} is outside the years 1 to 9999 in UTC.") from None
     except ValueError:
+        forms = spelled("a datetime, a date, or an ISO 8601 text", "an ISO 8601 date or time")
         raise InvalidInput(
-            f"{subject} is not a date or time. Give a datetime, a date, or an ISO 8601 text such "
-            "as '2026-03-01' or '2026-03-01T12:00'."
+            f"{subject} is not a date or time. Give {forms} such as '2026-03-01' or "
+            "'2026-03-01T12:00'."
         ) from None
 
 

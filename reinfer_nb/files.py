@@ -15,6 +15,7 @@ from reinfer_nb import strict_json
 from reinfer_nb.arguments import flag
 from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
 from reinfer_nb.text import shown, visible
+from reinfer_nb.wording import spelled
 
 
 def is_url(place: object) -> bool:
@@ -198,7 +199,8 @@ def _failed(path: str | os.PathLike[str], error: Exception) -> Exception:
 
 
 def _exists(path: str | os.PathLike[str]) -> FileProblem:
-    return FileProblem(f"{path} exists. Choose another name, or give overwrite=True.")
+    option = spelled("overwrite=True", "--overwrite")
+    return FileProblem(f"{path} exists. Choose another name, or give {option}.")
 
 
 def _put(part: Path, target: Path, *, overwrite: bool) -> None:

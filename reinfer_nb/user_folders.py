@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from reinfer_nb.constants import ENDPOINT, TOKEN
 from reinfer_nb.errors import ConfigurationError, FileProblem
+from reinfer_nb.wording import spelled
 
 _NO_HOME = "This user has no home folder (HOME is not set, and the system knows none)"
 
@@ -28,7 +30,8 @@ def config_of_re() -> Path:
     if folder is None:
         raise ConfigurationError(
             f"{_NO_HOME}, so there is no contexts file of the vendor's client. Set HOME or "
-            "XDG_CONFIG_HOME, or give endpoint= and token=."
+            "XDG_CONFIG_HOME, or "
+            + spelled("give endpoint= and token=.", f"set {ENDPOINT} and {TOKEN}.")
         )
     return folder
 

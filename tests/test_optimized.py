@@ -73,7 +73,7 @@ with rnb.sandbox() as client:
     axes.append(rnb.charts.findings(rnb.audit(df, now=now)))
     said["charts"] = [chart.get_title() for chart in axes]
 
-    said["list"] = command("list", "claims")
+    said["list"] = command("list", "--project", "claims")
     said["csv"] = command("list", "--csv", "sources.csv")
     said["audit_command"] = command("audit", "--now", now, "--rule", "missing-title")
     said["compare"] = command("compare", "sources.csv")

@@ -121,7 +121,7 @@ def everything():
 
     @attempt
     def command_list():
-        return command("list", "claims")
+        return command("list", "--project", "claims")
 
     @attempt
     def command_apply():

@@ -18,6 +18,7 @@ from reinfer_nb.api.responses import Response
 from reinfer_nb.auth.tenant import Tenant
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
 
 # A response must be complete within so many times the read time-out.
 TOTAL = 10
@@ -32,7 +33,7 @@ _NO_TLS = {
 }
 _OWN_CA = (
     "it is signed by a CA that this machine does not trust. If your organisation has its own CA, "
-    "give the path of its bundle: rnb.connect(verify='ca.pem')."
+    "give the path of its bundle: {bundle}."
 )
 _OTHER_NAME = (
     "it is for another host name. Check the host in the endpoint, and whether a proxy answers in "
@@ -128,8 +129,8 @@ def failure_of(error: Exception, tenant: Tenant, timeout: tuple[float, float]) -
     if isinstance(error, requests.exceptions.ProxyError):
         return Failure(
             errors.ConnectionFailed,
-            "the connection through the proxy failed. Check proxy= or the environment variables "
-            "HTTPS_PROXY and NO_PROXY.",
+            f"the connection through the proxy failed. Check {spelled('proxy= or ', '')}the "
+            "environment variables HTTPS_PROXY and NO_PROXY.",
             error,
         )
     detail = visible(tenant.token.hide_in(_innermost(error)), 200)
@@ -157,7 +158,9 @@ def _may_be_https(error: Exception, tenant: Tenant) -> bool:
 def _timed_out(error: Exception, host: str, timeout: tuple[float, float]) -> str | None:
     """Return what did not happen in time; None if the failure is not a time-out."""
     connect, read = timeout
-    longer = "To wait longer, use timeout=(connect, read) of rnb.connect."
+    longer = spelled(
+        "To wait longer, use timeout=(connect, read) of rnb.connect.", "Try again later."
+    )
     if any(isinstance(inner, TooLong) for inner in _inside(error)):
         return (
             f"the response from {host} was still arriving, and not complete within "
@@ -182,10 +185,15 @@ def _without_tls(error: ssl.SSLError, host: str) -> tuple[str, bool]:
     """Return why no TLS connection was made, and True if another attempt may help."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = _UNVERIFIED.get(error.verify_code, f"{visible(error.verify_message, 200)}.")
+        if reason is _OWN_CA:
+            reason = reason.format(
+                bundle=spelled("rnb.connect(verify='ca.pem')", "REQUESTS_CA_BUNDLE=ca.pem")
+            )
         return f"the certificate of {host} does not verify: {reason}", False
     if error.library == "X509":
+        place = spelled("verify= or the environment", "the environment")
         return (
-            "the CA bundle from verify= or the environment holds no certificates. Check the file.",
+            f"the CA bundle from {place} holds no certificates. Check the file.",
             False,
         )
     if error.reason in _NO_TLS:

@@ -14,6 +14,7 @@ from reinfer_nb.auth.secret import BY_FUNCTION
 from reinfer_nb.schema import endpoints
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.text import shown, visible
+from reinfer_nb.wording import spelled
 
 _Content = TypeVar("_Content")
 _BY_STATUS: Mapping[int, type[errors.AnswerError]] = {
@@ -185,9 +186,20 @@ class Response:
         if kind is errors.AuthenticationError and self.token_from == BY_FUNCTION:
             return _REJECTED_AGAIN
         if kind is errors.AuthenticationError and self._token_expires():
-            return _EXPIRED.format(token_from=self.token_from)
+            renewed = spelled(_RENEWED, "Set a new token and run the command again.")
+            return f"{_EXPIRED.format(token_from=self.token_from)} {renewed}"
         advice = _ADVICE_BY_CALL.get(kind, {}).get(self.call.id, _ADVICE[kind])
-        advice = advice.format(token_from=self.token_from, permission=self.call.permission)
+        advice = advice.format(
+            token_from=self.token_from,
+            permission=self.call.permission,
+            permissions=spelled(
+                "client.me() shows its permissions.", "An administrator of the tenant can grant it."
+            ),
+            sources=spelled(
+                "client.sources(project) and client.me() show which",
+                "reinfer-nb list shows the sources that it may see",
+            ),
+        )
         if kind is errors.NotFound and advice in (_NO_TENANT, _NO_PROJECT):
             advice += hint_at_missing_base(self.endpoint)
         return advice
@@ -222,8 +234,11 @@ def hint_at_base(endpoint: str) -> str:
 
 _EXPIRED = (
     "The tenant rejected the token ({token_from}). Access tokens like this one are valid for a "
-    "limited time, so it has probably expired. Connect again with a new token, or with a function "
-    "that gets one when needed: rnb.connect(endpoint=..., token=get_token)."
+    "limited time, so it has probably expired."
+)
+_RENEWED = (
+    "Connect again with a new token, or with a function that gets one when needed: "
+    "rnb.connect(endpoint=..., token=get_token)."
 )
 _REJECTED_AGAIN = (
     "The tenant rejected the token that the function given as token= returned, also after the "
@@ -237,8 +252,7 @@ _ADVICE: Mapping[type[errors.AnswerError], str] = {
         "tenant's page and connect again."
     ),
     errors.PermissionDenied: (
-        'The token ({token_from}) lacks the permission "{permission}" there. client.me() shows '
-        "its permissions."
+        'The token ({token_from}) lacks the permission "{permission}" there. {permissions}'
     ),
     errors.NotFound: "Check the name. A source that the token may not see is not found either.",
     Conflict: "Another request is working on the same object. Try again later.",
@@ -248,10 +262,7 @@ _ADVICE: Mapping[type[errors.AnswerError], str] = {
 }
 _NO_TENANT = "Every tenant serves this path. Check that the endpoint is a tenant's."
 _NO_PROJECT = "Check the project's name. A project that the token may not see is not found either."
-_NO_SOURCE = (
-    "The source does not exist any more, or the token may not see it any more: "
-    "client.sources(project) and client.me() show which."
-)
+_NO_SOURCE = "The source does not exist any more, or the token may not see it any more: {sources}."
 _CHANGING = "Another request is changing the source. Check the source before you try again."
 _CHECK_FIRST = "The tenant reported an internal error. Check the source before you try again."
 _REJECTED = "The tenant rejected these settings. Change them and try again."

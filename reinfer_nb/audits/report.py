@@ -30,6 +30,7 @@ from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.value_types import plain
 from reinfer_nb.text import counted, hint, listed, shown, visible
+from reinfer_nb.wording import spelled
 
 _IDENTITY = ("id", "owner", "name")
 _COLUMNS = ("rule", "severity", *_IDENTITY, "message", "suggestion")
@@ -422,8 +423,9 @@ def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:
         for option, default in defaults:
             types = (int, float) if type(default) is float else (type(default),)
             if name == option and default is not None and type(plain(value)) not in types:
+                argument = spelled(f"{name}=", f"--option {name}")
                 raise InvalidInput(
-                    f"{name}= takes a value such as {shown(default)}, not {shown(value)}."
+                    f"{argument} takes a value such as {shown(default)}, not {shown(value)}."
                 )
 
 

@@ -26,7 +26,7 @@ def shared_bucket(df: pd.DataFrame) -> pd.DataFrame:
     return findings(
         shared.index,
         [f"Its bucket {shown(bucket)} also feeds {others}." for bucket, others in lines],
-        "Keep the source in use; detach the bucket from the others (bucket_id=None).",
+        "Keep the source in use; detach the bucket from the others: empty their bucket_id.",
     )
 
 

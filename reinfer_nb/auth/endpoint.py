@@ -6,8 +6,10 @@ import ipaddress
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from reinfer_nb.constants import TOKEN
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 
 def checked_endpoint(endpoint: object) -> str:
@@ -27,7 +29,8 @@ def checked_endpoint(endpoint: object) -> str:
     except ValueError as error:
         raise InvalidInput(f"The endpoint {text} is not a valid URL: {error}.") from None
     if parts.username is not None or parts.password is not None:
-        raise InvalidInput("The endpoint holds a user name. Pass the token as token= instead.")
+        way = spelled("Pass the token as token=", f"Give the token in {TOKEN}")
+        raise InvalidInput(f"The endpoint holds a user name. {way} instead.")
     if parts.scheme not in ("http", "https") or not host:
         raise InvalidInput(f"The endpoint {text} does not begin with https://, {example}.")
     if parts.query or parts.fragment:

@@ -14,6 +14,7 @@ from typing import Any
 
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.errors import ConfigurationError
+from reinfer_nb.wording import spelled
 
 SERVICE = "reinfer_nb"
 NAME = "the system's keyring"
@@ -21,11 +22,15 @@ NAME = "the system's keyring"
 NOTICE, LIMIT = 2.0, 20.0
 _WAITING = (
     "Waiting for the system's keyring, up to %.0f seconds. It may be asking for its password in "
-    "another window: unlock it there. To connect without it, pass token= or set REINFER_TOKEN."
+    "another window: unlock it there. To connect without it, %s."
 )
 _TIMEOUT = "it did not reply; it may be locked and asking for its password in another window"
 
 logger = logging.getLogger("reinfer_nb")
+
+
+def _without_keyring() -> str:
+    return spelled("pass token= or set REINFER_TOKEN", "set REINFER_TOKEN")
 
 
 class _Timeout(Exception):
@@ -63,7 +68,7 @@ def _with_timeout(call: Callable[[], Any]) -> Any:
     # A daemon thread, so that a keyring that never replies does not keep the process alive.
     threading.Thread(target=run, name="reinfer_nb-keyring", daemon=True).start()
     if not done.wait(NOTICE):
-        logger.warning(_WAITING, LIMIT)
+        logger.warning(_WAITING, LIMIT, _without_keyring())
         if not done.wait(LIMIT - NOTICE):
             _hanging[:] = [done]
             raise _Timeout
@@ -144,7 +149,7 @@ def kept(endpoint: str) -> Token | None:
         return token
     raise ConfigurationError(
         f"The system's keyring could not be asked for the token of {endpoint}: {reason}. Unlock it "
-        "and try again, or pass the token as token= or in the environment variable REINFER_TOKEN."
+        f"and try again, or {_without_keyring()}."
     )
 
 

@@ -13,8 +13,10 @@ import pandas as pd
 
 from reinfer_nb import user_folders
 from reinfer_nb.auth.secret import Hidden, Token
+from reinfer_nb.constants import ENDPOINT, TOKEN
 from reinfer_nb.errors import ConfigurationError, reason_of
 from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,8 @@ def read_contexts() -> list[Context]:
         reason = f"cannot be read: {reason_of(error)}"
     except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
         reason = (
-            "is not a contexts file of the vendor's client. Fix it with `re config`, or pass "
-            "endpoint= and token="
+            "is not a contexts file of the vendor's client. Fix it with `re config`, or "
+            + spelled("pass endpoint= and token=", f"set {ENDPOINT} and {TOKEN}")
         )
     raise ConfigurationError(f"The contexts file {visible(str(file))} {reason}.")
 

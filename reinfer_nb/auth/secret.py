@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
 from reinfer_nb.errors import NotPicklable
+from reinfer_nb.wording import spelled
 
 _Content = TypeVar("_Content", str, bytes)
 # The origin of a token that a function returned, as messages show it.
@@ -60,7 +61,8 @@ class Token:
         if not re.fullmatch(r"[!-~]{1,8192}", given):
             return (
                 "holds a space, a line break or a character that no token has. Copy it again, "
-                "without the text around it (text.strip() removes line breaks at the ends)."
+                "without the text around it"
+                + spelled(" (text.strip() removes line breaks at the ends).", ".")
             )
         return None
 

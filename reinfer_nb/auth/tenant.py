@@ -24,6 +24,7 @@ from reinfer_nb.constants import CONTEXT, ENDPOINT, TOKEN
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, NotConfigured
 from reinfer_nb.files import path_of
 from reinfer_nb.text import listed, nearest, shown, visible
+from reinfer_nb.wording import spelled
 
 __all__ = [
     "CONTEXT",
@@ -54,6 +55,12 @@ Choose a tenant in one of these ways:
   4. a context of the vendor's client `re` (re config add ...), by rnb.connect(context=...),
      by {CONTEXT}, or as its current context; the file is {{contexts}}
   5. a practice tenant instead of your own: `with rnb.sandbox() as client:`"""
+_WAYS_IN_SHELL = f"""\
+Choose a tenant in one of these ways:
+  1. the environment variables {ENDPOINT} and {TOKEN}
+  2. a context of the vendor's client `re` (re config add ...), by --context, by {CONTEXT},
+     or as its current context; the file is {{contexts}}
+  3. a practice tenant instead of your own: `reinfer-nb sandbox` shows the variables to set"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +196,7 @@ def _choose(endpoint: str | None, own: Token | None, context: str | None) -> _Ch
     if choice.token is None and _environment_token() is not None:
         raise ConfigurationError(
             f"{TOKEN} belongs to {ENDPOINT} ({shown(os.environ[ENDPOINT])}) and is not sent to "
-            f"{shown(endpoint)}. Pass token= too."
+            f"{shown(endpoint)}. {spelled('Pass token= too', f'Set {ENDPOINT} to it')}."
         )
     return choice
 
@@ -213,7 +220,7 @@ def _at(endpoint: str) -> _Choice:
         names = listed(shown(context.name) for context in matching)
         raise ConfigurationError(
             f"Several contexts have a token for {shown(endpoint)}: {names}. Choose one with "
-            "context=, or pass the token."
+            + spelled("context=, or pass the token.", f"--context, or set {TOKEN}.")
         )
     token = keyring_store.kept(checked_endpoint(endpoint))
     if token is not None:
@@ -266,7 +273,10 @@ def _without_endpoint(own: Token | None) -> _Choice:
             return _of_context(context, own)
     if own is not None:
         return _Choice(endpoint=None, token=own, token_from=_ARGUMENT)
-    raise NotConfigured("No tenant is configured. " + WAYS.format(contexts=contexts_place()))
+    raise NotConfigured(
+        "No tenant is configured. "
+        + spelled(WAYS, _WAYS_IN_SHELL).format(contexts=contexts_place())
+    )
 
 
 def _of_context(context: Context, own: Token | None) -> _Choice:
@@ -292,12 +302,13 @@ def _of_login(login: Tenant, own: Token | None) -> _Choice:
 def _incomplete(choice: _Choice) -> str:
     if choice.endpoint is None:
         return (
-            f"There is a token ({choice.token_from}) and no endpoint. Pass endpoint= or set "
-            f"{ENDPOINT}, such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
+            f"There is a token ({choice.token_from}) and no endpoint. "
+            f"{spelled('Pass endpoint= or set', 'Set')} {ENDPOINT}, such as https://cloud.uipath.com/<org>/<tenant>/reinfer_"
         )
     return (
-        f"There is no token for {endpoint_shown(choice.endpoint)}. Pass token=, set {TOKEN}, or "
-        "use rnb.login(). Create a token on the tenant's page under 'My account'."
+        f"There is no token for {endpoint_shown(choice.endpoint)}. "
+        f"{spelled(f'Pass token=, set {TOKEN}, or use rnb.login()', f'Set {TOKEN}')}. Create a "
+        "token on the tenant's page under 'My account'."
     )
 
 

@@ -8,8 +8,9 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from reinfer_nb.cli.output import flush_output, note, unwritten
-from reinfer_nb.cli.parser import parser
+from reinfer_nb.cli.output import flush_output, note, print_warnings, unwritten
+from reinfer_nb.cli.parser import parsed
+from reinfer_nb.wording import for_shell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,10 +30,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # Escape characters that the terminal's encoding does not have.
             stream.reconfigure(errors="backslashreplace")
     try:
-        options = parser().parse_args(arguments)
-        module, function = options.run.split(".")
-        run = getattr(import_module(f"reinfer_nb.cli.{module}"), function)
-        code: int = run(options)
+        options = parsed(arguments)
+        with for_shell(), print_warnings():
+            module, function = options.run.split(".")
+            run = getattr(import_module(f"reinfer_nb.cli.{module}"), function)
+            code: int = run(options)
     except SystemExit as end:
         # Raised by argparse after it has printed help, the version or an error.
         raise SystemExit(flush_output(end.code if isinstance(end.code, int) else 0)) from None

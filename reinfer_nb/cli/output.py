@@ -12,6 +12,7 @@ import sys
 # The module `typing` takes 2 ms to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import TextIO
 
 
@@ -37,6 +38,24 @@ def note(text: str = "", *, end: str = "\n") -> None:
         print(visible_lines(text), end=end, file=sys.stderr, flush=True)
     except OSError:
         discard_the_rest(sys.stderr)
+
+
+@contextlib.contextmanager
+def print_warnings() -> Iterator[None]:
+    """Context manager in which a warning is a line on stderr, without the place in the code."""
+    import warnings
+
+    def line(message: Warning | str, *_: object) -> str:
+        from reinfer_nb.text import visible_lines
+
+        return f"reinfer-nb: warning: {visible_lines(str(message))}\n"
+
+    before = warnings.formatwarning
+    warnings.formatwarning = line  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
 
 
 def flush_output(code: int) -> int:

@@ -12,12 +12,15 @@ from reinfer_nb.constants import ENDPOINT, LISTING_PLACES, LOOPBACK, SEVERITIES,
 # The module `typing` takes 2 ms to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from typing import TypeAlias
 
     _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
 
 NEVER = "never"
+_ONE = "only this project"
+_SEVERAL = f"{_ONE}; repeatable"
 _WHERE = f"A listing is {LISTING_PLACES}, or the tenant of a context of `re` (context:prod)."
 _CODES = "Exit code: 0 nothing found, 1 something found, 2 an error."
 _PLAN_CODES = (
@@ -40,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         description="Manage the sources of a UiPath Communications Mining tenant.",
         epilog=(
             f"The tenant comes from {ENDPOINT} and {TOKEN}, or from the vendor's client `re`. "
-            "Example: reinfer-nb list claims --csv claims.csv"
+            "Example: reinfer-nb list --project claims --csv claims.csv"
         ),
     )
     result.add_argument("--version", action="version", version=f"reinfer-nb {VERSION}")
@@ -48,6 +51,18 @@ def parser() -> argparse.ArgumentParser:
     for add in (_add_servers, _add_listings, _add_reports, _add_plans):
         add(commands)
     return result
+
+
+def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the options of a command line; print an error and exit if there are unknown ones."""
+    commands = parser()
+    options, unknown = commands.parse_known_args(arguments)
+    if unknown:
+        words = " ".join(unknown)
+        takes_project = hasattr(options, "project") and not unknown[0].startswith("-")
+        advice = f" A project is given as: --project {unknown[0]}" if takes_project else ""
+        commands.error(f"unrecognized arguments: {words}{advice and '.'}{advice}")
+    return options
 
 
 def _add_servers(commands: _Commands) -> None:
@@ -99,13 +114,28 @@ def _add_listings(commands: _Commands) -> None:
     listing = commands.add_parser(
         "list",
         help="list the sources",
-        description="List the sources of the configured tenant, or of one of its projects.",
-        epilog="Example: reinfer-nb list claims --csv claims.csv",
+        description=(
+            "List the sources of the configured tenant. A terminal gets the columns that fit its "
+            "width, and a count; a pipe gets all usual columns in full. --columns, --sort and "
+            "--search also apply to --csv and --json, which have all columns by default."
+        ),
+        epilog="Example: reinfer-nb list --project claims --search motor --sort updated_at:desc",
     )
-    listing.add_argument("project", nargs="?", metavar="PROJECT", help="only this project")
+    _add_project(listing, _SEVERAL)
+    listing.add_argument(
+        "--columns", metavar="NAMES", help="these columns, such as name,title; all for all"
+    )
+    listing.add_argument(
+        "--sort", metavar="COLUMN", help="sort by this column; COLUMN:desc for the largest first"
+    )
+    listing.add_argument(
+        "--search",
+        metavar="TEXT",
+        help="only sources with all these words in id, full name, title or description",
+    )
     output = listing.add_mutually_exclusive_group()
     output.add_argument("--csv", type=_path, metavar="FILE", help="write a CSV file")
-    output.add_argument("--json", action="store_true", help="print JSON, with all fields")
+    output.add_argument("--json", action="store_true", help="print JSON, with the names of the API")
     listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
     listing.add_argument("--context", help="a context of the vendor's client `re`")
     listing.set_defaults(run="listings.run_list")
@@ -117,9 +147,9 @@ def _add_reports(commands: _Commands) -> None:
         "audit",
         help="find problems of the sources",
         description=f"Find problems of the sources of the configured tenant. {_WHERE}",
-        epilog=f"{_CODES} Example: reinfer-nb audit claims --fail-on warning --option days=180",
+        epilog=f"{_CODES} Example: reinfer-nb audit --project claims --fail-on warning",
     )
-    _add_listing(auditing)
+    _add_listing(auditing, _SEVERAL)
     auditing.add_argument(
         "--rule", action="append", metavar="ID", help="only this rule; repeatable"
     )
@@ -166,7 +196,7 @@ def _add_reports(commands: _Commands) -> None:
     comparing.add_argument(
         "--ignore", action="append", metavar="COLUMN", help="skip this column; repeatable"
     )
-    comparing.add_argument("--project", help="only this project")
+    _add_project(comparing, _SEVERAL)
     comparing.add_argument("--context", help="a context of the vendor's client `re`, for AFTER")
     _add_output(comparing)
     comparing.set_defaults(run="reports.run_compare")
@@ -178,7 +208,7 @@ def _add_reports(commands: _Commands) -> None:
         epilog="Example: reinfer-nb record audits/ (once a day, from cron)",
     )
     recording.add_argument("history", metavar="FOLDER", help="a folder or an fsspec URL")
-    _add_listing(recording)
+    _add_listing(recording, _ONE)
     recording.add_argument(
         "--another-tenant",
         action="store_true",
@@ -187,8 +217,12 @@ def _add_reports(commands: _Commands) -> None:
     recording.set_defaults(run="reports.run_record")
 
 
-def _add_listing(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("project", nargs="?", metavar="PROJECT", help="only this project")
+def _add_project(parser: argparse.ArgumentParser, help_text: str) -> None:
+    parser.add_argument("--project", action="append", metavar="PROJECT", help=help_text)
+
+
+def _add_listing(parser: argparse.ArgumentParser, help_text: str) -> None:
+    _add_project(parser, help_text)
     parser.add_argument(
         "--from", dest="place", metavar="LISTING", help="use this listing; default: the tenant"
     )
@@ -220,7 +254,7 @@ def _add_plans(commands: _Commands) -> None:
         action="store_true",
         help="with --delete-missing: delete in all projects",
     )
-    planning.add_argument("--project", metavar="NAME", help="only this project")
+    _add_project(planning, _ONE)
     _add_out(planning, "save the plan to a file, for: reinfer-nb apply FILE")
     _add_context(planning)
     planning.set_defaults(run="plans.run_plan")

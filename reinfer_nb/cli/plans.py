@@ -11,8 +11,9 @@ import shlex
 import sys
 import warnings
 
+from reinfer_nb.cli import colour
 from reinfer_nb.cli.output import discard_the_rest, note, say
-from reinfer_nb.cli.shared import listing_of
+from reinfer_nb.cli.shared import listing_of, suggesting
 from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
@@ -28,27 +29,32 @@ def run_plan(options: argparse.Namespace) -> int:
     _check_overwrite(options)
     if options.whole_tenant and not options.delete_missing:
         raise InvalidInput("--whole-tenant needs --delete-missing.")
+    projects = options.project or [None]
+    if len(projects) > 1:
+        raise InvalidInput(
+            "A plan is for one project or for all projects of its rows. Give --project once."
+        )
     # Do not filter a file by project: the plan reports a row with a mistyped owner as a problem.
     # If the row were left out, --delete-missing would delete its source.
-    project = None if listing_source.is_file(options.edited) else options.project
-    edited = listing_of(options.edited, project=project)
+    is_file = listing_source.is_file(options.edited)
+    edited = listing_of(options.edited, None if is_file else options.project)
     base = None if options.base is None else listing_of(options.base)
-    with connect(context=options.context) as client:
+    with connect(context=options.context) as client, suggesting(client, options.project):
         plan = client.plan(
             edited,
             base,
             delete_missing="tenant" if options.whole_tenant else options.delete_missing,
-            project=options.project,
+            project=projects[0],
         )
     if not plan.ok:
-        say(visible_lines(plan.to_text(None)))
+        say(colour.report(visible_lines(plan.to_text(None))))
         if options.out:
             note("No file was written.")
         return 1
     if options.out:
         _save(plan, options)
     else:
-        say(visible_lines(plan.to_text(None)))
+        say(colour.report(visible_lines(plan.to_text(None))))
         if plan.steps:
             note("Save the plan with --out FILE, and apply it with: reinfer-nb apply FILE")
     return 0
@@ -57,7 +63,7 @@ def run_plan(options: argparse.Namespace) -> int:
 def _save(plan: Plan, options: argparse.Namespace) -> None:
     # Save first: a reader who stops early (`| head`) has the file too.
     path = plan.save(options.out, overwrite=options.overwrite)
-    say(visible_lines(plan.to_text(None)))
+    say(colour.report(visible_lines(plan.to_text(None))))
     command = _command("apply", path, options)
     note(f"Saved to {visible(str(path))}. Apply it with: {command}")
 
@@ -100,7 +106,7 @@ def _check_overwrite(options: argparse.Namespace) -> None:
 
 
 def _rehearse_plan(plan: Plan, options: argparse.Namespace) -> int:
-    say(visible_lines(plan.to_text(None)))
+    say(colour.report(visible_lines(plan.to_text(None))))
     if not plan.steps:
         return 0
     with _without_moved_warning():
@@ -192,7 +198,7 @@ def _confirmed(plan: Plan) -> bool:
 def _report(result: ApplyResult, options: argparse.Namespace) -> int:
     """Print the result of a plan and the next commands, and return the exit code."""
     try:
-        print(visible_lines(result.to_text(None)), flush=True)
+        print(colour.report(visible_lines(result.to_text(None))), flush=True)
     except OSError:
         # The steps are done, and the exit code reports them; the journal has the details.
         discard_the_rest(sys.stdout)
@@ -224,7 +230,7 @@ def _command(name: str, path: str | os.PathLike[str], options: argparse.Namespac
 def _show(text: str) -> None:
     """Print a text that has to be shown before anything is sent; raise if it cannot be."""
     try:
-        print(visible_lines(text), flush=True)
+        print(colour.report(visible_lines(text)), flush=True)
     except BrokenPipeError:
         discard_the_rest(sys.stdout)
         raise FileProblem(

@@ -9,7 +9,7 @@ from reinfer_nb.audits.report import audit
 from reinfer_nb.audits.rule import chosen
 from reinfer_nb.cli.output import say
 from reinfer_nb.cli.parser import NEVER
-from reinfer_nb.cli.shared import give, listing_of
+from reinfer_nb.cli.shared import check_projects, give, listing_of
 from reinfer_nb.diff.comparison import compare
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.history.history import History
@@ -22,7 +22,7 @@ def run_audit(options: argparse.Namespace) -> int:
     defaults = {name: default for rule in rules for name, default in rule.options.items()}
     settings = dict(_setting(text, defaults) for text in options.option)
     df = listing_of(
-        options.place, project=options.project, context=options.context, comments=options.comments
+        options.place, options.project, context=options.context, comments=options.comments
     )
     report = audit(df, rules, options.now, **settings)
     give(options, "Audit of sources", report, report.findings)
@@ -45,9 +45,11 @@ def _setting(text: str, defaults: dict[str, Any]) -> tuple[str, Any]:
 
 def run_compare(options: argparse.Namespace) -> int:
     """Run the command `compare`, and return its exit code."""
-    before = listing_of(options.before, project=options.project)
-    after = listing_of(options.after, project=options.project, context=options.context)
-    comparison = compare(before, after, options.on.split(","), ignore=options.ignore)
+    before = listing_of(options.before, options.project, may_lack=True)
+    after = listing_of(options.after, options.project, context=options.context, may_lack=True)
+    check_projects(options.project, [before, after], [options.before, options.after])
+    keys = [name for part in options.on.split(",") if (name := part.strip())]
+    comparison = compare(before, after, keys, ignore=options.ignore)
     give(options, "Comparison of sources", comparison, comparison.frame)
     return 0 if comparison.ok else 1
 
@@ -55,7 +57,7 @@ def run_compare(options: argparse.Namespace) -> int:
 def run_record(options: argparse.Namespace) -> int:
     """Run the command `record`, and return its exit code."""
     df = listing_of(
-        options.place, project=options.project, context=options.context, comments=options.comments
+        options.place, options.project, context=options.context, comments=options.comments
     )
     snapshot = History(options.history).record(df, another_tenant=options.another_tenant)
     say(visible_lines(str(snapshot)))

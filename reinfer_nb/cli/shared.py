@@ -3,52 +3,124 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import pandas as pd
 
 from reinfer_nb import markup, strict_json
+from reinfer_nb.cli import colour
 from reinfer_nb.cli.output import discard_the_rest, note, say
-from reinfer_nb.client import connect
+from reinfer_nb.client import Client, connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
-from reinfer_nb.errors import InvalidInput
+from reinfer_nb.errors import InvalidInput, NotFound, ReinferError
 from reinfer_nb.files import written_whole
+from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
 from reinfer_nb.history import listing_source
+from reinfer_nb.schema.provenance import PROJECT
 from reinfer_nb.schema.value_types import python_value
-from reinfer_nb.text import counted, visible_lines
+from reinfer_nb.text import counted, hint, shown, visible_lines
 
 _TENANT = "context:"
 
 
 def listing_of(
     place: str | None,
+    projects: Sequence[str] | None = None,
     *,
-    project: str | None = None,
     context: str | None = None,
     comments: bool = False,
+    may_lack: bool = False,
 ) -> pd.DataFrame:
     """Return a listing named on the command line.
 
     Args:
-        place: The listing, see `WHERE`; None for the configured tenant.
-        project: Only the sources of this project.
+        place: A CSV file, a history or "context:NAME"; None for the configured tenant.
+        projects: Only the sources of these projects.
         context: The context of the vendor's client for the tenant.
         comments: Whether to count the comments of a tenant's sources too.
+        may_lack: Whether a file or history may have no source of a project.
+
+    Returns:
+        The listing; messages about its rows have the row numbers of a spreadsheet.
 
     Raises:
-        ReinferError: The listing cannot be read.
+        ReinferError: The listing cannot be read, or there is no such project.
     """
     if place is not None and not place.startswith(_TENANT):
         if context is not None or comments:
             raise InvalidInput("--context and --comments need a tenant, not a file.")
-        return listing_source.listing_at(place, project)
+        df = _listing_at(place, projects)
+        if not may_lack:
+            check_projects(projects, [df], [place])
+        return df
     if place is not None:
         context = place.removeprefix(_TENANT)
-    with connect(context=context) as client:
-        df = client.sources(project)
-        return client.statistics(df) if comments else df
+    with connect(context=context) as client, suggesting(client, projects):
+        df = client.sources(_only(projects))
+        return numbered_as_file(client.statistics(df) if comments else df)
+
+
+def _only(projects: Sequence[str] | None) -> str | list[str] | None:
+    """Return the projects as `Client.sources` takes them."""
+    names = list(dict.fromkeys(projects or []))
+    return names if len(names) > 1 else next(iter(names), None)
+
+
+def _listing_at(place: str, projects: Sequence[str] | None) -> pd.DataFrame:
+    names: list[str | None] = [*dict.fromkeys(projects or [])]
+    parts = [listing_source.listing_at(place, name, numbered=True) for name in names or [None]]
+    if len(parts) == 1:
+        df = parts[0]
+    else:
+        df = pd.concat(parts)
+        df.attrs = parts[0].attrs | {PROJECT: names}
+    return df if df.index.name == FILE_ROW else numbered_as_file(df)
+
+
+def check_projects(
+    projects: Sequence[str] | None,
+    listings: Sequence[pd.DataFrame],
+    places: Sequence[str | None],
+) -> None:
+    """Raise `InvalidInput` if no listing has a source of one of the projects.
+
+    Args:
+        projects: The projects; None for all.
+        listings: The sources of these projects.
+        places: Where each listing is from, for a suggestion; None for the configured tenant.
+    """
+    for project in projects or []:
+        if any((df["owner"] == project).any() for df in listings):
+            continue
+        files = [place for place in places if place and not place.startswith(_TENANT)]
+        if len(files) == len(places):
+            owners = set().union(*(listing_source.listing_at(file)["owner"] for file in files))
+            known = sorted(owner for owner in owners if isinstance(owner, str))
+            raise InvalidInput(
+                f"{' and '.join(map(shown, files))} {'has' if len(files) == 1 else 'have'} no "
+                f"source of the project {shown(project)}."
+                + (f" {hint(project, known)}" if known else "")
+            )
+
+
+@contextlib.contextmanager
+def suggesting(client: Client, projects: Sequence[str] | None) -> Iterator[None]:
+    """Context manager that adds the tenant's project of the nearest name to `NotFound`."""
+    try:
+        yield
+    except NotFound as error:
+        owners: list[str] = []
+        with contextlib.suppress(ReinferError):
+            owners = sorted(client.sources()["owner"].dropna().unique())
+        unknown = [project for project in projects or [] if project not in owners]
+        if not owners or not unknown:
+            raise
+        raise NotFound(
+            f"{error} {hint(unknown[0], owners)}", error.status, error.server_message
+        ) from None
 
 
 class Report(Protocol):
@@ -94,7 +166,7 @@ def give(options: argparse.Namespace, title: str, report: Report, table: pd.Data
         except BrokenPipeError:
             discard_the_rest(sys.stdout)
     else:
-        say(content.decode(), end="")
+        say(colour.report(content.decode()), end="")
 
 
 def _text(_: str, report: Report, __: pd.DataFrame) -> bytes:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 
 from reinfer_nb.csvfile.cells import BOM, SEPARATORS
+from reinfer_nb.wording import spelled
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 # Latin letters in UTF-16 or UTF-32 without a byte order mark, which no UTF-8 text looks like.
@@ -19,13 +20,14 @@ _OTHER_KINDS = {
         "a workbook or a zip archive. Read a workbook with rnb.read_excel, or unpack the archive"
     ),
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls). Save it as 'CSV UTF-8'",
-    b"PAR1": "Parquet, not CSV. Read it with pd.read_parquet",
-    b"ARROW1": "Feather, not CSV. Read it with pd.read_feather",
+    b"PAR1": "Parquet, not CSV.",
+    b"ARROW1": "Feather, not CSV.",
     b"BZh": "compressed with bzip2. Unpack it first",
     b"\xfd7zXZ": "compressed with xz. Unpack it first",
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard. Unpack it first",
     b"\xff\xfe\0\0": "UTF-32, which is not supported. Save it as UTF-8",
 }
+_IN_PANDAS = {b"PAR1": "pd.read_parquet", b"ARROW1": "pd.read_feather"}
 # Excel's own first line, which names the separator and is not a row of the table.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # The first record of a CSV, and a quoted cell in it.
@@ -79,7 +81,9 @@ def text_of(content: memoryview) -> tuple[str, str]:
 def _decoded(content: bytes) -> str:
     for beginning, advice in _OTHER_KINDS.items():
         if content.startswith(beginning):
-            raise NotCSV(f"{advice}.")
+            reader = _IN_PANDAS.get(beginning)
+            way = spelled(f" Read it with {reader}", " Convert it to CSV") if reader else ""
+            raise NotCSV(f"{advice}{way}.")
     if content.startswith(_UTF16):
         try:
             return content.decode("utf-16")
@@ -89,8 +93,8 @@ def _decoded(content: bytes) -> str:
             ) from None
     if _WIDE.match(content):
         raise NotCSV(
-            "UTF-16 or UTF-32 without a byte order mark. Save it as 'CSV UTF-8', or with "
-            "encoding='utf-16', which writes the mark."
+            "UTF-16 or UTF-32 without a byte order mark. Save it as 'CSV UTF-8'"
+            + spelled(", or with encoding='utf-16', which writes the mark.", ".")
         )
     bare = content.removeprefix(BOM)
     try:
@@ -102,7 +106,10 @@ def _decoded(content: bytes) -> str:
             f"not UTF-8 (row {max(row, 1):,}, line {before.count(chr(10)) + 1:,}). From a "
             "spreadsheet, save it as 'CSV UTF-8'. If the encoding is Windows' Western European, "
             "this converts it: "
-            "Path(file).write_bytes(Path(file).read_bytes().decode('cp1252').encode())."
+            + spelled(
+                "Path(file).write_bytes(Path(file).read_bytes().decode('cp1252').encode()).",
+                "iconv -f cp1252 -t utf-8 FILE > NEW",
+            )
         ) from None
 
 
@@ -195,6 +202,22 @@ def aligned(text: str, sep: str) -> list[list[str | None]]:
             )
         table.append((cells + [None] * (width - len(cells)))[:width])
     return [list(column) for column in zip(*table, strict=True)]
+
+
+# A row without any text, or the break after a cell with line breaks that looks like one.
+_SPARSE_ROW = re.compile(rb'(?:\A|\n|\r(?!\n))[,;\t" ]*[\r\n]')
+
+
+def may_skip_rows(content: bytes) -> bool:
+    """True if a row of the file may be missing in its table, as rows without any cell are."""
+    bare = content.removeprefix(BOM)
+    return bare.startswith(_UTF16) or _SPARSE_ROW.search(bare) is not None
+
+
+def row_numbers(content: bytes) -> list[int]:
+    """Return the number in a spreadsheet of each row of a table, without the header."""
+    text, sep = text_of(memoryview(content))
+    return [number for number, _ in rows(text, sep)][1:]
 
 
 def row_number(content: memoryview, index: int) -> int:

@@ -29,8 +29,10 @@ from reinfer_nb.csvfile import encodings, reader, writer
 from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reason_of, warn
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import has_time_zone
+from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.text import shown, visible
+from reinfer_nb.wording import spelled
 
 
 def to_csv(
@@ -86,23 +88,37 @@ def to_csv(
 
 # File name extensions of other file types, and what to do.
 _WORKBOOK = (
-    "a workbook, but to_csv writes CSV, which a spreadsheet would not open under that name. Use "
-    "rnb.to_excel with a name that ends in .xlsx, or choose a name that ends in .csv"
+    "a workbook, but {writer} writes CSV, which a spreadsheet would not open under that name. "
+    "{workbook} a name that ends in .csv"
 )
-_PACKED = "a compression that to_csv does not write. Choose a name that ends in .csv or .csv.gz"
+_PACKED = "a compression that {writer} does not write. Choose a name that ends in .csv or .csv.gz"
 _OTHER_ENDINGS = {
     **dict.fromkeys((".xlsx", ".xlsm", ".xlsb", ".xls", ".ods"), _WORKBOOK),
     **dict.fromkeys((".zip", ".bz2", ".xz", ".zst", ".tar", ".tgz", ".7z"), _PACKED),
-    ".parquet": "Parquet, but to_csv writes CSV. Use df.to_parquet(path), or a .csv name",
-    ".feather": "Feather, but to_csv writes CSV. Use df.to_feather(path), or a .csv name",
-    ".json": "JSON, but to_csv writes CSV. Use df.to_json(path), or a .csv name",
-    ".pkl": "a pickle, but to_csv writes CSV. Use df.to_pickle(path), or a .csv name",
+    ".parquet": "Parquet, but {writer} writes CSV. Use {method}a .csv name",
+    ".feather": "Feather, but {writer} writes CSV. Use {method}a .csv name",
+    ".json": "JSON, but {writer} writes CSV. Use {method}a .csv name",
+    ".pkl": "a pickle, but {writer} writes CSV. Use {method}a .csv name",
+}
+_METHODS = {
+    ".parquet": "to_parquet",
+    ".feather": "to_feather",
+    ".json": "to_json",
+    ".pkl": "to_pickle",
 }
 
 
 def _check_ending(target: Path) -> None:
     kind = _OTHER_ENDINGS.get(target.suffix.lower())
     if kind:
+        method = _METHODS.get(target.suffix.lower())
+        kind = kind.format(
+            writer=spelled("to_csv", "this command"),
+            workbook=spelled(
+                "Use rnb.to_excel with a name that ends in .xlsx, or choose", "Choose"
+            ),
+            method=spelled(f"df.{method}(path), or ", "") if method else "",
+        )
         raise InvalidInput(f"{shown(target.name)} is the name of {kind}.")
 
 
@@ -166,14 +182,31 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
         UnreadableWarning: A file with a byte order mark does not end with a line break, so it may
             be cut off.
     """
-    path = path_of(path)
+    return _read(path_of(path))[0]
+
+
+def read_numbered_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a listing as `read_csv` does, with the row numbers of a spreadsheet as its index.
+
+    Messages about the listing then name these rows, see `row_numbers`.
+    """
+    df, content = _read(path_of(path))
+    numbers = encodings.row_numbers(content) if encodings.may_skip_rows(content) else []
+    df = numbered_as_file(df)
+    if len(numbers) == len(df):
+        df.index = pd.Index(numbers, name=FILE_ROW)
+    return df
+
+
+def _read(path: Path) -> tuple[pd.DataFrame, bytes]:
+    """Return the listing in a CSV, and the content of the file, decompressed."""
     try:
         content = path.read_bytes()
     except (OSError, ValueError) as error:
         raise FileProblem(
             f"{visible(os.fspath(path))} could not be read: {reason_of(error)}."
         ) from None
-    return frame_of(content, str(path))
+    return _frame_of(content, str(path))
 
 
 def frame_of(content: bytes, place: str) -> pd.DataFrame:
@@ -189,6 +222,11 @@ def frame_of(content: bytes, place: str) -> pd.DataFrame:
     Warns:
         UnreadableWarning: As in `read_csv`.
     """
+    return _frame_of(content, place)[0]
+
+
+def _frame_of(content: bytes, place: str) -> tuple[pd.DataFrame, bytes]:
+    """Return the listing in the content of a CSV, and that content, decompressed."""
     columns: dict[str, Any] = {}
     name = ""
     try:
@@ -208,7 +246,7 @@ def frame_of(content: bytes, place: str) -> pd.DataFrame:
             "last row may be incomplete, or more rows may be missing.",
             UnreadableWarning,
         )
-    return pd.DataFrame(columns, copy=False)
+    return pd.DataFrame(columns, copy=False), content
 
 
 def _dtype_suffix(name: str, dtype: Any, cells: Any) -> str | None:

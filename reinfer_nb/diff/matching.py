@@ -13,8 +13,10 @@ from pyarrow import compute
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import full_names, text_column, texts_of
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.schema.value_types import cell_text
 from reinfer_nb.text import counted, hint, listed, shown, visible
+from reinfer_nb.wording import spelled
 
 Positions = npt.NDArray[np.int64]
 
@@ -83,15 +85,16 @@ def _check(df: pd.DataFrame, side: str, keys: Sequence[str]) -> None:
         duplicates = df.columns[df.columns.duplicated()].unique()
         raise InvalidInput(f"{side} has the column {listed(map(shown, duplicates))} twice.")
     if not keys:
-        raise InvalidInput("on must name at least one column.")
+        raise InvalidInput(f"{spelled('on', '--on')} must name at least one column.")
     for key in keys:
         if key not in df.columns:
             advice = hint(str(key), map(str, df.columns))
             raise InvalidInput(f"{side} has no column {shown(key)} to match rows by. {advice}")
         missing = np.flatnonzero(df[key].isna())
         if len(missing):
+            numbers = listed(row_numbers(df)[missing], 5)
             raise InvalidInput(
-                f"{side} has no {key} in {counted(len(missing), 'row')} ({listed(missing, 5)}), "
+                f"{side} has no {key} in {counted(len(missing), 'row')} ({numbers}), "
                 "but rows are matched by this column. Remove these rows."
             )
 
@@ -123,5 +126,5 @@ def _check_unique(df: pd.DataFrame, side: str, keys: Sequence[str], texts: Any) 
         raise InvalidInput(
             f"{side} has several rows with the same {' and '.join(keys)}: "
             f"{visible(listed(names, 5), 300)}. Remove the duplicates, or match rows by more "
-            "columns with on=."
+            f"columns with {spelled('on=', '--on')}."
         )

@@ -12,6 +12,7 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
 from reinfer_nb.text import listed, shown
+from reinfer_nb.wording import spelled
 
 
 def typed(df: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +51,8 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
         except (ValueError, TypeError) as error:
             raise InvalidInput(
                 f"The column {known.name} is not {known.type.noun} in each row: "
-                f"{reason_of(error)}. Read files with rnb.read_csv or rnb.read_excel."
+                f"{reason_of(error)}."
+                f"{spelled(' Read files with rnb.read_csv or rnb.read_excel.', '')}"
             ) from None
     return result
 

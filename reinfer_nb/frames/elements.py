@@ -12,6 +12,7 @@ from pyarrow import compute
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.instants import FIRST, LAST
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, ValueType, is_missing
@@ -118,8 +119,9 @@ def _cells(column: pd.Series, field: Field | None, *, finite: bool) -> list[Any]
             if field:
                 field.type.read(cell)
         except ValueError as error:
+            row = row_numbers(column)[number]
             raise InvalidInput(
-                f"Column {shown(column.name)}, row {number:,}: {shown(value)} {error}."
+                f"Column {shown(column.name)}, row {row:,}: {shown(value)} {error}."
             ) from None
         if kind in _CACHED and len(cache) < _CACHE_SIZE:
             cache[kind, value] = cell

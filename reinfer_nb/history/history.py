@@ -29,6 +29,7 @@ from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import counted, listed, nearest, shown, visible
+from reinfer_nb.wording import spelled
 
 __all__ = ["History", "Snapshot"]
 
@@ -366,10 +367,8 @@ class History:
         if moments:
             return f"{where} has no snapshot until {moment}; the first is of {min(moments)}."
         projects = sorted({each.project for each in snapshots if each.project is not None})
-        return (
-            f"{where} has only snapshots of single projects: {listed(map(visible, projects))}. "
-            "Choose one with project=."
-        )
+        message = f"{where} has only snapshots of single projects: {listed(projects)}. Choose one"
+        return f"{message} with {spelled('project=', '--project')}."
 
     def _summary(self) -> str:
         try:

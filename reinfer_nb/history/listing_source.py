@@ -15,6 +15,7 @@ from reinfer_nb.constants import LISTING_PLACES
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.excelfile.listing_files import read_listing
 from reinfer_nb.files import is_url, path_of
+from reinfer_nb.frames.row_numbers import FILE_ROW
 from reinfer_nb.history.history import History
 from reinfer_nb.text import shown
 
@@ -22,7 +23,9 @@ from reinfer_nb.text import shown
 _AT_TIME = re.compile(r"(.+)@(\d{4}-\d\d.*)")
 
 
-def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.DataFrame:
+def listing_at(
+    place: str | os.PathLike[str], project: str | None = None, *, numbered: bool = False
+) -> pd.DataFrame:
     """Return the listing in a file or a history.
 
     >>> _ = History("audits/").record(client.sources(), when="2026-03-01T09:00")
@@ -33,6 +36,7 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
         place: The path of a CSV or Excel file; or the folder or URL of a history, optionally
             followed by "@" and a time as `History.load` takes it.
         project: Only the sources of this project.
+        numbered: Number the rows of a file as a spreadsheet shows them, see `row_numbers`.
 
     Returns:
         The listing, as `read_csv`, `read_excel` or `History.load` returns it.
@@ -48,7 +52,8 @@ def listing_at(place: str | os.PathLike[str], project: str | None = None) -> pd.
             f"{shown(place)} is not a text or a Path. A listing is {LISTING_PLACES}."
         )
     if is_file(text):
-        return _of_project(read_listing(text), text, project)
+        df = read_listing(text, numbered=numbered)
+        return _of_project(df, text, project)
     if _is_folder(text):
         return History(text).load(project=project)
     split = _AT_TIME.fullmatch(text)
@@ -85,4 +90,5 @@ def _of_project(df: pd.DataFrame, place: str, project: str | None) -> pd.DataFra
         raise InvalidInput(
             f"{shown(place)} has no column owner, so its sources cannot be selected by project."
         )
-    return df[df["owner"] == project].reset_index(drop=True)
+    df = df[df["owner"] == project]
+    return df if df.index.name == FILE_ROW else df.reset_index(drop=True)

@@ -25,12 +25,14 @@ from reinfer_nb.diff.equality import as_sets
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes as _dtypes
 from reinfer_nb.frames.columns import whole_text
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.nesting import is_json, walked
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, is_missing
 from reinfer_nb.text import counted, listed, shown, visible
+from reinfer_nb.wording import spelled
 
 _TIME = pa.timestamp("us", "UTC")
 COUNT = "num_comments"
@@ -160,13 +162,13 @@ def table_of(df: pd.DataFrame) -> tuple[pa.Table, dict[str, str]]:
     for name in _IDENTITY:
         rows = np.flatnonzero(typed[name].isna())
         if len(rows):
-            raise InvalidInput(f"Missing {name} in row {listed(rows, 5)}.")
+            raise InvalidInput(f"Missing {name} in row {listed(row_numbers(df)[rows], 5)}.")
     duplicates = typed["id"][typed["id"].duplicated()].unique()
     if len(duplicates):
         raise InvalidInput(f"Several rows have the id {listed(map(shown, duplicates), 5)}.")
     others = [name for name in typed.columns if name not in FIELDS and name != COUNT]
     arrays = {name: _array(typed, df, name) for name in [*FIELDS, COUNT]}
-    arrays["extra"] = _extras(typed[others])
+    arrays["extra"] = _extras(typed[others], row_numbers(df))
     arrays["position"] = pa.array(np.arange(len(typed)))
     schema = SCHEMA.remove(0)  # snapshot_at is added when the file is written.
     table = pa.table([arrays[name] for name in schema.names], schema=schema)
@@ -198,7 +200,7 @@ def _array(typed: pd.DataFrame, df: pd.DataFrame, name: str) -> Any:
         ) from None
 
 
-def _extras(df: pd.DataFrame) -> Any:
+def _extras(df: pd.DataFrame, numbers: pd.Index) -> Any:
     """Return one JSON object per row with all cells that are not missing; null if all are."""
     if df.columns.empty:
         return pa.nulls(len(df), pa.string())
@@ -216,13 +218,15 @@ def _extras(df: pd.DataFrame) -> Any:
             row[name] = _json_of(value, column.dtype)
             if not _is_json(row[name]):
                 raise InvalidInput(
-                    f"Column {shown(name)}, row {number:,}: {shown(value)} has no exact form in a "
-                    "snapshot. Convert it to text, or drop the column."
+                    f"Column {shown(name)}, row {numbers[number]:,}: {shown(value)} has no exact "
+                    "form in a snapshot. Convert it to text, or drop the column."
                 )
         if not _reads_back([row.get(name) for row in rows], column):
             raise InvalidInput(
                 f"The column {shown(name)} ({column.dtype}) could not be read back unchanged from "
-                "a snapshot. Convert it to text with astype(str), or drop the column."
+                "a snapshot. "
+                + spelled("Convert it to text with astype(str), or drop", "Drop")
+                + " the column."
             )
     return pa.array([strict_json.text_of(row) if row else None for row in rows], pa.string())
 

@@ -13,12 +13,14 @@ from reinfer_nb.frames.cells import text_column
 from reinfer_nb.history.snapshot_store import Folder
 from reinfer_nb.history.snapshot_table import Metadata
 from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_HINT = (
-    "Use another folder for another tenant, or pass another_tenant=True (on the command line "
-    "--another-tenant)."
-)
+
+
+def _hint() -> str:
+    option = spelled("pass another_tenant=True", "give --another-tenant")
+    return f"Use another folder for another tenant, or {option}."
 
 
 def tenant(endpoint: str | None) -> str | None:
@@ -57,7 +59,7 @@ def check_tenant(
             if has_other_ids:
                 raise InvalidInput(
                     f"{folder.where} has sources of the same names under other ids: this listing "
-                    f"may be of another tenant. {_HINT}"
+                    f"may be of another tenant. {_hint()}"
                 )
             if has_other_ids is False and endpoint is None:
                 return
@@ -70,7 +72,7 @@ def check_tenant(
         if not is_same:
             raise InvalidInput(
                 f"This history is of {visible(metadata.endpoint, 200)}, and the listing of "
-                f"{visible(endpoint, 200)}. {_HINT}"
+                f"{visible(endpoint, 200)}. {_hint()}"
             )
         return
 

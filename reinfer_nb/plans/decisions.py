@@ -28,6 +28,7 @@ from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text, python_value
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 _FIELDS = {field.name: field for field in fields_of(Source)}
 # The text that clears a field of each type.
@@ -87,7 +88,7 @@ def decisions(
     """
     wanted, guards = intended(edited), Guards()
     wanted = replace(wanted, columns=without_in_keys(wanted.columns, now, guards))
-    base, base_problems = (None, []) if base is None else _base(intended(base).columns, now)
+    base, base_problems = (None, []) if base is None else _base(intended(base), now)
     rows = Rows(wanted, now, project, of_this_tenant=of_this_tenant or base is not None)
     references = [(now, rows.there)]
     if base is not None and len(now):
@@ -128,13 +129,13 @@ def decisions(
     )
 
 
-def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+def _base(given: Intended, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """Return the base without the changes that a file made to its texts, and its problems.
 
     If rows of the same source differ, the source is a problem and is left out.
     """
     guards = Guards()
-    base = without_in_keys(base, now, guards)
+    base = without_in_keys(given.columns, now, guards)
     base, _ = without(base, [(now, _places_in(now, base))], guards)
     keys = text_column(base, "id") if "id" in base else full_names(base)
     firsts = places(keys, keys)
@@ -143,13 +144,13 @@ def _base(base: pd.DataFrame, now: pd.DataFrame) -> tuple[pd.DataFrame, list[Pro
     for name in base:
         first, again = base[name].take(firsts[later]), base[name].take(later)
         differ |= equality.changed(first, again, _FIELDS[str(name)].type)
-    later = later[differ]
+    later, numbers = later[differ], given.numbers
     problems = [
         Problem(
             None,
             None,
             None,
-            f"Rows {firsts[row]:,} and {row:,} of the base are the same source "
+            f"Rows {numbers[firsts[row]]:,} and {numbers[row]:,} of the base are the same source "
             f"({shown(keys[row])}) but differ. Keep one of the two in the base.",
         )
         for row in later.tolist()
@@ -265,8 +266,9 @@ class _Updates:
                 elif name == "updated_at" and row in self.settings:
                     reason = (
                         f"is older than the source, which was changed at {current}. Give the "
-                        "listing that the edit began with as base=, or edit a fresh listing. To "
-                        "restore older settings, drop the columns updated_at and last_modified."
+                        f"listing that the edit began with as {spelled('base=', '--base')}, or "
+                        "edit a fresh listing. To restore older settings, drop the columns "
+                        "updated_at and last_modified."
                     )
                 else:
                     continue

@@ -12,6 +12,7 @@ from reinfer_nb import arguments, markup
 from reinfer_nb.plans.steps import Kind, Step, by_kind
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.plan_data import PlanData
@@ -163,8 +164,8 @@ def _warnings(plan: PlanData) -> list[str]:
     if projects:
         warnings.append(
             f"The plan deletes {'; '.join(projects)}: more than 3 and more than a tenth of a "
-            "project. This needs allow_mass_delete=True (on the command line: "
-            "--allow-mass-delete)."
+            "project. This needs "
+            f"{spelled('allow_mass_delete=True', '--allow-mass-delete')}."
         )
     return warnings
 

@@ -19,6 +19,7 @@ from reinfer_nb.csvfile.cells import FLAGS, WHOLE
 from reinfer_nb.dates import moment
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import check_frame
@@ -33,6 +34,7 @@ from reinfer_nb.schema.value_types import (
     python_value,
 )
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
+from reinfer_nb.wording import spelled
 
 # Columns that the toolkit adds to listings.
 _ADDED = ("num_comments",)
@@ -66,12 +68,14 @@ class Intended:
             cells are left out.
         ignored: The other columns.
         problems: The cells that could not be read, and misspelled columns.
+        numbers: The number of each row for messages, see `row_numbers`.
     """
 
     columns: pd.DataFrame
     readable: Mapping[str, Flags] = field(default_factory=dict)
     ignored: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+    numbers: pd.Index = field(default_factory=lambda: pd.RangeIndex(0))
 
 
 def intended(edited: object) -> Intended:
@@ -86,8 +90,8 @@ def intended(edited: object) -> Intended:
         raise InvalidInput(f"The edited listing has the column {names} twice.")
     if "id" not in edited and not {"owner", "name"} <= set(edited.columns):
         raise InvalidInput(
-            "The edited listing needs the column 'id', or both 'owner' and 'name'. If they are in "
-            "the index, make them columns with df.reset_index()."
+            "The edited listing needs the column 'id', or both 'owner' and 'name'."
+            + spelled(" If they are in the index, make them columns with df.reset_index().", "")
         )
     table = {field.name: field for field in fields_of(Source)}
     others = [name for name in edited.columns if name not in table]
@@ -111,6 +115,7 @@ def intended(edited: object) -> Intended:
         readable,
         tuple(map(str, others)),
         tuple(problems),
+        row_numbers(edited),
     )
 
 
@@ -161,8 +166,8 @@ def _text(value: Any) -> str:
         return str(value)
     # Leading zeros are lost, and "2024" cannot be told from "2024.0".
     hint = (
-        " Read a CSV file with rnb.read_csv. In a workbook, give the cell the number format of "
-        "texts, and type it again."
+        spelled(" Read a CSV file with rnb.read_csv.", "")
+        + " In a workbook, give the cell the number format of texts, and type it again."
         if isinstance(value, int | float)
         else ""
     )
@@ -174,7 +179,7 @@ def _flag(value: Any) -> bool:
         return value
     if isinstance(value, str) and value.strip().lower() in FLAGS:
         return FLAGS[value.strip().lower()]
-    raise ValueError(f"must be True or False, not {shown(value)}.")
+    raise ValueError(f"must be {spelled('True or False', 'true or false')}, not {shown(value)}.")
 
 
 def _whole(value: Any) -> int:

@@ -22,6 +22,7 @@ from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.result_data import CTRL_C, ResultData
 from reinfer_nb.plans.steps import KINDS
 from reinfer_nb.text import counted, shown, visible
+from reinfer_nb.wording import spelled
 
 logger = logging.getLogger("reinfer_nb")
 
@@ -162,10 +163,11 @@ class _Execution:
         except FileProblem as problem:
             raise FileProblem(
                 f"{problem} The apply was stopped. Make the journal writable, then continue with "
-                "rnb.resume(client, path)."
+                + spelled("rnb.resume(client, path).", "reinfer-nb resume.")
             ) from None
         except BaseException as error:
-            error.add_note(f"The journal is {self._journal.path}. Continue with rnb.resume.")
+            way = spelled("rnb.resume", "reinfer-nb resume")
+            error.add_note(f"The journal is {self._journal.path}. Continue with {way}.")
             raise
         finally:
             self._journal.close()
@@ -284,8 +286,8 @@ def warn_if_moved(plan: PlanData) -> None:
     if len(moved):
         errors.warn(
             f"{len(moved):,} of the {counted(len(plan.steps), 'source')} of this plan changed "
-            f"after it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone. "
-            "plan.moved() lists them.",
+            f"after it was made on {plan.made_at:%Y-%m-%d at %H:%M} UTC, and will be left alone."
+            + spelled(" plan.moved() lists them.", ""),
             MovedWarning,
         )
 
@@ -304,9 +306,9 @@ def _read(
     except FileProblem as problem:
         raise FileProblem(f"{name} is not a valid journal. {problem}") from None
     if plan.endpoint != client.endpoint:
+        here = spelled(f"this client is for {client.endpoint}", f"{client.endpoint} is configured")
         raise InvalidInput(
-            f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but this client is "
-            f"for {client.endpoint}."
+            f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but {here}."
         )
     return plan, outcomes
 

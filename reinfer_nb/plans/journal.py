@@ -20,8 +20,11 @@ from reinfer_nb import strict_json, user_folders
 from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.files import encoded, lasting_path, written_whole
 from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
 
-_ELSEWHERE = 'journal="journal.jsonl" (or --journal journal.jsonl)'
+
+def _elsewhere() -> str:
+    return spelled('journal="journal.jsonl"', "--journal journal.jsonl")
 
 
 def default_path() -> Path:
@@ -30,7 +33,7 @@ def default_path() -> Path:
     Raises:
         FileProblem: This user has no home folder.
     """
-    folder = user_folders.state("the journal", _ELSEWHERE) / "journals"
+    folder = user_folders.state("the journal", _elsewhere()) / "journals"
     return folder / f"{datetime.now(UTC):%Y%m%dT%H%M%S.%fZ}.jsonl"
 
 
@@ -91,7 +94,7 @@ class Journal:
             return cls.begun(path, head)
         except FileProblem as error:
             raise FileProblem(
-                f"{error} Nothing was sent. Give a file that can be written: {_ELSEWHERE}."
+                f"{error} Nothing was sent. Give a file that can be written: {_elsewhere()}."
             ) from None
 
     @classmethod

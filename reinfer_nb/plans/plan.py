@@ -19,6 +19,7 @@ from reinfer_nb.plans import undo as undoing
 from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.result_data import ResultData
 from reinfer_nb.text import counted, shown
+from reinfer_nb.wording import spelled
 
 
 @unshared
@@ -325,8 +326,13 @@ def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> 
     plan = plan_of(document.read(path, client))
     if client is not None and client.endpoint != plan.endpoint:
         raise InvalidInput(
-            f"{path} is a plan for {shown(plan.endpoint, 200)}, but this client is for "
-            f"{client.endpoint}. Make a plan for this tenant with client.plan(...)."
+            f"{path} is a plan for {shown(plan.endpoint, 200)}, but "
+            + spelled(
+                f"this client is for {client.endpoint}. Make a plan for this tenant with "
+                "client.plan(...).",
+                f"{client.endpoint} is configured. Make a plan for this tenant with reinfer-nb "
+                "plan.",
+            )
         )
     return plan
 

@@ -28,6 +28,7 @@ from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
@@ -56,14 +57,16 @@ def planned(
         validation.project_name(project)
         if tenant:
             raise errors.InvalidInput(
-                f'delete_missing="tenant" deletes in all projects, but project={shown(project)} '
-                "limits the plan to one. Leave out one of the two."
+                spelled('delete_missing="tenant"', "--whole-tenant")
+                + f" deletes in all projects, but {spelled('project=', '--project ')}"
+                f"{shown(project)} limits the plan to one. Leave out one of the two."
             )
     base_endpoint = _endpoint(base)
     if base_endpoint not in (None, client.endpoint):
         raise errors.InvalidInput(
-            f"base is a listing of {shown(base_endpoint)}, but this client is for "
-            f"{client.endpoint}. Leave base out when you copy sources between tenants."
+            f"{spelled('base', '--base')} is a listing of {shown(base_endpoint)}, but "
+            + spelled(f"this client is for {client.endpoint}", f"{client.endpoint} is configured")
+            + ". Leave the base out when you copy sources between tenants."
         )
     # The attributes of a frame may be outdated, so they have no effect on the scope of deletes.
     everywhere = project is not None or tenant
@@ -265,7 +268,9 @@ def _unknown_buckets(
     bucket_ids = set(now["bucket_id"]) if buckets else set()
     if bucket_ids.issuperset(buckets.values()):
         return []
-    reason = "is not a bucket that this token may see; client.buckets() lists them"
+    reason = "is not a bucket that this token may see" + spelled(
+        "; client.buckets() lists them", ""
+    )
     try:
         bucket_ids |= set(client.buckets(refresh=True)["id"])
     except errors.ReinferError:
@@ -302,14 +307,16 @@ def _notes(
         yield (
             f"Not deleted: {counted(number, 'source')} of projects that have no source in the "
             f"edited listing: {projects}. To delete in such a project too, name it with "
-            'project=, or plan for the whole tenant with delete_missing="tenant" (on the command '
-            "line: --project, --whole-tenant)."
+            + spelled(
+                'project=, or plan for the whole tenant with delete_missing="tenant".',
+                "--project, or plan for the whole tenant with --whole-tenant.",
+            )
         )
     guards = decided.guards
     if guards.known or guards.new:
         others = f" Not on the tenant: {listed(map(shown, guards.new))}." if guards.new else ""
         yield (
-            "The apostrophe that to_csv puts before some texts was removed from "
+            "The apostrophe that an export to CSV puts before some texts was removed from "
             f"{counted(guards.known + len(guards.new), 'cell')}.{others}"
         )
     for number, difference in (
@@ -320,14 +327,17 @@ def _notes(
     ):
         if number:
             yield (
-                f"Not treated as an edit: {counted(number, 'cell')} {difference}. To set such a "
-                "text, use client.update_source."
+                f"Not treated as an edit: {counted(number, 'cell')} {difference}. "
+                + spelled(
+                    "To set such a text, use client.update_source.",
+                    "A plan cannot set such a text.",
+                )
             )
     if guards.left:
         yield (
             "These texts will be written with the apostrophe at their beginning: "
-            f"{listed(map(shown, guards.left))}. If to_csv put it there, read the file with "
-            "rnb.read_csv."
+            f"{listed(map(shown, guards.left))}."
+            + spelled(" If to_csv put it there, read the file with rnb.read_csv.", "")
         )
     if decided.ignored:
         yield f"Ignored columns, which are not fields of a source: {listed(decided.ignored)}."

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.frames.tables import table
 from reinfer_nb.plans.edited_listing import Problem
 from reinfer_nb.schema.value_types import cell_text
@@ -26,9 +27,10 @@ def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
         problems: The problems.
         edited: The edited listing.
     """
+    numbers = row_numbers(edited)
     rows = [
         (
-            problem.row,
+            None if problem.row is None else int(numbers[problem.row]),
             _text(edited, "owner", problem.row),
             _text(edited, "name", problem.row),
             problem.column,

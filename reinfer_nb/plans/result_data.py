@@ -21,6 +21,7 @@ from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.api.client import ApiClient
@@ -153,10 +154,11 @@ class ResultData(Portable):
         number = sum(outcome.open for outcome in self.outcomes)
         lines = []
         if number:
-            lines.append(f"retry() tries {counted(number, 'step')} again.")
+            lines.append(spelled(f"retry() tries {counted(number, 'step')} again.", ""))
         if {DONE, NOT_TAKEN} & self.counts.keys():
-            lines.append("undo() returns a plan that reverses the changes, as far as possible.")
-        return [*lines, f"Journal: {visible(str(self.journal))}"]
+            text = "undo() returns a plan that reverses the changes, as far as possible."
+            lines.append(spelled(text, ""))
+        return [*filter(None, lines), f"Journal: {visible(str(self.journal))}"]
 
     def __repr__(self) -> str:
         """Return `to_text`."""

@@ -17,12 +17,17 @@ from reinfer_nb.diff.matching import Positions, places_by_id, places_by_name
 from reinfer_nb.frames.cells import full_names, text_column
 from reinfer_nb.plans.edited_listing import Intended, Problem
 from reinfer_nb.schema import validation
+from reinfer_nb.wording import spelled
 
 # Markers: NEW, to be created; UNCLEAR, could not be matched.
 NEW, UNCLEAR = -1, -2
-_OF_ANOTHER_TENANT = (
-    " If the listing is from another tenant, set df.attrs['endpoint'] to that tenant's endpoint."
-)
+
+
+def _of_another_tenant() -> str:
+    return " If the listing is from another tenant, " + spelled(
+        "set df.attrs['endpoint'] to that tenant's endpoint.",
+        "empty its column id: the rows are then matched by project and name.",
+    )
 
 
 class Rows:
@@ -43,7 +48,7 @@ class Rows:
         self._df, self._now, self.same_tenant = intended.columns, now, of_this_tenant
         self.problems: list[Problem] = []
         ids, owners, names = (text_column(self._df, key) for key in ("id", "owner", "name"))
-        self._names = full_names(self._df)
+        self._names, self._numbers = full_names(self._df), intended.numbers
         by_id = places_by_id(now, self._df)
         by_name = np.full_like(by_id, -1)
         # An id takes precedence, so the other rows need not be looked up by name.
@@ -79,7 +84,7 @@ class Rows:
         self.by_name = int((foreign & (by_name >= 0)).sum())
         if of_this_tenant:
             # Without any known id, the listing may be from another tenant, read from a file.
-            hint = "" if (by_id >= 0).any() else _OF_ANOTHER_TENANT
+            hint = "" if (by_id >= 0).any() else _of_another_tenant()
             self._refuse(foreign & (by_name >= 0), "id", lambda row: self._other_id(row) + hint)
             self._refuse(
                 foreign & (by_name < 0),
@@ -148,6 +153,6 @@ class Rows:
             firsts = np.unique(codes, return_index=True)[1]
             for number in np.flatnonzero(keys.duplicated().to_numpy()).tolist():
                 row, first = int(rows[number]), int(rows[firsts[codes[number]]])
-                reason = f"is the same source as row {first}. Keep one of the two."
+                reason = f"is the same source as row {self._numbers[first]:,}. Keep one of the two."
                 self.problems.append(Problem(row, None, None, reason))
                 self.there[row] = UNCLEAR

@@ -14,6 +14,7 @@ from reinfer_nb.schema import provenance
 from reinfer_nb.schema.fields import Operation, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, shown
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.result_data import ResultData
@@ -68,7 +69,8 @@ def _general_notes(result: ResultData) -> Iterable[str]:
     if unsure:
         yield (
             f"The outcome of {counted(unsure, 'step')} is unknown; this plan does not reverse "
-            f"{'it' if unsure == 1 else 'them'}. retry() or rnb.resume finds out, unless others "
+            f"{'it' if unsure == 1 else 'them'}. "
+            f"{spelled('retry() or rnb.resume', 'reinfer-nb resume')} finds out, unless others "
             "have changed the source since."
         )
 

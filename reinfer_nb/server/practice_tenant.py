@@ -22,6 +22,7 @@ from reinfer_nb.server.refusals import Missing, Refused, Taken, Unwritable
 from reinfer_nb.server.timestamps import now
 from reinfer_nb.server.tokens import checked_tokens, new_token
 from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.server.access import Asked
@@ -82,7 +83,10 @@ class PracticeTenant:
         self._server: Server | None = None
         new_tokens = arguments.flag(new_tokens, "new_tokens")
         if new_tokens and database is None:
-            raise InvalidInput("new_tokens needs database; without it, tokens are always new.")
+            raise InvalidInput(
+                spelled("new_tokens needs database", "--new-tokens needs --database")
+                + "; without it, tokens are always new."
+            )
         self._chosen_tokens = checked_tokens(tokens)
         self._new_tokens = new_tokens
         self._tokens = {name: new_token(name) for name in ("admin", "viewer")}
@@ -313,7 +317,8 @@ class PracticeTenant:
         data = self._data
         if data is None:
             return None
-        data = read_listing(data) if isinstance(data, str | os.PathLike) else data
+        if isinstance(data, str | os.PathLike):
+            data = read_listing(data, numbered=True)
         return to_elements(data, finite=True)
 
 

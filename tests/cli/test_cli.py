@@ -25,7 +25,7 @@ COMMANDS = (
 def test_list_prints_a_line_a_source(
     configured: rnb.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["list", "claims"]) == 0
+    assert cli.main(["list", "--project", "claims"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(configured.sources("claims")) + 1
     assert lines[0].split() == ["id", "owner", "name", "title", "language", "kind", "updated_at"]
@@ -59,7 +59,7 @@ def test_text_of_the_tenant_cannot_command_the_terminal(
     configured: rnb.Client, capsys: pytest.CaptureFixture[str]
 ) -> None:
     configured.update_source("claims/motor-inbox", title="\x1b[2J\u202egnp.exe\nsecond line")
-    assert cli.main(["list", "claims"]) == 0
+    assert cli.main(["list", "--project", "claims"]) == 0
     out = capsys.readouterr().out
     assert r"\x1b[2J\u202egnp.exe\nsecond line" in out
     assert "\x1b" not in out
@@ -71,7 +71,7 @@ def test_a_project_without_sources_says_so(
 ) -> None:
     for name in configured.sources("people")["name"]:
         configured.delete_source(f"people/{name}")
-    assert cli.main(["list", "people"]) == 0
+    assert cli.main(["list", "--project", "people"]) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "No sources" in captured.err
@@ -84,7 +84,7 @@ def test_what_goes_wrong_is_a_line_on_stderr_and_not_a_traceback(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.startswith("reinfer-nb: No tenant is configured.")
-    assert "rnb.connect" in captured.err
+    assert "REINFER_ENDPOINT" in captured.err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -176,7 +176,7 @@ def test_a_full_disk_is_a_line(configured: rnb.Client) -> None:
 @pytest.mark.slow
 def test_a_terminal_that_has_not_every_character(configured: rnb.Client) -> None:
     configured.update_source("claims/motor-inbox", title="\u65e5\u672c")
-    done = listed({"PYTHONIOENCODING": "ascii"}, "$LIST claims")
+    done = listed({"PYTHONIOENCODING": "ascii"}, "$LIST --project claims")
     assert done.returncode == 0
     assert rb"\u65e5\u672c" in done.stdout
 

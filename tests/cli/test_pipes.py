@@ -115,7 +115,7 @@ def test_a_reader_who_has_seen_enough_changes_no_exit_code(
         ("audit --now 2026-01-01 --format csv", "| head -1"),
         ("audit --now 2026-01-01 --format csv", "> /dev/full"),
         ("audit --help", ">&-"),
-        ("list a/b", "2>&-"),
+        ("list --project a/b", "2>&-"),
         ("audit --wrong", ">&- <&- 2>&-"),
     ],
 )
@@ -136,7 +136,7 @@ def test_a_forked_process_does_as_a_new_one(
         ("compare same.csv edited.csv", 1),
         ("plan broken.csv", 1),
         ("plan edited.csv --out planned.json --overwrite", 0),
-        ("list acme --csv new.csv --overwrite", 0),
+        ("list --project acme --csv new.csv --overwrite", 0),
         ("record history/", 0),
         ("audit --help", 0),
         ("--version", 0),
@@ -187,7 +187,10 @@ def test_a_full_disk_is_a_message_and_exit_code_two(
 @pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("audit --now 2026-01-01 --out found.csv --format csv --overwrite", 1), ("list a/b", 2)],
+    [
+        ("audit --now 2026-01-01 --out found.csv --format csv --overwrite", 1),
+        ("list --project a/b", 2),
+    ],
 )
 def test_nobody_to_tell_on_stderr_changes_no_exit_code(
     tenant: rnb.Client, folder: Path, command: str, code: int, closed: str
@@ -204,7 +207,7 @@ def test_nobody_to_tell_on_stderr_changes_no_exit_code(
         ("list --csv listed.csv --overwrite", 0, ">&- <&- 2>&-"),
         ("plan edited.csv --out planned.json --overwrite", 0, ">&- 2>&-"),
         ("audit --help", 0, ">&- <&-"),
-        ("list a/b", 2, ">&-"),
+        ("list --project a/b", 2, ">&-"),
     ],
 )
 def test_a_closed_output_changes_no_exit_code(
@@ -252,7 +255,8 @@ def test_a_terminal_gets_no_control_characters(tmp_path: Path, form: str) -> Non
         before = client.sources()
         rnb.to_csv(before, tmp_path / "before.csv")
         rnb.to_csv(before.assign(title=f"{title}!"), tmp_path / "after.csv")
-        command = f"$RNB compare before.csv after.csv --format {form}"
+        # Without the colours of the command itself.
+        command = f"NO_COLOR=1 $RNB compare before.csv after.csv --format {form}"
         _, shown, _ = run(client, tmp_path, f"script -qec '{command}' /dev/null")
         ended, piped, _ = run(client, tmp_path, command)
     assert "red" in shown

@@ -36,12 +36,15 @@ def test_audit_says_what_is_wrong_with_the_tenant(configured: rnb.Client, capsys
 @pytest.mark.slow
 @pytest.mark.usefixtures("configured")
 def test_audit_of_a_project_and_of_some_rules(capsys: Captured) -> None:
-    assert cli.main(["audit", "people", "--rule", "missing-title", "--rule", "stale"]) == 1
+    assert (
+        cli.main(["audit", "--project", "people", "--rule", "missing-title", "--rule", "stale"])
+        == 1
+    )
     out = capsys.readouterr().out
     assert "people/" in out
     assert "claims/" not in out
     assert "no-bucket" not in out
-    assert cli.main(["audit", "people", "--ignore", "stale", "--format", "json"]) == 1
+    assert cli.main(["audit", "--project", "people", "--ignore", "stale", "--format", "json"]) == 1
     assert "stale" not in {row["rule"] for row in json.loads(capsys.readouterr().out)}
 
 
@@ -108,7 +111,10 @@ def test_what_cannot_be_done_is_said_and_exits_with_two(
 
 
 def test_the_comments_are_counted_when_asked(configured: rnb.Client, capsys: Captured) -> None:
-    assert cli.main(["audit", "people", "--comments", "--rule", "no-comments"]) in (0, 1)
+    assert cli.main(["audit", "--project", "people", "--comments", "--rule", "no-comments"]) in (
+        0,
+        1,
+    )
     assert configured.sandbox is not None
     asked = [asked for asked in configured.sandbox.requests if asked.path.endswith("/statistics")]
     assert len(asked) == len(configured.sources("people"))
@@ -181,7 +187,7 @@ def test_record_and_compare_with_what_was(configured: rnb.Client, capsys: Captur
 
 def test_a_file_can_be_recorded(configured: rnb.Client, capsys: Captured) -> None:
     rnb.to_csv(configured.sources(), "old.csv")
-    assert cli.main(["record", "audits", "claims", "--from", "old.csv"]) == 0
+    assert cli.main(["record", "audits", "--project", "claims", "--from", "old.csv"]) == 0
     assert set(rnb.History("audits").load()["owner"]) == {"claims"}
     assert "sources" in capsys.readouterr().out
 

@@ -193,7 +193,7 @@ def test_an_old_zone_comes_back(history: rnb.History) -> None:
 def test_another_tenant_is_refused_unless_it_is_meant(history: rnb.History) -> None:
     history.record(listing_of(of_projects(a="ours")), when="2026-03-01")
     other = listing_of(of_projects(a="theirs"), endpoint=OTHER)
-    with pytest.raises(InvalidInput, match=r"another_tenant=True .*--another-tenant"):
+    with pytest.raises(InvalidInput, match="another_tenant=True"):
         history.record(other, when="2026-03-02")
     assert len(history.snapshots()) == 1
     snapshot = history.record(other, when="2026-03-02", another_tenant=True)
