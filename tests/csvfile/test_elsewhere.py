@@ -339,7 +339,10 @@ def test_the_command_line_compresses_too(configured: rnb.Client, tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        *((f"x.{end}", "name that ends in .csv; Excel") for end in ("xlsx", "XLSX", "xls", "ods")),
+        *(
+            (f"x.{end}", r"rnb\.to_excel .*name that ends in \.csv")
+            for end in ("xlsx", "XLSX", "xls", "ods")
+        ),
         *((f"x.csv.{end}", r"\.csv or \.csv\.gz") for end in ("zip", "bz2", "xz", "zst", "7z")),
         *((f"x.{end}", rf"df\.to_{end}\(path\)") for end in ("parquet", "feather", "json")),
     ],
