@@ -104,6 +104,7 @@ class Tenant:
             rnb.User: self.client.me(),
         }
         csv, saved = rnb.to_csv(df, self.path()), plan.save(self.path())
+        workbook = rnb.to_excel(df, self.path("xlsx"))
         restore_file, journal = self.path(), self.path()
         self.client.delete_source(self.client.create_source("lab/gone"), restore_file=restore_file)
         plan.apply(progress=False, journal=journal)
@@ -125,6 +126,9 @@ class Tenant:
             "restore path": restore_file,
             "load_plan path": saved,
             "read_csv path": csv,
+            "read_excel path": workbook,
+            "read_excel sheet": "sources",
+            "to_excel path": lambda: self.path("xlsx"),
             "Client.recreate_source source": source,
             "Client.delete_source which": lambda: self.client.create_source(f"lab/d{self.count()}"),
             "charts.changes changes": history.changes(),
@@ -149,8 +153,8 @@ class Tenant:
         self.number += 1
         return self.number
 
-    def path(self) -> str:
-        return str(self.folder / f"{self.count()}.csv")
+    def path(self, ending: str = "csv") -> str:
+        return str(self.folder / f"{self.count()}.{ending}")
 
     def argument(self, function: str, parameter: str) -> Any:
         """Return a valid argument for a parameter."""

@@ -65,6 +65,7 @@ def delete_by_form(client: rnb.Client, path: Any) -> object:
 # Calls that write a file or a folder.
 WRITERS: dict[str, Use] = {
     "to_csv": lambda client, path: rnb.to_csv(listing(client), path),
+    "to_excel": lambda client, path: rnb.to_excel(listing(client), path),
     "History": record,
     "Plan.save": lambda client, path: plan(client).save(path),
     "Plan.apply": lambda client, path: plan(client).apply(progress=False, journal=path),
@@ -76,6 +77,10 @@ WRITERS: dict[str, Use] = {
     "Comparison.to_csv": lambda client, path: rnb.compare(
         listing(client), listing(client).iloc[1:]
     ).to_csv(path),
+    "AuditReport.to_excel": lambda client, path: rnb.audit(listing(client)).to_excel(path),
+    "Comparison.to_excel": lambda client, path: rnb.compare(
+        listing(client), listing(client).iloc[1:]
+    ).to_excel(path),
     "sandbox(database=)": database,
 }
 
@@ -106,6 +111,7 @@ def bundle(_: rnb.Client, path: Any) -> object:
 # Pairs of calls that write a file or folder and that read it.
 READERS: dict[str, tuple[Use, Use]] = {
     "read_csv": (WRITERS["to_csv"], lambda _, path: rnb.read_csv(path)),
+    "read_excel": (WRITERS["to_excel"], lambda _, path: rnb.read_excel(path)),
     "listing_at, a file": (WRITERS["to_csv"], lambda _, path: listing_at(path)),
     "listing_at, a history": (
         WRITERS["History"],

@@ -121,6 +121,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
             "Client.buckets": client.buckets(),
             "Client.statistics": client.statistics(before.head(3), progress=False),
             "read_csv": rnb.read_csv(rnb.to_csv(before, folder / "listing.csv")),
+            "read_excel": rnb.read_excel(rnb.to_excel(before, folder / "listing.xlsx")),
             "History.load": history.load(),
             "History.snapshots": history.snapshots(),
             "History.timeline": history.timeline(str(before.loc[0, "id"])),

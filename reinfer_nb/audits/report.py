@@ -17,6 +17,7 @@ import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
 from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
+from reinfer_nb.audits.rule_table import rule_table
 from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
@@ -273,22 +274,9 @@ class AuditReport(Portable):
             severity: self.findings[self.findings["severity"] == severity].reset_index(drop=True)
             for severity in SEVERITIES
         }
-        sheets = {"rules": self._rule_table(), "projects": self.summary, **by_severity}
+        rules = rule_table(self.rules, self.skipped, self.findings["rule"], self.positions)
+        sheets = {"rules": rules, "projects": self.summary, **by_severity}
         return write_sheets(sheets, path, overwrite=overwrite)
-
-    def _rule_table(self) -> pd.DataFrame:
-        """Return one row per rule, with its findings counted, and why it was skipped if it was."""
-        table = self.findings.assign(position=self.positions).groupby("rule")["position"]
-        counts, sources = table.count(), table.nunique()
-        rules = sorted(self.rules.values(), key=lambda rule: SEVERITIES.index(rule.severity))
-        rows: list[tuple[Any, ...]] = [
-            (r.id, r.severity, counts.get(r.id, 0), sources.get(r.id, 0), r.headline, None)
-            for r in rules
-        ]
-        rows += [(key, None, None, None, None, f"It {why}.") for key, why in self.skipped.items()]
-        names = ["rule", "severity", "findings", "sources", "finds", "skipped"]
-        dtypes = ["str", "str", "Int64", "Int64", "str", "str"]
-        return pd.DataFrame(rows, columns=names).astype(dict(zip(names, dtypes, strict=True)))
 
     @property
     def headline(self) -> str:

@@ -26,6 +26,8 @@ from reinfer_nb.schema.value_types import (
 Flags = npt.NDArray[np.bool_]
 # Precision of timestamps in files: milliseconds in JSON and workbooks, seconds in many CSV files.
 _COARSE = (np.timedelta64(1, "ms"), np.timedelta64(1, "s"))
+# How far programs miss a time when they compute the number of days that workbooks hold.
+_MISSED = np.timedelta64(1, "us")
 
 
 def unequal(left: pd.Series, right: pd.Series, kind: type[ValueType] | None = None) -> Flags:
@@ -56,7 +58,7 @@ def changed(left: pd.Series, right: pd.Series, kind: type[ValueType]) -> Flags:
     """Like `unequal`, but ignore differences that arise when a file is written and read.
 
     In a file written by pandas, empty texts and lists are missing, and timestamps may be truncated
-    or rounded to milliseconds or seconds.
+    or rounded to milliseconds or seconds, and a microsecond off.
 
     Args:
         left: A column that may come from a file.
@@ -79,10 +81,10 @@ def _is_coarse(coarse: pd.Series, exact: pd.Series) -> Flags:
     instants, others = (
         column.dt.tz_convert(None).to_numpy(dtype="datetime64[us]") for column in (coarse, exact)
     )
-    flags = np.zeros(len(instants), dtype=np.bool_)
+    flags: Flags = np.abs(instants - others) <= _MISSED
     for unit in _COARSE:
-        whole = instants.astype(np.int64) % (unit // np.timedelta64(1, "us")) == 0
-        flags |= whole & (np.abs(instants - others) < unit)
+        rest = (instants - np.datetime64(0, "us") + _MISSED) % unit
+        flags |= (rest <= 2 * _MISSED) & (np.abs(instants - others) < unit + _MISSED)
     return flags
 
 

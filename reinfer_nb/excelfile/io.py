@@ -70,11 +70,15 @@ def to_excel(df: pd.DataFrame, path: str | os.PathLike[str], *, overwrite: bool 
     """
     df = check_frame(df, "to_excel takes a DataFrame")
     csv_writer.check_shape(df)
-    return write_sheets({_SHEET: df}, path, overwrite=overwrite)
+    return write_sheets({_SHEET: df}, path, overwrite=overwrite, exact=True)
 
 
 def write_sheets(
-    frames: Mapping[str, pd.DataFrame], path: str | os.PathLike[str], *, overwrite: bool
+    frames: Mapping[str, pd.DataFrame],
+    path: str | os.PathLike[str],
+    *,
+    overwrite: bool,
+    exact: bool = False,
 ) -> Path:
     """Write a workbook with one worksheet for each frame, and return its path.
 
@@ -82,6 +86,7 @@ def write_sheets(
         frames: The frames, by the name of the worksheet. A frame may have no columns.
         path: The file.
         overwrite: Replace an existing file.
+        exact: Refuse values that have no exact form in a file, instead of writing them as texts.
 
     Raises:
         ConfigurationError, InvalidInput, FileProblem: As in `to_excel`.
@@ -97,7 +102,7 @@ def write_sheets(
     for df in frames.values():
         if not df.columns.empty:
             csv_writer.check_shape(df)
-    sheets = {name: writer.columns(df) for name, df in frames.items()}
+    sheets = {name: writer.columns(df, exact=exact) for name, df in frames.items()}
     with written_whole(target, overwrite=overwrite) as file:
         writer.write(sheets, file)
     return target

@@ -181,7 +181,11 @@ def _moments(values: list[Any], *, is_utc: bool) -> Any:
     values = [None if value == "" else value for value in values]
     is_time = np.fromiter((type(value) is Serial for value in values), np.bool_, len(values))
     instants = np.full(len(values), "NaT", dtype="datetime64[us]")
-    instants[is_time] = _instants([value for value in values if type(value) is Serial])
+    micros = micros_of(np.array([v for v in values if type(v) is Serial], dtype=np.float64))
+    if not is_utc:
+        # Other programs miss a whole millisecond by a microsecond when they compute the days.
+        micros += np.select([micros % 1000 == 1, micros % 1000 == 999], [-1, 1], 0)
+    instants[is_time] = micros.astype("datetime64[us]")
     others = [None if type(value) is Serial else value for value in values]
     if others.count(None) < len(others):
         read = partial(_moment, is_utc=is_utc)

@@ -21,7 +21,7 @@ from reinfer_nb.excelfile.parts import MARK
 from reinfer_nb.excelfile.reader import DTYPES, has_suffix, inferred_dtype, letters
 from reinfer_nb.excelfile.values import Number, serials_of
 from reinfer_nb.frames.columns import has_time_zone
-from reinfer_nb.schema.value_types import Flag, Moment, Text, ValueType, Whole
+from reinfer_nb.schema.value_types import Flag, Moment, Text, ValueType, Whole, cell_text
 from reinfer_nb.text import shown
 
 # Limits of Excel; other programs have the same. The length counts units of UTF-16.
@@ -83,11 +83,15 @@ def check_installed() -> None:
         ) from None
 
 
-def columns(df: pd.DataFrame) -> list[Column]:
+def columns(df: pd.DataFrame, *, exact: bool) -> list[Column]:
     """Return the columns of a worksheet for a frame.
 
+    Args:
+        df: The frame.
+        exact: False to write columns as texts whose values have no exact form in a file.
+
     Raises:
-        InvalidInput: A worksheet cannot hold the frame exactly.
+        InvalidInput: A worksheet cannot hold the frame.
     """
     if len(df) > _ROWS or len(df.columns) > _COLUMNS:
         raise InvalidInput(
@@ -96,7 +100,16 @@ def columns(df: pd.DataFrame) -> list[Column]:
             "parts of it, or use rnb.to_csv, which has no such limit."
         )
     types = csv_cells.known_types()
-    return [_column(df[name], types.get(name)) for name in df.columns]
+    made = []
+    for name in df.columns:
+        try:
+            made.append(_column(df[name], types.get(name)))
+        except InvalidInput:
+            if exact:
+                raise
+            texts = pd.array(list(map(cell_text, df[name])), Text.dtype)
+            made.append(_column(pd.Series(texts, name=name), None))
+    return made
 
 
 def _column(column: pd.Series, known: type[ValueType] | None) -> Column:

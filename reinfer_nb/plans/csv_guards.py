@@ -33,7 +33,8 @@ Reference = tuple[pd.DataFrame, Positions]
 _Form = Literal["known", "lost", "breaks", "cut"]
 # The limit of a cell in Excel. Excel counts characters beyond 16 bits twice, pandas once.
 CELL_LENGTH = 32_767
-_LINE_BREAK = re.compile("\r\n?")
+# openpyxl, and so pandas, leaves the carriage return of a workbook as its escape.
+_LINE_BREAK = re.compile("(?:\r|_x000D_)\n?")
 _TEXTS = [field.name for field in fields_of(Source) if field.type is Text]
 
 
@@ -180,17 +181,23 @@ def _form(text: str, other: str) -> _Form | None:
     if not set(lines).isdisjoint(others):
         return "breaks"
     # A reader may have removed a guard after the text was cut.
-    is_full = any(_fills_cell(form) for form in (text, guarded(text)))
-    if is_full and any(full.startswith(line) for full in others for line in lines):
+    rests = {full[len(line) :] for full in others for line in lines if full.startswith(line)}
+    if any(_fills_cell(form, rest) for form in (text, guarded(text)) for rest in rests):
         return "cut"
     return None
 
 
-def _fills_cell(text: str) -> bool:
-    return len(text) <= CELL_LENGTH and CELL_LENGTH in (
-        len(text),
-        len(text.encode("utf-16-le", "surrogatepass")) // 2,
-    )
+def _fills_cell(text: str, rest: str) -> bool:
+    """True if a cell of Excel that holds a text has no room for the next character.
+
+    Args:
+        text: The text in the cell.
+        rest: What follows in the text that was to be written.
+    """
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    # A character of two units is not cut in two.
+    is_full = units == CELL_LENGTH - 1 and rest[:1] > "\uffff"
+    return len(text) <= CELL_LENGTH and (is_full or CELL_LENGTH in (len(text), units))
 
 
 def _has_unguarded(read: pd.Series, theirs: pd.Series, positions: Positions) -> bool:

@@ -161,7 +161,7 @@ def test_short_rows_lack_their_last_cells(path: Path) -> None:
             r"row 2, line 2.*CSV UTF-8.*decode\('cp1252'\)",
         ),
         ('id;title\n"x\ny";\n\nb;Größe\n'.encode("cp1252"), "row 4, line 5"),
-        (b"PK\x03\x04rest", "workbook or a zip archive. Save"),
+        (b"PK\x03\x04rest", "workbook or a zip archive. Read"),
         (b"\xd0\xcf\x11\xe0rest", "workbook .*Save it"),
         (b"PAR1rest", "pd.read_parquet"),
         (b"ARROW1rest", "pd.read_feather"),
@@ -339,7 +339,10 @@ def test_the_command_line_compresses_too(configured: rnb.Client, tmp_path: Path)
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        *((f"x.{end}", "name that ends in .csv; Excel") for end in ("xlsx", "XLSX", "xls", "ods")),
+        *(
+            (f"x.{end}", r"rnb\.to_excel .*name that ends in \.csv")
+            for end in ("xlsx", "XLSX", "xls", "ods")
+        ),
         *((f"x.csv.{end}", r"\.csv or \.csv\.gz") for end in ("zip", "bz2", "xz", "zst", "7z")),
         *((f"x.{end}", rf"df\.to_{end}\(path\)") for end in ("parquet", "feather", "json")),
     ],

@@ -906,10 +906,10 @@ FINE = pd.Timestamp(1, unit="ns", tz="UTC")
         ("created_at", 1455146008, "is not a timestamp"),
         ("created_at", NAIVE, "no time zone"),
         ("created_at", FINE, "finer than a microsecond"),
-        ("unknown", NAIVE, "no exact form in CSV|no time zone"),
-        ("unknown", {"a": NAIVE}, "no exact form in CSV"),
+        ("unknown", NAIVE, "no exact form in a file|no time zone"),
+        ("unknown", {"a": NAIVE}, "no exact form in a file"),
         ("unknown", "a\ud800", "lone surrogate"),
-        ("unknown", object(), "no exact form in CSV"),
+        ("unknown", object(), "no exact form in a file"),
     ],
 )
 def test_values_that_do_not_fit_name_the_column(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -18,7 +17,6 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from python_calamine import CalamineWorkbook
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput
@@ -30,7 +28,7 @@ from tests.excelfile.workbooks import cell_types, sheet_xml
 # Texts that mean something in a workbook, or to the programs that read and write it.
 ODD = [
     *("_x0041_", "_x0041_x0042_", "_x005F_x0041_", "_x005f_", "_x", "_xD83D__xDE00_", "_x000d_\r"),
-    *("<r>x</r>", "<r><t>&lt;</t></r>", "<r>_x0041_x0042_\x01 ]]></r>", "<r>\n</r>", "</t>", "&#10;"),
+    *("<r>x</r>", "<r><t>&lt;</t></r>", "<r>_x0041_x0042_\x01 ]]></r>", "<r>\n</r>", "&#10;"),
     *("\0", "\x01\x1f\x7f\x85", "\ufffe\uffff", "http://x.invalid", "internal:Sheet1!A1", "#N/A"),
     *("mailto:a@b.invalid", "{=1+1}", "#REF!", "1900-01-01", "0.10", "1,5", "\u3000x", "x\u00a0"),
 ]  # fmt: skip
@@ -163,7 +161,7 @@ def test_a_column_named_like_a_heading_with_a_dtype(path: Path) -> None:
     "dtype",
     ["category", "string[pyarrow]", "string[python]", "large_string[pyarrow]", "object"],
 )
-def test_texts_of_any_dtype(path: Path, dtype: str) -> None:
+def test_texts_of_any_dtype(path: Path, dtype: Any) -> None:
     texts = pd.Series(["=1", None, "007"], dtype="str")
     there_and_back(pd.DataFrame({"title": texts.astype(dtype), "id": "x"}), path)
     same(rnb.read_excel(path)[["title"]], pd.DataFrame({"title": texts}))
@@ -224,18 +222,6 @@ def test_openpyxl_sees_types_formats_and_a_frozen_heading(path: Path) -> None:
     assert max(widths) < 62
 
 
-def test_calamine_sees_the_same(shared: rnb.Client, path: Path) -> None:
-    df = shared.sources()
-    sheet = CalamineWorkbook.from_path(rnb.to_excel(df, path, overwrite=True)).get_sheet_by_index(0)
-    headings, *rows = sheet.to_python()
-    table = pd.DataFrame(rows, columns=headings)
-    for name in ("id", "owner", "name", "title", "bucket_id"):
-        assert table[name].tolist() == df[name].fillna("").tolist()
-    assert table["should_translate"].tolist() == df["should_translate"].fillna("").tolist()
-    times = df["created_at"].dt.tz_localize(None)
-    assert (abs(pd.to_datetime(table["created_at (UTC)"]) - times) < pd.Timedelta("1ms")).all()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "text", ["=1+1", "+1", "-1", "@x", "{=1}", "=", "http://a.b", "1e5", "TRUE"]
@@ -286,7 +272,7 @@ def test_an_older_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     rnb.to_excel(sample().head(1), path, overwrite=True)
     assert len(rnb.read_excel(path)) == 1
-    assert os.listdir(tmp_path) == ["x.xlsx"]
+    assert [file.name for file in tmp_path.iterdir()] == ["x.xlsx"]
 
 
 @pytest.mark.parametrize("name", ["x.xls", "x.XLSM", "x.csv", "x.ods", "x.parquet", "x.xlsb"])

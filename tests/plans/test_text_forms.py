@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -35,10 +37,10 @@ def by_pandas(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return pd.read_csv(rnb.to_csv(df, folder / "exported.csv"))
 
 
-def by_excel(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+def by_excel(df: pd.DataFrame, folder: Path, engine: Any = "openpyxl") -> pd.DataFrame:
     path = folder / "listing.xlsx"
     times = {str(name): df[name].dt.tz_localize(None) for name in df if df[name].dtype.kind == "M"}
-    df.assign(**times).to_excel(path, index=False)
+    df.assign(**times).to_excel(path, index=False, engine=engine)
     return pd.read_excel(path)
 
 
@@ -46,6 +48,7 @@ WAYS: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
     "a file of pandas, read by us": by_csv,
     "a file of ours, read by pandas": by_pandas,
     "a workbook": by_excel,
+    "a workbook of XlsxWriter": partial(by_excel, engine="xlsxwriter"),
 }
 
 
