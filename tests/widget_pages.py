@@ -146,6 +146,28 @@ def rows(tab: Page) -> Locator:
     return grid(tab).locator(".rnb-body").get_by_role("row")
 
 
+def facet(view: Locator, label: str) -> Locator:
+    """Return the button that opens the menu of a facet."""
+    box = view.locator(".rnb-facet").filter(has=view.page.locator(f'label:text-is("{label}")'))
+    return box.locator(".rnb-menu-button")
+
+
+def choose(view: Locator, label: str, *choices: str) -> None:
+    """Tick choices of a facet, and close its menu.
+
+    Args:
+        view: The explorer or the table.
+        label: The label of the facet.
+        *choices: The beginnings of the labels of the choices.
+    """
+    facet(view, label).click()
+    panel = view.locator(".rnb-panel:visible")
+    for choice in choices:
+        panel.get_by_label(re.compile(rf"^{re.escape(choice)}")).check()
+    view.page.keyboard.press("Escape")
+    expect(panel).to_have_count(0)
+
+
 def table_status(tab: Page) -> Locator:
     return explorer(tab).locator(".rnb-status")
 

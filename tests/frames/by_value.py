@@ -12,10 +12,23 @@ import pandas as pd
 TEXTS = ["id", "owner", "name", "title", "description", "language", "kind", "bucket_id"]
 TEXTS.append("email_transform_tag")
 # The columns in the order that a person reads.
-ORDER = (
-    "owner name title language kind should_translate bucket_id created_at updated_at last_modified "
-    "sensitive_properties email_transform_tag email_transform_version id description"
-).split()
+ORDER = [
+    "owner",
+    "name",
+    "title",
+    "language",
+    "kind",
+    "should_translate",
+    "bucket_id",
+    "created_at",
+    "updated_at",
+    "last_modified",
+    "sensitive_properties",
+    "email_transform_tag",
+    "email_transform_version",
+    "id",
+    "description",
+]
 MOMENTS = ["created_at", "updated_at", "last_modified"]
 JSON_NAMES = {"kind": "_kind"}
 _MOMENT = re.compile(

@@ -359,7 +359,7 @@ def test_a_job_that_ends_at_once_shows_its_message(
     ex = rnb.explore(client)
     monkeypatch.setattr(jobs, "threading", SimpleNamespace(Thread=AtOnce, Event=threading.Event))
     ex.reload.click()
-    assert "130 sources listed" in texts(ex._said)
+    assert "130 sources listed" in texts(ex.bar._said)
     form = opened(client, title="Motor")
     form.button.click()
     assert "is updated" in texts(form.said)

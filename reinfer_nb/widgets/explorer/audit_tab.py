@@ -124,8 +124,7 @@ class AuditPane(PlanPane):
         if rule == ALL:
             self.findings.show([])
         else:
-            numbers = _numbers(report, rule)
-            shown = numbers[np.isin(report.positions[numbers], self._finder.positions)]
+            shown = self._shown(report)
             self._listed = shown[:_MOST_FINDINGS].tolist()
             rows = report.findings.iloc[self._listed]
             cells = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
@@ -136,6 +135,11 @@ class AuditPane(PlanPane):
                 f"{counted(more, 'finding')} more: narrow the table to see them." if more else "",
             )
         self._follow_edit()
+
+    def _shown(self, report: AuditReport) -> Any:
+        """Return the rows of the chosen rule's findings in sources that the table shows."""
+        numbers = _numbers(report, self.rule.value)
+        return numbers[np.isin(report.positions[numbers], self._finder.positions)]
 
     def _rows(self, rule: str) -> tuple[Iterable[int], str]:
         if self.report is None:
@@ -163,12 +167,12 @@ class AuditPane(PlanPane):
     # The suggestions
 
     def _edit(self) -> _Fixes:
-        """Return the ticked suggestions, or else all those of the chosen rule that are safe."""
+        """Return the ticked suggestions, or else all safe ones of the rule in shown sources."""
         if self.report is None:
             return _Fixes(self._audits, ())
         ticked = [self._listed[row] for row in sorted(self.findings.ticked)]
         if not ticked:
-            numbers = _numbers(self.report, self.rule.value)
+            numbers = self._shown(self.report)
             ticked = numbers[self.report.has_fix[numbers]].tolist()
         return _Fixes(self._audits, tuple(ticked))
 

@@ -125,9 +125,8 @@ class BulkPane(PlanPane):
             [ui.HTML(markup.muted(_TABLE_HINT)), ui.HBox([self.fill], layout=WRAP), self.table],
             layout=ui.Layout(min_width="0", display="none"),
         )
-        super().__init__(
-            client, around.written, [self._chosen, self.by_table, self._fields, self._pasted]
-        )
+        way = ui.HBox([self.by_table], layout=WRAP)
+        super().__init__(client, around.written, [self._chosen, way, self._fields, self._pasted])
         self.add_class("rnb-bulk")
         self.field.observe(lambda _: self._on_field(), "value")
         self.by_table.observe(lambda _: self._on_way(), "value")

@@ -3,7 +3,7 @@ class Menu {
   // `opened` is called after the panel was opened.
   constructor(id, label, opened) {
     this.opened = opened;
-    this.text = make("span", { class: "rnb-menu-text" }, label);
+    this.text = make("span", { id: `${id}-text`, class: "rnb-menu-text" }, label);
     const arrow = make("span", { class: "rnb-arrow", "aria-hidden": "true" }, "▾");
     const state = { type: "button", "aria-expanded": "false", "aria-controls": `${id}-panel` };
     this.button = make("button", { id, class: "rnb-menu-button", ...state }, this.text, arrow);
@@ -83,7 +83,8 @@ class Facet {
     this.none = make("button", { type: "button" }, "Any");
     this.none.addEventListener("click", () => this.choose(null, false));
     this.menu.panel.append(this.typed, this.list, this.more, this.none);
-    const text = make("label", { for: id }, label);
+    const text = make("label", { for: id, id: `${id}-label` }, label);
+    this.menu.button.setAttribute("aria-labelledby", `${id}-label ${id}-text`);
     this.node = make("div", { class: "rnb-facet" }, text, this.menu.node);
   }
 

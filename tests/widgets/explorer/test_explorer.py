@@ -307,7 +307,7 @@ def test_what_somebody_else_changed_is_there_after_a_refresh(
     ex.jobs.wait()
     assert ex.source == client.source(NAME)
     assert '"theirs"' in texts(ex.details)
-    assert "130 sources listed" in texts(ex._said)
+    assert "130 sources listed" in texts(ex.bar._said)
 
 
 @pytest.mark.slow
@@ -376,11 +376,11 @@ def test_export_writes_what_is_filtered(ex: Explorer, tmp_path: Path) -> None:
     ex.finder.sort = ("updated_at", True)
     ex.statistics.click()
     ex.jobs.wait()
-    ex.export.click()
+    ex.export.csv.click()
     ex.jobs.wait()
     (file,) = (tmp_path / "work").iterdir()
     assert f"written to {file}" in texts(ex)
-    (saved,) = ex._files.children
+    (saved,) = ex.bar._files.children
     assert isinstance(saved, Saved)
     assert saved.name == file.name
     pd.testing.assert_frame_equal(rnb.read_csv(file), ex.frame.reset_index(drop=True))
@@ -394,11 +394,11 @@ def test_export_never_replaces_a_file(
     monkeypatch.setattr("reinfer_nb.widgets.explorer.download_link.datetime", clock)
     older = tmp_path / "work" / "sources-20240501-123000-000000.csv"
     older.write_text("older")
-    ex.export.click()
+    ex.export.csv.click()
     ex.jobs.wait()
     assert older.read_text() == "older"
     assert "exists" in texts(ex)
-    assert ex._files.children == ()
+    assert ex.bar._files.children == ()
 
 
 def test_a_file_travels_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -439,7 +439,7 @@ def test_stopping_the_statistics_keeps_what_was_counted(
         ex = rnb.explore(way)
         first = [name for name in names(ex.frame) if name.startswith("broker-desk/")]
         messages: list[str] = []
-        ex._said.observe(lambda change: messages.append(Parsed(change["new"]).text), "value")
+        ex.bar._said.observe(lambda change: messages.append(Parsed(change["new"]).text), "value")
         ex.statistics.click()
         assert ex.statistics.disabled
         assert ex.stop.layout.display is None
@@ -467,13 +467,13 @@ def test_statistics_say_what_they_could_not_count(client: rnb.Client) -> None:
         ex.search = "claims"
         ex.statistics.click()
         ex.jobs.wait()
-        assert "1 source could not be counted" in texts(ex._said)
+        assert "1 source could not be counted" in texts(ex.bar._said)
         assert comments(ex, NAME) is pd.NA
         ex.search = ""
         # Sources that were not shown were not counted.
         assert comments(ex, "people/payroll-inbox") is pd.NA
         counted = ex.frame["num_comments"].dropna()
-        assert f"{counted.sum():,} comments in" in texts(ex._said)
+        assert f"{counted.sum():,} comments in" in texts(ex.bar._said)
 
 
 def test_a_failure_is_said_and_the_listing_stays(client: rnb.Client) -> None:
@@ -484,8 +484,8 @@ def test_a_failure_is_said_and_the_listing_stays(client: rnb.Client) -> None:
         fail.set()
         ex.reload.click()
         ex.jobs.wait()
-    assert "<b>broken</b>" in texts(ex._said)
-    assert 'role="alert"' in ex._said.value
+    assert "<b>broken</b>" in texts(ex.bar._said)
+    assert 'role="alert"' in ex.bar._said.value
     pd.testing.assert_frame_equal(ex.frame, before)
 
 
@@ -505,7 +505,7 @@ def test_no_token_is_in_any_state_or_repr(ex: Explorer, client: rnb.Client) -> N
         on_tab(ex, NAME, tab)
     form = creating(ex)
     form._show_code.value = True
-    ex.export.click()
+    ex.export.csv.click()
     ex.jobs.wait()
     state = embed.embed_data(views=[ex], drop_defaults=False)
     assert token not in json.dumps(state)

@@ -24,6 +24,7 @@ from tests.widget_pages import (
     alert,
     axe,
     button,
+    choose,
     clear,
     expect_status,
     expect_to_fit,
@@ -123,7 +124,7 @@ def test_find_and_understand(setup: Setup, tab: Page) -> None:
     field(explorer(tab), "Search").fill("inbox")
     expect(table_status(tab)).to_contain_text(f"{len(found)} of {total} sources")
     found = found[found["owner"] == "claims"]
-    field(explorer(tab), "Project").select_option(f"claims ({len(found)})")
+    choose(explorer(tab), "Project", f"claims ({len(found)})")
     expect(table_status(tab)).to_contain_text(f"{len(found)} of {total} sources")
     row = rows(tab).first
     expect(row).to_contain_text("motor-inbox")
@@ -182,6 +183,11 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     button(explorer(tab), "Create").click()
     expect_status(tab, "claims/brand-new is created")
     assert client.source("claims/brand-new").title == "Made here"
+    # The form is empty for the next one, and the new source is looked at.
+    expect(field(new, "Name")).to_have_value("")
+    expect(field(new, "Title")).to_have_value("")
+    expect(explorer(tab).locator(".rnb-details")).to_contain_text("claims/brand-new")
+    expect(new).not_to_contain_text("already exists")
     expect(find(tab, "brand-new")).to_contain_text("Made here")
     button(explorer(tab), "Hide new source").click()
     expect(button(explorer(tab), "Create")).to_have_count(0)
@@ -198,6 +204,14 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     name.fill("claims/brand-new")
     delete.click()
     expect_status(tab, "claims/brand-new is deleted")
+    # All tabs tell the same.
+    expect(explorer(tab).locator(".rnb-details")).to_contain_text("claims/brand-new is deleted.")
+    tab_of(tab, "Fields").click()
+    expect(pane(tab)).to_contain_text(new_id)
+    tab_of(tab, "Edit").click()
+    expect(pane(tab)).to_contain_text("restore it first")
+    expect(pane(tab).get_by_role("textbox")).to_have_count(0)
+    tab_of(tab, "Delete").click()
     with pytest.raises(rnb.NotFound):
         client.source("claims/brand-new")
     expect(table_status(tab)).to_contain_text(re.compile("^0 of "))
@@ -212,6 +226,10 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     assert back.id != new_id
     assert back.title == "Made here"
     expect_status(tab, back.id)
+    # The restored source is looked at, and can be edited.
+    expect(rows(tab).first).to_have_attribute("aria-selected", "true")
+    tab_of(tab, "Edit").click()
+    expect(field(pane(tab), "Title")).to_have_value("Made here")
     # Refresh after a remote change.
     client.update_source("claims/brand-new", title="Theirs")
     tab.wait_for_timeout(BREATH)

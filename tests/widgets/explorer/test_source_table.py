@@ -79,15 +79,17 @@ def test_the_opening_message(browser: Browser, listing: pd.DataFrame) -> None:
     assert message["count"] == len(listing) == 130
     assert message["status"] == "130 of 130 sources"
     headings = [column["heading"] for column in message["columns"]]
-    assert headings[:6] == ["project", "name", "title", "language", "kind", "updated (UTC)"]
-    assert headings[-1] == "id"
-    assert sorted(column["key"] for column in message["columns"]) == sorted(listing.columns)
+    assert headings[:6] == ["project", "name", "title", "language", "kind", "translated"]
+    assert headings[-2:] == ["id", "description"]
+    assert [column["key"] for column in message["columns"]] == listing.columns.tolist()
+    assert [column["key"] for column in message["columns"] if column["frozen"]] == ["name"]
+    assert [column["key"] for column in message["hidden"]] == ["num_comments"]
     first = listing.iloc[0]
     selected, *cells = message["rows"][0]
     assert selected is False
     assert cells[:3] == [first["owner"], first["name"], first["title"]]
-    assert cells[5] == f"{first['updated_at']:%Y-%m-%d %H:%M}"
-    assert cells[6] == ("yes" if first["should_translate"] else "no")
+    assert cells[8] == f"{first['updated_at']:%Y-%m-%d %H:%M}"
+    assert cells[5] == ("yes" if first["should_translate"] else "no")
     assert len(message["rows"]) == 5
 
 
@@ -126,7 +128,7 @@ def test_cells_are_short_texts(listing: pd.DataFrame, monkeypatch: pytest.Monkey
     message = Browser(Finder(df), monkeypatch).send("open")
     keys = [column["key"] for column in message["columns"]]
     assert keys[:4] == ["owner", "name", "title", "num_comments"]
-    assert keys[-5:] == ["id", "Odd_Column", "ratio", "things", "naive"]
+    assert keys[-5:] == ["description", "Odd_Column", "ratio", "things", "naive"]
     columns = dict(zip(keys, message["columns"], strict=True))
     cells = dict(zip(keys, message["rows"][0][1:], strict=True))
     assert cells["title"].startswith("<b>\\u202e\\nxxx")
@@ -213,7 +215,8 @@ def test_sorting_in_the_browser(browser: Browser, listing: pd.DataFrame) -> None
     message = browser.send("sort", column="updated_at", descending=True)
     assert message["sort"] == ("updated_at", True)
     assert browser.finder.frame["updated_at"].iloc[0] == listing["updated_at"].max()
-    assert message["rows"][0][6] == f"{listing['updated_at'].max():%Y-%m-%d %H:%M}"
+    place = [column["key"] for column in message["columns"]].index("updated_at")
+    assert message["rows"][0][1 + place] == f"{listing['updated_at'].max():%Y-%m-%d %H:%M}"
     assert browser.send("sort", column=None)["sort"] is None
     assert browser.finder.frame.index.tolist() == listing.index.tolist()
 
@@ -505,7 +508,7 @@ def test_messages_of_several_threads_at_once(browser: Browser) -> None:
     for thread in threads:
         thread.join()
     assert failed == []
-    assert finder.selected == tuple(np.flatnonzero(finder._marks.mask))
+    assert finder.selected == tuple(np.flatnonzero(finder._state.marks.mask))
     assert finder.shown == 120
 
 

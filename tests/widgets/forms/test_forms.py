@@ -21,6 +21,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import settings_of
 from reinfer_nb.widgets import CreateForm, DeleteForm, UpdateForm, jobs
+from reinfer_nb.widgets.explorer.row_list import RowList
 from reinfer_nb.widgets.forms.base_form import Form, call_text
 from tests.scripted import DROPPED, Asked, Scripted, Step, relay, reply
 from tests.test_markup import NASTY, Parsed
@@ -79,6 +80,8 @@ def texts(widget: Any) -> str:
     """Return the visible text of a widget and all widgets in it."""
     if isinstance(widget, ui.HTML):
         return Parsed(widget.value).text + "\n"
+    if isinstance(widget, RowList):
+        return "".join("\n".join(row) + "\n" for row in widget._rows)
     return "".join(texts(child) for child in getattr(widget, "children", ()))
 
 
