@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import shutil
 import subprocess
 import zipfile
 from datetime import date, datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +275,14 @@ def test_dates_of_any_format(path: Path, cell: str, expected: str) -> None:
     workbook(path, row(text("created_at"), text("when")) + row(cell, cell))
     df = rnb.read_excel(path)
     assert df["created_at"].tolist() == df["when"].tolist() == [pd.Timestamp(expected)]
+
+
+@pytest.mark.parametrize("second", range(0, 60, 7))
+def test_a_millisecond_that_a_program_missed_is_whole(path: Path, second: int) -> None:
+    days = 46024 + Fraction(((3 * 60 + 4) * 60 + second) * 1000 + 678, 86_400_000)
+    rows = [number(repr(math.nextafter(float(days), end)), 1) for end in (0, math.inf)]
+    df = rnb.read_excel(workbook(path, row(text("created_at")) + "".join(map(row, rows))))
+    assert df["created_at"].tolist() == [pd.Timestamp(f"2026-01-02T03:04:{second:02}.678Z")] * 2
 
 
 def test_numbers_with_other_formats_are_numbers(path: Path) -> None:

@@ -150,6 +150,12 @@ def test_numbers_are_exact(path: Path, wholes: list[int | None], floats: list[fl
         same(there_and_back(df, path), df)
 
 
+def test_all_digits_of_a_number_are_kept(path: Path) -> None:
+    numbers = [0.1 + 0.2, 1 / 3, -2 / 3 * 1e300, 5e-324, 1e-310, 1.7976931348623157e308, 123456.0]
+    df = pd.DataFrame({"share": pd.array(numbers, "Float64")})
+    assert there_and_back(df, path)["share"].tolist() == numbers
+
+
 def test_a_column_named_like_a_heading_with_a_dtype(path: Path) -> None:
     df = frame_of(id=["a"], created_at=[datetime(2026, 1, 1, tzinfo=UTC)])
     for name in ("created_at (UTC)", "x (text)", "x (JSON)", "x (Int64) (UTC)", "y (timestamp)"):
