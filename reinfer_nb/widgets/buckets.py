@@ -70,7 +70,8 @@ class BucketControl(TextControl):
             return super()._value(text)
         if text in self._ids:
             return self._ids[text]
-        raise ValueError(f"names no bucket: {shown(text)}. {hint(text, [*self._ids])}".rstrip("."))
+        advice = hint(text, self._ids).rstrip(".")
+        raise ValueError(f"names no bucket: {shown(text)} ({advice})")
 
     def _hint(self) -> str:
         key = self._ids.get(self.input.value)

@@ -51,14 +51,14 @@ class Explorer(OnHosts, ui.VBox):
     """A widget to look through and change a tenant's sources; `explore` returns one.
 
     Attributes:
-        client: The tenant; None for a listing that can only be read.
+        client: The tenant. A listing that can only be read has none, and no tab for bulk edits.
         source: The current source, or None; can be observed.
         finder: The search, the facets and the table.
         details: The tab with the current source.
         audit: The tab with findings.
         compare: The tab that compares with a file or a snapshot.
         charts: The tab with charts of the filtered sources.
-        bulk: The tab that changes all selected sources; None without a client.
+        bulk: The tab that changes all selected sources.
     """
 
     source = traitlets.Instance(Source, allow_none=True)
@@ -70,7 +70,9 @@ class Explorer(OnHosts, ui.VBox):
         listing: pd.DataFrame | None = None,
         projects: str | list[str] | None = None,
     ) -> None:
-        self.client, self._projects = client, projects
+        self._tenant, self._projects = client, projects
+        if client is not None:
+            self.client = client
         self._listing = pd.DataFrame() if listing is None else listing
         if client is not None:
             self._listing = client.sources(projects)
@@ -137,16 +139,17 @@ class Explorer(OnHosts, ui.VBox):
         self.audit = AuditPane(around)
         self.compare = ComparePane(finder, around.listing)
         self.charts = ChartPane(lambda: self.frame)
-        self.bulk = None if client is None else BulkPane(client, around)
         panes: list[ui.Widget] = [self.details, self.audit, self.compare, self.charts]
-        panes += [self.bulk] if self.bulk is not None else []
+        if client is not None:
+            self.bulk = BulkPane(client, around)
+            panes.append(self.bulk)
         titles = _TABS[: len(panes)]
         self.tabs = ui.Tab(children=panes, titles=titles, layout=ui.Layout(min_width="0"))
 
     def __repr__(self) -> str:
         # A saved notebook shows this text: it must not contain data of the tenant.
         shown, total = len(self.finder.frame), counted(len(self._listing), "source")
-        place = "a listing" if self.client is None else self.client.endpoint
+        place = "a listing" if self._tenant is None else self._tenant.endpoint
         return f"Explorer of {place}: {shown:,} of {total}; {self._advice()}"
 
     def close(self) -> None:
@@ -306,9 +309,9 @@ class Explorer(OnHosts, ui.VBox):
         self.bar.start("Listing the sources", work, done)
 
     def _list(self, _: Job) -> pd.DataFrame:
-        if self.client is None:
+        if self._tenant is None:
             return self._listing
-        return self.client.sources(self._projects, refresh=True)
+        return self._tenant.sources(self._projects, refresh=True)
 
     def _take(self, listing: pd.DataFrame, changed: int | None = None) -> None:
         """Show a listing, with the counts of comments so far.
@@ -365,7 +368,7 @@ class Explorer(OnHosts, ui.VBox):
         self.bar.say(" ".join([f"The view {visible(name)} is shown.", *notes]))
 
     def _on_statistics(self) -> None:
-        client = self.client
+        client = self._tenant
         if client is None:
             return
         count = CommentCount(client, self.frame, self._counts)

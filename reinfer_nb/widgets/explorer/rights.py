@@ -29,7 +29,9 @@ class Rights:
 
     def may_write(self, project: object) -> bool:
         """True if sources of a project may be created, updated and deleted."""
-        return self._user is None or (isinstance(project, str) and self._user.may(WRITE, project))
+        if self._user is None:
+            return not self._frame
+        return isinstance(project, str) and self._user.may(WRITE, project)
 
     def refusal(self, projects: Iterable[object]) -> str:
         """Return why sources of these projects cannot all be changed; "" if they can."""
