@@ -419,7 +419,7 @@ def test_times_of_a_column_of_ones_own_stay_times(
     columns = {"some": rows % 2 == 0, "none": rows < 0}
     df = pd.DataFrame({name: listing["created_at"].where(it) for name, it in columns.items()})
     own = df.apply(recast, dtype=MOMENT_DTYPES[kind])
-    headings = [column.wire["heading"] for column in columns_of(own)]
+    headings = [column.wire["heading"] for column in columns_of(own)[0]]
     assert headings == ["some (UTC)", "none (UTC)"]
     back = rnb.read_csv(rnb.to_csv(own, tmp_path / "own.csv"))
     pd.testing.assert_frame_equal(back, df)

@@ -51,10 +51,14 @@ def compare(ex: Explorer, place: object) -> str:
 
 @pytest.mark.slow
 def test_the_audit_waits_until_it_is_looked_at(ex: Explorer) -> None:
-    assert ex.audit.report is None
+    assert texts(ex.audit.rules) == ""
     ex.tabs.selected_index = AUDIT
     report = ex.audit.report
     assert report is not None
+    # It opens with a row for each rule, and how many findings it has.
+    counts = report.findings["rule"].value_counts(sort=False)
+    assert [row[0] for row in ex.audit.rules._rows] == counts.index.tolist()
+    assert [int(row[2]) for row in ex.audit.rules._rows] == counts.tolist()
     pd.testing.assert_frame_equal(report.findings, rnb.audit(ex.frame).findings)
     assert report.headline in texts(ex.audit)
     assert values(ex) == ["", "*", *report.findings["rule"].unique()]

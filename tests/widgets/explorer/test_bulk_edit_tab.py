@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -577,3 +578,80 @@ def test_no_text_becomes_html(client: rnb.Client, text: str) -> None:
     for html in (bulk._plan, bulk._result, bulk._said, bulk._chosen):
         names = {name for name, _ in Parsed(html.value).elements}
         assert not names & {"script", "img", "textarea", "a"}
+
+
+# Several fields, and a value for each source
+
+
+@pytest.mark.slow
+def test_several_fields_are_set_at_once(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    fill(bulk, "language", "de")
+    bulk.add.click()
+    assert bulk.others == {"language": "de"}
+    assert "Language: de" in texts(bulk)
+    assert bulk.field.value == "title"
+    fill(bulk, "title", "Three at once")
+    text = show(bulk, "title", "Three at once")
+    assert "3 sources to update (6 fields)" in text
+    # Another set of fields takes the plan away.
+    (line,) = bulk._set.children
+    line.children[-1].click()
+    assert bulk.others == {}
+    assert bulk.apply.disabled
+    fill(bulk, "language", "de")
+    bulk.add.click()
+    show(bulk, "title", "Three at once")
+    apply(ex)
+    assert values(client, "language") == ["de"] * 3
+    assert values(client, "title") == ["Three at once"] * 3
+
+
+@pytest.mark.slow
+def test_a_table_gives_each_source_its_own_values(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    bulk.field.value = "title"
+    bulk.by_table.value = True
+    assert bulk.show_plan.disabled
+    bulk.fill.click()
+    head, *lines = csv.reader(bulk.table.value.splitlines())
+    assert head == ["owner", "name", "title"]
+    assert [line[1] for line in lines] == [name.split("/")[1] for name in THREE]
+    # What was filled in changes nothing.
+    bulk.show_plan.click()
+    bulk.jobs.wait()
+    assert "No changes" in texts(bulk)
+    lines[0][2] = "Edited here"
+    # A spreadsheet gives tabs.
+    bulk.table.value = "\n".join("\t".join(line) for line in (head, *lines))
+    bulk.show_plan.click()
+    bulk.jobs.wait()
+    assert bulk.apply.description == "Apply to 1 source"
+    select(ex)
+    assert not bulk.apply.disabled
+    apply(ex)
+    assert client.source(THREE[0]).title == "Edited here"
+    assert len([a for a in writes(client) if a.method == "POST"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("just words", "sets no field"),
+        ("title\nx", "needs the column 'id', or both 'owner' and 'name'"),
+        ("owner,name\nclaims,motor-inbox", "sets no field"),
+        ("owner,name,should_translate\nclaims,motor-inbox,perhaps", "perhaps"),
+        ("owner,name,titel\nclaims,motor-inbox,x", "sets no field"),
+        ('owner,name,title\nclaims,motor-inbox,"x', "quote"),
+    ],
+)
+def test_what_is_no_table_of_values_is_said(ex: Explorer, text: str, message: str) -> None:
+    bulk = ex.bulk
+    bulk.by_table.value = True
+    bulk.table.value = text
+    bulk.show_plan.click()
+    bulk.jobs.wait()
+    assert message in texts(bulk)
+    assert bulk.table.value == text
+    assert bulk.apply.disabled
+    assert writes(ex.client) == []

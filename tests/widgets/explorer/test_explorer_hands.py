@@ -355,7 +355,7 @@ def test_the_name_of_a_view_must_fit_a_file(name: object) -> None:
 
 @pytest.mark.slow
 def test_counted_comments_are_shown_in_chosen_columns_too(ex: Explorer) -> None:
-    ex.finder.columns = ["name"]  # type: ignore[assignment]
+    ex.view = {"columns": ["name"]}
     ex.view = {**ex.view, "facets": {"owner": "people"}}
     ex.statistics.click()
     ex.jobs.wait()
@@ -369,6 +369,7 @@ def test_counted_comments_are_shown_in_chosen_columns_too(ex: Explorer) -> None:
 def test_a_listing_can_be_explored_without_its_tenant(client: rnb.Client, tmp_path: Path) -> None:
     df = client.sources()
     files = [rnb.to_csv(df, tmp_path / "s.csv"), rnb.to_excel(df, tmp_path / "s.xlsx")]
+    given: Any
     for given in (df, *files, str(files[0])):
         ex = rnb.explore(given, "claims")
         assert set(ex.frame["owner"]) == {"claims"}
