@@ -40,7 +40,7 @@ from tests.kernels import TRANSPORT
 # Longer than the default of 5 seconds, for a busy machine.
 expect.set_options(timeout=20_000)
 
-Kind = Literal["lab", "voila"]
+Kind = Literal["lab", "notebook", "voila"]
 Theme = Literal["light", "dark"]
 
 # Lets Debian's Chromium run as root and without requests to its vendor.
@@ -187,6 +187,27 @@ def jupyterlab(
     address = f"http://127.0.0.1:{port}"
     with _served(command, folder, {**own, **(environment or {})}, f"{address}/api/status") as lab:
         yield address, lab
+
+
+@contextmanager
+def notebook7(
+    folder: Path, *, environment: dict[str, str] | None = None
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Run Notebook 7 in a folder; yield its address and its process."""
+    port = free_port()
+    command = [
+        *(sys.executable, "-m", "notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
+        *(f"--ServerApp.root_dir={folder}", f"--KernelManager.transport={TRANSPORT}"),
+    ]
+    own = {
+        "JUPYTER_CONFIG_DIR": str(folder / ".config"),
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / ".settings"),
+    }
+    _set(folder, "notification", fetchNews="false")
+    address = f"http://127.0.0.1:{port}"
+    with _served(command, folder, {**own, **(environment or {})}, f"{address}/api/status") as it:
+        yield address, it
 
 
 @contextmanager
@@ -358,7 +379,7 @@ class Host:
     """A running JupyterLab or Voilà, and a browser for it.
 
     Attributes:
-        kind: JupyterLab or Voilà.
+        kind: JupyterLab, Notebook 7 or Voilà.
         address: The URL of the server.
         root: The folder of the server.
         folder: The folder of the notebooks, in `root` or below.
@@ -403,7 +424,10 @@ class Host:
         try:
             tab.set_viewport_size({"width": width, "height": height})
             before(tab)
-            if self.kind == "voila":
+            if self.kind == "notebook":
+                tab.goto(f"{self.address}/notebooks/{place}")
+                run_all_cells(tab, len(cells))
+            elif self.kind == "voila":
                 tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
                 # Visible after the last cell was run.
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
@@ -438,7 +462,7 @@ def host(
     """Run JupyterLab or Voilà with a browser, for any number of notebooks.
 
     Args:
-        kind: JupyterLab or Voilà.
+        kind: JupyterLab, Notebook 7 or Voilà.
         folder: The folder for the notebooks.
         environment: Environment variables of their kernels.
         shared: Whether one server on the parent folder serves all folders in it to one browser,
@@ -449,9 +473,16 @@ def host(
         (folder / _ENVIRONMENT).write_text(json.dumps(environment or {}))
         yield Host(kind, _shared(kind, root), root, folder, _shared_browser())
         return
-    served = jupyterlab if kind == "lab" else voila
+    served = _HOSTS[kind]
     with served(folder, environment=environment) as (address, _), _browser() as own:
         yield Host(kind, address, folder, folder, own)
+
+
+_HOSTS: dict[Kind, Callable[..., Any]] = {
+    "lab": jupyterlab,
+    "notebook": notebook7,
+    "voila": voila,
+}
 
 
 def _shared(kind: Kind, root: Path) -> str:
@@ -460,7 +491,7 @@ def _shared(kind: Kind, root: Path) -> str:
         startup = root / ".ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
         (startup / "environment.py").write_text(_STARTUP)
-        served = jupyterlab if kind == "lab" else voila
+        served = _HOSTS[kind]
         environment = {"IPYTHONDIR": str(root / ".ipython")}
         _SHARED[kind, root], _ = _SERVERS.enter_context(served(root, environment=environment))
     return _SHARED[kind, root]
@@ -529,4 +560,6 @@ def run_all_cells(tab: Page, cells: int) -> None:
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     tab.get_by_text(f"[{cells}]:").first.wait_for(timeout=120_000)
-    tab.get_by_text("| Idle").wait_for(timeout=60_000)
+    # Notebook 7 shows an icon instead.
+    idle = tab.get_by_text("| Idle").or_(tab.locator('[data-status="idle"]'))
+    idle.first.wait_for(timeout=60_000)

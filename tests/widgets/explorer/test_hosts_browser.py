@@ -1,0 +1,217 @@
+"""The explorer where people type and click: keys, focus, a restarted kernel, and Notebook 7."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+import reinfer_nb as rnb
+from tests import browser
+from tests.widget_pages import (
+    BREATH,
+    EXPLORE,
+    Setup,
+    button,
+    choose,
+    explorer,
+    field,
+    find,
+    grid,
+    rows,
+    set_up,
+    settle,
+    tab_of,
+    table_status,
+)
+
+pytestmark = browser.needed()
+
+NAME = "claims/motor-inbox"
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def setup(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Setup]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with rnb.sandbox() as client, set_up(request.param, folder, client) as setup:
+        yield setup
+
+
+@pytest.fixture
+def tab(setup: Setup) -> Iterator[Page]:
+    with setup.host.run(EXPLORE, "1 + 1") as tab:
+        expect(table_status(tab)).to_contain_text("130 of 130 sources")
+        settle(tab)
+        yield tab
+
+
+def cells(tab: Page) -> Locator:
+    return tab.locator(".jp-Notebook .jp-CodeCell")
+
+
+def heading(tab: Page, text: str) -> Locator:
+    return grid(tab).get_by_role("columnheader", name=text, exact=True)
+
+
+def test_keys_stay_inside_and_the_focus_goes_to_what_was_opened(tab: Page) -> None:
+    count = cells(tab).count()
+    button(explorer(tab), "New source").click()
+    expect(field(explorer(tab), "Project")).to_be_focused()
+    tab.keyboard.press("Tab")
+    expect(field(explorer(tab), "Name")).to_be_focused()
+    places = [
+        button(explorer(tab), "Refresh"),
+        tab_of(tab, "Audit"),
+        heading(tab, "title"),
+        grid(tab),
+        button(explorer(tab), "Columns"),
+    ]
+    for place in places:
+        place.focus()
+        tab.keyboard.press("d")
+        tab.keyboard.press("d")
+        tab.keyboard.press("b")
+    # A click beside the fields takes the focus to no cell, either.
+    explorer(tab).locator(".rnb-foot").click()
+    for key in "ddxa":
+        tab.keyboard.press(key)
+    expect(cells(tab)).to_have_count(count)
+    expect(table_status(tab)).to_be_visible()
+    # Other keys still do what they do: arrows go from tab to tab.
+    tab_of(tab, "Source").click()
+    tab.keyboard.press("ArrowRight")
+    expect(tab_of(tab, "Audit")).to_be_focused()
+
+
+def test_enter_and_a_double_click_open_the_form(setup: Setup, tab: Page) -> None:
+    find(tab, "motor-postfach").click()
+    tab.keyboard.press("Enter")
+    expect(field(explorer(tab).locator(".rnb-edit"), "Title")).to_be_focused()
+    field(explorer(tab), "Search").fill("")
+    tab.wait_for_timeout(BREATH)
+    settle(tab)
+    rows(tab).nth(1).dblclick()
+    form = explorer(tab).locator(".rnb-edit")
+    expect(field(form, "Title")).to_have_value("Property claims inbox")
+    field(form, "Title").fill("Property")
+    button(explorer(tab), "Update").click()
+    expect(form).to_contain_text("claims/property-inbox is updated: title.")
+    assert setup.client.source("claims/property-inbox").title == "Property"
+
+
+def test_a_restarted_kernel_is_told(tab: Page) -> None:
+    tab.get_by_role("menuitem", name="Kernel", exact=True).click()
+    tab.get_by_role("menuitem", name=re.compile("^Restart Kernel…|^Restart Kernel\\.")).click()
+    tab.get_by_role("button", name=re.compile("Restart")).last.click()
+    told = explorer(tab).get_by_role("alert").filter(has_text="Run the cell again")
+    expect(told).to_have_count(1)
+    expect(told).to_contain_text("kernel was restarted")
+    # Nothing else takes input any more.
+    assert explorer(tab).locator("input").first.evaluate("node => node.closest('[inert]') !== null")
+
+
+def test_columns_are_chosen_moved_and_resized(tab: Page) -> None:
+    headings = grid(tab).get_by_role("columnheader")
+    expect(headings.first).to_have_text("project")
+    button(explorer(tab), "Columns").click()
+    panel = explorer(tab).locator(".rnb-panel:visible")
+    for label in ("project", "kind", "translated"):
+        panel.get_by_label(label, exact=True).uncheck()
+    expect(headings.first).to_have_text("name")
+    expect(panel.get_by_label("comments (count them first)")).to_be_disabled()
+    tab.keyboard.press("Escape")
+    expect(button(explorer(tab), "Columns")).to_be_focused()
+    expect(rows(tab).first.get_by_role("gridcell").nth(1)).to_have_text("Motor claims inbox")
+    # Moved with the mouse, and with the keyboard.
+    title, language = heading(tab, "title"), heading(tab, "language")
+    title.drag_to(language)
+    expect(headings.nth(1)).to_have_text("language")
+    title.focus()
+    tab.keyboard.press("Control+ArrowLeft")
+    expect(headings.nth(1)).to_have_text("title")
+    expect(title).to_be_focused()
+    # It was moved, not sorted.
+    expect(title).to_have_attribute("aria-sort", "none")
+    # Resized with the mouse, and with the keyboard.
+    box = title.bounding_box()
+    assert box is not None
+    edge = box["x"] + box["width"] - 3, box["y"] + 10
+    tab.mouse.move(*edge)
+    tab.mouse.down()
+    tab.mouse.move(edge[0] + 80, edge[1], steps=4)
+    tab.mouse.up()
+    settle(tab)
+    wider = title.bounding_box()
+    assert wider is not None
+    assert abs(wider["width"] - box["width"] - 80) < 3
+    title.focus()
+    tab.keyboard.press("Shift+ArrowLeft")
+    settle(tab)
+    again = title.bounding_box()
+    assert again is not None
+    assert abs(wider["width"] - again["width"] - 20) < 3
+    expect(title).to_have_attribute("aria-sort", "none")
+    # The name stays in view while the others are scrolled.
+    grid(tab).evaluate("node => { node.scrollLeft = 400 }")
+    name = rows(tab).first.get_by_role("gridcell").first
+    left, frame = name.bounding_box(), grid(tab).bounding_box()
+    assert left is not None
+    assert frame is not None
+    assert abs(left["x"] - frame["x"]) < 3
+    button(explorer(tab), "Columns").click()
+    button(explorer(tab), "Standard columns").click()
+    expect(headings.first).to_have_text("project")
+
+
+@pytest.mark.parametrize("width", [1600, 1000, 600])
+def test_headings_are_whole(setup: Setup, width: int) -> None:
+    with setup.host.run(EXPLORE, width=width) as tab:
+        expect(table_status(tab)).to_contain_text("130 of 130 sources")
+        cut = (
+            grid(tab)
+            .locator(".rnb-heading")
+            .evaluate_all(
+                "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth).map(n => n.textContent)"
+            )
+        )
+        assert cut == []
+
+
+def test_a_morning_s_work(setup: Setup, tab: Page) -> None:
+    """All German sources without a bucket; those of one project get one."""
+    client = setup.client
+    choose(explorer(tab), "Language", "German")
+    field(explorer(tab), "Search").fill("bucket:none")
+    df = client.sources(refresh=True)
+    wanted = df[(df["language"] == "de") & df["bucket_id"].isna()]
+    expect(table_status(tab)).to_contain_text(f"{len(wanted)} of 130 sources")
+    project = wanted["owner"].iloc[0]
+    mine = wanted[wanted["owner"] == project]
+    choose(explorer(tab), "Project", f"{project} ({len(mine)})")
+    expect(table_status(tab)).to_contain_text(f"{len(mine)} of 130 sources")
+    settle(tab)
+    rows(tab).first.click()
+    tab.keyboard.press("Control+a")
+    tab_of(tab, "Bulk edit").click()
+    bulk = explorer(tab).locator(".rnb-bulk").last
+    field(bulk, "Field").select_option("Bucket id")
+    bucket = client.buckets().iloc[0]
+    field(bulk, "Bucket id").fill(f"{bucket['owner']}/{bucket['name']}")
+    button(bulk, "Show the plan").click()
+    apply = bulk.get_by_role("button", name=re.compile("^Apply to"))
+    expect(apply).to_be_enabled()
+    apply.click()
+    expect(bulk).to_contain_text(f"{len(mine)} of {len(mine)} source")
+    now = client.sources(refresh=True).set_index("id")
+    assert set(now.loc[mine["id"], "bucket_id"]) == {bucket["id"]}
+    # Put back what is this test's.
+    tab.wait_for_timeout(BREATH)
+    button(bulk, "Undo…").click()
+    put_back = bulk.get_by_role("button", name=re.compile("^Put back"))
+    expect(put_back).to_be_enabled()
+    put_back.click()
+    expect(bulk).to_contain_text("done")
