@@ -11,8 +11,8 @@ from zipfile import ZipFile
 from reinfer_nb.frames.columns import whole_text
 
 Attributes = dict[str, str]
-# Marks a blank cell of a row that has no values but belongs to the listing.
-MARK = '"";"";"";"" '
+# The number format of a blank cell in a row that has no values but belongs to the listing.
+MARK = '"";"";"";""'
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 # The parts of a number format that are shown as they are, and its colours, currencies and such.
 _LITERAL = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
@@ -160,7 +160,7 @@ def styles(archive: ZipFile, part: str | None) -> tuple[set[str], set[str]]:
         code = codes.get(key)
         if _is_date(code) if code is not None else key in _DATES:
             dates.add(str(number))
-        if code is not None and code.strip() == MARK.strip():
+        if code == MARK:
             marks.add(str(number))
     return dates, marks
 

@@ -12,7 +12,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from reinfer_nb.excelfile.parts import Attributes, unescaped, walk
-from reinfer_nb.excelfile.values import Serial, Unusable, serials_of
+from reinfer_nb.excelfile.values import COLUMNS, Serial, Unusable, serials_of
 
 _EMPTY_ROW = object()
 _WHOLE = re.compile(r"-?[1-9]\d*|0", re.ASCII)
@@ -160,4 +160,6 @@ def _column_of(letters: str) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + ord(letter) - ord("A") + 1
+    if not letters.isupper() or number > COLUMNS:
+        raise ValueError(f"it has a column {letters}")
     return number - 1

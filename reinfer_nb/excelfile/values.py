@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+COLUMNS = 16_384  # of a worksheet
 _DAY = 86_400_000_000  # microseconds
 _COARSE = 1000  # microseconds, for numbers of days that a double cannot hold more exactly
 _FINE_UNTIL = 65_536  # the number of days, in 2079

@@ -19,13 +19,13 @@ from reinfer_nb.csvfile import writer as csv_writer
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, reason_of
 from reinfer_nb.excelfile.parts import MARK
 from reinfer_nb.excelfile.reader import DTYPES, has_suffix, inferred_dtype, letters
-from reinfer_nb.excelfile.values import Number, serials_of
+from reinfer_nb.excelfile.values import COLUMNS, Number, serials_of
 from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.value_types import Flag, Moment, Text, ValueType, Whole, cell_text
 from reinfer_nb.text import shown
 
 # Limits of Excel; other programs have the same. The length counts units of UTF-16.
-_ROWS, _COLUMNS, _LENGTH = 1_048_575, 16_384, 32_767
+_ROWS, _LENGTH = 1_048_575, 32_767
 # Excel shows 15 digits of a number, and no number that is nearer to zero or farther from it.
 _WHOLE = range(-(10**15) + 1, 10**15)
 _SMALLEST, _LARGEST = 2.3e-308, 9.9e307
@@ -93,10 +93,10 @@ def columns(df: pd.DataFrame, *, exact: bool) -> list[Column]:
     Raises:
         InvalidInput: A worksheet cannot hold the frame.
     """
-    if len(df) > _ROWS or len(df.columns) > _COLUMNS:
+    if len(df) > _ROWS or len(df.columns) > COLUMNS:
         raise InvalidInput(
             f"The frame has {len(df):,} rows and {len(df.columns):,} columns, but a worksheet "
-            f"holds at most {_ROWS:,} rows below the headings and {_COLUMNS:,} columns. Write "
+            f"holds at most {_ROWS:,} rows below the headings and {COLUMNS:,} columns. Write "
             "parts of it, or use rnb.to_csv, which has no such limit."
         )
     types = csv_cells.known_types()

@@ -398,6 +398,13 @@ def test_entities_are_refused(path: Path) -> None:
         rnb.read_excel(path)
 
 
+@pytest.mark.parametrize("place", ["ZZZZZZZ1", "XFE1", "1", "a1"])
+def test_a_cell_outside_a_worksheet_is_refused(path: Path, place: str) -> None:
+    workbook(path, f'<row r="1"><c r="{place}"><v>1</v></c></row>')
+    with pytest.raises(FileProblem, match="damaged or not an Excel workbook"):
+        rnb.read_excel(path)
+
+
 def test_no_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="could not be read"):
         rnb.read_excel(tmp_path / "none.xlsx")
