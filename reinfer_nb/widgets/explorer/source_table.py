@@ -102,7 +102,7 @@ class Finder(anywidget.AnyWidget):
 
     @property
     def search(self) -> str:
-        """The text of the search; can be set."""
+        """The search, as for `Narrowing.narrow`; can be set."""
         return self._narrowing.search
 
     @search.setter
