@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from reinfer_nb.search.text_index import Haystack, Mask, folded, folded_text, on
 
 SOURCE_FIELDS = {field.name: field for field in fields_of(Source)}
 COMMENTS = "num_comments"
+# As Arrow makes them of tuples; it joins no other lists.
+_LISTS_OF_TEXTS = pa.list_(pa.string())
 
 # The rows that match a value, None if it restricts nothing yet; and the part of the value that is
 # not complete. Raises ValueError if the value cannot be read.
@@ -47,15 +49,7 @@ class FieldColumn:
     def __init__(self, name: str, cells: pd.Series) -> None:
         self._cells = cells
         self._values = _decoded(as_arrow(cells))
-        field = SOURCE_FIELDS.get(name)
-        if field is not None and field.about.allowed is not None:
-            self.matching = _code(cells, field.about.allowed)
-        elif field is not None:
-            self.matching = _BY_TYPE[field.type](cells, self._values)
-        elif name == COMMENTS:
-            self.matching = _number(cells, self._values)
-        else:
-            self.matching = _by_dtype(self._values)(cells, self._values)
+        self.matching = _preparation(name, self._values)(cells, self._values)
 
     @cached_property
     def is_none(self) -> Mask:
@@ -104,13 +98,17 @@ def _decoded(values: Any) -> Any:
     return decoded.cast(TEXT) if pa.types.is_string(decoded.type) else decoded
 
 
-def _by_dtype(values: Any) -> Callable[[pd.Series, Any], Matching]:
-    """Return the function that prepares an unknown column, by its values."""
+def _preparation(name: str, values: Any) -> Callable[[pd.Series, Any], Matching]:
+    """Return the function that prepares a column: by its field, or else by its values."""
+    field = SOURCE_FIELDS.get(name)
+    if field is not None:
+        codes = field.about.allowed
+        return _BY_TYPE[field.type] if codes is None else partial(_code, codes)
     kind = pa.null() if values is None else values.type
+    if name == COMMENTS or _is_number(kind):
+        return _number
     if pa.types.is_boolean(kind):
         return _flag
-    if _is_number(kind):
-        return _number
     return _time if pa.types.is_timestamp(kind) or pa.types.is_date(kind) else _text
 
 
@@ -120,18 +118,24 @@ def _is_number(kind: Any) -> bool:
     )
 
 
-def _texts(cells: pd.Series) -> Any:
+def _texts(cells: pd.Series, values: Any) -> Any:
     """Return the cells as the search compares texts; a missing one is missing."""
-    return folded(one_line(texts_of(cells)))
+    if values is not None and values.type == TEXT:
+        texts = values
+    elif values is not None and values.type == _LISTS_OF_TEXTS and not values.flatten().null_count:
+        texts = compute.binary_join(values, ", ").cast(TEXT)
+    else:
+        texts = texts_of(cells)
+    return folded(one_line(texts))
 
 
-def _text(cells: pd.Series, _: Any) -> Matching:
-    haystack = Haystack(compute.fill_null(_texts(cells), ""))
+def _text(cells: pd.Series, values: Any) -> Matching:
+    haystack = Haystack(compute.fill_null(_texts(cells, values), ""))
     return lambda value: (haystack.found([value]), "")
 
 
-def _code(cells: pd.Series, meanings: Mapping[str, str]) -> Matching:
-    encoded = _texts(cells).dictionary_encode()
+def _code(meanings: Mapping[str, str], cells: pd.Series, values: Any) -> Matching:
+    encoded = _texts(cells, values).dictionary_encode()
     codes = encoded.dictionary.to_pylist()
     indices = np.asarray(encoded.indices.fill_null(-1), dtype=np.int64)
     words = {folded_text(code): f" {folded_text(text)}" for code, text in meanings.items()}
@@ -140,9 +144,9 @@ def _code(cells: pd.Series, meanings: Mapping[str, str]) -> Matching:
         if value in codes or value in words:
             matches = [code == value for code in codes]
         else:
-            matches = [
-                code.startswith(value) or f" {value}" in words.get(code, "") for code in codes
-            ]
+            # The meaning has a word that begins with the value.
+            word = f" {value}"
+            matches = [code.startswith(value) or word in words.get(code, "") for code in codes]
         # The last is for missing codes.
         return np.array([*matches, False], dtype=np.bool_)[indices], ""
 
@@ -181,7 +185,7 @@ def _time(cells: pd.Series, _: Any) -> Matching:
 def _flag(cells: pd.Series, values: Any) -> Matching:
     if values is None or not pa.types.is_boolean(values.type):
         # Flags among other values, or a file that was read as texts.
-        texts = _texts(cells)
+        texts = _texts(cells, values)
     else:
         texts = compute.if_else(values, "yes", "no")
 

@@ -118,6 +118,15 @@ ALL = [0, 1, 2, 3, 4, 5]
         ("created:<2020", []),
         ("team:a", ALL),
         ("team:A:B", ALL),
+        ("comments:5.5", []),
+        ("comments:>9.6", [2, 3, 5]),
+        ("comments:<0.4", [0]),
+        ('comments:>"100"', [3]),
+        ("updated:2024-05-31T21:30-02:00", [0, 1, 2, 3]),
+        ("updated:2024-05-31T23:30:00.250000999", [0, 1, 2, 3]),
+        ("updated:9999", []),
+        ("title:de", []),
+        ("motor-0 -zzz", [0]),
         # Not fields
         ("words:", [3]),
         ("12:30", []),
@@ -145,6 +154,8 @@ ALL = [0, 1, 2, 3, 4, 5]
         ("comments:abc", []),
         ("-comments:abc", []),
         ("updated:2024-13", []),
+        ("-updated:0000", []),
+        ('comments:"n"', []),
         ("translated:maybe", []),
     ],
 )
@@ -191,6 +202,36 @@ def test_a_column_that_the_listing_does_not_have_finds_nothing_and_is_told() -> 
 
 
 NO_COMMENTS = "this listing has no column num_comments"
+# Arrow keeps NaN beside missing values.
+FLOATS = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([[float("nan"), 0.5]])))
+
+
+@pytest.mark.parametrize(
+    ("columns", "search", "expected"),
+    [
+        ({"x": ["y:b", "a"], "x:y": ["a", "b"]}, "x:y:b", [1]),
+        ({"version": ["one", "two"]}, "version:tw", [1]),
+        ({"Team Lead": ["a", "b"], "TEAM LEAD": ["b", "a"]}, "team_lead:a", [0]),
+        ({"Team Lead": ["a", "b"], "team_lead": ["b", "a"]}, "team_lead:a", [1]),
+        ({"Title": ["a", "b"], "title": ["b", "a"]}, "Title:a", [0]),
+        ({0: ["a", "b"]}, "0:b", [1]),
+        ({"x": [set(), {"a"}]}, "x:none", [0]),
+        ({"x": [(), "de", None]}, "x:none", [0, 2]),
+        ({"x": [(), "de", ""]}, 'x:""', [0, 2]),
+        ({"x": [["a", None], []]}, "x:a", [0]),
+        ({"x": FLOATS}, "x:none", [0]),
+        ({"x": FLOATS.astype("float32")}, f"x:<{'9' * 50}", [1]),
+        ({"language": ["de-AT", "DE-at"]}, "language:de", []),
+        ({"language": ["de-AT", "xde"]}, "language:de-", [0]),
+        ({"updated_at": ["2024-05-31", "never"]}, "-updated:none -updated:2024", [1]),
+        ({"should_translate": ["Yes", "no"]}, "translated:yes", [0]),
+        ({"num_comments": ["100", "x"]}, "comments:>20", [0]),
+    ],
+)
+def test_odd_columns(columns: dict[Any, Any], search: str, expected: list[int]) -> None:
+    df = pd.DataFrame(columns)
+    assert found(search, df) == expected
+    assert PlainSearch(df).found(search) == expected
 
 
 def test_the_help_shows_terms_that_can_be_read() -> None:
@@ -265,6 +306,9 @@ LISTS = (
     series([("de", "10"), (), ("",), None], "object")
     | series([["de"], [], None], "object")
     | series([["de", "two words"], [], None], pd.ArrowDtype(pa.list_(pa.string())))
+    | series([["de", "two words"], [], None], pd.ArrowDtype(pa.large_list(pa.large_string())))
+    | series([["de", "two"], ["", ""], None], pd.ArrowDtype(pa.list_(pa.string(), 2)))
+    | series([["de", None], [], None], "object")
     | series([{"de"}, set(), None, "de", ""], "object")
 )
 MIXED = series(["de", 10, True, None, ("a",), ""], "object")
@@ -292,7 +336,7 @@ COLUMNS = {
 
 @st.composite
 def odd_listings(draw: st.DrawFn) -> pd.DataFrame:
-    names = draw(st.lists(st.sampled_from(list(COLUMNS)), max_size=6))
+    names = draw(st.lists(st.sampled_from(list(COLUMNS)), max_size=5))
     columns = [draw(COLUMNS[name]) for name in names]
     df = pd.concat(columns, axis=1) if columns else pd.DataFrame(index=range(4))
     df.columns = pd.Index(names, dtype=object)
@@ -320,45 +364,67 @@ QUOTES = [
     *('"two words"', '""', '"', '"none"', '"de', '"2024-05-31 12"', '">0"', '"yes"', '">= 10"'),
     *('" "', '"2024-05-31  12"', '"2024- 5"', '"2024-05-31 12:00 "', '"email, phone"'),
 ]
-VALUES = st.sampled_from([*TYPED_WORDS.split(), *NUMBERS_TYPED, *TIMES_TYPED])
 JUNK = st.text(st.sampled_from('-":<>=. 10a\n'), max_size=6)
-TYPED = VALUES | st.sampled_from(QUOTES) | JUNK
-TERMS = (
-    st.tuples(st.sampled_from(["updated", "last_modified"]), st.sampled_from(TIMES_TYPED))
-    | st.tuples(st.sampled_from(["comments", "version", "5"]), st.sampled_from(NUMBERS_TYPED))
-    | st.tuples(
-        st.sampled_from(
-            [
-                *(str(name) for name in COLUMNS),
-                *("LANGUAGE", "project", "updated", "comments", "Translated", "bucket"),
-                *("properties", "team_lead", "TITLE", "created", "nothing", "x", "tag"),
-            ]
-        ),
-        TYPED,
-    )
-).map(":".join) | TYPED
+TYPED = st.sampled_from([*TYPED_WORDS.split(), *NUMBERS_TYPED, *TIMES_TYPED, *QUOTES]) | JUNK
+ALIASES = {
+    "language": ["LANGUAGE"],
+    "owner": ["project"],
+    "bucket_id": ["bucket"],
+    "updated_at": ["updated"],
+    "should_translate": ["Translated"],
+    "sensitive_properties": ["properties", "sensitive"],
+    "num_comments": ["comments"],
+    "Team Lead": ["team_lead"],
+    "title": ["TITLE"],
+}
+# What is typed into some columns most of the time.
+FITTING = {
+    "updated_at": TIMES_TYPED,
+    "last_modified": TIMES_TYPED,
+    "num_comments": NUMBERS_TYPED,
+    "should_translate": ["yes", "no", "t", "false", "none", '""', "maybe"],
+    "sensitive_properties": ["de", "none", "any", '""', '"de, two"', "two"],
+}
 
 
 @st.composite
-def searches(draw: st.DrawFn) -> str:
-    terms = draw(st.lists(TERMS, min_size=1, max_size=3))
-    signs = draw(st.lists(st.sampled_from(["", "", "-"]), min_size=3, max_size=3))
-    between = draw(st.sampled_from([" ", "  ", "\n"]))
-    return between.join(map("".join, zip(signs, terms, strict=False)))
+def searches(draw: st.DrawFn, df: pd.DataFrame) -> str:
+    """Draw a search, most of whose fields are columns of the listing."""
+    terms = []
+    for _ in range(draw(st.integers(1, 3))):
+        names = [*map(str, df.columns), draw(st.sampled_from([*map(str, COLUMNS), "tag", "no"]))]
+        name = draw(st.sampled_from(names))
+        fitting = st.sampled_from(FITTING.get(name, [""]))
+        value = draw(fitting | TYPED) if name in FITTING else draw(TYPED)
+        name = draw(st.sampled_from([name, *ALIASES.get(name, [])]))
+        field = draw(st.sampled_from([f"{name}:"] * 4 + [""]))
+        terms.append(draw(st.sampled_from(["", "", "-"])) + field + value)
+    return draw(st.sampled_from([" ", "  ", "\n"])).join(terms)
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
-@given(df=odd_listings(), search=searches() | JUNK)
-@example(df=pd.DataFrame({"owner": ["a", "b"]}), search="-:a - -- --a")
-def test_odd_listings_are_searched_as_plain_python_does(df: pd.DataFrame, search: str) -> None:
-    assert found(search, df) == PlainSearch(df).found(search)
+@settings(max_examples=250, deadline=None)
+@given(df=odd_listings(), data=st.data())
+def test_odd_listings_are_searched_as_plain_python_does(
+    df: pd.DataFrame, data: st.DataObject
+) -> None:
+    plain = PlainSearch(df)
+    for search in data.draw(st.lists(searches(df), min_size=10, max_size=20)):
+        assert found(search, df) == plain.found(search), search
+
+
+@pytest.mark.slow
+@given(search=JUNK)
+@example("-:a - -- --a")
+def test_anything_typed_is_a_search(search: str) -> None:
+    assert found(search) == PlainSearch(LISTING).found(search)
 
 
 @pytest.mark.slow
 @settings(max_examples=100, deadline=None)
-@given(df=odd_listings(), steps=st.lists(searches(), min_size=2, max_size=5))
-def test_key_strokes_find_what_a_new_search_finds(df: pd.DataFrame, steps: list[str]) -> None:
+@given(df=odd_listings(), data=st.data())
+def test_key_strokes_find_what_a_new_search_finds(df: pd.DataFrame, data: st.DataObject) -> None:
+    steps = data.draw(st.lists(searches(df), min_size=2, max_size=5))
     narrowing = Narrowing(pd.concat([df] * 3, ignore_index=True))
     for typed in steps:
         for end in range(len(typed) + 1):

@@ -18,6 +18,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import convert
 from reinfer_nb.search.facets import Choice, Facet
 from reinfer_nb.search.table_filter import Narrowing
+from reinfer_nb.search.text_index import Haystack
 from tests.search.plain_search import PlainSearch, folded, missing, whole
 
 NOW = pd.Timestamp("2025-06-15T12:00:00Z")
@@ -226,6 +227,17 @@ def test_rows_are_sorted_as_plain_python_sorts_them(cells: list[Any], *, descend
     expected = sorted(present, key=key, reverse=descending)
     last = [place for place, cell in enumerate(cells) if missing(cell)]
     assert narrowing.positions.tolist() == expected + last
+
+
+def test_texts_are_searched_among_some_rows_and_excluded() -> None:
+    haystack = Haystack.of(pd.DataFrame({"title": ["ab", "a", "b", "c", "d", "e", "f", "g"]}))
+    among = np.arange(8) > 0
+    assert haystack.found(["a"], among=among).nonzero()[0].tolist() == [1]
+    assert among.tolist() == [False, *[True] * 7]
+    assert haystack.found(["a"], ["b"]).nonzero()[0].tolist() == [1]
+    assert haystack.found([], ["a", "b", ""]).nonzero()[0].tolist() == [3, 4, 5, 6, 7]
+    assert not haystack.found(["a"], ["a"]).any()
+    assert haystack.found([""]).all()
 
 
 COMPANY = listing(

@@ -182,7 +182,7 @@ class Explorer(OnHosts, ui.VBox):
 
     @property
     def search(self) -> str:
-        """The text of the search."""
+        """The search: words, phrases and fields, such as "motor language:de"; can be set."""
         return self.finder.search
 
     @search.setter

@@ -93,7 +93,7 @@ class Finder(anywidget.AnyWidget):
 
     @property
     def search(self) -> str:
-        """The text of the search; can be set."""
+        """The search, as for `Narrowing.narrow`; can be set."""
         return self._state.narrowing.search
 
     @search.setter

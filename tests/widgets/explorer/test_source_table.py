@@ -264,6 +264,25 @@ def test_search_chosen_and_sort_from_python_reach_the_browser(browser: Browser) 
         finder.sort = ("nothing", False)
 
 
+def test_several_values_of_a_facet_are_set_from_python(
+    browser: Browser, listing: pd.DataFrame
+) -> None:
+    finder = browser.finder
+    finder.chosen = {"owner": ["people", "claims"]}
+    assert finder.chosen == {"owner": ("=claims", "=people")}
+    assert set(finder.frame["owner"]) == {"claims", "people"}
+    # The drop-down shows the first.
+    (owner, *_) = browser.received[-1]["facets"]
+    label = next(label for place, label, _ in owner["options"] if place == owner["chosen"])
+    assert label.startswith("claims (")
+    # A new listing keeps the values that it has.
+    finder.show(listing[listing["owner"] != "claims"].reset_index(drop=True))
+    assert finder.chosen == {"owner": ("=people",)}
+    assert set(finder.frame["owner"]) == {"people"}
+    finder.chosen = {"owner": iter(())}
+    assert finder.chosen == {}
+
+
 # Restrictions
 
 

@@ -368,6 +368,10 @@ def test_a_source_can_be_picked_and_changes_are_not_lost_by_it(shared: Client) -
     form.picker._loading.wait()
     assert NAME in form.picker.input.options
     assert form.picker.button.disabled
+    # Names and ids are searched as texts: no field is read, and a minus excludes nothing.
+    for typed, listed in (("motor -inb", True), ("name:motor", False), ("title:", False)):
+        form.picker.input.value = typed
+        assert (NAME in form.picker.input.options) is listed
     for which, there in (("claims/nothing", False), (NAME, True)):
         form.picker.input.value = which
         form.picker.button.click()
