@@ -20,13 +20,14 @@ from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
-from reinfer_nb.csvfile.io import frame_or_file, to_csv
+from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.dates import When
 from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.value_types import plain
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, hint, listed, shown, visible
 
 _IDENTITY = ("id", "owner", "name")
@@ -53,8 +54,9 @@ def audit(
 
     Args:
         df: A listing from `Client.sources`, `read_csv` or `History.load`, or a part of one; or the
-            path of a CSV file, which is read with `read_csv`. A rule is skipped if the listing
-            lacks a column that it needs; `skipped` gives the reason.
+            path of a CSV file ("sources.csv"), or of a history, optionally at a past time
+            ("audits/", "audits/@2026-03-01"). A rule is skipped if the listing lacks a column that
+            it needs; `skipped` gives the reason.
         rules: Rules or their ids; by default all that `audit_rules` lists.
         now: The time that ages are counted to. By default the time at which the listing was
             fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
@@ -62,11 +64,11 @@ def audit(
         **options: Options of the rules, such as `days=180`; `audit_rules` lists them.
 
     Raises:
-        InvalidInput: A rule or option is unknown, or a column of the listing cannot be converted to
-            its dtype.
+        InvalidInput: A rule or option is unknown, a column of the listing cannot be converted to
+            its dtype, or the history has no snapshot that old.
         FileProblem: The file could not be read or is not a CSV file.
     """
-    df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV file")
+    df = listing_of(df, "audit takes")
     selected = chosen(rules, ignore)
     _check_options(selected, options)
     prepared = dtypes.typed(df)

@@ -15,8 +15,8 @@ from reinfer_nb.client import connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.files import written_whole
-from reinfer_nb.history import listing_source
 from reinfer_nb.schema.value_types import python_value
+from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import counted, visible_lines
 
 _TENANT = "context:"

@@ -195,23 +195,6 @@ def read_csv(path: str | os.PathLike[str]) -> pd.DataFrame:
     return pd.DataFrame(columns, copy=False)
 
 
-def frame_or_file(given: object, requirement: str) -> pd.DataFrame:
-    """Return a listing: the given frame, or the frame that `read_csv` reads from a path.
-
-    Args:
-        given: A DataFrame or a path.
-        requirement: The start of an error message, such as "audit takes a DataFrame or the path of
-            a CSV file".
-
-    Raises:
-        InvalidInput: `given` is neither.
-        FileProblem: As in `read_csv`.
-    """
-    if isinstance(given, str | os.PathLike):
-        given = read_csv(given)
-    return check_frame(given, requirement)
-
-
 def _check_shape(df: pd.DataFrame) -> None:
     odd = [name for name in list[Any](df.columns) if not _is_name(name)]
     if odd:

@@ -15,21 +15,19 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
-from reinfer_nb.csvfile.io import frame_or_file, to_csv
-from reinfer_nb.diff import equality
-from reinfer_nb.diff.matching import Positions, in_order_of, joined, matched
+from reinfer_nb.csvfile.io import to_csv
+from reinfer_nb.diff.matching import joined, matched
+from reinfer_nb.diff.paired_rows import IDENTITY, Pairs
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.frames.cells import taken
 from reinfer_nb.pickling import Portable
-from reinfer_nb.schema.fields import fields_of
-from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import cell_text, python_value, shown_cell
+from reinfer_nb.schema.value_types import cell_text, shown_cell
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
-_IDENTITY = ("id", "owner", "name")
 # Columns that always differ between two tenants.
 _TENANT_SPECIFIC = ("bucket_id", "created_at", "updated_at", "last_modified")
-_TYPES = {field.name: field.type for field in fields_of(Source)}
+# Fields that every change of a source changes too.
+_TIMES = ("updated_at", "last_modified")
 # How many rows of each kind are shown; the frames hold all of them.
 _SHOWN = 50
 
@@ -45,30 +43,31 @@ def compare(
 
     >>> before = client.sources()
     >>> _ = client.update_source("claims/motor-inbox", title="Motor")
-    >>> compare(before, client.sources()).changed[["owner", "name", "field"]].head(1)
+    >>> compare(before, client.sources()).changed[["owner", "name", "field"]]
         owner         name  field
     0  claims  motor-inbox  title
 
-    Missing equals missing; the order of rows and columns, the index and dtypes do not matter.
+    Missing equals missing; the order of rows and columns, the index and dtypes do not matter. Every
+    change of a source also changes its `updated_at` and `last_modified`. So by default these two
+    are reported only for sources in which nothing else differs.
 
     Args:
-        before: A listing from `Client.sources` or `read_csv`, or a part of one; or the path of a
-            CSV file, which is read with `read_csv`.
+        before: A listing from `Client.sources` or `read_csv`, or a part of one; or a path, as for
+            `audit`: "sources.csv", "audits/", "audits/@2026-03-01".
         after: Another listing or path.
         on: The column, or columns, by which rows are matched. Between two tenants, whose ids
             differ, use `["owner", "name"]`.
-        ignore: The column, or columns, that are not compared. By default none if `on` is `"id"`,
-            otherwise those that always differ between tenants: bucket ids and timestamps.
+        ignore: The column, or columns, that are not compared; all others are, and every difference
+            is reported: `ignore=()` also reports the times of each changed source. By default no
+            column is ignored if `on` is `"id"`, otherwise those that always differ between tenants:
+            bucket ids and timestamps.
 
     Raises:
         InvalidInput: A key is missing or not unique in a listing, a listing lacks a column of
-            `on`, or neither listing has a column of `ignore`.
+            `on`, neither listing has a column of `ignore`, or a history has no snapshot that old.
         FileProblem: A file could not be read or is not a CSV file.
     """
-    before, after = (
-        frame_or_file(listing, f"{side} must be a DataFrame or the path of a CSV file")
-        for side, listing in (("before", before), ("after", after))
-    )
+    before, after = listing_of(before, "before must be"), listing_of(after, "after must be")
     keys = _checked_names(on, "on")
     positions = matched(before, after, keys)
     both_after = np.flatnonzero(positions >= 0)
@@ -79,10 +78,13 @@ def compare(
         ignored = [] if keys == ["id"] else list(_TENANT_SPECIFIC)
     else:
         ignored = _checked_columns(ignore, before, after)
-    skipped = {*keys, *_IDENTITY, *ignored}
+    skipped = {*keys, *IDENTITY, *ignored}
     shared = [name for name in after.columns if name in before.columns]
     fields = [name for name in shared if name not in skipped]
-    pairs = _Pairs(before, after, both_before, both_after)
+    pairs = Pairs(before, after, both_before, both_after)
+    implied = _TIMES if ignore is None else ()
+    identity = [name for name in IDENTITY if name in shared]
+    renamed = pairs.renamed([name for name in identity if name not in keys])
     return Comparison(
         on=tuple(keys),
         fields=tuple(fields),
@@ -90,8 +92,8 @@ def compare(
         only_after=tuple(name for name in after.columns if name not in before.columns),
         added=after.iloc[np.flatnonzero(positions < 0)].reset_index(drop=True),
         removed=before.iloc[np.flatnonzero(removed)].reset_index(drop=True),
-        changed=pairs.changed(fields, keys),
-        renamed=pairs.renamed([name for name in _IDENTITY if name in shared], keys),
+        changed=pairs.changes(fields, keys, implied, renamed),
+        renamed=pairs.renames(identity, keys, renamed),
         rows=(len(before), len(after)),
     )
 
@@ -103,7 +105,7 @@ class Comparison(Portable):
 
     >>> before = client.sources()
     >>> _ = client.update_source("claims/motor-inbox", title="Motor")
-    >>> comparison = compare(before, client.sources(), ignore=["updated_at", "last_modified"])
+    >>> comparison = compare(before, client.sources())
     >>> comparison.ok, len(comparison.changed)
     (False, 1)
     >>> comparison.summary
@@ -118,7 +120,8 @@ class Comparison(Portable):
         removed: The rows that are only in the first listing, with its columns.
         changed: One row per changed field: `id`, `owner`, `name` from the second listing, `field`,
             `before`, `after` (dtype `object`, None for missing). The last two hold values of
-            several types, which Parquet and Feather cannot store; `frame` has them as texts.
+            several types, which Parquet and Feather cannot store; `frame` has them as texts. See
+            `compare` on when `updated_at` and `last_modified` are among the fields.
         renamed: One row per renamed source: `id`, `owner_before`, `name_before`, `owner`, `name`.
             If rows were matched by owner and name, one row per source with another id: `owner`,
             `name`, `id_before`, `id`.
@@ -172,7 +175,7 @@ class Comparison(Portable):
             "added": self.added,
             "removed": self.removed,
         }
-        columns = [*_IDENTITY, "field", "before", "after"]
+        columns = [*IDENTITY, "field", "before", "after"]
         texts = [
             pd.DataFrame({name: _texts_of(part, name) for name in columns}, dtype="str").assign(
                 what=kind
@@ -196,8 +199,8 @@ class Comparison(Portable):
 
     def _renames(self) -> pd.DataFrame:
         """Return the renamed sources in the form of `changed`; the field is the full name or id."""
-        table = self.renamed[[name for name in _IDENTITY if name in self.renamed]].copy()
-        names = [name for name in _IDENTITY if f"{name}_before" in self.renamed]
+        table = self.renamed[[name for name in IDENTITY if name in self.renamed]].copy()
+        names = [name for name in IDENTITY if f"{name}_before" in self.renamed]
         table["field"] = "full name" if "name" in names else "/".join(names)
         for side, columns in (("before", [f"{name}_before" for name in names]), ("after", names)):
             table[side] = pd.Series(joined(self.renamed, columns), dtype=object)
@@ -284,63 +287,6 @@ class Comparison(Portable):
 
     def _repr_html_(self) -> str:
         return self.to_html()
-
-
-class _Pairs:
-    """The matched rows of two frames, by position."""
-
-    def __init__(
-        self, before: pd.DataFrame, after: pd.DataFrame, left: Positions, right: Positions
-    ) -> None:
-        self._before, self._after = before, after
-        self._left, self._right = left, right
-        # In the order of the first frame, most of its rows can be read without a copy.
-        self._order = in_order_of(left, len(before))
-
-    def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row per changed field, in the order of the second frame's rows."""
-        differing = [self._differing(name) for name in fields]
-        pairs = np.concatenate([np.empty(0, np.int64), *differing])
-        number = np.repeat(np.arange(len(fields)), list(map(len, differing)))
-        order = np.lexsort((number, pairs))
-        pairs, number = pairs[order], number[order]
-        columns = {name: self._identity(name, pairs) for name in self._naming(keys)}
-        columns["field"] = pd.Series(np.array(fields, dtype=object)[number], dtype="str")
-        sides = {"before": (self._before, self._left), "after": (self._after, self._right)}
-        for side, (df, rows) in sides.items():
-            by_field = zip(fields, differing, strict=True)
-            cells = [df[name].take(rows[places]).to_numpy(object) for name, places in by_field]
-            values = np.concatenate([np.empty(0, object), *cells])[order]
-            columns[side] = pd.Series(map(python_value, values), dtype=object)
-        return pd.DataFrame(columns)
-
-    def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row per pair in which an identity column that is not a key differs."""
-        others = [name for name in identity if name not in keys]
-        differing = [self._differing(name) for name in others]
-        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *differing]))
-        columns = {name: self._identity(name, pairs) for name in identity if name in keys}
-        for name in others:
-            old = self._before[name].take(self._left[pairs])
-            columns[f"{name}_before"] = old.reset_index(drop=True)
-        for name in others:
-            columns[name] = self._identity(name, pairs)
-        return pd.DataFrame(columns)
-
-    def _differing(self, name: str) -> Positions:
-        """Return the pairs in which a column differs."""
-        before = taken(self._before[name], self._left[self._order])
-        after = taken(self._after[name], self._right[self._order])
-        differ = equality.unequal(before, after, _TYPES.get(name))
-        return np.sort(self._order[np.flatnonzero(differ)])
-
-    def _naming(self, keys: Sequence[str]) -> list[str]:
-        """Return the columns that identify a source."""
-        others = [key for key in keys if key not in _IDENTITY]
-        return [*others, *(name for name in _IDENTITY if name in self._after.columns)]
-
-    def _identity(self, name: str, pairs: Positions) -> pd.Series:
-        return self._after[name].take(self._right[pairs]).reset_index(drop=True)
 
 
 def _checked_columns(

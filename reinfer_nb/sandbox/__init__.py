@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from reinfer_nb.api.client import DEFAULT_TTL
-from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.client import Sandbox
 from reinfer_nb.constants import LOOPBACK
+from reinfer_nb.frames.frame_cache import checked_ttl
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.faults import Fault
 

@@ -67,7 +67,9 @@ class PracticeTenant:
         if isinstance(data, str | os.PathLike):
             data = lasting_path(data)
         elif data is not None:
-            data = validation.check_frame(data, "data is a DataFrame or the path of a CSV")
+            data = validation.check_frame(
+                data, "data is a DataFrame, or the path of a CSV file or a history"
+            )
         self._data = data
         if isinstance(database, str) and database.startswith((":memory:", "file:")):
             raise InvalidInput(
@@ -305,13 +307,13 @@ class PracticeTenant:
             raise
 
     def _rows(self) -> list[dict[str, object]] | None:
-        from reinfer_nb.csvfile.io import read_csv
         from reinfer_nb.frames.elements import to_elements
+        from reinfer_nb.snapshots.listing_source import listing_at
 
         data = self._data
         if data is None:
             return None
-        data = read_csv(data) if isinstance(data, str | os.PathLike) else data
+        data = listing_at(data) if isinstance(data, str | os.PathLike) else data
         return to_elements(data, finite=True)
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import frame_cache
+from reinfer_nb.frames import frame_cache
 from reinfer_nb.server.access import Asked
 from tests.waiting import AGES
 

@@ -1048,3 +1048,26 @@ def test_two_months_of_many_sources_are_told_right(tmp_path: Path) -> None:
     versions = versions_of(kept, first)
     found = by_duckdb(where, listing.watched)
     assert found == [(first, row["id"]) for first, _, _, _, row in versions]
+
+
+# Times of changed sources
+
+
+def test_changes_show_times_only_where_nothing_else_changed(
+    history: rnb.History, client: rnb.Client
+) -> None:
+    history.record(client.sources(), when=day(1))
+    client.update_source("claims/motor-inbox", title="Motor")
+    touched = client.sources()
+    touched.loc[touched["name"] == "motor-calls", "last_modified"] = pd.Timestamp(day(1))
+    history.record(touched, when=day(2))
+    found = history.changes()[["name", "field"]].to_numpy().tolist()
+    assert sorted(found) == [["motor-calls", "last_modified"], ["motor-inbox", "title"]]
+    everything = history.changes(times=True)[["name", "field"]].to_numpy().tolist()
+    assert sorted(everything) == sorted(
+        [*found, ["motor-inbox", "updated_at"], ["motor-inbox", "last_modified"]]
+    )
+    shown = history.compare(day(1), day(2)).changed
+    assert sorted(shown["field"]) == ["last_modified", "title"]
+    with pytest.raises(InvalidInput, match="times must be True or False"):
+        history.changes(times="yes")  # type: ignore[arg-type]
