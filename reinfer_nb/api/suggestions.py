@@ -91,7 +91,7 @@ class Suggestions:
         names = {name for listing in listings for name in text_column(listing, "name")}
         names |= self._owners(endpoints.LIST)
         guess = _nearest(given, names)
-        if guess is None and ask:
+        if guess is None and ask and not self._listings.cached(endpoints.LIST):
             with suppress(Exception):
                 names.update(text_column(self._requested(endpoints.PROJECTS), "name"))
         return guess or _nearest(given, names | self._owners(endpoints.LIST_PROJECT))

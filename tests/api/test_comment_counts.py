@@ -21,7 +21,8 @@ def counted(client: rnb.Client, which: Any) -> list[tuple[str, int]]:
     df = client.statistics(which, progress=False)
     assert df.index.equals(pd.RangeIndex(len(df)))
     assert df["num_comments"].dtype == "Int64"
-    return [(f"{row.owner}/{row.name}", row.num_comments) for row in df.itertuples(index=False)]
+    names = (df["owner"] + "/" + df["name"]).tolist()
+    return list(zip(names, df["num_comments"].tolist(), strict=True))
 
 
 def by_hand(client: rnb.Client, names: Iterable[str]) -> list[tuple[str, int]]:

@@ -413,9 +413,9 @@ def test_different_lists_are_shown_differently(before: Any, after: Any) -> None:
 TIMES = ("updated_at", "last_modified")
 
 
-def by_cells(before: pd.DataFrame, after: pd.DataFrame, *, times: bool) -> list[tuple[str, str]]:
+def by_cells(before: pd.DataFrame, after: pd.DataFrame, *, times: bool) -> list[tuple[Any, Any]]:
     """Return (id, field) of each difference, cell by cell."""
-    found = []
+    found: list[tuple[Any, Any]] = []
     old = {row["id"]: row for row in before.to_dict("records")}
     for new in after.to_dict("records"):
         if new["id"] not in old:
@@ -432,12 +432,12 @@ def by_cells(before: pd.DataFrame, after: pd.DataFrame, *, times: bool) -> list[
     return found
 
 
-EDITS = {
+EDITS: dict[str, list[Any]] = {
     "title": ["a", "b", None],
     "should_translate": [True, False, None],
     "sensitive_properties": [("a",), ("b",)],
     "name": ["n1", "n2"],
-    "updated_at": list(pd.to_datetime(["2026-01-01", "2026-01-02", None], utc=True)),
+    "updated_at": [*pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True), None],
     "last_modified": list(pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True)),
 }
 EDIT = st.tuples(st.integers(0, 7), st.sampled_from(sorted(EDITS)), st.integers(0, 2))
