@@ -63,8 +63,7 @@ def test_the_rules_are_a_frame_like_any_other() -> None:
 
 def test_a_rule_shows_its_id_reason_and_options() -> None:
     rule = rnb.audit(pd.DataFrame({"title": ["x"], "updated_at": ["2020-01-01"]})).rules["stale"]
-    assert repr(rule).startswith("<Rule stale (")
-    assert "days=365" in repr(rule)
+    assert repr(rule).startswith("<Rule info: stale (needs updated_at; options days=365): A source")
     assert "\n" not in repr(rule)
     assert dict(cells(html_of(rule)))["Options"] == "days=365"
     assert not RAW.search(repr(rule) + html_of(rule))
@@ -159,3 +158,16 @@ def test_texts_of_the_tenant_stay_texts(nasty: str) -> None:
         assert {*page.names} <= {"div", "table", "caption", "thead", "tbody", "tr", "th", "td"}
         assert page.text.count(nasty) >= 3
         assert not page.others
+
+
+def test_faults_show_what_was_given() -> None:
+    fault = rnb.Fault.answer(429, on="list_sources", times=1, retry_after=0)
+    assert repr(fault) == (
+        "Fault(kind='answer', on=('list_sources',), times=1, status=429, retry_after=0)"
+    )
+    assert eval(repr(fault), {"Fault": rnb.Fault}) == fault  # noqa: S307 - written above
+    with rnb.sandbox() as client:
+        assert client.sandbox is not None
+        with client.sandbox.faults.add(fault) as added:
+            client.sources()
+        assert repr(added) == "<Added: answer; struck 1 time>"

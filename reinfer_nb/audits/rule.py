@@ -10,7 +10,7 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Self, overload
 
@@ -67,9 +67,8 @@ class Rule:
         return self
 
     def __repr__(self) -> str:
-        facts = [self.severity, *(f"needs {name}" for name in self.needs)]
-        facts += [options_text(self.options)] if self.options else []
-        return visible(f"<Rule {self.id} ({', '.join(facts)}): {self.headline}>")
+        head = heading(self.id, self.severity, self.needs, self.options)
+        return f"<Rule {head}: {visible(self.headline)}>"
 
     def _repr_html_(self) -> str:
         facts = {
@@ -99,6 +98,13 @@ class Rule:
 def options_text(options: Mapping[str, Any]) -> str:
     """Return options and their values as a person writes them, such as "days=365"."""
     return ", ".join(f"{visible(name)}={shown(value)}" for name, value in options.items())
+
+
+def heading(name: str, severity: str, needs: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Return a rule in one line: severity, id, needed columns and options."""
+    remarks = [f"needs {', '.join(needs)}"] if needs else []
+    remarks += [f"options {options_text(options)}"] if options else []
+    return visible(f"{severity}: {name}" + (f" ({'; '.join(remarks)})" if remarks else ""))
 
 
 def findings_of(

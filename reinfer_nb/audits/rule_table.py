@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reinfer_nb import markup
-from reinfer_nb.audits.rule import known, options_text
+from reinfer_nb.audits.rule import heading, known, options_text
 from reinfer_nb.text import visible
 
 _COLUMNS = ["rule", "severity", "why", "needs", "options"]
@@ -23,13 +23,11 @@ class RuleTable(pd.DataFrame):
     pandas would cut the texts, and leave out columns.
     """
 
-    def _lines(self) -> Iterator[tuple[str, ...]]:
+    def _rules(self) -> Iterator[tuple[str, str, str, list[str], dict[str, Any]]]:
         """Yield id, severity, why in one line, needed columns and options of each rule."""
         cells: list[list[Any]] = [self[name].tolist() for name in _COLUMNS]
         for rule, severity, why, needs, options in zip(*cells, strict=True):
-            texts = (rule, severity, str(why).split("\n", 1)[0], ", ".join(needs))
-            shown = [visible(str(text)) for text in texts]
-            yield *shown, options_text(options)
+            yield str(rule), str(severity), str(why).split("\n", 1)[0], list(needs), dict(options)
 
     def _is_whole(self) -> bool:
         return list(self.columns) == _COLUMNS
@@ -38,19 +36,20 @@ class RuleTable(pd.DataFrame):
         if not self._is_whole():
             return super().__repr__()
         lines = []
-        for rule, severity, why, needs, options in self._lines():
-            remarks = [f"needs {needs}" if needs else "", f"options {options}" if options else ""]
-            head = f"{severity}: {rule}"
-            if any(remarks):
-                head += f" ({'; '.join(filter(None, remarks))})"
-            lines += [head, *(f"  {line}" for line in textwrap.wrap(why, _WIDTH - 2))]
+        for rule, severity, why, needs, options in self._rules():
+            lines.append(heading(rule, severity, needs, options))
+            lines += (f"  {line}" for line in textwrap.wrap(visible(why), _WIDTH - 2))
         return "\n".join(lines)
 
     def _repr_html_(self) -> str | None:
         if not self._is_whole():
             return pd.DataFrame(self)._repr_html_()  # type: ignore[operator, no-any-return]
         heads = ("Rule", "Severity", "Why", "Columns needed", "Options")
-        return str(markup.table(heads, self._lines()))
+        rows = (
+            (rule, severity, why, ", ".join(needs), options_text(options))
+            for rule, severity, why, needs, options in self._rules()
+        )
+        return str(markup.table(heads, rows))
 
 
 def audit_rules() -> pd.DataFrame:
