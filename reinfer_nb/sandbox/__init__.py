@@ -44,9 +44,9 @@ def sandbox(
 
     Args:
         data: Sources to fill it with, with their ids and timestamps: a listing, or the path of a
-            CSV file or a history, as for `audit`. By default the sample company: four projects, 130 sources,
-            eight years, with the flaws of real tenants. A name or id that no request can have is
-            taken, with a warning.
+            CSV file or a history, as for `audit`. By default the sample company: four projects, 130
+            sources, eight years, with the flaws of real tenants. A name or id that no request can
+            have is taken, with a warning.
         database: File for the data. An existing sandbox in it is opened. Acknowledged writes
             survive a kill of the process.
         tokens: Tokens by user name, such as `{"admin": "..."}`, in place of random ones.

@@ -89,8 +89,12 @@ def test_what_names_nothing_is_refused_before_anything_is_sent(
     before = len(shared.sandbox.requests)
     with pytest.raises(rnb.InvalidInput):
         shared.statistics(which)
-    with pytest.raises(rnb.InvalidInput, match="workers"):
-        shared.statistics("people", workers=99)
+    token = shared.sandbox.tokens["admin"]
+    with (
+        rnb.connect(endpoint=shared.endpoint, token=token) as client,
+        pytest.raises(rnb.InvalidInput, match="workers"),
+    ):
+        client.statistics("people", workers=99)
     assert len(shared.sandbox.requests) == before
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, cli
+from reinfer_nb.text import nearest_source
 from tests.scripted import Asked, Scripted, Step, reply
 
 Call = Callable[[rnb.Client], object]
@@ -127,6 +128,38 @@ def test_without_a_similar_name_there_is_no_suggestion(client: rnb.Client, which
     assert "Did you mean claims/motor-inbox?" not in str(caught.value)
 
 
+def test_an_error_about_something_else_gets_no_suggestion(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.sources()
+
+    def fail(*_: object) -> None:
+        raise rnb.InvalidInput("The token is not valid.")
+
+    monkeypatch.setattr(client.calls, "get", fail)
+    with pytest.raises(rnb.InvalidInput) as caught:
+        client.source("claims/motor-inbx")
+    assert str(caught.value) == "The token is not valid."
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("a/motor-inbx", "a/motor-inbox"),
+        ("motor-inbox", None),  # two projects have it
+        ("payroll", "b/payroll"),
+        ("payrol", None),
+        ("a/zzz", None),
+        ("claims/payroll", None),
+        ("", None),
+        ("/", None),
+    ],
+)
+def test_the_nearest_source(given: str, wanted: str | None) -> None:
+    names = ["a/motor-inbox", "b/motor-inbox", "b/payroll"]
+    assert nearest_source(given, names) == wanted
+
+
 def test_a_suggestion_is_a_name_that_the_token_may_see(client: rnb.Client) -> None:
     assert client.sandbox is not None
     client.sandbox.add_user("clerk", organisation_permissions={"people": ["sources-read"]})
@@ -197,8 +230,12 @@ def test_counting_many_sources_requests_no_suggestions(client: rnb.Client) -> No
     assert box is not None
     listing = client.sources("claims").head(4).assign(name=["motor-inbx", "a", "b", "bad name"])
     before = len(box.requests)
-    with pytest.warns(rnb.UnreadableWarning, match="4 sources could not be counted"):
-        client.statistics(listing, progress=False)
+    with (
+        # Nothing is cached, so that a suggestion would take a request.
+        rnb.connect(endpoint=client.endpoint, token=box.tokens["admin"], cache_ttl=0) as other,
+        pytest.warns(rnb.UnreadableWarning, match="4 sources could not be counted"),
+    ):
+        other.statistics(listing, progress=False)
     assert [one.method for one in box.requests[before:]] == ["POST"] * 3
 
 
