@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from reinfer_nb.api.conflicts import Conflict, Moved
     from reinfer_nb.api.recreation import restore
     from reinfer_nb.audits.report import AuditReport, audit
-    from reinfer_nb.audits.rule import Rule, audit_rule, audit_rules
+    from reinfer_nb.audits.rule import Rule, audit_rule
+    from reinfer_nb.audits.rule_table import audit_rules
     from reinfer_nb.auth.tenant import contexts
     from reinfer_nb.client import Client, connect
     from reinfer_nb.csvfile.io import read_csv, to_csv
@@ -55,10 +56,10 @@ if TYPE_CHECKING:
     )
     from reinfer_nb.excelfile.io import read_excel, to_excel
     from reinfer_nb.history.history import History
-    from reinfer_nb.history.snapshot_table import Snapshot
     from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
     from reinfer_nb.sandbox import Fault, Sandbox, sandbox
     from reinfer_nb.schema.records import Bucket, Project, Source, User
+    from reinfer_nb.snapshots.snapshot_table import Snapshot
     from reinfer_nb.widgets import create_form, delete_form, explore, login, update_form
 
 __version__ = VERSION
@@ -162,7 +163,7 @@ _MODULES = {
     "Rule": "reinfer_nb.audits.rule",
     "Sandbox": "reinfer_nb.sandbox",
     "ServerError": "reinfer_nb.errors",
-    "Snapshot": "reinfer_nb.history.snapshot_table",
+    "Snapshot": "reinfer_nb.snapshots.snapshot_table",
     "Source": "reinfer_nb.schema.records",
     "Stopped": "reinfer_nb.errors",
     "Timeout": "reinfer_nb.errors",
@@ -171,7 +172,7 @@ _MODULES = {
     "ValidationFailed": "reinfer_nb.errors",
     "audit": "reinfer_nb.audits.report",
     "audit_rule": "reinfer_nb.audits.rule",
-    "audit_rules": "reinfer_nb.audits.rule",
+    "audit_rules": "reinfer_nb.audits.rule_table",
     "compare": "reinfer_nb.diff.comparison",
     "connect": "reinfer_nb.client",
     "contexts": "reinfer_nb.auth.tenant",

@@ -5,6 +5,7 @@ Both are in one module because each has the other as an attribute.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
@@ -36,8 +37,8 @@ class Client(ApiClient):
 
     def plan(
         self,
-        edited: pd.DataFrame,
-        base: pd.DataFrame | None = None,
+        edited: pd.DataFrame | str | os.PathLike[str],
+        base: pd.DataFrame | str | os.PathLike[str] | None = None,
         *,
         delete_missing: bool | Literal["tenant"] = False,
         project: str | None = None,
@@ -56,10 +57,11 @@ class Client(ApiClient):
         are in the plan's `problems`, with row, column and the allowed values.
 
         Args:
-            edited: A listing, or any part of one, as it should be. Its `attrs["endpoint"]` is its
-                tenant; a listing of another tenant is matched by `owner` and `name` only.
-            base: The listing before the edit. Settings that others have changed since then are
-                kept; a setting that was changed on both sides is a problem.
+            edited: A listing, or any part of one, as it should be; or its path, as for `audit`:
+                "edited.csv", "audits/@2026-03-01". Its `attrs["endpoint"]` is its tenant; a listing
+                of another tenant is matched by `owner` and `name` only.
+            base: The listing before the edit, or its path. Settings that others have changed since
+                then are kept; a setting that was changed on both sides is a problem.
             delete_missing: Delete sources that are missing in `edited`: with True in `project`, or
                 in the projects of the sources in `edited`; with "tenant" in all projects. With a
                 base, only sources that are in it and were not changed remotely; without, only
@@ -69,6 +71,7 @@ class Client(ApiClient):
         Raises:
             InvalidInput: `edited` or `base` is not a listing, `base` is of another tenant, or
                 `delete_missing` has another value.
+            FileProblem: A file could not be read or is not a CSV file.
             ReinferError: The tenant could not be reached or did not return a listing.
         """
         with importing():

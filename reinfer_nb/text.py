@@ -160,6 +160,36 @@ def nearest(word: str, words: Iterable[str]) -> str | None:
     return candidates[close[0]] if close else None
 
 
+def nearest_source(given: str, full_names: Iterable[str]) -> str | None:
+    """Return the full name closest to `given`; None if none is close.
+
+    >>> nearest_source("clams/motor-inbx", ["claims/motor-inbox", "people/payroll"])
+    'claims/motor-inbox'
+
+    Args:
+        given: A full name, or the name of a source without its project.
+        full_names: The full names of sources, as "project/name".
+    """
+    names: dict[str, list[str]] = {}
+    for full_name in full_names:
+        owner, _, name = full_name.partition("/")
+        names.setdefault(owner, []).append(name)
+    owner, slash, name = given.partition("/")
+    if not slash:
+        # Which project is meant is clear only if one project has that name.
+        owners = [project for project in names if given in names[project]]
+        return f"{owners[0]}/{given}" if len(owners) == 1 else None
+    # Compared part by part: the same project would make any two names similar.
+    project = owner if owner in names else nearest(owner, names)
+    similar = None if project is None else nearest(name, names[project])
+    return None if similar is None else f"{project}/{similar}"
+
+
+def did_you_mean(guess: str | None) -> str:
+    """Return the question that ends a message, after a space; empty without a guess."""
+    return "" if guess is None else f" Did you mean {visible(guess, 300)}?"
+
+
 def hint(word: object, choices: Iterable[str], limit: int = 20) -> str:
     """Return the sentence that follows "Unknown ...": the nearest choice, or all choices."""
     words = list(choices)

@@ -64,6 +64,56 @@ def test_an_audit_takes_the_path_of_a_file(shared: rnb.Client, tmp_path: Path) -
         rnb.audit(tmp_path / "nothing.csv")
 
 
+def text_of(chart: Any) -> object:
+    """Return all texts of a chart."""
+    from matplotlib.text import Text
+
+    return [found.get_text() for found in chart.figure.findobj(Text)]
+
+
+def practice(data: Any) -> list[str]:
+    with rnb.sandbox(data) as client:
+        return client.sources()["id"].tolist()
+
+
+# Functions that take a listing or its path, with what their results are compared by.
+TAKERS_OF_PATHS: dict[str, Callable[[rnb.Client, Any, Path], object]] = {
+    "audit": lambda _, df, __: rnb.audit(df, now="2026-01-01").findings.to_csv(),
+    "compare": lambda client, df, __: rnb.compare(df, client.sources()).to_text(),
+    "compare with": lambda client, df, __: rnb.compare(client.sources(), df).to_text(),
+    "plan": lambda client, df, _: client.plan(df).frame.to_csv(),
+    "plan from": lambda client, df, _: client.plan(
+        client.sources().assign(title="edited"), df
+    ).problems.to_csv(),
+    "record": lambda _, df, path: rnb.History(path / "new").record(df, when="2026-01-01").sources,
+    "sandbox": lambda _, df, __: practice(df),
+    "freshness": lambda _, df, __: text_of(rnb.charts.freshness(df, now="2026-01-01")),
+    "timeline": lambda _, df, __: text_of(rnb.charts.timeline(df)),
+    "projects": lambda _, df, __: text_of(rnb.charts.projects(df)),
+}
+
+
+@pytest.mark.parametrize("name", TAKERS_OF_PATHS)
+def test_a_listing_is_taken_by_its_path_everywhere(
+    shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    take = TAKERS_OF_PATHS[name]
+    monkeypatch.chdir(tmp_path)
+    old = shared.sources().assign(title="old").iloc[3:].reset_index(drop=True)
+    history = rnb.History("audits")
+    history.record(old, when="2026-03-01")
+    history.record(shared.sources(), when="2026-04-01")
+    rnb.to_csv(old, "old.csv")
+    wanted = take(shared, old, tmp_path / "0")
+    places = ("old.csv", Path("old.csv"), "audits@2026-03-01", "audits/@2026-03-15")
+    for number, place in enumerate(places, 1):
+        assert take(shared, place, tmp_path / f"{number}") == wanted, place
+    assert take(shared, "audits", tmp_path / "5") != wanted
+    for missing in ("nothing.csv", Path("nothing"), "nothing@2026-03-01"):
+        with pytest.raises(rnb.FileProblem, match="nothing"):
+            take(shared, missing, tmp_path / "6")
+
+
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_a_comparison_takes_the_paths_of_files(
     shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, side: str
@@ -79,7 +129,7 @@ def test_a_comparison_takes_the_paths_of_files(
         pd.testing.assert_frame_equal(rnb.compare(**{**sides, side: file}).changed, expected)
     with pytest.raises(rnb.FileProblem, match=r"nothing\.csv"):
         rnb.compare(**{**sides, side: tmp_path / "nothing.csv"})
-    with pytest.raises(rnb.InvalidInput, match=f"{side} must be a DataFrame or the path of a CSV"):
+    with pytest.raises(rnb.InvalidInput, match=f"{side} must be a DataFrame, or the path of a CSV"):
         rnb.compare(**{**sides, side: 5})
 
 

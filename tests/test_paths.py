@@ -17,7 +17,7 @@ import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import path_of
-from reinfer_nb.history.listing_source import listing_at
+from reinfer_nb.snapshots.listing_source import listing_at
 from tests.waiting import AGES
 
 Use = Callable[[rnb.Client, Any], object]

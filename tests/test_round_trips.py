@@ -101,7 +101,7 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
         renamed = before.copy()
         renamed.loc[3, "name"] = "another-name"
         comparison = rnb.compare(before, renamed.drop(index=[5]))
-        larger = rnb.compare(before.drop(index=[6]), after)
+        larger = rnb.compare(before.drop(index=[6]), after, ignore=())
         report = rnb.audit(before)
         explorer = rnb.explore(client)
         until(lambda: len(explorer.frame))

@@ -10,9 +10,10 @@ from typing import NoReturn, Self, TypeVar, Unpack
 import pandas as pd
 
 from reinfer_nb.api.listings import Listings, concatenated
-from reinfer_nb.api.retry_policy import RetryHooks
-from reinfer_nb.api.source_calls import SourceCalls, comments_of, record
+from reinfer_nb.api.source_calls import SourceCalls, record
+from reinfer_nb.api.suggestions import Suggestions
 from reinfer_nb.api.transport import Transport
+from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
 from reinfer_nb.forking import importing
@@ -42,12 +43,14 @@ class ApiClient:
 
     Attributes:
         calls: The requests about one source, without a look before a write.
+        suggestions: Adds similar names to the message about a misspelt one.
     """
 
     def __init__(self, transport: Transport, *, cache_ttl: float = DEFAULT_TTL) -> None:
         self._transport = transport
         self._listings = Listings(transport, cache_ttl)
         self.calls = SourceCalls(transport, self._listings)
+        self.suggestions = Suggestions(self._listings)
 
     @property
     def endpoint(self) -> str:
@@ -113,27 +116,16 @@ class ApiClient:
             UnreadableWarning: Some values could not be read and are missing.
         """
         if project is not None and not isinstance(project, str):
-            return self._sources_of(project, refresh=refresh)
-        call = endpoints.LIST if project is None else endpoints.LIST_PROJECT
-        name = None if project is None else validation.project_name(project)
-        return self._listings.get(call, "sources", Source, refresh=refresh, project=name)
-
-    def _sources_of(self, projects: Iterable[str], *, refresh: bool) -> pd.DataFrame:
-        """Return the listings of several projects as one, in the order given."""
-        if isinstance(projects, pd.DataFrame) or not isinstance(projects, Iterable):
-            raise InvalidInput(
-                f"sources takes a project's name or a list of names, not {shown(projects)}. A name "
-                f"is {validation.NAME_RULE}."
+            names = validation.project_names(project, self.suggestions.project_name)
+            parts = [self.sources(name, refresh=refresh) for name in names]
+            return parts[0] if len(parts) == 1 else concatenated(parts, self.endpoint, names)
+        if project is None:
+            return self._listings.get(endpoints.LIST, "sources", Source, refresh=refresh)
+        with self.suggestions.of_project(project):
+            name = validation.project_name(project)
+            return self._listings.get(
+                endpoints.LIST_PROJECT, "sources", Source, refresh=refresh, project=name
             )
-        names = list(dict.fromkeys(map(validation.project_name, projects)))
-        if not names:
-            raise InvalidInput(
-                "The list of projects is empty. Leave it out for the sources of all projects."
-            )
-        parts = [self.sources(name, refresh=refresh) for name in names]
-        if len(parts) == 1:
-            return parts[0]
-        return concatenated(parts, self.endpoint, names)
 
     def projects(self, *, refresh: bool = False) -> pd.DataFrame:
         """Return the projects that the token may see.
@@ -188,33 +180,40 @@ class ApiClient:
             InvalidInput: `which` is none of these.
             NotFound: There is no such source, or the token may not see it.
         """
-        return self.calls.get(which.full_name if isinstance(which, Source) else which)
+        with self.suggestions.of_source(which):
+            return self.calls.get(which.full_name if isinstance(which, Source) else which)
 
     def statistics(
         self,
-        df: pd.DataFrame,
+        which: pd.DataFrame | str | Source | os.PathLike[str] | Iterable[str | Source],
         *,
         workers: int = 16,
         progress: bool | Callable[[int, int], object] = True,
     ) -> pd.DataFrame:
         """Return a listing with the number of comments of each source.
 
-        >>> client.statistics(client.sources("claims").head(1), progress=False)["num_comments"]
+        >>> client.statistics("claims/motor-inbox", progress=False)["num_comments"]
         0    19640
         Name: num_comments, dtype: Int64
 
         Args:
-            df: A listing, or rows of one; its columns `owner` and `name` are used.
+            which: A listing, or rows of one, whose columns `owner` and `name` are used; the `Path`
+                of a listing, as for `audit`; a project ("claims"); a source ("claims/motor-inbox",
+                its id, or a `Source`); or a list of projects and sources. A text without a slash is
+                a project, unless it is 16 hexadecimal digits: then it is a source's id, or the
+                project of that name if the listing of the tenant has no source with that id.
             workers: Number of concurrent requests, up to 32.
             progress: Show a progress bar; or a function to call with the number of sources done
                 and the total. An exception of the function ends the counting.
 
         Returns:
-            A copy of `df` with a column `num_comments` (`Int64`), missing where there is no such
-            source or the token may not see it.
+            The listing, each source once if it was given by names, with a column `num_comments`
+            (`Int64`), missing where there is no such source or the token may not see it.
 
         Raises:
-            InvalidInput: `df` is not a listing, or `workers` is out of range.
+            InvalidInput: `which` is none of these, or `workers` is out of range.
+            NotFound: There is no such project or source, or the token may not see it.
+            FileProblem: A file could not be read or is not a CSV file.
             ReinferError: The tenant could not be reached, or failed.
 
         Warns:
@@ -223,6 +222,8 @@ class ApiClient:
         with importing():
             from reinfer_nb.api import comment_counts
 
+        workers = checked_workers(workers)
+        df = comment_counts.named_sources(self, which)
         return comment_counts.with_comments(
             self.count_comments, df, workers=workers, progress=progress
         )
@@ -245,17 +246,9 @@ class ApiClient:
         event: object = stop
         if event is not None and not isinstance(event, threading.Event):
             raise InvalidInput(f"stop must be a threading.Event or None, not {shown(event)}.")
-        full_name = self._full_name(which)
-        project, name = validation.source_name(full_name)
-        response = self._transport.send(
-            endpoints.STATISTICS,
-            full_name,
-            body={"comment_filter": {}},
-            hooks=RetryHooks(stop=stop),
-            project=project,
-            name=name,
-        )
-        return comments_of(response)
+        # A program that counts many sources has no use for suggestions.
+        with self.suggestions.of_source(which if stop is None else None):
+            return self.calls.count_comments(self._full_name(which), stop)
 
     # Writing
 
@@ -282,7 +275,10 @@ class ApiClient:
             InDoubtWarning: The response to a first attempt was lost, so the source with these
                 settings may be one that somebody else created at the same time.
         """
-        return self.calls.create(full_name, validation.settings("create", settings)).warned()
+        body = validation.settings("create", settings)
+        with self.suggestions.of_new_source(full_name):
+            written = self.calls.create(full_name, body)
+        return written.warned()
 
     def recreate_source(self, source: Source, /) -> Source:
         """Create a deleted source again with its settings, and return the new source.
@@ -307,7 +303,9 @@ class ApiClient:
             InDoubtWarning: The response to a first attempt was lost, so the source with these
                 settings may be one that somebody else created at the same time.
         """
-        return self.calls.recreate(source).warned()
+        with self.suggestions.of_new_source(getattr(source, "full_name", None)):
+            written = self.calls.recreate(source)
+        return written.warned()
 
     @settings_in_signature
     def update_source(self, which: str | Source, /, **settings: Unpack[SourceSettings]) -> Source:
@@ -333,7 +331,9 @@ class ApiClient:
         """
         body = validation.settings("update", settings)
         id_ = which if isinstance(which, str) and validation.is_id(which) else None
-        return self.calls.update(self._full_name(which), body, id_).warned()
+        with self.suggestions.of_source(which):
+            written = self.calls.update(self._full_name(which), body, id_)
+        return written.warned()
 
     def delete_source(
         self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None

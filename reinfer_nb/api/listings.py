@@ -11,12 +11,12 @@ from typing import Any
 import pandas as pd
 
 from reinfer_nb import arguments
-from reinfer_nb.api.frame_cache import Cache, checked_ttl
 from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
 from reinfer_nb.api.source_identity import is_of_project
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.forking import importing, renew_in_children
+from reinfer_nb.frames.frame_cache import Cache, checked_ttl
 from reinfer_nb.schema.endpoints import Call
 from reinfer_nb.schema.provenance import fetched_at, listing_attrs
 from reinfer_nb.schema.records import Source
@@ -91,6 +91,16 @@ class Listings:
             return frame
 
         return self.cache.get((call.path, project), fetch, refresh=refresh)
+
+    def cached(self, *calls: Call) -> list[pd.DataFrame]:
+        """Return the cached listings of some calls; only to be read.
+
+        Args:
+            *calls: The calls.
+        """
+        paths = {call.path for call in calls}
+        valid = self.cache.valid().items()
+        return [df for scope, df in valid if isinstance(scope, tuple) and scope[0] in paths]
 
     def _note(self, listing: pd.DataFrame) -> None:
         """Note the sources of a listing. Projects without sources in it keep their earlier ones."""

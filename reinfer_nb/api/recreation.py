@@ -26,7 +26,8 @@ def restored(
             f"but this client is connected to {client.endpoint}. To create the source there, give "
             "another_tenant=True."
         )
-    written = client.calls.recreate(deleted.source)
+    with client.suggestions.of_new_source(deleted.source.full_name):
+        written = client.calls.recreate(deleted.source)
     source = written.source
     return written, (
         f"{source.full_name} was recreated with its settings, under the new id {source.id} "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -113,6 +114,27 @@ class SourceCalls:
             project, name = validation.source_name(which)
             response = self._send(endpoints.GET, which, project=project, name=name)
         return _source(response, which), response.sent_at
+
+    def count_comments(self, full_name: str, stop: threading.Event | None = None) -> int:
+        """Return how many comments a source has.
+
+        Args:
+            full_name: "project/name".
+            stop: Once set, a failed request is not retried.
+
+        Raises:
+            ReinferError: The tenant could not be reached, or rejected the request.
+        """
+        project, name = validation.source_name(full_name)
+        response = self._transport.send(
+            endpoints.STATISTICS,
+            full_name,
+            body={"comment_filter": {}},
+            hooks=RetryHooks(stop=stop),
+            project=project,
+            name=name,
+        )
+        return comments_of(response)
 
     def create(self, full_name: str, body: Mapping[str, Any]) -> Written:
         """Create a source, and return it as the tenant created it.

@@ -17,7 +17,7 @@ import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
 from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
-from reinfer_nb.audits.rule_table import rule_table
+from reinfer_nb.audits.rule_counts import rule_counts
 from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
@@ -25,11 +25,11 @@ from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.dates import When
 from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.excelfile.io import write_sheets
-from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.value_types import plain
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, hint, listed, shown, visible
 from reinfer_nb.wording import spelled
 
@@ -57,8 +57,9 @@ def audit(
 
     Args:
         df: A listing from `Client.sources`, `read_csv` or `History.load`, or a part of one; or the
-            path of a CSV or Excel file. A rule is skipped if the listing
-            lacks a column that it needs; `skipped` gives the reason.
+            path of a CSV or Excel file ("sources.csv"), or of a history, optionally at a past time
+            ("audits/", "audits/@2026-03-01"). A rule is skipped if the listing lacks a column that
+            it needs; `skipped` gives the reason.
         rules: Rules or their ids; by default all that `audit_rules` lists.
         now: The time that ages are counted to. By default the time at which the listing was
             fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
@@ -66,11 +67,11 @@ def audit(
         **options: Options of the rules, such as `days=180`; `audit_rules` lists them.
 
     Raises:
-        InvalidInput: A rule or option is unknown, or a column of the listing cannot be converted to
-            its dtype.
+        InvalidInput: A rule or option is unknown, a column of the listing cannot be converted to
+            its dtype, or the history has no snapshot that old.
         FileProblem: The file could not be read or is of another type.
     """
-    df = frame_or_file(df, "audit takes a DataFrame or the path of a CSV or Excel file")
+    df = listing_of(df, "audit takes")
     selected = chosen(rules, ignore)
     _check_options(selected, options)
     prepared = dtypes.typed(df)
@@ -274,7 +275,7 @@ class AuditReport(Portable):
             severity: self.findings[self.findings["severity"] == severity].reset_index(drop=True)
             for severity in SEVERITIES
         }
-        rules = rule_table(self.rules, self.skipped, self.findings["rule"], self.positions)
+        rules = rule_counts(self.rules, self.skipped, self.findings["rule"], self.positions)
         sheets = {"rules": rules, "projects": self.summary, **by_severity}
         return write_sheets(sheets, path, overwrite=overwrite)
 

@@ -10,19 +10,19 @@ import inspect
 import re
 import sys
 import types
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reinfer_nb import arguments
+from reinfer_nb import arguments, markup
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.docstrings import docstring
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.text import hint, shown
+from reinfer_nb.text import hint, shown, visible
 
 # What a rule may return; see `audit_rule`.
 Found = pd.DataFrame | pd.Series | npt.NDArray[np.bool_]
@@ -36,7 +36,7 @@ _ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _RESERVED = ("df", "rules", "ignore")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Rule:
     """An audit rule, made from a function by `audit_rule`, and callable like that function.
 
@@ -54,7 +54,7 @@ class Rule:
     why: str
     needs: tuple[str, ...]
     options: Mapping[str, Any]
-    function: Find = field(repr=False)
+    function: Find
 
     def __reduce__(self) -> tuple[Any, ...]:
         # `function` cannot be pickled: in its module, its name refers to the rule.
@@ -65,6 +65,20 @@ class Rule:
 
     def __deepcopy__(self, _: object) -> Self:
         return self
+
+    def __repr__(self) -> str:
+        head = heading(self.id, self.severity, self.needs, self.options)
+        return f"<Rule {head}: {visible(self.headline)}>"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "Rule": self.id,
+            "Severity": self.severity,
+            "Why": self.why,
+            "Columns needed": ", ".join(self.needs),
+            "Options": options_text(self.options),
+        }
+        return str(markup.facts({name: text for name, text in facts.items() if text}))
 
     @property
     def module(self) -> str:
@@ -79,6 +93,18 @@ class Rule:
     def __call__(self, df: pd.DataFrame, *args: Any, **options: Any) -> Found:
         """Call the function and return its result; for tests of custom rules."""
         return self.function(df, *args, **options)
+
+
+def options_text(options: Mapping[str, Any]) -> str:
+    """Return options and their values as a person writes them, such as "days=365"."""
+    return ", ".join(f"{visible(name)}={shown(value)}" for name, value in options.items())
+
+
+def heading(name: str, severity: str, needs: Sequence[str], options: Mapping[str, Any]) -> str:
+    """Return a rule in one line: severity, id, needed columns and options."""
+    remarks = [f"needs {', '.join(needs)}"] if needs else []
+    remarks += [f"options {options_text(options)}"] if options else []
+    return visible(f"{severity}: {name}" + (f" ({'; '.join(remarks)})" if remarks else ""))
 
 
 def findings_of(
@@ -337,30 +363,6 @@ class _NotDefined:
 def known() -> Mapping[str, Rule]:
     """Return all rules by id: built-in rules, then custom ones."""
     return {**_toolkit, **_own}
-
-
-def audit_rules() -> pd.DataFrame:
-    """Return the rules of `audit`: built-in rules, then custom ones.
-
-    >>> audit_rules()[["rule", "severity"]].head(2)
-                      rule severity
-    0        missing-title  warning
-    1  missing-description     info
-
-    Returns:
-        `rule`, `severity`, `why` (`str`), `options` (`object`: dictionaries of the defaults).
-    """
-    rules = list(known().values())
-    table = pd.DataFrame(
-        {
-            "rule": [rule.id for rule in rules],
-            "severity": [rule.severity for rule in rules],
-            "why": [rule.why for rule in rules],
-        },
-        dtype="str",
-    )
-    table["options"] = pd.Series([dict(rule.options) for rule in rules], dtype=object)
-    return table
 
 
 def chosen(rules: Iterable[str | Rule] | None, ignore: Iterable[str | Rule] = ()) -> list[Rule]:

@@ -6,6 +6,7 @@ colours are those of the current matplotlib style.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import instants_of, texts_of
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import KINDS, LANGUAGES
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, listed, shown
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["changes", "check_installed", "findings", "freshness", "projects", "timeline"]
 
+_TAKES = "The listing must be"
 _STEPS = 400  # times in a timeline; more would not be visible
 _AGES = {
     "within 7 days": 7.0,
@@ -45,7 +48,9 @@ _MAX_RULES = 40  # with a row each
 _CHANGES = {"changed": "#0072B2", "renamed": "#DDCC77", "added": "#44AA99", "removed": "#882255"}
 
 
-def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
+def timeline(
+    df: pd.DataFrame | str | os.PathLike[str], *, top: int = 8, ax: Axes | None = None
+) -> Axes:
     """Draw how many sources there were over time, and in which projects.
 
     >>> ax = timeline(client.sources(), top=2)
@@ -56,7 +61,7 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     are therefore not counted.
 
     Args:
-        df: A listing, with the columns `owner` and `created_at`.
+        df: A listing, with the columns `owner` and `created_at`, or its path, as for `audit`.
         top: How many projects have their own area, from 1 to 9, the largest first; fewer if the
             axes are too low to name them.
         ax: The axes to draw on; by default those of a new figure.
@@ -66,8 +71,10 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
 
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
+        FileProblem: A file could not be read or is not a CSV file.
         ConfigurationError: matplotlib is not installed.
     """
+    df = listing_of(df, _TAKES)
     owner, created = count.columns_of(df, ("owner", "created_at"))
     top = count.checked_top(top, len(marks.PALETTE))
     chart = Chart(ax, rows=top + 1)
@@ -87,7 +94,9 @@ def timeline(df: pd.DataFrame, *, top: int = 8, ax: Axes | None = None) -> Axes:
     return chart.finished()
 
 
-def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = None) -> Axes:
+def freshness(
+    df: pd.DataFrame | str | os.PathLike[str], *, now: When | None = None, ax: Axes | None = None
+) -> Axes:
     """Draw how long ago the settings of the sources last changed.
 
     >>> ax = freshness(client.sources(), now="2026-07-01")
@@ -95,7 +104,7 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
     ['2 (2%)', '4 (3%)', '5 (4%)']
 
     Args:
-        df: A listing, with the column `updated_at`.
+        df: A listing, with the column `updated_at`, or its path, as for `audit`.
         now: The time that ages are counted to. By default the time at which the listing was
             fetched or, if that is not recorded, the time of the call. Without a time zone: UTC.
         ax: The axes to draw on; by default those of a new figure.
@@ -105,8 +114,10 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
 
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
+        FileProblem: A file could not be read or is not a CSV file.
         ConfigurationError: matplotlib is not installed.
     """
+    df = listing_of(df, _TAKES)
     (updated,) = count.columns_of(df, ("updated_at",))
     when = provenance.fetched_at(df) if now is None else moment(now, name="now")
     until = np.datetime64((when or datetime.now(UTC)).replace(tzinfo=None), "us")
@@ -126,7 +137,13 @@ def freshness(df: pd.DataFrame, *, now: When | None = None, ax: Axes | None = No
     return chart.finished()
 
 
-def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | None = None) -> Axes:
+def projects(
+    df: pd.DataFrame | str | os.PathLike[str],
+    by: str = "kind",
+    *,
+    top: int = 20,
+    ax: Axes | None = None,
+) -> Axes:
     """Draw the number of sources by project, and what kinds of sources they are.
 
     >>> ax = projects(client.sources(), by="language")
@@ -136,7 +153,7 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
     If all other projects together would dwarf those shown, they have a number but no bar.
 
     Args:
-        df: A listing, with the column `owner`.
+        df: A listing, with the column `owner`, or its path, as for `audit`.
         by: The column whose values divide the bars, or "bucket" for with and without a bucket. Of
             many values, the eight most frequent are shown, and the others together.
         top: How many projects have a bar, from 1 to 200, the largest first; fewer if the axes are
@@ -148,10 +165,12 @@ def projects(df: pd.DataFrame, by: str = "kind", *, top: int = 20, ax: Axes | No
 
     Raises:
         InvalidInput: A column is missing, or an argument is invalid.
+        FileProblem: A file could not be read or is not a CSV file.
         ConfigurationError: matplotlib is not installed.
     """
     if not isinstance(by, str):
         raise InvalidInput(f"by= must be the name of a column, or 'bucket', not {shown(by)}.")
+    df = listing_of(df, _TAKES)
     owner, column = count.columns_of(df, ("owner", "bucket_id" if by == "bucket" else by))
     top = count.checked_top(top, 200)
     if by == "bucket":

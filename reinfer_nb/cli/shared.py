@@ -18,9 +18,9 @@ from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import InvalidInput, NotFound, ReinferError
 from reinfer_nb.files import written_whole
 from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
-from reinfer_nb.history import listing_source
 from reinfer_nb.schema.provenance import PROJECT
 from reinfer_nb.schema.value_types import python_value
+from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import counted, hint, shown, visible_lines
 
 _TENANT = "context:"

@@ -17,16 +17,18 @@ from reinfer_nb import arguments, markup
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.diff.matching import joined, matched
-from reinfer_nb.diff.pairs import IDENTITY, Pairs
+from reinfer_nb.diff.paired_rows import IDENTITY, Pairs
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.excelfile.io import write_sheets
-from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.value_types import cell_text, shown_cell
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, hint, listed, more, shown, visible
 
 # Columns that always differ between two tenants.
 _TENANT_SPECIFIC = ("bucket_id", "created_at", "updated_at", "last_modified")
+# Fields that every change of a source changes too.
+_TIMES = ("updated_at", "last_modified")
 # How many rows of each kind are shown; the frames hold all of them.
 _SHOWN = 50
 
@@ -42,30 +44,31 @@ def compare(
 
     >>> before = client.sources()
     >>> _ = client.update_source("claims/motor-inbox", title="Motor")
-    >>> compare(before, client.sources()).changed[["owner", "name", "field"]].head(1)
+    >>> compare(before, client.sources()).changed[["owner", "name", "field"]]
         owner         name  field
     0  claims  motor-inbox  title
 
-    Missing equals missing; the order of rows and columns, the index and dtypes do not matter.
+    Missing equals missing; the order of rows and columns, the index and dtypes do not matter. Every
+    change of a source also changes its `updated_at` and `last_modified`. So by default these two
+    are reported only for sources in which nothing else differs.
 
     Args:
-        before: A listing from `Client.sources` or `read_csv`, or a part of one; or the path of a
-            CSV or Excel file.
+        before: A listing from `Client.sources` or `read_csv`, or a part of one; or a path, as for
+            `audit`: "sources.csv", "audits/", "audits/@2026-03-01".
         after: Another listing or path.
         on: The column, or columns, by which rows are matched. Between two tenants, whose ids
             differ, use `["owner", "name"]`.
-        ignore: The column, or columns, that are not compared. By default none if `on` is `"id"`,
-            otherwise those that always differ between tenants: bucket ids and timestamps.
+        ignore: The column, or columns, that are not compared; all others are, and every difference
+            is reported: `ignore=()` also reports the times of each changed source. By default no
+            column is ignored if `on` is `"id"`, otherwise those that always differ between tenants:
+            bucket ids and timestamps.
 
     Raises:
         InvalidInput: A key is missing or not unique in a listing, a listing lacks a column of
-            `on`, or neither listing has a column of `ignore`.
+            `on`, neither listing has a column of `ignore`, or a history has no snapshot that old.
         FileProblem: A file could not be read or is of another type.
     """
-    before, after = (
-        frame_or_file(listing, f"{side} must be a DataFrame or the path of a CSV or Excel file")
-        for side, listing in (("before", before), ("after", after))
-    )
+    before, after = listing_of(before, "before must be"), listing_of(after, "after must be")
     keys = _checked_names(on, "on")
     positions = matched(before, after, keys)
     both_after = np.flatnonzero(positions >= 0)
@@ -80,6 +83,9 @@ def compare(
     shared = [name for name in after.columns if name in before.columns]
     fields = [name for name in shared if name not in skipped]
     pairs = Pairs(before, after, both_before, both_after)
+    implied = _TIMES if ignore is None else ()
+    identity = [name for name in IDENTITY if name in shared]
+    renamed = pairs.renamed([name for name in identity if name not in keys])
     return Comparison(
         on=tuple(keys),
         fields=tuple(fields),
@@ -87,8 +93,8 @@ def compare(
         only_after=tuple(name for name in after.columns if name not in before.columns),
         added=after.iloc[np.flatnonzero(positions < 0)].reset_index(drop=True),
         removed=before.iloc[np.flatnonzero(removed)].reset_index(drop=True),
-        changed=pairs.changed(fields, keys),
-        renamed=pairs.renamed([name for name in IDENTITY if name in shared], keys),
+        changed=pairs.changes(fields, keys, implied, renamed),
+        renamed=pairs.renames(identity, keys, renamed),
         rows=(len(before), len(after)),
     )
 
@@ -100,7 +106,7 @@ class Comparison(Portable):
 
     >>> before = client.sources()
     >>> _ = client.update_source("claims/motor-inbox", title="Motor")
-    >>> comparison = compare(before, client.sources(), ignore=["updated_at", "last_modified"])
+    >>> comparison = compare(before, client.sources())
     >>> comparison.ok, len(comparison.changed)
     (False, 1)
     >>> comparison.summary
@@ -115,7 +121,8 @@ class Comparison(Portable):
         removed: The rows that are only in the first listing, with its columns.
         changed: One row per changed field: `id`, `owner`, `name` from the second listing, `field`,
             `before`, `after` (dtype `object`, None for missing). The last two hold values of
-            several types, which Parquet and Feather cannot store; `frame` has them as texts.
+            several types, which Parquet and Feather cannot store; `frame` has them as texts. See
+            `compare` on when `updated_at` and `last_modified` are among the fields.
         renamed: One row per renamed source: `id`, `owner_before`, `name_before`, `owner`, `name`.
             If rows were matched by owner and name, one row per source with another id: `owner`,
             `name`, `id_before`, `id`.

@@ -88,17 +88,6 @@ def _is_coarse(coarse: pd.Series, exact: pd.Series) -> Flags:
     return flags
 
 
-def as_sets(lists: pa.ListArray) -> pa.ListArray:
-    """Return each list sorted and without duplicates."""
-    pairs = pa.table({"list": compute.list_parent_indices(lists), "item": lists.flatten()})
-    sets = pairs.group_by(["list", "item"]).aggregate([])
-    sets = sets.sort_by([("list", "ascending"), ("item", "ascending")]).combine_chunks()
-    lengths = np.bincount(np.asarray(sets["list"], dtype=np.int64), minlength=len(lists))
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
-    items = sets["item"].combine_chunks()
-    return pa.ListArray.from_arrays(offsets, items, mask=lists.is_null())
-
-
 def _one_by_one(left: list[Any], right: list[Any], same: Callable[[Any, Any], bool]) -> Flags:
     # Equal cells of a listing share one object, so there are few distinct pairs.
     numbers, _ = pd.factorize(np.fromiter(map(id, left), np.int64, len(left)))

@@ -11,7 +11,6 @@ from reinfer_nb.csvfile.io import read_csv, read_numbered_csv
 from reinfer_nb.excelfile.io import read_excel
 from reinfer_nb.files import path_of
 from reinfer_nb.frames.row_numbers import numbered_as_file
-from reinfer_nb.schema.validation import check_frame
 
 _WORKBOOKS = (".xlsx", ".xlsm")
 _ZIP = b"PK\x03\x04"
@@ -44,20 +43,3 @@ def _is_workbook(path: Path) -> bool:
             return file.read(len(_ZIP)) == _ZIP
     except (OSError, ValueError):
         return False
-
-
-def frame_or_file(given: object, requirement: str) -> pd.DataFrame:
-    """Return a listing: the given frame, or the frame that `read_listing` reads from a path.
-
-    Args:
-        given: A DataFrame or a path.
-        requirement: The start of an error message, such as "audit takes a DataFrame or the path of
-            a CSV file or workbook".
-
-    Raises:
-        InvalidInput: `given` is neither.
-        FileProblem: As in `read_listing`.
-    """
-    if isinstance(given, str | os.PathLike):
-        given = read_listing(given)
-    return check_frame(given, requirement)

@@ -55,6 +55,17 @@ def texts_of(column: pd.Series) -> Any:
     return pa.array([None if is_missing(x) else ", ".join(items_of(x)) for x in column], TEXT)
 
 
+def as_sets(lists: pa.ListArray) -> pa.ListArray:
+    """Return each list sorted and without duplicates."""
+    pairs = pa.table({"list": compute.list_parent_indices(lists), "item": lists.flatten()})
+    sets = pairs.group_by(["list", "item"]).aggregate([])
+    sets = sets.sort_by([("list", "ascending"), ("item", "ascending")]).combine_chunks()
+    lengths = np.bincount(np.asarray(sets["list"], dtype=np.int64), minlength=len(lists))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]), pa.int32())
+    items = sets["item"].combine_chunks()
+    return pa.ListArray.from_arrays(offsets, items, mask=lists.is_null())
+
+
 def text_column(df: pd.DataFrame, name: str) -> pd.Series:
     """Return a column of any listing as `str`; missing where it is empty, or not in the listing."""
     return pd.Series(_filled_texts(df, name), index=df.index, dtype=Text.dtype)

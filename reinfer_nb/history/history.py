@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,19 +17,20 @@ import pyarrow as pa
 from reinfer_nb import arguments, dates, markup
 from reinfer_nb.dates import When
 from reinfer_nb.diff.comparison import Comparison, compare
-from reinfer_nb.errors import FileProblem, InvalidInput, ReinferError
+from reinfer_nb.errors import InvalidInput, ReinferError
 from reinfer_nb.frames.cells import full_names
 from reinfer_nb.frames.columns import whole_text
-from reinfer_nb.history import snapshot_table
 from reinfer_nb.history import versions as _versions
-from reinfer_nb.history.snapshot_store import Folder, stamp, stamp_of
-from reinfer_nb.history.snapshot_table import COUNT, FIELDS, Metadata, Snapshot, snapshot_of
 from reinfer_nb.history.tenant_check import check_tenant
-from reinfer_nb.schema import provenance, validation
+from reinfer_nb.schema import provenance
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
-from reinfer_nb.text import counted, listed, nearest, shown, visible
-from reinfer_nb.wording import spelled
+from reinfer_nb.snapshots import snapshot_table
+from reinfer_nb.snapshots.archive import Archive
+from reinfer_nb.snapshots.listing_source import listing_of
+from reinfer_nb.snapshots.snapshot_store import stamp, stamp_of
+from reinfer_nb.snapshots.snapshot_table import COUNT, FIELDS, Metadata, Snapshot, snapshot_of
+from reinfer_nb.text import counted, did_you_mean, listed, nearest_source, shown, visible
 
 __all__ = ["History", "Snapshot"]
 
@@ -78,12 +79,15 @@ class History:
                 'storage_options is a dict of fsspec options such as {"anon": True}, not '
                 f"{shown(storage_options)}."
             )
-        self._folder = Folder(where, options)
-        # Cached for good: a file does not change once it is written.
-        self._metadata: dict[str, Metadata] = {}
+        self._archive = Archive(where, options)
+        self._folder = self._archive.folder
 
     def record(
-        self, df: pd.DataFrame, when: When | None = None, *, another_tenant: bool = False
+        self,
+        df: pd.DataFrame | str | os.PathLike[str],
+        when: When | None = None,
+        *,
+        another_tenant: bool = False,
     ) -> Snapshot:
         """Record a listing, and return its snapshot.
 
@@ -91,8 +95,8 @@ class History:
         new file has no rows. Record whole listings: a source that is missing counts as deleted.
 
         Args:
-            df: The listing, with `id`, `owner` and `name` in each row. Sparse columns become
-                dense.
+            df: The listing, with `id`, `owner` and `name` in each row, or its path, as for `audit`.
+                Sparse columns become dense.
             when: The time of the listing; by default when it was fetched, or now if that is
                 unknown. A time without a zone is UTC. If there is a snapshot of this time already,
                 the new one is a microsecond later, as its `at` shows.
@@ -103,9 +107,10 @@ class History:
         Raises:
             InvalidInput: `df` is not a listing, a value cannot be stored exactly, or the listing
                 is of another tenant than the earlier snapshots.
-            FileProblem: The file could not be written; nothing was recorded.
+            FileProblem: The file could not be written; nothing was recorded. Or the listing's file
+                could not be read.
         """
-        df = validation.check_frame(df, "record takes a DataFrame")
+        df = listing_of(df, "record takes")
         another_tenant = arguments.flag(another_tenant, "another_tenant")
         projects = df.attrs.get(PROJECT)
         if isinstance(projects, list) and len(projects) > 1:
@@ -130,7 +135,7 @@ class History:
             dtypes=dtypes,
         )
         if not another_tenant:
-            check_tenant(self._folder, self._newest_first(), endpoint, table)
+            check_tenant(self._folder, self._archive.newest_first(), endpoint, table)
         while True:
             last = self._last_like(metadata)
             is_same = last is not None and last[1].has_rows_of(metadata)
@@ -144,7 +149,7 @@ class History:
             file = last[1].unchanged_since or last[0]
             metadata = replace(metadata, unchanged_since=file if file in names else None)
         name = self._folder.write(table, metadata)
-        self._metadata[name] = metadata
+        self._archive.note(name, metadata)
         return snapshot_of(name, metadata)
 
     def snapshots(self) -> pd.DataFrame:
@@ -157,7 +162,7 @@ class History:
         Raises:
             FileProblem: A file could not be read.
         """
-        rows = [snapshot_of(name, metadata) for name, metadata in self._files()]
+        rows = [snapshot_of(name, metadata) for name, metadata in self._archive.files()]
         columns = {
             "snapshot_at": pd.Series([row.at for row in rows], dtype=Moment.dtype),
             "sources": pd.Series([row.sources for row in rows], dtype="int64"),
@@ -183,29 +188,11 @@ class History:
             The recorded listing over a `RangeIndex`; its `attrs` hold tenant and time.
 
         Raises:
-            InvalidInput: No snapshot is that old, or all are of other projects.
+            InvalidInput: No snapshot is that old, all are of other projects, or no snapshot at all
+                has a source of `project`.
             FileProblem: The file could not be read.
         """
-        if project is not None:
-            # Checked as a text only: in a user's own frame an owner may be any text.
-            project = arguments.text(project, "project", "claims")
-        if isinstance(when, Snapshot):
-            name, metadata = self._find(when, project)
-        else:
-            moment = None if when is None else dates.moment(when, end=True)
-            scope = (None, project)
-            candidates = ((n, m) for n, m in self._newest_first(moment) if m.project in scope)
-            last = next(candidates, None)
-            if last is None:
-                raise InvalidInput(self._no_snapshot_message(moment, project))
-            name, metadata = last
-        table = self._folder.tables([metadata.unchanged_since or name])
-        df = snapshot_table.frame_of(table, metadata)
-        if project is not None and metadata.project is None:
-            attrs = df.attrs | {"project": project}
-            df = df[df["owner"] == project].reset_index(drop=True)
-            df.attrs = attrs
-        return df
+        return self._archive.load(when, project=project)
 
     def compare(
         self,
@@ -223,7 +210,7 @@ class History:
             after: The second time; None for the last snapshot.
             on: The columns by which rows are matched.
             project: Only the sources of this project.
-            ignore: Columns that are not compared.
+            ignore: Columns that are not compared; see `compare` on the times of changed sources.
 
         Raises:
             InvalidInput: There is no snapshot at or before one of the times.
@@ -250,7 +237,7 @@ class History:
             InvalidInput: No snapshot has this source.
             FileProblem: A file could not be read.
         """
-        self._check_references(files := self._files())
+        self._archive.check_references(files := self._archive.files())
         rows = self._folder.rows_of(source, [n for n, m in files if m.unchanged_since is None])
         if not len(rows):
             where, hint = self._folder.where, self._name_hint(source)
@@ -275,12 +262,14 @@ class History:
             listing.insert(place, name, cells)
         return listing
 
-    def changes(self, since: When | None = None) -> pd.DataFrame:
+    def changes(self, since: When | None = None, *, times: bool = False) -> pd.DataFrame:
         """Return what changed from snapshot to snapshot.
 
         Args:
             since: Only changes that a snapshot of this time or later shows; a date means the start
                 of its day.
+            times: Also return `updated_at` and `last_modified` of each changed source. By default,
+                these are returned only for sources in which nothing else changed.
 
         Returns:
             One row per change: `snapshot_at` (`datetime64[us, UTC]`) of the snapshot that shows
@@ -292,8 +281,9 @@ class History:
             FileProblem: A file could not be read.
         """
         moment = None if since is None else dates.moment(since)
+        ignore: Sequence[str] | None = () if arguments.flag(times, "times") else None
         parts = [pd.DataFrame({name: pd.Series(dtype="str") for name in _CHANGES})]
-        self._check_references(files := self._files())
+        self._archive.check_references(files := self._archive.files())
         # Keeps each table until the next pair, so that every file is read only once.
         tables: dict[str, pa.Table] = {}
         for (before, old), (after, new) in _versions.pairs(files):
@@ -303,79 +293,32 @@ class History:
             left = self._folder.tables([before]) if left is None else left
             right = tables[after] = self._folder.tables([after])
             left, right = _versions.differing(left, right)
-            part = compare(
-                snapshot_table.frame_of(left, old), snapshot_table.frame_of(right, new)
-            ).frame
+            listings = snapshot_table.frame_of(left, old), snapshot_table.frame_of(right, new)
+            part = compare(*listings, ignore=ignore).frame
             parts.append(part.assign(snapshot_at=new.snapshot_at))
         table = pd.concat(parts, ignore_index=True)[_CHANGES]
         return table.astype(dict.fromkeys(_CHANGES[1:], "str") | {"snapshot_at": Moment.dtype})
 
-    def _files(self) -> list[tuple[str, Metadata]]:
-        """Return all files with their metadata, the oldest first."""
-        names = self._folder.names()
-        unread = [name for name in names if name not in self._metadata]
-        self._metadata |= self._folder.metadata_of_all(unread)
-        return [(name, self._metadata[name]) for name in names]
-
-    def _newest_first(self, until: datetime | None = None) -> Iterator[tuple[str, Metadata]]:
-        """Yield the files up to a time; the metadata is read only as the caller goes on."""
-        end = "~" if until is None else stamp(until) + "~"
-        for name in reversed(self._folder.names()):
-            if stamp_of(name) < end:
-                if name not in self._metadata:
-                    self._metadata[name] = self._folder.metadata_of(name)
-                yield name, self._metadata[name]
-
     def _last_like(self, snapshot: Metadata) -> tuple[str, Metadata] | None:
         """Return the last file of the same tenant and project, not later than a snapshot."""
-        for name, metadata in self._newest_first(snapshot.snapshot_at):
+        for name, metadata in self._archive.newest_first(snapshot.snapshot_at):
             if _versions.scope(metadata) == _versions.scope(snapshot):
                 return name, metadata
         return None
 
-    def _check_references(self, files: list[tuple[str, Metadata]]) -> None:
-        names = {None, *(name for name, _ in files)}
-        for name, metadata in files:
-            if metadata.unchanged_since not in names:
-                path = visible(self._folder.path(str(metadata.unchanged_since)), 300)
-                raise FileProblem(
-                    f"{path} is missing. It has the rows of {name}, which refers to it."
-                )
-
-    def _find(self, snapshot: Snapshot, project: str | None) -> tuple[str, Metadata]:
-        """Return the file of a snapshot."""
-        if snapshot.path not in self._folder.names():
-            raise InvalidInput(f"{self._folder.where} has no such snapshot: {snapshot}.")
-        metadata = self._folder.metadata_of(snapshot.path)
-        if project is not None and metadata.project not in (None, project):
-            raise InvalidInput(f"This snapshot is of another project: {snapshot}.")
-        return snapshot.path, metadata
-
     def _name_hint(self, source: str) -> str:
-        """Return a hint at a similar full name in the last snapshot, or an empty text."""
-        last = islice(self._newest_first(), 1)
+        """Return a question about a similar full name in the last snapshot, or an empty text."""
+        last = islice(self._archive.newest_first(), 1)
         files = [metadata.unchanged_since or name for name, metadata in last]
         table = self._folder.tables(files, ["owner", "name"])
-        similar = nearest(source, full_names(table.to_pandas()).dropna())
-        return f" Did you mean {visible(similar)}?" if similar else ""
-
-    def _no_snapshot_message(self, moment: datetime | None, project: str | None) -> str:
-        where, snapshots = self._folder.where, [metadata for _, metadata in self._files()]
-        if not snapshots:
-            return f"{where} has no snapshots yet."
-        moments = [each.snapshot_at for each in snapshots if each.project in (None, project)]
-        if moments:
-            return f"{where} has no snapshot until {moment}; the first is of {min(moments)}."
-        projects = sorted({each.project for each in snapshots if each.project is not None})
-        message = f"{where} has only snapshots of single projects: {listed(projects)}. Choose one"
-        return f"{message} with {spelled('project=', '--project')}."
+        return did_you_mean(nearest_source(source, full_names(table.to_pandas()).dropna()))
 
     def _summary(self) -> str:
         try:
             names = self._folder.names()
             if not names:
                 return "no snapshots yet"
-            endpoints = (metadata.endpoint for _, metadata in self._newest_first())
+            endpoints = (metadata.endpoint for _, metadata in self._archive.newest_first())
             endpoint = next((each for each in endpoints if each is not None), None)
         except ReinferError as error:
             return str(error)

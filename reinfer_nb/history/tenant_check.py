@@ -10,8 +10,8 @@ import pyarrow as pa
 from reinfer_nb.diff.matching import places_by_id, places_by_name
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import text_column
-from reinfer_nb.history.snapshot_store import Folder
-from reinfer_nb.history.snapshot_table import Metadata
+from reinfer_nb.snapshots.snapshot_store import Folder
+from reinfer_nb.snapshots.snapshot_table import Metadata
 from reinfer_nb.text import visible
 from reinfer_nb.wording import spelled
 

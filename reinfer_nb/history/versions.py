@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb.diff.equality import Flags, as_sets, unequal_arrays
+from reinfer_nb.diff.equality import Flags, unequal_arrays
 from reinfer_nb.diff.matching import places
-from reinfer_nb.history.snapshot_table import CONTENT, FIELDS, Metadata
+from reinfer_nb.frames.cells import as_sets
 from reinfer_nb.history.tenant_check import tenant
+from reinfer_nb.snapshots.snapshot_table import CONTENT, FIELDS, Metadata
 
 
 def scope(metadata: Metadata) -> tuple[str | None, str | None]:

@@ -7,6 +7,7 @@ projects exist, and how many comments a delete removes.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,7 +28,8 @@ from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.text import counted, listed, shown
+from reinfer_nb.snapshots.listing_source import listing_of
+from reinfer_nb.text import counted, did_you_mean, listed, nearest, shown
 from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
@@ -39,14 +41,15 @@ TENANT = "tenant"
 
 def planned(
     client: ApiClient,
-    edited: pd.DataFrame,
-    base: pd.DataFrame | None = None,
+    edited: pd.DataFrame | str | os.PathLike[str],
+    base: pd.DataFrame | str | os.PathLike[str] | None = None,
     *,
     delete_missing: bool | Literal["tenant"] = False,
     project: str | None = None,
 ) -> PlanData:
     """Return the plan that `Client.plan` documents."""
-    edited = validation.check_frame(edited, "A plan is made of a DataFrame")
+    edited = listing_of(edited, "A plan is made of")
+    base = None if base is None else listing_of(base, "base must be")
     tenant = isinstance(delete_missing, str) and delete_missing == TENANT
     if not (tenant or isinstance(delete_missing, bool)):
         raise errors.InvalidInput(
@@ -251,8 +254,9 @@ def _unknown_projects(client: ApiClient, steps: Sequence[Step], now: pd.DataFram
         return []
     others = f", or use one of {listed(sorted(map(str, projects)))}" if projects else ""
     reason = f"is not a project that this token may see. Create it on the tenant first{others}."
+    names = [project for project in projects if isinstance(project, str)]
     return [
-        Problem(step.row, "owner", step.owner, reason)
+        Problem(step.row, "owner", step.owner, reason + did_you_mean(nearest(step.owner, names)))
         for step in creates
         if step.owner not in projects
     ]

@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 import pandas as pd
 
 from reinfer_nb.api.client import DEFAULT_TTL
-from reinfer_nb.api.frame_cache import checked_ttl
 from reinfer_nb.client import Sandbox
 from reinfer_nb.constants import LOOPBACK
+from reinfer_nb.frames.frame_cache import checked_ttl
 from reinfer_nb.server.active_faults import Faults
 from reinfer_nb.server.faults import Fault
 
@@ -44,7 +44,8 @@ def sandbox(
 
     Args:
         data: Sources to fill it with, with their ids and timestamps: a listing, or the path of a
-            file of `to_csv` or `to_excel`. By default the sample company: four projects, 130
+            CSV or Excel file or a history, as for `audit`. By default the sample company: four
+            projects, 130
             sources, eight years, with the flaws of real tenants. A name or id that no request can
             have is taken, with a warning.
         database: File for the data. An existing sandbox in it is opened. Acknowledged writes

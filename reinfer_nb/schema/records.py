@@ -20,6 +20,7 @@ from reinfer_nb import arguments
 from reinfer_nb.errors import ProtocolError, UnreadableWarning, warn
 from reinfer_nb.pickling import Portable
 from reinfer_nb.schema.fields import About, fields_of, read_record
+from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import listed, shown, visible
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
@@ -86,17 +87,21 @@ class Record(Portable):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self._shown().items())})"
 
-    def _repr_html_(self) -> str:
-        import html
+    def _facts(self, *without: str) -> dict[str, str]:
+        """Return the names and values of the fields that are not missing, for people.
 
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
-            f"<td style='text-align:left'>{html.escape(value)}</td></tr>"
-            for name, value in self._shown().items()
-        )
-        # The classes keep Jupyter from reading two dollars in a title as a formula.
-        classes = "dataframe tex2jax_ignore mathjax_ignore"
-        return f"<table class='{classes}'><tbody>{rows}</tbody></table>"
+        Args:
+            *without: Fields to leave out.
+        """
+        names = [name for name in self.__dataclass_fields__ if name not in ("extra", *without)]
+        rows = {name: getattr(self, name) for name in names}
+        facts = {name: shown_cell(value) for name, value in rows.items() if value is not None}
+        return facts | {visible(name): _as_text(value) for name, value in self.extra.items()}
+
+    def _repr_html_(self) -> str:
+        from reinfer_nb import markup
+
+        return str(markup.facts(self._facts()))
 
 
 def _as_text(value: object) -> str:
@@ -318,6 +323,10 @@ class Bucket(Record):
     created_at: Annotated[datetime | None, About("When it was created.")] = None
 
 
+# The fields of a user that are shown in a table of their own.
+_PERMISSIONS = ("global_permissions", "organisation_permissions", "sso_global_permissions")
+
+
 @dataclass(frozen=True, kw_only=True, repr=False)
 class User(Record):
     """A user and its permissions."""
@@ -337,6 +346,35 @@ class User(Record):
         tuple[str, ...] | None, About("Permissions on the whole tenant by single sign-on.")
     ] = ()
     verified: Annotated[bool | None, About("Whether the address was confirmed.")] = None
+
+    def _permissions(self) -> dict[str, str]:
+        """Return the permissions by project, as texts."""
+        permissions = {
+            "(all projects)": self.global_permissions,
+            "(all projects, by single sign-on)": self.sso_global_permissions,
+            **dict(sorted((self.organisation_permissions or {}).items())),
+        }
+        return {
+            visible(project): ", ".join(map(visible, names))
+            for project, names in permissions.items()
+            if names
+        }
+
+    def __repr__(self) -> str:
+        permissions = self._permissions() or {"(none)": ""}
+        lines = [f"User {visible(self.username)}"]
+        for title, facts in (("", self._facts(*_PERMISSIONS)), ("Permissions", permissions)):
+            width = max(map(len, facts))
+            lines += [title] if title else []
+            lines += [f"  {name:{width}}  {visible(text)}".rstrip() for name, text in facts.items()]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        from reinfer_nb import markup
+
+        permissions = self._permissions() or {"(none)": ""}
+        table = markup.table(("Project", "Permissions"), permissions.items(), "Permissions")
+        return str(markup.join([markup.facts(self._facts(*_PERMISSIONS), "User"), table]))
 
     def may(self, permission: str, project: str) -> bool:
         """True if the user has a permission on a project.

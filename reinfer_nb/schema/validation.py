@@ -6,7 +6,7 @@ The client checks before it sends a request, the practice tenant when it receive
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -43,6 +43,29 @@ def project_name(text: object) -> str:
     if isinstance(text, str) and is_name(text):
         return text
     raise InvalidInput(f"{shown(text)} is not a project name. A project's name is {NAME_RULE}.")
+
+
+def project_names(given: object, check: Callable[[object], str] = project_name) -> list[str]:
+    """Return the names of several projects, each once.
+
+    Args:
+        given: The names, in any collection.
+        check: Returns a name if it is valid, as `project_name` does.
+
+    Raises:
+        InvalidInput: A name is not valid, or there are none.
+    """
+    if isinstance(given, pd.DataFrame) or not isinstance(given, Iterable):
+        raise InvalidInput(
+            f"sources takes a project's name or a list of names, not {shown(given)}. A name is "
+            f"{NAME_RULE}."
+        )
+    names = list(dict.fromkeys(map(check, given)))
+    if not names:
+        raise InvalidInput(
+            "The list of projects is empty. Leave it out for the sources of all projects."
+        )
+    return names
 
 
 def full_name(text: object) -> tuple[str, str]:

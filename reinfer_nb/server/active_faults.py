@@ -12,7 +12,7 @@ from typing import Self
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.server.faults import Fault
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import counted, listed, shown
 
 
 class Struck:
@@ -170,6 +170,10 @@ class Added:
     def struck(self) -> int:
         """How often they have struck so far, all together."""
         return sum(active.struck for active in self._added)
+
+    def __repr__(self) -> str:
+        kinds = listed(active.fault.kind for active in self._added)
+        return f"<Added: {kinds or 'none'}; struck {counted(self.struck, 'time')}>"
 
     def __enter__(self) -> Self:
         return self

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Literal, Self, TypedDict, TypeGuard, Unpack, get_args
 
@@ -44,7 +44,7 @@ class When(TypedDict, total=False):
     seed: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Fault:
     """A fault of a sandbox; create one with `wait`, `answer`, `drop`, `cut` or `gzip`.
 
@@ -94,6 +94,11 @@ class Fault:
         for name in on:
             if not isinstance(name, str) or name not in OPERATIONS:
                 raise InvalidInput(f"Unknown operation {shown(name)}. {hint(name, OPERATIONS, 30)}")
+
+    def __repr__(self) -> str:
+        values = ((field.name, getattr(self, field.name), field.default) for field in fields(self))
+        given = [f"{name}={shown(value)}" for name, value, default in values if value != default]
+        return f"Fault({', '.join(given)})"
 
     @staticmethod
     def operations() -> list[str]:

@@ -69,7 +69,7 @@ class PracticeTenant:
             data = lasting_path(data)
         elif data is not None:
             data = validation.check_frame(
-                data, "data is a DataFrame or the path of a CSV or Excel file"
+                data, "data is a DataFrame, or the path of a CSV or Excel file or a history"
             )
         self._data = data
         if isinstance(database, str) and database.startswith((":memory:", "file:")):
@@ -311,14 +311,14 @@ class PracticeTenant:
             raise
 
     def _rows(self) -> list[dict[str, object]] | None:
-        from reinfer_nb.excelfile.listing_files import read_listing
         from reinfer_nb.frames.elements import to_elements
+        from reinfer_nb.snapshots.listing_source import listing_at
 
         data = self._data
         if data is None:
             return None
         if isinstance(data, str | os.PathLike):
-            data = read_listing(data, numbered=True)
+            data = listing_at(data, numbered=True)
         return to_elements(data, finite=True)
 
 

@@ -12,8 +12,8 @@ from reinfer_nb import arguments
 from reinfer_nb.api.client import check_client
 from reinfer_nb.client import Client, connect
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.excelfile.listing_files import frame_or_file
 from reinfer_nb.schema.records import Source
+from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.widgets.explorer.explorer import Explorer
 from reinfer_nb.widgets.forms.creation_form import CreateForm
 from reinfer_nb.widgets.forms.deletion_form import DeleteForm
@@ -55,7 +55,7 @@ def explore(
     Args:
         client: The tenant; by default the one of `login`, or else the configured one. Or a listing,
             which can then only be read: a DataFrame with the columns `id`, `owner` and `name`, or
-            the path of a CSV or Excel file.
+            a path as for `audit`: "sources.csv", "audits/@2026-03-01".
         project: A project, or several; by default all projects.
         view: What to show at first: the name of a kept view, or a dictionary as in
             `Explorer.view`.
@@ -90,9 +90,7 @@ def _read_only(given: object, projects: str | list[str] | None) -> pd.DataFrame:
         InvalidInput: It is no listing, or lacks a column.
         FileProblem: A file could not be read.
     """
-    listing = frame_or_file(
-        given, "explore takes a client, a DataFrame or the path of a CSV or Excel file"
-    )
+    listing = listing_of(given, "explore takes a client,")
     for name in ("id", "owner", "name"):
         if list(listing.columns).count(name) != 1:
             raise InvalidInput(f"The listing needs the column {name}, once, to be explored.")

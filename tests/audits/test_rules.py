@@ -68,6 +68,7 @@ def test_audit_rules_lists_each_rule_with_why_severity_and_options() -> None:
         "rule": "str",
         "severity": "str",
         "why": "str",
+        "needs": "object",
         "options": "object",
     }
     assert set(table["severity"]) == {"error", "warning", "info"}

@@ -46,12 +46,7 @@ def test_a_tenant_before_and_after(client: rnb.Client) -> None:
     assert list(found.added.columns) == list(before.columns)
     assert found.removed["name"].tolist() == ["test"]
     changed: pd.DataFrame = found.changed.set_index("field")
-    assert changed.index.tolist() == [
-        "title",
-        "updated_at",
-        "last_modified",
-        "sensitive_properties",
-    ]
+    assert changed.index.tolist() == ["title", "sensitive_properties"]
     assert set(changed["name"]) == {"motor-inbox"}
     assert changed.loc["title", "before"] == "Motor claims inbox"
     assert changed.loc["title", "after"] == "Motor"
@@ -411,3 +406,92 @@ def test_different_lists_are_shown_differently(before: Any, after: Any) -> None:
     (row,) = rnb.compare(left, right).frame.to_dict("records")
     assert row["before"] != row["after"]
     assert json.loads(row["before"]) == before
+
+
+# Times of changed sources
+
+TIMES = ("updated_at", "last_modified")
+
+
+def by_cells(before: pd.DataFrame, after: pd.DataFrame, *, times: bool) -> list[tuple[Any, Any]]:
+    """Return (id, field) of each difference, cell by cell."""
+    found: list[tuple[Any, Any]] = []
+    old = {row["id"]: row for row in before.to_dict("records")}
+    for new in after.to_dict("records"):
+        if new["id"] not in old:
+            continue
+        fields = [
+            name
+            for name, value in new.items()
+            if not (is_missing(value) and is_missing(old[new["id"]][name]))
+            and value != old[new["id"]][name]
+        ]
+        others = [name for name in fields if name not in TIMES]
+        shown = [name for name in fields if times or name in others or not others]
+        found += [(new["id"], name) for name in shown if name not in ("owner", "name")]
+    return found
+
+
+EDITS: dict[str, list[Any]] = {
+    "title": ["a", "b", None],
+    "should_translate": [True, False, None],
+    "sensitive_properties": [("a",), ("b",)],
+    "name": ["n1", "n2"],
+    "updated_at": [*pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True), None],
+    "last_modified": list(pd.to_datetime(["2026-01-01", "2026-01-02"], utc=True)),
+}
+EDIT = st.tuples(st.integers(0, 7), st.sampled_from(sorted(EDITS)), st.integers(0, 2))
+
+
+@given(edits=st.lists(EDIT, max_size=12), order=st.permutations(range(8)))
+@settings(max_examples=150)
+def test_times_are_reported_where_nothing_else_changed(
+    listing: pd.DataFrame, edits: list[tuple[int, str, int]], order: list[int]
+) -> None:
+    before = listing.head(8)
+    columns = {name: list(before[name]) for name in before}
+    for row, name, number in edits:
+        columns[name][row] = EDITS[name][number % len(EDITS[name])]
+    after = pd.DataFrame(
+        {
+            name: pd.Series(
+                cells, dtype=object if name == "sensitive_properties" else before[name].dtype
+            )
+            for name, cells in columns.items()
+        }
+    ).iloc[order]
+    shown = rnb.compare(before, after)
+    assert list(zip(shown.changed["id"], shown.changed["field"], strict=True)) == by_cells(
+        before, after, times=False
+    )
+    everything = rnb.compare(before, after, ignore=())
+    assert list(
+        zip(everything.changed["id"], everything.changed["field"], strict=True)
+    ) == by_cells(before, after, times=True)
+    # No source that differs gets lost.
+    assert shown.ok == everything.ok
+    assert set(everything.changed["id"]) == {*shown.changed["id"]} | (
+        {*shown.renamed["id"]} & {*everything.changed["id"]}
+    )
+
+
+def test_a_source_whose_times_alone_differ_counts_as_changed(listing: pd.DataFrame) -> None:
+    later = listing["updated_at"].copy()
+    later[3] += pd.Timedelta("1us")
+    found = rnb.compare(listing, listing.assign(updated_at=later))
+    assert found.changed["field"].tolist() == ["updated_at"]
+    assert not found.ok
+    assert found.summary["changed"].tolist() == [1]
+    # A column that is ignored does not hide a change of the times.
+    other = listing.assign(updated_at=later, title="x")
+    ignored = rnb.compare(listing, other, ignore=["title"])
+    assert ignored.changed["field"].tolist() == ["updated_at"]
+
+
+def test_a_renamed_source_is_reported_without_its_times(listing: pd.DataFrame) -> None:
+    later = listing["updated_at"] + pd.Timedelta("1h")
+    renamed = listing.head(1).assign(updated_at=later.head(1), name="new")
+    found = rnb.compare(listing.head(1), renamed)
+    assert (len(found.renamed), len(found.changed)) == (1, 0)
+    both = rnb.compare(listing.head(1), renamed, ignore=())
+    assert both.changed["field"].tolist() == ["updated_at"]

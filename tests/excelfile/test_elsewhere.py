@@ -19,7 +19,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.history.listing_source import listing_at
+from reinfer_nb.snapshots.listing_source import listing_at
 from tests.csvfile.test_io import NASTY, frame_of, same
 from tests.excelfile.workbooks import sheet_xml, workbook
 

@@ -360,7 +360,7 @@ def test_an_invalid_project_is_refused(client: rnb.Client, project: Any) -> None
         client.plan(client.sources(), project=project)
 
 
-@pytest.mark.parametrize("edited", [None, "sources.csv", {"id": []}])
+@pytest.mark.parametrize("edited", [None, 5, {"id": []}])
 def test_an_edited_listing_must_be_a_frame(client: rnb.Client, edited: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match="DataFrame"):
         client.plan(edited)

@@ -981,7 +981,7 @@ def test_a_name_or_an_id_that_no_request_can_ask_for_is_kept_with_a_warning(
 
 @pytest.mark.parametrize("data", [5, [1], {"owner": ["a"]}])
 def test_what_is_no_data_is_refused(data: Any) -> None:
-    with pytest.raises(rnb.InvalidInput, match="data is a DataFrame or the path"):
+    with pytest.raises(rnb.InvalidInput, match="data is a DataFrame, or the path"):
         rnb.sandbox(data).start()
 
 

@@ -44,6 +44,9 @@ MADE: dict[str, Callable[[rnb.Client, Path], Any]] = {
     "History": history,
     "Source": lambda client, _: client.source("claims/motor-inbox"),
     "User": lambda client, _: client.me(),
+    "Rule": lambda client, _: rnb.audit(client.sources()).rules["missing-title"],
+    "RuleTable": lambda *_: rnb.audit_rules(),
+    "Snapshot": lambda client, folder: history(client, folder).record(client.sources()),
     "Project": lambda *_: rnb.Project(name="claims"),
     "Bucket": lambda *_: rnb.Bucket(id="00", name="b", owner="claims"),
 }

@@ -11,7 +11,7 @@ import pandas as pd
 from reinfer_nb import markup
 from reinfer_nb.constants import LISTING_PLACES
 from reinfer_nb.diff.comparison import Comparison, compare
-from reinfer_nb.history import listing_source
+from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice

@@ -22,8 +22,8 @@ import pyarrow as pa
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, reason_of
 from reinfer_nb.files import is_url, lasting_path, written_whole
-from reinfer_nb.history.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.schema import validation
+from reinfer_nb.snapshots.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.text import listed, shown, visible
 
 _KEY = b"reinfer_nb"

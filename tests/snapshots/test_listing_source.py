@@ -10,7 +10,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import FileProblem, InvalidInput
-from reinfer_nb.history.listing_source import listing_at
+from reinfer_nb.snapshots.listing_source import listing_at
 from tests.csvfile.test_io import same
 from tests.history.test_history import listing_of, of_projects
 
@@ -92,7 +92,7 @@ def test_a_folder_that_ends_like_a_moment_is_that_folder() -> None:
 def test_what_is_not_there_is_said_with_what_could_be(tmp_path: Path, place: str) -> None:
     recorded(tmp_path / "audits")
     rnb.to_csv(NEW, tmp_path / "sources.csv")
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(FileProblem) as caught:
         listing_at(place)
     assert str(caught.value).endswith("(audits/@2026-03-01).")
     assert "\x1b" not in str(caught.value)
@@ -113,3 +113,28 @@ def test_a_history_without_such_a_moment_says_so(place: str, said: str) -> None:
     recorded("audits")
     with pytest.raises(InvalidInput, match=said):
         listing_at(place)
+
+
+@pytest.mark.parametrize("url", ["https://example.com/sources.csv", "s3://bucket/x.csv.gz"])
+def test_a_file_at_a_url_is_refused(url: str) -> None:
+    with pytest.raises(InvalidInput, match="copy the file"):
+        listing_at(url)
+
+
+def test_a_project_that_no_snapshot_has_is_refused_with_a_suggestion() -> None:
+    recorded("audits")
+    history = rnb.History("audits")
+    later = listing_of([{"id": "c" * 16, "owner": "claims", "name": "s", "title": "t"}])
+    history.record(later, when=date(2026, 5, 1))
+    # This project has no sources in the first snapshot, which is no mistake.
+    assert history.load("2026-03-01", project="claims").empty
+    assert len(history.compare("2026-03-01", project="claims").added) == 1
+    for call in (
+        lambda: history.load(project="clams"),
+        lambda: history.compare("2026-03-01", project="clams"),
+        lambda: listing_at("audits", "clams"),
+    ):
+        with pytest.raises(InvalidInput, match=r"project 'clams'\. Did you mean claims\?$"):
+            call()
+    with pytest.raises(InvalidInput, match=r"project 'other'\.$"):
+        history.load(project="other")

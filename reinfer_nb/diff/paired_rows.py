@@ -1,8 +1,8 @@
-"""Finds the cells in which the matched rows of two listings differ."""
+"""The rows that two listings share: which of their fields differ, and which are renamed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,14 @@ _TYPES = {field.name: field.type for field in fields_of(Source)}
 
 
 class Pairs:
-    """The matched rows of two frames, by position."""
+    """The matched rows of two frames.
+
+    Args:
+        before: The first frame.
+        after: The second frame.
+        left: The positions of the rows in the first frame.
+        right: The positions of their rows in the second frame.
+    """
 
     def __init__(
         self, before: pd.DataFrame, after: pd.DataFrame, left: Positions, right: Positions
@@ -29,9 +36,36 @@ class Pairs:
         # In the order of the first frame, most of its rows can be read without a copy.
         self._order = in_order_of(left, len(before))
 
-    def changed(self, fields: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row per changed field, in the order of the second frame's rows."""
+    def renamed(self, names: Sequence[str]) -> Positions:
+        """Return the pairs in which one of some identity columns differs."""
+        differing = [self._differing(name) for name in names]
+        return np.unique(np.concatenate([np.empty(0, np.int64), *differing]))
+
+    def changes(
+        self,
+        fields: Sequence[str],
+        keys: Sequence[str],
+        implied: Container[str],
+        renamed: Positions,
+    ) -> pd.DataFrame:
+        """Return one row per changed field, in the order of the second frame's rows.
+
+        Args:
+            fields: The columns to compare.
+            keys: The columns by which the rows were matched.
+            implied: Fields that are left out where another field differs, or the pair is renamed.
+            renamed: The pairs that are renamed.
+        """
         differing = [self._differing(name) for name in fields]
+        explained = np.zeros(len(self._right), dtype=bool)
+        explained[renamed] = True
+        for name, rows in zip(fields, differing, strict=True):
+            if name not in implied:
+                explained[rows] = True
+        differing = [
+            rows[~explained[rows]] if name in implied else rows
+            for name, rows in zip(fields, differing, strict=True)
+        ]
         pairs = np.concatenate([np.empty(0, np.int64), *differing])
         number = np.repeat(np.arange(len(fields)), list(map(len, differing)))
         order = np.lexsort((number, pairs))
@@ -46,11 +80,11 @@ class Pairs:
             columns[side] = pd.Series(map(python_value, values), dtype=object)
         return pd.DataFrame(columns)
 
-    def renamed(self, identity: Sequence[str], keys: Sequence[str]) -> pd.DataFrame:
-        """Return one row per pair in which an identity column that is not a key differs."""
+    def renames(
+        self, identity: Sequence[str], keys: Sequence[str], pairs: Positions
+    ) -> pd.DataFrame:
+        """Return one row per renamed pair, as `Comparison.renamed` documents it."""
         others = [name for name in identity if name not in keys]
-        differing = [self._differing(name) for name in others]
-        pairs = np.unique(np.concatenate([np.empty(0, np.int64), *differing]))
         columns = {name: self._identity(name, pairs) for name in identity if name in keys}
         for name in others:
             old = self._before[name].take(self._left[pairs])

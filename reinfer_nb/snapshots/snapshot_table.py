@@ -20,10 +20,10 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import compute
 
-from reinfer_nb import strict_json
-from reinfer_nb.diff.equality import as_sets
+from reinfer_nb import markup, strict_json
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames import dtypes as _dtypes
+from reinfer_nb.frames.cells import as_sets
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.nesting import is_json, walked
@@ -101,7 +101,7 @@ class Metadata:
         return replace(self, snapshot_at=later)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Snapshot:
     """A recorded listing.
 
@@ -121,14 +121,30 @@ class Snapshot:
     project: str | None
     path: str
 
+    def __repr__(self) -> str:
+        endpoint = f" of {visible(self.endpoint, 200)}" if self.endpoint else ""
+        return f"<Snapshot{endpoint}: {self}>"
+
+    def _repr_html_(self) -> str:
+        facts = {
+            "Time": f"{self._time()} UTC",
+            "Sources": f"{self.sources:,}",
+            "Project": self.project or "(all projects)",
+            "Tenant": self.endpoint or "(not known)",
+            "Unchanged": "yes" if self.unchanged else "no",
+            "File": self.path,
+        }
+        return str(markup.facts(facts, "Snapshot"))
+
+    def _time(self) -> str:
+        # Snapshots of the same second differ only in their microseconds.
+        digits = "auto" if self.at.microsecond else "seconds"
+        return self.at.replace(tzinfo=None).isoformat(" ", digits)
+
     def __str__(self) -> str:
         of = f" of {visible(self.project)}" if self.project else ""
         state = ", unchanged" if self.unchanged else ""
-        # Snapshots of the same second differ only in their microseconds.
-        at = self.at.replace(tzinfo=None).isoformat(
-            " ", "auto" if self.at.microsecond else "seconds"
-        )
-        return f"{counted(self.sources, 'source')}{of} at {at} UTC{state}"
+        return f"{counted(self.sources, 'source')}{of} at {self._time()} UTC{state}"
 
 
 def snapshot_of(name: str, metadata: Metadata) -> Snapshot:

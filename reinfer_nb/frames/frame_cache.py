@@ -113,6 +113,20 @@ class Cache:
             return frame.copy()
         return entry.copy()
 
+    def valid(self) -> dict[Hashable, pd.DataFrame]:
+        """Return the frames that have not expired, by scope; only to be read, not a copy.
+
+        Columns with mutable objects are empty.
+        """
+        with self._lock:
+            entries = dict(self._entries)
+        now = self._clock()
+        return {
+            scope: entry.frame
+            for scope, entry in entries.items()
+            if now - entry.fetched_at < self.ttl
+        }
+
     def _keep(self, scope: Hashable, entry: _Entry, writes: int) -> None:
         with self._lock:
             # A frame fetched during a write may be outdated.

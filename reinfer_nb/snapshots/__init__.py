@@ -1,0 +1,1 @@
+"""Snapshots in a folder: their files, and the listings in them."""
