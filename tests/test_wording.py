@@ -59,6 +59,7 @@ ONLY_IN_PYTHON = (
     "True or False",
     ". Use force=true to delete all.",
     "The sandbox is not running.",
+    '<r><t xml:space="preserve">',
 )
 
 

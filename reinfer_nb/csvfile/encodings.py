@@ -16,9 +16,7 @@ _WIDE = re.compile(rb"(?:[^\0]\0+){3}|(?:\0+[^\0]){3}")
 _GZIP = b"\x1f\x8b"
 # First bytes of other file types, and what to do with the file.
 _OTHER_KINDS = {
-    b"PK\x03\x04": (
-        "a workbook or a zip archive. Read a workbook with rnb.read_excel, or unpack the archive"
-    ),
+    b"PK\x03\x04": "a workbook or a zip archive.",
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls). Save it as 'CSV UTF-8'",
     b"PAR1": "Parquet, not CSV.",
     b"ARROW1": "Feather, not CSV.",
@@ -27,7 +25,11 @@ _OTHER_KINDS = {
     b"\x28\xb5\x2f\xfd": "compressed with Zstandard. Unpack it first",
     b"\xff\xfe\0\0": "UTF-32, which is not supported. Save it as UTF-8",
 }
-_IN_PANDAS = {b"PAR1": "pd.read_parquet", b"ARROW1": "pd.read_feather"}
+_READERS = {
+    b"PK\x03\x04": "rnb.read_excel, or unpack the archive",
+    b"PAR1": "pd.read_parquet",
+    b"ARROW1": "pd.read_feather",
+}
 # Excel's own first line, which names the separator and is not a row of the table.
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?(?:\r\n|\r|\n|\Z)', re.IGNORECASE)
 # The first record of a CSV, and a quoted cell in it.
@@ -81,8 +83,8 @@ def text_of(content: memoryview) -> tuple[str, str]:
 def _decoded(content: bytes) -> str:
     for beginning, advice in _OTHER_KINDS.items():
         if content.startswith(beginning):
-            reader = _IN_PANDAS.get(beginning)
-            way = spelled(f" Read it with {reader}", " Convert it to CSV") if reader else ""
+            reader = _READERS.get(beginning)
+            way = spelled(f" Read it with {reader}", " Save it as CSV") if reader else ""
             raise NotCSV(f"{advice}{way}.")
     if content.startswith(_UTF16):
         try:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from zipfile import BadZipFile, ZipFile
 
+from reinfer_nb.wording import spelled
+
 _OLE = b"\xd0\xcf\x11\xe0"
 # How the directory of an encrypted workbook names its content.
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
@@ -31,12 +33,13 @@ def other_kind(content: bytes) -> str | None:
     if content.startswith(_OLE):
         return _LOCKED if _ENCRYPTED in content else f"an old workbook (.xls). {_SAVE}"
     if content.startswith(b"PAR1"):
-        return "Parquet, not a workbook. Read it with pd.read_parquet"
+        return "Parquet, not a workbook" + spelled(". Read it with pd.read_parquet", "")
     text = content.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         return f"HTML or XML, whatever its name is. {_SAVE}"
     if b"\0" not in content[:1000] or content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "a text such as CSV, not a workbook. Read CSV with rnb.read_csv" if text else "empty"
+        advice = spelled(". Read CSV with rnb.read_csv", "")
+        return f"a text such as CSV, not a workbook{advice}" if text else "empty"
     return "not a workbook. If a spreadsheet program can open it, do so and save it as .xlsx"
 
 

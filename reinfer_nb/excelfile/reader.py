@@ -20,6 +20,7 @@ from reinfer_nb.excelfile.sheet import Cells
 from reinfer_nb.excelfile.values import Serial, Unusable, micros_of
 from reinfer_nb.schema.value_types import EXACT, INT64, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 # Dtypes by the suffix of the heading. A time is in UTC, whatever zone its reader is in.
 DTYPES = {name: dtype for name, dtype in csv_cells.DTYPES.items() if name != "timestamp"} | {
@@ -66,7 +67,8 @@ def columns(cells: Cells) -> Iterator[tuple[str, Callable[[], Any]]]:
         name, suffix = _name_of(text_of(heading), types)
         yield name, partial(_column, values, types.get(name), suffix)
     if not named:
-        raise NoTable("has no cells in this worksheet. Choose another with sheet=.")
+        advice = spelled("Choose another with sheet=.", "Only its first worksheet is read.")
+        raise NoTable(f"has no cells in this worksheet. {advice}")
 
 
 def letters(number: int) -> str:

@@ -23,6 +23,7 @@ from reinfer_nb.excelfile.values import COLUMNS, Number, serials_of
 from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.schema.value_types import Flag, Moment, Text, ValueType, Whole, cell_text
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 # Limits of Excel; other programs have the same. The length counts units of UTF-16.
 _ROWS, _LENGTH = 1_048_575, 32_767
@@ -97,7 +98,7 @@ def columns(df: pd.DataFrame, *, exact: bool) -> list[Column]:
         raise InvalidInput(
             f"The frame has {len(df):,} rows and {len(df.columns):,} columns, but a worksheet "
             f"holds at most {_ROWS:,} rows below the headings and {COLUMNS:,} columns. Write "
-            "parts of it, or use rnb.to_csv, which has no such limit."
+            f"parts of it, or {_no_limit()}."
         )
     types = csv_cells.known_types()
     made = []
@@ -171,9 +172,13 @@ def _check_texts(name: str, cells: list[Any]) -> None:
             place = "the heading" if row < 0 else f"row {row:,}"
             raise InvalidInput(
                 f"Column {shown(name, 200)}, {place}: the text has {length:,} characters, but a "
-                f"cell of a workbook holds {_LENGTH:,}, and fewer of markup. Shorten it, or use "
-                "rnb.to_csv, which has no such limit."
+                f"cell of a workbook holds {_LENGTH:,}, and fewer of markup. Shorten it, or "
+                f"{_no_limit()}."
             )
+
+
+def _no_limit() -> str:
+    return f"{spelled('use rnb.to_csv', 'write a CSV')}, which has no such limit"
 
 
 def _cells(column: pd.Series, known: type[ValueType] | None) -> list[Any]:

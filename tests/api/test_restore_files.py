@@ -389,7 +389,7 @@ def test_a_delete_form_stops_if_the_source_has_changed(
     assert client.source(NAME) == theirs
     assert "<b>theirs</b>" in texts(form)
     assert not (tmp_path / "state").exists()
-    keep, take = form.children[-1].children
+    keep, take = form.children[-2].children
     (keep if all_the_same else take).click()
     form.jobs.wait()
     assert form.source == theirs

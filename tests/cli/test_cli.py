@@ -28,8 +28,9 @@ def test_list_prints_a_line_a_source(
     assert cli.main(["list", "--project", "claims"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(configured.sources("claims")) + 1
-    assert lines[0].split() == ["id", "owner", "name", "title", "language", "kind", "updated_at"]
-    assert lines[1].startswith("10d43f7d7a2ad8ba  claims  motor-inbox")
+    assert lines[0].split() == ["owner", "name", "title", "language", "kind", "updated_at", "id"]
+    assert lines[1].startswith("claims  motor-inbox")
+    assert lines[1].endswith("10d43f7d7a2ad8ba")
 
 
 def test_list_as_json_holds_every_field(

@@ -21,8 +21,8 @@ from matplotlib.text import Text
 import reinfer_nb as rnb
 from reinfer_nb.frames.cells import full_names
 from reinfer_nb.schema.value_types import is_missing
-from reinfer_nb.widgets.explorer.source_table import Finder
-from reinfer_nb.widgets.explorer.table_cells import columns_of
+from reinfer_nb.widgets.table.source_table import Finder
+from reinfer_nb.widgets.table.table_cells import columns_of
 
 TEXT_DTYPES: dict[str, Any] = {
     "object": object,

@@ -14,8 +14,8 @@ import reinfer_nb as rnb
 from reinfer_nb import markup
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.explorer.chart_tab import drawing
-from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.forms.edit_form import tag_line
+from reinfer_nb.widgets.table.source_table import Finder
 from tests import browser
 
 pytestmark = browser.needed()

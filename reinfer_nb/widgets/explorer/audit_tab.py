@@ -24,9 +24,9 @@ from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.download_link import Saved, new_file
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
-from reinfer_nb.widgets.explorer.row_list import RowList
 from reinfer_nb.widgets.explorer.surroundings import Surroundings
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
+from reinfer_nb.widgets.table.row_list import RowList
 
 _ANY = "*"
 _MOST_FINDINGS = 200  # that are listed; the table shows all the sources

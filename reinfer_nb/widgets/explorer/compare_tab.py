@@ -15,9 +15,9 @@ from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice
-from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.table.source_table import Finder
 
 _KINDS = ("added", "changed", "renamed")
 

@@ -22,7 +22,6 @@ from reinfer_nb.widgets.box_guard import BoxGuard
 from reinfer_nb.widgets.buckets import bucket_names
 from reinfer_nb.widgets.closing import can_close, close_all_in
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.explorer import views
 from reinfer_nb.widgets.explorer.audit_tab import AuditPane
 from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from reinfer_nb.widgets.explorer.chart_tab import ChartPane
@@ -33,13 +32,14 @@ from reinfer_nb.widgets.explorer.head import Head
 from reinfer_nb.widgets.explorer.new_pane import NewPane
 from reinfer_nb.widgets.explorer.rights import READS_ONLY
 from reinfer_nb.widgets.explorer.source_details import Details
-from reinfer_nb.widgets.explorer.source_table import Finder
 from reinfer_nb.widgets.explorer.surroundings import Surroundings
 from reinfer_nb.widgets.explorer.toolbar import Toolbar
 from reinfer_nb.widgets.explorer.view_bar import ViewBar
-from reinfer_nb.widgets.explorer.views import View
 from reinfer_nb.widgets.hosts import OnHosts
 from reinfer_nb.widgets.jobs import Job
+from reinfer_nb.widgets.table import views
+from reinfer_nb.widgets.table.source_table import Finder
+from reinfer_nb.widgets.table.views import View
 
 COMMENTS = "num_comments"
 # After an update, an older listing is fetched again.

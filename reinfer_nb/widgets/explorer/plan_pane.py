@@ -16,7 +16,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.plans import executor
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
 from reinfer_nb.plans.plan import ApplyResult, Plan, apply_result_of
-from reinfer_nb.text import counted
+from reinfer_nb.text import counted, listed
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
@@ -245,6 +245,7 @@ class PlanPane(ui.VBox):
         message = f"{done:,} of {counted(total, 'source')} {'is' if done == 1 else 'are'} done."
         not_taken = counts.get(NOT_TAKEN, 0)
         if not_taken:
-            message += f" The tenant did not take all settings of {not_taken:,}."
+            names = {name for outcome in result.outcomes for name in outcome.not_taken}
+            message += f" The tenant did not take {listed(sorted(names))} of {not_taken:,}."
         self._say(markup.error(message) if not_taken else message)
         self._written()

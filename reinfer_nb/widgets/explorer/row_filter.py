@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as ui
 
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.table.source_table import Finder
 
 ALL = ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from reinfer_nb.client import Client
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.table.source_table import Finder
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ import ipywidgets as ui
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.explorer import views
 from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.table import views
 
 _NONE = ""
 

@@ -10,7 +10,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.widgets import Explorer, jobs
-from reinfer_nb.widgets.explorer.row_list import RowList
+from reinfer_nb.widgets.table.row_list import RowList
 from tests.widgets.forms.test_forms import texts
 
 AUDIT = 1

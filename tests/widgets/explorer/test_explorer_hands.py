@@ -17,8 +17,8 @@ from ipywidgets.widgets import widget
 import reinfer_nb as rnb
 from reinfer_nb.widgets import Explorer, jobs
 from reinfer_nb.widgets.buckets import BucketControl
-from reinfer_nb.widgets.explorer import views
 from reinfer_nb.widgets.explorer.source_details import DELETE, EDIT, FIELDS, JSON
+from reinfer_nb.widgets.table import views
 from tests.widgets.explorer.test_explorer import (
     NAME,
     OTHER,

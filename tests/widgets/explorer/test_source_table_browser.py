@@ -21,7 +21,7 @@ FINDER = """
 import ipywidgets as ui
 import reinfer_nb as rnb
 from IPython.display import display
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.table.source_table import Finder
 
 client = rnb.sandbox().start()
 df = client.sources()
@@ -58,7 +58,7 @@ AGAIN = "display(finder)"
 MANY = """
 import numpy as np
 import reinfer_nb as rnb
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.table.source_table import Finder
 
 df = rnb.sandbox().start().sources()
 df = df.iloc[np.arange(100_000) % len(df)].reset_index(drop=True)
@@ -71,7 +71,7 @@ Finder(df)
 # More rows than the greatest height of an element in a browser.
 MILLION = """
 import pandas as pd
-from reinfer_nb.widgets.explorer.source_table import Finder
+from reinfer_nb.widgets.table.source_table import Finder
 
 names = pd.Series(range(1_000_000)).map("source-{}".format).astype("str")
 finder = Finder(pd.DataFrame({"owner": "claims", "name": names}))

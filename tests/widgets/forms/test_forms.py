@@ -21,8 +21,8 @@ from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import settings_of
 from reinfer_nb.widgets import CreateForm, DeleteForm, UpdateForm, jobs
-from reinfer_nb.widgets.explorer.row_list import RowList
 from reinfer_nb.widgets.forms.base_form import Form, call_text
+from reinfer_nb.widgets.table.row_list import RowList
 from tests.scripted import DROPPED, Asked, Scripted, Step, relay, reply
 from tests.test_markup import NASTY, Parsed
 from tests.waiting import AGES

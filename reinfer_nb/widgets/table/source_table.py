@@ -22,9 +22,9 @@ from reinfer_nb.diff.matching import Positions
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.schema import provenance
 from reinfer_nb.text import counted
-from reinfer_nb.widgets.explorer.table_cells import Layout
-from reinfer_nb.widgets.explorer.table_state import FIRST_ROWS, TableState
-from reinfer_nb.widgets.explorer.views import View, checked, fitted
+from reinfer_nb.widgets.table.table_cells import Layout
+from reinfer_nb.widgets.table.table_state import FIRST_ROWS, TableState
+from reinfer_nb.widgets.table.views import View, checked, fitted
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent

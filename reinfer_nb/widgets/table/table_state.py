@@ -16,11 +16,11 @@ from reinfer_nb.diff.matching import Positions
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.search.query import SEARCH_HELP
 from reinfer_nb.search.table_filter import Narrowing
-from reinfer_nb.search.text_index import with_instants
+from reinfer_nb.search.text_index import folded_text, with_instants
 from reinfer_nb.text import counted, visible
-from reinfer_nb.widgets.explorer import views
-from reinfer_nb.widgets.explorer.selection import Marks
-from reinfer_nb.widgets.explorer.table_cells import (
+from reinfer_nb.widgets.table import views
+from reinfer_nb.widgets.table.selection import Marks
+from reinfer_nb.widgets.table.table_cells import (
     Layout,
     checked_layout,
     columns_of,
@@ -277,7 +277,7 @@ class TableState:
         if not (isinstance(key, str) and key in known and isinstance(typed, str)):
             return None
         choices, matching = self.narrowing.facet_choices(key, typed, _MOST_CHOICES)
-        chosen = self.narrowing.chosen.get(key, ())
+        chosen, text = self.narrowing.chosen.get(key, ()), folded_text(typed.strip())
         options = [
             (place, visible(choice.label, _LONGEST_LABEL), count, choice.value in chosen)
             for place, choice, count in choices
@@ -288,7 +288,7 @@ class TableState:
             "facet": key,
             "listing": self.listing,
             "options": options,
-            "more": max(0, matching - len(options)),
+            "more": matching - sum(text in folded_text(option[1]) for option in options),
         }
 
 
