@@ -275,14 +275,21 @@ def test_of_codes(value: str, cells: list[Any], meanings: dict[str, str]) -> Tes
 # Columns and rows
 
 
-def kind_of(name: str, cells: list[Any]) -> str:
+def kind_of(name: str, cells: list[Any], dtype: Any) -> str:
     of_name = [(CODES, "code"), (TIMES, "time"), (FLAGS, "flag"), (NUMBERS, "number")]
     for names, kind in (*of_name, (TEXTS, "text")):
         if name in names:
             return kind
     present = [cell for cell in cells if not missing(cell)]
-    kinds: set[str] = {_kind_of_cell(cell) for cell in present}
+    kinds: set[str] = {_kind_of_cell(cell) for cell in present} or {_kind_of_dtype(dtype)}
     return kinds.pop() if len(kinds) == 1 else "text"
+
+
+def _kind_of_dtype(dtype: Any) -> str:
+    text = str(dtype.categories.dtype if isinstance(dtype, pd.CategoricalDtype) else dtype)
+    kinds = {"list": "text", "int|float|double|decimal": "number", "bool": "flag"}
+    kinds |= {"date|timestamp": "time", "": "text"}
+    return next(kind for words, kind in kinds.items() if re.search(words, text.lower()))
 
 
 def _kind_of_cell(cell: Any) -> str:
@@ -302,6 +309,7 @@ class PlainSearch:
             name: [df.iloc[row, self.names.index(name)] for row in range(len(df))]
             for name in self.names
         }
+        self.dtypes = {name: df.dtypes.iloc[self.names.index(name)] for name in self.names}
         self.count = len(df)
 
     def column(self, name: str) -> str | None:
@@ -366,7 +374,7 @@ class PlainSearch:
         return missing(cell) or (not isinstance(cell, str) and self._empty(cell))
 
     def _test(self, name: str, cells: list[Any], value: str) -> Test | None:
-        kind = kind_of(name, cells)
+        kind = kind_of(name, cells, self.dtypes[name])
         if kind == "number":
             test = test_of_numbers(value)
             return (

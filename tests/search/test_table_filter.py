@@ -356,6 +356,12 @@ def test_choices_whose_label_contains_a_typed_text() -> None:
         ],
         3,
     )
+    narrowing.narrow(chosen={"owner": "claims"})
+    shown, matching = narrowing.facet_choices("owner")
+    assert ([place for place, *_ in shown], matching) == ([1, 2, 0], 3)
+    narrowing.narrow(chosen={"owner": "\u202esales"})
+    assert [place for place, *_ in narrowing.facet_choices("owner")[0]] == [0, 1, 2]
+    narrowing.narrow(chosen={})
     shown, matching = narrowing.facet_choices("owner", " SALES ", most=1)
     assert ([place for place, *_ in shown], matching) == ([2], 2)
     # The chosen ones are first, with the counts of all other facets and of the search.
