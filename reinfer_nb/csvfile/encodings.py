@@ -16,7 +16,7 @@ _WIDE = re.compile(rb"(?:[^\0]\0+){3}|(?:\0+[^\0]){3}")
 _GZIP = b"\x1f\x8b"
 # First bytes of other file types, and what to do with the file.
 _OTHER_KINDS = {
-    b"PK\x03\x04": "a workbook or a zip archive.",
+    b"PK\x03\x04": "a workbook, or a zip archive to unpack.",
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls). Save it as 'CSV UTF-8'",
     b"PAR1": "Parquet, not CSV.",
     b"ARROW1": "Feather, not CSV.",
@@ -26,7 +26,7 @@ _OTHER_KINDS = {
     b"\xff\xfe\0\0": "UTF-32, which is not supported. Save it as UTF-8",
 }
 _READERS = {
-    b"PK\x03\x04": "rnb.read_excel, or unpack the archive",
+    b"PK\x03\x04": "rnb.read_excel",
     b"PAR1": "pd.read_parquet",
     b"ARROW1": "pd.read_feather",
 }

@@ -265,7 +265,9 @@ def _configured(client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_configured")
-@pytest.mark.parametrize("command", [["list", "--project", "clams"], ["audit", "--project", "clams"]])
+@pytest.mark.parametrize(
+    "command", [["list", "--project", "clams"], ["audit", "--project", "clams"]]
+)
 def test_the_command_line_shows_the_suggestion(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
