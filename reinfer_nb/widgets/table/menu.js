@@ -7,7 +7,7 @@ class Menu {
     const arrow = make("span", { class: "rnb-arrow", "aria-hidden": "true" }, "▾");
     const state = { type: "button", "aria-expanded": "false", "aria-controls": `${id}-panel` };
     this.button = make("button", { id, class: "rnb-menu-button", ...state }, this.text, arrow);
-    const role = { role: "group", "aria-label": label };
+    const role = { role: "group", "aria-label": `${label}: choices` };
     this.panel = make("div", { id: `${id}-panel`, class: "rnb-panel", ...role });
     this.panel.hidden = true;
     this.node = make("div", { class: "rnb-menu" }, this.button, this.panel);
@@ -79,7 +79,7 @@ class Facet {
     this.typed = make("input", { type: "search", ...name, ...unaided });
     this.typed.addEventListener("input", () => this.ask());
     this.list = make("div", { class: "rnb-ticks" });
-    this.more = make("div", { class: "rnb-more", role: "status" });
+    this.more = make("div", { class: "rnb-more", "aria-live": "polite" });
     this.none = make("button", { type: "button" }, "Any");
     this.none.addEventListener("click", () => this.choose(null, false));
     this.menu.panel.append(this.typed, this.list, this.more, this.none);
@@ -158,7 +158,7 @@ class ColumnMenu {
       });
       line.firstChild.dataset.key = column.key;
       // The table must show something.
-      line.firstChild.disabled = shown && columns.length === 1;
+      line.firstChild.disabled = column.absent || (shown && columns.length === 1);
       return line;
     });
     this.list.replaceChildren(...lines);

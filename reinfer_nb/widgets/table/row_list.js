@@ -42,7 +42,7 @@ function render({ model, el }) {
   function line([first, ...others], row) {
     const { tickable, ticked } = content;
     const button = make("button", { type: "button", class: "rnb-list-open" }, first);
-    const cells = [make("td", {}, button), ...others.map((text) => make("td", {}, text))];
+    const cells = [make("th", { scope: "row" }, button), ...others.map((text) => make("td", {}, text))];
     if (tickable.length) {
       const label = `Choose ${first}`;
       const tickBox = box(label, ticked.includes(row), (on) => tick([row], on));

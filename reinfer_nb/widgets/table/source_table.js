@@ -107,7 +107,7 @@ class Controls {
     this.columns = new ColumnMenu(`${id}-columns`, table);
     this.line = make("div", { class: "rnb-line" }, box, this.clear, this.columns.node);
     this.help = make("div", { id: `${id}-help`, class: "rnb-help" });
-    this.notes = make("div", { id: `${id}-notes`, class: "rnb-notes", role: "status" });
+    this.notes = make("div", { id: `${id}-notes`, class: "rnb-notes", "aria-live": "polite" });
     const role = { role: "search", "aria-label": "Narrow the sources" };
     this.node = make("div", { class: "rnb-controls", ...role }, this.line, this.help, this.notes);
   }

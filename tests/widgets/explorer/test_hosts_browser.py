@@ -60,9 +60,10 @@ def heading(tab: Page, text: str) -> Locator:
 def test_keys_stay_inside_and_the_focus_goes_to_what_was_opened(tab: Page) -> None:
     count = cells(tab).count()
     button(explorer(tab), "New source").click()
-    expect(field(explorer(tab), "Project")).to_be_focused()
+    new = explorer(tab).locator(".rnb-new")
+    expect(field(new, "Project")).to_be_focused()
     tab.keyboard.press("Tab")
-    expect(field(explorer(tab), "Name")).to_be_focused()
+    expect(field(new, "Name")).to_be_focused()
     places = [
         button(explorer(tab), "Refresh"),
         tab_of(tab, "Audit"),
@@ -106,7 +107,7 @@ def test_enter_and_a_double_click_open_the_form(setup: Setup, tab: Page) -> None
 def test_a_restarted_kernel_is_told(tab: Page) -> None:
     tab.get_by_role("menuitem", name="Kernel", exact=True).click()
     tab.get_by_role("menuitem", name=re.compile("^Restart Kernel…|^Restart Kernel\\.")).click()
-    tab.get_by_role("button", name=re.compile("Restart")).last.click()
+    tab.locator(".jp-Dialog .jp-mod-accept").click()
     told = explorer(tab).get_by_role("alert").filter(has_text="Run the cell again")
     expect(told).to_have_count(1)
     expect(told).to_contain_text("kernel was restarted")
