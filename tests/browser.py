@@ -562,4 +562,4 @@ def run_all_cells(tab: Page, cells: int) -> None:
     tab.get_by_text(f"[{cells}]:").first.wait_for(timeout=120_000)
     # Notebook 7 shows an icon instead.
     idle = tab.get_by_text("| Idle").or_(tab.locator('[data-status="idle"]'))
-    idle.first.wait_for(timeout=60_000)
+    idle.first.wait_for(state="attached", timeout=60_000)

@@ -16,6 +16,7 @@ function isPlain(event) {
 
 function render({ model, el }) {
   let box = null;
+  const observer = new MutationObserver(follow);
 
   // `el` is not on the page yet when it is rendered.
   function adopt() {
@@ -26,6 +27,7 @@ function render({ model, el }) {
     box.classList.add(GUARDED);
     box.style.outline = "none";
     box.addEventListener("keydown", stop);
+    observer.observe(box, { attributes: true, attributeFilter: ["class"] });
     return box;
   }
 
@@ -42,8 +44,10 @@ function render({ model, el }) {
       event.stopPropagation();
       return;
     }
-    box.setAttribute(NO_SHORTCUTS, "");
-    setTimeout(() => box.removeAttribute(NO_SHORTCUTS));
+    // On the element itself, since shortcuts of a notebook may be for any focused element in it.
+    const { target } = event;
+    target.setAttribute(NO_SHORTCUTS, "");
+    setTimeout(() => target.removeAttribute(NO_SHORTCUTS));
   }
 
   function focusIn(name) {
@@ -65,9 +69,9 @@ function render({ model, el }) {
   }
 
   function follow() {
-    const gone = el.classList.contains(GONE);
     // Of nested boxes, only the outermost says it.
     if (!adopt() || box.parentElement?.closest(`.${GUARDED}`)) return;
+    const gone = box.classList.contains(GONE);
     if (gone === Boolean(box.querySelector(":scope > .rnb-gone"))) return;
     if (!gone) box.querySelector(":scope > .rnb-gone").remove();
     for (const child of box.children) child.inert = gone;
@@ -83,8 +87,6 @@ function render({ model, el }) {
 
   window.addEventListener("keydown", guard, true);
   model.on("msg:custom", receive);
-  const observer = new MutationObserver(follow);
-  observer.observe(el, { attributes: true, attributeFilter: ["class"] });
   requestAnimationFrame(() => {
     adopt();
     follow();
