@@ -38,7 +38,12 @@ function render({ model, el }) {
 
   // Before all other listeners, of which those of the notebook come first.
   function guard(event) {
-    if (!adopt()?.contains(event.target) || !isPlain(event)) return;
+    if (!adopt()?.contains(event.target)) return;
+    if (!isPlain(event)) {
+      // Fast typing comes before the timer.
+      event.target.removeAttribute(NO_SHORTCUTS);
+      return;
+    }
     if (event.target.matches("select")) {
       // The browser still applies the key to the drop-down.
       event.stopPropagation();

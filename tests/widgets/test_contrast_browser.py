@@ -21,7 +21,7 @@ from tests import browser
 pytestmark = browser.needed()
 
 PACKAGE = Path(rnb.__file__).parent
-EXPLORER = PACKAGE / "widgets" / "explorer"
+TABLE = PACKAGE / "widgets" / "table"
 # The default colours of hosts: background and text.
 HOSTS = {
     "plain": ("#ffffff", "#000000"),
@@ -140,7 +140,7 @@ def test_the_table_can_be_read(
     finder.select([1, 2])
     finder._on_message(finder, {"kind": "open"}, [])
     open_host(tab, host)
-    tab.add_style_tag(path=str(EXPLORER / "source_table.css"))
+    tab.add_style_tag(path=str(TABLE / "source_table.css"))
     tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})
     show(tab, "source_table.js")
     tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
@@ -156,7 +156,7 @@ def show(tab: Page, script: str) -> None:
           const made = typeof widget === "function" ? await widget() : widget;
           await made.render({ model: window.model, el: document.querySelector("main") });
         }""",
-        (EXPLORER / script).read_text(),
+        (TABLE / script).read_text(),
     )
 
 
