@@ -142,13 +142,13 @@ def test_the_table_can_be_read(
     open_host(tab, host)
     tab.add_style_tag(path=str(TABLE / "source_table.css"))
     tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})
-    show(tab, "source_table.js")
+    show(tab, TABLE / "menu.js", TABLE / "source_table.js")
     tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
     tab.locator(".rnb-body [role=row]").first.wait_for()
     assert pale(tab) == []
 
 
-def show(tab: Page, script: str) -> None:
+def show(tab: Page, *scripts: Path) -> None:
     tab.evaluate(
         """async (text) => {
           const url = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
@@ -156,7 +156,7 @@ def show(tab: Page, script: str) -> None:
           const made = typeof widget === "function" ? await widget() : widget;
           await made.render({ model: window.model, el: document.querySelector("main") });
         }""",
-        (TABLE / script).read_text(),
+        "\n".join(script.read_text() for script in scripts),
     )
 
 
@@ -164,7 +164,7 @@ def show(tab: Page, script: str) -> None:
 def test_the_download_can_be_read_and_goes_nowhere(tab: Page, host: str) -> None:
     open_host(tab, host, "<div style='height:3000px'></div>")
     tab.evaluate(MODEL, {"name": "sources.csv"})
-    show(tab, "download_link.js")
+    show(tab, PACKAGE / "widgets" / "explorer" / "download_link.js")
     download = tab.get_by_text("Download sources.csv")
     download.scroll_into_view_if_needed()
     place = tab.evaluate("scrollY")

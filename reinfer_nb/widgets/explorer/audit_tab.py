@@ -75,7 +75,7 @@ class AuditPane(PlanPane):
             self._on_rule,
         )
         self.findings = RowList(
-            "Findings",
+            "List of findings",
             ("Source", "Severity", "Finding", "Suggestion"),
             self._on_finding,
             self._follow_edit,

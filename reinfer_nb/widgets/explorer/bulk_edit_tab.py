@@ -22,7 +22,7 @@ from reinfer_nb.plans.plan import Plan
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import shown_cell
-from reinfer_nb.text import counted
+from reinfer_nb.text import counted, listed, shown
 from reinfer_nb.widgets.buckets import bucket_controls
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
@@ -252,9 +252,20 @@ class BulkPane(PlanPane):
     def _planner(self, edit: _Edit) -> Callable[[], Plan]:
         text = edit.table
         if text is not None:
-            return lambda: self._tenant.plan(_read(text))
+            return lambda: self._plan_of_table(text)
         edited = self._edited(edit)
         return lambda: self._tenant.plan(edited)
+
+    def _plan_of_table(self, text: str) -> Plan:
+        plan = self._tenant.plan(_read(text))
+        new = [step.full_name for step in plan.steps if step.kind == "create"]
+        if new:
+            # Most likely a typo; this tab only edits.
+            raise InvalidInput(
+                f"There is no source {listed(map(shown, new))}. Correct the name, or create it "
+                "with New source."
+            )
+        return plan
 
     def _edited(self, edit: _Edit) -> pd.DataFrame:
         """Return the selected rows with their id, owner and name, and the new values."""

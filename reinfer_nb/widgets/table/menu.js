@@ -4,7 +4,7 @@ class Menu {
   constructor(id, label, opened) {
     this.opened = opened;
     this.text = make("span", { id: `${id}-text`, class: "rnb-menu-text" }, label);
-    const arrow = make("span", { class: "rnb-arrow", "aria-hidden": "true" }, "▾");
+    const arrow = make("span", { class: "rnb-arrow", "aria-hidden": "true" });
     const state = { type: "button", "aria-expanded": "false", "aria-controls": `${id}-panel` };
     this.button = make("button", { id, class: "rnb-menu-button", ...state }, this.text, arrow);
     const role = { role: "group", "aria-label": `${label}: choices` };

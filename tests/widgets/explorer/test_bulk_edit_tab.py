@@ -640,6 +640,7 @@ def test_a_table_gives_each_source_its_own_values(client: rnb.Client) -> None:
         ("just words", "sets no field"),
         ("title\nx", "needs the column 'id', or both 'owner' and 'name'"),
         ("owner,name\nclaims,motor-inbox", "sets no field"),
+        ("owner,name,title\nclaims,motor-inbx,x", "There is no source 'claims/motor-inbx'"),
         ("owner,name,should_translate\nclaims,motor-inbox,perhaps", "perhaps"),
         ("owner,name,titel\nclaims,motor-inbox,x", "sets no field"),
         ('owner,name,title\nclaims,motor-inbox,"x', "quote"),
