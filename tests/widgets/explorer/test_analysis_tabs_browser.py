@@ -392,6 +392,7 @@ def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
         field(explorer(tab), "Search").fill("deadbee")
         expect(rows(tab)).to_have_count(len(HOSTILE))
         open_audit(tab)
+        choose(tab, "Findings", "sources with any finding")
         found = explorer(tab).get_by_role("table")
         expect(found).to_contain_text(HTML[:70])
         watch.expect_text_only(tab)
