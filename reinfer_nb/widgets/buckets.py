@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import ipywidgets as ui
@@ -16,6 +17,7 @@ from reinfer_nb.widgets.controls import FULL, LABELS, Control, TextControl, labe
 
 # The name of the field that holds the id of a bucket.
 BUCKET = "bucket_id"
+_SUGGESTED = 20
 
 
 def bucket_names(client: Client) -> dict[str, str]:
@@ -55,11 +57,21 @@ class BucketControl(TextControl):
             return super()._input()
         return ui.Combobox(
             description=label_of(self.field),
-            options=tuple(sorted(self._ids)),
+            options=self._suggestions(""),
             placeholder="project/name or id of a bucket",
             style=LABELS,
             layout=FULL,
         )
+
+    def _suggestions(self, typed: str) -> tuple[str, ...]:
+        """Return the first names that contain a text; a browser needs no longer list."""
+        found = (name for name in sorted(self._ids) if typed.lower() in name.lower())
+        return tuple(islice(found, _SUGGESTED))
+
+    def _on_input(self, change: object) -> None:
+        if isinstance(self.input, ui.Combobox):
+            self.input.options = self._suggestions(self.input.value)
+        super()._on_input(change)
 
     def _raw(self, value: Any) -> Any:
         return self._names.get(value) or super()._raw(value)

@@ -12,6 +12,7 @@ import ipywidgets as ui
 
 from reinfer_nb import markup, strict_json
 from reinfer_nb.client import Client
+from reinfer_nb.errors import NotCarriedOut
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved
@@ -69,10 +70,9 @@ class Details(ui.VBox):
         self._fields, self._json = ui.HTML(), ui.HTML()
         self._panes[FIELDS].children = [self._fields]
         self._panes[JSON].children = [self._json]
-        if client is not None:
-            self.edit = self._edit_form(client)
-            self.delete = DeleteForm(client, picker=False)
-            self.delete.observe(lambda change: self._on_delete(change.new), "result")
+        # Made when they are opened, so that less is sent when the explorer opens.
+        self._edit: UpdateForm | None = None
+        self._delete: DeleteForm | None = None
         self._refused = {tab: ui.HTML() for tab in (EDIT, DELETE)}
         self.tabs = ui.Tab(children=self._panes, titles=_TITLES, layout=ui.Layout(min_width="0"))
         self.tabs.observe(lambda _: self._fill(), "selected_index")
@@ -83,6 +83,26 @@ class Details(ui.VBox):
 
     def __repr__(self) -> str:
         return "Details of a source"
+
+    @property
+    def edit(self) -> UpdateForm:
+        """The form to edit the current source."""
+        if self._edit is None:
+            self._edit = self._edit_form(self._with_client())
+        return self._edit
+
+    @property
+    def delete(self) -> DeleteForm:
+        """The form to delete the current source."""
+        if self._delete is None:
+            self._delete = DeleteForm(self._with_client(), picker=False)
+            self._delete.observe(lambda change: self._on_delete(change.new), "result")
+        return self._delete
+
+    def _with_client(self) -> Client:
+        if self._client is None:
+            raise NotCarriedOut("This listing can only be read: it has no forms.")
+        return self._client
 
     def _edit_form(self, client: Client) -> UpdateForm:
         form = UpdateForm(client, picker=False)
@@ -155,10 +175,8 @@ class Details(ui.VBox):
 
     def _update_drafts(self) -> None:
         """Keep forms with unsent changes as drafts, and name their sources."""
-        if self._client is None:
-            return
-        form = self.edit
-        if form.source is not None and (form.dirty or form.writing):
+        form = self._edit
+        if form is not None and form.source is not None and (form.dirty or form.writing):
             self._drafts[form.source.id] = form
         with dropping(self):
             self._drafts = {k: f for k, f in self._drafts.items() if f.dirty or f.writing}
@@ -177,14 +195,14 @@ class Details(ui.VBox):
             ids: The ids of the listed sources.
         """
         self._update_drafts()
-        client = self._client
         for key, form in list(self._drafts.items()):
             if key not in ids and not form.writing and form.source is not None:
                 del self._drafts[key]
                 name = form.source.full_name
                 self._lost_drafts.append(f"{name} is no longer listed. Not sent: {form.code}")
-                if form is self.edit and client is not None:
-                    self.edit = self._edit_form(client)
+                if form is self._edit:
+                    # The next one to edit gets a form of its own.
+                    self._edit = None
         self._update_drafts()
 
     def _open_edit(self) -> None:
@@ -196,10 +214,10 @@ class Details(ui.VBox):
             return
         draft = self._drafts.get(source.id)
         if draft is not None:
-            self.edit = draft
+            self._edit = draft
         else:
-            if self.edit in self._drafts.values():
-                self.edit = self._edit_form(client)
+            if self._edit in self._drafts.values():
+                self._edit = self._edit_form(client)
             opened = self.edit.source
             if opened is None or has_moved(opened, source):
                 self.edit.look_at(source)
@@ -212,7 +230,8 @@ class Details(ui.VBox):
         if source is None:
             return
         reason = self._refusal(source.owner)
-        if self._client is None or (reason and not self.delete.writing):
+        writing = self._delete is not None and self._delete.writing
+        if self._client is None or (reason and not writing):
             self._refused[DELETE].value = markup.muted(reason)
             self._panes[DELETE].children = [self._refused[DELETE]]
             return

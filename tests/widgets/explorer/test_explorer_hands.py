@@ -468,8 +468,9 @@ def test_a_bucket_is_typed_by_its_name(ex: Explorer, client: rnb.Client) -> None
     on_tab(ex, OTHER, EDIT)
     control = ex.details.edit.controls["bucket_id"]
     assert isinstance(control, BucketControl)
-    assert full in control.input.options
+    assert 0 < len(control.input.options) <= 20
     control.input.value = full[:-1]
+    assert control.input.options == (full,)
     assert control.entry().flaw is not None
     assert f"(Did you mean {full!r}?)" in texts(control.box)
     control.input.value = full
