@@ -1,4 +1,4 @@
-"""The explorer where people type and click: keys, focus, a restarted kernel, and Notebook 7."""
+"""The explorer where people type and click: keys, focus, columns and a restarted kernel."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = browser.needed()
 NAME = "claims/motor-inbox"
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
+@pytest.fixture(scope="module", params=["lab"])
 def setup(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Setup]:
@@ -43,7 +43,7 @@ def setup(
 
 @pytest.fixture
 def tab(setup: Setup) -> Iterator[Page]:
-    with setup.host.run(EXPLORE, "1 + 1") as tab:
+    with setup.host.run(EXPLORE) as tab:
         expect(table_status(tab)).to_contain_text("130 of 130 sources")
         settle(tab)
         yield tab
