@@ -94,6 +94,8 @@ def test_an_argument_of_a_wrong_type_is_refused_before_anything_is_done(
     files = sorted(tmp_path.rglob("*"))
     cases = [(name, odd) for name in calls if name.startswith(kind) for odd in ODD[kind]]
     for name, odd in cases:
+        if name == "client explore" and isinstance(odd, str | pd.DataFrame):
+            continue  # a listing
         with pytest.raises(rnb.InvalidInput) as caught:
             calls[name](odd)
         assert KINDS[kind].lower() in str(caught.value).lower(), (name, odd)

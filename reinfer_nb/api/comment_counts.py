@@ -104,7 +104,7 @@ def named_sources(client: Lister, which: object) -> pd.DataFrame:
         raise _unknown(which)
     names = list(dict.fromkeys(_checked(client, name) for name in which))
     if not names:
-        raise InvalidInput("The list of projects and sources is empty.")
+        raise InvalidInput("The list of projects and sources is empty. Give names, or a DataFrame.")
     parts = [_rows_of(client, name) for name in names]
     if len(parts) == 1:
         return parts[0]
@@ -129,7 +129,7 @@ def _checked(client: Lister, which: object) -> str:
 
 def _unknown(which: object) -> InvalidInput:
     return InvalidInput(
-        "statistics takes a listing, a project, a source (its full name or its id), or a list of "
+        "statistics takes a DataFrame, a project, a source (its full name or its id), or a list of "
         f"projects and sources, not {shown(which)}."
     )
 

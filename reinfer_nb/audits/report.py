@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
+from reinfer_nb.audits.fixing import replaced, row_numbers
 from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.rule_counts import rule_counts
 from reinfer_nb.audits.text_rules import source_labels
@@ -23,7 +24,7 @@ from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.copies import unshared
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.dates import When
-from reinfer_nb.errors import InvalidInput, reason_of
+from reinfer_nb.errors import InvalidInput
 from reinfer_nb.excelfile.io import write_sheets
 from reinfer_nb.frames import dtypes
 from reinfer_nb.pickling import Portable
@@ -192,13 +193,7 @@ class AuditReport(Portable):
         Raises:
             InvalidInput: `findings` has no such row.
         """
-        numbers = np.asarray(list(rows), dtype=np.int64)
-        if len(numbers) and (numbers.min() < 0 or numbers.max() >= len(self.findings)):
-            raise InvalidInput(
-                f"rows must be row numbers from 0 to {len(self.findings) - 1:,}, but they include "
-                f"{numbers[(numbers < 0) | (numbers >= len(self.findings))][0]}."
-            )
-        return self._some(numbers)
+        return self._some(row_numbers(rows, len(self.findings)))
 
     def _some(self, rows: npt.NDArray[np.int64]) -> AuditReport:
         return replace(
@@ -238,7 +233,7 @@ class AuditReport(Portable):
         table = table.drop_duplicates(["position", "field"])
         for name, part in table.groupby("field", sort=False):
             column, positions = str(name), part["position"].to_numpy()
-            fixed[column] = _replaced(fixed[column], positions, part["value"].tolist())
+            fixed[column] = replaced(fixed[column], positions, part["value"].tolist())
         return fixed
 
     def to_csv(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
@@ -376,28 +371,6 @@ def _findings(
         table[name] = cells.astype("str").array
     findings = table[list(_COLUMNS)].astype("str")
     return findings, positions, table[["field", "value"]]
-
-
-def _replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]) -> pd.Series:
-    """Return a column with some cells replaced and the same dtype."""
-    cells = column.tolist()
-    for position, value in zip(positions, values, strict=True):
-        cells[position] = value
-    dtype: Any = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        new = [value for value in dict.fromkeys(values) if value not in dtype.categories]
-        dtype = column.cat.add_categories(new).dtype
-    elif dtype.kind == "f" and column.isna().all():
-        # pandas reads an empty column of a file as float.
-        dtype = None
-    try:
-        replaced: pd.Series = pd.Series(cells, index=column.index, dtype=dtype)
-    except (ValueError, TypeError) as error:
-        raise InvalidInput(
-            f"A rule suggests a value that the column {shown(column.name)} cannot hold: "
-            f"{reason_of(error)}."
-        ) from None
-    return replaced
 
 
 def _check_options(rules: Iterable[Rule], options: Mapping[str, Any]) -> None:

@@ -45,7 +45,7 @@ def explore(
     >>> ex = explore(client, "claims", view={"sort": ("updated_at", True)})
     >>> ex.search = "motor"
     >>> ex.frame["name"].tolist()[:2]
-    ['motor-inbox', 'motor-calls']
+    ['motor-calls', 'motor-archive']
 
     A notebook that is saved with widget state contains what its widgets show, such as titles and
     descriptions, but never the token. `jupyter nbconvert --execute` and papermill save widget
@@ -71,7 +71,9 @@ def explore(
         FileProblem: A file could not be read.
         ReinferError: The sources could not be listed.
     """
-    projects = project if project is None or isinstance(project, str) else list(project)
+    one = project is None or isinstance(project, str) or not hasattr(project, "__iter__")
+    # The listing refuses what names no project.
+    projects: Any = project if one or project is None else list(project)
     if client is None or isinstance(client, Client):
         explorer = Explorer(_tenant(client), projects=projects)
     else:
@@ -90,7 +92,7 @@ def _read_only(given: object, projects: str | list[str] | None) -> pd.DataFrame:
         InvalidInput: It is no listing, or lacks a column.
         FileProblem: A file could not be read.
     """
-    listing = listing_of(given, "explore takes a client,")
+    listing = listing_of(given, "explore takes a client (rnb.connect()),")
     for name in ("id", "owner", "name"):
         if list(listing.columns).count(name) != 1:
             raise InvalidInput(f"The listing needs the column {name}, once, to be explored.")

@@ -23,8 +23,7 @@ LABELS = {"description_width": "13em"}
 # Each widget creates its own layout from these: a shared one would be closed with the first widget.
 FULL = {"width": "auto", "max_width": "60em", "min_width": "0"}
 BENEATH = {"margin": "0 0 6px 13.4em", "max_width": "46.6em", "min_width": "0"}
-
-# Why a tenant may report success and still not change a field.
+# Why a tenant may not change a field.
 NOT_TAKEN = "some settings are fixed when a source is created"
 
 

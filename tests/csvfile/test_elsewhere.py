@@ -161,7 +161,7 @@ def test_short_rows_lack_their_last_cells(path: Path) -> None:
             r"row 2, line 2.*CSV UTF-8.*decode\('cp1252'\)",
         ),
         ('id;title\n"x\ny";\n\nb;Größe\n'.encode("cp1252"), "row 4, line 5"),
-        (b"PK\x03\x04rest", "workbook or a zip archive. Read"),
+        (b"PK\x03\x04rest", "workbook, or a zip archive to unpack. Read"),
         (b"\xd0\xcf\x11\xe0rest", "workbook .*Save it"),
         (b"PAR1rest", "pd.read_parquet"),
         (b"ARROW1rest", "pd.read_feather"),

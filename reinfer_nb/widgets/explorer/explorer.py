@@ -193,7 +193,7 @@ class Explorer(OnHosts, ui.VBox):
     def view(self) -> View:
         """Search, facets, sort and columns as a plain dictionary; can be set.
 
-        >>> ex = explore(client)
+        >>> ex = Explorer(client)
         >>> ex.view = {"facets": {"language": ["de"]}, "sort": ("updated_at", True)}
         >>> ex.view["search"], ex.frame["language"].unique().tolist()
         ('', ['de'])

@@ -95,9 +95,8 @@ class Login(OnHosts, ui.VBox):
 
     def __init__(self) -> None:
         self._tenant = config.logged_in()
-        self._who = ""
-        self._before = ("", "", "")
-        self._pending, self._doing, self._wanted = "", "", ""
+        self._who, self._before = "", ("", "", "")
+        self._pending = self._doing = self._wanted = ""
         self._no_keyring: str | None = ""
         self.jobs = Jobs(self._busy)
         self.lookups = Jobs()
@@ -108,7 +107,7 @@ class Login(OnHosts, ui.VBox):
             layout=ui.Layout(**_WIDTH),
         )
         # The box includes its margin, two pixels on each side.
-        wide = _WIDTH | {"max_width": "calc(60em + 4px)"}
+        wide = {**_WIDTH, "max_width": "calc(60em + 4px)"}
         self.token = SecretBox(self._log_in, self._press, _LABEL, wide)
         self.keep = ui.Checkbox(
             description="Keep the token in this system's keyring",
@@ -123,8 +122,8 @@ class Login(OnHosts, ui.VBox):
         )
         self._said = ui.HTML(layout=ui.Layout(min_width="0"))
         buttons = ui.HBox([self.button, self.leave], layout=ui.Layout(margin=_BENEATH))
-        parts = [self.endpoint, self._about_endpoint, self.token, self._about_token]
-        parts += [self.keep, self._about_keyring, buttons, self._said, BoxGuard()]
+        parts = [self.endpoint, self._about_endpoint, self.token, self._about_token, self.keep]
+        parts += [self._about_keyring, buttons, self._said, BoxGuard()]
         super().__init__(parts, layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
         self._begin()
 
