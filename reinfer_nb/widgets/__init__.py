@@ -71,9 +71,10 @@ def explore(
         FileProblem: A file could not be read.
         ReinferError: The sources could not be listed.
     """
-    one = project is None or isinstance(project, str) or not hasattr(project, "__iter__")
     # The listing refuses what names no project.
-    projects: Any = project if one or project is None else list(project)
+    projects: Any = project
+    if isinstance(project, Iterable) and not isinstance(project, str):
+        projects = list(project)
     if client is None or isinstance(client, Client):
         explorer = Explorer(_tenant(client), projects=projects)
     else:
@@ -81,7 +82,7 @@ def explore(
     if isinstance(view, str):
         explorer.show_kept(view)
     elif view is not None:
-        explorer.view = dict(view) if isinstance(view, Mapping) else view
+        explorer.view = view
     return explorer
 
 

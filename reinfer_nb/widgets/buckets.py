@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import ipywidgets as ui
@@ -49,7 +50,7 @@ class BucketControl(TextControl):
 
     def __init__(self, field: Field, *, creating: bool, names: dict[str, str]) -> None:
         self._names = names
-        self._ids = {name: key for key, name in names.items()}
+        self._ids = {name: key for key, name in sorted(names.items(), key=itemgetter(1))}
         super().__init__(field, creating=creating)
 
     def _input(self) -> Any:
@@ -65,7 +66,7 @@ class BucketControl(TextControl):
 
     def _suggestions(self, typed: str) -> tuple[str, ...]:
         """Return the first names that contain a text; a browser needs no longer list."""
-        found = (name for name in sorted(self._ids) if typed.lower() in name.lower())
+        found = (name for name in self._ids if typed.lower() in name.lower())
         return tuple(islice(found, _SUGGESTED))
 
     def _on_input(self, change: object) -> None:

@@ -147,7 +147,7 @@ class Finder(anywidget.AnyWidget):
     @view.setter
     def view(self, view: Mapping[str, Any]) -> None:
         with self._lock:
-            self._state.view = checked(view)
+            self._state.view = view
             self._changed()
 
     def apply(self, view: Mapping[str, Any]) -> list[str]:
