@@ -129,8 +129,8 @@ def _checked(client: Lister, which: object) -> str:
 
 def _unknown(which: object) -> InvalidInput:
     return InvalidInput(
-        "statistics takes a DataFrame, a project, a source (its full name or its id), or a list of "
-        f"projects and sources, not {shown(which)}."
+        "statistics takes a listing (a DataFrame), a project, a source (its full name or its id), "
+        f"or a list of projects and sources, not {shown(which)}."
     )
 
 
