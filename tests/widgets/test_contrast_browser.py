@@ -142,7 +142,7 @@ def test_the_table_can_be_read(
     open_host(tab, host)
     tab.add_style_tag(path=str(TABLE / "source_table.css"))
     tab.evaluate(MODEL, {"height": 240, "listed_at": finder.listed_at})
-    show(tab, TABLE / "menu.js", TABLE / "source_table.js")
+    show(tab, *(TABLE / name for name in ("elements.js", "menu.js", "source_table.js")))
     tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
     tab.locator(".rnb-body [role=row]").first.wait_for()
     assert pale(tab) == []

@@ -1,12 +1,5 @@
 // A short table whose rows can be opened and ticked. Texts are inserted as text, never as markup.
 
-function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
 function render({ model, el }) {
   const table = make("table");
   const more = make("div", { class: "rnb-list-more" });

@@ -15,6 +15,7 @@ from reinfer_nb.text import visible
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
+_SCRIPTS = ("elements.js", "row_list.js")
 _LONGEST_CELL = 300
 
 
@@ -28,7 +29,7 @@ class RowList(anywidget.AnyWidget):
         ticked: Called after rows were ticked or unticked; None if no row can be ticked.
     """
 
-    _esm = (_HERE / "row_list.js").read_text(encoding="utf-8")
+    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     _css = (_HERE / "row_list.css").read_text(encoding="utf-8")
 
     def __init__(

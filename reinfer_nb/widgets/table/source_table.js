@@ -20,13 +20,6 @@ const STALLED =
 const HEADING = "[role=columnheader]";
 let views = 0;
 
-function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-
 // Does not touch unchanged text, which a screen reader would read again.
 function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

@@ -28,7 +28,7 @@ from reinfer_nb.widgets.table.views import View, checked, fitted
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
-_SOURCES = ("menu.js", "source_table.js")
+_SCRIPTS = ("elements.js", "menu.js", "source_table.js")
 
 
 class Finder(anywidget.AnyWidget):
@@ -55,7 +55,7 @@ class Finder(anywidget.AnyWidget):
         listed_at: When the listing was fetched, in seconds since 1970; 0 if not known.
     """
 
-    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SOURCES)
+    _esm = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     _css = (_HERE / "source_table.css").read_text(encoding="utf-8")
 
     height = traitlets.Int(360, min=120).tag(sync=True)
