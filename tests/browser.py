@@ -111,6 +111,11 @@ _OPEN_INSTEAD = """async (path) => {
   await notebook.context.ready;
   await notebook.sessionContext.ready;
 }"""
+# True when Notebook 7 has opened its notebook and has a kernel.
+_READY = """() => {
+  const [notebook] = window.jupyterapp?.shell.widgets("main") ?? [];
+  return notebook?.sessionContext?.isReady && notebook.context.isReady;
+}"""
 # Runs all cells of the notebook that a page shows, beside no other panel. JupyterLab may put its
 # launcher in front of a notebook that was opened while the page was still empty.
 _RUN_ALL = """async () => {
@@ -199,6 +204,7 @@ def notebook7(
         *(sys.executable, "-m", "notebook", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
         *(f"--port={port}", "--port-retries=0", "--IdentityProvider.token="),
         *(f"--ServerApp.root_dir={folder}", f"--KernelManager.transport={TRANSPORT}"),
+        "--JupyterNotebookApp.expose_app_in_browser=True",
     ]
     own = {
         "JUPYTER_CONFIG_DIR": str(folder / ".config"),
@@ -426,7 +432,8 @@ class Host:
             before(tab)
             if self.kind == "notebook":
                 tab.goto(f"{self.address}/notebooks/{place}")
-                run_all_cells(tab, len(cells))
+                tab.wait_for_function(_READY, timeout=60_000)
+                assert tab.evaluate(_RUN_ALL), "a cell was not run"
             elif self.kind == "voila":
                 tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
                 # Visible after the last cell was run.

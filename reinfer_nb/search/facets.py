@@ -31,6 +31,9 @@ _Numbers = np.ndarray[Any, np.dtype[np.int64]]
 # The group of each row; and for each choice its value, its label and the groups that it shows.
 _Groups = tuple[_Numbers, list[tuple[str, str, list[int]]]]
 
+# Facets whose choices are shown in their own order; of all others, those with most rows are first.
+IN_ORDER = ("updated",)
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -20,7 +20,15 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.cells import as_arrow, column_of, texts_of
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.search import query
-from reinfer_nb.search.facets import FACETS, Choice, Facet, Grouping, grouping, with_names
+from reinfer_nb.search.facets import (
+    FACETS,
+    IN_ORDER,
+    Choice,
+    Facet,
+    Grouping,
+    grouping,
+    with_names,
+)
 from reinfer_nb.search.field_terms import FieldTerms
 from reinfer_nb.search.text_index import Haystack, Mask, folded, folded_text, with_instants
 from reinfer_nb.text import listed, nearest, shown, visible
@@ -237,7 +245,8 @@ class Narrowing:
         Returns:
             Triples of a choice's position in the facet, the choice, and the number of rows that it
             would show, as in `counts`. The chosen ones are first, whatever their labels, then
-            those with most rows. And the number of choices whose labels contain the text.
+            those with most rows, or periods of time in their order. And the number of choices
+            whose labels contain the text.
 
         Raises:
             InvalidInput: The facet is unknown.
@@ -249,7 +258,9 @@ class Narrowing:
         others = matching.copy()
         others[chosen] = False
         rest = np.flatnonzero(others)
-        rest = rest[np.argsort(-numbers[rest], kind="stable")][: max(0, most - len(chosen))]
+        if key not in IN_ORDER:
+            rest = rest[np.argsort(-numbers[rest], kind="stable")]
+        rest = rest[: max(0, most - len(chosen))]
         choices = facet.facet.choices
         places = [*chosen, *rest.tolist()]
         listed = [(place, choices[place], int(numbers[place])) for place in places]

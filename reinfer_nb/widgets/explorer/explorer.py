@@ -131,10 +131,11 @@ class Explorer(OnHosts, ui.VBox):
         client, finder = around.client, around.finder
         self.details = Details(
             client,
-            self._after_update,
-            self._after_writing,
-            lambda owner: self._head.rights.refusal([owner]),
-            self._new_pane.duplicate,
+            updated=self._after_update,
+            written=self._after_writing,
+            refusal=lambda owner: self._head.rights.refusal([owner]),
+            duplicate=self._new_pane.duplicate,
+            buckets=self._buckets,
         )
         self.audit = AuditPane(around)
         self.compare = ComparePane(finder, around.listing)

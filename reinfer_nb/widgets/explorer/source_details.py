@@ -5,7 +5,7 @@ Unsent changes to a source are kept as a draft while another source is current.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import ipywidgets as ui
@@ -17,6 +17,7 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved
 from reinfer_nb.schema.value_types import shown_cell
+from reinfer_nb.widgets.buckets import BUCKET
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.copy_bar import CopyBar
@@ -39,6 +40,7 @@ class Details(ui.VBox):
         written: Called after a source was deleted, with None, or restored, with the new source.
         refusal: Returns why the sources of a project cannot be changed; "" if they can.
         duplicate: Called with a source whose settings are to be filled into a new one.
+        buckets: The full names of the buckets by id.
 
     Attributes:
         source: The source that is looked at; None if there is none, or it was deleted.
@@ -48,12 +50,14 @@ class Details(ui.VBox):
     def __init__(
         self,
         client: Client | None,
+        *,
         updated: Callable[[Source, Collection[str]], object],
         written: Callable[[Source | None], object],
         refusal: Callable[[str], str],
         duplicate: Callable[[Source], object],
+        buckets: Mapping[str, str],
     ) -> None:
-        self._client = client
+        self._client, self._buckets = client, buckets
         self._updated = updated
         self._written, self._refusal = written, refusal
         self.source: Source | None = None
@@ -164,7 +168,7 @@ class Details(ui.VBox):
         if source is None:
             return
         if tab == FIELDS:
-            self._fields.value = _facts(source)
+            self._fields.value = _facts(source, self._buckets)
         elif tab == JSON:
             text = strict_json.text_of(source.to_wire(), indent=2, ensure_ascii=False)
             self._json.value = markup.code(text)
@@ -241,11 +245,12 @@ class Details(ui.VBox):
             self.delete.look_at(source)
 
 
-def _facts(source: Source) -> markup.Markup:
+def _facts(source: Source, buckets: Mapping[str, str]) -> markup.Markup:
     rows: list[list[markup.Content]] = []
     for field in fields_of(type(source)):
         value = getattr(source, field.name)
-        meaning = (field.about.allowed or {}).get(value) if isinstance(value, str) else None
+        meanings = buckets if field.name == BUCKET else field.about.allowed or {}
+        meaning = meanings.get(value) if isinstance(value, str) else None
         text = shown_cell(value) + (f" ({meaning})" if meaning else "")
         rows.append([field.name, text, markup.muted(field.about.help)])
     rows += [[name, _as_json(value), ""] for name, value in source.extra.items()]

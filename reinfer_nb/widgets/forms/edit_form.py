@@ -190,4 +190,5 @@ class UpdateForm(Form):
 def tag_line(source: Source) -> markup.Markup:
     """Return the heading of a source: its full name and title."""
     title = [f" {source.title}"] if source.title else []
-    return markup.block([markup.tag("strong", source.full_name), *title])
+    parts = [markup.tag("strong", source.full_name), *title]
+    return markup.block(parts, style="overflow-wrap:anywhere")

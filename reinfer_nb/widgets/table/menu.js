@@ -25,6 +25,7 @@ class Menu {
     this.outside = (event) => {
       if (!event.composedPath().includes(this.node)) this.close();
     };
+    this.resized = new ResizeObserver(() => this.place());
   }
 
   get isOpen() {
@@ -39,6 +40,7 @@ class Menu {
     this.panel.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
     document.addEventListener("pointerdown", this.outside, true);
+    this.resized.observe(this.node.closest(".rnb-finder"));
     this.opened();
     this.place();
     this.panel.querySelector("input, button")?.focus();
@@ -47,8 +49,9 @@ class Menu {
   // Keeps the panel inside of the table's width.
   place() {
     this.panel.style.left = "0";
-    const limit = this.node.closest(".rnb-finder").getBoundingClientRect().right;
-    const beyond = this.panel.getBoundingClientRect().right - limit;
+    const table = this.node.closest(".rnb-finder").getBoundingClientRect();
+    const panel = this.panel.getBoundingClientRect();
+    const beyond = Math.min(panel.right - table.right, panel.left - table.left);
     if (beyond > 0) this.panel.style.left = `${-beyond}px`;
   }
 
@@ -57,6 +60,7 @@ class Menu {
     this.panel.hidden = true;
     this.button.setAttribute("aria-expanded", "false");
     document.removeEventListener("pointerdown", this.outside, true);
+    this.resized.disconnect();
   }
 }
 

@@ -204,7 +204,7 @@ def test_axe_and_width(setup: Setup) -> None:
     flaws: list[tuple[str, int, Any]] = []
 
     def look(tab: Page, where: str, *, fits: bool = True) -> None:
-        for width in (500, 1600):
+        for width in (500, 1000, 1600):
             tab.set_viewport_size({"width": width, "height": 2000})
             if fits or width > 500:
                 expect_to_fit(tab)

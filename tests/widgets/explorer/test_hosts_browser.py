@@ -32,7 +32,7 @@ pytestmark = browser.needed()
 NAME = "claims/motor-inbox"
 
 
-@pytest.fixture(scope="module", params=["lab"])
+@pytest.fixture(scope="module", params=["lab", "notebook"])
 def setup(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Setup]:
