@@ -152,17 +152,21 @@ class ColumnMenu {
   }
 
   fill() {
-    const { columns, hidden } = this.table;
+    const shown = this.table.layout;
+    const rest = [...this.table.columns, ...this.table.hidden].filter(
+      ({ key }) => !shown.some((column) => column.key === key),
+    );
     const held = this.list.contains(document.activeElement) && document.activeElement.dataset.key;
-    const lines = [...columns, ...hidden].map((column) => {
-      const shown = columns.includes(column);
-      const line = tick(column.heading, shown, (checked) => {
-        if (checked) this.table.arrange([...this.table.columns, column]);
-        else this.table.arrange(this.table.columns.filter(({ key }) => key !== column.key));
+    const lines = [...shown, ...rest].map((column) => {
+      const line = tick(column.heading, shown.includes(column), (checked) => {
+        const others = this.table.layout.filter(({ key }) => key !== column.key);
+        this.table.arrange(checked ? [...others, column] : others);
+        if (others.length < 2) this.fill();
       });
       line.firstChild.dataset.key = column.key;
       // The table must show something.
-      line.firstChild.disabled = column.absent || (shown && columns.length === 1);
+      const last = shown.length === 1 && shown.includes(column);
+      line.firstChild.disabled = column.absent || last;
       return line;
     });
     this.list.replaceChildren(...lines);

@@ -132,6 +132,7 @@ class Table {
     this.actions = actions;
     this.columns = [];
     this.hidden = []; // the columns that are not shown
+    this.wanted = null; // the columns as arranged here, until the kernel shows them
     this.count = 0;
     this.current = null;
     this.offset = 0; // pixels of rows above the visible part
@@ -208,7 +209,13 @@ class Table {
     return Math.max(width, Math.ceil(this.context.measureText(heading).width) + 36);
   }
 
+  // The columns from which the next change starts, so that no quick change is lost.
+  get layout() {
+    return this.wanted ?? this.columns;
+  }
+
   arrange(columns) {
+    this.wanted = columns;
     this.actions.arrange(columns.map(({ key, chosen }) => [key, chosen]));
   }
 
@@ -246,19 +253,31 @@ class Table {
       window.removeEventListener("pointercancel", end);
       for (const other of this.head.children) other.classList.remove("rnb-before", "rnb-after");
       if (!this.dragged || type === "pointercancel") return;
-      if (edge) this.arrange(this.columns);
-      else this.moveColumn(place, target);
+      if (edge) this.widen(column, column.chosen);
+      else this.moveColumn(column, this.columns[target]);
     };
     window.addEventListener("pointermove", move);
     window.addEventListener("pointerup", end);
     window.addEventListener("pointercancel", end);
   }
 
-  moveColumn(from, to) {
-    if (from === to || to < 0 || to >= this.columns.length) return;
-    const columns = [...this.columns];
+  // The place of a column among the arranged ones.
+  placeOf({ key }) {
+    return this.layout.findIndex((other) => other.key === key);
+  }
+
+  // Moves a column to the place of another one, or by some steps.
+  moveColumn(column, other, step = 0) {
+    const from = this.placeOf(column);
+    const to = this.placeOf(other) + step;
+    if (from < 0 || from === to || to < 0 || to >= this.layout.length) return;
+    const columns = [...this.layout];
     columns.splice(to, 0, ...columns.splice(from, 1));
     this.arrange(columns);
+  }
+
+  widen({ key }, chosen) {
+    this.arrange(this.layout.map((other) => (other.key === key ? { ...other, chosen } : other)));
   }
 
   sorted(sort) {
@@ -310,14 +329,13 @@ class Table {
   shapeKey(event, node) {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return false;
-    const place = [...this.head.children].indexOf(node);
+    const column = this.columns[[...this.head.children].indexOf(node)];
     if (event.shiftKey) {
-      const column = this.columns[place];
       const width = node.getBoundingClientRect().width + step * STEP;
       column.chosen = Math.max(NARROWEST, Math.round(width));
       this.resize();
-      this.arrange(this.columns);
-    } else this.moveColumn(place, place + step);
+      this.widen(column, column.chosen);
+    } else this.moveColumn(column, column, step);
     return true;
   }
 
@@ -555,11 +573,12 @@ function render({ model, el }) {
     if (message.facets) {
       controls.update(message);
       table.build(message.columns, message.hidden);
-      if (controls.columns.menu.isOpen) controls.columns.fill();
     }
     table.count = message.count;
     table.remember(message.start, message.rows, message.marks);
     if (mine) outbox.onResponse();
+    if (!outbox.has("arrange")) table.wanted = null;
+    if (message.facets && controls.columns.menu.isOpen) controls.columns.fill();
     if (!outbox.has("sort")) table.sorted(message.sort);
     // Text that is being typed is newer than the response to an earlier text.
     const typing = outbox.has("search") || (mine && lastSearch !== undefined);
