@@ -653,7 +653,7 @@ def test_a_restore_reports_fields_that_were_not_taken(
 def test_a_bulk_edit_reports_fields_that_were_not_taken(stubborn: rnb.Client) -> None:
     explorer = rnb.explore(stubborn)
     pane = explorer.bulk
-    explorer.tabs.selected_index = explorer.tabs.children.index(pane)
+    explorer.tabs.selected_index = explorer.tabs.titles.index("Bulk edit")
     explorer.finder.select([0, 1])
     pane.field.value = "language"
     pane.controls["language"].fill("xlm")

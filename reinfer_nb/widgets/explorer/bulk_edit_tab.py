@@ -89,7 +89,7 @@ class BulkPane(PlanPane):
         finder = around.finder
         self.others: dict[str, Any] = {}
         self.controls = controls_for(
-            fields_of(Source), "update", self._follow, bucket_controls(client)
+            fields_of(Source), "update", self.follow, bucket_controls(client)
         )
         self._helps = {name: control.note.value for name, control in self.controls.items()}
         self.field = ui.Dropdown(
@@ -131,10 +131,10 @@ class BulkPane(PlanPane):
         self.field.observe(lambda _: self._on_field(), "value")
         self.by_table.observe(lambda _: self._on_way(), "value")
         for part in (self.emptied, self.table):
-            part.observe(lambda _: self._follow(), "value")
-        finder.observe(lambda _: self._follow(), "selected")
+            part.observe(lambda _: self.follow(), "value")
+        finder.observe(lambda _: self.follow(), "selected")
         # A new listing may have another source at the same position.
-        finder.observe(lambda _: self._follow(), "shown")
+        finder.observe(lambda _: self.follow(), "shown")
         self._on_field()
 
     def __repr__(self) -> str:
@@ -175,13 +175,13 @@ class BulkPane(PlanPane):
         self.emptied.value = False
         can_be_empty = _empty_value(self._control.field) is not _UNSET
         self._filled.children = [self._control.box, *([self.emptied] if can_be_empty else [])]
-        self._follow()
+        self.follow()
 
     def _on_way(self) -> None:
         by_table = self.by_table.value
         self._fields.layout.display = "none" if by_table else None
         self._pasted.layout.display = None if by_table else "none"
-        self._follow()
+        self.follow()
 
     def _on_add(self) -> None:
         """Keep the field and its value, and choose the next field that is not set yet."""
@@ -195,7 +195,7 @@ class BulkPane(PlanPane):
         self.emptied.value = False
         if names:
             self.field.value = names[0]
-        self._follow()
+        self.follow()
 
     def _list_others(self) -> None:
         lines = []
@@ -210,7 +210,7 @@ class BulkPane(PlanPane):
     def _on_remove(self, name: str) -> None:
         self.others.pop(name, None)
         self._list_others()
-        self._follow()
+        self.follow()
 
     def _on_fill(self) -> None:
         """Fill the selected sources into the table, with the fields that were chosen."""
@@ -220,7 +220,7 @@ class BulkPane(PlanPane):
             "utf-8-sig"
         )
 
-    def _follow(self) -> None:
+    def follow(self) -> None:
         """Update the tab after a change of the selection or a value."""
         control = self._control
         control.input.disabled = self.emptied.value

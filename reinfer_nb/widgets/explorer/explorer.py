@@ -33,6 +33,7 @@ from reinfer_nb.widgets.explorer.new_pane import NewPane
 from reinfer_nb.widgets.explorer.rights import READS_ONLY
 from reinfer_nb.widgets.explorer.source_details import Details
 from reinfer_nb.widgets.explorer.surroundings import Surroundings
+from reinfer_nb.widgets.explorer.tabs import Tabs
 from reinfer_nb.widgets.explorer.toolbar import Toolbar
 from reinfer_nb.widgets.explorer.view_bar import ViewBar
 from reinfer_nb.widgets.hosts import OnHosts
@@ -44,7 +45,6 @@ from reinfer_nb.widgets.table.views import View
 COMMENTS = "num_comments"
 # After an update, an older listing is fetched again.
 _RECENT = timedelta(seconds=DEFAULT_TTL)
-_TABS = ("Source", "Audit", "Compare", "Charts", "Bulk edit")
 
 
 class Explorer(OnHosts, ui.VBox):
@@ -55,10 +55,6 @@ class Explorer(OnHosts, ui.VBox):
         source: The current source, or None; can be observed.
         finder: The search, the facets and the table.
         details: The tab with the current source.
-        audit: The tab with findings.
-        compare: The tab that compares with a file or a snapshot.
-        charts: The tab with charts of the filtered sources.
-        bulk: The tab that changes all selected sources.
     """
 
     source = traitlets.Instance(Source, allow_none=True)
@@ -119,16 +115,15 @@ class Explorer(OnHosts, ui.VBox):
         )
         self.add_class("rnb-explorer")
         self.finder.observe(lambda _: self._look(), "current")
-        self.finder.observe(lambda _: self._show_analysis(), "shown")
+        self.finder.observe(lambda _: self.tabs.refresh(), "shown")
         self.finder.observe(lambda _: self._on_edit(), "edits")
         self.finder.observe(lambda _: self._refresh_buttons(), "selected")
         self.export.rows.observe(lambda _: self._refresh_buttons(), "value")
-        self.tabs.observe(lambda _: self._show_analysis(), "selected_index")
         self._head.show(self._listing)
         self._refresh_buttons()
 
     def _make_tabs(self, around: Surroundings) -> None:
-        client, finder = around.client, around.finder
+        client = around.client
         self.details = Details(
             client,
             updated=self._after_update,
@@ -137,15 +132,7 @@ class Explorer(OnHosts, ui.VBox):
             duplicate=self._new_pane.duplicate,
             buckets=self._buckets,
         )
-        self.audit = AuditPane(around)
-        self.compare = ComparePane(finder, around.listing)
-        self.charts = ChartPane(lambda: self.frame)
-        panes: list[ui.Widget] = [self.details, self.audit, self.compare, self.charts]
-        if client is not None:
-            self.bulk = BulkPane(client, around)
-            panes.append(self.bulk)
-        titles = _TABS[: len(panes)]
-        self.tabs = ui.Tab(children=panes, titles=titles, layout=ui.Layout(min_width="0"))
+        self.tabs = Tabs(self.details, around)
 
     def __repr__(self) -> str:
         # A saved notebook shows this text: it must not contain data of the tenant.
@@ -163,8 +150,7 @@ class Explorer(OnHosts, ui.VBox):
         self._closed = True
         self.jobs.stop()
         close_all_in(self)
-        for pane in (self.audit, self.compare, self.charts):
-            pane.forget()
+        self.tabs.forget()
         self._listing = self._listing.iloc[:0].copy()
         self._counts.clear()
         self.finder.show(self._listing)
@@ -220,6 +206,28 @@ class Explorer(OnHosts, ui.VBox):
     @chosen.setter
     def chosen(self, chosen: Mapping[str, str | Iterable[str]]) -> None:
         self.finder.chosen = chosen
+
+    # The tabs
+
+    @property
+    def audit(self) -> AuditPane:
+        """The tab with findings."""
+        return self.tabs.audit
+
+    @property
+    def compare(self) -> ComparePane:
+        """The tab that compares with a file or a snapshot."""
+        return self.tabs.compare
+
+    @property
+    def charts(self) -> ChartPane:
+        """The tab with charts of the filtered sources."""
+        return self.tabs.charts
+
+    @property
+    def bulk(self) -> BulkPane:
+        """The tab that changes all selected sources; a listing that can only be read has none."""
+        return self.tabs.bulk
 
     # The current source
 
@@ -337,18 +345,6 @@ class Explorer(OnHosts, ui.VBox):
         if self._awaited is not None:
             self._look_at(self._awaited)
         self._look()
-
-    def _show_analysis(self) -> None:
-        """Update the open tab; the others are updated when they are opened."""
-        tab = self.tabs.children[self.tabs.selected_index or 0]
-        if tab is self.audit or self.audit.rule.value:
-            self.audit.refresh()
-        if tab is self.audit:
-            self.audit.show()
-        elif tab is self.compare:
-            self.compare.refresh()
-        elif tab is self.charts:
-            self.charts.refresh()
 
     # The buttons
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from ipywidgets.widgets.widget import _instances
 
 import reinfer_nb as rnb
 from reinfer_nb.schema.fields import fields_of
@@ -102,9 +103,22 @@ def values(client: rnb.Client, field: str, names: list[str] = THREE) -> list[Any
 # The selection and the value
 
 
+def test_a_tab_is_made_when_it_is_opened(shared: rnb.Client) -> None:
+    ex = rnb.explore(shared)
+    opening = len(_instances)
+    ex.tabs.selected_index = BULK
+    assert len(_instances) > opening + 50
+    made = len(_instances)
+    ex.tabs.selected_index = 0
+    ex.tabs.selected_index = BULK
+    assert len(_instances) == made
+    ex.close()
+
+
 def test_it_is_the_last_tab_and_says_how_many_are_selected(ex: Explorer) -> None:
     assert ex.tabs.titles[-1] == "Bulk edit"
-    assert ex.tabs.children[-1] is ex.bulk
+    bulk = ex.bulk
+    assert ex.tabs.children[-1].children == (bulk,)
     assert "No source is selected." in texts(ex.bulk)
     assert "Ctrl or Cmd and a click adds a row" in texts(ex.bulk)
     select(ex, *THREE[:1])
