@@ -131,15 +131,26 @@ def with_names(df: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return df.assign(**{_BUCKET: column})
 
 
-def _named(column: pd.Series, meanings: Mapping[str, str] | None = None) -> _Groups:
+def _named(
+    column: pd.Series,
+    meanings: Mapping[str, str] | None = None,
+    label: str = "{meaning} ({name})",
+) -> _Groups:
+    """Group the rows by text.
+
+    Args:
+        column: The column.
+        meanings: The meanings of names.
+        label: The label of a choice whose name has a meaning.
+    """
     encoded = texts_of(column).dictionary_encode()
     names = encoded.dictionary.to_pylist()
     codes = np.asarray(encoded.indices.fill_null(len(names)), dtype=np.int64)
     choices = []
     for group, name in enumerate(names):
         meaning = (meanings or {}).get(name)
-        label = visible(f"{meaning} ({name})" if meaning else name)
-        choices.append((f"={name}", label or "(empty)", [group]))
+        text = visible(label.format(meaning=meaning, name=name) if meaning else name)
+        choices.append((f"={name}", text or "(empty)", [group]))
     choices.sort(key=lambda choice: (choice[1].lower(), choice[0]))
     missing = [("", "(none)", [len(names)])] if encoded.indices.null_count else []
     return codes, choices + missing
@@ -150,15 +161,9 @@ def _bucket(column: pd.Series, names: Mapping[str, str]) -> _Groups:
     if not names:
         choices = [("with", "with", [0]), ("without", "without", [1])]
         return np.asarray(column.isna(), np.int64), choices
-    codes, single = _named(column)
-    known = [
-        (value, visible(names.get(value.removeprefix("="), text)), groups)
-        for value, text, groups in single
-        if value
-    ]
-    missing = [group for value, _, groups in single if not value for group in groups]
-    known.sort(key=lambda choice: (choice[1].lower(), choice[0]))
-    having = [group for _, _, groups in known for group in groups]
+    codes, known = _named(column, names, "{meaning}")
+    missing = known.pop()[2] if known and not known[-1][0] else []
+    having = [group for *_, groups in known for group in groups]
     return codes, [("with", "with", having), ("without", "without", missing), *known]
 
 

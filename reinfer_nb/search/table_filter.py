@@ -60,7 +60,7 @@ class Narrowing:
     Attributes:
         frame: A copy of the listing.
         shown: The same with the names of buckets beside their ids.
-        facets: The facets.
+        labels: The labels of the facets, by key.
     """
 
     def __init__(
@@ -73,17 +73,15 @@ class Narrowing:
         groupings: Mapping[str, Grouping] | None = None,
     ) -> None:
         df = check_frame(df, "A listing must be a DataFrame")
-        made = groupings or {}
         self._names = names or {}
         self.frame: pd.DataFrame = df.copy()
         self.shown = with_names(self.frame, self._names)
-        columns = {key: column_of(df, name) for key, (_, name, _) in FACETS.items()}
-        self._groupings = {
-            key: made.get(key) or grouping(key, column, now, self._names)
-            for key, column in columns.items()
-            if column is not None
-        }
-        self.facets: tuple[Facet, ...] = tuple(g.facet for g in self._groupings.values())
+        columns = {key: column_of(self.frame, name) for key, (_, name, _) in FACETS.items()}
+        self._columns = {key: column for key, column in columns.items() if column is not None}
+        self.labels = {key: FACETS[key][0] for key in self._columns}
+        self._now = pd.Timestamp.now("UTC") if now is None else now
+        # Made when needed, since most facets are not opened.
+        self._groupings = dict(groupings or {})
         self._haystack = haystack or Haystack.of(df)
         self._field_terms = FieldTerms(self.shown)
         self._search, self._notes = "", tuple[str, ...]()
@@ -95,7 +93,7 @@ class Narrowing:
         # Computed from the state above when needed.
         self._found: Mask | None = None
         self._positions: _Numbers | None = None
-        self._counts: dict[str, Mapping[str, int]] | None = None
+        self._counts: dict[str, Mapping[str, int]] = {}
 
     def with_row(self, position: int, df: pd.DataFrame) -> Narrowing:
         """Return the narrowing of a listing that differs from this one in one row.
@@ -115,6 +113,26 @@ class Narrowing:
         }
         haystack = self._haystack.with_row(position, row)
         return Narrowing(df, names=self._names, haystack=haystack, groupings=same)
+
+    @property
+    def facets(self) -> tuple[Facet, ...]:
+        """The facets with their choices."""
+        return tuple(map(self.facet, self.labels))
+
+    def facet(self, key: str) -> Facet:
+        """Return a facet with its choices.
+
+        >>> facet = Narrowing(client.sources()).facet("language")
+        >>> facet.label, facet.choices[0].label
+        ('Language', 'English (en)')
+
+        Args:
+            key: The key of the facet.
+
+        Raises:
+            InvalidInput: The listing has no such facet.
+        """
+        return self._grouping(key).facet
 
     @property
     def search(self) -> str:
@@ -171,10 +189,11 @@ class Narrowing:
             values = {key: self._values(key, given) for key, given in chosen.items()}
             values = {key: choices for key, choices in values.items() if choices}
             self._chosen = types.MappingProxyType(values)
-            self._hidden = {key: self._groupings[key].hidden(values[key]) for key in values}
+            self._hidden = {key: self._grouping(key).hidden(values[key]) for key in values}
         if search is not None and search != self._search:
             self._search, self._found = search, None
-        self._positions = self._counts = None
+        self._positions = None
+        self._counts.clear()
 
     def restrict(self, positions: Iterable[int] | None) -> None:
         """Show only some rows, in addition to search and facets.
@@ -186,7 +205,8 @@ class Narrowing:
         if positions is not None:
             self._only = np.zeros(len(self.frame), dtype=np.bool_)
             self._only[np.asarray(list(positions), dtype=np.int64)] = True
-        self._positions = self._counts = None
+        self._positions = None
+        self._counts.clear()
 
     def sort_by(self, column: str | None, *, descending: bool = False) -> None:
         """Sort the rows, ignoring case in texts; missing values are always last.
@@ -221,11 +241,14 @@ class Narrowing:
 
         All other facets and the search stay as they are. Values are in the order of the choices.
         """
-        if self._counts is None:
-            rows = dict.fromkeys(self._groupings, self.positions)
-            rows |= {key: np.flatnonzero(self._without(key)) for key in self._chosen}
-            self._counts = {key: g.counts(rows[key]) for key, g in self._groupings.items()}
-        return dict(self._counts)
+        return {key: self._counted(key) for key in self.labels}
+
+    def _counted(self, key: str) -> Mapping[str, int]:
+        if key not in self._counts:
+            chosen = key in self._chosen
+            rows = np.flatnonzero(self._without(key)) if chosen else self.positions
+            self._counts[key] = self._grouping(key).counts(rows)
+        return self._counts[key]
 
     def facet_choices(
         self, key: str, typed: str = "", most: int = 200
@@ -253,7 +276,7 @@ class Narrowing:
         """
         facet = self._grouping(key)
         matching = facet.labelled(typed)
-        numbers = np.fromiter(self.counts()[key].values(), np.int64, len(matching))
+        numbers = np.fromiter(self._counted(key).values(), np.int64, len(matching))
         chosen = [facet.places[value] for value in self._chosen.get(key, ())]
         others = matching.copy()
         others[chosen] = False
@@ -276,8 +299,11 @@ class Narrowing:
         return int(indices[0]) if len(indices) else None
 
     def _grouping(self, key: str) -> Grouping:
+        if key not in self._columns:
+            raise InvalidInput(f"Unknown facet {shown(key)}.{_hint(key, self.labels)}")
         if key not in self._groupings:
-            raise InvalidInput(f"Unknown facet {shown(key)}.{_hint(key, self._groupings)}")
+            column = self._columns[key]
+            self._groupings[key] = grouping(key, column, self._now, self._names)
         return self._groupings[key]
 
     def _values(self, key: str, given: str | Iterable[str]) -> tuple[str, ...]:
@@ -290,7 +316,7 @@ class Narrowing:
 
     def _value(self, key: str, text: object) -> str:
         """Return the value of a choice that is given by its value or its plain name."""
-        places = self._groupings[key].places
+        places = self._grouping(key).places
         for candidate in (text, f"={text}") if isinstance(text, str) else ():
             if candidate in places:
                 return candidate

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any
 
 import ipywidgets as ui
@@ -21,16 +23,16 @@ BUCKET = "bucket_id"
 _SUGGESTED = 20
 
 
-def bucket_names(client: Client) -> dict[str, str]:
+def bucket_names(client: Client) -> Mapping[str, str]:
     """Return the full name of each bucket by id; empty if the token may not see buckets."""
-    try:
+    names: dict[str, str] = {}
+    with contextlib.suppress(ReinferError):
         df = client.buckets()
-    except ReinferError:
-        return {}
-    columns = (df[name].fillna("").tolist() for name in ("id", "owner", "name"))
-    return {
-        key: visible(f"{owner}/{name}") for key, owner, name in zip(*columns, strict=True) if key
-    }
+        columns = (df[name].fillna("").tolist() for name in ("id", "owner", "name"))
+        rows = zip(*columns, strict=True)
+        names = {key: visible(f"{owner}/{name}") for key, owner, name in rows if key}
+    # No dictionary, which `closing` would search for widgets.
+    return MappingProxyType(names)
 
 
 def bucket_controls(client: Client) -> dict[str, Callable[..., Control]]:
@@ -48,9 +50,10 @@ class BucketControl(TextControl):
             only if there are no names.
     """
 
-    def __init__(self, field: Field, *, creating: bool, names: dict[str, str]) -> None:
+    def __init__(self, field: Field, *, creating: bool, names: Mapping[str, str]) -> None:
         self._names = names
-        self._ids = {name: key for key, name in sorted(names.items(), key=itemgetter(1))}
+        ordered = sorted(names.items(), key=itemgetter(1))
+        self._ids = MappingProxyType({name: key for key, name in ordered})
         super().__init__(field, creating=creating)
 
     def _input(self) -> Any:

@@ -38,6 +38,7 @@ _PARTS = (
     "auditing",
     "exporting",
     "explorer",
+    "browsing",
     "serving",
     "pacing",
     "history",

@@ -96,7 +96,7 @@ def _opened(scale: Scale, client: rnb.Client) -> Iterator[Line]:
     _hear(explorer, {"kind": "open"})
     sent = [(_Counted.sent - begin) / 1e6]
     what = f"sent to open an explorer of {len(df):,} sources"
-    yield Line("explorer", what, sent, "limit: 1 MB", [1.0], 1, "MB")
+    yield Line("explorer", what, sent, "limit: 0.3 MB", [0.3], 1, "MB")
     for typed in _TYPED[:1] if scale.quick else _TYPED:
         yield _strokes(scale, explorer, df, typed)
     yield _saved(scale, explorer)

@@ -73,7 +73,7 @@ class Explorer(OnHosts, ui.VBox):
         if client is not None:
             self._listing = client.sources(projects)
         self._counts: dict[str, int] = {}
-        self._buckets = {} if client is None else bucket_names(client)
+        self._buckets: Mapping[str, str] = {} if client is None else bucket_names(client)
         self._head = Head(client)
         self._outdated = self._closed = False
         # The source that was just written, to look at as soon as it is listed.

@@ -167,7 +167,7 @@ class TableState:
         key, place = content.get("facet"), content.get("choice")
         if not isinstance(key, str):
             return None
-        choices = {facet.key: facet.choices for facet in self.narrowing.facets}.get(key, ())
+        choices = self.narrowing.facet(key).choices if key in self.narrowing.labels else ()
         values = dict(self.narrowing.chosen)
         if content.get("listing") != self.listing:
             return True
@@ -259,11 +259,11 @@ class TableState:
         """Return each facet with the labels of its chosen values; the choices are asked for."""
         chosen = self.narrowing.chosen
         facets = []
-        for facet in self.narrowing.facets:
-            values = chosen.get(facet.key, ())
-            labels = [c.label for c in facet.choices if c.value in values] if values else []
-            shown = [visible(label, _LONGEST_LABEL) for label in labels]
-            facets.append({"key": facet.key, "label": facet.label, "chosen": shown})
+        for key, name in self.narrowing.labels.items():
+            values = chosen.get(key, ())
+            choices = self.narrowing.facet(key).choices if values else ()
+            labels = [visible(c.label, _LONGEST_LABEL) for c in choices if c.value in values]
+            facets.append({"key": key, "label": name, "chosen": labels})
         return facets
 
     def choices_message(self, content: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -273,8 +273,9 @@ class TableState:
         if it is chosen.
         """
         key, typed = content.get("facet"), content.get("typed")
-        known = [facet.key for facet in self.narrowing.facets]
-        if not (isinstance(key, str) and key in known and isinstance(typed, str)):
+        if not (isinstance(key, str) and isinstance(typed, str)):
+            return None
+        if key not in self.narrowing.labels:
             return None
         choices, matching = self.narrowing.facet_choices(key, typed, _MOST_CHOICES)
         chosen, text = self.narrowing.chosen.get(key, ()), folded_text(typed.strip())
@@ -307,12 +308,10 @@ _HANDLERS: dict[str, Callable[[TableState, Mapping[str, Any]], bool | None]] = {
 
 def _carry_over(old: Narrowing, new: Narrowing) -> None:
     """Apply search, facets and sorting of a listing to a new one, as far as they apply."""
-    choices = {facet.key: {choice.value for choice in facet.choices} for facet in new.facets}
-    chosen = {
-        key: [value for value in values if value in choices.get(key, ())]
-        for key, values in old.chosen.items()
-        if key in choices
-    }
+    chosen: dict[str, list[str]] = {}
+    for key in old.chosen.keys() & new.labels.keys():
+        values = {choice.value for choice in new.facet(key).choices}
+        chosen[key] = [value for value in old.chosen[key] if value in values]
     new.narrow(search=old.search, chosen=chosen)
     if old.sort is not None:
         with contextlib.suppress(InvalidInput):

@@ -98,11 +98,12 @@ def fitted(view: View, narrowing: Narrowing) -> tuple[View, list[str]]:
         narrowing: The listing.
     """
     notes = []
-    values = {facet.key: {c.value for c in facet.choices} for facet in narrowing.facets}
     facets: dict[str, list[str]] = {}
     for key, chosen in view["facets"].items():
+        choices = narrowing.facet(key).choices if key in narrowing.labels else ()
+        values = {choice.value for choice in choices}
         for value in chosen:
-            if {value, f"={value}"} & values.get(key, set()):
+            if {value, f"={value}"} & values:
                 facets.setdefault(key, []).append(value)
             else:
                 notes.append(f"No source has {shown(value.removeprefix('='))} as {visible(key)}.")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocket, expect
 
 import reinfer_nb as rnb
 from reinfer_nb.frames import convert, elements
@@ -403,6 +403,24 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
         look(tab, "conflict, new and download")
     assert flaws == []
+
+
+# Each host gets the same messages.
+@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+def test_what_opening_sends(setup: Setup) -> None:
+    received: list[int] = []
+
+    def listen(socket: WebSocket) -> None:
+        socket.on("framereceived", lambda frame: received.append(len(frame)))
+
+    with setup.host.run(EXPLORE, before=lambda tab: tab.on("websocket", listen), fresh=True) as tab:
+        expect(rows(tab)).not_to_have_count(0)
+        opening = sum(received)
+        assert 50_000 < opening < 300_000
+        # The widgets of a tab are sent when it is opened.
+        tab_of(tab, "Bulk edit").click()
+        expect(explorer(tab).get_by_text("No source is selected.")).to_be_visible()
+        assert sum(received) > opening + 50_000
 
 
 # Files
