@@ -14,6 +14,7 @@ import pytest
 from ipywidgets.widgets import widget as registry
 
 import reinfer_nb as rnb
+from reinfer_nb.widgets import jobs
 from reinfer_nb.widgets.explorer.source_details import EDIT
 
 OPENED: dict[str, Callable[[rnb.Client], ui.Widget]] = {
@@ -70,9 +71,9 @@ def test_it_is_whole_after_all_others_were_closed(shared: rnb.Client, what: str)
 def test_closing_closes_everything_in_it(shared: rnb.Client, what: str) -> None:
     widget = OPENED[what](shared)
     assert len(registered()) > 5
-    for jobs in (getattr(widget, name, None) for name in ("jobs", "lookups")):
-        if jobs is not None:
-            jobs.wait()
+    for running in (getattr(widget, name, None) for name in ("jobs", "lookups")):
+        if running is not None:
+            running.wait()
     widget.close()
     assert list(map(type, registered().values())) == []
     widget.close()
@@ -159,9 +160,15 @@ def test_files_offered_one_after_the_other_leave_nothing(
     monkeypatch.chdir(tmp_path)
     ex = rnb.explore(shared)
     ex.audit.refresh()
-    ex.audit._on_save()
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
+
+    def export() -> None:
+        ex.audit.export.csv.click()
+        ex.audit.jobs.wait()
+
+    export()
     before = len(registered())
     for _ in range(5):
-        ex.audit._on_save()
+        export()
     assert len(registered()) == before
     assert len(list(tmp_path.glob("*.csv"))) == 6

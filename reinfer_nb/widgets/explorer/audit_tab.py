@@ -19,9 +19,7 @@ from reinfer_nb.audits.text_rules import source_labels
 from reinfer_nb.errors import NotCarriedOut, ReinferError
 from reinfer_nb.plans.plan import Plan
 from reinfer_nb.text import counted
-from reinfer_nb.widgets.closing import dropping
-from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.explorer.export_bar import ReportExport
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
 from reinfer_nb.widgets.explorer.surroundings import Surroundings
@@ -50,6 +48,7 @@ class AuditPane(PlanPane):
         report: The last report; None before the first.
         rule: The choice; its value is "" for all sources, "*" for those with any finding, or the
             id of a rule.
+        export: The buttons that write the findings to a file.
         rules: The list of the rules with findings.
         findings: The list of the findings of the chosen rule.
     """
@@ -67,8 +66,8 @@ class AuditPane(PlanPane):
         # The rows of the report's findings that the list shows.
         self._listed: list[int] = []
         self.rule = RestrictingChoice("Findings", finder, self._rows)
-        self.save = button_for("Export findings", self._on_save)
-        self._heading, self._files = ui.HTML(), ui.VBox()
+        self.export = ReportExport("findings", self._exported, self._run)
+        self._heading = ui.HTML()
         self.rules = RowList(
             "Rules with findings",
             ("Rule", "Severity", "Findings", "Can be applied", "What it finds"),
@@ -80,8 +79,8 @@ class AuditPane(PlanPane):
             self._on_finding,
             self._follow_edit,
         )
-        bar = ui.HBox([self.rule, self.save], layout=ui.Layout(**WRAP))
-        heads = [bar, self._files, self._heading, self.rules, self.findings]
+        bar = ui.HBox([self.rule, self.export], layout=ui.Layout(**WRAP))
+        heads = [bar, self._heading, self.rules, self.findings]
         super().__init__(around.client, around.written, heads)
         self.rule.observe(lambda _: self.show(), "value")
         self._refresh()
@@ -105,9 +104,7 @@ class AuditPane(PlanPane):
             self._heading.value = markup.error(words_of(error))
         self._audited = listing
         self._audits += 1
-        # The link is to the findings of the listing before.
-        with dropping(self._files):
-            self._files.children = []
+        self.export.forget()
         self.rule.offer(_choices(self.report))
 
     def show(self) -> None:
@@ -155,14 +152,9 @@ class AuditPane(PlanPane):
         if self.report is not None and row < len(self._listed):
             self._look(int(self.report.positions[self._listed[row]]))
 
-    def _on_save(self) -> None:
-        if self.report is None:
-            return
-        try:
-            with dropping(self._files):
-                self._files.children = [Saved(self.report.to_csv(new_file("findings")))]
-        except ReinferError as error:
-            self._heading.value = markup.error(words_of(error))
+    def _exported(self) -> AuditReport | None:
+        """Return the report with the findings of the chosen rule in sources that are shown."""
+        return None if self.report is None else self.report.some(self._shown(self.report))
 
     # The suggestions
 
@@ -188,6 +180,7 @@ class AuditPane(PlanPane):
 
     def _refresh(self) -> None:
         super()._refresh()
+        self.export.refresh(busy=self.jobs.running)
         edit = self._edit()
         self.show_plan.description = f"Apply {counted(len(edit.rows), 'suggestion')}…"
         self.show_plan.tooltip = self._reason(edit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import ipywidgets as ui
 import numpy as np
@@ -14,11 +15,13 @@ from reinfer_nb.diff.comparison import Comparison, compare
 from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.explorer.export_bar import ReportExport
 from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice
 from reinfer_nb.widgets.forms.base_form import WRAP, words_of
 from reinfer_nb.widgets.jobs import Job, Jobs
 from reinfer_nb.widgets.table.source_table import Finder
 
+_Result = TypeVar("_Result")
 _KINDS = ("added", "changed", "renamed")
 
 
@@ -32,6 +35,7 @@ class ComparePane(ui.VBox):
     Attributes:
         place: The input for the path of the other listing.
         comparison: The last comparison; None before the first.
+        export: The buttons that write the differences to a file.
     """
 
     def __init__(self, finder: Finder, listing: Callable[[], pd.DataFrame]) -> None:
@@ -48,19 +52,22 @@ class ComparePane(ui.VBox):
         )
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)
+        self.export = ReportExport("differences", lambda: self.comparison, self._start)
         self._said, self._result = ui.HTML(), ui.HTML()
+        # Shown with a comparison.
+        self._bar = ui.HBox([self.kind, self.export], layout=WRAP)
+        self._bar.layout.display = "none"
         self._help = ui.HTML(markup.muted(f"The listing is compared with {LISTING_PLACES}."))
         super().__init__(
             [
                 ui.HBox([self.place, self.button], layout=WRAP),
                 self._help,
                 self._said,
-                self.kind,
+                self._bar,
                 self._result,
             ],
             layout=ui.Layout(min_width="0"),
         )
-        self.kind.layout.display = "none"
 
     def __repr__(self) -> str:
         return "Comparison of the sources"
@@ -77,6 +84,26 @@ class ComparePane(ui.VBox):
 
     def _show_running(self, running: bool) -> None:  # noqa: FBT001 - as `Jobs` calls it
         self.button.disabled = running
+        self.export.refresh(busy=running)
+
+    def _start(
+        self, doing: str, work: Callable[[Job], _Result], done: Callable[[_Result], object]
+    ) -> bool:
+        """Run `work` in the background, and show progress and errors; True if it was started."""
+
+        def failed(error: Exception | None) -> None:
+            self._said.value = markup.error("Stopped." if error is None else words_of(error))
+
+        def on_result(result: _Result) -> None:
+            self._said.value = earlier
+            done(result)
+
+        earlier = self._said.value
+        self._said.value = markup.progress(doing)
+        started = self.jobs.start(work, on_result, failed, clicked=doing)
+        if not started:
+            self._said.value = earlier
+        return started
 
     def _on_compare(self) -> None:
         place, listing = self.place.value.strip(), self._listing()
@@ -93,21 +120,15 @@ class ComparePane(ui.VBox):
             self._result.value = comparison.to_html()
             counts = {kind: len(self._rows(kind)[0]) for kind in _KINDS}
             self.kind.offer([(f"{k} ({n:,})", k) for k, n in counts.items() if n])
-            self.kind.layout.display = None
+            self._bar.layout.display = None
 
-        def failed(error: Exception | None) -> None:
-            self._said.value = markup.error("Stopped." if error is None else words_of(error))
-
-        earlier = self._said.value
-        self._said.value = markup.progress("Comparing")
-        if not self.jobs.start(work, done, failed, clicked="Compare"):
-            self._said.value = earlier
-            return
-        # The last comparison was with another listing.
-        self.comparison = self._compared = None
-        self._result.value = ""
-        self.kind.offer([])
-        self.kind.layout.display = "none"
+        if self._start("Comparing", work, done):
+            # The last comparison was with another listing.
+            self.comparison = self._compared = None
+            self._result.value = ""
+            self.kind.offer([])
+            self.export.forget()
+            self._bar.layout.display = "none"
 
     def _rows(self, kind: str) -> tuple[list[int], str]:
         if self.comparison is None:

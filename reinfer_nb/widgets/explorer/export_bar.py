@@ -1,19 +1,22 @@
-"""The choice of what to export, and the buttons that write it as CSV or Excel."""
+"""The buttons that write sources, findings and differences as CSV or Excel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import ipywidgets as ui
 import pandas as pd
 
+from reinfer_nb import markup
 from reinfer_nb.csvfile.io import to_csv
 from reinfer_nb.excelfile.io import to_excel
 from reinfer_nb.text import counted
+from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.explorer.download_link import new_file
+from reinfer_nb.widgets.explorer.download_link import Saved, new_file
+from reinfer_nb.widgets.forms.base_form import WRAP
 
 SHOWN, SELECTED = "shown", "selected"
 
@@ -66,4 +69,67 @@ class ExportBar(ui.HBox):
         def done(file: Path) -> None:
             self._written(f"{counted(len(frame), 'source')} written to {file}", file)
 
+        self._start(f"Writing the {name} file", work, done)
+
+
+class Report(Protocol):
+    """A report that writes itself to a file, such as an audit or a comparison."""
+
+    def to_csv(self, path: Path) -> Path:
+        """Write a CSV file."""
+
+    def to_excel(self, path: Path) -> Path:
+        """Write an Excel file."""
+
+
+class ReportExport(ui.VBox):
+    """Exports a report, and shows a link to the file.
+
+    Args:
+        noun: What the report has, such as "findings": in labels and as the beginning of file names.
+        report: Returns the report to write; None if there is none.
+        start: As for `ExportBar`.
+
+    Attributes:
+        csv: The button that writes a CSV file.
+        excel: The button that writes an Excel file.
+    """
+
+    def __init__(
+        self, noun: str, report: Callable[[], Report | None], start: Callable[..., object]
+    ) -> None:
+        self._noun, self._report, self._start = noun, report, start
+        self.csv = button_for(f"{noun.title()} as CSV", lambda: self._on_export("CSV", "csv"))
+        self.excel = button_for(
+            f"{noun.title()} as Excel", lambda: self._on_export("Excel", "xlsx")
+        )
+        self._files = ui.VBox()
+        super().__init__([ui.HBox([self.csv, self.excel], layout=WRAP), self._files])
+
+    def __repr__(self) -> str:
+        return f"Export of {self._noun}"
+
+    def forget(self) -> None:
+        """Remove the link, which belongs to an older report."""
+        with dropping(self._files):
+            self._files.children = []
+
+    def refresh(self, *, busy: bool) -> None:
+        """Disable the buttons while a job is running, or if there is no report."""
+        self.csv.disabled = self.excel.disabled = busy or self._report() is None
+
+    def _on_export(self, name: str, ending: str) -> None:
+        report = self._report()
+        if report is None:
+            return
+
+        def work(_: Any) -> Path:
+            file = new_file(self._noun, ending)
+            return report.to_excel(file) if ending == "xlsx" else report.to_csv(file)
+
+        def done(file: Path) -> None:
+            message = markup.status(f"{self._noun.title()} written to {file}")
+            self._files.children = [ui.HTML(message), Saved(file)]
+
+        self.forget()
         self._start(f"Writing the {name} file", work, done)

@@ -131,14 +131,58 @@ def test_counted_comments_are_audited(ex: Explorer) -> None:
 
 
 @pytest.mark.slow
-def test_findings_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None:
+def test_the_findings_that_are_listed_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None:
     ex.tabs.selected_index = AUDIT
-    ex.audit.save.click()
+    ex.audit.export.csv.click()
+    ex.audit.jobs.wait()
     (file,) = tmp_path.glob("findings-*.csv")
     assert ex.audit.report is not None
     assert len(rnb.read_csv(file)) == len(ex.audit.report.findings)
-    (saved,) = ex.audit._files.children
+    message, saved = ex.audit.export._files.children
     assert saved.name == file.name
+    assert str(file) in message.value
+    # Of one rule and one project, as a workbook.
+    ex.audit.rule.value = "missing-title"
+    owner = ex.audit.report.findings.query("rule == 'missing-title'")["owner"].iloc[0]
+    ex.chosen = {"owner": owner}
+    ex.audit.export.excel.click()
+    ex.audit.jobs.wait()
+    (book,) = tmp_path.glob("findings-*.xlsx")
+    sheets = pd.read_excel(book, sheet_name=None)
+    findings = pd.concat([sheets[name] for name in ("error", "warning", "info")])
+    assert findings["name"].tolist() == ex.frame["name"].tolist() != []
+    assert set(findings["rule"]) == {"missing-title"}
+    assert set(findings["owner"]) == {owner}
+    # Narrowing the table leaves the link; a new listing removes it.
+    assert ex.audit.export._files.children[1].name == book.name
+    ex.reload.click()
+    ex.jobs.wait()
+    assert ex.audit.export._files.children == ()
+
+
+@pytest.mark.slow
+def test_differences_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None:
+    df = ex.client.sources()
+    file = rnb.to_csv(df.iloc[2:].assign(title="Before"), tmp_path / "before.csv")
+    compare(ex, file)
+    ex.compare.export.excel.click()
+    ex.compare.jobs.wait()
+    (book,) = tmp_path.glob("differences-*.xlsx")
+    added = pd.read_excel(book, sheet_name="added")
+    assert added["name"].tolist() == df["name"].iloc[:2].tolist()
+    assert "Compared with" in texts(ex.compare)
+    ex.compare.export.csv.click()
+    ex.compare.jobs.wait()
+    (written,) = tmp_path.glob("differences-*.csv")
+    assert ex.compare.comparison is not None
+    assert len(rnb.read_csv(written)) == len(ex.compare.comparison.frame)
+    # A folder that is gone loses neither the comparison nor the explorer.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "cwd", Path(tmp_path / "nowhere").stat)
+        ex.compare.export.csv.click()
+        ex.compare.jobs.wait()
+    assert "cannot be found" in texts(ex.compare)
+    assert ex.compare.comparison is not None
 
 
 @pytest.mark.slow

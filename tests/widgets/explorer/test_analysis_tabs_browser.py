@@ -244,7 +244,7 @@ def test_a_fixed_source_is_audited_again(setup: Setup, tab: Page) -> None:
 def test_findings_are_exported(setup: Setup, tab: Page) -> None:
     open_audit(tab)
     tab.wait_for_timeout(BREATH)
-    button(explorer(tab), "Export findings").click()
+    button(explorer(tab), "Findings as CSV").click()
     link = explorer(tab).get_by_text(re.compile("^Download findings-.*csv$"))
     with tab.expect_download() as download:
         link.click()
@@ -283,6 +283,11 @@ def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None
     expect(rows(tab).first).to_contain_text("came-later")
     button(explorer(tab), "Clear").click()
     expect(chosen(tab, "Differences")).to_have_text("all sources")
+    button(explorer(tab), "Differences as Excel").click()
+    with tab.expect_download() as download:
+        explorer(tab).get_by_text(re.compile("^Download differences-.*xlsx$")).click()
+    content = download.value.path().read_bytes()
+    assert content == (setup.host.folder / download.value.suggested_filename).read_bytes()
     # The comparison is of the earlier listing.
     refresh(tab, client)
     expect_status(tab, "Compare again")
@@ -355,7 +360,7 @@ def test_keyboard_only(tab: Page) -> None:
     expect(table_status(tab)).not_to_contain_text("only those with ")
     expect(rule).to_be_focused()
     tab.wait_for_timeout(BREATH)
-    tab_to(tab, button(explorer(tab), "Export findings"))
+    tab_to(tab, button(explorer(tab), "Findings as CSV"))
     keys.press("Enter")
     expect(explorer(tab).get_by_text(re.compile("^Download findings-"))).to_be_visible()
     tab_to(tab, tab_of(tab, "Audit"), key="Shift+Tab")
@@ -434,7 +439,7 @@ def test_axe_widths_and_colours(setup: Setup) -> None:
         open_audit(tab)
         look(tab, "audit")
         choose(tab, "Findings", "warning: missing-title")
-        button(explorer(tab), "Export findings").click()
+        button(explorer(tab), "Findings as CSV").click()
         expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
         look(tab, "a rule and a download")
         tab_of(tab, "Compare").click()
