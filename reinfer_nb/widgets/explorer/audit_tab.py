@@ -23,7 +23,8 @@ from reinfer_nb.widgets.explorer.export_bar import ReportExport
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
 from reinfer_nb.widgets.explorer.row_filter import ALL, RestrictingChoice
 from reinfer_nb.widgets.explorer.surroundings import Surroundings
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
+from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.job_line import words_of
 from reinfer_nb.widgets.table.row_list import RowList
 
 _ANY = "*"

@@ -16,7 +16,7 @@ from reinfer_nb.audits.report import audit
 from reinfer_nb.charts.axes import check_installed
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.text import counted
-from reinfer_nb.widgets.forms.base_form import words_of
+from reinfer_nb.widgets.job_line import words_of
 from reinfer_nb.widgets.jobs import running_loop
 
 # Placeholder that is replaced by the text colour of the page, which matplotlib cannot know.

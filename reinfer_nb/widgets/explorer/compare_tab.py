@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 import ipywidgets as ui
 import numpy as np
@@ -17,11 +16,11 @@ from reinfer_nb.text import visible
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.export_bar import ReportExport
 from reinfer_nb.widgets.explorer.row_filter import RestrictingChoice
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
-from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.job_line import JobLine
+from reinfer_nb.widgets.jobs import Job
 from reinfer_nb.widgets.table.source_table import Finder
 
-_Result = TypeVar("_Result")
 _KINDS = ("added", "changed", "renamed")
 
 
@@ -42,7 +41,8 @@ class ComparePane(ui.VBox):
         self._listing = listing
         self.comparison: Comparison | None = None
         self._compared: pd.DataFrame | None = None
-        self.jobs = Jobs(self._show_running)
+        self._said = JobLine(self._refresh)
+        self.jobs = self._said.jobs
         self.place = ui.Text(
             description="With",
             placeholder="sources.csv or audits/@2026-03-01",
@@ -52,19 +52,20 @@ class ComparePane(ui.VBox):
         )
         self.button = button_for("Compare", self._on_compare, "primary")
         self.kind = RestrictingChoice("Differences", finder, self._rows)
-        self.export = ReportExport("differences", lambda: self.comparison, self._start)
-        self._said, self._result = ui.HTML(), ui.HTML()
+        self.export = ReportExport("differences", lambda: self.comparison, self._said.run)
+        self._title, self._result = ui.HTML(), ui.HTML()
         # Shown with a comparison.
-        self._bar = ui.HBox([self.kind, self.export], layout=WRAP)
-        self._bar.layout.display = "none"
+        bar = ui.HBox([self.kind, self.export], layout=WRAP)
+        self._found = ui.VBox(
+            [self._title, bar, self._result], layout=ui.Layout(min_width="0", display="none")
+        )
         self._help = ui.HTML(markup.muted(f"The listing is compared with {LISTING_PLACES}."))
         super().__init__(
             [
                 ui.HBox([self.place, self.button], layout=WRAP),
                 self._help,
                 self._said,
-                self._bar,
-                self._result,
+                self._found,
             ],
             layout=ui.Layout(min_width="0"),
         )
@@ -79,36 +80,17 @@ class ComparePane(ui.VBox):
     def refresh(self) -> None:
         """Show a message if the comparison is of an older listing."""
         if self.comparison is not None and self._compared is not self._listing():
-            self._said.value = markup.status("The listing has changed. Compare again.")
+            self._said.say("The listing has changed. Compare again.")
             self.kind.offer([])
 
-    def _show_running(self, running: bool) -> None:  # noqa: FBT001 - as `Jobs` calls it
-        self.button.disabled = running
-        self.export.refresh(busy=running)
-
-    def _start(
-        self, doing: str, work: Callable[[Job], _Result], done: Callable[[_Result], object]
-    ) -> bool:
-        """Run `work` in the background, and show progress and errors; True if it was started."""
-
-        def failed(error: Exception | None) -> None:
-            self._said.value = markup.error("Stopped." if error is None else words_of(error))
-
-        def on_result(result: _Result) -> None:
-            self._said.value = earlier
-            done(result)
-
-        earlier = self._said.value
-        self._said.value = markup.progress(doing)
-        started = self.jobs.start(work, on_result, failed, clicked=doing)
-        if not started:
-            self._said.value = earlier
-        return started
+    def _refresh(self) -> None:
+        self.button.disabled = self.jobs.running
+        self.export.refresh(busy=self.jobs.running)
 
     def _on_compare(self) -> None:
         place, listing = self.place.value.strip(), self._listing()
         if not place:
-            self._said.value = markup.error("Type where the other listing is.")
+            self._said.say(markup.error("Type where the other listing is."))
             return
 
         def work(_: Job) -> Comparison:
@@ -116,19 +98,19 @@ class ComparePane(ui.VBox):
 
         def done(comparison: Comparison) -> None:
             self.comparison, self._compared = comparison, listing
-            self._said.value = markup.status(f"Compared with {visible(place)}.")
+            self._title.value = markup.status(f"Compared with {visible(place)}.")
             self._result.value = comparison.to_html()
             counts = {kind: len(self._rows(kind)[0]) for kind in _KINDS}
             self.kind.offer([(f"{k} ({n:,})", k) for k, n in counts.items() if n])
-            self._bar.layout.display = None
+            self._found.layout.display = None
 
-        if self._start("Comparing", work, done):
+        if self._said.run("Comparing", work, done):
             # The last comparison was with another listing.
             self.comparison = self._compared = None
             self._result.value = ""
             self.kind.offer([])
             self.export.forget()
-            self._bar.layout.display = "none"
+            self._found.layout.display = "none"
 
     def _rows(self, kind: str) -> tuple[list[int], str]:
         if self.comparison is None:

@@ -378,9 +378,5 @@ class Explorer(OnHosts, ui.VBox):
             show()
             self.bar.say(count.message)
 
-        def failed(error: Exception | None) -> None:
-            # Keep the counts so far.
-            show()
-            self.bar.fail(error)
-
-        self.bar.start("Counting comments", count.run, done, failed)
+        # After an error the counts so far are kept.
+        self.bar.start("Counting comments", count.run, done, lambda _: show())

@@ -18,8 +18,9 @@ from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
 from reinfer_nb.plans.plan import ApplyResult, Plan, apply_result_of
 from reinfer_nb.text import counted, listed
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
-from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.job_line import JobLine
+from reinfer_nb.widgets.jobs import Job
 
 _WORKERS = 8
 _Result = TypeVar("_Result")
@@ -47,16 +48,15 @@ class PlanPane(ui.VBox):
         # The edit that the plan on the screen was made for; None if no plan is shown.
         self._planned: object = None
         self._undoing = False
-        self._doing = ""
         self._stopping = threading.Event()
         self._stoppable = False
-        self.jobs = Jobs(lambda _: self._refresh(), self._show_progress)
+        self._said = JobLine(lambda: self._refresh(), lambda: self._refresh())  # noqa: PLW0108 - of a subclass
+        self.jobs = self._said.jobs
         self.show_plan = button_for("Show the plan", self._on_show_plan)
         self.apply = button_for("Apply", self._on_apply, "primary")
         self.undo = button_for("Undo…", self._on_undo)
         self.retry = button_for("Try again", self._on_retry)
         self.stop = button_for("Stop", self._on_stop)
-        self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._plan, self._result = ui.HTML(), ui.HTML()
         # Shown between a plan and the result of an earlier plan.
         self._between = ui.HTML(
@@ -99,7 +99,7 @@ class PlanPane(ui.VBox):
         """Take the plan away if it is for something else by now, and refresh the buttons."""
         if self._planned is not None and self._edit() != self._planned:
             self._hide_plan()
-            self._say(self._outdated)
+            self._said.say(self._outdated)
         self._refresh()
 
     def _hide_plan(self) -> None:
@@ -128,12 +128,6 @@ class PlanPane(ui.VBox):
         both = self._planned is not None and result is not None
         self._between.layout.display = None if both else "none"
 
-    def _say(self, content: markup.Content) -> None:
-        self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
-
-    def _show_progress(self, done: int, total: int) -> None:
-        self._say(markup.progress(self._doing, done, total))
-
     def _run(
         self,
         doing: str,
@@ -144,24 +138,11 @@ class PlanPane(ui.VBox):
         stoppable: bool = False,
     ) -> None:
         """Run `work` in the background, and show progress and errors."""
-
-        def on_result(result: _Result) -> None:
-            self._say("")
-            done(result)
-            self._refresh()
-
-        def on_failure(error: Exception | None) -> None:
-            self._say("Stopped." if error is None else markup.error(words_of(error)))
-            failed()
-            self._refresh()
-
         if self.jobs.running:
             return
-        earlier = self._said.value, self._doing, self._stoppable
-        self._doing, self._stoppable = doing, stoppable
-        self._say(markup.progress(doing))
-        if not self.jobs.start(work, on_result, on_failure, clicked=doing):
-            self._said.value, self._doing, self._stoppable = earlier
+        earlier, self._stoppable = self._stoppable, stoppable
+        if not self._said.run(doing, work, done, lambda _: failed()):
+            self._stoppable = earlier
 
     # The plan
 
@@ -185,16 +166,16 @@ class PlanPane(ui.VBox):
 
     def _show(self, plan: Plan, edit: object, *, undoing: bool) -> None:
         if self._edit() != edit:
-            self._say(self._outdated)
+            self._said.say(self._outdated)
             return
         self.plan, self._planned, self._undoing = plan, edit, undoing
         self._plan.value = plan.to_html()
         if not plan.ok:
-            self._say("The plan cannot be applied.")
+            self._said.say("The plan cannot be applied.")
         elif plan.steps:
-            self._say("This is the plan. Nothing is written before it is applied.")
+            self._said.say("This is the plan. Nothing is written before it is applied.")
         else:
-            self._say("No changes: nothing can be put back." if undoing else self._no_changes)
+            self._said.say("No changes: nothing can be put back." if undoing else self._no_changes)
 
     # Writing
 
@@ -232,8 +213,7 @@ class PlanPane(ui.VBox):
         if not (self.jobs.running and self._stoppable):
             return
         self._stopping.set()
-        self._doing = "Stopping: waiting for requests that were sent"
-        self._say(markup.progress(self._doing))
+        self._said.doing("Stopping: waiting for requests that were sent")
         self._refresh()
 
     def _show_result(self, result: ApplyResult) -> None:
@@ -247,5 +227,5 @@ class PlanPane(ui.VBox):
         if not_taken:
             names = {name for outcome in result.outcomes for name in outcome.not_taken}
             message += f" The tenant did not take {listed(sorted(names))} of {not_taken:,}."
-        self._say(markup.error(message) if not_taken else message)
+        self._said.say(markup.error(message) if not_taken else message)
         self._written()

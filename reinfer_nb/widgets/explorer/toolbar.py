@@ -12,8 +12,9 @@ from reinfer_nb import markup
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.download_link import Saved
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
-from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.job_line import JobLine
+from reinfer_nb.widgets.jobs import Job
 
 _Result = TypeVar("_Result")
 
@@ -31,11 +32,9 @@ class Toolbar(ui.VBox):
     """
 
     def __init__(self, changed: Callable[[], object], ended: Callable[[], object]) -> None:
-        self._ended = ended
-        self._doing = ""
-        self.jobs = Jobs(lambda _: changed(), self._show_progress)
+        self._said = JobLine(changed, ended)
+        self.jobs = self._said.jobs
         self.stop = button_for("Stop", self.jobs.stop)
-        self._said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
         self._files = ui.VBox()
         super().__init__(layout=ui.Layout(min_width="0"))
 
@@ -54,11 +53,11 @@ class Toolbar(ui.VBox):
 
     def say(self, content: markup.Content) -> None:
         """Show a message in place of the last one."""
-        self._said.value = content if isinstance(content, markup.Markup) else markup.status(content)
+        self._said.say(content)
 
     def fail(self, error: Exception | None) -> None:
         """Show an error; None stands for a job that was stopped."""
-        self.say("Stopped." if error is None else markup.error(words_of(error)))
+        self._said.fail(error)
 
     def show_file(self, message: str, file: Path) -> None:
         """Show a message, and the link to a file."""
@@ -81,27 +80,11 @@ class Toolbar(ui.VBox):
             doing: The text of the progress.
             work: Called in a thread of its own.
             done: Called with the result.
-            failed: Called with an error, or None if the job was stopped; by default `fail`.
+            failed: Called with an error after it was shown, or None if the job was stopped.
             clicked: Whether a click has started it.
         """
-
-        def on_result(result: _Result) -> None:
-            self.say("")
-            done(result)
-            self._ended()
-
-        def on_failure(error: Exception | None) -> None:
-            (failed or self.fail)(error)
-            self._ended()
-
-        earlier, self._doing = (self._said.value, self._doing), doing
-        self.say(markup.progress(doing))
-        if not self.jobs.start(work, on_result, on_failure, clicked=doing if clicked else None):
-            self._said.value, self._doing = earlier
-        elif clicked:
+        name = doing if clicked else None
+        if self._said.run(doing, work, done, failed, clicked=name) and clicked:
             # The link belongs to the message before.
             with dropping(self._files):
                 self._files.children = []
-
-    def _show_progress(self, done: int, total: int) -> None:
-        self.say(markup.progress(self._doing, done, total))

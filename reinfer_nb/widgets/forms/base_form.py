@@ -18,7 +18,8 @@ from reinfer_nb.widgets.box_guard import BoxGuard
 from reinfer_nb.widgets.closing import can_close, close_all_in, dropping
 from reinfer_nb.widgets.controls import Control
 from reinfer_nb.widgets.hosts import OnHosts
-from reinfer_nb.widgets.jobs import Job, Jobs
+from reinfer_nb.widgets.job_line import JobLine
+from reinfer_nb.widgets.jobs import Job
 
 _Result = TypeVar("_Result")
 
@@ -70,14 +71,14 @@ class Form(OnHosts, ui.VBox):
             description=action, button_style=style, disabled=True, layout=ui.Layout(width="auto")
         )
         self.button.on_click(lambda _: self._on_button())
-        self.said = ui.HTML(layout=ui.Layout(min_height="1.5em"))
+        self.said = JobLine(lambda: self.refresh(), lambda: self.refresh())  # noqa: PLW0108 - of a subclass
+        self.jobs = self.said.jobs
         self._show_code = ui.ToggleButton(
             value=False, description="Show code", layout=ui.Layout(width="auto")
         )
         self._code = ui.HTML(layout=ui.Layout(display="none"))
         self._done = ""
         self._writing = False
-        self.jobs = Jobs(lambda _: self.refresh())
         self._guard = BoxGuard()
         super().__init__(layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
         self._show_code.observe(lambda _: self.refresh(), "value")
@@ -127,7 +128,7 @@ class Form(OnHosts, ui.VBox):
 
     def say(self, content: markup.Content) -> None:
         """Show a message in place of the last one."""
-        self.said.value = content if isinstance(content, markup.Markup) else markup.status(content)
+        self.said.say(content)
 
     def close(self) -> None:
         """Close the form and every widget in it; a running request is not cancelled."""
@@ -171,30 +172,12 @@ class Form(OnHosts, ui.VBox):
             clicked: What the click asks for, to recognise a double click; by default `doing`.
         """
 
-        def on_result(result: _Result) -> None:
-            self.say("")
-            done(result)
-            self.refresh()
-
         def on_failure(error: Exception | None) -> None:
-            self.say("Stopped." if error is None else markup.error(words_of(error)))
             if error is not None and failed is not None:
                 failed(error)
-            self.refresh()
 
-        earlier = self.said.value
-        self.say(markup.progress(doing))
-        if self.jobs.start(work, on_result, on_failure, clicked=clicked or doing):
+        if self.said.run(doing, work, done, on_failure, clicked=clicked):
             self._writing = True
-        else:
-            self.said.value = earlier
-
-
-def words_of(error: Exception) -> str:
-    """Return the message to show for an error."""
-    if isinstance(error, errors.ReinferError):
-        return str(error)
-    return f"{type(error).__name__}: {error}. This is a bug in the toolkit."
 
 
 def refused_field(error: Exception, controls: Mapping[str, Control]) -> Control | None:

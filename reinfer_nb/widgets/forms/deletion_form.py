@@ -18,10 +18,11 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.controls import FULL, LABELS, button_for, label_of
-from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text, words_of
+from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text
 from reinfer_nb.widgets.forms.conflict import MINE, THEIRS
 from reinfer_nb.widgets.forms.edit_form import tag_line
 from reinfer_nb.widgets.forms.source_picker import Picker
+from reinfer_nb.widgets.job_line import words_of
 
 
 class DeleteForm(Form):

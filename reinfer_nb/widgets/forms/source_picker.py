@@ -15,7 +15,8 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.search import query
 from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.widgets.controls import FULL, LABELS
-from reinfer_nb.widgets.forms.base_form import WRAP, words_of
+from reinfer_nb.widgets.forms.base_form import WRAP
+from reinfer_nb.widgets.job_line import words_of
 from reinfer_nb.widgets.jobs import Jobs
 
 _SUGGESTED = 20
