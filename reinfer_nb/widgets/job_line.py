@@ -25,9 +25,7 @@ class JobLine(ui.HTML):
     """
 
     def __init__(
-        self,
-        changed: Callable[[], object] = lambda: None,
-        ended: Callable[[], object] | None = None,
+        self, changed: Callable[[], object], ended: Callable[[], object] = lambda: None
     ) -> None:
         self._ended = ended
         self._doing = ""
@@ -73,17 +71,13 @@ class JobLine(ui.HTML):
         def on_result(result: _Result) -> None:
             self.say("")
             done(result)
-            end()
+            self._ended()
 
         def on_failure(error: Exception | None) -> None:
             self.fail(error)
             if failed is not None:
                 failed(error)
-            end()
-
-        def end() -> None:
-            if self._ended is not None:
-                self._ended()
+            self._ended()
 
         if self.jobs.running:
             return False
