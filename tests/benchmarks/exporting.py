@@ -1,7 +1,8 @@
-"""A listing to CSV and back, beside pandas.
+"""A listing to CSV and Excel and back, beside pandas.
 
 Each reads the file that it wrote itself. pandas returns the timestamps, but tuples as texts, and it
-distinguishes neither an empty text nor "NA" from a missing value.
+distinguishes neither an empty text nor "NA" from a missing value. It writes no timestamp with a
+zone to Excel, and no text that begins with "=" as a text.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ def lines(scale: Scale) -> Iterator[Line]:
         with tempfile.TemporaryDirectory() as folder:
             for options in ways:
                 yield from _written_and_read(scale, shape, df, Path(folder), options)
+            yield from _workbook(scale, shape, df, Path(folder))
 
 
 def _written_and_read(
@@ -93,3 +95,34 @@ def _written_and_read(
             partial(read, engine="pyarrow"),
             rounds=rounds,
         )
+
+
+def _workbook(scale: Scale, shape: str, df: pd.DataFrame, folder: Path) -> Iterator[Line]:
+    count = 2_000 if scale.quick else 20_000
+    part = df.iloc[:count]
+    by_hand, by_toolkit = folder / "by_hand.xlsx", folder / "by_toolkit.xlsx"
+    what = f"{count:,} sources, {shape}"
+
+    def write_by_hand() -> None:
+        times = {name: part[name].dt.tz_localize(None) for name in _TIMES}
+        part.assign(**times).to_excel(by_hand, index=False, engine="xlsxwriter")
+
+    yield side_by_side(
+        "Excel",
+        f"`to_excel`, {what}",
+        partial(rnb.to_excel, part, by_toolkit, overwrite=True),
+        "`to_excel` of pandas with XlsxWriter",
+        write_by_hand,
+        rounds=scale.rounds(3),
+        goal=1,
+    )
+    pd.testing.assert_frame_equal(rnb.read_excel(by_toolkit), part)
+    yield side_by_side(
+        "Excel",
+        f"`read_excel`, {what}",
+        partial(rnb.read_excel, by_toolkit),
+        "`read_excel` of pandas with openpyxl",
+        partial(pd.read_excel, by_hand, engine="openpyxl"),
+        rounds=scale.rounds(3),
+        goal=2,
+    )
