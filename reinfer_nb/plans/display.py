@@ -190,9 +190,10 @@ def _comments(step: Step) -> str:
 
 
 def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
-    name: markup.Content = step.full_name
+    name = step.full_name
     if step.kind == "delete":
-        return [(name, markup.removed(_comments(step)))]
+        remark = markup.muted(step.remark) if step.remark else ""
+        return [(markup.join([name, remark]), markup.removed(_comments(step)))]
     rows: list[tuple[markup.Content, ...]] = []
     if step.remark:
         rows.append((name, "", "", step.remark))

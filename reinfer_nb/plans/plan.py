@@ -243,8 +243,9 @@ class ApplyResult(ResultData):
         """Return a plan that reverses the changes, as far as possible.
 
         It restores the settings of updated sources and deletes created sources, unless others have
-        changed them since. Deleted sources cannot be restored: the plan creates sources with the
-        same settings, but with new ids and without comments.
+        changed them since: the tenant is listed again, and a remark on a step says so. What others
+        have changed in other fields is kept. Deleted sources cannot be restored: the plan creates
+        sources with the same settings, but with new ids and without comments.
 
         Returns:
             The plan. Its `notes` say what it cannot reverse. Nothing is changed before its `apply`.

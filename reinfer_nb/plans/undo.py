@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
+from reinfer_nb.diff.matching import places_by_id
+from reinfer_nb.frames import elements
+from reinfer_nb.frames.cells import full_names
+from reinfer_nb.frames.tables import table
 from reinfer_nb.plans import planner, problems
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, Outcome
 from reinfer_nb.plans.plan_data import PlanData, client_of
@@ -13,11 +20,14 @@ from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.fields import Operation, fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.text import counted, shown
+from reinfer_nb.schema.source_diff import has_all, has_moved
+from reinfer_nb.text import counted, listed, shown
 from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.result_data import ResultData
+
+_ID = {"id": "str"}
 
 
 def undo(result: ResultData) -> PlanData:
@@ -35,22 +45,62 @@ def undo(result: ResultData) -> PlanData:
             steps += reverse_steps
             notes += reverse_notes
     client, project = result.client or client_of(result.plan), result.plan.project
-    made_at, sizes = datetime.now(UTC), dict[str, int]()
-    if any(step.kind == "delete" for step in steps):
-        now = client.sources(project, refresh=True)
-        made_at = provenance.fetched_at(now) or made_at
-        sizes = dict(planner.sizes(steps, now))
-        steps = planner.with_comments(client, steps)
+    now = client.sources(project, refresh=True)
+    steps, changes = _since(steps, now)
     return PlanData(
         endpoint=result.plan.endpoint,
         project=project,
-        made_at=made_at,
-        steps=in_order(steps),
+        made_at=provenance.fetched_at(now) or datetime.now(UTC),
+        steps=in_order(planner.with_comments(client, steps)),
         problems=problems.no_problems(),
-        notes=tuple(notes),
-        sizes=sizes,
+        notes=(*notes, *changes),
+        sizes=planner.sizes(steps, now),
         client=client,
     )
+
+
+def _since(steps: list[Step], now: pd.DataFrame) -> tuple[list[Step], list[str]]:
+    """Return the steps that are still needed, with remarks and notes on what has changed since.
+
+    An update keeps what others have changed in other fields since. Where they have changed the
+    same field, or deleted the source, `apply` will leave the step undone, and a remark says so.
+
+    Args:
+        steps: The steps that reverse the plan.
+        now: The tenant's current listing.
+    """
+    places = places_by_id(now, table(_ID, [(step.id,) for step in steps]))
+    found = iter(elements.to_sources(now.iloc[places[places >= 0]]))
+    names = set(full_names(now).dropna())
+    needed: list[Step] = []
+    done: list[str] = []
+    for step, place in zip(steps, places, strict=True):
+        source = next(found) if place >= 0 else None
+        if step.base is None:
+            remark = "it exists again already" if step.full_name in names else step.remark
+            needed.append(replace(step, remark=remark))
+        elif source is None:
+            needed.append(replace(step, remark="it was deleted, or is hidden from the token"))
+        elif not _has_moved(step.base, source):
+            needed.append(step)
+        elif step.kind == "update" and has_all(source, step.settings):
+            done.append(step.full_name)
+        elif step.kind == "update" and _is_apart(step, source):
+            needed.append(replace(step, base=source))
+        else:
+            needed.append(replace(step, remark="changed since: it will be left alone"))
+    return needed, [f"As before already: {listed(done)}."] if done else []
+
+
+def _is_apart(step: Step, now: Source) -> bool:
+    """True if each setting of an update still has the value that the plan gave it."""
+    return has_all(now, {name: step.before(name) for name in step.settings})
+
+
+def _has_moved(base: Source, now: Source) -> bool:
+    """True if a source was changed; a listing may lack fields, so its time of update decides."""
+    known = base.updated_at is not None and base.updated_at == now.updated_at
+    return not known and has_moved(base, now)
 
 
 def _pairs(result: ResultData) -> Iterable[tuple[Step, Outcome]]:
