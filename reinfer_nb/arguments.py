@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import holds_half_character, listed, shown
@@ -74,3 +76,23 @@ def permission_names(value: object, name: str) -> list[str]:
     raise InvalidInput(
         f'{name} must be a list of permissions such as ["sources-read"], not {shown(value)}.'
     )
+
+
+def numbers(value: Any, count: int, name: str, what: str) -> npt.NDArray[np.int64]:
+    """Return the numbers of some of `count` things as an array.
+
+    Args:
+        value: An iterable of the numbers, counted from 0.
+        count: How many things there are.
+        name: The argument, as the message calls it.
+        what: What the numbers are of, such as "rows of the findings".
+    """
+    is_one = isinstance(value, str) or not hasattr(value, "__iter__")
+    given: list[Any] = [value] if is_one else list(value)
+    for number in given:
+        is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not (is_whole and 0 <= number < count):
+            raise InvalidInput(
+                f"{name} must be numbers of {what}, from 0 to {count - 1:,}, not {shown(number)}."
+            )
+    return np.array(given, dtype=np.int64)

@@ -12,28 +12,6 @@ from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.text import shown
 
 
-def row_numbers(rows: Any, count: int) -> npt.NDArray[np.int64]:
-    """Return row numbers of a table as an array.
-
-    Args:
-        rows: An iterable of the numbers, counted from 0.
-        count: The number of rows of the table.
-
-    Raises:
-        InvalidInput: They are not whole numbers, or the table has no such row.
-    """
-    is_one = isinstance(rows, str) or not hasattr(rows, "__iter__")
-    numbers: list[Any] = [rows] if is_one else list(rows)
-    for number in numbers:
-        is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not (is_whole and 0 <= number < count):
-            raise InvalidInput(
-                f"rows must be numbers of rows of the findings, from 0 to {count - 1:,}, not "
-                f"{shown(number)}."
-            )
-    return np.array(numbers, dtype=np.int64)
-
-
 def replaced(column: pd.Series, positions: npt.NDArray[np.int64], values: list[Any]) -> pd.Series:
     """Return a column with some cells replaced and the same dtype."""
     cells = column.tolist()

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reinfer_nb import arguments, dates, markup
-from reinfer_nb.audits.fixing import replaced, row_numbers
+from reinfer_nb.audits.fixing import replaced
 from reinfer_nb.audits.rule import Rule, Severity, chosen, findings_of
 from reinfer_nb.audits.rule_counts import rule_counts
 from reinfer_nb.audits.text_rules import source_labels
@@ -193,7 +193,9 @@ class AuditReport(Portable):
         Raises:
             InvalidInput: `findings` has no such row.
         """
-        return self._some(row_numbers(rows, len(self.findings)))
+        return self._some(
+            arguments.numbers(rows, len(self.findings), "rows", "rows of the findings")
+        )
 
     def _some(self, rows: npt.NDArray[np.int64]) -> AuditReport:
         return replace(

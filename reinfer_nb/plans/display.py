@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -49,8 +49,16 @@ def to_text(plan: PlanData, limit: int | None) -> str:
     return "\n".join(lines)
 
 
-def to_html(plan: PlanData, limit: int | None) -> markup.Markup:
-    """Return a plan as HTML."""
+def to_html(
+    plan: PlanData, limit: int | None, buckets: Mapping[str, str] | None = None
+) -> markup.Markup:
+    """Return a plan as HTML.
+
+    Args:
+        plan: The plan.
+        limit: The number of sources to show of each kind; None for all.
+        buckets: The names of buckets by id, to show beside the ids.
+    """
     limit = arguments.limit(limit)
     parts = [
         markup.block([markup.tag("b", "Plan for "), plan.endpoint, f": {headline(plan)}"]),
@@ -62,7 +70,7 @@ def to_html(plan: PlanData, limit: int | None) -> markup.Markup:
     for kind, steps in by_kind(plan.steps).items():
         if steps:
             title = f"{_TITLES[kind]} ({len(steps):,})"
-            rows = (row for step in steps[:limit] for row in _rows(step))
+            rows = (row for step in steps[:limit] for row in _rows(step, buckets or {}))
             heads = ("Source", "Comments") if kind == "delete" else _HEADS
             parts.append(markup.table(heads, rows, title))
             parts += map(markup.muted, more(len(steps), limit))
@@ -189,7 +197,27 @@ def _comments(step: Step) -> str:
     return counted(step.comments, "comment")
 
 
-def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
+def change_of(step: Step, buckets: Mapping[str, str]) -> str:
+    """Return what a step does in a line of text, such as "title: Demo → (empty)"."""
+    if step.kind == "delete":
+        return step.remark or f"delete, with {_comments(step)}"
+    changes = [
+        f"{name}: {_cell(name, step.before(name), buckets)} → {_cell(name, value, buckets)}"
+        if step.kind == "update"
+        else f"{name}: {_cell(name, value, buckets)}"
+        for name, value in step.settings.items()
+    ]
+    return "; ".join([*([step.remark] if step.remark else []), *changes]) or "(default settings)"
+
+
+def _cell(name: str, value: object, buckets: Mapping[str, str]) -> str:
+    """Return the text of a value, with the name of a bucket."""
+    text = shown_cell(value)
+    bucket = buckets.get(value) if name == "bucket_id" and isinstance(value, str) else None
+    return f"{bucket} ({text})" if bucket else text
+
+
+def _rows(step: Step, buckets: Mapping[str, str]) -> list[tuple[markup.Content, ...]]:
     name = step.full_name
     if step.kind == "delete":
         remark = markup.muted(step.remark) if step.remark else ""
@@ -198,6 +226,7 @@ def _rows(step: Step) -> list[tuple[markup.Content, ...]]:
     if step.remark:
         rows.append((name, "", "", step.remark))
     for field, after in step.settings.items():
-        before = markup.removed(shown_cell(step.before(field))) if step.kind == "update" else ""
-        rows.append((name, field, before, markup.added(shown_cell(after))))
+        was = _cell(field, step.before(field), buckets)
+        before = markup.removed(was) if step.kind == "update" else ""
+        rows.append((name, field, before, markup.added(_cell(field, after, buckets))))
     return rows or [(name, "", "", markup.added("(default settings)"))]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,23 @@ class Plan(PlanData):
             ReinferError: The listing could not be fetched.
         """
         return drift.moved(self)
+
+    def some(self, steps: Iterable[int]) -> Plan:
+        """Return a plan with some of the steps only.
+
+        >>> plan = client.plan(client.sources().head(3).assign(title="Motor"))
+        >>> [step.name for step in plan.some([0, 2]).steps]
+        ['motor-inbox', 'liability-inbox']
+
+        Args:
+            steps: The numbers of the steps to keep, counted from 0 in `steps`.
+
+        Raises:
+            InvalidInput: The plan has no such step.
+        """
+        numbers = arguments.numbers(steps, len(self.steps), "steps", "steps of the plan")
+        kept = tuple(self.steps[number] for number in sorted(set(numbers.tolist())))
+        return replace(self, steps=kept)
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write the plan to a readable JSON file without a token, and return its path.

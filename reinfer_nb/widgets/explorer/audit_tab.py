@@ -66,9 +66,10 @@ class AuditPane(PlanPane):
         self.report: AuditReport | None = None
         # The rows of the report's findings that the list shows.
         self._listed: list[int] = []
+        self._listed_rules: list[str] = []
         self.rule = RestrictingChoice("Findings", finder, self._rows)
         self.export = ReportExport("findings", self._exported, self._run)
-        self._heading = ui.HTML()
+        self._heading, self._why = ui.HTML(), ui.HTML()
         self.rules = RowList(
             "Rules with findings",
             ("Rule", "Severity", "Findings", "Can be applied", "What it finds"),
@@ -81,8 +82,8 @@ class AuditPane(PlanPane):
             self._follow_edit,
         )
         bar = ui.HBox([self.rule, self.export], layout=ui.Layout(**WRAP))
-        heads = [bar, self._heading, self.rules, self.findings]
-        super().__init__(around.client, around.written, heads)
+        heads = [bar, self._heading, self.rules, self.findings, self._why]
+        super().__init__(around, heads)
         self.rule.observe(lambda _: self.show(), "value")
         self._refresh()
 
@@ -111,14 +112,17 @@ class AuditPane(PlanPane):
     def show(self) -> None:
         """Show the rules, or the findings of the chosen one in sources that the table shows."""
         report, rule = self.report, self.rule.value
-        self._listed = []
+        self._listed, self._listed_rules = [], []
         if report is None:
             self.rules.show([])
             self.findings.show([])
             self._follow_edit()
             return
-        self._heading.value = markup.status(_heading(report, rule))
-        self.rules.show(_rule_rows(report) if rule == ALL else [])
+        # Of the sources that the table shows, as all that can be done here.
+        part = report.some(self._shown(report))
+        self._heading.value = markup.status(_heading(part, rule))
+        self._listed_rules = list(dict.fromkeys(part.findings["rule"])) if rule == ALL else []
+        self.rules.show(_rule_rows(part) if rule == ALL else [])
         if rule == ALL:
             self.findings.show([])
         else:
@@ -146,8 +150,8 @@ class AuditPane(PlanPane):
         return self.report.positions[_numbers(self.report, rule)].tolist(), description
 
     def _on_rule(self, row: int) -> None:
-        if self.report is not None and self.rule.value == ALL:
-            self.rule.value = list(dict.fromkeys(self.report.findings["rule"]))[row]
+        if row < len(self._listed_rules):
+            self.rule.value = self._listed_rules[row]
 
     def _on_finding(self, row: int) -> None:
         if self.report is not None and row < len(self._listed):
@@ -184,7 +188,8 @@ class AuditPane(PlanPane):
         self.export.refresh(busy=self.jobs.running)
         edit = self._edit()
         self.show_plan.description = f"Apply {counted(len(edit.rows), 'suggestion')}…"
-        self.show_plan.tooltip = self._reason(edit)
+        reason = self._reason(edit) if edit.rows else ""
+        self._why.value = markup.error(reason) if reason else ""
         any_fix = self._client is not None and (
             bool(edit.rows) or self._planned is not None or self.result is not None
         )

@@ -126,7 +126,7 @@ class BulkPane(PlanPane):
             layout=ui.Layout(min_width="0", display="none"),
         )
         way = ui.HBox([self.by_table], layout=WRAP)
-        super().__init__(client, around.written, [self._chosen, way, self._fields, self._pasted])
+        super().__init__(around, [self._chosen, way, self._fields, self._pasted])
         self.add_class("rnb-bulk")
         self.field.observe(lambda _: self._on_field(), "value")
         self.by_table.observe(lambda _: self._on_way(), "value")

@@ -92,6 +92,7 @@ class Explorer(OnHosts, ui.VBox):
                 listing=lambda: self._listing,
                 look=self._look_at_row,
                 written=self._after_writing,
+                buckets=self._buckets,
                 refusal=lambda owners: self._head.rights.refusal(owners),  # noqa: PLW0108 - may be replaced
             )
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -21,6 +21,7 @@ class Surroundings:
         listing: Returns the listing that it shows.
         look: Called with the position of a source in the listing, to look at it.
         written: Called after sources may have changed.
+        buckets: The full names of the buckets by id.
         refusal: Returns why the sources of some projects cannot be changed; "" if they can.
     """
 
@@ -29,4 +30,5 @@ class Surroundings:
     listing: Callable[[], pd.DataFrame]
     look: Callable[[int], object]
     written: Callable[[], object]
+    buckets: Mapping[str, str]
     refusal: Callable[[Iterable[str]], str]

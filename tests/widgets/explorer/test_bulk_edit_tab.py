@@ -501,7 +501,7 @@ def test_what_failed_is_tried_again(client: rnb.Client) -> None:
     show(bulk)
     with client.sandbox.faults.add(rnb.Fault.answer(400, on="update_source", times=2)):
         text = apply(ex)
-    assert "1 of 3 sources is done." in text
+    assert "1 of 3 sources are done." in text
     assert "Not done" in text
     assert is_shown(bulk.retry)
     bulk.retry.click()
