@@ -8,6 +8,7 @@ too little contrast on either a light or a dark background.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable, Mapping
 
 from reinfer_nb.text import visible, visible_lines
@@ -116,6 +117,21 @@ def code(text: str) -> Markup:
     )
 
 
+_CELL = (
+    "text-align:left;vertical-align:top;padding:3px 12px 3px 0;white-space:pre-wrap;"
+    f"overflow-wrap:break-word;min-width:5em;border-bottom:1px solid {BORDER}"
+)
+_ROW_HEADER = "font-weight:600;width:18em"
+# The longest word, in characters, that a column is made wide enough for; longer ones are broken.
+_LONGEST_WORD = 24
+
+
+def _cell_style(content: str) -> str:
+    words = re.split(r"\s|<[^>]*>", content)
+    breaks = "word-break:break-word;" if max(map(len, words)) > _LONGEST_WORD else ""
+    return breaks + _CELL
+
+
 def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str = "") -> Markup:
     """Return a table whose first column holds the row headers.
 
@@ -124,22 +140,16 @@ def table(heads: Iterable[str], rows: Iterable[Iterable[Content]], caption: str 
         rows: The cells.
         caption: The caption.
     """
-    cell = (
-        "text-align:left;vertical-align:top;padding:3px 12px 3px 0;white-space:pre-wrap;"
-        "overflow-wrap:break-word;word-break:break-word;min-width:5em;"
-        f"border-bottom:1px solid {BORDER}"
-    )
     titles = list(heads)
-    head = tag("tr", [tag("th", title, scope="col", style=cell) for title in titles])
-    row_header = f"{cell};font-weight:600;width:18em"
+    head = tag("tr", [tag("th", title, scope="col", style=_cell_style(title)) for title in titles])
     body = [
         tag(
             "tr",
             [
-                tag("td", item, style=cell)
+                tag("td", item, style=_cell_style(item))
                 if number
-                else tag("th", item, scope="row", style=row_header)
-                for number, item in enumerate(row)
+                else tag("th", item, scope="row", style=f"{_cell_style(item)};{_ROW_HEADER}")
+                for number, item in enumerate(map(join, row))
             ],
         )
         for row in rows

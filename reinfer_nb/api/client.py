@@ -395,6 +395,6 @@ def check_client(client: object, kind: type[_Client]) -> _Client:
     if isinstance(client, kind):
         return client
     raise InvalidInput(
-        "The first argument must be a client, from rnb.connect() or `with rnb.sandbox() as "
-        f"client`, not {shown(client)}."
+        "The first argument must be a client, from rnb.connect(), rnb.sandbox().start() or `with "
+        f"rnb.sandbox() as client`, not {shown(client)}."
     )

@@ -28,7 +28,7 @@ from reinfer_nb.search.field_columns import COMMENTS, SOURCE_FIELDS, FieldColumn
 from reinfer_nb.search.field_values import shown_value
 from reinfer_nb.search.query import Term
 from reinfer_nb.search.text_index import Mask, folded_text
-from reinfer_nb.text import nearest, visible
+from reinfer_nb.text import counted, nearest, visible
 
 # The words of the table's headings, and short forms.
 _ALIASES = {
@@ -130,6 +130,8 @@ class FieldTerms:
         column = self._column(name)
         if column is None:
             note = f"{typed}: this listing has no column {visible(name)}"
+            if name == COMMENTS:
+                note = f"{typed}: the comments are not counted yet"
             return _Result(nothing, note, is_readable=False)
         if not value:
             return _Result(column.is_empty)
@@ -143,6 +145,9 @@ class FieldTerms:
                 return _Result(None)
             return _Result(nothing, f"{typed}: {error}", is_readable=False)
         note = f"{typed}: {shown_value(incomplete)} is not complete" if incomplete else ""
+        uncounted = int(np.count_nonzero(column.is_none)) if name == COMMENTS else 0
+        if uncounted and rows is not None and not note:
+            note = f"{typed}: the comments of {counted(uncounted, 'source')} are not counted"
         return _Result(rows, note)
 
     def _column(self, name: str) -> FieldColumn | None:

@@ -93,7 +93,7 @@ def _read_only(given: object, projects: str | list[str] | None) -> pd.DataFrame:
         InvalidInput: It is no listing, or lacks a column.
         FileProblem: A file could not be read.
     """
-    listing = listing_of(given, "explore takes a client (rnb.connect()),")
+    listing = listing_of(given, "explore takes a client (rnb.connect(), or rnb.sandbox().start()),")
     for name in ("id", "owner", "name"):
         if list(listing.columns).count(name) != 1:
             raise InvalidInput(f"The listing needs the column {name}, once, to be explored.")

@@ -15,7 +15,7 @@ import ipywidgets as ui
 from reinfer_nb.client import Client
 from reinfer_nb.errors import ReinferError
 from reinfer_nb.schema.fields import Field
-from reinfer_nb.text import hint, is_blank, shown, visible
+from reinfer_nb.text import is_blank, nearest, shown, visible
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, TextControl, label_of
 
 # The name of the field that holds the id of a bucket.
@@ -86,7 +86,8 @@ class BucketControl(TextControl):
             return super()._value(text)
         if text in self._ids:
             return self._ids[text]
-        advice = hint(text, self._ids).rstrip(".")
+        close = nearest(text, self._ids)
+        advice = f"did you mean {visible(close)}?" if close else "choose one from its list"
         raise ValueError(f"names no bucket: {shown(text)} ({advice})")
 
     def _hint(self) -> str:

@@ -198,10 +198,25 @@ def test_a_column_that_the_listing_does_not_have_finds_nothing_and_is_told() -> 
     for search in ("comments:>1", "-comments:>1", "comments:none"):
         narrowing.narrow(search)
         assert narrowing.positions.tolist() == []
-        assert narrowing.search_notes == (f"{search.strip('-')}: {NO_COMMENTS}",)
+        note = f"{search.strip('-')}: the comments are not counted yet"
+        assert narrowing.search_notes == (note,)
+    narrowing = Narrowing(LISTING.drop(columns=["bucket_id"]))
+    narrowing.narrow("bucket:x")
+    assert narrowing.search_notes == ("bucket:x: this listing has no column bucket_id",)
 
 
-NO_COMMENTS = "this listing has no column num_comments"
+def test_sources_without_a_count_are_told() -> None:
+    counts = pd.Series([1, None, 500, None], dtype="Int64")
+    narrowing = Narrowing(pd.DataFrame({"name": list("abcd"), "num_comments": counts}))
+    narrowing.narrow("comments:>100")
+    assert narrowing.positions.tolist() == [2]
+    told = "comments:>100: the comments of 2 sources are not counted"
+    assert narrowing.search_notes == (told,)
+    narrowing.narrow("comments:none")
+    assert narrowing.positions.tolist() == [1, 3]
+    assert not narrowing.search_notes
+
+
 # Arrow keeps NaN beside missing values.
 FLOATS = pd.Series(pd.arrays.ArrowExtensionArray(pa.chunked_array([[float("nan"), 0.5]])))
 
@@ -241,7 +256,8 @@ def test_the_help_shows_terms_that_can_be_read() -> None:
     assert len(terms) == 8
     for term in terms:
         narrowing.narrow(term)
-        assert narrowing.search_notes == ()
+        # Not each source of the listing is counted.
+        assert all("not counted" in note for note in narrowing.search_notes)
         (parsed,) = query.terms_of(term, lambda _: True)
         assert parsed.field
 

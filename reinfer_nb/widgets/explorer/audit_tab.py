@@ -55,7 +55,7 @@ class AuditPane(PlanPane):
     """
 
     _no_changes = "No changes: the tenant has these values already."
-    _outdated = "The suggestions to apply have changed. Show the plan again."
+    _outdated = "The suggestions to apply have changed. Ask for the plan again."
 
     def __init__(self, around: Surroundings) -> None:
         finder = around.finder

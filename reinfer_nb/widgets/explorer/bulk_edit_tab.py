@@ -18,12 +18,13 @@ from reinfer_nb import markup
 from reinfer_nb.client import Client
 from reinfer_nb.csvfile.io import csv_of, frame_of
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.frames.row_numbers import numbered_as_file
 from reinfer_nb.plans.plan import Plan
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, shown
-from reinfer_nb.widgets.buckets import bucket_controls
+from reinfer_nb.widgets.buckets import BUCKET, bucket_controls
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import FULL, LABELS, Control, button_for, controls_for, label_of
 from reinfer_nb.widgets.explorer.plan_pane import PlanPane
@@ -36,7 +37,8 @@ _HINT = (
 )
 _TABLE_HINT = (
     "Paste rows from a spreadsheet, or fill in the selected sources and edit them. The first line "
-    "names the columns: id, or owner and name, then the fields to set. Other sources stay as they "
+    "names the columns: id, or owner and name, then the fields to set. To empty a text, write "
+    '"" into its cell; an empty cell of bucket_id detaches the bucket. Other sources stay as they '
     "are."
 )
 # The most rows to fill in for editing; a longer table is no longer small.
@@ -257,7 +259,7 @@ class BulkPane(PlanPane):
         return lambda: self._tenant.plan(edited)
 
     def _plan_of_table(self, text: str) -> Plan:
-        plan = self._tenant.plan(_read(text))
+        plan = self._tenant.plan(self._with_bucket_ids(_read(text)))
         new = [step.full_name for step in plan.steps if step.kind == "create"]
         if new:
             # Most likely a typo; this tab only edits.
@@ -266,6 +268,13 @@ class BulkPane(PlanPane):
                 "with New source."
             )
         return plan
+
+    def _with_bucket_ids(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return a table with the ids of buckets in place of their names."""
+        if BUCKET in table:
+            ids = {name: key for key, name in self._around.buckets.items()}
+            table[BUCKET] = table[BUCKET].map(lambda text: ids.get(text, text), na_action="ignore")
+        return table
 
     def _edited(self, edit: _Edit) -> pd.DataFrame:
         """Return the selected rows with their id, owner and name, and the new values."""
@@ -289,7 +298,7 @@ def _read(text: str) -> pd.DataFrame:
         FileProblem: It is not a table, or a cell is invalid for its column.
         InvalidInput: It has no field that can be set.
     """
-    table = frame_of(text.strip("\n").encode() + b"\n", "The table")
+    table = numbered_as_file(frame_of(text.strip("\n").encode() + b"\n", "The table"))
     settable = {field.name for field in fields_of(Source) if field.may("update")}
     if not settable & set(map(str, table.columns)):
         raise InvalidInput(

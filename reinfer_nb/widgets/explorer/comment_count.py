@@ -39,6 +39,8 @@ class CommentCount:
     @property
     def message(self) -> str:
         """How many comments were counted, and how many sources could not be."""
+        if not self._ids:
+            return "No source is shown, so nothing was counted. Clear the search first."
         total = sum(self._counts.get(key, 0) for key in self._ids.values())
         message = f"{counted(total, 'comment')} in {counted(len(self._ids), 'source')}."
         if self._failures:

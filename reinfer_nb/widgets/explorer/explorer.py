@@ -117,6 +117,7 @@ class Explorer(OnHosts, ui.VBox):
         self.add_class("rnb-explorer")
         self.finder.observe(lambda _: self._look(), "current")
         self.finder.observe(lambda _: self.tabs.refresh(), "shown")
+        self.finder.observe(lambda _: self.views.follow(), "shown")
         self.finder.observe(lambda _: self._on_edit(), "edits")
         self.finder.observe(lambda _: self._refresh_buttons(), "selected")
         self.export.rows.observe(lambda _: self._refresh_buttons(), "value")
@@ -273,6 +274,8 @@ class Explorer(OnHosts, ui.VBox):
             button.disabled = self.jobs.running
         if self._head.reads_only:
             self.new.disabled, self.new.tooltip = True, READS_ONLY
+        self.details.duplicate.disabled = self._head.reads_only
+        self.details.duplicate.tooltip = READS_ONLY if self._head.reads_only else None
         self.export.refresh(busy=self.jobs.running)
         self.stop.layout.display = None if self.jobs.running else "none"
 
@@ -363,6 +366,7 @@ class Explorer(OnHosts, ui.VBox):
             FileProblem: Its file cannot be read.
         """
         notes = self.finder.apply(views.load(name))
+        self.views.show(name)
         self.bar.say(" ".join([f"The view {visible(name)} is shown.", *notes]))
 
     def _on_statistics(self) -> None:

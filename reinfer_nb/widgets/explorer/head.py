@@ -57,5 +57,9 @@ class Head(ui.HTML):
         owners = listing["owner"].dropna().unique().tolist() if "owner" in listing else []
         self.reads_only = self.rights.reads_only(owners)
         if self.reads_only:
-            parts.append(markup.muted(f"{READS_ONLY} New, Edit, Delete and Bulk edit are off."))
+            parts.append(
+                markup.muted(
+                    f"{READS_ONLY} New, Duplicate, Edit, Delete, Bulk edit and suggestions are off."
+                )
+            )
         self.value = markup.join(parts)

@@ -9,7 +9,7 @@ import ipywidgets as ui
 from reinfer_nb.client import Client
 from reinfer_nb.schema.records import Source
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.forms.creation_form import CreateForm
+from reinfer_nb.widgets.forms.creation_form import NAME, CreateForm
 
 _CLASS = "rnb-new"
 
@@ -74,3 +74,5 @@ class NewPane(ui.VBox):
         form = self._open()
         if form is not None:
             form.fill_from(source)
+            # The copy needs a name of its own.
+            self._focus(f"{_CLASS} .{NAME}")

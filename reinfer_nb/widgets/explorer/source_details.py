@@ -17,6 +17,7 @@ from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.source_diff import has_moved
 from reinfer_nb.schema.value_types import shown_cell
+from reinfer_nb.text import visible
 from reinfer_nb.widgets.buckets import BUCKET
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
@@ -64,6 +65,8 @@ class Details(ui.VBox):
         self.gone: Source | None = None
         self._drafts: dict[str, UpdateForm] = {}
         self._lost_drafts: list[str] = []
+        # The restore files of the sources that were deleted here, by id.
+        self._deleted: dict[str, tuple[str, str]] = {}
         self._title = ui.HTML()
         self.copying = CopyBar()
         self.duplicate = button_for("Duplicate…", self._on_duplicate)
@@ -153,6 +156,10 @@ class Details(ui.VBox):
     def _on_delete(self, written: Source) -> None:
         """Follow a delete, or the restore after it."""
         deleted = self.delete.deleted
+        if deleted is not None:
+            self._deleted[deleted.id] = deleted.full_name, str(self.delete.restore_file)
+        elif self.gone is not None:
+            self._deleted.pop(self.gone.id, None)
         if deleted is not None and self.source is not None and self.source.id == deleted.id:
             self.gone = self.source
             self.show(None)
@@ -187,6 +194,11 @@ class Details(ui.VBox):
         own = self.source.id if self.source else None
         names = [f.source.full_name for key, f in self._drafts.items() if key != own and f.source]
         messages = list(self._lost_drafts)
+        messages += [
+            f"{visible(name)} is deleted. To restore it: rnb.restore(client, {file!r})"
+            for key, (name, file) in self._deleted.items()
+            if self.gone is None or key != self.gone.id
+        ]
         if names:
             listed = ", ".join(names)
             messages.append(f"Changes that were not sent: {listed}. Select a source to continue.")

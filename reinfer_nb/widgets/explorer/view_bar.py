@@ -41,6 +41,8 @@ class ViewBar(ui.HBox):
     ) -> None:
         self._view, self._apply, self._say, self._failed = view, apply, say, failed
         self._offering = False
+        # The chosen view, as the table shows it.
+        self._shown: Mapping[str, Any] | None = None
         style = {"description_width": "initial"}
         self.choice = ui.Dropdown(
             description="View", style=style, layout=ui.Layout(width="17em", max_width="100%")
@@ -61,6 +63,16 @@ class ViewBar(ui.HBox):
     def __repr__(self) -> str:
         return "Kept views"
 
+    def show(self, name: str) -> None:
+        """Show the name of the view that was applied or kept."""
+        self._shown = self._view()
+        self._offer(name)
+
+    def follow(self) -> None:
+        """Show that no view is chosen, once the table differs from it."""
+        if self.choice.value != _NONE and not self._offering and self._view() != self._shown:
+            self._offer(_NONE)
+
     def _offer(self, chosen: str) -> None:
         names = views.kept()
         # New options choose the first one: ignore that.
@@ -72,7 +84,10 @@ class ViewBar(ui.HBox):
 
     def _refresh(self) -> None:
         self.remove.disabled = self.choice.value == _NONE
-        self.keep.disabled = not self.name.value.strip()
+        name = self.name.value.strip()
+        self.keep.disabled = not name
+        names = {value for _, value in self.choice.options} - {_NONE}
+        self.keep.description = "Replace the view" if name in names else "Keep the view"
 
     def _on_choice(self) -> None:
         self._refresh()
@@ -81,6 +96,7 @@ class ViewBar(ui.HBox):
         try:
             self._apply(self.choice.value)
         except ReinferError as error:
+            self._offer(_NONE)
             self._failed(error)
 
     def _on_keep(self) -> None:
@@ -91,7 +107,7 @@ class ViewBar(ui.HBox):
             self._failed(error)
             return
         self.name.value = ""
-        self._offer(name)
+        self.show(name)
         self._say(f"The view is kept as {visible(name)}.")
 
     def _on_remove(self) -> None:

@@ -27,6 +27,9 @@ from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 
 _MOST_PROJECTS = 500
 
+# The CSS class of the input for the name.
+NAME = "rnb-name"
+
 
 class CreateForm(Form):
     """The form that creates a source; `create_form` returns one.
@@ -50,6 +53,7 @@ class CreateForm(Form):
             layout=FULL,
         )
         self.name = ui.Text(description="Name", style=LABELS, layout=FULL)
+        self.name.add_class(NAME)
         self._note = ui.HTML(layout=BENEATH)
         self._taken: str | None = None
         self._refused: str | None = None

@@ -1,5 +1,13 @@
 // A short table whose rows can be opened and ticked. Texts are inserted as text, never as markup.
 
+const LONGEST_WORD = 24; // characters
+
+// The class of a cell, whose long words may be broken.
+function breaking(text) {
+  const isLong = text.split(/\s/).some((word) => word.length > LONGEST_WORD);
+  return isLong ? "rnb-list-long" : "";
+}
+
 function render({ model, el }) {
   const table = make("table");
   const more = make("div", { class: "rnb-list-more" });
@@ -35,7 +43,10 @@ function render({ model, el }) {
   function line([first, ...others], row) {
     const { tickable, ticked } = content;
     const button = make("button", { type: "button", class: "rnb-list-open" }, first);
-    const cells = [make("th", { scope: "row" }, button), ...others.map((text) => make("td", {}, text))];
+    const cells = [
+      make("th", { scope: "row", class: breaking(first) }, button),
+      ...others.map((text) => make("td", { class: breaking(text) }, text)),
+    ];
     if (tickable.length) {
       const label = `Choose ${first}`;
       const tickBox = box(label, ticked.includes(row), (on) => tick([row], on));

@@ -11,6 +11,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.widgets import Explorer, jobs
 from reinfer_nb.widgets.table.row_list import RowList
+from tests.widgets.explorer.test_bulk_edit_tab import is_shown
 from tests.widgets.forms.test_forms import texts
 
 AUDIT = 1
@@ -109,6 +110,55 @@ def test_only_ticked_suggestions_are_applied(ex: Explorer) -> None:
     wait(ex)
     assert len(missing(client)) == before - 1
     assert client.source(name).title
+
+
+@pytest.mark.slow
+def test_one_of_many_is_put_back_then_others_and_again(ex: Explorer) -> None:
+    client, audit = ex.client, ex.audit
+    before = missing(client)
+    open_row(audit.rules, RULE)
+    audit.show_plan.click()
+    wait(ex)
+    audit.apply.click()
+    wait(ex)
+    assert not is_shown(audit.redo)
+    audit.undo.click()
+    wait(ex)
+    rows = [row[0] for row in audit.steps._rows]
+    assert rows == (before["owner"] + "/" + before["name"]).tolist()
+    assert "title: " in audit.steps._rows[0][1]
+    send(audit.steps, kind="tick", rows=[1], ticked=True)
+    assert audit.apply.description == "Put back 1 source"
+    audit.apply.click()
+    wait(ex)
+    assert missing(client)["id"].tolist() == before["id"].tolist()[1:2]
+    # What is left can still be put back: what was put back is no step any more.
+    audit.undo.click()
+    wait(ex)
+    assert audit.apply.description == f"Put back {len(before) - 1} sources"
+    assert f"As before already: {rows[1]}." in texts(audit)
+    audit.discard.click()
+    assert audit.apply.disabled
+    assert not is_shown(audit.discard)
+    audit.redo.click()
+    wait(ex)
+    assert audit.apply.description == "Apply again to 1 source"
+    audit.apply.click()
+    wait(ex)
+    assert missing(client).empty
+    assert not is_shown(audit.redo)
+
+
+@pytest.mark.slow
+def test_the_rules_are_of_what_the_table_shows(ex: Explorer) -> None:
+    ex.tabs.selected_index = AUDIT
+    total = sum(int(row[2]) for row in ex.audit.rules._rows)
+    ex.search = "owner:people"
+    people = rnb.audit(ex.client.sources()).findings.query("owner == 'people'")
+    assert sum(int(row[2]) for row in ex.audit.rules._rows) == len(people) < total
+    assert f"{len(people)} findings in " in texts(ex.audit)
+    open_row(ex.audit.rules, people["rule"].iloc[-1])
+    assert ex.audit.rule.value == people["rule"].iloc[-1]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -646,6 +647,43 @@ def test_a_table_gives_each_source_its_own_values(client: rnb.Client) -> None:
     apply(ex)
     assert client.source(THREE[0]).title == "Edited here"
     assert len([a for a in writes(client) if a.method == "POST"]) == 1
+
+
+@pytest.mark.slow
+def test_a_table_takes_names_of_buckets_and_empties_fields(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    bucket = client.buckets().iloc[3]
+    bulk.by_table.value = True
+    name = f"{bucket['owner']}/{bucket['name']}"
+    bulk.table.value = (
+        f'owner\tname\tbucket_id\ttitle\nclaims\tmotor-inbox\t{name}\t""\n'
+        "claims\tproperty-inbox\t\tNew\n"
+    )
+    text = show(bulk)
+    assert f"{name} ({bucket['id']})" in text
+    apply(ex)
+    source = client.source("claims/motor-inbox")
+    assert (source.bucket_id, source.title) == (bucket["id"], "")
+    other = client.source("claims/property-inbox")
+    assert (other.bucket_id, other.title) == (None, "New")
+    # A row is named as in the table, below its headings.
+    bulk.table.value = "owner,name,language\nclaims,motor-inbox,de\nclaims,glass-inbox,xx xx\n"
+    assert re.search(r"\b3\b", show(bulk).partition("cannot be applied")[2])
+
+
+@pytest.mark.slow
+def test_a_result_without_a_change_keeps_what_can_be_undone(client: rnb.Client) -> None:
+    ex, bulk = opened(client)
+    show(bulk, "title", "All alike")
+    apply(ex)
+    select(ex, THREE[0])
+    show(bulk, "title", "Another")
+    client.update_source(THREE[0], title="Theirs")
+    assert "0 of 1 source is done." in apply(ex)
+    bulk.undo.click()
+    bulk.jobs.wait()
+    assert bulk.apply.description == "Put back 3 sources"
+    assert "changed since: it will be left alone" in texts(bulk)
 
 
 @pytest.mark.parametrize(

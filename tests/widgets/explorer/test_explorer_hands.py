@@ -76,8 +76,11 @@ def test_after_a_delete_all_tabs_tell_of_the_deleted_source(ex: Explorer) -> Non
     assert ex.details.edit not in pane(ex, EDIT).children
     assert ex.details.delete in pane(ex, DELETE).children
     # Until another source is looked at.
+    file = ex.details.delete.restore_file
     move(ex, NAME)
-    assert "is deleted" not in texts(ex.details)
+    assert f"{OTHER} is deleted. To restore it: rnb.restore(client, {str(file)!r})" in texts(
+        ex.details
+    )
     assert ex.details.edit in pane(ex, EDIT).children
     assert ex.details.edit.source == ex.source
 
@@ -188,10 +191,12 @@ def test_the_link_to_a_file_goes_with_its_message(ex: Explorer) -> None:
 @pytest.mark.slow
 def test_who_may_only_read_is_told_and_can_change_nothing(viewer: rnb.Client) -> None:
     ex = rnb.explore(viewer)
-    assert "New, Edit, Delete and Bulk edit are off" in texts(ex)
+    assert "New, Duplicate, Edit, Delete, Bulk edit and suggestions are off" in texts(ex)
     assert ex.new.disabled
     assert "sources-admin" in ex.new.tooltip
     move(ex, NAME)
+    assert ex.details.duplicate.disabled
+    assert "sources-admin" in ex.details.duplicate.tooltip
     for tab in (EDIT, DELETE):
         assert "may read the sources of claims, but not change them" in texts(pane(ex, tab))
         assert not any(isinstance(child, ui.VBox) for child in pane(ex, tab).children)
@@ -200,7 +205,7 @@ def test_who_may_only_read_is_told_and_can_change_nothing(viewer: rnb.Client) ->
     assert "not change them" in texts(ex.bulk)
     ex.tabs.selected_index = 1
     assert ex.audit.show_plan.disabled
-    assert "lacks sources-admin" in ex.audit.show_plan.tooltip
+    assert "lacks sources-admin" in texts(ex.audit)
 
 
 @pytest.mark.slow
@@ -307,10 +312,21 @@ def test_views_are_kept_under_a_name(ex: Explorer, tmp_path: Path) -> None:
     ex.view = {}
     other = rnb.explore(ex.client, view="Motor / übersicht")
     assert other.search == "motor"
+    assert other.views.choice.value == "Motor / übersicht"
+    assert not other.views.remove.disabled
+    # The same name replaces the view, and the button says so.
+    other.views.name.value = "Motor / übersicht"
+    assert other.views.keep.description == "Replace the view"
+    other.views.name.value = ""
+    assert other.views.keep.description == "Keep the view"
     assert other.finder.columns == {"name": 300, "title": None}
-    other.view = {}
-    other.views.choice.value = "Motor / übersicht"
-    assert other.search == "motor"
+    # Of a table that looks otherwise, no view is chosen, so that it can be chosen again.
+    for view in ({"search": "x"}, {}):
+        other.view = view
+        assert other.views.choice.value == ""
+        other.views.choice.value = "Motor / übersicht"
+        assert other.search == "motor"
+        assert other.views.choice.value == "Motor / übersicht"
     other.views.remove.click()
     assert views.kept() == []
     assert other.search == "motor"
@@ -472,7 +488,7 @@ def test_a_bucket_is_typed_by_its_name(ex: Explorer, client: rnb.Client) -> None
     control.input.value = full[:-1]
     assert control.input.options == (full,)
     assert control.entry().flaw is not None
-    assert f"(Did you mean {full!r}?)" in texts(control.box)
+    assert f"(did you mean {full}?)" in texts(control.box)
     control.input.value = full
     assert control.entry().value == buckets["id"].iloc[2]
     press(ex.details.edit)
