@@ -17,6 +17,9 @@ function isPlain(event) {
 function render({ model, el }) {
   let box = null;
   const observer = new MutationObserver(follow);
+  // A button that was clicked is disabled while its request runs, and would lose the focus.
+  const disabling = new MutationObserver((changes) => changes.forEach(keepFocus));
+  let focused = null;
 
   // `el` is not on the page yet when it is rendered.
   function adopt() {
@@ -27,8 +30,27 @@ function render({ model, el }) {
     box.classList.add(GUARDED);
     box.style.outline = "none";
     box.addEventListener("keydown", stop);
+    box.addEventListener("focusin", noteFocus);
     observer.observe(box, { attributes: true, attributeFilter: ["class"] });
+    disabling.observe(box, { attributes: true, attributeFilter: ["disabled"], subtree: true });
     return box;
+  }
+
+  function noteFocus(event) {
+    focused = event.target;
+  }
+
+  // Gives the focus to the parts around a button that was disabled, so that Tab goes on from there.
+  function keepFocus({ target }) {
+    const active = document.activeElement;
+    if (target !== focused || !target.disabled || ![target, document.body, null].includes(active))
+      return;
+    const place = target.parentElement;
+    if (!place.hasAttribute("tabindex")) {
+      place.tabIndex = -1;
+      place.style.outline = "none";
+    }
+    place.focus({ preventScroll: true });
   }
 
   // After the box's own listeners, such as those of its tabs.
@@ -100,7 +122,9 @@ function render({ model, el }) {
     window.removeEventListener("keydown", guard, true);
     model.off("msg:custom", receive);
     observer.disconnect();
+    disabling.disconnect();
     box?.removeEventListener("keydown", stop);
+    box?.removeEventListener("focusin", noteFocus);
   };
 }
 

@@ -24,6 +24,7 @@ from tests.widget_pages import (
     set_up,
     settle,
     tab_of,
+    tab_to,
     table_status,
 )
 
@@ -102,6 +103,34 @@ def test_enter_and_a_double_click_open_the_form(setup: Setup, tab: Page) -> None
     button(explorer(tab), "Update").click()
     expect(form).to_contain_text("claims/property-inbox is updated: title.")
     assert setup.client.source("claims/property-inbox").title == "Property"
+
+
+def test_the_focus_stays_where_a_button_was_pressed(setup: Setup, tab: Page) -> None:
+    find(tab, "glass-inbox").click()
+    tab.keyboard.press("Enter")
+    form = explorer(tab).locator(".rnb-edit")
+    field(form, "Title").fill("Glass")
+    expect(button(form, "Update")).to_be_enabled()
+    button(form, "Update").focus()
+    tab.keyboard.press("Enter")
+    expect(form).to_contain_text("claims/glass-inbox is updated: title.")
+    expect(button(form, "Update")).to_be_disabled()
+    assert form.evaluate("node => node.contains(document.activeElement)")
+    tab.keyboard.press("Tab")
+    # Reset is disabled, too.
+    expect(button(form, "Show code")).to_be_focused()
+    # The buttons of the plan, of which the first is the first again.
+    tab_of(tab, "Bulk edit").click()
+    bulk = explorer(tab).locator(".rnb-bulk").last
+    field(bulk, "Title").fill("Glass again")
+    button(bulk, "Show the plan").click()
+    apply = bulk.get_by_role("button", name=re.compile("^Apply to"))
+    expect(apply).to_be_enabled()
+    apply.focus()
+    tab.wait_for_timeout(BREATH)
+    tab.keyboard.press("Enter")
+    expect(bulk).to_contain_text("1 of 1 source is done.")
+    tab_to(tab, button(bulk, "Undo…"), 2)
 
 
 def test_a_restarted_kernel_is_told(setup: Setup) -> None:
