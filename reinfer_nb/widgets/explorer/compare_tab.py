@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
+from pathlib import Path
 
 import ipywidgets as ui
 import numpy as np
@@ -21,6 +23,8 @@ from reinfer_nb.widgets.job_line import JobLine
 from reinfer_nb.widgets.jobs import Job
 from reinfer_nb.widgets.table.source_table import Finder
 
+_ENDINGS = (".csv", ".xlsx")
+_MOST_FILES = 20
 _KINDS = ("added", "changed", "renamed")
 
 
@@ -43,8 +47,9 @@ class ComparePane(ui.VBox):
         self._compared: pd.DataFrame | None = None
         self._said = JobLine(self._refresh)
         self.jobs = self._said.jobs
-        self.place = ui.Text(
+        self.place = ui.Combobox(
             description="With",
+            options=_files(),
             placeholder="sources.csv or audits/@2026-03-01",
             continuous_update=False,
             layout=ui.Layout(width="28em", max_width="100%"),
@@ -78,7 +83,8 @@ class ComparePane(ui.VBox):
         self.comparison = self._compared = None
 
     def refresh(self) -> None:
-        """Show a message if the comparison is of an older listing."""
+        """Offer the files by now, and show a message if the comparison is of an older listing."""
+        self.place.options = _files()
         if self.comparison is not None and self._compared is not self._listing():
             self._said.say("The listing has changed. Compare again.")
             self.kind.offer([])
@@ -117,3 +123,12 @@ class ComparePane(ui.VBox):
             return [], ""
         ids = getattr(self.comparison, kind)["id"]
         return np.flatnonzero(self._listing()["id"].isin(ids)).tolist(), f"that were {kind}"
+
+
+def _files() -> list[str]:
+    """Return the names of the newest listings in the folder of the notebook."""
+    with contextlib.suppress(OSError):
+        files = [path for path in Path().iterdir() if path.suffix in _ENDINGS and path.is_file()]
+        files.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        return [path.name for path in files[:_MOST_FILES]]
+    return []

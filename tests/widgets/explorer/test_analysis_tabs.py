@@ -165,6 +165,8 @@ def test_differences_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None
     df = ex.client.sources()
     file = rnb.to_csv(df.iloc[2:].assign(title="Before"), tmp_path / "before.csv")
     compare(ex, file)
+    # The newest files are offered.
+    assert ex.compare.place.options == ("before.csv",)
     ex.compare.export.excel.click()
     ex.compare.jobs.wait()
     (book,) = tmp_path.glob("differences-*.xlsx")

@@ -105,7 +105,7 @@ def test_enter_and_a_double_click_open_the_form(setup: Setup, tab: Page) -> None
     assert setup.client.source("claims/property-inbox").title == "Property"
 
 
-def test_the_focus_stays_where_a_button_was_pressed(setup: Setup, tab: Page) -> None:
+def test_the_focus_stays_where_a_button_was_pressed(tab: Page) -> None:
     find(tab, "glass-inbox").click()
     tab.keyboard.press("Enter")
     form = explorer(tab).locator(".rnb-edit")
