@@ -56,7 +56,8 @@ if TYPE_CHECKING:
     )
     from reinfer_nb.excelfile.io import read_excel, to_excel
     from reinfer_nb.history.history import History
-    from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal, load_plan, resume
+    from reinfer_nb.plans.plan import ApplyResult, Plan, Rehearsal
+    from reinfer_nb.plans.saved import load_plan, resume
     from reinfer_nb.sandbox import Fault, Sandbox, sandbox
     from reinfer_nb.schema.records import Bucket, Project, Source, User
     from reinfer_nb.snapshots.snapshot_table import Snapshot
@@ -179,12 +180,12 @@ _MODULES = {
     "create_form": "reinfer_nb.widgets",
     "delete_form": "reinfer_nb.widgets",
     "explore": "reinfer_nb.widgets",
-    "load_plan": "reinfer_nb.plans.plan",
+    "load_plan": "reinfer_nb.plans.saved",
     "login": "reinfer_nb.widgets",
     "read_csv": "reinfer_nb.csvfile.io",
     "read_excel": "reinfer_nb.excelfile.io",
     "restore": "reinfer_nb.api.recreation",
-    "resume": "reinfer_nb.plans.plan",
+    "resume": "reinfer_nb.plans.saved",
     "to_csv": "reinfer_nb.csvfile.io",
     "to_excel": "reinfer_nb.excelfile.io",
     "update_form": "reinfer_nb.widgets",

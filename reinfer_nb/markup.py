@@ -123,7 +123,7 @@ _CELL = (
 )
 _ROW_HEADER = "font-weight:600;width:18em"
 # The longest word, in characters, that a column is made wide enough for; longer ones are broken.
-_LONGEST_WORD = 24
+_LONGEST_WORD = 16
 
 
 def _cell_style(content: str) -> str:

@@ -18,8 +18,9 @@ from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
 from reinfer_nb.plans import attempt, display
-from reinfer_nb.plans.plan import ApplyResult, Plan, load_plan, result_of, resume
+from reinfer_nb.plans.plan import ApplyResult, Plan
 from reinfer_nb.plans.result_data import CTRL_C
+from reinfer_nb.plans.saved import load_plan, result_of, resume
 from reinfer_nb.snapshots import listing_source
 from reinfer_nb.text import counted, visible, visible_lines
 

@@ -97,7 +97,7 @@ def resumed(
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ResultData:
-    """Return the result in a journal, as `plan.result_of` documents it.
+    """Return the result in a journal, as `saved.result_of` documents it.
 
     Writes nothing, so that what was done can be undone without a `resume`.
     """

@@ -1,4 +1,4 @@
-"""`Plan`, `ApplyResult` and `Rehearsal`, and the functions that load plans and journals."""
+"""`Plan`, `ApplyResult` and `Rehearsal`; `saved` loads them from files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from reinfer_nb import arguments, markup
-from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress
 from reinfer_nb.copies import unshared
 from reinfer_nb.errors import InvalidInput
@@ -19,8 +18,7 @@ from reinfer_nb.plans import display, document, drift, executor, rehearsal
 from reinfer_nb.plans import undo as undoing
 from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.result_data import ResultData
-from reinfer_nb.text import counted, shown
-from reinfer_nb.wording import spelled
+from reinfer_nb.text import counted
 
 
 @unshared
@@ -255,7 +253,8 @@ class ApplyResult(ResultData):
         if self.journal is None:
             raise InvalidInput("A rehearsal cannot be retried. Rehearse the plan again.")
         client = self.client or client_of(self.plan)
-        return resume(client, self.journal, workers=workers, progress=progress)
+        result = executor.resumed(client, self.journal, workers=workers, progress=progress)
+        return apply_result_of(result)
 
     def undo(self) -> Plan:
         """Return a plan that reverses the changes, as far as possible.
@@ -322,86 +321,6 @@ class Rehearsal:
 
     def _repr_html_(self) -> str:
         return self.to_html(50)
-
-
-def load_plan(path: str | os.PathLike[str], client: ApiClient | None = None) -> Plan:
-    """Return a plan that `Plan.save` wrote.
-
-    >>> _ = client.plan(client.sources().head(1).assign(title="Motor")).save("change.json")
-    >>> load_plan("change.json", client).frame[["action", "name", "field", "after"]]
-       action         name  field  after
-    0  update  motor-inbox  title  Motor
-
-    Args:
-        path: The file.
-        client: The tenant's client; by default the configured tenant, connected when needed.
-
-    Raises:
-        FileProblem: The file cannot be read, or is not a valid plan.
-        InvalidInput: The plan is for another tenant.
-    """
-    if client is not None:
-        client = check_client(client, ApiClient)
-    plan = plan_of(document.read(path, client))
-    if client is not None and client.endpoint != plan.endpoint:
-        raise InvalidInput(
-            f"{path} is a plan for {shown(plan.endpoint, 200)}, but "
-            + spelled(
-                f"this client is for {client.endpoint}. Make a plan for this tenant with "
-                "client.plan(...).",
-                f"{client.endpoint} is configured. Make a plan for this tenant with reinfer-nb "
-                "plan.",
-            )
-        )
-    return plan
-
-
-def resume(
-    client: ApiClient,
-    journal: str | os.PathLike[str],
-    *,
-    workers: int = 20,
-    progress: Progress = True,
-) -> ApplyResult:
-    """Finish an apply that ended early, from its journal; nothing is done twice.
-
-    >>> plan = client.plan(client.sources().head(1).assign(title="Motor"))
-    >>> result = plan.apply(progress=False, journal="motor.jsonl")
-    >>> resume(client, "motor.jsonl", progress=False).frame["status"]
-    0    done
-    Name: status, dtype: str
-
-    A step that was under way is checked first, and done only if it was not. A failed step is tried
-    again. If all steps are done, no request is sent.
-
-    Args:
-        client: The tenant of the plan.
-        journal: The file; `ApplyResult.journal` names it.
-        workers: The number of sources changed at once, up to 32.
-        progress: As for `Plan.apply`.
-
-    Returns:
-        The outcome of each step, including those done before.
-
-    Raises:
-        FileProblem: The file cannot be read, is not a journal, or is still being written.
-        InvalidInput: The journal belongs to another tenant, or `workers` is out of range.
-    """
-    return apply_result_of(executor.resumed(client, journal, workers=workers, progress=progress))
-
-
-def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ApplyResult:
-    """Return the result of a plan as its journal holds it; no request is sent.
-
-    Args:
-        client: The tenant that the plan was applied to.
-        journal: The file; `ApplyResult.journal` names it.
-
-    Raises:
-        FileProblem: The file cannot be read, is not a journal, or is still being written.
-        InvalidInput: The journal belongs to another tenant.
-    """
-    return apply_result_of(executor.result_of(client, journal))
 
 
 def plan_of(plan: PlanData) -> Plan:

@@ -16,7 +16,7 @@ import reinfer_nb as rnb
 from reinfer_nb import cli, files, strict_json
 from reinfer_nb.api import recreation, restore_files
 from reinfer_nb.files import encoded
-from reinfer_nb.plans import plan as plans
+from reinfer_nb.plans import saved
 from reinfer_nb.widgets import DeleteForm, jobs
 from tests.scripted import Asked, Scripted, Step, relay, reply
 
@@ -71,7 +71,7 @@ def test_unknown_fields_are_kept_exactly(client: rnb.Client, tmp_path: Path, odd
         journal = tmp_path / "journal.jsonl"
         result = plan.apply(progress=False, journal=journal)
         assert result.ok, result
-        kept = plans.result_of(tenant, journal)
+        kept = saved.result_of(tenant, journal)
         assert [o.to_json() for o in kept.outcomes] == [o.to_json() for o in result.outcomes]
         assert len(kept.undo().steps) == len(plan.steps)
         gone = tenant.delete_source(
@@ -224,7 +224,7 @@ def test_deletes_that_were_left_out_are_in_the_journal(
     assert "could not be created first" in held.said
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
     assert [line["status"] for line in lines if line.get("action") == 1] == [held.status]
-    again = plans.result_of(client, journal)
+    again = saved.result_of(client, journal)
     assert again.outcomes == result.outcomes
     assert again.counts == result.counts
     resumed = rnb.resume(client, journal, progress=False)
@@ -276,7 +276,7 @@ def test_a_relative_path_stays_relative_to_the_folder_at_the_call(
     monkeypatch.chdir(here)
     result = held_back(client, "journal.jsonl", final=False)
     assert result.journal == here / "journal.jsonl"
-    read = plans.result_of(client, "journal.jsonl")
+    read = saved.result_of(client, "journal.jsonl")
     history = rnb.History("history")
     # Not a source that the plan deletes.
     people = client.sources("people")

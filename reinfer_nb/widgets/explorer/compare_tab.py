@@ -45,7 +45,7 @@ class ComparePane(ui.VBox):
         self._listing = listing
         self.comparison: Comparison | None = None
         self._compared: pd.DataFrame | None = None
-        self._said = JobLine(self._refresh)
+        self._said = JobLine(self._refresh, self._refresh)
         self.jobs = self._said.jobs
         self.place = ui.Combobox(
             description="With",

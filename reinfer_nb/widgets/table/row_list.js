@@ -1,6 +1,6 @@
 // A short table whose rows can be opened and ticked. Texts are inserted as text, never as markup.
 
-const LONGEST_WORD = 24; // characters
+const LONGEST_WORD = 16; // characters
 
 // The class of a cell, whose long words may be broken.
 function breaking(text) {

@@ -165,6 +165,7 @@ def test_differences_are_written_to_a_file(ex: Explorer, tmp_path: Path) -> None
     df = ex.client.sources()
     file = rnb.to_csv(df.iloc[2:].assign(title="Before"), tmp_path / "before.csv")
     compare(ex, file)
+    assert not ex.compare.export.excel.disabled
     # The newest files are offered.
     assert ex.compare.place.options == ("before.csv",)
     ex.compare.export.excel.click()
