@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -27,20 +28,32 @@ def moved(plan: PlanData) -> pd.DataFrame:
     """Return the sources that were changed remotely, as `Plan.moved` documents it."""
     client = client_of(plan)
     now = client.sources(plan.project, refresh=True)
-    steps = table(_IDENTITY, [(step.id, step.owner, step.name) for step in plan.steps])
-    by_id, by_name = places_by_id(now, steps), places_by_name(now, steps)
-    sources = iter(elements.to_sources(now.iloc[by_id[by_id >= 0]]))
     # A project without any listed source may be hidden from the token.
     unlisted = {step.owner for step in plan.steps} - set(now["owner"])
-    hidden = {owner for owner in unlisted if not client.calls.has_none(owner, steps["id"].dropna())}
+    ids = [step.id for step in plan.steps if step.id is not None]
+    hidden = {owner for owner in unlisted if not client.calls.has_none(owner, ids)}
     rows = []
-    for step, has_source, name_taken in zip(plan.steps, by_id >= 0, by_name >= 0, strict=True):
-        change = _change(step, next(sources) if has_source else None, name_taken=name_taken)
+    for step, source, name_taken in beside(plan.steps, now):
+        change = _change(step, source, name_taken=name_taken)
         if change == _DELETED and step.owner in hidden:
             change = _DELETED_OR_HIDDEN
         if change:
             rows.append((step.kind, step.id, step.owner, step.name, change))
     return table(_COLUMNS, rows)
+
+
+def beside(steps: Sequence[Step], now: pd.DataFrame) -> Iterator[tuple[Step, Source | None, bool]]:
+    """Yield each step, the listed source with its id, and True if a source has its name.
+
+    Args:
+        steps: The steps.
+        now: The tenant's current listing.
+    """
+    identities = table(_IDENTITY, [(step.id, step.owner, step.name) for step in steps])
+    by_id, by_name = places_by_id(now, identities), places_by_name(now, identities)
+    sources = iter(elements.to_sources(now.iloc[by_id[by_id >= 0]]))
+    for step, has_source, name_taken in zip(steps, by_id >= 0, by_name >= 0, strict=True):
+        yield step, next(sources) if has_source else None, bool(name_taken)
 
 
 def _change(step: Step, source: Source | None, *, name_taken: bool) -> str:

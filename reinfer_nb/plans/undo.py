@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reinfer_nb.diff.matching import places_by_id
-from reinfer_nb.frames import elements
-from reinfer_nb.frames.cells import full_names
-from reinfer_nb.frames.tables import table
 from reinfer_nb.plans import planner, problems
 from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, Outcome
+from reinfer_nb.plans.drift import beside
 from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.steps import Step, in_order
 from reinfer_nb.schema import provenance
@@ -26,8 +23,6 @@ from reinfer_nb.wording import spelled
 
 if TYPE_CHECKING:
     from reinfer_nb.plans.result_data import ResultData
-
-_ID = {"id": "str"}
 
 
 def undo(result: ResultData) -> PlanData:
@@ -69,15 +64,11 @@ def _since(steps: list[Step], now: pd.DataFrame) -> tuple[list[Step], list[str]]
         steps: The steps that reverse the plan.
         now: The tenant's current listing.
     """
-    places = places_by_id(now, table(_ID, [(step.id,) for step in steps]))
-    found = iter(elements.to_sources(now.iloc[places[places >= 0]]))
-    names = set(full_names(now).dropna())
     needed: list[Step] = []
     done: list[str] = []
-    for step, place in zip(steps, places, strict=True):
-        source = next(found) if place >= 0 else None
+    for step, source, name_taken in beside(steps, now):
         if step.base is None:
-            remark = "it exists again already" if step.full_name in names else step.remark
+            remark = "it exists again already" if name_taken else step.remark
             needed.append(replace(step, remark=remark))
         elif source is None:
             needed.append(replace(step, remark="it was deleted, or is hidden from the token"))
