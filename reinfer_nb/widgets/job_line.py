@@ -17,8 +17,8 @@ class JobLine(ui.HTML):
     """Runs one job at a time, and shows its progress and its error.
 
     Args:
-        changed: Called when a job starts or ends.
-        ended: Called after a job has ended and its result or its error was shown.
+        changed: Called when a job starts or ends, and after its result or its error was shown.
+        ended: Called after that, too.
 
     Attributes:
         jobs: The background job.
@@ -27,7 +27,7 @@ class JobLine(ui.HTML):
     def __init__(
         self, changed: Callable[[], object], ended: Callable[[], object] = lambda: None
     ) -> None:
-        self._ended = ended
+        self._changed, self._ended = changed, ended
         self._doing = ""
         self.jobs = Jobs(lambda _: changed(), self._show_progress)
         super().__init__(layout=ui.Layout(min_height="1.5em"))
@@ -71,12 +71,16 @@ class JobLine(ui.HTML):
         def on_result(result: _Result) -> None:
             self.say("")
             done(result)
-            self._ended()
+            end()
 
         def on_failure(error: Exception | None) -> None:
             self.fail(error)
             if failed is not None:
                 failed(error)
+            end()
+
+        def end() -> None:
+            self._changed()
             self._ended()
 
         if self.jobs.running:

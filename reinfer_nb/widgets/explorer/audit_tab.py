@@ -119,14 +119,14 @@ class AuditPane(PlanPane):
             self._follow_edit()
             return
         # Of the sources that the table shows, as all that can be done here.
-        part = report.some(self._shown(report))
+        shown = self._shown(report)
+        part = report.some(shown)
         self._heading.value = markup.status(_heading(part, rule))
         self._listed_rules = list(dict.fromkeys(part.findings["rule"])) if rule == ALL else []
         self.rules.show(_rule_rows(part) if rule == ALL else [])
         if rule == ALL:
             self.findings.show([])
         else:
-            shown = self._shown(report)
             self._listed = shown[:_MOST_FINDINGS].tolist()
             rows = report.findings.iloc[self._listed]
             cells = (rows[name].fillna("") for name in ("severity", "message", "suggestion"))
@@ -183,10 +183,8 @@ class AuditPane(PlanPane):
         owners = self.report.findings["owner"].iloc[list(edit.rows)]
         return self._refusal(owners.dropna().unique().tolist())
 
-    def _refresh(self) -> None:
-        super()._refresh()
-        self.export.refresh(busy=self.jobs.running)
-        edit = self._edit()
+    def _refresh_for(self, edit: _Fixes) -> None:
+        self.export.refresh(enabled=self.report is not None and not self.jobs.running)
         self.show_plan.description = f"Apply {counted(len(edit.rows), 'suggestion')}…"
         reason = self._reason(edit) if edit.rows else ""
         self._why.value = markup.error(reason) if reason else ""

@@ -45,7 +45,7 @@ class ComparePane(ui.VBox):
         self._listing = listing
         self.comparison: Comparison | None = None
         self._compared: pd.DataFrame | None = None
-        self._said = JobLine(self._refresh, self._refresh)
+        self._said = JobLine(self._refresh)
         self.jobs = self._said.jobs
         self.place = ui.Combobox(
             description="With",
@@ -91,7 +91,7 @@ class ComparePane(ui.VBox):
 
     def _refresh(self) -> None:
         self.button.disabled = self.jobs.running
-        self.export.refresh(busy=self.jobs.running)
+        self.export.refresh(enabled=self.comparison is not None and not self.jobs.running)
 
     def _on_compare(self) -> None:
         place, listing = self.place.value.strip(), self._listing()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import ipywidgets as ui
-import numpy as np
 import pandas as pd
 import traitlets
 
@@ -32,7 +31,7 @@ from reinfer_nb.widgets.explorer.head import Head
 from reinfer_nb.widgets.explorer.new_pane import NewPane
 from reinfer_nb.widgets.explorer.rights import READS_ONLY
 from reinfer_nb.widgets.explorer.source_details import Details
-from reinfer_nb.widgets.explorer.surroundings import Surroundings
+from reinfer_nb.widgets.explorer.surroundings import Surroundings, place_of
 from reinfer_nb.widgets.explorer.tabs import Tabs
 from reinfer_nb.widgets.explorer.toolbar import Toolbar
 from reinfer_nb.widgets.explorer.view_bar import ViewBar
@@ -250,11 +249,11 @@ class Explorer(OnHosts, ui.VBox):
     def _look_at(self, source: Source) -> None:
         """Make a source the current one, if it is listed; select it unless several are."""
         self._awaited = None
-        (places,) = np.nonzero((self._listing["id"] == source.id).to_numpy(dtype=bool))
-        if not len(places):
+        place = place_of(self._listing, source.id)
+        if place is None:
             return
-        self.finder.look_at(int(places[0]))
-        if not np.isin(places[0], self.finder.positions):
+        self.finder.look_at(place)
+        if place not in self.finder.positions:
             name = visible(source.full_name)
             self.bar.say(f"{name} is not in the table, because of the search or a filter.")
 

@@ -114,9 +114,9 @@ class ReportExport(ui.VBox):
         with dropping(self._files):
             self._files.children = []
 
-    def refresh(self, *, busy: bool) -> None:
-        """Disable the buttons while a job is running, or if there is no report."""
-        self.csv.disabled = self.excel.disabled = busy or self._report() is None
+    def refresh(self, *, enabled: bool) -> None:
+        """Enable the buttons, or disable them as while a job is running or without a report."""
+        self.csv.disabled = self.excel.disabled = not enabled
 
     def _on_export(self, name: str, ending: str) -> None:
         report = self._report()

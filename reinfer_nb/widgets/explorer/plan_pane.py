@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import ipywidgets as ui
-import numpy as np
 
 from reinfer_nb import markup
 from reinfer_nb.plans import display, executor
@@ -18,7 +17,7 @@ from reinfer_nb.plans.attempt import DONE, NOT_TAKEN, SKIPPED
 from reinfer_nb.plans.plan import ApplyResult, Plan, apply_result_of
 from reinfer_nb.text import counted, listed
 from reinfer_nb.widgets.controls import button_for
-from reinfer_nb.widgets.explorer.surroundings import Surroundings
+from reinfer_nb.widgets.explorer.surroundings import Surroundings, place_of
 from reinfer_nb.widgets.forms.base_form import WRAP
 from reinfer_nb.widgets.job_line import JobLine
 from reinfer_nb.widgets.jobs import Job
@@ -58,7 +57,7 @@ class PlanPane(ui.VBox):
         self._verb = self._written_by = _APPLY
         self._stopping = threading.Event()
         self._stoppable = False
-        self._said = JobLine(lambda: self._refresh(), lambda: self._refresh())  # noqa: PLW0108 - of a subclass
+        self._said = JobLine(self._refresh)
         self.jobs = self._said.jobs
         self.show_plan = button_for("Show the plan", self._on_show_plan)
         self.apply = button_for("Apply", self._on_apply, "primary")
@@ -107,6 +106,9 @@ class PlanPane(ui.VBox):
         """Return the function that makes the plan for an edit; it runs in another thread."""
         raise NotImplementedError
 
+    def _refresh_for(self, edit: Any) -> None:
+        """Refresh what only this pane has, for what a plan would be made for."""
+
     _no_changes = "No changes: all selected sources already have this value."
     _outdated = "The selection or the value has changed. Show the plan again."
 
@@ -136,7 +138,8 @@ class PlanPane(ui.VBox):
         self.apply.disabled = busy or not ready
         self.discard.disabled = busy
         self.discard.layout.display = None if self._planned is not None else "none"
-        self.show_plan.disabled = busy or not self._is_complete(self._edit())
+        edit = self._edit()
+        self.show_plan.disabled = busy or not self._is_complete(edit)
         self.undo.disabled = self.redo.disabled = self.retry.disabled = busy
         retryable = result is not None and any(outcome.open for outcome in result.outcomes)
         self.undo.layout.display = None if self._applied is not None else "none"
@@ -146,6 +149,7 @@ class PlanPane(ui.VBox):
         self.stop.disabled = self._stopping.is_set()
         both = self._planned is not None and result is not None
         self._between.layout.display = None if both else "none"
+        self._refresh_for(edit)
 
     def _run(
         self,
@@ -157,8 +161,6 @@ class PlanPane(ui.VBox):
         stoppable: bool = False,
     ) -> None:
         """Run `work` in the background, and show progress and errors."""
-        if self.jobs.running:
-            return
         earlier, self._stoppable = self._stoppable, stoppable
         if not self._said.run(doing, work, done, lambda _: failed()):
             self._stoppable = earlier
@@ -215,10 +217,9 @@ class PlanPane(ui.VBox):
         """Look at the source of a step."""
         plan = self.plan
         if plan is not None and self._planned is not None and row < len(plan.steps):
-            listing = self._around.listing()
-            (places,) = np.nonzero((listing["id"] == plan.steps[row].id).to_numpy(dtype=bool))
-            if len(places):
-                self._around.look(int(places[0]))
+            place = place_of(self._around.listing(), plan.steps[row].id)
+            if place is not None:
+                self._around.look(place)
 
     # Writing
 

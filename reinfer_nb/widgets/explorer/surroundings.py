@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from reinfer_nb.client import Client
@@ -32,3 +33,9 @@ class Surroundings:
     written: Callable[[], object]
     buckets: Mapping[str, str]
     refusal: Callable[[Iterable[str]], str]
+
+
+def place_of(listing: pd.DataFrame, source_id: str | None) -> int | None:
+    """Return the position of a source in a listing; None if it is not listed."""
+    (places,) = np.nonzero((listing["id"] == source_id).to_numpy(dtype=bool))
+    return int(places[0]) if len(places) else None

@@ -71,7 +71,7 @@ class Form(OnHosts, ui.VBox):
             description=action, button_style=style, disabled=True, layout=ui.Layout(width="auto")
         )
         self.button.on_click(lambda _: self._on_button())
-        self.said = JobLine(lambda: self.refresh(), lambda: self.refresh())  # noqa: PLW0108 - of a subclass
+        self.said = JobLine(lambda: self.refresh())  # noqa: PLW0108 - of a subclass
         self.jobs = self.said.jobs
         self._show_code = ui.ToggleButton(
             value=False, description="Show code", layout=ui.Layout(width="auto")
