@@ -567,6 +567,4 @@ def run_all_cells(tab: Page, cells: int) -> None:
     tab.get_by_role("menuitem", name="Run", exact=True).click()
     tab.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     tab.get_by_text(f"[{cells}]:").first.wait_for(timeout=120_000)
-    # Notebook 7 shows an icon instead.
-    idle = tab.get_by_text("| Idle").or_(tab.locator('[data-status="idle"]'))
-    idle.first.wait_for(state="attached", timeout=60_000)
+    tab.get_by_text("| Idle").wait_for(timeout=60_000)

@@ -1,4 +1,4 @@
-"""Chooses findings, and puts their fixes into the columns of a listing."""
+"""Puts the fixes of findings into the columns of a listing."""
 
 from __future__ import annotations
 
