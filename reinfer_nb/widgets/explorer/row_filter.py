@@ -49,10 +49,12 @@ class RestrictingChoice(ui.Dropdown):
             choices: Label and value of each choice, without the one for all sources.
         """
         value = self.value
-        # New options choose the first one: ignore that.
+        # New options choose the first one: ignore that, and do not show it, since a second message
+        # could come after a key and put the choice back.
         self._offering = True
-        self.options = [("all sources", ALL), *choices]
-        self.value = value if value in dict(choices).values() else ALL
+        with self.hold_sync():
+            self.options = [("all sources", ALL), *choices]
+            self.value = value if value in dict(choices).values() else ALL
         self._offering = False
         self.narrow()
 

@@ -75,10 +75,11 @@ class ViewBar(ui.HBox):
 
     def _offer(self, chosen: str) -> None:
         names = views.kept()
-        # New options choose the first one: ignore that.
+        # New options choose the first one: ignore that, and show options and choice at once.
         self._offering = True
-        self.choice.options = [("(none chosen)", _NONE), *((visible(n, 60), n) for n in names)]
-        self.choice.value = chosen if chosen in names else _NONE
+        with self.choice.hold_sync():
+            self.choice.options = [("(none chosen)", _NONE), *((visible(n, 60), n) for n in names)]
+            self.choice.value = chosen if chosen in names else _NONE
         self._offering = False
         self._refresh()
 
