@@ -67,19 +67,20 @@ def test_choices_and_the_chosen_one_reach_the_browser_in_one_message(
     client: rnb.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ex = rnb.explore(client)
+    ex.views.name.value = "mine"
     sent: list[set[str]] = []
 
-    def send(message: dict[str, Any], buffers: object = None) -> None:
+    def send(message: dict[str, Any], **_: object) -> None:
         sent.append(set(message["state"]))
 
     for choice, change in (
         (ex.audit.rule, lambda: setattr(ex.tabs, "selected_index", AUDIT)),
-        (ex.views.choice, lambda: ex.views.show("")),
+        (ex.views.choice, ex.views.keep.click),
     ):
         monkeypatch.setattr(choice, "_send", send)
         change()
         # A second message with the choice would undo a key that was pressed in between.
-        assert [names for names in sent if "index" in names] == [{"index", "_options_labels"}]
+        assert [names for names in sent if "index" in names] == [{"index", "_options_labels"}], sent
         sent.clear()
 
 
