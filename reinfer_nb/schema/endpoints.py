@@ -47,6 +47,7 @@ class Call:
 _SOURCES = "/api/v1/sources"
 _SOURCE = f"{_SOURCES}/{{project}}/{{name}}"
 _SOURCE_BY_ID = f"{_SOURCES}/id:{{id}}"
+_PRIVATE_SOURCE = "/api/_private/sources/{project}/{name}"
 _PROJECTS = "/api/_private/projects"
 _PROJECT = f"{_PROJECTS}/{{project}}"
 _BUCKETS = "/api/_private/buckets"
@@ -57,6 +58,7 @@ _USER = f"{_USERS}/{{id}}"
 
 # The permissions' names: from the product's reference page, or ours where it has none.
 _VIEW, _ADMIN, _VIEW_BUCKETS = "view sources", "sources admin", "view buckets"
+_EDIT_MESSAGES = "edit messages"
 _LOGIN, _TENANT, _USERS_READ = "to log in", "tenant admin", "view users"
 
 LIST = Call("list_sources", "list the sources", "GET", _SOURCES, _VIEW)
@@ -74,6 +76,17 @@ UPDATE = Call("update_source", "update the source", "POST", _SOURCE, _ADMIN)
 DELETE = Call("delete_source", "delete the source", "DELETE", _SOURCE_BY_ID, _ADMIN)
 STATISTICS = Call(
     "get_statistics", "count the comments of the source", "POST", f"{_SOURCE}/statistics", _VIEW
+)
+COMMENTS = Call(
+    "list_comments", "read the comments of the source", "GET", f"{_PRIVATE_SOURCE}/comments", _VIEW
+)
+COMMENT = Call("get_comment", "get the comment", "GET", f"{_SOURCE}/comments/{{comment}}", _VIEW)
+SYNC = Call("sync_comments", "upload the comments", "POST", f"{_SOURCE}/sync", _EDIT_MESSAGES)
+CREATE_COMMENTS = Call(
+    "create_comments", "create the comments", "PUT", f"{_PRIVATE_SOURCE}/comments", _EDIT_MESSAGES
+)
+DELETE_COMMENTS = Call(
+    "delete_comments", "delete the comments", "DELETE", f"{_SOURCE}/comments", _EDIT_MESSAGES
 )
 
 PROJECTS = Call("list_projects", "list the projects", "GET", _PROJECTS, _VIEW)
@@ -100,13 +113,17 @@ USERS = Call("list_users", "list the users", "GET", _USERS, _USERS_READ)
 USER = Call("get_user", "get the user", "GET", _USER, _USERS_READ)
 UPDATE_USER = Call("update_user", "change the permissions of the user", "POST", _USER, _TENANT)
 
+# The most comments in a page, and in a request that writes.
+MOST_OF_PAGE, MOST_OF_REQUEST = 256, 128
+
 # The JSON names of the permissions on a project.
-READ, ADMIN = "sources-read", "sources-admin"
+READ, ADMIN, ADD_COMMENTS = "sources-read", "sources-admin", "sources-add-comments"
 READ_BUCKETS, WRITE_BUCKETS, READ_USERS = "buckets-read", "buckets-write", "users-read"
 # The permissions that the creator of a project gets on it; some only the product itself uses.
 ALL_ON_A_PROJECT = (
     READ,
     ADMIN,
+    ADD_COMMENTS,
     "sources-read-sensitive",
     "sources-translate",
     READ_BUCKETS,

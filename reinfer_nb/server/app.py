@@ -57,8 +57,10 @@ def build(
         operation = Operation(served, api, store.directory)
         methods = by_path.setdefault(served.call.path, {})
         methods[served.call.method] = FaultMiddleware(served.call.id, operation, faults)
+    # The id of a comment may hold a slash.
     routes = [
-        Route(path, ByMethod(methods), methods=list(methods)) for path, methods in by_path.items()
+        Route(path.replace("{comment}", "{comment:path}"), ByMethod(methods), methods=list(methods))
+        for path, methods in by_path.items()
     ]
     routes += [Route("/openapi.json", _document), Route("/docs", _docs)]
     app = Starlette(

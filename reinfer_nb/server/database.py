@@ -34,12 +34,21 @@ CREATE TABLE buckets (
 );
 CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, body TEXT NOT NULL);
 """
-# Files of earlier releases lack this table; earlier releases open files that have it.
-_TOKENS = (
-    "CREATE TABLE IF NOT EXISTS tokens (name TEXT PRIMARY KEY, digest TEXT NOT NULL, "
-    "length INTEGER NOT NULL)"
-)
-_HAS_TOKENS = "SELECT 1 FROM sqlite_schema WHERE name = 'tokens'"
+# Files of earlier releases lack these tables; earlier releases open files that have them. A stored
+# comment without a body is a sample comment that was deleted, `place` is its place among these.
+_LATER = """
+CREATE TABLE IF NOT EXISTS tokens (
+    name TEXT PRIMARY KEY, digest TEXT NOT NULL, length INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS comments (
+    source TEXT NOT NULL, id TEXT NOT NULL, moment INTEGER NOT NULL, place INTEGER, body TEXT,
+    PRIMARY KEY (source, id)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS comments_by_time ON comments (source, moment, id);
+CREATE INDEX IF NOT EXISTS comments_by_place ON comments (source, place);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_HAS_ALL = "SELECT 1 FROM sqlite_schema WHERE name = 'facts'"
 _NAMES = {"projects", "sources", "buckets", "users"}
 
 
@@ -62,10 +71,10 @@ class Database:
         self._file = file
         self._lock = threading.RLock()
         self._db = _connection(None if self.fresh else file)
-        if not self.fresh and not self.read(_HAS_TOKENS):
+        if not self.fresh and not self.read(_HAS_ALL):
             try:
                 with self.writing():
-                    self.write(_TOKENS)
+                    self._make(_LATER)
             except BaseException:
                 self.close()
                 raise
@@ -85,8 +94,7 @@ class Database:
         with self.writing():
             self.write(f"PRAGMA application_id = {_APPLICATION}")
             self.write(f"PRAGMA user_version = {_VERSION}")
-            for statement in (*filter(str.strip, _TABLES.split(";")), _TOKENS):
-                self.write(statement)
+            self._make(_TABLES + _LATER)
             yield
         if self._file is not None:
             # The database is built in memory: a kill leaves no half-written file.
@@ -98,6 +106,10 @@ class Database:
             self._db.close()
             self._db = _connection(self._file)
         self.fresh = False
+
+    def _make(self, tables: str) -> None:
+        for statement in filter(str.strip, tables.split(";")):
+            self.write(statement)
 
     def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a query, or raise `Unwritable`."""

@@ -11,9 +11,10 @@ from typing import Any
 
 from reinfer_nb.constants import VERSION
 from reinfer_nb.docstrings import docstring
-from reinfer_nb.schema import records, validation
+from reinfer_nb.schema import endpoints, records, validation
 from reinfer_nb.schema.endpoints import TENANT_PATH, Call
 from reinfer_nb.schema.fields import Field, fields_of
+from reinfer_nb.server.comments import schemas as comment_schemas
 from reinfer_nb.server.routes import SERVED, Sent, Served
 
 _NAME = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,256}$"}
@@ -22,6 +23,7 @@ _PARTS: dict[str, tuple[dict[str, Any], str]] = {
     "project": (_NAME, f"API name of the project: {validation.NAME_RULE}."),
     "name": (_NAME, f"API name in the project: {validation.NAME_RULE}."),
     "id": (_ID, f"Identifier: {validation.ID_RULE}."),
+    "comment": ({"type": "string", "minLength": 1}, "Identifier of the comment: any text."),
 }
 _REASONS = {
     400: "The body is not a JSON object, or the host name is unknown.",
@@ -48,7 +50,19 @@ _STATISTICS = {
 _FILTER = {
     "type": "object",
     "properties": {
-        "comment_filter": {"type": "object", "description": "Ignored: all comments are counted."}
+        "comment_filter": {
+            "type": "object",
+            "properties": {
+                "timestamp": {
+                    "type": "object",
+                    "properties": {
+                        "minimum": comment_schemas.TIME,
+                        "maximum": comment_schemas.TIME,
+                    },
+                }
+            },
+            "description": "The comments with a timestamp between both, which are included.",
+        }
     },
     "required": ["comment_filter"],
 }
@@ -73,8 +87,8 @@ def document() -> dict[str, Any]:
             "title": "A tenant in a box",
             "version": VERSION,
             "description": (
-                "The requests on sources, projects, buckets and users that the reinfer_nb sandbox "
-                "serves. A path may follow the path of a tenant, as in "
+                "The requests on sources, comments, projects, buckets and users that the "
+                "reinfer_nb sandbox serves. A path may follow the path of a tenant, as in "
                 "/organisation/tenant/reinfer_/api/v1/sources. A sandbox with faults sends the "
                 "errors of these faults too."
             ),
@@ -89,6 +103,7 @@ def document() -> dict[str, Any]:
                 **{model.__name__: _response_object(model) for model in models},
                 **{name: _settings(settings) for name, settings in sent.items()},
                 "Statistics": _STATISTICS,
+                **comment_schemas.SCHEMAS,
                 "Error": {
                     "type": "object",
                     "properties": {
@@ -124,6 +139,10 @@ def _operation(served: Served) -> dict[str, Any]:
     }
     if served.force:
         operation["parameters"].append(_FORCE)
+    operation["parameters"] += [
+        {"name": name, "in": "query", "schema": schema}
+        for name, schema in served.parameters.items()
+    ]
     if call.method in ("PUT", "POST"):
         body = _body(served.sent) if served.sent else _other_body(served)
         operation["requestBody"] = {"required": True, "content": _json(body)}
@@ -145,11 +164,17 @@ def _body(sent: Sent) -> dict[str, Any]:
 
 
 def _other_body(served: Served) -> dict[str, Any]:
+    if served.call in (endpoints.SYNC, endpoints.CREATE_COMMENTS):
+        return comment_schemas.NEW_COMMENTS
     return _FILTER if served.key == "statistics" else {"type": "object"}
 
 
 def _envelope(served: Served) -> dict[str, Any]:
     properties: dict[str, Any] = {"status": _STATUS}
+    if served.call in comment_schemas.RESPONSES:
+        properties |= comment_schemas.RESPONSES[served.call]
+        required = [name for name in properties if name != "continuation"]
+        return {"type": "object", "properties": properties, "required": required}
     if served.key == "permissions_refreshed":
         properties[served.key] = {
             "type": "null",

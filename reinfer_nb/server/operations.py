@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +19,8 @@ from reinfer_nb.schema.endpoints import (
     TENANT_ADMIN,
     WRITE_BUCKETS,
 )
+from reinfer_nb.server.comments import checks, requests
+from reinfer_nb.server.comments.store import Source as Commented
 from reinfer_nb.server.directory import User
 from reinfer_nb.server.refusals import Forbidden, Missing
 from reinfer_nb.server.routes import Served
@@ -31,14 +34,14 @@ class Query(NamedTuple):
     Attributes:
         user: The user who sent it.
         parts: The parts of the path, by name.
-        parameters: The query parameters of the URL.
+        parameters: The query parameters of the URL; one may appear several times.
         content: The JSON object in the body; empty without a body.
         settings: The settings in `content`, checked; empty without any.
     """
 
     user: User
     parts: Mapping[str, str]
-    parameters: Mapping[str, str]
+    parameters: QueryParams
     content: Mapping[str, Any]
     settings: Mapping[str, Any]
 
@@ -95,12 +98,46 @@ class Api:
         self._store.delete(source["id"])
         return _done()
 
+    # Comments
+
     def get_statistics(self, query: Query) -> Response:
-        count = self._store.comments(query.parts["project"], query.parts["name"])
-        if not isinstance(query.content.get("comment_filter"), dict):
-            raise InvalidInput("comment_filter must be an object.")
+        source = self._commented(query)
+        count = self._store.comments.count(source, requests.filtered(query.content))
         statistics = {"num_comments": count, "label_counts": {}, "label_timeseries": []}
         return _ok("statistics", statistics)
+
+    def list_comments(self, query: Query) -> Response:
+        source, page = self._commented(query), requests.page(query.parameters)
+        comments, continuation = self._store.comments.page(
+            source, page.bounds, page.limit, page.after, descending=page.descending
+        )
+        content: dict[str, Any] = {"comments": [page.shown(comment) for comment in comments]}
+        if continuation is not None:
+            content["continuation"] = continuation
+        return JSONResponse({**content, "status": "ok"})
+
+    def get_comment(self, query: Query) -> Response:
+        comment = self._store.comments.comment(self._commented(query), query.parts["comment"])
+        with_markup = requests.flag(query.parameters, "include_markup")
+        return _ok("comment", comment if with_markup else requests.without_markup(comment))
+
+    def sync_comments(self, query: Query) -> Response:
+        comments = checks.new_comments(query.content)
+        counts = self._store.comments.sync(self._commented(query), comments)
+        return JSONResponse({**counts, "status": "ok"})
+
+    def create_comments(self, query: Query) -> Response:
+        comments = checks.new_comments(query.content)
+        counts = self._store.comments.create(self._commented(query), comments)
+        return JSONResponse({**counts, "status": "ok"})
+
+    def delete_comments(self, query: Query) -> Response:
+        ids = requests.ids(query.parameters)
+        self._store.comments.delete(self._commented(query), ids)
+        return _done()
+
+    def _commented(self, query: Query) -> Commented:
+        return self._store.commented(query.parts["project"], query.parts["name"])
 
     # Projects
 

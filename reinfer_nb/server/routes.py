@@ -6,11 +6,21 @@ Routes, checks and the OpenAPI document are generated from it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 from reinfer_nb.schema import endpoints, records
-from reinfer_nb.schema.endpoints import ADMIN, READ, READ_BUCKETS, TENANT_ADMIN, WRITE_BUCKETS, Call
+from reinfer_nb.schema.endpoints import (
+    ADD_COMMENTS,
+    ADMIN,
+    MOST_OF_PAGE,
+    MOST_OF_REQUEST,
+    READ,
+    READ_BUCKETS,
+    TENANT_ADMIN,
+    WRITE_BUCKETS,
+    Call,
+)
 from reinfer_nb.schema.fields import About, Operation
 from reinfer_nb.schema.records import Project, Source, User
 
@@ -63,6 +73,7 @@ class Served:
             first.
         refusals: The HTTP statuses of its errors, beside those that all operations have.
         force: Whether it takes the query parameter `force`.
+        parameters: The JSON Schemas of its other query parameters, by name.
     """
 
     call: Call
@@ -73,6 +84,7 @@ class Served:
     needs: str | None = None
     refusals: tuple[int, ...] = ()
     force: bool = False
+    parameters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def _sent(
@@ -88,6 +100,23 @@ _USER_IDS = {
         "description": "Users who get all permissions on it, as its creator does.",
     }
 }
+_MARKUP: Mapping[str, Mapping[str, Any]] = {"include_markup": {"type": "boolean", "default": False}}
+_PAGE: Mapping[str, Mapping[str, Any]] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_OF_PAGE, "default": 64},
+    "after": {"type": "string", "description": "The continuation of the page before."},
+    "from_timestamp": {"type": "string", "format": "date-time", "description": "At or after."},
+    "to_timestamp": {"type": "string", "format": "date-time", "description": "Before."},
+    "direction": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
+    **_MARKUP,
+}
+_IDS = {
+    "id": {
+        "type": "array",
+        "items": {"type": "string"},
+        "minItems": 1,
+        "maxItems": MOST_OF_REQUEST,
+    }
+}
 _BODY = (413, 415, 422)
 _READ = (403, 404)
 
@@ -98,6 +127,30 @@ SERVED = (
     Served(endpoints.DELETE, None, None, refusals=_READ),
     Served(endpoints.LIST_PROJECT, "sources", Source, many=True, needs=READ, refusals=_READ),
     Served(endpoints.STATISTICS, "statistics", None, needs=READ, refusals=(*_READ, *_BODY)),
+    Served(
+        endpoints.COMMENTS,
+        "comments",
+        None,
+        many=True,
+        needs=READ,
+        refusals=(*_READ, 422),
+        parameters=_PAGE,
+    ),
+    Served(
+        endpoints.COMMENT, "comment", None, needs=READ, refusals=(*_READ, 422), parameters=_MARKUP
+    ),
+    Served(endpoints.SYNC, "new", None, needs=ADD_COMMENTS, refusals=(*_READ, *_BODY)),
+    Served(
+        endpoints.CREATE_COMMENTS, "new", None, needs=ADD_COMMENTS, refusals=(*_READ, 409, *_BODY)
+    ),
+    Served(
+        endpoints.DELETE_COMMENTS,
+        None,
+        None,
+        needs=ADD_COMMENTS,
+        refusals=(*_READ, 422),
+        parameters=_IDS,
+    ),
     Served(endpoints.GET, "source", Source, needs=READ, refusals=_READ),
     Served(
         endpoints.CREATE,

@@ -20,6 +20,8 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import ID_RULE, NAME_RULE, is_id, is_name
 from reinfer_nb.schema.value_types import INT64, Whole
 from reinfer_nb.server import sample_data
+from reinfer_nb.server.comments.store import CommentStore
+from reinfer_nb.server.comments.store import Source as Commented
 from reinfer_nb.server.database import Database
 from reinfer_nb.server.directory import Directory, only
 from reinfer_nb.server.listing_cache import Pages
@@ -44,6 +46,7 @@ class Store:
 
     Attributes:
         directory: The projects, buckets and users.
+        comments: The comments of the sources.
         lasting_tokens: The tokens in the database, as hashes.
 
     Raises:
@@ -59,6 +62,7 @@ class Store:
         self._db = Database(database)
         self._pages = Pages(self._db)
         self.directory = Directory(self._db)
+        self.comments = CommentStore(self._db)
         if not self._db.fresh and rows is not None:
             self._db.close()
             raise Refused(f"{database} has a sandbox already; leave out the data")
@@ -101,13 +105,12 @@ class Store:
         """Return a source by its id, or raise `Missing`."""
         return only(self._db.read("SELECT body FROM sources WHERE id = ?", source_id))
 
-    def comments(self, owner: str, name: str) -> int:
-        """Return the number of comments of a source, or raise `Missing`."""
-        query = "SELECT comments FROM sources WHERE owner = ? AND name = ?"
-        rows = self._db.read(query, owner, name)
-        if not rows:
-            raise Missing
-        return int(rows[0][0])
+    def commented(self, owner: str, name: str) -> Commented:
+        """Return a source for `comments`, or raise `Missing`."""
+        query = "SELECT body, comments FROM sources WHERE owner = ? AND name = ?"
+        for body, samples in self._db.read(query, owner, name):
+            return Commented(json.loads(body), int(samples))
+        raise Missing
 
     # Writing
 
@@ -147,6 +150,7 @@ class Store:
         """Delete a source, or raise `Missing`."""
         with self._db.writing():
             self._forget(source_id)
+            self.comments.forget(source_id)
             self._db.write("DELETE FROM sources WHERE id = ?", source_id)
 
     def delete_project(self, name: str, *, force: bool) -> None:
@@ -154,6 +158,7 @@ class Store:
         with self._db.writing():
             self._pages.forget_all()
             self.directory.delete_project(name, force=force)
+            self.comments.forget_unowned()
 
     def _forget(self, source_id: str) -> None:
         """Drop the cached page of a source, or raise `Missing`."""
@@ -177,6 +182,7 @@ class Store:
     # Filling
 
     def _fill(self, rows: Iterable[Mapping[str, Any]] | None) -> None:
+        self.comments.begin()
         projects, buckets, sources = _sample() if rows is None else _from_rows(rows)
         for project in projects:
             self.directory.add_project(project)

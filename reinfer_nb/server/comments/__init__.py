@@ -1,0 +1,1 @@
+"""The comments of the practice tenant: samples that are made when asked for, and stored ones."""
