@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+import calendar
+import re
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pandas as pd
@@ -60,3 +62,57 @@ def _parsed(when: object) -> datetime | date:
     if when is pd.NaT or not isinstance(when, date):
         raise ValueError("not a date or time")
     return when
+
+
+_AGO = re.compile(r"(\d{1,6}) +(hour|day|week|month|year)s? +ago")
+_LENGTHS = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
+_MONTHS = {"month": 1, "year": 12}
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{2}))?")
+
+
+def edge(when: When, *, end: bool = False, name: str = "", now: datetime | None = None) -> datetime:
+    """Return the first or the last moment of what a person names, in UTC.
+
+    >>> edge("2026-02", end=True)
+    datetime.datetime(2026, 2, 28, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc)
+    >>> edge("90 days ago", now=datetime(2026, 3, 1, 12, tzinfo=UTC))
+    datetime.datetime(2025, 12, 1, 12, 0, tzinfo=datetime.timezone.utc)
+
+    Args:
+        when: As for `moment`; or a year, a month, "today", "yesterday" or a time ago, in hours,
+            days, weeks, months or years.
+        end: True for the last microsecond of a year, month or day; otherwise the first one.
+        name: The argument's name in messages.
+        now: The present moment, for a time ago; by default the clock's.
+
+    Raises:
+        InvalidInput: It names no time, or one outside the years 1 to 9999.
+    """
+    present = datetime.now(UTC) if now is None else now
+    if isinstance(when, str):
+        text = when.strip().lower()
+        if text in ("now", "today", "yesterday"):
+            if text == "now":
+                return present
+            return moment(present.date() - timedelta(days=text == "yesterday"), end=end)
+        if ago := _AGO.fullmatch(text):
+            return _before(present, int(ago[1]), ago[2], when)
+        if (period := _PERIOD.fullmatch(text)) and int(period[2] or 1) in range(1, 13):
+            year, month = int(period[1]), int(period[2] or (12 if end else 1))
+            if year:
+                day = calendar.monthrange(year, month)[1] if end else 1
+                return moment(date(year, month, day), end=end)
+    return moment(when, end=end, name=name)
+
+
+def _before(present: datetime, number: int, unit: str, when: str) -> datetime:
+    """Return the moment that is a number of units before the present."""
+    try:
+        if unit in _LENGTHS:
+            return present - number * _LENGTHS[unit]
+        months = present.year * 12 + present.month - 1 - number * _MONTHS[unit]
+        year, month = divmod(months, 12)
+        day = min(present.day, calendar.monthrange(year, month + 1)[1])
+        return present.replace(year=year, month=month + 1, day=day)
+    except (OverflowError, ValueError, calendar.IllegalMonthError):
+        raise InvalidInput(f"{shown(when)} is outside the years 1 to 9999 in UTC.") from None

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
+from reinfer_nb.api.contents.comment_calls import CommentCalls
+from reinfer_nb.api.contents.methods import Contents
 from reinfer_nb.api.listings import Listings, concatenated
 from reinfer_nb.api.source_calls import SourceCalls, record
 from reinfer_nb.api.suggestions import Suggestions
 from reinfer_nb.api.transport import Transport
-from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import InDoubtWarning, InvalidInput, NotPicklable, warn
 from reinfer_nb.files import path_of
-from reinfer_nb.forking import importing
 from reinfer_nb.schema import endpoints, validation
 from reinfer_nb.schema.records import (
     Bucket,
@@ -31,7 +30,7 @@ from reinfer_nb.text import shown
 DEFAULT_TTL = 300.0
 
 
-class ApiClient:
+class ApiClient(Contents):
     """The operations of the API on one tenant, with one token; safe in several threads.
 
     >>> client.sources("claims").shape[0]
@@ -43,6 +42,7 @@ class ApiClient:
 
     Attributes:
         calls: The requests about one source, without a look before a write.
+        comment_calls: The requests about the comments of a source.
         suggestions: Adds similar names to the message about a misspelt one.
     """
 
@@ -50,6 +50,7 @@ class ApiClient:
         self._transport = transport
         self._listings = Listings(transport, cache_ttl)
         self.calls = SourceCalls(transport, self._listings)
+        self.comment_calls = CommentCalls(transport)
         self.suggestions = Suggestions(self._listings)
 
     @property
@@ -183,73 +184,6 @@ class ApiClient:
         with self.suggestions.of_source(which):
             return self.calls.get(which.full_name if isinstance(which, Source) else which)
 
-    def statistics(
-        self,
-        which: pd.DataFrame | str | Source | os.PathLike[str] | Iterable[str | Source],
-        *,
-        workers: int = 16,
-        progress: bool | Callable[[int, int], object] = True,
-    ) -> pd.DataFrame:
-        """Return a listing with the number of comments of each source.
-
-        >>> client.statistics("claims/motor-inbox", progress=False)["num_comments"]
-        0    19640
-        Name: num_comments, dtype: Int64
-
-        Args:
-            which: A listing, or rows of one, whose columns `owner` and `name` are used; the `Path`
-                of a listing, as for `audit`; a project ("claims"); a source ("claims/motor-inbox",
-                its id, or a `Source`); or a list of projects and sources. A text without a slash is
-                a project, unless it is 16 hexadecimal digits: then it is a source's id, or the
-                project of that name if the listing of the tenant has no source with that id.
-            workers: Number of concurrent requests, up to 32.
-            progress: Show a progress bar; or a function to call with the number of sources done
-                and the total. An exception of the function ends the counting.
-
-        Returns:
-            The listing, each source once if it was given by names, with a column `num_comments`
-            (`Int64`), missing where there is no such source or the token may not see it.
-
-        Raises:
-            InvalidInput: `which` is none of these, or `workers` is out of range.
-            NotFound: There is no such project or source, or the token may not see it.
-            FileProblem: A file could not be read or is not a CSV file.
-            ReinferError: The tenant could not be reached, or failed.
-
-        Warns:
-            UnreadableWarning: Some sources could not be counted; the message names them.
-        """
-        with importing():
-            from reinfer_nb.api import comment_counts
-
-        workers = checked_workers(workers)
-        df = comment_counts.named_sources(self, which)
-        return comment_counts.with_comments(
-            self.count_comments, df, workers=workers, progress=progress
-        )
-
-    def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
-        """Return how many comments a source has.
-
-        >>> client.count_comments("claims/motor-inbox")
-        19640
-
-        Args:
-            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
-            stop: Once set, a failed request is not retried.
-
-        Raises:
-            InvalidInput: `which` is none of these.
-            NotFound: There is no such source, or the token may not see it.
-            Stopped: `stop` was set while the request waited to be retried.
-        """
-        event: object = stop
-        if event is not None and not isinstance(event, threading.Event):
-            raise InvalidInput(f"stop must be a threading.Event or None, not {shown(event)}.")
-        # A program that counts many sources has no use for suggestions.
-        with self.suggestions.of_source(which if stop is None else None):
-            return self.calls.count_comments(self._full_name(which), stop)
-
     # Writing
 
     @settings_in_signature
@@ -376,11 +310,6 @@ class ApiClient:
         return source
 
     # Private
-
-    def _full_name(self, which: str | Source) -> str:
-        if validation.is_id(which):
-            which = self.source(which)
-        return which.full_name if isinstance(which, Source) else which
 
 
 _Client = TypeVar("_Client", bound=ApiClient)

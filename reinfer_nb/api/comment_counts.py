@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Protocol, TypeVar
 
 import pandas as pd
 
@@ -19,6 +19,8 @@ from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
 from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.text import counted, listed, shown
+
+_Answer = TypeVar("_Answer")
 
 # Attributes of the frames of other libraries; a list of names has none of them.
 _OF_FRAMES = ("to_pandas", "collect", "__dataframe__")
@@ -42,39 +44,32 @@ class Lister(Protocol):
         """Return one source."""
 
 
-class CountComments(Protocol):
-    """`Client.count_comments`."""
-
-    def __call__(self, which: str, *, stop: threading.Event | None = None) -> int:
-        """Return how many comments a source has."""
-
-
 def each(
-    count_comments: CountComments,
+    ask: Callable[[str, threading.Event], _Answer],
     names: Iterable[str],
     *,
     workers: int = 16,
     progress: Progress = False,
-) -> Iterator[tuple[str, int | str]]:
-    """Yield each full name with its number of comments, or why it could not be counted.
+) -> Iterator[tuple[str, _Answer | str]]:
+    """Yield each full name with what was asked about it, or why it could not be asked.
 
     Args:
-        count_comments: `Client.count_comments` of the tenant.
+        ask: Called with a full name, and an event: once that is set, no request is retried.
         names: Full names; duplicates are requested once.
-        workers: Number of concurrent requests, up to 32.
+        workers: Number of sources that are asked about at the same time, up to 32.
         progress: As for `side_by_side`.
     """
 
-    def count(which: str, stop: threading.Event) -> int | str:
+    def asked(which: str, stop: threading.Event) -> _Answer | str:
         try:
-            return count_comments(which, stop=stop)
+            return ask(which, stop)
         except InvalidInput:
             return "not a valid name"
         except (NotFound, errors.PermissionDenied) as error:
             return f"{error.status}"
 
     return side_by_side(
-        count,
+        asked,
         sorted(set(names)),
         workers=checked_workers(workers),
         label="statistics",
@@ -83,12 +78,13 @@ def each(
     )
 
 
-def named_sources(client: Lister, which: object) -> pd.DataFrame:
+def named_sources(client: Lister, which: object, method: str) -> pd.DataFrame:
     """Return the listing of what a user names, as `Client.statistics` documents it.
 
     Args:
         client: The client of the tenant.
         which: A listing, a project, a source, or several of the last two.
+        method: The method of the client, for messages.
 
     Raises:
         InvalidInput: It is none of these.
@@ -97,12 +93,12 @@ def named_sources(client: Lister, which: object) -> pd.DataFrame:
     if isinstance(which, pd.DataFrame | os.PathLike) or any(
         hasattr(which, name) for name in _OF_FRAMES
     ):
-        return listing_of(which, "statistics takes")
+        return listing_of(which, f"{method} takes")
     if isinstance(which, str | Source):
         which = [which]
     if not isinstance(which, Iterable) or isinstance(which, bytes | Mapping):
-        raise _unknown(which)
-    names = list(dict.fromkeys(_checked(client, name) for name in which))
+        raise _unknown(which, method)
+    names = list(dict.fromkeys(_checked(client, name, method) for name in which))
     if not names:
         raise InvalidInput("The list of projects and sources is empty. Give names, or a DataFrame.")
     parts = [_rows_of(client, name) for name in names]
@@ -114,12 +110,12 @@ def named_sources(client: Lister, which: object) -> pd.DataFrame:
     return rows[~rows.duplicated(["id", "owner", "name"])].reset_index(drop=True)
 
 
-def _checked(client: Lister, which: object) -> str:
+def _checked(client: Lister, which: object, method: str) -> str:
     """Return a project, a full name or an id; raise `InvalidInput` if it is none of these."""
     if isinstance(which, Source):
         return which.full_name
     if not isinstance(which, str):
-        raise _unknown(which)
+        raise _unknown(which, method)
     if "/" not in which:
         return client.suggestions.project_name(which)
     with client.suggestions.of_source(which):
@@ -127,9 +123,9 @@ def _checked(client: Lister, which: object) -> str:
     return which
 
 
-def _unknown(which: object) -> InvalidInput:
+def _unknown(which: object, method: str) -> InvalidInput:
     return InvalidInput(
-        "statistics takes a listing (a DataFrame), a project, a source (its full name or its id), "
+        f"{method} takes a listing (a DataFrame), a project, a source (its full name or its id), "
         f"or a list of projects and sources, not {shown(which)}."
     )
 
@@ -161,26 +157,45 @@ def _listed(client: Lister, name: str, *, refresh: bool) -> pd.DataFrame:
     return rows if len(rows) else listing[listing["owner"] == name]
 
 
-def with_comments(
-    count_comments: CountComments, df: pd.DataFrame, *, workers: int, progress: Progress
-) -> pd.DataFrame:
-    """Return a listing with a column `num_comments`, as `Client.statistics` documents it."""
+def of_each(
+    ask: Callable[[str, threading.Event], _Answer],
+    df: pd.DataFrame,
+    method: str,
+    *,
+    workers: int,
+    progress: Progress,
+) -> list[_Answer | None]:
+    """Return what was asked about the source of each row; None where it could not be asked.
+
+    Args:
+        ask: As for `each`.
+        df: A listing.
+        method: The method of the client, for messages.
+        workers: As for `each`.
+        progress: As for `each`.
+
+    Raises:
+        InvalidInput: The frame is no listing.
+        ReinferError: The tenant could not be reached, or failed.
+
+    Warns:
+        UnreadableWarning: Some sources could not be asked about; the message names them.
+    """
     if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
         raise InvalidInput(
-            "statistics takes a listing: a DataFrame with the columns owner and name, such as "
+            f"{method} takes a listing: a DataFrame with the columns owner and name, such as "
             "client.sources() returns."
         )
     names = full_names(df).fillna("").tolist()
-    counts: dict[str, int | None] = {}
+    answers: dict[str, _Answer | None] = {}
     uncounted = []
-    for name, number in each(count_comments, names, workers=workers, progress=progress):
-        counts[name] = number if isinstance(number, int) else None
-        if not isinstance(number, int):
-            uncounted.append(f"{name or '(no name)'} ({number})")
+    for name, answer in each(ask, names, workers=workers, progress=progress):
+        answers[name] = None if isinstance(answer, str) else answer
+        if isinstance(answer, str):
+            uncounted.append(f"{name or '(no name)'} ({answer})")
     if uncounted:
         errors.warn(
             f"{counted(len(uncounted), 'source')} could not be counted: {listed(uncounted)}",
             errors.UnreadableWarning,
         )
-    column = pd.array([counts[name] for name in names], dtype="Int64")
-    return df.assign(num_comments=column)
+    return [answers[name] for name in names]

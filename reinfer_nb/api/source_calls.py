@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, TypeVar
 
 from reinfer_nb import errors, strict_json
@@ -115,21 +116,31 @@ class SourceCalls:
             response = self._send(endpoints.GET, which, project=project, name=name)
         return _source(response, which), response.sent_at
 
-    def count_comments(self, full_name: str, stop: threading.Event | None = None) -> int:
+    def count_comments(
+        self,
+        full_name: str,
+        stop: threading.Event | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
         """Return how many comments a source has.
 
         Args:
             full_name: "project/name".
             stop: Once set, a failed request is not retried.
+            since: Only comments with this timestamp or a later one.
+            until: Only comments with this timestamp or an earlier one.
 
         Raises:
             ReinferError: The tenant could not be reached, or rejected the request.
         """
         project, name = validation.source_name(full_name)
+        bounds = {"minimum": since, "maximum": until}
+        timestamp = {name: _time(bound) for name, bound in bounds.items() if bound is not None}
         response = self._transport.send(
             endpoints.STATISTICS,
             full_name,
-            body={"comment_filter": {}},
+            body={"comment_filter": {"timestamp": timestamp} if timestamp else {}},
             hooks=RetryHooks(stop=stop),
             project=project,
             name=name,
@@ -356,6 +367,11 @@ class SourceCalls:
         except errors.ReinferError:
             # The conflict is reported without the source that has the name.
             return None
+
+
+def _time(moment: datetime) -> str:
+    """Return a moment in UTC as the API takes it."""
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def _source(response: Response, which: str) -> Source:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import requests
 from urllib3.exceptions import HTTPError
@@ -110,6 +110,7 @@ class Transport:
         *,
         body: Any = None,
         hooks: RetryHooks = NO_HOOKS,
+        parameters: Mapping[str, str] | None = None,
         **parts: str,
     ) -> Response:
         """Send a call, with retries, and return the response.
@@ -122,6 +123,7 @@ class Transport:
             subject: What the call is about, for messages.
             body: JSON to send.
             hooks: What runs before the request is sent after a wait.
+            parameters: The query parameters of the URL.
             **parts: Values of the placeholders in the call's path.
 
         Raises:
@@ -130,7 +132,8 @@ class Transport:
             RateLimited: The tenant asks for a longer wait than `patience` allows.
             Stopped: The request was stopped while it waited.
         """
-        url = call.url(self.tenant.endpoint, **parts)
+        query = f"?{urlencode(parameters)}" if parameters else ""
+        url = call.url(self.tenant.endpoint, **parts) + query
         self._wait_for_first_turn(call, subject, hooks)
         begin, slept = time.monotonic(), 0.0
         retry = self.patience.start()

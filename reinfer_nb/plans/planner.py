@@ -183,7 +183,7 @@ def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
     counts: dict[str, int] = {}
     # Without the counts a plan is still useful; it shows which are unknown.
     with contextlib.suppress(errors.ReinferError):
-        for name, count in comment_counts.each(client.count_comments, names):
+        for name, count in comment_counts.each(client.calls.count_comments, names):
             counts |= {name: count} if isinstance(count, int) else {}
     return [
         replace(step, comments=counts.get(step.full_name)) if step.kind == "delete" else step

@@ -109,7 +109,7 @@ _PAGE: Mapping[str, Mapping[str, Any]] = {
     "direction": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
     **_MARKUP,
 }
-_IDS = {
+_IDS: Mapping[str, Mapping[str, Any]] = {
     "id": {
         "type": "array",
         "items": {"type": "string"},

@@ -29,7 +29,7 @@ class CommentCount:
     def run(self, job: Job) -> None:
         """Count; raises `jobs.Stopped` if the job is stopped."""
         for name, count in comment_counts.each(
-            self._client.count_comments, list(self._ids), progress=job.progress
+            self._client.calls.count_comments, list(self._ids), progress=job.progress
         ):
             if isinstance(count, int):
                 self._counts[self._ids[name]] = count

@@ -1,0 +1,1 @@
+"""What is in the sources: their comments, counted and over time."""
