@@ -48,7 +48,10 @@ CREATE INDEX IF NOT EXISTS comments_by_time ON comments (source, moment, id);
 CREATE INDEX IF NOT EXISTS comments_by_place ON comments (source, place);
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
-_HAS_ALL = "SELECT 1 FROM sqlite_schema WHERE name = 'facts'"
+_HAS_ALL = """
+SELECT 1 FROM (SELECT count(*) AS number FROM sqlite_schema
+    WHERE name IN ('tokens', 'comments', 'facts')) WHERE number = 3
+"""
 _NAMES = {"projects", "sources", "buckets", "users"}
 
 

@@ -140,7 +140,12 @@ def _operation(served: Served) -> dict[str, Any]:
     if served.force:
         operation["parameters"].append(_FORCE)
     operation["parameters"] += [
-        {"name": name, "in": "query", "schema": schema}
+        {
+            "name": name,
+            "in": "query",
+            "schema": {key: value for key, value in schema.items() if key != "description"},
+            "description": schema["description"],
+        }
         for name, schema in served.parameters.items()
     ]
     if call.method in ("PUT", "POST"):

@@ -100,13 +100,38 @@ _USER_IDS = {
         "description": "Users who get all permissions on it, as its creator does.",
     }
 }
-_MARKUP: Mapping[str, Mapping[str, Any]] = {"include_markup": {"type": "boolean", "default": False}}
+_MARKUP: Mapping[str, Mapping[str, Any]] = {
+    "include_markup": {
+        "type": "boolean",
+        "default": False,
+        "description": "Return the texts with markup, too.",
+    }
+}
 _PAGE: Mapping[str, Mapping[str, Any]] = {
-    "limit": {"type": "integer", "minimum": 1, "maximum": MOST_OF_PAGE, "default": 64},
+    "limit": {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": MOST_OF_PAGE,
+        "default": 64,
+        "description": "The most comments of the page.",
+    },
     "after": {"type": "string", "description": "The continuation of the page before."},
-    "from_timestamp": {"type": "string", "format": "date-time", "description": "At or after."},
-    "to_timestamp": {"type": "string", "format": "date-time", "description": "Before."},
-    "direction": {"type": "string", "enum": ["ascending", "descending"], "default": "ascending"},
+    "from_timestamp": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Only comments with this timestamp or a later one.",
+    },
+    "to_timestamp": {
+        "type": "string",
+        "format": "date-time",
+        "description": "Only comments with a timestamp before this one.",
+    },
+    "direction": {
+        "type": "string",
+        "enum": ["ascending", "descending"],
+        "default": "ascending",
+        "description": "The order by timestamp.",
+    },
     **_MARKUP,
 }
 _IDS: Mapping[str, Mapping[str, Any]] = {
@@ -115,6 +140,7 @@ _IDS: Mapping[str, Mapping[str, Any]] = {
         "items": {"type": "string"},
         "minItems": 1,
         "maxItems": MOST_OF_REQUEST,
+        "description": "The id of a comment; may be given several times.",
     }
 }
 _BODY = (413, 415, 422)

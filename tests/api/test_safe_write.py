@@ -282,7 +282,7 @@ def test_each_name_is_counted_once_and_failures_have_a_reason(client: rnb.Client
     before = count(client)
     counts = dict(
         comment_counts.each(
-            client.count_comments, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]
+            client.calls.count_comments, [NAME, NAME, "claims/nothing", "", "../x", "a/b/c"]
         )
     )
     assert methods(client, before) == ["POST", "POST"]

@@ -134,6 +134,15 @@ NUMBERS = Shape(
 )
 
 
+CONTENT = Shape({"text": TEXT})
+MESSAGE = Shape({"body": CONTENT}, {"from": TEXT, "to": Many(TEXT), "sent_at": MOMENT})
+COMMENT = Shape(
+    {"id": WORD, "uid": WORD, "timestamp": MOMENT, "messages": Many(MESSAGE), "created_at": MOMENT},
+    {"thread_id": TEXT, "has_annotations": FLAG},
+)
+COUNTS = {"new": NUMBER, "updated": NUMBER, "unchanged": NUMBER}
+
+
 def ok(**held: Rule) -> Shape:
     said = Value((str,), lambda status: status == "ok", never=("OK", "error", ""))
     return Shape({"status": said, **held})
@@ -150,6 +159,10 @@ ME, REFRESH = "/auth/user", "/auth/refresh-user-permissions"
 SOURCES, ONE_SOURCE = "/api/v1/sources", "/api/v1/sources/{full}"
 SOURCE_BY_ID, STATISTICS = "/api/v1/sources/id:{id}", "/api/v1/sources/{full}/statistics"
 OF_PROJECT = "/api/v1/sources/{project}"
+COMMENTS = "/api/_private/sources/{full}/comments"
+SYNC = "/api/v1/sources/{full}/sync"
+SOME_COMMENTS = "/api/v1/sources/{full}/comments"
+ONE_COMMENT = "/api/v1/sources/{full}/comments/{comment}"
 PROJECTS, ONE_PROJECT = "/api/_private/projects", "/api/_private/projects/{project}"
 BY_FORCE = "/api/_private/projects/{project}?force=true"
 BUCKETS, ONE_BUCKET = "/api/_private/buckets", "/api/_private/buckets/{full}"
@@ -164,6 +177,11 @@ ANSWERS: dict[tuple[str, str], Shape] = {
     ("GET", ONE_SOURCE): ok(source=SOURCE),
     ("GET", SOURCE_BY_ID): ok(source=SOURCE),
     ("POST", STATISTICS): ok(statistics=NUMBERS),
+    ("GET", COMMENTS): ok(comments=Many(COMMENT)),
+    ("PUT", COMMENTS): ok(**COUNTS),
+    ("POST", SYNC): ok(**COUNTS),
+    ("GET", ONE_COMMENT): ok(comment=COMMENT),
+    ("DELETE", SOME_COMMENTS): ok(),
     ("PUT", ONE_SOURCE): ok(source=SOURCE),
     ("POST", ONE_SOURCE): ok(source=SOURCE),
     ("DELETE", SOURCE_BY_ID): ok(),
@@ -928,6 +946,9 @@ def test_no_token_no_answer(tenant: rnb.Client, base: str, method: str, path: st
 # The definition above against real responses, and the reverse
 
 
+_WHEN = "2026-03-01T09:00:00Z"
+
+
 @pytest.fixture(scope="module")
 def answers() -> Iterator[dict[tuple[str, str], Any]]:
     """A real response to each request."""
@@ -957,6 +978,13 @@ def answers() -> Iterator[dict[tuple[str, str], Any]]:
             keep("GET", ONE_SOURCE, full="made/s")
             keep("GET", SOURCE_BY_ID, id=source_id)
             keep("POST", STATISTICS, {"comment_filter": {}}, full="made/s")
+            message = {"body": {"text": "x"}, "from": "a", "to": ["b"], "sent_at": _WHEN}
+            comment = {"id": "c1", "timestamp": _WHEN, "messages": [message], "thread_id": "t"}
+            keep("PUT", COMMENTS, {"comments": [comment]}, full="made/s")
+            keep("POST", SYNC, {"comments": [comment]}, full="made/s")
+            keep("GET", COMMENTS, full="made/s")
+            keep("GET", ONE_COMMENT, full="made/s", comment="c1")
+            told["DELETE", SOME_COMMENTS] = ask("DELETE", f"{SOME_COMMENTS}?id=c1", full="made/s")
             for path in (SOURCES, PROJECTS, BUCKETS, USERS):
                 keep("GET", path)
             keep("GET", OF_PROJECT, project="made")
