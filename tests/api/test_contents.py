@@ -99,7 +99,10 @@ def test_activity_is_as_one_request_a_period_says(client: rnb.Client, freq: str)
         later = begins[begins > row.period]
         end = (later[0] if len(later) else last) - pd.Timedelta("1us")
         count = client.statistics(
-            f"{row.owner}/{row.name}", since=row.period, until=end, progress=False
+            f"{row.owner}/{row.name}",
+            since=pd.Timestamp(str(row.period)),
+            until=end,
+            progress=False,
         )["num_comments"].iloc[0]
         assert row.num_comments == count
     total = client.statistics(df, since=since, until=until, progress=False)["num_comments"]
