@@ -120,6 +120,8 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
             "Client.projects": client.projects(),
             "Client.buckets": client.buckets(),
             "Client.statistics": client.statistics(before.head(3), progress=False),
+            "Client.activity": client.activity(before.head(3), progress=False),
+            "Client.last_comment": client.last_comment(before.head(3), progress=False),
             "read_csv": rnb.read_csv(rnb.to_csv(before, folder / "listing.csv")),
             "read_excel": rnb.read_excel(rnb.to_excel(before, folder / "listing.xlsx")),
             "History.load": history.load(),

@@ -37,7 +37,7 @@ ELSEWHERE = (
 ONLY_IN_PYTHON = (
     "stop must be a threading.Event or None",
     "The first argument must be a client",
-    "statistics takes a listing",
+    " takes a listing: a DataFrame with the columns owner and name",
     " will not be verified, so anybody on the network path",
     "The tenant rejected the token that the function given as token= returned",
     "should_translate = False",

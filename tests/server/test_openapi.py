@@ -306,6 +306,12 @@ def test_it_tells_nothing_of_the_tenant(lasting: rnb.Client, path: str) -> None:
 
 # Responses checked against the document
 
+COMMENT = {
+    "id": "c/1",
+    "timestamp": "2026-03-01T09:00:00Z",
+    "messages": [{"body": {"text": "x"}, "to": ["a"]}],
+    "user_properties": {"string:Team": "x", "number:Score": 4.5},
+}
 SOME: dict[str, tuple[dict[str, str], Any]] = {
     "list_sources": ({}, None),
     "list_sources_of_project": ({"project": "claims"}, None),
@@ -321,6 +327,11 @@ SOME: dict[str, tuple[dict[str, str], Any]] = {
     ),
     "delete_source": ({"id": "{source}"}, None),
     "get_statistics": ({"project": "claims", "name": "motor-inbox"}, {"comment_filter": {}}),
+    "list_comments": ({"project": "claims", "name": "motor-inbox"}, None),
+    "get_comment": ({"project": "claims", "name": "motor-inbox", "comment": "c/1"}, None),
+    "sync_comments": ({"project": "claims", "name": "motor-inbox"}, {"comments": [COMMENT]}),
+    "create_comments": ({"project": "claims", "name": "motor-inbox"}, {"comments": [COMMENT]}),
+    "delete_comments": ({"project": "claims", "name": "motor-inbox"}, None),
     "list_projects": ({}, None),
     "get_project": ({"project": "claims"}, None),
     "create_project": ({"project": "new"}, {"project": {"title": "x"}, "user_ids": ["{user}"]}),

@@ -937,7 +937,7 @@ def test_a_viewer_is_refused_and_changes_nothing(ask: Re, viewer: Re) -> None:
 @pytest.mark.parametrize(("method", "path"), ANSWERS, ids=lambda part: part)
 def test_no_token_no_answer(tenant: rnb.Client, base: str, method: str, path: str) -> None:
     ask = Re(tenant, base, "unknown")
-    parts = {"full": "claims/motor-inbox", "project": "claims", "id": "0" * 16}
+    parts = {"full": "claims/motor-inbox", "project": "claims", "id": "0" * 16, "comment": "c"}
     body: Any = {} if method in ("PUT", "POST") else None
     with ask.session:
         ask.refused(401, method, path, body, **parts)
@@ -984,7 +984,8 @@ def answers() -> Iterator[dict[tuple[str, str], Any]]:
             keep("POST", SYNC, {"comments": [comment]}, full="made/s")
             keep("GET", COMMENTS, full="made/s")
             keep("GET", ONE_COMMENT, full="made/s", comment="c1")
-            told["DELETE", SOME_COMMENTS] = ask("DELETE", f"{SOME_COMMENTS}?id=c1", full="made/s")
+            deleted = ask.answer("DELETE", f"{SOME_COMMENTS}?id=c1", None, full="made/s")
+            told["DELETE", SOME_COMMENTS] = deleted.json()
             for path in (SOURCES, PROJECTS, BUCKETS, USERS):
                 keep("GET", path)
             keep("GET", OF_PROJECT, project="made")

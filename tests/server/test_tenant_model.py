@@ -33,6 +33,7 @@ from tests.waiting import AGES
 EVERYTHING = [
     "sources-read",
     "sources-admin",
+    "sources-add-comments",
     "sources-read-sensitive",
     "sources-translate",
     "buckets-read",

@@ -155,7 +155,7 @@ class Contents:
         workers = checked_workers(workers)
         begin, end = _range(since, until)
         if begin is None or end is None:
-            raise InvalidInput('activity needs since and until, such as since="2026-01".')
+            raise InvalidInput("activity needs a time for since and one for until.")
         spans = activity.periods(freq, begin, end)
         df = comment_counts.named_sources(self, which, "activity")
 
