@@ -53,13 +53,14 @@ _FILTER = {
         "comment_filter": {
             "type": "object",
             "properties": {
-                "timestamp": {
-                    "type": "object",
-                    "properties": {
-                        "minimum": comment_schemas.TIME,
-                        "maximum": comment_schemas.TIME,
-                    },
-                }
+                "timestamp": comment_schemas.or_null(
+                    {
+                        "type": "object",
+                        "properties": dict.fromkeys(
+                            ("minimum", "maximum"), comment_schemas.or_null(comment_schemas.TIME)
+                        ),
+                    }
+                )
             },
             "description": "The comments with a timestamp between both, which are included.",
         }
@@ -143,6 +144,7 @@ def _operation(served: Served) -> dict[str, Any]:
         {
             "name": name,
             "in": "query",
+            "required": "minItems" in schema,
             "schema": {key: value for key, value in schema.items() if key != "description"},
             "description": schema["description"],
         }

@@ -52,6 +52,7 @@ NEEDED = {
         "sso_global_permissions verified"
     ),
     "Statistics": "num_comments",
+    "Comment": "id uid timestamp messages created_at",
     "Error": "status message",
 }
 # JSON types by the Python type of a field.
@@ -306,6 +307,9 @@ def test_it_tells_nothing_of_the_tenant(lasting: rnb.Client, path: str) -> None:
 
 # Responses checked against the document
 
+COMMENTS = "/api/_private/sources/claims/motor-inbox/comments"
+# The query of the requests that need one.
+QUERIES = {"delete_project": "?force=true", "delete_comments": "?id={comment}&id=c/1"}
 COMMENT = {
     "id": "c/1",
     "timestamp": "2026-03-01T09:00:00Z",
@@ -328,7 +332,7 @@ SOME: dict[str, tuple[dict[str, str], Any]] = {
     "delete_source": ({"id": "{source}"}, None),
     "get_statistics": ({"project": "claims", "name": "motor-inbox"}, {"comment_filter": {}}),
     "list_comments": ({"project": "claims", "name": "motor-inbox"}, None),
-    "get_comment": ({"project": "claims", "name": "motor-inbox", "comment": "c/1"}, None),
+    "get_comment": ({"project": "claims", "name": "motor-inbox", "comment": "{comment}"}, None),
     "sync_comments": ({"project": "claims", "name": "motor-inbox"}, {"comments": [COMMENT]}),
     "create_comments": ({"project": "claims", "name": "motor-inbox"}, {"comments": [COMMENT]}),
     "delete_comments": ({"project": "claims", "name": "motor-inbox"}, None),
@@ -379,7 +383,10 @@ def names(client: rnb.Client, plain: Plain) -> dict[str, str]:
     new = plain("PUT", "/api/_private/buckets/claims/unused", json={"bucket": {}}).json()
     user = plain("GET", "/api/_private/users").json()["users"][1]
     assert user["username"] == "viewer"
+    page = plain("GET", f"{COMMENTS}?limit=1").json()
     return {
+        "comment": page["comments"][0]["id"],
+        "continuation": page["continuation"],
         "source": client.source("claims/motor-inbox").id,
         "bucket": bucket["id"],
         "bucket_owner": bucket["owner"],
@@ -395,7 +402,7 @@ def test_an_answer_is_as_it_says(
     plain: Plain, names: dict[str, str], document: Json, call: Call
 ) -> None:
     parts, body = (filled(value, names) for value in SOME[call.id])
-    query = "?force=true" if call.id == "delete_project" else ""
+    query = filled(QUERIES.get(call.id, ""), names)
     if body is not None:
         content = operation_of(document, call)["requestBody"]["content"]["application/json"]
         check(body, {**content["schema"], "components": document["components"]})
@@ -411,13 +418,14 @@ def test_an_answer_is_as_it_says(
 
 def lacking(answer: Json) -> Iterator[Json]:
     """Yield copies of a response, each without a required field, or with null in its place."""
-    for key in answer:
+    # The last page has no continuation.
+    for key in set(answer) - {"continuation"}:
         yield {name: value for name, value in answer.items() if name != key}
-    (key,) = [name for name in answer if name != "status"] or [""]
+    # The response to an upload has several counts, and no object.
+    key = [*(name for name in answer if name != "status"), ""][0]
     held = answer.get(key)
     one: Any = held[0] if isinstance(held, list) else held
-    noun = {"source": "Source", "project": "Project", "bucket": "Bucket", "user": "User"}
-    model = "Statistics" if key == "statistics" else noun.get(key.removesuffix("s"), "")
+    model = "Statistics" if key == "statistics" else key.removesuffix("s").title()
     for name in NEEDED.get(model, "").split():
         for spoilt in ({**one, name: None}, {k: v for k, v in one.items() if k != name}):
             yield {**answer, key: [spoilt, *held[1:]] if isinstance(held, list) else spoilt}
@@ -507,9 +515,9 @@ class Asking:
         if where == "generated":
             return {}
         action, noun = self.call.id.split("_", 1)
-        if action == "delete":
+        if action == "delete" and noun != "comments":
             return {"project" if noun == "project" else "id": self.new(noun)}
-        if action != "create":
+        if action != "create" or noun == "comments":
             return dict(filled(SOME[self.call.id][0], self.names))
         part = "project" if noun == "project" else "name"
         parts = {} if where == "placed" else {part: f"new-{next(self.numbers)}"}
@@ -521,6 +529,8 @@ class Asking:
             case.path_parameters = {**case.path_parameters, **self.parts(where)}
         if not is_negative(case, ParameterLocation.BODY):
             mended(case.body, self.names)
+        if "after" in (case.query or {}) and not is_negative(case, ParameterLocation.QUERY):
+            case.query["after"] = self.names["continuation"]
         # A missing or wrong token stays so.
         given = {} if is_negative(case, ParameterLocation.HEADER) else self.token
         how: Json = {"session": self.session, "headers": given}
@@ -554,6 +564,8 @@ def mended(body: Any, names: Mapping[str, str]) -> None:
             settings["organisation_permissions"] = {"claims": held}
     if body.get("user_ids"):
         body["user_ids"] = [names["user"]]
+    for place, comment in enumerate(body.get("comments") or ()):
+        comment["id"] += f"-{place}"
 
 
 @pytest.mark.slow

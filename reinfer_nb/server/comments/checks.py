@@ -14,7 +14,6 @@ from reinfer_nb.text import shown
 
 # What the tenant sets itself.
 _OWN = ("uid", "created_at", "has_annotations")
-_LISTS = ("to", "cc", "bcc")
 _TYPES: dict[str, tuple[type, ...]] = {"string": (str,), "number": (int, float)}
 
 
@@ -70,6 +69,10 @@ def _checked(comment: object, where: str) -> tuple[int, dict[str, Any]]:
     for place, message in enumerate(messages):
         _check_message(message, f"{where}.messages[{place}]")
     _check_properties(comment.get("user_properties", {}), f"{where}.user_properties")
+    _check_text(comment.get("thread_id"), f"{where}.thread_id")
+    attachments = comment.get("attachments")
+    if attachments is not None and not _is_list_of(attachments, dict):
+        raise InvalidInput(f"{where}.attachments must be a list of objects.")
     return sent, {name: value for name, value in comment.items() if name not in _OWN}
 
 
@@ -82,10 +85,23 @@ def _check_message(message: object, where: str) -> None:
             continue
         if not isinstance(content, dict) or not isinstance(content.get("text"), str):
             raise InvalidInput(f"{where}.{name} must be an object with a text.")
-    for name in _LISTS:
-        people = message.get(name) or []
-        if not isinstance(people, list) or not all(isinstance(person, str) for person in people):
+    for name in ("to", "cc", "bcc"):
+        people = message.get(name)
+        if people is not None and not _is_list_of(people, str):
             raise InvalidInput(f"{where}.{name} must be a list of texts.")
+    for name in ("from", "language"):
+        _check_text(message.get(name), f"{where}.{name}")
+    if message.get("sent_at") is not None:
+        moment(message["sent_at"], f"{where}.sent_at")
+
+
+def _is_list_of(value: object, kind: type) -> bool:
+    return isinstance(value, list) and all(isinstance(item, kind) for item in value)
+
+
+def _check_text(value: object, name: str) -> None:
+    if value is not None and not isinstance(value, str):
+        raise InvalidInput(f"{name} must be a text, not {shown(value)}.")
 
 
 def _check_properties(properties: object, where: str) -> None:

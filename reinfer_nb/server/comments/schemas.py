@@ -7,6 +7,12 @@ from typing import Any
 from reinfer_nb.schema import endpoints
 from reinfer_nb.schema.endpoints import MOST_OF_REQUEST
 
+
+def or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a value that may be null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
 _TEXT = {"type": "string"}
 _COUNT = {"type": "integer", "minimum": 0}
 TIME = {"type": "string", "format": "date-time"}
@@ -15,11 +21,12 @@ _PEOPLE = {"type": "array", "items": _TEXT}
 _MESSAGE = {
     "type": "object",
     "properties": {
-        **dict.fromkeys(("body", "subject", "signature"), _CONTENT),
-        "from": _TEXT,
-        **dict.fromkeys(("to", "cc", "bcc"), _PEOPLE),
-        "sent_at": TIME,
-        "language": _TEXT,
+        "body": _CONTENT,
+        **dict.fromkeys(("subject", "signature"), or_null(_CONTENT)),
+        "from": or_null(_TEXT),
+        **dict.fromkeys(("to", "cc", "bcc"), or_null(_PEOPLE)),
+        "sent_at": or_null(TIME),
+        "language": or_null(_TEXT),
     },
     "required": ["body"],
 }
@@ -27,13 +34,13 @@ _SENT = {
     "id": {"type": "string", "minLength": 1},
     "timestamp": TIME,
     "messages": {"type": "array", "items": {"$ref": "#/components/schemas/Message"}, "minItems": 1},
-    "thread_id": _TEXT,
+    "thread_id": or_null(_TEXT),
     "user_properties": {
         "type": "object",
         "patternProperties": {"^string:.": _TEXT, "^number:.": {"type": "number"}},
         "additionalProperties": False,
     },
-    "attachments": {"type": "array", "items": {"type": "object"}},
+    "attachments": or_null({"type": "array", "items": {"type": "object"}}),
 }
 _OWN = {"uid": _TEXT, "created_at": TIME, "has_annotations": {"type": "boolean"}}
 _REQUIRED = ["id", "timestamp", "messages"]
