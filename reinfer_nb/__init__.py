@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reinfer_nb.audits.rule_table import audit_rules
     from reinfer_nb.auth.tenant import contexts
     from reinfer_nb.client import Client, connect
+    from reinfer_nb.comments.comment import Comment
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
     from reinfer_nb.errors import (
@@ -72,6 +73,7 @@ __all__ = [
     "AuthenticationError",
     "Bucket",
     "Client",
+    "Comment",
     "Comparison",
     "ConfigurationError",
     "Conflict",
@@ -137,6 +139,7 @@ _MODULES = {
     "AuthenticationError": "reinfer_nb.errors",
     "Bucket": "reinfer_nb.schema.records",
     "Client": "reinfer_nb.client",
+    "Comment": "reinfer_nb.comments.comment",
     "Comparison": "reinfer_nb.diff.comparison",
     "ConfigurationError": "reinfer_nb.errors",
     "Conflict": "reinfer_nb.api.conflicts",

@@ -35,6 +35,18 @@ def limit(value: object) -> int | None:
     )
 
 
+def positive(value: object, name: str) -> int:
+    """Return a whole number from 1 on.
+
+    Args:
+        value: The number.
+        name: The argument, as the message calls it.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool) and value >= 1:
+        return int(value)
+    raise InvalidInput(f"{name} must be a whole number from 1 on, not {shown(value)}.")
+
+
 def choice(value: object, name: str, choices: Iterable[str]) -> str:
     """Return a text that is one of `choices`.
 

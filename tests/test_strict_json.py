@@ -15,11 +15,10 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import cli, strict_json
+from reinfer_nb import cli, journal, strict_json
 from reinfer_nb.cli import shared
 from reinfer_nb.cli.parser import parser
 from reinfer_nb.frames import elements, json_slices
-from reinfer_nb.plans import journal
 from tests.scripted import Asked, Scripted, Step, reply
 
 Captured = pytest.CaptureFixture[str]

@@ -284,6 +284,7 @@ _ADVICE_BY_CALL: Mapping[type[errors.AnswerError], Mapping[str, str]] = {
         endpoints.LIST_PROJECT.id: _NO_PROJECT,
         endpoints.GET_BY_ID.id: "Check the id. A source that the token may not see is not found "
         "either.",
+        endpoints.COMMENT.id: "The source has no comment with this id.",
         endpoints.CREATE.id: _NO_PROJECT,
         endpoints.UPDATE.id: f"Check the name. {_NO_SOURCE}",
         endpoints.DELETE.id: _NO_SOURCE,

@@ -15,9 +15,9 @@ from reinfer_nb import errors
 from reinfer_nb.api.client import ApiClient, check_client
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
+from reinfer_nb.journal import Journal
 from reinfer_nb.plans import attempt, document, drift
 from reinfer_nb.plans.attempt import Outcome
-from reinfer_nb.plans.journal import Journal
 from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.result_data import CTRL_C, ResultData
 from reinfer_nb.plans.steps import KINDS

@@ -20,7 +20,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
-from reinfer_nb.plans.journal import Journal
+from reinfer_nb.journal import Journal
 from reinfer_nb.plans.saved import result_of, resume
 from tests.waiting import AGES
 

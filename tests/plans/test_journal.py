@@ -21,7 +21,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
-from reinfer_nb.plans.journal import Journal
+from reinfer_nb.journal import Journal
 from tests.conftest import Tally
 from tests.waiting import AGES, until
 

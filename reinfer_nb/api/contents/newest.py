@@ -1,12 +1,13 @@
-"""The newest comment of a source."""
+"""The newest comments of a source."""
 
 from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-from reinfer_nb.api.contents.comment_calls import CommentCalls
+from reinfer_nb.api.contents.comment_calls import CommentCalls, Span, moment_of
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.schema.endpoints import MOST_OF_PAGE
 
@@ -19,35 +20,62 @@ class Newest(NamedTuple):
     at: datetime | None
 
 
-def of(calls: SourceCalls, comments: CommentCalls, full_name: str, stop: threading.Event) -> Newest:
-    """Return when the newest comment of a source was sent.
+def newest_at(
+    calls: SourceCalls, comments: CommentCalls, full_name: str, stop: threading.Event
+) -> Newest:
+    """Return when the newest comment of a source was sent; arguments as for `newest`."""
+    found = newest(calls, comments, full_name, stop, 1)
+    return Newest(moment_of(found[0]) if found else None)
 
-    One request for the two newest comments is enough. A tenant that ignores the order returns the
-    oldest first: then the range of time is halved until the rest fits a page.
+
+def newest(
+    calls: SourceCalls, comments: CommentCalls, full_name: str, stop: threading.Event, number: int
+) -> list[dict[str, Any]]:
+    """Return the newest comments of a source as JSON objects, the newest first.
+
+    A tenant that ignores the order returns the oldest ones: then the range of time is halved until
+    the rest holds not many more than are asked for.
 
     Args:
         calls: The requests about one source.
         comments: The requests about its comments.
         full_name: "project/name".
         stop: Once set, a failed request is not retried.
+        number: The most comments.
 
     Raises:
         ReinferError: The tenant could not be reached, or rejected a request.
     """
-    newest = comments.timestamps(full_name, stop, {"limit": "2", "direction": "descending"})
-    if len(newest) < 2 or newest[0] >= newest[1]:
-        return Newest(max(newest, default=None))
-    first, last = newest[0], datetime.now(UTC) + timedelta(days=1)
-    while calls.count_comments(full_name, stop, first, last) > MOST_OF_PAGE:
-        middle = first + (last - first) / 2
-        if calls.count_comments(full_name, stop, middle, last):
-            first = middle
-        else:
-            last = middle
-        if last - first <= _MICROSECOND:
+    # Of two comments the order can be seen.
+    limit = max(number, 2)
+    found = _read(comments, full_name, stop, limit=limit, newest_first=True)
+    moments = [moment_of(comment) for comment in found]
+    if len(found) == limit and any(earlier < later for earlier, later in pairwise(moments)):
+        begin = _begin(calls, full_name, stop, number, moments[0])
+        found = _read(comments, full_name, stop, Span(begin))
+    return sorted(found, key=moment_of, reverse=True)[:number]
+
+
+def _read(
+    comments: CommentCalls, full_name: str, stop: threading.Event, *arguments: Any, **options: Any
+) -> list[dict[str, Any]]:
+    pages = comments.pages(full_name, stop, *arguments, **options)
+    return [comment for page in pages for comment in page.comments]
+
+
+def _begin(
+    calls: SourceCalls, full_name: str, stop: threading.Event, number: int, oldest: datetime
+) -> datetime:
+    """Return a moment with at least that number of comments at or after it, and not many more."""
+    begin, end = oldest, datetime.now(UTC) + timedelta(days=1)
+    enough = max(MOST_OF_PAGE, 2 * number)
+    while end - begin > _MICROSECOND:
+        middle = begin + (end - begin) / 2
+        count = calls.count_comments(full_name, stop, middle)
+        if count < number:
+            end = middle
+            continue
+        begin = middle
+        if count <= enough:
             break
-    return Newest(max(comments.timestamps(full_name, stop, _page_from(first)), default=first))
-
-
-def _page_from(moment: datetime) -> dict[str, str]:
-    return {"limit": str(MOST_OF_PAGE), "from_timestamp": moment.isoformat()}
+    return begin

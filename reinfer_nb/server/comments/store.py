@@ -19,6 +19,8 @@ from reinfer_nb.text import shown
 
 _FIRST, _LAST = -(2**62), 2**62
 _END = "end of the sample comments"
+# The most rows that are read at once; a page has fewer.
+_AT_ONCE = 300
 
 
 class Bounds(NamedTuple):
@@ -237,11 +239,16 @@ class CommentStore:
                 end = min(end, place + (is_at and samples.id(place) < after.id))
             else:
                 begin = max(begin, place + (is_at and samples.id(place) <= after.id))
-        places = range(begin, end)
-        query = "SELECT 1 FROM comments WHERE source = ? AND place = ?"
-        for place in reversed(places) if descending else places:
-            if not self._db.read(query, source.record["id"], place):
-                yield _Position(samples.moment(place), samples.id(place)), place
+        # Changed and deleted samples are stored ones.
+        query = "SELECT place FROM comments WHERE source = ? AND place >= ? AND place < ?"
+        order = -1 if descending else 1
+        places = range(begin, end)[::order]
+        for piece in (places[at : at + _AT_ONCE] for at in range(0, len(places), _AT_ONCE)):
+            ends = min(piece), max(piece) + 1
+            changed = {place for (place,) in self._db.read(query, source.record["id"], *ends)}
+            for place in piece:
+                if place not in changed:
+                    yield _Position(samples.moment(place), samples.id(place)), place
 
     def _read(self, source: Source, wanted: _Range) -> Iterator[tuple[_Position, dict[str, Any]]]:
         """Yield the stored comments in a range."""
@@ -251,7 +258,7 @@ class CommentStore:
         query = (
             "SELECT moment, id, body FROM comments WHERE source = ? AND moment BETWEEN ? AND ? "  # noqa: S608 - fixed
             f"AND body IS NOT NULL AND (moment, id) {sign} (?, ?) "
-            f"ORDER BY moment {order}, id {order} LIMIT 300"
+            f"ORDER BY moment {order}, id {order} LIMIT {_AT_ONCE}"
         )
         while True:
             rows = self._db.read(query, source.record["id"], *bounds, *position)

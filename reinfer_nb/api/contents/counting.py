@@ -1,4 +1,4 @@
-"""What is in the sources: how many comments, over time, and the newest."""
+"""How many comments the sources have, over time, and when the newest was sent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
 
 
-class Contents:
-    """The methods of a client about the comments of its sources.
+class Counting:
+    """The methods of a client that count the comments of its sources.
 
     Attributes:
         calls: The requests about one source.
@@ -97,7 +97,7 @@ class Contents:
             from reinfer_nb.api import comment_counts
 
         workers = checked_workers(workers)
-        begin, end = _range(since, until)
+        begin, end = range_of(since, until)
         df = comment_counts.named_sources(self, which, "statistics")
 
         def count(name: str, stop: threading.Event) -> int:
@@ -153,7 +153,7 @@ class Contents:
             from reinfer_nb.api.contents import activity
 
         workers = checked_workers(workers)
-        begin, end = _range(since, until)
+        begin, end = range_of(since, until)
         if begin is None or end is None:
             raise InvalidInput("activity needs a time for since and one for until.")
         spans = activity.periods(freq, begin, end)
@@ -207,7 +207,7 @@ class Contents:
         df = comment_counts.named_sources(self, which, "last_comment")
 
         def ask(name: str, stop: threading.Event) -> newest.Newest:
-            return newest.of(self.calls, self.comment_calls, name, stop)
+            return newest.newest_at(self.calls, self.comment_calls, name, stop)
 
         found = comment_counts.of_each(ask, df, "last_comment", workers=workers, progress=progress)
         times = [None if answer is None else answer.at for answer in found]
@@ -241,7 +241,7 @@ class Contents:
         return which.full_name if isinstance(which, Source) else which
 
 
-def _range(since: When | None, until: When | None) -> tuple[datetime | None, datetime | None]:
+def range_of(since: When | None, until: When | None) -> tuple[datetime | None, datetime | None]:
     """Return the first and the last moment of a range of time.
 
     Raises:

@@ -1,0 +1,1 @@
+"""Comments as records and frames, and the archives that hold them."""
