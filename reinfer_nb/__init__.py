@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from reinfer_nb.audits.rule_table import audit_rules
     from reinfer_nb.auth.tenant import contexts
     from reinfer_nb.client import Client, connect
+    from reinfer_nb.comments.archive_file import Archive, read_archive
     from reinfer_nb.comments.comment import Comment
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
@@ -69,6 +70,7 @@ __version__ = VERSION
 __all__ = [
     "AnswerError",
     "ApplyResult",
+    "Archive",
     "AuditReport",
     "AuthenticationError",
     "Bucket",
@@ -120,6 +122,7 @@ __all__ = [
     "explore",
     "load_plan",
     "login",
+    "read_archive",
     "read_csv",
     "read_excel",
     "restore",
@@ -135,6 +138,7 @@ __all__ = [
 _MODULES = {
     "AnswerError": "reinfer_nb.errors",
     "ApplyResult": "reinfer_nb.plans.plan",
+    "Archive": "reinfer_nb.comments.archive_file",
     "AuditReport": "reinfer_nb.audits.report",
     "AuthenticationError": "reinfer_nb.errors",
     "Bucket": "reinfer_nb.schema.records",
@@ -185,6 +189,7 @@ _MODULES = {
     "explore": "reinfer_nb.widgets",
     "load_plan": "reinfer_nb.plans.saved",
     "login": "reinfer_nb.widgets",
+    "read_archive": "reinfer_nb.comments.archive_file",
     "read_csv": "reinfer_nb.csvfile.io",
     "read_excel": "reinfer_nb.excelfile.io",
     "restore": "reinfer_nb.api.recreation",

@@ -9,7 +9,7 @@ from typing import NoReturn, Self, TypeVar, Unpack
 import pandas as pd
 
 from reinfer_nb.api.contents.comment_calls import CommentCalls
-from reinfer_nb.api.contents.reading import Reading
+from reinfer_nb.api.contents.keeping import Keeping
 from reinfer_nb.api.listings import Listings, concatenated
 from reinfer_nb.api.source_calls import SourceCalls, record
 from reinfer_nb.api.suggestions import Suggestions
@@ -30,7 +30,7 @@ from reinfer_nb.text import shown
 DEFAULT_TTL = 300.0
 
 
-class ApiClient(Reading):
+class ApiClient(Keeping):
     """The operations of the API on one tenant, with one token; safe in several threads.
 
     >>> client.sources("claims").shape[0]

@@ -117,6 +117,38 @@ class CommentCalls:
             if after is None:
                 return
 
+    def sync(
+        self, full_name: str, stop: threading.Event, comments: Sequence[Json]
+    ) -> dict[str, int]:
+        """Upload comments in place of those with their ids.
+
+        Args:
+            full_name: "project/name".
+            stop: Once set, a failed request is not retried.
+            comments: At most `MOST_OF_REQUEST` comments as JSON objects.
+
+        Returns:
+            How many were `new`, `updated` and `unchanged`.
+
+        Raises:
+            ValidationFailed: The tenant refuses one of them.
+            ReinferError: The tenant could not be reached, or rejected the request.
+        """
+        project, name = validation.source_name(full_name)
+        response = self._transport.send(
+            endpoints.SYNC,
+            full_name,
+            body={"comments": list(comments)},
+            hooks=RetryHooks(stop=stop),
+            project=project,
+            name=name,
+        )
+        envelope = response.envelope()
+        counts = {key: envelope.get(key) for key in ("new", "updated", "unchanged")}
+        if not all(type(count) is int and count >= 0 for count in counts.values()):
+            raise response.broken("without the numbers of comments")
+        return {key: int(str(count)) for key, count in counts.items()}
+
     def comment(self, full_name: str, comment_id: str) -> Json:
         """Return a comment as a JSON object.
 

@@ -1,0 +1,292 @@
+"""Archives the comments of a source: several ranges of time at once, resumable, verified."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reinfer_nb.api.contents import newest
+from reinfer_nb.api.contents.comment_calls import CommentCalls, Span, moment_of
+from reinfer_nb.api.source_calls import SourceCalls
+from reinfer_nb.comments import archive_file
+from reinfer_nb.comments.archive_file import Archive
+from reinfer_nb.comments.archive_parts import Parts
+from reinfer_nb.concurrency import Progress, in_order, side_by_side
+from reinfer_nb.errors import FileProblem, NotCarriedOut
+from reinfer_nb.forking import importing
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Moment
+from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
+
+_FORMAT = "reinfer_nb archive in parts, version 1"
+# So many comments are read one page after the other; more are split into ranges.
+_FEW, _MOST_RANGES = 1_024, 64
+# Comments are written once so many bytes are read.
+_BYTES = 1 << 20
+_ROUNDS = 3
+_MICROSECOND, _SECOND = timedelta(microseconds=1), timedelta(seconds=1)
+
+
+class _Counted(NamedTuple):
+    """A range of time, and how many comments it has."""
+
+    span: Span
+    num_comments: int
+
+
+@dataclass(frozen=True)
+class Archiver:
+    """Archives the comments of one source.
+
+    Attributes:
+        calls: The requests about one source.
+        comments: The requests about its comments.
+        source: The source.
+        endpoint: The base URL of its tenant.
+        workers: The number of requests at the same time.
+        progress: As for `Client.archive`.
+    """
+
+    calls: SourceCalls
+    comments: CommentCalls
+    source: Source
+    endpoint: str
+    workers: int
+    progress: Progress
+
+    def archive(self, path: Path, span: Span, *, overwrite: bool) -> Archive:
+        """Write the comments in a range of time to a file; resume an archive that was begun.
+
+        Args:
+            path: The file, as `archive_file.checked_path` returns it.
+            span: The range of time.
+            overwrite: Whether an existing archive may be replaced.
+
+        Raises:
+            FileProblem: The file exists, or could not be written.
+            NotCarriedOut: The tenant's count differs from what it returned, again and again.
+            ReinferError: The tenant could not be reached, or failed.
+        """
+        folder = path.with_name(f"{path.name}.partial")
+        if (written := self._written_before(path, folder)) is not None:
+            return written
+        _check_new(path, folder, overwrite=overwrite)
+        with closing(self._parts(folder, span, is_compressed=path.name.endswith(".gz"))) as parts:
+            begun = Span(*map(_read_moment, parts.head["span"]))
+            self._fill(parts)
+            self._verify(parts, begun)
+            archive = Archive(
+                path=path,
+                source=self.source,
+                endpoint=self.endpoint,
+                num_comments=parts.count,
+                since=span.first,
+                until=span.last,
+                written_at=archive_file.now(),
+            )
+            archive_file.write_side(archive, overwrite=True)
+            parts.put_together(path, overwrite=overwrite)
+            parts.remove()
+        return archive
+
+    def _written_before(self, path: Path, folder: Path) -> Archive | None:
+        """Return an archive that was complete when its call was killed; None for another."""
+        if not (folder.is_dir() and path.is_file()):
+            return None
+        archive = archive_file.described(path)
+        parts = Parts.resumed(folder, is_compressed=path.name.endswith(".gz"))
+        if archive is None or parts is None:
+            return None
+        with closing(parts):
+            expected = (self.source.id, parts.count, parts.size)
+            found = (archive.source.id, archive.num_comments, path.stat().st_size)
+            if parts.left() or not parts.size or found != expected:
+                return None
+            parts.remove()
+        return archive
+
+    def _parts(self, folder: Path, span: Span, *, is_compressed: bool) -> Parts:
+        """Return the parts of an archive that was begun, or of a new one."""
+        asked = {
+            "format": _FORMAT,
+            "endpoint": self.endpoint,
+            "source": self.source.id,
+            "asked": [_written(bound) for bound in span],
+        }
+        parts = Parts.resumed(folder, is_compressed=is_compressed)
+        if parts is None:
+            bounded, ranges = self._planned(span)
+            spans = [[_written(bound) for bound in one] for one in ranges]
+            head = {**asked, "span": [_written(bound) for bound in bounded], "ranges": spans}
+            return Parts.begun(folder, head, is_compressed=is_compressed)
+        if any(parts.head.get(name) != value for name, value in asked.items()):
+            parts.close()
+            raise FileProblem(
+                f"{visible(str(folder), 200)} is of an archive that was begun of another source or "
+                "range of time. Choose another name for this one, or remove that folder."
+            )
+        return parts
+
+    def _count(self, span: Span, stop: threading.Event | None = None) -> int:
+        return self.calls.count_comments(self.source.full_name, stop, *span)
+
+    def _planned(self, span: Span) -> tuple[Span, list[Span]]:
+        """Return the range of time that is archived, and its parts; each has some comments."""
+        total = self._count(span)
+        if span.last is None:
+            # What arrives from now on is not in the archive.
+            stop = threading.Event()
+            at = newest.newest_at(self.calls, self.comments, self.source.full_name, stop).at
+            span = Span(span.first, at)
+        if not total:
+            return span, []
+        if total <= _FEW or span.last is None:
+            return span, [span]
+        first = self._oldest(span)
+        small = max(_FEW, -(-total // _MOST_RANGES))
+        split, done = [_Counted(Span(first, span.last), total)], list[_Counted]()
+        while split:
+            halves = in_order(self._halves, split, workers=self.workers, label="archive")
+            split = []
+            for half in (half for pair in halves for half in pair if half.num_comments):
+                (split if half.num_comments > small and _is_long(half.span) else done).append(half)
+        ends = sorted(half.span.last for half in done if half.span.last is not None)[:-1]
+        # Ranges without comments belong to the next one: a comment may arrive there.
+        begins = [span.first, *(end + _MICROSECOND for end in ends)]
+        return span, [Span(*both) for both in zip(begins, [*ends, span.last], strict=True)]
+
+    def _oldest(self, span: Span) -> Any:
+        pages = self.comments.pages(self.source.full_name, threading.Event(), span, limit=1)
+        found = [comment for page in pages for comment in page.comments]
+        return moment_of(found[0]) if found else span.last
+
+    def _halves(self, whole: _Counted) -> tuple[_Counted, _Counted]:
+        first, last = whole.span
+        assert first is not None  # noqa: S101 - for the type checker
+        assert last is not None  # noqa: S101
+        middle = first + (last - first) / 2
+        left = Span(first, middle)
+        count = self._count(left)
+        right = Span(middle + _MICROSECOND, last)
+        return _Counted(left, count), _Counted(right, max(whole.num_comments - count, 0))
+
+    def _fill(self, parts: Parts) -> None:
+        """Read the comments of all ranges that are not complete."""
+        with importing():
+            from tqdm.auto import tqdm
+
+        spans = _spans(parts)
+        total = self._count(Span(*map(_read_moment, parts.head["span"])))
+        lock = threading.Lock()
+        done = parts.count
+        with tqdm(
+            total=total,
+            initial=done,
+            desc="archive",
+            unit="comment",
+            disable=self.progress is not True,
+        ) as bar:
+
+            def tell(number: int) -> None:
+                nonlocal done
+                with lock:
+                    done += number
+                    bar.update(number)
+                    if callable(self.progress):
+                        self.progress(done, max(total, done))
+
+            def read(number: int, stop: threading.Event) -> None:
+                self._read(parts, number, spans[number], stop, tell)
+
+            for _ in side_by_side(
+                read,
+                parts.left(),
+                workers=self.workers,
+                label="archive",
+                unit="range",
+                progress=False,
+            ):
+                pass
+
+    def _read(
+        self,
+        parts: Parts,
+        number: int,
+        span: Span,
+        stop: threading.Event,
+        tell: Callable[[int], object],
+    ) -> None:
+        lines: list[bytes] = []
+        size = 0
+        pages = self.comments.pages(
+            self.source.full_name,
+            stop,
+            span,
+            after=parts.progress(number).after,
+            with_markup=True,
+        )
+        for page in pages:
+            if stop.is_set():
+                return
+            new = [archive_file.line_of(comment) for comment in page.comments]
+            lines += new
+            size += sum(map(len, new))
+            if size >= _BYTES or page.continuation is None:
+                parts.add(number, b"".join(lines), len(lines), page.continuation)
+                tell(len(lines))
+                lines, size = [], 0
+
+    def _verify(self, parts: Parts, span: Span) -> None:
+        """Compare what was read with the tenant's count, and read again what differs."""
+        for _ in range(_ROUNDS):
+            counted = self._count(span)
+            if counted == parts.count:
+                return
+            spans = _spans(parts)
+            counts = in_order(self._count, spans, workers=self.workers, label="archive")
+            for number, count in enumerate(counts):
+                if count != parts.progress(number).count:
+                    parts.restart(number)
+            if not spans:
+                break
+            self._fill(parts)
+        again = spelled("Call archive again", "Run the command again")
+        raise NotCarriedOut(
+            f"{self.source.full_name} has {counted:,} comments in that range by the tenant's "
+            f"count, but its pages hold {parts.count:,}. Perhaps comments are being written just "
+            f"now. {again} later: it goes on with what has changed."
+        )
+
+
+def _check_new(path: Path, folder: Path, *, overwrite: bool) -> None:
+    """Raise `FileProblem` if an archive cannot be written there."""
+    side = archive_file.side_path(path)
+    # A side file beside the parts of an archive is of a call that was killed.
+    for existing in () if overwrite else (path, side):
+        if existing.exists() and not (existing == side and folder.is_dir()):
+            option = spelled("overwrite=True", "--overwrite")
+            raise FileProblem(f"{existing} exists. Choose another name, or give {option}.")
+    if not path.parent.is_dir():
+        raise FileProblem(f"There is no folder {visible(str(path.parent), 200)}. Create it first.")
+
+
+def _spans(parts: Parts) -> list[Span]:
+    return [Span(*map(_read_moment, bounds)) for bounds in parts.head["ranges"]]
+
+
+def _is_long(span: Span) -> bool:
+    return span.first is not None and span.last is not None and span.last - span.first > _SECOND
+
+
+def _written(bound: Any) -> str | None:
+    return None if bound is None else Moment.write(bound)
+
+
+def _read_moment(text: str | None) -> Any:
+    return None if text is None else Moment.read(text)

@@ -1,0 +1,162 @@
+"""The comments of sources: archived, and uploaded again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from reinfer_nb.api.contents.comment_calls import Span
+from reinfer_nb.api.contents.counting import range_of
+from reinfer_nb.api.contents.reading import Reading
+from reinfer_nb.arguments import flag
+from reinfer_nb.comments.archive_file import Archive, checked_path, described
+from reinfer_nb.concurrency import checked_workers
+from reinfer_nb.dates import When
+from reinfer_nb.errors import InvalidInput
+from reinfer_nb.files import lasting_path, path_of
+from reinfer_nb.forking import importing
+from reinfer_nb.schema.records import Source
+from reinfer_nb.text import visible
+from reinfer_nb.wording import spelled
+
+if TYPE_CHECKING:
+    from reinfer_nb.api.contents.uploading import UploadResult
+
+
+class Keeping(Reading):
+    """The methods of a client that archive comments and upload them again."""
+
+    def archive(
+        self,
+        which: str | Source,
+        path: str | os.PathLike[str],
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        overwrite: bool = False,
+        workers: int = 16,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> Archive:
+        """Write the comments of a source to a file, as the API tells them, markup included.
+
+        >>> archive = client.archive("claims/motor-inbox", "motor.jsonl.gz", progress=False)
+        >>> archive.num_comments
+        19640
+
+        The file has one JSON object a line, `{"comment": {...}}`, which the vendor's client `re`
+        reads and writes, too. It gets its name once it is complete and its number of comments is
+        that of the tenant's count. Until then its parts are in a folder beside it; after a kill,
+        the same call goes on where it was. A side file holds the settings of the source. Not in an
+        archive are the content of attachments, audio, and annotations.
+
+        Args:
+            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
+            path: The file; its name ends in ".jsonl.gz", or in ".jsonl" for one that is not
+                compressed.
+            since: Only comments sent at this time or later, as for `statistics`.
+            until: Only comments sent until then; by default, all that there are at the beginning.
+            overwrite: Whether an existing archive may be replaced.
+            workers: Number of concurrent requests, up to 32, each about a range of time.
+            progress: Show a progress bar; or a function to call with the number of comments done
+                and the total. An exception of the function ends the call.
+
+        Returns:
+            What the archive holds, with `path` and `num_comments`. `read_archive` reads it.
+
+        Raises:
+            InvalidInput: An argument is not valid, or `since` is after `until`.
+            NotFound: There is no such source, or the token may not see it.
+            FileProblem: The file exists, or could not be written, or an archive of that name was
+                begun of another source.
+            NotCarriedOut: The number of comments differs from the tenant's count, again and again.
+            ReinferError: The tenant could not be reached, or failed.
+        """
+        with importing():
+            from reinfer_nb.api.contents.archiving import Archiver
+
+        file = checked_path(path)
+        span = Span(*range_of(since, until))
+        overwrite = flag(overwrite, "overwrite")
+        workers = checked_workers(workers)
+        source = self.source(which)
+        archiver = Archiver(
+            self.calls, self.comment_calls, source, self.endpoint, workers, progress
+        )
+        return archiver.archive(file, span, overwrite=overwrite)
+
+    def upload(
+        self,
+        which: str | Source,
+        archive: str | os.PathLike[str],
+        *,
+        confirm: int | None = None,
+        another_source: bool = False,
+        journal: str | os.PathLike[str] | None = None,
+        workers: int = 4,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> UploadResult:
+        """Upload the comments of an archive to a source; this costs AI units.
+
+        >>> archive = client.archive("claims/theft-inbox", "theft.jsonl.gz", progress=False)
+        >>> copy = client.create_source("claims/theft-copy")
+        >>> client.upload(copy, archive.path, confirm=archive.num_comments, another_source=True,
+        ...               progress=False).new == archive.num_comments
+        True
+
+        A comment replaces the one with its id, so an upload may be repeated. What the tenant has
+        taken is in a journal: after a kill or an error, the same call goes on where it was.
+
+        Args:
+            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
+            archive: The archive, or a file that the vendor's client has written.
+            confirm: The number of comments in the archive. The tenant charges 1 AI unit for each
+                one that is new or whose text differs; without this number nothing is sent, and the
+                error tells it.
+            another_source: Allow a source with another name than the archived one, or of another
+                tenant.
+            journal: A new file for the journal, or that of an upload to go on with; by default a
+                file in the state folder of this user.
+            workers: Number of concurrent requests, up to 32, each with up to 128 comments.
+            progress: As for `archive`.
+
+        Returns:
+            How many comments were `new`, `updated` and `unchanged`, and which were `refused`.
+
+        Raises:
+            InvalidInput: An argument is not valid, the number is not confirmed, or the archive is
+                of another source; nothing was uploaded.
+            FileProblem: The archive cannot be read, is cut or is no archive; nothing was uploaded.
+                Or the journal could not be written.
+            NotFound: There is no such source, or the token may not see it.
+            PermissionDenied: The token may not edit its messages.
+            ReinferError: The tenant could not be reached, or failed.
+
+        Warns:
+            NotTakenWarning: The tenant has refused some comments; the others are uploaded.
+        """
+        with importing():
+            from reinfer_nb.api.contents import uploading
+
+        file = path_of(archive)
+        another_source = flag(another_source, "another_source")
+        place = None if journal is None else lasting_path(journal)
+        workers = checked_workers(workers)
+        number = uploading.count_of(file)
+        held = described(file)
+        source = self.source(which)
+        if held is not None and not another_source:
+            _check_same(held, source, self.endpoint)
+        uploading.check_confirmed(confirm, number, source.full_name)
+        uploader = uploading.Uploader(self.comment_calls, source, self.endpoint, workers, progress)
+        return uploader.upload(file, number, place)
+
+
+def _check_same(archive: Archive, source: Source, endpoint: str) -> None:
+    """Raise `InvalidInput` if an archive is of another source or tenant."""
+    if (archive.source.full_name, archive.endpoint) != (source.full_name, endpoint):
+        raise InvalidInput(
+            f"{visible(str(archive.path), 200)} is of {archive.source.full_name} on "
+            f"{archive.endpoint}, not of {source.full_name} on {endpoint}. To upload it there, "
+            f"give {spelled('another_source=True', '--another-source')}."
+        )
