@@ -30,7 +30,14 @@ from reinfer_nb.search.facets import (
     with_names,
 )
 from reinfer_nb.search.field_terms import FieldTerms
-from reinfer_nb.search.text_index import Haystack, Mask, folded, folded_text, with_instants
+from reinfer_nb.search.text_index import (
+    Haystack,
+    Mask,
+    folded,
+    folded_text,
+    one_line,
+    with_instants,
+)
 from reinfer_nb.text import listed, nearest, shown, visible
 
 _Numbers = np.ndarray[Any, np.dtype[np.int64]]
@@ -352,7 +359,7 @@ def _order(column: pd.Series, *, descending: bool) -> _Numbers:
     values = as_arrow(column)
     kind = pa.null() if values is None else values.type
     if not (pa.types.is_primitive(kind) or pa.types.is_decimal(kind)):
-        values = folded(texts_of(column))
+        values = one_line(folded(texts_of(column)))
     ranks = np.asarray(compute.rank(values, "ascending", tiebreaker="dense"), dtype=np.int64)
     missing = np.asarray(compute.is_null(values, nan_is_null=True), dtype=np.bool_)
     keys = np.where(missing, len(ranks) + 1, -ranks if descending else ranks)

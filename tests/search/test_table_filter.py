@@ -201,6 +201,7 @@ def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
 
 @pytest.mark.slow
 @settings(max_examples=200)
+@example(cells=["\na", " "], descending=False)
 @given(
     cells=st.lists(WHOLE | st.none(), max_size=9)
     | st.lists(st.sampled_from([2**63 - 1, 2**63 - 2, -5, 0, None]), max_size=9)
