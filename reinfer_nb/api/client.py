@@ -8,6 +8,7 @@ from typing import NoReturn, Self, TypeVar, Unpack
 
 import pandas as pd
 
+from reinfer_nb.api.contents import last_copy
 from reinfer_nb.api.contents.comment_calls import CommentCalls
 from reinfer_nb.api.contents.keeping import Keeping
 from reinfer_nb.api.listings import Listings, concatenated
@@ -221,7 +222,7 @@ class ApiClient(Keeping):
         >>> client.recreate_source(gone).title
         'Motor claims inbox'
 
-        The new source has a new id and no comments: deleted comments cannot be restored.
+        The new source has a new id and no comments; `upload` brings back those of an archive.
 
         Args:
             source: The source that `delete_source` returned. Its settings are sent unchanged, even
@@ -270,28 +271,37 @@ class ApiClient(Keeping):
         return written.warned()
 
     def delete_source(
-        self, which: str | Source, /, *, restore_file: str | os.PathLike[str] | None = None
+        self,
+        which: str | Source,
+        /,
+        *,
+        restore_file: str | os.PathLike[str] | None = None,
+        archive: str | os.PathLike[str] | None = None,
     ) -> Source:
-        """Delete a source with all its comments for good, and return its last version.
+        """Delete a source with all its comments, and return its last version.
 
         >>> client.delete_source("claims/motor-inbox").title
         'Motor claims inbox'
 
-        Deleted comments cannot be restored. `recreate_source` creates a source with the settings
-        of the returned one.
+        Without an archive, nothing brings its comments back. `recreate_source` creates a source
+        with the settings of the returned one; `restore` does that from a restore file, and uploads
+        the comments of an archive.
 
         Args:
             which: "project/name", an id, or a `Source`; a `Source` is deleted by its id, so
                 never another source with the same name.
             restore_file: A new file for the settings, written before the delete; `restore`
                 recreates the source from it.
+            archive: A new file for its comments, written before the delete, as for `archive`. The
+                source is only deleted if it has as many comments as the archive.
 
         Raises:
             InvalidInput: `which` is none of these; nothing was sent.
-            FileProblem: The file exists or could not be written; nothing was deleted.
+            FileProblem: A file exists or could not be written; nothing was deleted.
             NotFound: There is no such source, or the token may not see it; `in_doubt` is True if
                 an earlier attempt may have deleted it, which could not be verified.
-            NotCarriedOut: The tenant accepted the delete, but the source still exists.
+            NotCarriedOut: Comments have arrived since they were archived, and nothing was deleted;
+                or the tenant accepted the delete, but the source still exists.
             PermissionDenied: The token is not a sources admin of that project.
 
         Warns:
@@ -301,10 +311,13 @@ class ApiClient(Keeping):
             restore_file = path_of(restore_file)
         source = self.source(which.id if isinstance(which, Source) else which)
         self.calls.check_id(source)
+        kept = None if archive is None else self.archive(source, archive)
         if restore_file is not None:
             from reinfer_nb.api import restore_files
 
-            restore_files.write(source, self.endpoint, restore_file)
+            restore_files.write(source, self.endpoint, restore_file, kept)
+        if kept is not None:
+            last_copy.check(self.calls, kept)
         if not self.calls.delete(source) and (remark := self.calls.check_deleted(source)):
             warn(remark, InDoubtWarning)
         return source

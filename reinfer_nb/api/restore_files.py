@@ -1,6 +1,6 @@
 """Restore files: the settings of a source that is deleted, in readable JSON.
 
-A restore file never holds comments: deleted comments cannot be restored.
+A restore file never holds comments; it names the archive that holds them, if there is one.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from reinfer_nb import strict_json, user_folders
+from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.errors import FileProblem, ProtocolError, reason_of
-from reinfer_nb.files import encoded, path_of, written_whole
+from reinfer_nb.files import encoded, lasting_path, path_of, written_whole
 from reinfer_nb.schema.fields import read_record
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown, visible
@@ -23,7 +24,7 @@ from reinfer_nb.text import shown, visible
 _FORMAT = "reinfer_nb restore file, version 1"
 _ABOUT = (
     "The settings of a source just before it was deleted. rnb.restore(client, path) makes a new "
-    "source with them: a new id, and none of the comments."
+    "source with them, under a new id. Its comments are in the archive, if there is one."
 )
 
 
@@ -34,10 +35,12 @@ class RestoreFile:
     Attributes:
         source: The deleted source.
         endpoint: The base URL of its tenant.
+        archive: The archive of its comments; None if none was written.
     """
 
     source: Source
     endpoint: str
+    archive: Path | None = None
 
 
 def default_folder() -> Path:
@@ -73,13 +76,16 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
         ) from None
 
 
-def write(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
+def write(
+    source: Source, endpoint: str, path: str | os.PathLike[str], archive: Archive | None = None
+) -> None:
     """Write a restore file to the disk, and read it back.
 
     Args:
         source: The source to be deleted.
         endpoint: The base URL of its tenant.
         path: A new file; its folder is created if it is missing.
+        archive: The archive of its comments, if there is one.
 
     Raises:
         FileProblem: The file exists, or could not be written and read back.
@@ -91,13 +97,15 @@ def write(source: Source, endpoint: str, path: str | os.PathLike[str]) -> None:
         raise FileProblem(
             f"The folder of {visible(os.fspath(path), 200)} cannot be created: {reason_of(error)}."
         ) from None
-    content = {
+    content: dict[str, Any] = {
         "format": _FORMAT,
         "about": _ABOUT,
         "endpoint": endpoint,
         "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "source": source.to_wire(),
     }
+    if archive is not None:
+        content["archive"] = str(lasting_path(archive.path))
     body = encoded(content, indent=2)
     with written_whole(path, overwrite=False) as file:
         file.write(body + b"\n")
@@ -134,6 +142,11 @@ def read(path: str | os.PathLike[str]) -> RestoreFile:
     if problems:
         raise FileProblem(f"{name} holds a source that cannot be created: {'; '.join(problems)}.")
     try:
-        return RestoreFile(source=Source.from_wire(source), endpoint=endpoint)
+        archive = content.get("archive")
+        return RestoreFile(
+            source=Source.from_wire(source),
+            endpoint=endpoint,
+            archive=Path(archive) if isinstance(archive, str) else None,
+        )
     except ProtocolError as error:
         raise FileProblem(f"{name} holds a source that cannot be created: {error}") from None
