@@ -31,7 +31,7 @@ ELSEWHERE = (
     *("widgets", "charts", "markup.py", "server/docs_page.py", "server/openapi.py"),
     *("auth/token_function.py", "audits/rule.py", "server/faults.py", "arguments.py"),
     *("api/source_calls.py", "api/recreation.py", "api/restore_files.py"),
-    *("schema/records.py", "schema/validation.py"),
+    *("schema/records.py", "schema/validation.py", "comments/comment.py"),
 )
 # Beginnings of other messages that no command shows, or that name Python on purpose.
 ONLY_IN_PYTHON = (

@@ -40,8 +40,8 @@ class Archive:
         source: The source as it was.
         endpoint: The base URL of its tenant.
         num_comments: How many comments the archive holds.
-        since: The first moment of its range of time; None for all.
-        until: The last moment of its range of time; None for all.
+        since: The first moment of its range of time; None if it has no beginning.
+        until: The last moment; for all comments, that of the newest one when it was begun.
         written_at: When it was completed.
     """
 
@@ -61,7 +61,7 @@ class Archive:
             "tenant": self.endpoint,
             "comments": f"{self.num_comments:,}",
             "since": "the first" if self.since is None else self.since.isoformat(sep=" "),
-            "until": "the last" if self.until is None else self.until.isoformat(sep=" "),
+            "until": "–" if self.until is None else self.until.isoformat(sep=" "),
             "not in it": NOT_HELD.split(". ")[1].removeprefix("It does not hold "),
         }
 

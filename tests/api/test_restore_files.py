@@ -51,7 +51,8 @@ def test_a_restore_file_is_readable(client: rnb.Client, file: Path) -> None:
     gone = client.delete_source(NAME, restore_file=file)
     content = json.loads(file.read_text())
     assert content["format"] == "reinfer_nb restore file, version 1"
-    assert "none of the comments" in content["about"]
+    assert "Its comments are in the archive, if there is one" in content["about"]
+    assert "archive" not in content
     assert content["endpoint"] == client.endpoint
     assert content["source"]["title"] == "Über <b>Motor</b>"
     assert restore_files.read(file) == restore_files.RestoreFile(

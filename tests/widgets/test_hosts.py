@@ -18,6 +18,7 @@ import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import markup
+from reinfer_nb.api.contents.uploading import UploadResult
 from reinfer_nb.widgets import hosts
 
 METHODS = ("_repr_html_", "to_html")
@@ -48,6 +49,13 @@ MADE: dict[str, Callable[[rnb.Client, Path], Any]] = {
     "RuleTable": lambda *_: rnb.audit_rules(),
     "Snapshot": lambda client, folder: history(client, folder).record(client.sources()),
     "Project": lambda *_: rnb.Project(name="claims"),
+    "Comment": lambda client, _: client.comment(
+        "claims/motor-inbox", client.sample("claims/motor-inbox", 1)["id"][0]
+    ),
+    "Archive": lambda client, folder: client.archive(
+        "claims/theft-inbox", folder / "theft.jsonl.gz", progress=False
+    ),
+    "UploadResult": lambda *_: UploadResult(source="claims/motor-inbox", new=3),
     "Bucket": lambda *_: rnb.Bucket(id="00", name="b", owner="claims"),
 }
 

@@ -86,8 +86,8 @@ class Archiver:
                 source=self.source,
                 endpoint=self.endpoint,
                 num_comments=parts.count,
-                since=span.first,
-                until=span.last,
+                since=begun.first,
+                until=begun.last,
                 written_at=archive_file.now(),
             )
             archive_file.write_side(archive, overwrite=True)

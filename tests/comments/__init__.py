@@ -1,0 +1,1 @@
+"""Tests of `reinfer_nb.comments`."""
