@@ -61,7 +61,7 @@ class Archive:
             "tenant": self.endpoint,
             "comments": f"{self.num_comments:,}",
             "since": "the first" if self.since is None else self.since.isoformat(sep=" "),
-            "until": "–" if self.until is None else self.until.isoformat(sep=" "),
+            "until": "(no comments)" if self.until is None else self.until.isoformat(sep=" "),
             "not in it": NOT_HELD.split(". ")[1].removeprefix("It does not hold "),
         }
 

@@ -124,15 +124,13 @@ class Uploader:
         with importing():
             from tqdm.auto import tqdm
 
-        result = UploadResult(source=self.source.full_name)
         with closing(self._journal(path, number, journal)) as opened:
             lines = opened.lines()[1:]
             opened.go_on()
-            for line in lines:
-                _add(result, line)
-            done = {line["batch"] for line in lines if "batch" in line}
-            batches = (batch for batch in _batches(path) if batch.number not in done)
-            begun = sum(line["size"] for line in lines if "batch" in line)
+            done = {line["batch"]: line for line in lines if "batch" in line}
+            known = set(done)
+            batches = (batch for batch in _batches(path) if batch.number not in known)
+            begun = sum(line["size"] for line in done.values())
             with tqdm(
                 total=number,
                 initial=begun,
@@ -141,23 +139,30 @@ class Uploader:
                 disable=self.progress is not True,
             ) as bar:
                 while some := list(islice(batches, _AHEAD * self.workers)):
-                    for batch, answer in self._sent(some):
-                        line = {"batch": batch.number, "size": len(batch.comments), **answer}
-                        opened.write(line)
-                        _add(result, line)
-                        bar.update(len(batch.comments))
-                        begun += len(batch.comments)
+                    for line in self._sent(some, opened):
+                        done[line["batch"]] = line
+                        bar.update(line["size"])
+                        begun += line["size"]
                         if callable(self.progress):
                             self.progress(begun, number)
             opened.write({"done": True})
+        result = UploadResult(source=self.source.full_name)
+        for batch_number in sorted(done):
+            _add(result, done[batch_number])
         _warn(result, number)
         return result
 
-    def _sent(self, batches: list[_Batch]) -> Iterator[tuple[_Batch, dict[str, Any]]]:
-        def send(at: int, stop: threading.Event) -> dict[str, Any]:
-            return self._answer(batches[at].comments, stop)
+    def _sent(self, batches: list[_Batch], journal: Journal) -> Iterator[Json]:
+        """Send batches, and yield the line of the journal about each."""
 
-        answers = side_by_side(
+        def send(at: int, stop: threading.Event) -> Json:
+            number, comments = batches[at]
+            line = {"batch": number, "size": len(comments), **self._answer(comments, stop)}
+            # At once: what is not in the journal is sent again after a kill.
+            journal.write(line)
+            return line
+
+        lines = side_by_side(
             send,
             range(len(batches)),
             workers=self.workers,
@@ -165,8 +170,8 @@ class Uploader:
             unit="batch",
             progress=False,
         )
-        for at, answer in answers:
-            yield batches[at], answer
+        for _, line in lines:
+            yield line
 
     def _answer(self, comments: list[Json], stop: threading.Event) -> dict[str, Any]:
         """Send comments; if the tenant refuses them, send each half of them."""
@@ -202,7 +207,8 @@ class Uploader:
         if place is None:
             option = spelled('journal="upload.jsonl"', "--journal upload.jsonl")
             folder = user_folders.state("the journal", option) / "uploads"
-            place = folder / f"{self.source.id}-{digest[:16]}.jsonl"
+            key = hashlib.sha256(f"{self.endpoint} {self.source.id} {digest}".encode()).hexdigest()
+            place = folder / f"{key[:32]}.jsonl"
         if not place.exists():
             return Journal.begun(place, head)
         journal = Journal.opened(place)
