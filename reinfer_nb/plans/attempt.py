@@ -6,14 +6,17 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from reinfer_nb.api import safe_write
 from reinfer_nb.api.conflicts import Conflict, Moved
+from reinfer_nb.api.contents import last_copy
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.api.source_identity import is_as_created, is_older, maker_of
 from reinfer_nb.api.tenant_clock import Span
 from reinfer_nb.api.write_result import Written
+from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.errors import (
     FileProblem,
     InvalidInput,
@@ -27,7 +30,7 @@ from reinfer_nb.plans.steps import Step
 from reinfer_nb.schema import source_diff, validation
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
-from reinfer_nb.text import shown
+from reinfer_nb.text import counted, shown
 
 DONE, SKIPPED, MOVED, FAILED, LEFT = "done", "skipped", "moved", "failed", "left"
 NOT_TAKEN, BEGUN = "not taken", "begun"
@@ -53,6 +56,7 @@ class Outcome:
             done a "done" step.
         not_taken: The names of the fields that the tenant did not change.
         first_try: When the request was first sent, by the tenant's clock; None if unknown.
+        archive: The archive of the deleted comments; "" without one.
     """
 
     status: str
@@ -62,6 +66,7 @@ class Outcome:
     in_doubt: bool = False
     not_taken: tuple[str, ...] = ()
     first_try: Span | None = None
+    archive: str = ""
 
     @property
     def ok(self) -> bool:
@@ -88,6 +93,7 @@ class Outcome:
         content |= {"in_doubt": True} if self.in_doubt else {}
         content |= {"not_taken": list(self.not_taken)} if self.not_taken else {}
         content |= {"first_try": self.first_try.to_json()} if self.first_try else {}
+        content |= {"archive": self.archive} if self.archive else {}
         return content
 
     @classmethod
@@ -112,11 +118,23 @@ class Outcome:
             raise FileProblem(f"{shown(names)} is not a list of fields of a source.")
         first_try = Span.from_json(content.get("first_try"))
         in_doubt = content.get("in_doubt") is True
-        return cls(status, said, source, was, in_doubt, tuple(names), first_try)
+        archive = content.get("archive", "")
+        if not isinstance(archive, str):
+            raise FileProblem(f"{shown(archive)} is not the path of an archive.")
+        return cls(status, said, source, was, in_doubt, tuple(names), first_try, archive)
+
+
+# Archives the comments of a source, before it is deleted.
+Archiving = Callable[[Source], Archive]
 
 
 def attempt(
-    calls: SourceCalls, step: Step, *, earlier: Outcome | None, stop: threading.Event
+    calls: SourceCalls,
+    step: Step,
+    *,
+    earlier: Outcome | None,
+    stop: threading.Event,
+    archiving: Archiving | None = None,
 ) -> tuple[Outcome, ReinferError | None]:
     """Carry out a step unless its source was changed remotely; return the outcome.
 
@@ -125,16 +143,17 @@ def attempt(
         step: The step.
         earlier: The outcome of an earlier attempt that may have taken effect; None without one.
         stop: Once set, no request that writes is sent.
+        archiving: Archives the comments of a source that is deleted; None to do without.
 
     Returns:
         The outcome, and the error if the step failed.
     """
-    functions = {"create": _create, "update": _update, "delete": _delete}
+    functions: dict[str, Callable[..., Outcome]]
+    functions = {"create": _create, "update": _update, "delete": partial(_delete, archiving)}
     begin = time.monotonic()
 
     def before(_: object = None) -> None:
-        if stop.is_set():
-            raise Stopped(_NOT_SENT)
+        check(stop)
 
     try:
         return functions[step.kind](calls, step, earlier, before), None
@@ -150,6 +169,12 @@ def attempt(
         first_try = earlier.first_try if earlier else calls.tenant_time(tried_at)
         message = f"{error} The change may still have taken effect."
         return Outcome(FAILED, message, in_doubt=True, first_try=first_try), error
+
+
+def check(stop: threading.Event) -> None:
+    """Raise `Stopped` once a step must not be carried out any more."""
+    if stop.is_set():
+        raise Stopped(_NOT_SENT)
 
 
 _Before = Callable[[Source | None], object]
@@ -220,22 +245,48 @@ def _outcome(written: Written, was: Source | None = None) -> Outcome:
     )
 
 
-def _delete(calls: SourceCalls, step: Step, earlier: Outcome | None, before: _Before) -> Outcome:
+def _delete(
+    archiving: Archiving | None,
+    calls: SourceCalls,
+    step: Step,
+    earlier: Outcome | None,
+    before: _Before,
+) -> Outcome:
     base = _base(step)
     try:
-        source, remark = safe_write.delete(calls, base, before=before)
-        return Outcome(DONE, remark, source)
+        return _deleted(archiving, calls, base, before)
+    except last_copy.NotArchived:
+        raise
     except NotCarriedOut as error:
         return Outcome(NOT_TAKEN, str(error), in_doubt=True)
     except Moved as moved:
-        if moved.theirs.id == base.id or not earlier:
+        if moved.theirs.id == base.id or earlier is None:
             return Outcome(MOVED, _moved(base, moved.theirs), moved.theirs)
     except NotFound as error:
         if error.in_doubt or not calls.is_gone(base):
             raise
-        if not earlier:
+        if earlier is None:
             return Outcome(SKIPPED, "The source was already deleted.")
-    return Outcome(DONE, _LOST_RESPONSE.format("deleted"), base)
+    return Outcome(DONE, _LOST_RESPONSE.format("deleted"), base, archive=earlier.archive)
+
+
+def _deleted(
+    archiving: Archiving | None, calls: SourceCalls, base: Source, before: _Before
+) -> Outcome:
+    """Archive the comments of a source if that is asked for, and delete it."""
+    if archiving is None:
+        source, remark = safe_write.delete(calls, base, before=before)
+        return Outcome(DONE, remark, source)
+    # A source that was changed is not archived, since it is not deleted.
+    archive = archiving(safe_write.look(calls, base))
+
+    def begin(now: Source) -> None:
+        before(now)
+        last_copy.check(calls, archive)
+
+    source, remark = safe_write.delete(calls, base, before=begin)
+    held = f"Its {counted(archive.num_comments, 'comment')} are in {archive.path}."
+    return Outcome(DONE, f"{remark} {held}".strip(), source, archive=str(archive.path))
 
 
 def _base(step: Step) -> Source:

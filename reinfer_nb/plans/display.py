@@ -167,7 +167,7 @@ def _warnings(plan: PlanData) -> list[str]:
     known, unknown = comments_of(deletes)
     others = f", and those of {counted(unknown, 'source')} that could not be counted"
     comments = f"{counted(known, 'comment')}{others * bool(unknown)}"
-    warnings = [f"The deletes remove {comments}. Nothing brings comments back."]
+    warnings = [f"The deletes remove {comments}. Without an archive, nothing brings comments back."]
     projects = _mass_deletes(plan)
     if projects:
         warnings.append(

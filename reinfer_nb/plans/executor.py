@@ -7,20 +7,26 @@ import os
 import threading
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from reinfer_nb import errors
 from reinfer_nb.api.client import ApiClient, check_client
+from reinfer_nb.api.contents import last_copy
+from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.concurrency import Progress, as_done, checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
+from reinfer_nb.files import lasting_path
 from reinfer_nb.journal import Journal
 from reinfer_nb.plans import attempt, document, drift
 from reinfer_nb.plans.attempt import Outcome
 from reinfer_nb.plans.plan_data import PlanData, client_of
 from reinfer_nb.plans.result_data import CTRL_C, ResultData
 from reinfer_nb.plans.steps import KINDS
+from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, shown, visible
 from reinfer_nb.wording import spelled
 
@@ -29,6 +35,8 @@ logger = logging.getLogger("reinfer_nb")
 _FORMAT = "reinfer_nb journal, version 1"
 # A plan of this age is compared with the tenant before it is applied.
 _OLD = timedelta(minutes=10)
+# Requests at the same time for the archive of one source; several are archived at once.
+_AT_ONCE = 2
 # After so many server or connection errors in a row, the rest is left for later.
 _MAX_FAILURES = 3
 
@@ -39,6 +47,7 @@ def applied(
     workers: int,
     progress: Progress,
     journal: str | os.PathLike[str] | None,
+    archive: str | os.PathLike[str] | None = None,
     stop: threading.Event | None = None,
 ) -> ResultData:
     """Carry out a plan, as `Plan.apply` documents it.
@@ -48,15 +57,19 @@ def applied(
         workers: As for `Plan.apply`.
         progress: As for `Plan.apply`.
         journal: As for `Plan.apply`.
+        archive: As for `Plan.apply`.
         stop: Once set, no further step is begun.
     """
     checked_workers(workers)
+    folder = None if archive is None else lasting_path(archive)
     client = client_of(plan)
     if client.endpoint != plan.endpoint:
         raise InvalidInput(
             f"The plan is for {shown(plan.endpoint, 200)}, but the client is for {client.endpoint}."
         )
-    head = {"format": _FORMAT, "plan": document.content_of(plan)}
+    head: dict[str, Any] = {"format": _FORMAT, "plan": document.content_of(plan)}
+    if folder is not None:
+        head["archive"] = str(folder)
     file = Journal.begun_by_default(head) if journal is None else Journal.begun(journal, head)
     try:
         # Check that `resume` can read the journal before anything is sent.
@@ -64,7 +77,8 @@ def applied(
     except BaseException:
         file.close()
         raise
-    return _Execution(client, plan, file, {}, stop=stop, workers=workers).run(progress)
+    execution = _Execution(client, plan, file, {}, archive=folder, stop=stop, workers=workers)
+    return execution.run(progress)
 
 
 def resumed(
@@ -88,12 +102,15 @@ def resumed(
     checked_workers(workers)
     file = Journal.opened(journal)
     try:
-        plan, outcomes = _read(file.lines(), client, file.path)
+        lines = file.lines()
+        plan, outcomes = _read(lines, client, file.path)
+        folder = _folder(lines[0])
         file.go_on()
     except BaseException:
         file.close()
         raise
-    return _Execution(client, plan, file, outcomes, stop=stop, workers=workers).run(progress)
+    execution = _Execution(client, plan, file, outcomes, archive=folder, stop=stop, workers=workers)
+    return execution.run(progress)
 
 
 def result_of(client: ApiClient, journal: str | os.PathLike[str]) -> ResultData:
@@ -119,6 +136,7 @@ class _Execution:
         journal: The journal; closed at the end.
         outcomes: The outcomes of earlier attempts, by step number; "begun" for steps that may have
             taken effect.
+        archive: The folder for the comments of deleted sources; None to delete them as well.
         stop: Once set, no further step is begun.
         workers: The number of steps carried out at once.
     """
@@ -130,10 +148,11 @@ class _Execution:
         journal: Journal,
         outcomes: Mapping[int, Outcome],
         *,
+        archive: Path | None,
         stop: threading.Event | None,
         workers: int,
     ) -> None:
-        self._workers = workers
+        self._workers, self._archive = workers, archive
         self._client, self._plan, self._journal = client, plan, journal
         self._outcomes = dict(outcomes)
         self._stop = stop or threading.Event()
@@ -237,10 +256,26 @@ class _Execution:
         self._journal.write({"action": number, **begun.to_json()})
         self._outcomes[number] = begun
         calls = self._client.calls.with_hooks(stop=self._stop, waited=self._waited)
-        outcome, error = attempt.attempt(calls, step, earlier=earlier, stop=self._stop)
+        archiving = None if self._archive is None else partial(self._archived, number, begun)
+        outcome, error = attempt.attempt(
+            calls, step, earlier=earlier, stop=self._stop, archiving=archiving
+        )
         self._outcomes[number] = outcome
         self._journal.write({"action": number, **outcome.to_json()})
         self._count_failure(error)
+
+    def _archived(self, number: int, begun: Outcome, source: Source) -> Archive:
+        """Archive the comments of a source that is to be deleted, and note the archive."""
+        if self._archive is None:
+            raise ValueError("There is no folder for archives.")
+        path = last_copy.new_file(source, self._archive)
+        archive = self._client.archive(
+            source, path, workers=_AT_ONCE, progress=lambda *_: attempt.check(self._stop)
+        )
+        noted = replace(begun, archive=str(path))
+        self._journal.write({"action": number, **noted.to_json()})
+        self._outcomes[number] = noted
+        return archive
 
     def _waited(self) -> None:
         """Log the first time that the tenant asks to wait."""
@@ -311,6 +346,14 @@ def _read(
             f"{name} is the journal of a plan for {shown(plan.endpoint, 200)}, but {here}."
         )
     return plan, outcomes
+
+
+def _folder(head: Mapping[str, Any]) -> Path | None:
+    """Return the folder for archives of an apply; None if it has none."""
+    folder = head.get("archive")
+    if folder is not None and not isinstance(folder, str):
+        raise FileProblem(f"{shown(folder)} is not a folder for archives.")
+    return None if folder is None else Path(folder)
 
 
 def _outcome(line: dict[str, Any], plan: PlanData) -> tuple[int, Outcome]:

@@ -54,6 +54,7 @@ class Plan(PlanData):
         workers: int = 20,
         progress: Progress = True,
         journal: str | os.PathLike[str] | None = None,
+        archive: str | os.PathLike[str] | None = None,
         allow_mass_delete: bool = False,
     ) -> ApplyResult:
         """Apply the plan: creates first, then updates, then deletes, each in parallel.
@@ -79,6 +80,8 @@ class Plan(PlanData):
                 done and the number of all steps.
             journal: The path of a new file for the journal; by default a file in the state folder
                 of this user. `resume` continues from it if this process ends early.
+            archive: A folder for the comments of deleted sources: each is archived first, as
+                `Client.archive` does, and deleted only if its archive holds all of them.
             allow_mass_delete: Allow to delete more than 3 sources of a project that are more than a
                 tenth of its sources.
 
@@ -101,7 +104,9 @@ class Plan(PlanData):
             self._check_deletes()
         executor.warn_if_moved(self)
         return apply_result_of(
-            executor.applied(self, workers=workers, progress=progress, journal=journal)
+            executor.applied(
+                self, workers=workers, progress=progress, journal=journal, archive=archive
+            )
         )
 
     def rehearse(self, *, workers: int = 20, progress: Progress = True) -> Rehearsal:
@@ -261,8 +266,9 @@ class ApplyResult(ResultData):
 
         It restores the settings of updated sources and deletes created sources, unless others have
         changed them since: the tenant is listed again, and a remark on a step says so. What others
-        have changed in other fields is kept. Deleted sources cannot be restored: the plan creates
-        sources with the same settings, but with new ids and without comments.
+        have changed in other fields is kept. For deleted sources the plan creates sources with the
+        same settings, but with new ids and without comments; its `notes` say how to upload those
+        of archives.
 
         Returns:
             The plan. Its `notes` say what it cannot reverse. Nothing is changed before its `apply`.

@@ -100,12 +100,27 @@ def _pairs(result: ResultData) -> Iterable[tuple[Step, Outcome]]:
 
 def _general_notes(result: ResultData) -> Iterable[str]:
     """Return notes on deleted comments and on steps with an unknown outcome."""
-    deleted = sum(step.kind == "delete" and o.status == DONE for step, o in _pairs(result))
+    deleted = [
+        (step, outcome)
+        for step, outcome in _pairs(result)
+        if step.kind == "delete" and outcome.status == DONE
+    ]
     if deleted:
         yield (
-            f"{counted(deleted, 'deleted source')} can only be created again: with the old "
-            "settings, but with a new id and no comments. Nothing brings comments back."
+            f"{counted(len(deleted), 'deleted source')} can only be created again: with the old "
+            "settings, but with a new id and no comments. Without an archive, nothing brings "
+            "comments back."
         )
+    for step, outcome in deleted:
+        if outcome.archive:
+            upload = spelled(
+                f"client.upload({step.full_name!r}, {outcome.archive!r})",
+                f"reinfer-nb upload {step.full_name} {outcome.archive}",
+            )
+            yield (
+                f"The comments of {step.full_name} are in an archive. Once it is created again, "
+                f"upload them: {upload}"
+            )
     unsure = sum(outcome.unsure and not outcome.ok for outcome in result.outcomes)
     if unsure:
         yield (

@@ -744,7 +744,7 @@ def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captu
     assert cli.main(["undo", "j", "--yes"]) == 0
     out = capsys.readouterr().out
     assert "2 deleted sources can only be created again" in out
-    assert "Nothing brings comments back." in out
+    assert "Without an archive, nothing brings comments back." in out
     assert set(names) <= set(configured.sources("claims", refresh=True)["name"])
 
 

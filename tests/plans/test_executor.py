@@ -513,7 +513,7 @@ def test_undo_reverses_what_can_be_reversed(client: rnb.Client) -> None:
     claims = plan.summary.query("owner == 'claims'")
     assert claims[["create", "delete"]].to_numpy().tolist() == [[3, 2]]
     assert plan.notes[0].startswith("3 deleted sources can only be created again:")
-    assert "Nothing brings comments back." in plan.notes[0]
+    assert "Without an archive, nothing brings comments back." in plan.notes[0]
     assert plan.to_text(None).count("a new id (it was ") == 3
     assert sum(step.comments or 0 for step in result.plan.steps) == comments
     undone = plan.apply(progress=False)

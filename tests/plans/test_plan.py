@@ -125,7 +125,9 @@ def test_a_plan_is_displayed_like_a_diff(client: rnb.Client, edited: pd.DataFram
         "to delete; as of 20"
     )
     assert lines[0].endswith("UTC, just now.")
-    assert lines[1] == (f"The deletes remove {count} comments. Nothing brings comments back.")
+    assert lines[1] == (
+        f"The deletes remove {count} comments. Without an archive, nothing brings comments back."
+    )
     assert lines[2:] == [
         "+ claims/travel",
         "    title: Travel",

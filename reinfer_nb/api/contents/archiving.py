@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 from reinfer_nb.api.contents import newest
 from reinfer_nb.api.contents.comment_calls import CommentCalls, Span, moment_of
+from reinfer_nb.api.contents.last_copy import NotArchived
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments import archive_file
 from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.comments.archive_parts import Parts
 from reinfer_nb.concurrency import Progress, in_order, side_by_side
-from reinfer_nb.errors import FileProblem, NotCarriedOut
+from reinfer_nb.errors import FileProblem
 from reinfer_nb.forking import importing
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
@@ -70,7 +71,7 @@ class Archiver:
 
         Raises:
             FileProblem: The file exists, or could not be written.
-            NotCarriedOut: The tenant's count differs from what it returned, again and again.
+            NotArchived: The tenant's count differs from what it returned, again and again.
             ReinferError: The tenant could not be reached, or failed.
         """
         folder = path.with_name(f"{path.name}.partial")
@@ -257,7 +258,7 @@ class Archiver:
                 break
             self._fill(parts)
         again = spelled("Call archive again", "Run the command again")
-        raise NotCarriedOut(
+        raise NotArchived(
             f"{self.source.full_name} has {counted:,} comments in that range by the tenant's "
             f"count, but its pages hold {parts.count:,}. Perhaps comments are being written just "
             f"now. {again} later: it goes on with what has changed."

@@ -15,8 +15,12 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 
 
+class NotArchived(NotCarriedOut):
+    """An archive does not hold all comments of its source, so the source must not be deleted."""
+
+
 def check(calls: SourceCalls, archive: Archive) -> None:
-    """Raise `NotCarriedOut` unless a source has as many comments as its archive.
+    """Raise `NotArchived` unless a source has as many comments as its archive.
 
     Args:
         calls: The requests about one source.
@@ -24,7 +28,7 @@ def check(calls: SourceCalls, archive: Archive) -> None:
     """
     number = calls.count_comments(archive.source.full_name)
     if number != archive.num_comments:
-        raise NotCarriedOut(
+        raise NotArchived(
             f"{archive.source.full_name} was not deleted: it has {counted(number, 'comment')} now, "
             f"but its archive {visible(str(archive.path), 200)} holds {archive.num_comments:,}. "
             "Perhaps new ones have just arrived. Archive it again under another name, then delete "
