@@ -16,8 +16,10 @@ from typing import Any
 
 from reinfer_nb.api import restore_files
 from reinfer_nb.api.conflicts import Moved
+from reinfer_nb.api.contents import last_copy
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.api.write_result import Written
+from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.errors import NotFound, ReinferError
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import fields_of
@@ -142,6 +144,7 @@ def delete(
     base: Source,
     restore_file: str | os.PathLike[str] | None = None,
     *,
+    archive: Archive | None = None,
     before: Callable[[Source], object] = _do_nothing,
 ) -> tuple[Source, str]:
     """Delete a source unless it has changed since `base`, and return its last version.
@@ -152,6 +155,7 @@ def delete(
         calls: The requests to the tenant.
         base: The source as it was when the caller decided to delete it.
         restore_file: A new file for its settings, written before the delete.
+        archive: The archive of its comments; the source is kept if it has others by now.
         before: Called with the source just before the delete; an exception prevents the delete.
 
     Returns:
@@ -160,6 +164,7 @@ def delete(
     Raises:
         Moved: The source has changed; nothing was deleted.
         NotFound: The source does not exist any more, or the token may not see it any more.
+        NotArchived: The archive does not hold all of its comments; nothing was deleted.
         NotCarriedOut: The tenant accepted the delete, and the source still exists.
         ReinferError: As for `Client.delete_source`.
     """
@@ -168,8 +173,10 @@ def delete(
     files = [] if restore_file is None else [restore_file]
 
     def prepare(now: Source) -> None:
+        if archive is not None:
+            last_copy.check(calls, archive)
         if files:
-            restore_files.write(now, calls.endpoint, files.pop())
+            restore_files.write(now, calls.endpoint, files.pop(), archive)
         before(now)
 
     now = base

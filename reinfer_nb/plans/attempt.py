@@ -279,12 +279,7 @@ def _deleted(
         return Outcome(DONE, remark, source)
     # A source that was changed is not archived, since it is not deleted.
     archive = archiving(safe_write.look(calls, base))
-
-    def begin(now: Source) -> None:
-        before(now)
-        last_copy.check(calls, archive)
-
-    source, remark = safe_write.delete(calls, base, before=begin)
+    source, remark = safe_write.delete(calls, base, archive=archive, before=before)
     held = f"Its {counted(archive.num_comments, 'comment')} are in {archive.path}."
     return Outcome(DONE, f"{remark} {held}".strip(), source, archive=str(archive.path))
 

@@ -101,5 +101,6 @@ class JobLine(ui.HTML):
 def words_of(error: Exception) -> str:
     """Return the message to show for an error."""
     if isinstance(error, errors.ReinferError):
-        return str(error)
+        # A note tells how to go on.
+        return " ".join([str(error), *getattr(error, "__notes__", ())])
     return f"{type(error).__name__}: {error}. This is a bug in the toolkit."

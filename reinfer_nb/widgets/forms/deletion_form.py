@@ -1,4 +1,4 @@
-"""The form that deletes a source: asks for its full name, and writes a restore file first."""
+"""The form that deletes a source: asks for its full name, writes a restore file and an archive."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import ipywidgets as ui
 
 from reinfer_nb import errors, markup
-from reinfer_nb.api import conflicts, recreation, restore_files, safe_write
+from reinfer_nb.api import conflicts, recreation, restore_files
+from reinfer_nb.api.contents.uploading import price
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
+from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.files import lasting_path
 from reinfer_nb.schema import source_diff
 from reinfer_nb.schema.records import Source
@@ -20,6 +22,7 @@ from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.controls import FULL, LABELS, button_for, label_of
 from reinfer_nb.widgets.forms.base_form import WRAP, Form, call_text
 from reinfer_nb.widgets.forms.conflict import MINE, THEIRS
+from reinfer_nb.widgets.forms.deletion import Deletion
 from reinfer_nb.widgets.forms.edit_form import tag_line
 from reinfer_nb.widgets.forms.source_picker import Picker
 from reinfer_nb.widgets.job_line import words_of
@@ -33,6 +36,8 @@ class DeleteForm(Form):
         source: The source that the form has opened, or None.
         comments: How many comments would be deleted with the source; None if not known.
         restore_file: Path of the restore file.
+        archive: Path of the archive of its comments; None if they are not archived.
+        keep: Whether its comments are archived before the delete.
     """
 
     _noun = "Form to delete a source"
@@ -54,6 +59,7 @@ class DeleteForm(Form):
         self._counted = False
         self._count_error = self._file_error = ""
         self._deleted: Source | None = None
+        self._deletion: Deletion | None = None
         self.picker = Picker(client, self.look_at) if picker else None
         self._facts = ui.HTML()
         self.name = ui.Text(
@@ -63,7 +69,14 @@ class DeleteForm(Form):
             layout=FULL,
         )
         self.name.observe(lambda _: self.refresh(), "value")
+        self.keep = ui.Checkbox(
+            description="Archive its comments first", indent=False, layout=FULL, value=True
+        )
+        self.keep.observe(lambda _: self.refresh(), "value")
+        self.stop_button = button_for("Stop archiving", self._on_stop)
         self.restore_button = button_for("Restore", self._on_restore)
+        self.comments_button = button_for("", self._on_comments)
+        self.confirm_button = button_for("", self._on_confirm)
         self.look_at(source)
 
     def look_at(self, source: Source | None) -> None:
@@ -74,8 +87,10 @@ class DeleteForm(Form):
         if self.writing:
             return
         self.source = source
-        self._deleted = None
+        self._deleted = self._deletion = None
         self._done = ""
+        self._asking = False
+        self.keep.value = True
         self.comments, self._counted = None, False
         self._name_restore_file()
         self.name.value = ""
@@ -116,8 +131,14 @@ class DeleteForm(Form):
 
     def _show_fields(self) -> None:
         head = [self.picker.box] if self.picker else []
-        fields = [self._facts, self.name] if self.source else []
-        self._show(*head, *fields, *self._actions(self.restore_button))
+        fields = [self._facts, self.keep, self.name] if self.source else []
+        buttons = (
+            self.stop_button,
+            self.restore_button,
+            self.comments_button,
+            self.confirm_button,
+        )
+        self._show(*head, *fields, *self._actions(*buttons))
         self.refresh()
 
     def _ready(self) -> bool:
@@ -133,18 +154,42 @@ class DeleteForm(Form):
         return self._call(self.source)
 
     def _call(self, source: Source) -> str:
-        return call_text(
-            "delete_source", source.full_name, settings={"restore_file": str(self.restore_file)}
-        )
+        files = {"restore_file": str(self.restore_file)}
+        if self.archive is not None:
+            files["archive"] = str(self.archive)
+        return call_text("delete_source", source.full_name, settings=files)
+
+    @property
+    def archive(self) -> Path | None:
+        """Path of the archive of its comments; None if they are not archived."""
+        if not (self.comments and self.keep.value) or self.restore_file is None:
+            return None
+        return self.restore_file.with_name(f"{self.restore_file.stem}.jsonl.gz")
 
     def refresh(self) -> None:
         """Update the facts, the buttons and the code."""
         if self.source is not None:
             self._facts.value = self._consequences(self.source)
-        deleted = self._deleted is not None
+        deleted, running = self._deleted is not None, self.jobs.running
         self.name.disabled = deleted
-        self.restore_button.layout.display = None if deleted else "none"
-        self.restore_button.disabled = self.jobs.running
+        self.keep.disabled = running
+        kept = self._kept()
+        archiving = running and not deleted and self._deletion is not None and kept is None
+        for widget, is_shown in (
+            (self.keep, bool(self.comments) and not deleted),
+            (self.stop_button, archiving and self.archive is not None),
+            (self.restore_button, deleted),
+            (self.comments_button, deleted and kept is not None and not self._asking),
+            (self.confirm_button, deleted and kept is not None and self._asking),
+        ):
+            widget.layout.display = None if is_shown else "none"
+        for button in (self.restore_button, self.comments_button, self.confirm_button):
+            button.disabled = running
+        if kept is not None:
+            comments = counted(kept.num_comments, "comment")
+            self.comments_button.description = f"Restore with {comments}…"
+            units = counted(kept.num_comments, "AI unit")
+            self.confirm_button.description = f"Upload {comments} for up to {units}"
         self._update(self._pending(), ready=self._ready())
 
     def _consequences(self, source: Source) -> markup.Markup:
@@ -156,25 +201,31 @@ class DeleteForm(Form):
             comments = f"Its comments could not be counted: {self._count_error}"
         else:
             comments = f"{counted(self.comments, 'comment')} would be deleted with it."
-        file = markup.muted(
-            f"Its settings are written to {self.restore_file} first. The source can be created "
-            "again from that file, with a new id and without comments."
-        )
+        written = f"Its settings are written to {self.restore_file} first"
+        again = "The source can be created again from that file, with a new id and without comments"
+        if self.archive is not None:
+            written += f", and its comments to {self.archive}"
+            again = "The source can be created again from these files, with a new id"
+        file = markup.muted(f"{written}. {again}.")
         if self._file_error:
             file = markup.error(f"It cannot be deleted without a restore file. {self._file_error}")
-        return markup.block(
-            [
-                tag_line(source),
-                markup.error([markup.tag("strong", comments), " Nothing brings comments back."]),
-                file,
-            ]
-        )
+        if self.archive is None:
+            warning = markup.error(
+                [
+                    markup.tag("strong", comments),
+                    " Without an archive, nothing brings comments back.",
+                ]
+            )
+        else:
+            warning = markup.status(markup.tag("strong", comments))
+        return markup.block([tag_line(source), warning, file])
 
     def _on_button(self) -> None:
         source, file = self.source, self.restore_file
         if source is None or file is None or not self._ready():
             return
         code = self._call(source)
+        self._deletion = Deletion(self.client, source, file, self.archive)
 
         def done(outcome: tuple[Source, str]) -> None:
             deleted, remark = outcome
@@ -182,22 +233,34 @@ class DeleteForm(Form):
             self._deleted = deleted
             comments = "" if self.comments is None else f" with {counted(self.comments, 'comment')}"
             text = remark or f"{visible(deleted.full_name)} is deleted{comments}."
-            message = f"{text} Its settings are in {file}"
+            kept = self._kept()
+            places = f"in {file}" if kept is None else f"in {file}, its comments in {kept.path}"
+            message = f"{text} Its settings are {places}"
             self.say(markup.error(message) if remark else message)
             self.result = deleted
 
         self._run(
-            f"Deleting {visible(source.full_name)}",
-            lambda _: safe_write.delete(self.client.calls, source, file),
+            f"{'Deleting' if self.archive is None else 'Archiving'} {visible(source.full_name)}",
+            self._deletion.run,
             done,
             failed=self._explain,
         )
+
+    def _kept(self) -> Archive | None:
+        """Return the complete archive of the deleted source; None if there is none."""
+        return None if self._deletion is None else self._deletion.kept
+
+    def _on_stop(self) -> None:
+        if self._deletion is not None and not self._deletion.stop():
+            self.say("It is too late: the source is being deleted.")
 
     def _explain(self, error: Exception) -> None:
         written = self.restore_file is not None and self.restore_file.exists()
         if self.source is not None and written and not isinstance(error, errors.FileProblem):
             self.say(markup.error(f"{words_of(error)} Its settings are in {self.restore_file}"))
-            # The next attempt writes a file of its own.
+        if self.source is not None and (written or self._kept() is not None):
+            # The next attempt writes files of its own; an archive that was begun goes on.
+            self._deletion = None
             self._name_restore_file()
         if isinstance(error, conflicts.Moved):
             self.say("")
@@ -225,6 +288,23 @@ class DeleteForm(Form):
         ]
 
     def _on_restore(self) -> None:
+        self._restore("Restoring its settings", {})
+
+    def _on_comments(self) -> None:
+        kept, deleted = self._kept(), self._deleted
+        if kept is not None and deleted is not None:
+            self._asking = True
+            self.say(price(kept.num_comments, deleted.full_name))
+            self.refresh()
+
+    def _on_confirm(self) -> None:
+        kept = self._kept()
+        if kept is not None:
+            settings = {"archive": str(kept.path), "confirm": kept.num_comments}
+            self._restore("Restoring its settings and comments", settings)
+
+    def _restore(self, doing: str, settings: dict[str, Any]) -> None:
+        """Create the source again, with the comments of its archive if `settings` names it."""
         file = self.restore_file
         if self._deleted is None or file is None:
             return
@@ -232,8 +312,13 @@ class DeleteForm(Form):
         def done(outcome: tuple[Written, str]) -> None:
             written, message = outcome
             self.look_at(written.source)
-            self._done = f"rnb.restore(client, {str(file)!r})"
+            named = "".join(f", {name}={value!r}" for name, value in settings.items())
+            self._done = f"rnb.restore(client, {str(file)!r}{named})"
             self.say_written(message, written)
             self.result = written.source
 
-        self._run("Restoring its settings", lambda _: recreation.restored(self.client, file), done)
+        self._run(
+            doing,
+            lambda job: recreation.restored(self.client, file, **settings, progress=job.progress),
+            done,
+        )

@@ -421,9 +421,12 @@ def test_delete_is_off_until_the_name_is_typed_and_the_comments_are_counted(
         held.set()
         form.jobs.wait()
         assert not form.button.disabled
-        assert "19,640 comments would be deleted with it. Nothing brings comments back." in texts(
-            form
-        )
+        gone = "19,640 comments would be deleted with it."
+        warning = f"{gone} Without an archive, nothing brings comments back."
+        assert gone in texts(form)
+        assert warning not in texts(form)
+        form.keep.value = False
+        assert warning in texts(form)
         assert form.comments == 19640
         for typed in ("", NAME[:-1], NAME.upper(), f" {NAME}", "claims/property-inbox"):
             form.name.value = typed

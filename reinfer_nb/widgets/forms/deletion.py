@@ -1,0 +1,64 @@
+"""The delete of a source as a background job, which can archive its comments first."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from reinfer_nb.api import safe_write
+from reinfer_nb.client import Client
+from reinfer_nb.comments.archive_file import Archive
+from reinfer_nb.schema.records import Source
+from reinfer_nb.widgets.jobs import Job, Stopped
+
+
+class Deletion:
+    """One delete of a source.
+
+    Args:
+        client: The tenant.
+        source: The source as it was looked at.
+        restore_file: A new file for its settings.
+        archive: A new file for its comments; None to delete them for good.
+
+    Attributes:
+        kept: The archive, once it is complete.
+    """
+
+    def __init__(
+        self, client: Client, source: Source, restore_file: Path, archive: Path | None
+    ) -> None:
+        self._client, self._source = client, source
+        self._restore_file, self._archive = restore_file, archive
+        self._lock = threading.Lock()
+        self._job: Job | None = None
+        self.kept: Archive | None = None
+
+    def run(self, job: Job) -> tuple[Source, str]:
+        """Archive and delete; return the source, and a remark as `safe_write.delete` does.
+
+        Raises:
+            Stopped: It was stopped while it archived; nothing was deleted.
+            ReinferError: As for `Client.archive` and `safe_write.delete`.
+        """
+        if self._archive is not None:
+            with self._lock:
+                self._job = job
+            self._archive.parent.mkdir(parents=True, exist_ok=True)
+            kept = self._client.archive(self._source, self._archive, progress=job.progress)
+            with self._lock:
+                self._job = None
+                if job.stopped.is_set():
+                    raise Stopped
+            self.kept = kept
+        return safe_write.delete(
+            self._client.calls, self._source, self._restore_file, archive=self.kept
+        )
+
+    def stop(self) -> bool:
+        """Stop archiving; return False if it is too late, since the delete is under way."""
+        with self._lock:
+            if self._job is None:
+                return False
+            self._job.stopped.set()
+            return True
