@@ -24,7 +24,7 @@ from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.audit_tab import AuditPane
 from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from reinfer_nb.widgets.explorer.chart_tab import ChartPane
-from reinfer_nb.widgets.explorer.comment_count import CommentCount
+from reinfer_nb.widgets.explorer.comments.count import CommentCount
 from reinfer_nb.widgets.explorer.compare_tab import ComparePane
 from reinfer_nb.widgets.explorer.export_bar import SELECTED, ExportBar
 from reinfer_nb.widgets.explorer.head import Head

@@ -1,4 +1,4 @@
-"""The current source as tabs: its fields, its JSON, and the forms to edit and to delete it.
+"""The current source as tabs: its fields, its JSON, its comments, forms to edit and delete it.
 
 Unsent changes to a source are kept as a draft while another source is current.
 """
@@ -21,13 +21,15 @@ from reinfer_nb.text import visible
 from reinfer_nb.widgets.buckets import BUCKET
 from reinfer_nb.widgets.closing import dropping
 from reinfer_nb.widgets.controls import button_for
+from reinfer_nb.widgets.explorer.comments.pane import CommentsPane
 from reinfer_nb.widgets.explorer.copy_bar import CopyBar
 from reinfer_nb.widgets.forms.base_form import WRAP
 from reinfer_nb.widgets.forms.deletion_form import DeleteForm
 from reinfer_nb.widgets.forms.edit_form import UpdateForm, tag_line
 
-FIELDS, JSON, EDIT, DELETE = range(4)
-_TITLES = ("Fields", "JSON", "Edit", "Delete")
+FIELDS, JSON, COMMENTS, EDIT, DELETE = range(5)
+_TITLES = ("Fields", "JSON", "Comments", "Edit", "Delete")
+READ_ONLY = "This is a listing without a tenant, so its comments cannot be read."
 _DELETED = "To edit it, restore it first, in the tab Delete."
 
 
@@ -78,9 +80,10 @@ class Details(ui.VBox):
         self._panes[FIELDS].children = [self._fields]
         self._panes[JSON].children = [self._json]
         # Made when they are opened, so that less is sent when the explorer opens.
+        self._comments: CommentsPane | None = None
         self._edit: UpdateForm | None = None
         self._delete: DeleteForm | None = None
-        self._refused = {tab: ui.HTML() for tab in (EDIT, DELETE)}
+        self._refused = {tab: ui.HTML() for tab in (COMMENTS, EDIT, DELETE)}
         self.tabs = ui.Tab(children=self._panes, titles=_TITLES, layout=ui.Layout(min_width="0"))
         self.tabs.observe(lambda _: self._fill(), "selected_index")
         super().__init__(layout=ui.Layout(min_width="0"))
@@ -90,6 +93,13 @@ class Details(ui.VBox):
 
     def __repr__(self) -> str:
         return "Details of a source"
+
+    @property
+    def comments(self) -> CommentsPane:
+        """The comments of the current source."""
+        if self._comments is None:
+            self._comments = CommentsPane(self._with_client())
+        return self._comments
 
     @property
     def edit(self) -> UpdateForm:
@@ -179,6 +189,8 @@ class Details(ui.VBox):
         elif tab == JSON:
             text = strict_json.text_of(source.to_wire(), indent=2, ensure_ascii=False)
             self._json.value = markup.code(text)
+        elif tab == COMMENTS:
+            self._open_comments()
         elif tab == EDIT:
             self._open_edit()
         elif tab == DELETE:
@@ -220,6 +232,15 @@ class Details(ui.VBox):
                     # The next one to edit gets a form of its own.
                     self._edit = None
         self._update_drafts()
+
+    def _open_comments(self) -> None:
+        if self.source is None or self._client is None:
+            reason = "It has no comments any more." if self._client else READ_ONLY
+            self._refused[COMMENTS].value = markup.muted(reason)
+            self._panes[COMMENTS].children = [self._refused[COMMENTS]]
+            return
+        self._panes[COMMENTS].children = [self.comments]
+        self.comments.look_at(self.source)
 
     def _open_edit(self) -> None:
         source, client = self.source, self._client

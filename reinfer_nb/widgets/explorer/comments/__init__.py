@@ -1,0 +1,1 @@
+"""The comments of the sources in the explorer: counted, shown and archived."""
