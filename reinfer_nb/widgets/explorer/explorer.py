@@ -24,6 +24,7 @@ from reinfer_nb.widgets.controls import button_for
 from reinfer_nb.widgets.explorer.audit_tab import AuditPane
 from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from reinfer_nb.widgets.explorer.chart_tab import ChartPane
+from reinfer_nb.widgets.explorer.comments.bulk_archive import ArchiveButton
 from reinfer_nb.widgets.explorer.comments.count import CommentCount
 from reinfer_nb.widgets.explorer.compare_tab import ComparePane
 from reinfer_nb.widgets.explorer.export_bar import SELECTED, ExportBar
@@ -96,11 +97,12 @@ class Explorer(OnHosts, ui.VBox):
             )
         )
         self.statistics = button_for("Count comments", self._on_statistics)
+        self.archive = ArchiveButton(client, lambda: self.selected, self.bar)
         self.reload = button_for("Refresh", self._on_reload)
         self._buttons = [self.new, self.statistics, self.reload]
         self.export = ExportBar(self._exported, self.bar.start, self.bar.show_file)
         self.views = ViewBar(lambda: self.view, self.show_kept, self.bar.say, self.bar.fail)
-        buttons = self._buttons if client is not None else []
+        buttons = [*self._buttons, self.archive] if client is not None else []
         self.bar.arrange([[*buttons, self.export], [self.views]])
         super().__init__(
             [
@@ -271,6 +273,7 @@ class Explorer(OnHosts, ui.VBox):
     def _refresh_buttons(self) -> None:
         for button in self._buttons:
             button.disabled = self.jobs.running
+        self.archive.refresh(busy=self.jobs.running)
         if self._head.reads_only:
             self.new.disabled, self.new.tooltip = True, READS_ONLY
         self.details.duplicate.disabled = self._head.reads_only

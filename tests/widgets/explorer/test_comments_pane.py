@@ -199,6 +199,41 @@ def test_an_archive_that_was_stopped_goes_on(
     assert lines(folder.with_suffix("")) == everything(client, NAME)
 
 
+def test_the_comments_of_the_selected_sources_are_archived(
+    client: rnb.Client, few: str, tmp_path: Path
+) -> None:
+    ex = rnb.explore(client)
+    assert ex.archive.disabled
+    names = [few, NAME]
+    ex.search = "few"
+    ex.finder.select([int(ex.finder.positions[0])])
+    ex.search = "theft-inbox"
+    ex.finder.select([*ex.finder.selected, int(ex.finder.positions[0])])
+    assert not ex.archive.disabled
+    ex.archive.click()
+    ex.jobs.wait()
+    (folder,) = tmp_path.glob("archives-*")
+    total = 0
+    for name in names:
+        (path,) = folder.glob(f"{name.replace('/', '-')}-*.jsonl.gz")
+        assert lines(path) == everything(client, name)
+        total += len(lines(path))
+    assert f"{total:,} comments of 2 sources written to {folder}." in texts(ex.bar)
+
+
+def test_a_source_that_cannot_be_archived_stops_no_other(
+    client: rnb.Client, few: str, tmp_path: Path
+) -> None:
+    ex = rnb.explore(client)
+    ex.search = "claims few"
+    ex.finder.select([int(ex.finder.positions[0])])
+    client.delete_source(few)
+    ex.archive.click()
+    ex.jobs.wait()
+    assert "0 comments of 0 sources written" in texts(ex.bar)
+    assert f"1 source could not be archived: {few}" in texts(ex.bar)
+
+
 def test_a_listing_without_a_tenant_says_so(client: rnb.Client) -> None:
     ex = rnb.explore(client.sources())
     ex.finder.look_at(0)
