@@ -209,7 +209,6 @@ def test_the_comments_of_the_selected_sources_are_archived(
     ex.finder.select([int(ex.finder.positions[0])])
     ex.search = "theft-inbox"
     ex.finder.select([*ex.finder.selected, int(ex.finder.positions[0])])
-    assert not ex.archive.disabled
     ex.archive.click()
     ex.jobs.wait()
     (folder,) = tmp_path.glob("archives-*")
@@ -221,9 +220,7 @@ def test_the_comments_of_the_selected_sources_are_archived(
     assert f"{total:,} comments of 2 sources written to {folder}." in texts(ex.bar)
 
 
-def test_a_source_that_cannot_be_archived_stops_no_other(
-    client: rnb.Client, few: str, tmp_path: Path
-) -> None:
+def test_a_source_that_cannot_be_archived_is_told(client: rnb.Client, few: str) -> None:
     ex = rnb.explore(client)
     ex.search = "claims few"
     ex.finder.select([int(ex.finder.positions[0])])
