@@ -10,6 +10,7 @@ import pandas as pd
 
 from reinfer_nb import arguments, markup
 from reinfer_nb.plans.steps import Kind, Step, by_kind
+from reinfer_nb.schema.source_diff import parsing_again
 from reinfer_nb.schema.value_types import shown_cell
 from reinfer_nb.text import counted, listed, more, visible
 from reinfer_nb.wording import spelled
@@ -160,7 +161,24 @@ def _problems(problems: pd.DataFrame) -> Iterable[tuple[str, str]]:
 
 
 def _warnings(plan: PlanData) -> list[str]:
-    """Return the warnings about the deletes of a plan."""
+    """Return the warnings about what a plan does to comments."""
+    return [*_parsing_again(plan), *_deletes(plan)]
+
+
+def _parsing_again(plan: PlanData) -> list[str]:
+    steps = [step for step in plan.steps if step.kind == "update" and step.touches_comments]
+    if not steps:
+        return []
+    fields = sorted({name for step in steps for name in parsing_again(step.settings)})
+    warning = (
+        f"The tenant parses the emails of {counted(len(steps), 'source')} again, since "
+        f"{' and '.join(fields)} {'changes' if len(fields) == 1 else 'change'}: "
+        f"{all_comments(steps)}."
+    )
+    return [warning]
+
+
+def _deletes(plan: PlanData) -> list[str]:
     deletes = by_kind(plan.steps)["delete"]
     if not deletes:
         return []
@@ -179,7 +197,7 @@ def _warnings(plan: PlanData) -> list[str]:
 
 
 def all_comments(deletes: Sequence[Step]) -> str:
-    """Return the number of comments that deletes remove, as text."""
+    """Return the number of comments that steps remove, or touch, as text."""
     known, unknown = comments_of(deletes)
     others = f" and those of {counted(unknown, 'source')} that could not be counted"
     return counted(known, "comment") + others * bool(unknown)

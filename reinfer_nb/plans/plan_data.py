@@ -50,7 +50,8 @@ class PlanData(Portable):
 
         Columns: `action`, `id` (missing for a create), `owner`, `name`, `field` (missing for a
         delete, and for a create without settings) (`str`); `before`, `after` (`object`, None for
-        missing); `comments` (`Int64`), the comments that a delete removes.
+        missing); `comments` (`Int64`), the comments that a delete removes, or that the tenant
+        parses again because `email_transform_tag` or `email_transform_version` changes.
 
         Parquet and Feather cannot hold values of several types in a column. Convert them first:
         `plan.frame.astype({"before": "str", "after": "str"}).to_parquet(path)`.

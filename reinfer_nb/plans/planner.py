@@ -1,7 +1,7 @@
 """Make a plan from an edited listing; sends requests that read, and none that write.
 
 `decisions` compares the listings. This module asks the tenant for the rest: whether buckets and
-projects exist, and how many comments a delete removes.
+projects exist, and how many comments a delete removes or an update lets the tenant parse again.
 """
 
 from __future__ import annotations
@@ -178,15 +178,15 @@ def sizes(steps: Iterable[Step], now: pd.DataFrame) -> Mapping[str, int]:
 
 
 def with_comments(client: ApiClient, steps: Sequence[Step]) -> list[Step]:
-    """Return the steps, each delete with its number of comments if it can be counted."""
-    names = [step.full_name for step in steps if step.kind == "delete"]
+    """Return the steps; deletes and updates that touch all comments with their number of them."""
+    names = [step.full_name for step in steps if step.touches_comments]
     counts: dict[str, int] = {}
     # Without the counts a plan is still useful; it shows which are unknown.
     with contextlib.suppress(errors.ReinferError):
         for name, count in comment_counts.each(client.calls.count_comments, names):
             counts |= {name: count} if isinstance(count, int) else {}
     return [
-        replace(step, comments=counts.get(step.full_name)) if step.kind == "delete" else step
+        replace(step, comments=counts.get(step.full_name)) if step.touches_comments else step
         for step in steps
     ]
 

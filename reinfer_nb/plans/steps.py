@@ -13,6 +13,7 @@ from reinfer_nb.pickling import Portable
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.fields import Operation, fields_of, read_record
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import parsing_again
 from reinfer_nb.text import shown
 
 Kind = Literal["create", "update", "delete"]
@@ -32,7 +33,8 @@ class Step(Portable):
         name: The source's name.
         base: The source when the plan was made; None for a create.
         settings: The new values by field name; empty for a delete.
-        comments: How many comments a delete removes; None if unknown.
+        comments: How many comments a delete removes, or an update lets the tenant parse again;
+            None if unknown, or for others.
         remark: A remark for the reader of the plan.
         row: The row in the edited listing, from 0; None for a delete, and for a step from a file.
     """
@@ -53,6 +55,12 @@ class Step(Portable):
     def full_name(self) -> str:
         """The project and the name, as the API's paths take them."""
         return f"{self.owner}/{self.name}"
+
+    @property
+    def touches_comments(self) -> bool:
+        """True if it removes comments, or lets the tenant parse all of them again."""
+        is_parsing = self.kind == "update" and bool(parsing_again(self.settings))
+        return self.kind == "delete" or is_parsing
 
     @property
     def id(self) -> str | None:

@@ -37,6 +37,7 @@ class About:
         default: The tenant's value when a create leaves the field out.
         multiline: True for longer text, which a form shows in several lines.
         may_be_fixed: True if a tenant may accept an update of the field and not change it.
+        parses_again: True if a change makes the tenant parse all emails of the source again.
     """
 
     help: str
@@ -49,6 +50,7 @@ class About:
     default: Any = None
     multiline: bool = False
     may_be_fixed: bool = False
+    parses_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

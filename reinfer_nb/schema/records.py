@@ -180,10 +180,11 @@ class Source(Record):
     ] = ()
     email_transform_tag: Annotated[
         str | None,
-        About("How emails are cleaned on arrival.", create=True, update=True),
+        About("How emails are cleaned on arrival.", create=True, update=True, parses_again=True),
     ] = None
     email_transform_version: Annotated[
-        int | None, About("Version of the email transform.", create=True, update=True)
+        int | None,
+        About("Version of the email transform.", create=True, update=True, parses_again=True),
     ] = None
     id: Annotated[str, About("Identifier: 16 hexadecimal digits.")]
     description: Annotated[

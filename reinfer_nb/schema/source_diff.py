@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -83,6 +83,17 @@ def is_as_meant(now: Source, base: Source, settings: Mapping[str, Any]) -> bool:
 def has_all(now: Source, settings: Mapping[str, Any]) -> bool:
     """True if a source has these settings, by field name."""
     return all(_FIELDS[name].same(getattr(now, name), value) for name, value in settings.items())
+
+
+def parsing_again(names: Iterable[str]) -> list[str]:
+    """Return the fields among some that make the tenant parse all emails again if they change.
+
+    >>> parsing_again(["title", "email_transform_version"])
+    ['email_transform_version']
+
+    From the description of the vendor's API.
+    """
+    return [name for name in names if name in _FIELDS and _FIELDS[name].about.parses_again]
 
 
 def _present(settings: Mapping[str, Any]) -> dict[str, Any]:

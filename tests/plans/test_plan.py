@@ -821,3 +821,34 @@ def test_without_a_configured_tenant_the_client_can_be_given(
         getattr(rnb.load_plan(path), way)()
     assert "rnb.load_plan(path, client)" in str(caught.value)
     assert "rnb.connect(endpoint=" in str(caught.value)
+
+
+# Settings that make the tenant parse all emails again
+
+
+def test_an_update_that_parses_all_emails_again_says_so_with_their_number(
+    client: rnb.Client,
+) -> None:
+    edited = client.sources("claims")
+    rows = edited["name"].isin(["motor-inbox", "theft-inbox"])
+    edited.loc[rows, "email_transform_version"] = 9
+    edited.loc[edited["name"] == "glass-inbox", "title"] = "Glass"
+    plan = client.plan(edited)
+    number = sum(client.count_comments(f"claims/{name}") for name in ("motor-inbox", "theft-inbox"))
+    warning = (
+        "The tenant parses the emails of 2 sources again, since email_transform_version changes: "
+        f"{number:,} comments."
+    )
+    assert warning in plan.to_text()
+    assert warning in plan.to_html()
+    assert plan.summary["comments"].sum() == 0
+    assert plan.frame.set_index("name")["comments"].notna().to_dict() == {
+        "motor-inbox": True,
+        "theft-inbox": True,
+        "glass-inbox": False,
+    }
+    edited["email_transform_tag"] = "generic.0.CONVKER5"
+    again = client.plan(edited).to_text()
+    assert "since email_transform_tag and email_transform_version change:" in again
+    edited = client.sources("claims").assign(title="x")
+    assert "parses" not in client.plan(edited).to_text()

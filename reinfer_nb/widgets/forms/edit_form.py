@@ -13,8 +13,9 @@ from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.source_diff import parsing_again
 from reinfer_nb.schema.value_types import shown_cell
-from reinfer_nb.text import visible
+from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.buckets import bucket_controls
 from reinfer_nb.widgets.controls import (
     NOT_TAKEN,
@@ -27,6 +28,7 @@ from reinfer_nb.widgets.entries import changed_settings, entries_of
 from reinfer_nb.widgets.forms.base_form import Form, call_text, refused_field
 from reinfer_nb.widgets.forms.conflict import Conflict
 from reinfer_nb.widgets.forms.source_picker import Picker
+from reinfer_nb.widgets.jobs import Jobs
 
 
 class UpdateForm(Form):
@@ -55,7 +57,10 @@ class UpdateForm(Form):
         )
         self.picker = Picker(client, self._on_picked) if picker else None
         self._title = ui.HTML()
-        self._preview = ui.HTML()
+        self._preview, self._parsing = ui.HTML(), ui.HTML()
+        # How many comments the source has; None if not known.
+        self._comments: int | None = None
+        self._counting = Jobs()
         self.reset = button_for("Reset", self._on_reset)
         self._fields = [control.box for control in self.controls.values()]
         self._head = [self.picker.box] if self.picker else []
@@ -75,6 +80,7 @@ class UpdateForm(Form):
             return
         self.source = source
         self._done, self._after = "", None
+        self._comments = None
         for name, control in self.controls.items():
             control.show(None if source is None else getattr(source, name))
         self.say("")
@@ -92,7 +98,8 @@ class UpdateForm(Form):
         self.look_at(source)
 
     def _show_fields(self) -> None:
-        fields = [self._title, *self._fields, self._preview] if self.source else []
+        others = [*self._fields, self._preview, self._parsing]
+        fields = [self._title, *others] if self.source else []
         self._show(*self._head, *fields, *self._actions(self.reset))
         self.refresh()
 
@@ -133,10 +140,35 @@ class UpdateForm(Form):
             if changes
             else markup.muted("Nothing is changed yet." if self._after is None else "")
         )
+        self._show_parsing([name for name, entry in entries.items() if entry.changed])
         dirty = any(entry.changed for entry in entries.values())
         self.reset.disabled = self.jobs.running or not dirty
         pending = self._code_for(entries)
         self._update(pending, ready=bool(pending))
+
+    def _show_parsing(self, changed: list[str]) -> None:
+        """Tell that the tenant would parse all comments again, and count them."""
+        fields, source = parsing_again(changed), self.source
+        self._parsing.value = ""
+        if not fields or source is None:
+            return
+        number = "all its comments"
+        if self._comments is not None:
+            number = f"its {counted(self._comments, 'comment')}"
+        verb = "changes" if len(fields) == 1 else "change"
+        self._parsing.value = markup.error(
+            f"If {' and '.join(fields)} {verb}, the tenant parses {number} again."
+        )
+        if self._comments is None and not self._counting.running:
+
+            def show(count: int) -> None:
+                if self.source is not None and self.source.id == source.id:
+                    self._comments = count
+                    self.refresh()
+
+            self._counting.start(
+                lambda _: self.client.count_comments(source), show, lambda _: None, clicked=None
+            )
 
     def _on_button(self) -> None:
         entries = entries_of(self.controls)

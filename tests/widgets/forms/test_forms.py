@@ -516,3 +516,18 @@ def test_a_second_update_right_after_the_first_is_sent(
     form.controls["title"].fill("B")
     press(form)
     assert client.source(NAME).title == "B"
+
+
+def test_a_change_that_parses_all_emails_again_says_so_with_their_number(
+    client: rnb.Client,
+) -> None:
+    form = opened(client, NAME, title="Another title")
+    assert "parses" not in texts(form)
+    form.controls["email_transform_version"].fill(9)
+    form._counting.wait()
+    message = "If email_transform_version changes, the tenant parses its 19,640 comments again."
+    assert message in texts(form)
+    form.controls["email_transform_tag"].fill("generic.0.OTHER")
+    assert "email_transform_tag and email_transform_version change, the tenant" in texts(form)
+    form.reset.click()
+    assert "parses" not in texts(form)
