@@ -12,19 +12,17 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
 from reinfer_nb.concurrency import in_order
-from reinfer_nb.errors import ConfigurationError, FileProblem, InvalidInput, reason_of
-from reinfer_nb.files import is_url, lasting_path, written_whole
+from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
+from reinfer_nb.location import Location
 from reinfer_nb.schema import validation
 from reinfer_nb.snapshots.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
-from reinfer_nb.text import listed, shown, visible
+from reinfer_nb.text import listed, visible
 
 _KEY = b"reinfer_nb"
 _ROWS_OF_GROUP = 2048
@@ -60,59 +58,25 @@ class Folder:
     """
 
     def __init__(self, where: object, options: Mapping[str, Any]) -> None:
-        where = os.fspath(where) if isinstance(where, os.PathLike) else where
-        self._options = dict(options)
-        if isinstance(where, str) and is_url(where) and "\0" not in where:
-            self._place = where
-        else:
-            try:
-                # Absolute, so that a later change of the working directory does not matter.
-                self._place = str(lasting_path(where))
-            except (FileProblem, InvalidInput, OSError) as error:
-                raise InvalidInput(
-                    "A history is in a folder such as 'audits/' or at a URL, not "
-                    f"{shown(where)}. {error}"
-                ) from None
-        self.where = visible(re.sub(r"://[^/@]*@", "://***@", str(where)), 200)
-
-    @cached_property
-    def _location(self) -> tuple[Any, str]:
-        """The file system and the folder in it; made late, since some connect at once."""
-        if not is_url(self._place):
-            from fsspec.implementations.local import LocalFileSystem
-
-            return LocalFileSystem(), self._place.rstrip("/")
-        from fsspec.core import url_to_fs
-
-        try:
-            files, folder = url_to_fs(self._place, **self._options)
-        except ImportError as error:
-            raise ConfigurationError(f"{self.where} needs a missing package: {error}.") from None
-        except OSError as error:
-            raise self._failed("reached", error) from error
-        except (ValueError, TypeError) as error:
-            raise InvalidInput(
-                f"A history cannot be at {self.where}: {reason_of(error)}."
-            ) from None
-        return files, folder.rstrip("/")
+        self._at = Location(where, options, "A history")
+        self.where = self._at.where
 
     @property
     def _fs(self) -> Any:
-        return self._location[0]
+        return self._at.fs
 
     @property
     def _root(self) -> str:
-        return self._location[1]
+        return self._at.root
 
     @property
     def is_local(self) -> bool:
         """True if the folder is on a local file system."""
-        protocols = self._fs.protocol
-        return "file" in ((protocols,) if isinstance(protocols, str) else protocols)
+        return self._at.is_local
 
     def path(self, name: str) -> str:
         """Return the full path of a file."""
-        return f"{self._root}/{name}"
+        return self._at.path(name)
 
     def names(self) -> list[str]:
         """Return the names of all snapshot files, the oldest first; other files are ignored.
@@ -123,7 +87,7 @@ class Folder:
         try:
             names = self._local_names() if self.is_local else self._remote_names()
         except OSError as error:
-            raise self._failed("read", error) from error
+            raise self._at.failed("read", error) from error
         return sorted((name for name in names if re.match(FILE_NAME, name)), key=stamp_of)
 
     def _local_names(self) -> list[str]:
@@ -178,22 +142,8 @@ class Folder:
         day = f"date={metadata.snapshot_at.date().isoformat()}"
         stem = f"{stamp(metadata.snapshot_at)}-{secrets.token_hex(4)}"
         name = f"{day}/{stem}.parquet"
-        try:
-            if self.is_local:
-                path = Path(self.path(name))
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with written_whole(path, overwrite=False) as target:
-                    target.write(file.getbuffer())
-            else:
-                # Until the file is complete, its name is one that Parquet readers ignore.
-                part = self.path(f"{day}/.{stem}.part")
-                self._fs.makedirs(self.path(day), exist_ok=True)
-                self._fs.pipe_file(part, file.getvalue())
-                self._fs.mv(part, self.path(name))
-        except FileProblem:
-            raise
-        except OSError as error:
-            raise self._failed("written", error) from error
+        with self._at.written(name) as target:
+            target.write(file.getbuffer())
         return name
 
     def metadata_of_all(self, names: Sequence[str]) -> dict[str, Metadata]:
@@ -282,6 +232,3 @@ class Folder:
             f"{path} is damaged or not a snapshot: {reason_of(error)}. Move the file "
             "elsewhere to continue without it."
         )
-
-    def _failed(self, verb: str, error: OSError) -> FileProblem:
-        return FileProblem(f"{self.where} could not be {verb}: {reason_of(error)}.")
