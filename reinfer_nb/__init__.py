@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from reinfer_nb.audits.rule_table import audit_rules
     from reinfer_nb.auth.tenant import contexts
     from reinfer_nb.client import Client, connect
-    from reinfer_nb.comments.archive_file import Archive, read_archive
+    from reinfer_nb.comments.archive_file import Archive
     from reinfer_nb.comments.comment import Comment
+    from reinfer_nb.comments.io import read_archive
     from reinfer_nb.csvfile.io import read_csv, to_csv
     from reinfer_nb.diff.comparison import Comparison, compare
     from reinfer_nb.errors import (
@@ -189,7 +190,7 @@ _MODULES = {
     "explore": "reinfer_nb.widgets",
     "load_plan": "reinfer_nb.plans.saved",
     "login": "reinfer_nb.widgets",
-    "read_archive": "reinfer_nb.comments.archive_file",
+    "read_archive": "reinfer_nb.comments.io",
     "read_csv": "reinfer_nb.csvfile.io",
     "read_excel": "reinfer_nb.excelfile.io",
     "restore": "reinfer_nb.api.recreation",

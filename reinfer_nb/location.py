@@ -6,7 +6,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -107,9 +107,14 @@ class Location:
                 # Until the file is complete, its name is one that Parquet readers ignore.
                 part = self.path(f"{folder}/.{last}-{secrets.token_hex(4)}.part")
                 self.fs.makedirs(self.path(folder), exist_ok=True)
-                with self.fs.open(part, "wb") as target:
-                    yield target
-                self.fs.mv(part, self.path(name))
+                try:
+                    with self.fs.open(part, "wb") as target:
+                        yield target
+                    self.fs.mv(part, self.path(name))
+                except BaseException:
+                    with suppress(Exception):
+                        self.fs.rm(part)
+                    raise
         except FileProblem:
             raise
         except OSError as error:

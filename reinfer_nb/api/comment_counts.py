@@ -157,6 +157,25 @@ def _listed(client: Lister, name: str, *, refresh: bool) -> pd.DataFrame:
     return rows if len(rows) else listing[listing["owner"] == name]
 
 
+def names_in(df: pd.DataFrame, method: str) -> list[str]:
+    """Return the full name of each row; "" where a part of it is missing.
+
+    Args:
+        df: A listing.
+        method: The method of the client, for messages.
+
+    Raises:
+        InvalidInput: The frame is no listing.
+    """
+    if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
+        raise InvalidInput(
+            f"{method} takes a listing: a DataFrame with the columns owner and name, such as "
+            "client.sources() returns."
+        )
+    names: list[str] = full_names(df).fillna("").tolist()
+    return names
+
+
 def of_each(
     ask: Callable[[str, threading.Event], _Answer],
     df: pd.DataFrame,
@@ -181,12 +200,7 @@ def of_each(
     Warns:
         UnreadableWarning: Some sources could not be asked about; the message names them.
     """
-    if list(df.columns).count("owner") != 1 or list(df.columns).count("name") != 1:
-        raise InvalidInput(
-            f"{method} takes a listing: a DataFrame with the columns owner and name, such as "
-            "client.sources() returns."
-        )
-    names = full_names(df).fillna("").tolist()
+    names = names_in(df, method)
     answers: dict[str, _Answer | None] = {}
     uncounted = []
     for name, answer in each(ask, names, workers=workers, progress=progress):

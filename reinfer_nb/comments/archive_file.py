@@ -191,31 +191,10 @@ def comments_in(path: object) -> Iterator[dict[str, Any]]:
         )
 
 
-def read_archive(path: object) -> pd.DataFrame:
-    """Return the comments in an archive as a frame.
-
-    >>> import reinfer_nb as rnb
-    >>> archive = client.archive("claims/theft-inbox", "theft.jsonl.gz", progress=False)
-    >>> rnb.read_archive("theft.jsonl.gz").equals(client.comments("claims/theft-inbox"))
-    True
-
-    Args:
-        path: The archive, or a file that the vendor's client has written.
-
-    Returns:
-        A frame as that of `Client.comments`. `attrs` holds `endpoint` and `source` if the archive
-        has its side file.
-
-    Raises:
-        InvalidInput: `path` is not a path on this machine.
-        FileProblem: The file cannot be read, holds something else, or is cut.
-
-    Warns:
-        UnreadableWarning: Some values could not be read and are missing.
-    """
-    given = path_of(path)
-    df = frame.frame_of_rows([frame.row_of(comment) for comment in comments_in(given)])
-    archive = described(given)
+def frame_of_file(path: Path) -> pd.DataFrame:
+    """Return the comments in an archive as a frame, as `read_archive` documents it."""
+    df = frame.frame_of_rows([frame.row_of(comment) for comment in comments_in(path)])
+    archive = described(path)
     if archive is not None:
         df.attrs = {"endpoint": archive.endpoint, "source": archive.source.full_name}
     return df

@@ -174,7 +174,7 @@ def recorded_or_refused(history: rnb.History, df: pd.DataFrame) -> None:
         assert "Convert it" in message
         assert len(history.snapshots()) == 0
         return
-    back = rnb.History(history._folder._place).load()
+    back = rnb.History(history._folder._at._place).load()
     own = df["own"].reset_index(drop=True)
     if isinstance(own.dtype, pd.SparseDtype):
         own = own.astype(own.dtype.subtype)

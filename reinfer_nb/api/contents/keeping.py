@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, overload
+
+import pandas as pd
 
 from reinfer_nb.api.contents.comment_calls import Span
 from reinfer_nb.api.contents.counting import range_of
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 class Keeping(Reading):
     """The methods of a client that archive comments and upload them again."""
 
-    def archive(
+    # A text is an iterable of texts, too, but always one source.
+    @overload
+    def archive(  # type: ignore[overload-overlap]
         self,
         which: str | Source,
         path: str | os.PathLike[str],
@@ -37,32 +41,72 @@ class Keeping(Reading):
         overwrite: bool = False,
         workers: int = 16,
         progress: bool | Callable[[int, int], object] = True,
-    ) -> Archive:
-        """Write the comments of a source to a file, as the API tells them, markup included.
+    ) -> Archive: ...
+
+    @overload
+    def archive(
+        self,
+        which: pd.DataFrame | os.PathLike[str] | Iterable[str | Source],
+        path: str | os.PathLike[str],
+        *,
+        options: Mapping[str, Any] | None = None,
+        workers: int = 16,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> pd.DataFrame: ...
+
+    def archive(
+        self,
+        which: pd.DataFrame | str | Source | os.PathLike[str] | Iterable[str | Source],
+        path: str | os.PathLike[str],
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        overwrite: bool = False,
+        options: Mapping[str, Any] | None = None,
+        workers: int = 16,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> Archive | pd.DataFrame:
+        """Write the comments of a source to a file, or those of many to a folder.
 
         >>> archive = client.archive("claims/motor-inbox", "motor.jsonl.gz", progress=False)
         >>> archive.num_comments
         19640
 
-        The file has one JSON object a line, `{"comment": {...}}`, which the vendor's client `re`
-        reads and writes, too. It gets its name once it is complete and its number of comments is
-        that of the tenant's count. Until then its parts are in a folder beside it; after a kill,
-        the same call goes on where it was. A side file holds the settings of the source. Not in an
-        archive are the content of attachments, audio, and annotations.
+        One source goes to a file with one JSON object a line, `{"comment": {...}}`, which the
+        vendor's client `re` reads and writes, too. It gets its name once it is complete and its
+        number of comments is that of the tenant's count. Until then its parts are in a folder
+        beside it; after a kill, the same call goes on where it was. A side file holds the settings
+        of the source.
+
+        Many sources, as a listing or a list, go to a folder or URL of Parquet files by project,
+        source and month, `project=claims/source=motor-inbox/month=2026-03/`, which DuckDB, Dask
+        and Spark read as they are. Another call fetches the months whose number of comments has
+        changed, and the newest one; comments that were deleted on the tenant stay. Several writers
+        may archive at once.
+
+        Both hold all that the API tells of a comment, texts with markup included. Not in an archive
+        are the content of attachments, audio, and annotations.
 
         Args:
-            which: "project/name", 16 hexadecimal digits as in the column `id`, or a `Source`.
+            which: One source: "project/name", 16 hexadecimal digits as in the column `id`, or a
+                `Source`. Or many: a listing, the `Path` of one, or a list of projects and sources.
             path: The file; its name ends in ".jsonl.gz", or in ".jsonl" for one that is not
-                compressed.
-            since: Only comments sent at this time or later, as for `statistics`.
-            until: Only comments sent until then; by default, all that there are at the beginning.
-            overwrite: Whether an existing archive may be replaced.
+                compressed. For many sources, a folder, or an fsspec URL such as
+                "s3://bucket/comments".
+            since: Only comments sent at this time or later, as for `statistics`; for a file.
+            until: Only comments sent until then; by default, all that there are at the beginning;
+                for a file.
+            overwrite: Whether an existing file may be replaced.
+            options: Options that fsspec needs for the URL.
             workers: Number of concurrent requests, up to 32, each about a range of time.
             progress: Show a progress bar; or a function to call with the number of comments done
                 and the total. An exception of the function ends the call.
 
         Returns:
-            What the archive holds, with `path` and `num_comments`. `read_archive` reads it.
+            Of one source, what the archive holds, with `path` and `num_comments`. Of many, a frame
+            with one row a source: `owner`, `name`, `id` (`str`), `num_comments` (`Int64`, the
+            tenant's count), `num_fetched`, `num_files` (`Int64`: what was written now).
+            `read_archive` reads both.
 
         Raises:
             InvalidInput: An argument is not valid, or `since` is after `until`.
@@ -70,8 +114,20 @@ class Keeping(Reading):
             FileProblem: The file exists, or could not be written, or an archive of that name was
                 begun of another source.
             NotCarriedOut: The number of comments differs from the tenant's count, again and again.
+            ConfigurationError: fsspec needs a package for the URL that is not installed.
             ReinferError: The tenant could not be reached, or failed.
+
+        Warns:
+            UnreadableWarning: Some of many sources could not be archived completely; the message
+                names them.
         """
+        if not isinstance(which, str | Source):
+            if since is not None or until is not None or overwrite is not False:
+                raise InvalidInput(
+                    "since, until and overwrite are for the file of one source. A folder of many "
+                    "sources holds all their comments."
+                )
+            return self._archive_many(which, path, options, workers=workers, progress=progress)
         with importing():
             from reinfer_nb.api.contents.archiving import Archiver
 
@@ -84,6 +140,30 @@ class Keeping(Reading):
             self.calls, self.comment_calls, source, self.endpoint, workers, progress
         )
         return archiver.archive(file, span, overwrite=overwrite)
+
+    def _archive_many(
+        self,
+        which: object,
+        path: object,
+        options: Mapping[str, Any] | None,
+        *,
+        workers: int,
+        progress: bool | Callable[[int, int], object],
+    ) -> pd.DataFrame:
+        with importing():
+            from reinfer_nb.api import comment_counts
+            from reinfer_nb.api.contents.folder_archiving import FolderArchiver
+            from reinfer_nb.comments.archive_folder import ArchiveFolder
+
+        workers = checked_workers(workers)
+        folder = ArchiveFolder(path, options)
+        folder.connect()
+        df = comment_counts.named_sources(self, which, "archive")
+        names = comment_counts.names_in(df, "archive")
+        archiver = FolderArchiver(
+            self.calls, self.comment_calls, self.calls.get, folder, workers, progress
+        )
+        return archiver.archive(names)
 
     def upload(
         self,
