@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import argparse
 
+from reinfer_nb.cli.comment_options import add_comments
+from reinfer_nb.cli.common_options import (
+    add_context,
+    add_csv_or_json,
+    add_overwrite,
+    file_path,
+)
 from reinfer_nb.constants import ENDPOINT, LISTING_PLACES, LOOPBACK, SEVERITIES, TOKEN, VERSION
 
 # The module `typing` takes 2 ms to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
-    from typing import TypeAlias
 
-    _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
+    from reinfer_nb.cli.common_options import Commands
 
 NEVER = "never"
 _ONE = "only this project"
@@ -48,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--version", action="version", version=f"reinfer-nb {VERSION}")
     commands = result.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_servers, _add_listings, _add_reports, _add_plans):
+    for add in (_add_servers, _add_listings, add_comments, _add_reports, _add_plans):
         add(commands)
     return result
 
@@ -65,7 +70,7 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _add_servers(commands: _Commands) -> None:
+def _add_servers(commands: Commands) -> None:
     """Add the commands `lab` and `sandbox`."""
     lab = commands.add_parser(
         "lab",
@@ -78,7 +83,7 @@ def _add_servers(commands: _Commands) -> None:
     )
     lab.add_argument(
         "--folder",
-        type=_path,
+        type=file_path,
         default=".",
         help="folder to work in; default: the current one",
     )
@@ -98,9 +103,9 @@ def _add_servers(commands: _Commands) -> None:
     )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
     sandbox.add_argument(
-        "--database", type=_path, metavar="FILE", help="file for the data; default: memory"
+        "--database", type=file_path, metavar="FILE", help="file for the data; default: memory"
     )
-    sandbox.add_argument("--data", type=_path, metavar="FILE", help="sources to fill it with")
+    sandbox.add_argument("--data", type=file_path, metavar="FILE", help="sources to fill it with")
     sandbox.add_argument(
         "--new-tokens",
         action="store_true",
@@ -109,7 +114,7 @@ def _add_servers(commands: _Commands) -> None:
     sandbox.set_defaults(run="servers.run_sandbox")
 
 
-def _add_listings(commands: _Commands) -> None:
+def _add_listings(commands: Commands) -> None:
     """Add the command `list`."""
     listing = commands.add_parser(
         "list",
@@ -133,15 +138,12 @@ def _add_listings(commands: _Commands) -> None:
         metavar="TEXT",
         help="only sources with all these words in id, full name, title or description",
     )
-    output = listing.add_mutually_exclusive_group()
-    output.add_argument("--csv", type=_path, metavar="FILE", help="write a CSV file")
-    output.add_argument("--json", action="store_true", help="print JSON, with the names of the API")
-    listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-    listing.add_argument("--context", help="a context of the vendor's client `re`")
+    add_csv_or_json(listing, "print JSON, with the names of the API")
+    add_context(listing)
     listing.set_defaults(run="listings.run_list")
 
 
-def _add_reports(commands: _Commands) -> None:
+def _add_reports(commands: Commands) -> None:
     """Add the commands `audit`, `compare` and `record`."""
     auditing = commands.add_parser(
         "audit",
@@ -197,7 +199,7 @@ def _add_reports(commands: _Commands) -> None:
         "--ignore", action="append", metavar="COLUMN", help="skip this column; repeatable"
     )
     _add_project(comparing, _SEVERAL)
-    comparing.add_argument("--context", help="a context of the vendor's client `re`, for AFTER")
+    add_context(comparing, ", for AFTER")
     _add_output(comparing)
     comparing.set_defaults(run="reports.run_compare")
 
@@ -226,11 +228,11 @@ def _add_listing(parser: argparse.ArgumentParser, help_text: str) -> None:
     parser.add_argument(
         "--from", dest="place", metavar="LISTING", help="use this listing; default: the tenant"
     )
-    parser.add_argument("--context", help="a context of the vendor's client `re`")
+    add_context(parser)
     parser.add_argument("--comments", action="store_true", help="count the comments too")
 
 
-def _add_plans(commands: _Commands) -> None:
+def _add_plans(commands: Commands) -> None:
     """Add the commands `plan`, `apply`, `resume` and `undo`."""
     planning = commands.add_parser(
         "plan",
@@ -256,7 +258,7 @@ def _add_plans(commands: _Commands) -> None:
     )
     _add_project(planning, _ONE)
     _add_out(planning, "save the plan to a file, for: reinfer-nb apply FILE")
-    _add_context(planning)
+    add_context(planning)
     planning.set_defaults(run="plans.run_plan")
 
     applying = commands.add_parser(
@@ -269,7 +271,7 @@ def _add_plans(commands: _Commands) -> None:
         epilog=f"{_APPLY_CODES} Example: reinfer-nb apply change.json",
     )
     applying.add_argument(
-        "file", type=_path, metavar="FILE", help="the file of reinfer-nb plan --out"
+        "file", type=file_path, metavar="FILE", help="the file of reinfer-nb plan --out"
     )
     applying.add_argument(
         "--rehearse", action="store_true", help="apply the plan to a copy of the tenant only"
@@ -285,7 +287,7 @@ def _add_plans(commands: _Commands) -> None:
     )
     _add_journal(resuming)
     _add_workers(resuming)
-    _add_context(resuming)
+    add_context(resuming)
     resuming.set_defaults(run="plans.run_resume")
 
     undoing = commands.add_parser(
@@ -304,8 +306,8 @@ def _add_plans(commands: _Commands) -> None:
 
 
 def _add_out(parser: argparse.ArgumentParser, help_text: str) -> None:
-    parser.add_argument("--out", type=_path, metavar="FILE", help=help_text)
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
+    parser.add_argument("--out", type=file_path, metavar="FILE", help=help_text)
+    add_overwrite(parser)
 
 
 def _add_applying(parser: argparse.ArgumentParser) -> None:
@@ -315,13 +317,15 @@ def _add_applying(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="allow to delete more than 3 sources and more than a tenth of a project",
     )
-    parser.add_argument("--journal", type=_path, metavar="FILE", help="a new file for the journal")
+    parser.add_argument(
+        "--journal", type=file_path, metavar="FILE", help="a new file for the journal"
+    )
     _add_workers(parser)
-    _add_context(parser)
+    add_context(parser)
 
 
 def _add_journal(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("done", type=_path, metavar="JOURNAL", help="the journal of the apply")
+    parser.add_argument("done", type=file_path, metavar="JOURNAL", help="the journal of the apply")
 
 
 def _add_workers(parser: argparse.ArgumentParser) -> None:
@@ -334,10 +338,6 @@ def _add_workers(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_context(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--context", help="a context of the vendor's client `re`")
-
-
 def _add_output(parser: argparse.ArgumentParser) -> None:
     """Add the options for the output of a report."""
     parser.add_argument(
@@ -346,20 +346,5 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="format of the output; html is a page for a browser (default: text)",
     )
-    parser.add_argument("--out", type=_path, metavar="FILE", help="write to a file")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-
-
-def _path(text: str) -> Path:
-    """Return an argument of the command line as a path.
-
-    Raises:
-        argparse.ArgumentTypeError: The text is not a path, for example since it is empty.
-    """
-    from reinfer_nb.errors import FileProblem, InvalidInput
-    from reinfer_nb.files import path_of
-
-    try:
-        return path_of(text)
-    except (FileProblem, InvalidInput) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    parser.add_argument("--out", type=file_path, metavar="FILE", help="write to a file")
+    add_overwrite(parser)
