@@ -129,7 +129,7 @@ WRONG = {
     "archive claims/motor-inbox taken.jsonl": "give --overwrite.",
     "upload claims/motor-inbox few.jsonl": "To upload them, give --confirm 1.",
     "upload claims/motor-inbox few.jsonl --confirm 2": "To upload them, give --confirm 1.",
-    "upload claims/motor-inbox other.jsonl --confirm 0": "To upload it there, give --another-source.",
+    "upload claims/motor-inbox other.jsonl --confirm 0": "there, give --another-source.",
     "upload claims/motor-inbox sources.csv --confirm 1": "line 1 is not JSON",
     "sandbox --new-tokens": "--new-tokens needs --database",
 }
