@@ -217,7 +217,7 @@ def test_a_page_is_read_when_it_is_needed(configured: rnb.Client) -> None:
 def test_raw_comments_are_either_a_range_or_the_newest(client: rnb.Client) -> None:
     for options in ({"since": "2020"}, {"until": "2020"}, {"limit": 3}):
         with pytest.raises(rnb.InvalidInput, match="newest takes the place of"):
-            client.raw_comments(MANY, newest=2, **options)  # type: ignore[arg-type]
+            client.raw_comments(MANY, newest=2, **options)
     for number in (0, True, "2"):
         with pytest.raises(rnb.InvalidInput, match="newest must be a whole number from 1 on"):
             client.raw_comments(MANY, newest=number)  # type: ignore[arg-type]
@@ -803,5 +803,6 @@ def test_a_progress_bar_is_for_terminals(forked: str) -> None:
     for command in (f"archive {SMALL} a.jsonl", f"activity {SMALL}"):
         code, _, err = shell(f"$RNB {command}", forked)
         assert (code, err) == (0, "")
-    code, out, _ = shell(f"script -qec '$RNB archive {SMALL} b.jsonl' /dev/null", forked)
+    script = f"script -qec 'stty rows 24 cols 80; $RNB archive {SMALL} b.jsonl' /dev/null"
+    code, out, _ = shell(script, forked)
     assert (code, b"archive: 100%" in out) == (0, True)
