@@ -35,7 +35,7 @@ def _add_comments(commands: Commands) -> None:
         description=(
             "Show the newest comments of a source, the newest first; or those of a range of time, "
             "the oldest first. A terminal gets the beginning of each text; a pipe gets all columns "
-            "in full."
+            "in full. --json prints while it reads, so a source may be of any size."
         ),
         epilog="Example: reinfer-nb comments claims/motor-inbox --since 2026-01 --json > new.jsonl",
     )

@@ -18,7 +18,7 @@ import pandas as pd
 from reinfer_nb import strict_json
 from reinfer_nb.api.contents.counting import range_of
 from reinfer_nb.api.contents.keeping import checked_upload
-from reinfer_nb.api.contents.uploading import UploadResult, price
+from reinfer_nb.api.contents.uploading import UploadResult, check_confirmed, price
 from reinfer_nb.cli import colour
 from reinfer_nb.cli.output import discard_the_rest, give_bytes, note, say
 from reinfer_nb.cli.shared import answer_to, command_line, has_bar
@@ -256,19 +256,20 @@ def _telling_how_to_go_on(
 def run_upload(options: argparse.Namespace) -> int:
     """Run the command `upload`, and return its exit code."""
     with connect(context=options.context) as client:
+        source, number = checked_upload(
+            client, options.source, options.archive, another_source=options.another_source
+        )
         confirm = options.confirm
         if confirm is None and sys.stdin.isatty():
-            source, number = checked_upload(
-                client, options.source, options.archive, another_source=options.another_source
-            )
             question = f"{price(number, source.full_name)}\nType {number} to upload them: "
             if number and answer_to(visible_lines(question)) != str(number):
                 note("Nothing was sent.")
                 return 1
             confirm = number
+        check_confirmed(confirm, number, source.full_name)
         again = command_line(
             options,
-            *("upload", options.source, options.archive, "--confirm", str(confirm)),
+            *("upload", options.source, options.archive, "--confirm", str(number)),
             *(["--another-source"] if options.another_source else []),
             *(["--journal", options.journal] if options.journal else []),
         )
@@ -279,7 +280,7 @@ def run_upload(options: argparse.Namespace) -> int:
         ):
             # Checks the archive again: it may have changed while the question waited.
             result = client.upload(
-                options.source,
+                source,
                 options.archive,
                 confirm=confirm,
                 another_source=options.another_source,
