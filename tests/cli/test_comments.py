@@ -130,6 +130,7 @@ def test_a_terminal_gets_the_newest_with_the_beginning_of_their_text(
     assert max(map(len, [heading, *rows])) <= width
     columns = ["timestamp", "from", "subject", "text"]
     assert heading.split() == columns if width >= 70 else set(heading.split()) < set(columns)
+    assert "Message 1 of" not in out
     if width == 200:
         for row, comment in zip(rows, newest, strict=True):
             first = comment["messages"][0]
@@ -201,6 +202,11 @@ def test_json_holds_all_that_the_api_tells(
     assert (code, err) == (0, "")
     assert raw(out) == stored(configured, hostile)[::-1]
     assert "\u65e5\u672c\u8a9e" in out
+    # With markup, which a table does not need.
+    assert (
+        raw(run(capsys, "comments", MANY, "--limit", "3", "--json")[1])
+        == (stored(configured, MANY)[:-4:-1])
+    )
 
 
 def test_a_page_is_read_when_it_is_needed(configured: rnb.Client) -> None:
