@@ -1,18 +1,10 @@
-"""The options of the commands about comments.
-
-This module imports little, so that help is shown at once.
-"""
+"""The options of the commands about comments."""
 
 from __future__ import annotations
 
 import argparse
 
 from reinfer_nb.cli.common_options import add_context, add_csv_or_json, add_overwrite, file_path
-
-# The module `typing` takes 2 ms to import.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from reinfer_nb.cli.common_options import Commands
 
 _WHEN = "such as 2026-03, 2026-03-01T12:00, yesterday or '90 days ago', in UTC"
 _PRICE = "The tenant charges 1 AI unit for each comment that is new or whose text differs."
@@ -22,22 +14,14 @@ _UPLOAD_CODES = (
 )
 
 
-def add_comments(commands: Commands) -> None:
-    """Add the commands `comments`, `activity`, `archive` and `upload`."""
-    for add in (_add_comments, _add_activity, _add_archive, _add_upload):
-        add(commands)
-
-
-def _add_comments(commands: Commands) -> None:
-    reading = commands.add_parser(
-        "comments",
-        help="show the comments of a source",
-        description=(
-            "Show the newest comments of a source, the newest first; or those of a range of time, "
-            "the oldest first. A terminal gets the beginning of each text; a pipe gets all columns "
-            "in full. --json prints while it reads, so a source may be of any size."
-        ),
-        epilog="Example: reinfer-nb comments claims/motor-inbox --since 2026-01 --json > new.jsonl",
+def _add_comments(reading: argparse.ArgumentParser) -> None:
+    reading.description = (
+        "Show the newest comments of a source, the newest first; or those of a range of time, "
+        "the oldest first. A terminal gets the beginning of each text; a pipe gets all columns "
+        "in full. --json prints while it reads, so a source may be of any size."
+    )
+    reading.epilog = (
+        "Example: reinfer-nb comments claims/motor-inbox --since 2026-01 --json > new.jsonl"
     )
     _add_source(reading)
     reading.add_argument(
@@ -54,15 +38,13 @@ def _add_comments(commands: Commands) -> None:
     reading.set_defaults(run="comments.run_comments")
 
 
-def _add_activity(commands: Commands) -> None:
-    counting = commands.add_parser(
-        "activity",
-        help="count the comments of each month",
-        description=(
-            "Count the comments of sources in each period of time. A terminal gets a row a source "
-            "and a column a period if it is wide enough; a pipe gets a row a source and period."
-        ),
-        epilog="Example: reinfer-nb activity claims people/payroll --freq quarter --since 2024",
+def _add_activity(counting: argparse.ArgumentParser) -> None:
+    counting.description = (
+        "Count the comments of sources in each period of time. A terminal gets a row a source "
+        "and a column a period if it is wide enough; a pipe gets a row a source and period."
+    )
+    counting.epilog = (
+        "Example: reinfer-nb activity claims people/payroll --freq quarter --since 2024"
     )
     counting.add_argument(
         "names",
@@ -82,16 +64,12 @@ def _add_activity(commands: Commands) -> None:
     counting.set_defaults(run="comments.run_activity")
 
 
-def _add_archive(commands: Commands) -> None:
-    archiving = commands.add_parser(
-        "archive",
-        help="write the comments of a source to a file",
-        description=(
-            "Write the comments of a source to a file, one JSON object a line, as the API tells "
-            "them. After an error or Ctrl-C, the same command goes on where it was."
-        ),
-        epilog="Example: reinfer-nb archive claims/motor-inbox motor.jsonl.gz",
+def _add_archive(archiving: argparse.ArgumentParser) -> None:
+    archiving.description = (
+        "Write the comments of a source to a file, one JSON object a line, as the API tells "
+        "them. After an error or Ctrl-C, the same command goes on where it was."
     )
+    archiving.epilog = "Example: reinfer-nb archive claims/motor-inbox motor.jsonl.gz"
     _add_source(archiving)
     archiving.add_argument(
         "path",
@@ -105,15 +83,13 @@ def _add_archive(commands: Commands) -> None:
     archiving.set_defaults(run="comments.run_archive")
 
 
-def _add_upload(commands: Commands) -> None:
-    uploading = commands.add_parser(
-        "upload",
-        help="upload the comments of an archive to a source; this costs AI units",
-        description=(
-            f"Show the price, ask, and upload the comments of an archive to a source. {_PRICE} "
-            "After an error or Ctrl-C, the same command goes on where it was."
-        ),
-        epilog=f"{_UPLOAD_CODES} Example: reinfer-nb upload claims/motor-inbox motor.jsonl.gz",
+def _add_upload(uploading: argparse.ArgumentParser) -> None:
+    uploading.description = (
+        f"Show the price, ask, and upload the comments of an archive to a source. {_PRICE} "
+        "After an error or Ctrl-C, the same command goes on where it was."
+    )
+    uploading.epilog = (
+        f"{_UPLOAD_CODES} Example: reinfer-nb upload claims/motor-inbox motor.jsonl.gz"
     )
     _add_source(uploading)
     uploading.add_argument(
@@ -173,3 +149,11 @@ def _positive(text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) < 10 and int(text) >= 1:
         return int(text)
     raise argparse.ArgumentTypeError(f"it must be a whole number from 1 on, not {text!r}")
+
+
+OPTIONS = {
+    "comments": _add_comments,
+    "activity": _add_activity,
+    "archive": _add_archive,
+    "upload": _add_upload,
+}

@@ -7,13 +7,21 @@ from __future__ import annotations
 
 import argparse
 
+from reinfer_nb.constants import LISTING_PLACES
+
 # The module `typing` takes 2 ms to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import TypeAlias
 
-    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
+ONE = "only this project"
+SEVERAL = f"{ONE}; repeatable"
+WHERE = f"A listing is {LISTING_PLACES}, or the tenant of a context of `re` (context:prod)."
+
+
+def add_project(parser: argparse.ArgumentParser, help_text: str) -> None:
+    """Add the option `--project`."""
+    parser.add_argument("--project", action="append", metavar="PROJECT", help=help_text)
 
 
 def add_context(parser: argparse.ArgumentParser, help_ending: str = "") -> None:
