@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import subprocess
 import sys
@@ -119,6 +120,17 @@ WRONG = {
     "audit --now yesterday": "Give an ISO 8601 date or time such as",
     "audit --option days=x": "--option days",
     "record other/": "or give --another-tenant.",
+    "comments claims/motor-inbox --csv taken.csv": "give --overwrite.",
+    "comments claims/motor-inbox --since soon": "--since is 'soon', which is not a date",
+    "comments claims/motor-inbox --until soon --json": "Give an ISO 8601 date or time such as",
+    "comments claims/motor-inbox --since 2026 --until 2025": "--since (2026-01-01 00:00) is after",
+    "activity --since 1900 --freq day": "or a later --since.",
+    "archive claims/motor-inbox taken.csv": "must end in .jsonl or .jsonl.gz",
+    "archive claims/motor-inbox taken.jsonl": "give --overwrite.",
+    "upload claims/motor-inbox few.jsonl": "To upload them, give --confirm 1.",
+    "upload claims/motor-inbox few.jsonl --confirm 2": "To upload them, give --confirm 1.",
+    "upload claims/motor-inbox other.jsonl --confirm 0": "there, give --another-source.",
+    "upload claims/motor-inbox sources.csv --confirm 1": "line 1 is not JSON",
     "sandbox --new-tokens": "--new-tokens needs --database",
 }
 
@@ -136,6 +148,11 @@ def test_errors_of_commands(
     rnb.to_csv(df, "taken.csv")
     rnb.to_csv(df, "sources.csv")
     rnb.to_csv(pd.concat([df, df.head(1)], ignore_index=True), "twice.csv")
+    Path("taken.jsonl").touch()
+    comment = {"id": "a", "timestamp": "2026-03-01T09:00:00Z", "messages": []}
+    Path("few.jsonl").write_text(json.dumps({"comment": comment}))
+    configured.create_source("claims/other")
+    configured.archive("claims/other", "other.jsonl", progress=False)
     df.attrs["endpoint"] = "https://cloud.uipath.com/acme/other/reinfer_"
     rnb.History("other/").record(df)
     assert cli.main(command.split()) == 2

@@ -21,8 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     Returns:
         0 for success; 1 if an audit or a comparison found something, an edited listing has
-        problems, or a plan was not done in full or not confirmed; 2 for an error, with a message
-        on stderr; 130 if it was stopped with Ctrl-C.
+        problems, a plan was not done in full, some comments of an upload were refused, or either
+        was not confirmed; 2 for an error, with a message on stderr; 130 if it was stopped with
+        Ctrl-C.
     """
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):

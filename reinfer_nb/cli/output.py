@@ -30,6 +30,25 @@ def say(text: str, *, end: str = "\n") -> None:
         discard_the_rest(sys.stdout)
 
 
+def give_bytes(content: bytes) -> bool:
+    """Write bytes to stdout, whatever its encoding; False once the reader has closed the pipe.
+
+    Raises:
+        OSError: The output cannot be written, for example because the disk is full.
+    """
+    try:
+        if hasattr(sys.stdout, "buffer"):
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            print(content.decode(), end="", flush=True)
+    except BrokenPipeError:
+        discard_the_rest(sys.stdout)
+        return False
+    return True
+
+
 def note(text: str = "", *, end: str = "\n") -> None:
     """Print on stderr, with invisible characters escaped. Ignore errors of the output."""
     from reinfer_nb.text import visible_lines

@@ -6,31 +6,63 @@ This module imports little, so that help is shown at once; a command imports wha
 from __future__ import annotations
 
 import argparse
+from importlib import import_module
 
-from reinfer_nb.constants import ENDPOINT, LISTING_PLACES, LOOPBACK, SEVERITIES, TOKEN, VERSION
+from reinfer_nb.cli.common_options import (
+    ONE,
+    SEVERAL,
+    WHERE,
+    add_context,
+    add_csv_or_json,
+    add_overwrite,
+    add_project,
+    file_path,
+)
+from reinfer_nb.constants import ENDPOINT, LOOPBACK, SEVERITIES, TOKEN, VERSION
 
 # The module `typing` takes 2 ms to import.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-    from typing import TypeAlias
+    from collections.abc import Mapping, Sequence
+    from typing import Any, TypeAlias
 
-    _Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - has no public name
+    _Commands: TypeAlias = argparse._SubParsersAction["_Command"]  # noqa: SLF001 - has no public name
 
 NEVER = "never"
-_ONE = "only this project"
-_SEVERAL = f"{_ONE}; repeatable"
-_WHERE = f"A listing is {LISTING_PLACES}, or the tenant of a context of `re` (context:prod)."
 _CODES = "Exit code: 0 nothing found, 1 something found, 2 an error."
-_PLAN_CODES = (
-    "Exit code: 0 the plan has no problems, 1 the edited listing has problems, 2 an error."
-)
-_RESUME_CODES = (
-    "Exit code: 0 all steps are done, 1 some steps are not (moved, failed, left or not taken), "
-    "2 an error, 130 stopped with Ctrl-C."
-)
-_APPLY_CODES = _RESUME_CODES.replace("not taken),", "not taken) or you did not confirm,")
+
+# Commands whose options are in another module, and their help.
+_OF_COMMENTS = {
+    "comments": "show the comments of a source",
+    "activity": "count the comments of each month",
+    "archive": "write the comments of a source to a file",
+    "upload": "upload the comments of an archive to a source; this costs AI units",
+}
+_OF_PLANS = {
+    "plan": "show what an edited listing would change",
+    "apply": "apply a plan",
+    "resume": "finish an apply that ended early",
+    "undo": "undo an apply",
+}
+
+
+class _Command(argparse.ArgumentParser):
+    """The parser of a command.
+
+    Attributes:
+        later: The module whose options are added once the parser is used, and the name of the
+            command in it; None if the options are added already.
+    """
+
+    later: tuple[str, str] | None = None
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments after the name of the command."""
+        if self.later:
+            module, name = self.later
+            self.later = None
+            import_module(f"reinfer_nb.cli.{module}").OPTIONS[name](self)
+        return super().parse_known_args(args, namespace)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,9 +79,14 @@ def parser() -> argparse.ArgumentParser:
         ),
     )
     result.add_argument("--version", action="version", version=f"reinfer-nb {VERSION}")
-    commands = result.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    for add in (_add_servers, _add_listings, _add_reports, _add_plans):
-        add(commands)
+    commands = result.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", parser_class=_Command
+    )
+    _add_servers(commands)
+    _add_listings(commands)
+    _add_later(commands, "comment_options", _OF_COMMENTS)
+    _add_reports(commands)
+    _add_later(commands, "plan_options", _OF_PLANS)
     return result
 
 
@@ -65,6 +102,12 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
+def _add_later(commands: _Commands, module: str, helps: Mapping[str, str]) -> None:
+    """Add commands whose options are in another module."""
+    for name, help_text in helps.items():
+        commands.add_parser(name, help=help_text).later = module, name
+
+
 def _add_servers(commands: _Commands) -> None:
     """Add the commands `lab` and `sandbox`."""
     lab = commands.add_parser(
@@ -78,7 +121,7 @@ def _add_servers(commands: _Commands) -> None:
     )
     lab.add_argument(
         "--folder",
-        type=_path,
+        type=file_path,
         default=".",
         help="folder to work in; default: the current one",
     )
@@ -98,9 +141,9 @@ def _add_servers(commands: _Commands) -> None:
     )
     sandbox.add_argument("--port", type=int, default=0, help="TCP port; default: any free one")
     sandbox.add_argument(
-        "--database", type=_path, metavar="FILE", help="file for the data; default: memory"
+        "--database", type=file_path, metavar="FILE", help="file for the data; default: memory"
     )
-    sandbox.add_argument("--data", type=_path, metavar="FILE", help="sources to fill it with")
+    sandbox.add_argument("--data", type=file_path, metavar="FILE", help="sources to fill it with")
     sandbox.add_argument(
         "--new-tokens",
         action="store_true",
@@ -121,7 +164,7 @@ def _add_listings(commands: _Commands) -> None:
         ),
         epilog="Example: reinfer-nb list --project claims --search motor --sort updated_at:desc",
     )
-    _add_project(listing, _SEVERAL)
+    add_project(listing, SEVERAL)
     listing.add_argument(
         "--columns", metavar="NAMES", help="these columns, such as name,title; all for all"
     )
@@ -133,11 +176,8 @@ def _add_listings(commands: _Commands) -> None:
         metavar="TEXT",
         help="only sources with all these words in id, full name, title or description",
     )
-    output = listing.add_mutually_exclusive_group()
-    output.add_argument("--csv", type=_path, metavar="FILE", help="write a CSV file")
-    output.add_argument("--json", action="store_true", help="print JSON, with the names of the API")
-    listing.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-    listing.add_argument("--context", help="a context of the vendor's client `re`")
+    add_csv_or_json(listing, "print JSON, with the names of the API")
+    add_context(listing)
     listing.set_defaults(run="listings.run_list")
 
 
@@ -146,10 +186,10 @@ def _add_reports(commands: _Commands) -> None:
     auditing = commands.add_parser(
         "audit",
         help="find problems of the sources",
-        description=f"Find problems of the sources of the configured tenant. {_WHERE}",
+        description=f"Find problems of the sources of the configured tenant. {WHERE}",
         epilog=f"{_CODES} Example: reinfer-nb audit --project claims --fail-on warning",
     )
-    _add_listing(auditing, _SEVERAL)
+    _add_listing(auditing, SEVERAL)
     auditing.add_argument(
         "--rule", action="append", metavar="ID", help="only this rule; repeatable"
     )
@@ -180,7 +220,7 @@ def _add_reports(commands: _Commands) -> None:
     comparing = commands.add_parser(
         "compare",
         help="show the differences between two listings",
-        description=f"Show added, removed, changed and renamed sources. {_WHERE}",
+        description=f"Show added, removed, changed and renamed sources. {WHERE}",
         epilog=f"{_CODES} Example: reinfer-nb compare sources.csv",
     )
     comparing.add_argument("before", metavar="BEFORE", help="a listing")
@@ -196,19 +236,19 @@ def _add_reports(commands: _Commands) -> None:
     comparing.add_argument(
         "--ignore", action="append", metavar="COLUMN", help="skip this column; repeatable"
     )
-    _add_project(comparing, _SEVERAL)
-    comparing.add_argument("--context", help="a context of the vendor's client `re`, for AFTER")
+    add_project(comparing, SEVERAL)
+    add_context(comparing, ", for AFTER")
     _add_output(comparing)
     comparing.set_defaults(run="reports.run_compare")
 
     recording = commands.add_parser(
         "record",
         help="record the listing in a history",
-        description=f"Record the listing in a history, to compare with later. {_WHERE}",
+        description=f"Record the listing in a history, to compare with later. {WHERE}",
         epilog="Example: reinfer-nb record audits/ (once a day, from cron)",
     )
     recording.add_argument("history", metavar="FOLDER", help="a folder or an fsspec URL")
-    _add_listing(recording, _ONE)
+    _add_listing(recording, ONE)
     recording.add_argument(
         "--another-tenant",
         action="store_true",
@@ -217,125 +257,13 @@ def _add_reports(commands: _Commands) -> None:
     recording.set_defaults(run="reports.run_record")
 
 
-def _add_project(parser: argparse.ArgumentParser, help_text: str) -> None:
-    parser.add_argument("--project", action="append", metavar="PROJECT", help=help_text)
-
-
 def _add_listing(parser: argparse.ArgumentParser, help_text: str) -> None:
-    _add_project(parser, help_text)
+    add_project(parser, help_text)
     parser.add_argument(
         "--from", dest="place", metavar="LISTING", help="use this listing; default: the tenant"
     )
-    parser.add_argument("--context", help="a context of the vendor's client `re`")
+    add_context(parser)
     parser.add_argument("--comments", action="store_true", help="count the comments too")
-
-
-def _add_plans(commands: _Commands) -> None:
-    """Add the commands `plan`, `apply`, `resume` and `undo`."""
-    planning = commands.add_parser(
-        "plan",
-        help="show what an edited listing would change",
-        description=(
-            "Show the changes that turn the sources of the configured tenant into an edited "
-            f"listing. Nothing is changed. {_WHERE}"
-        ),
-        epilog=f"{_PLAN_CODES} Example: reinfer-nb plan edited.csv --base sources.csv --out "
-        "change.json",
-    )
-    planning.add_argument("edited", metavar="EDITED", help="the edited listing")
-    planning.add_argument("--base", metavar="LISTING", help="the listing before the edit")
-    planning.add_argument(
-        "--delete-missing",
-        action="store_true",
-        help="delete sources that are missing in EDITED, in the projects of its rows",
-    )
-    planning.add_argument(
-        "--whole-tenant",
-        action="store_true",
-        help="with --delete-missing: delete in all projects",
-    )
-    _add_project(planning, _ONE)
-    _add_out(planning, "save the plan to a file, for: reinfer-nb apply FILE")
-    _add_context(planning)
-    planning.set_defaults(run="plans.run_plan")
-
-    applying = commands.add_parser(
-        "apply",
-        help="apply a plan",
-        description=(
-            "Show a plan, ask, and apply it to the configured tenant. Sources that others have "
-            "changed since the plan was made are not touched."
-        ),
-        epilog=f"{_APPLY_CODES} Example: reinfer-nb apply change.json",
-    )
-    applying.add_argument(
-        "file", type=_path, metavar="FILE", help="the file of reinfer-nb plan --out"
-    )
-    applying.add_argument(
-        "--rehearse", action="store_true", help="apply the plan to a copy of the tenant only"
-    )
-    _add_applying(applying)
-    applying.set_defaults(run="plans.run_apply")
-
-    resuming = commands.add_parser(
-        "resume",
-        help="finish an apply that ended early",
-        description="Finish an apply that ended early. No step is repeated; you are not asked.",
-        epilog=f"{_RESUME_CODES} Example: reinfer-nb resume journal.jsonl",
-    )
-    _add_journal(resuming)
-    _add_workers(resuming)
-    _add_context(resuming)
-    resuming.set_defaults(run="plans.run_resume")
-
-    undoing = commands.add_parser(
-        "undo",
-        help="undo an apply",
-        description=(
-            "Show the plan that undoes an apply as far as possible, ask, and apply it. Deleted "
-            "comments cannot be restored."
-        ),
-        epilog=f"{_APPLY_CODES} Example: reinfer-nb undo journal.jsonl",
-    )
-    _add_journal(undoing)
-    _add_out(undoing, "save the plan to a file, and change nothing")
-    _add_applying(undoing)
-    undoing.set_defaults(run="plans.run_undo")
-
-
-def _add_out(parser: argparse.ArgumentParser, help_text: str) -> None:
-    parser.add_argument("--out", type=_path, metavar="FILE", help=help_text)
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-
-
-def _add_applying(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--yes", action="store_true", help="do not ask")
-    parser.add_argument(
-        "--allow-mass-delete",
-        action="store_true",
-        help="allow to delete more than 3 sources and more than a tenth of a project",
-    )
-    parser.add_argument("--journal", type=_path, metavar="FILE", help="a new file for the journal")
-    _add_workers(parser)
-    _add_context(parser)
-
-
-def _add_journal(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("done", type=_path, metavar="JOURNAL", help="the journal of the apply")
-
-
-def _add_workers(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=20,
-        metavar="N",
-        help="number of parallel requests, up to 32 (default: 20)",
-    )
-
-
-def _add_context(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--context", help="a context of the vendor's client `re`")
 
 
 def _add_output(parser: argparse.ArgumentParser) -> None:
@@ -346,20 +274,5 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         default="text",
         help="format of the output; html is a page for a browser (default: text)",
     )
-    parser.add_argument("--out", type=_path, metavar="FILE", help="write to a file")
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing FILE")
-
-
-def _path(text: str) -> Path:
-    """Return an argument of the command line as a path.
-
-    Raises:
-        argparse.ArgumentTypeError: The text is not a path, for example since it is empty.
-    """
-    from reinfer_nb.errors import FileProblem, InvalidInput
-    from reinfer_nb.files import path_of
-
-    try:
-        return path_of(text)
-    except (FileProblem, InvalidInput) as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    parser.add_argument("--out", type=file_path, metavar="FILE", help="write to a file")
+    add_overwrite(parser)

@@ -6,14 +6,12 @@ Nothing is sent before the plan was shown, and confirmed at the terminal or with
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
 import sys
 import warnings
 
 from reinfer_nb.cli import colour
 from reinfer_nb.cli.output import discard_the_rest, note, say
-from reinfer_nb.cli.shared import listing_of, suggesting
+from reinfer_nb.cli.shared import answer_to, command_line, has_bar, listing_of, suggesting
 from reinfer_nb.client import connect
 from reinfer_nb.concurrency import checked_workers
 from reinfer_nb.errors import FileProblem, InvalidInput, MovedWarning
@@ -65,7 +63,7 @@ def _save(plan: Plan, options: argparse.Namespace) -> None:
     # Save first: a reader who stops early (`| head`) has the file too.
     path = plan.save(options.out, overwrite=options.overwrite)
     say(colour.report(visible_lines(plan.to_text(None))))
-    command = _command("apply", path, options)
+    command = command_line(options, "apply", path)
     note(f"Saved to {visible(str(path))}. Apply it with: {command}")
 
 
@@ -82,7 +80,7 @@ def run_apply(options: argparse.Namespace) -> int:
 def run_resume(options: argparse.Namespace) -> int:
     """Run the command `resume`, and return its exit code."""
     with connect(context=options.context) as client:
-        result = resume(client, options.done, workers=options.workers, progress=_has_bar())
+        result = resume(client, options.done, workers=options.workers, progress=has_bar())
     return _report(result, options)
 
 
@@ -111,7 +109,7 @@ def _rehearse_plan(plan: Plan, options: argparse.Namespace) -> int:
     if not plan.steps:
         return 0
     with _without_moved_warning():
-        rehearsal = plan.rehearse(workers=options.workers, progress=_has_bar())
+        rehearsal = plan.rehearse(workers=options.workers, progress=has_bar())
     say(visible_lines(rehearsal.to_text(None)))
     return _code(rehearsal.result)
 
@@ -135,7 +133,7 @@ def _apply_plan(plan: Plan, options: argparse.Namespace) -> int:
     with _without_moved_warning():
         result = plan.apply(
             workers=options.workers,
-            progress=_has_bar(),
+            progress=has_bar(),
             journal=options.journal,
             allow_mass_delete=options.allow_mass_delete,
         )
@@ -145,10 +143,6 @@ def _apply_plan(plan: Plan, options: argparse.Namespace) -> int:
 def _without_moved_warning() -> warnings.catch_warnings[None]:
     """Context manager that hides `MovedWarning`, whose sources are printed anyway."""
     return warnings.catch_warnings(action="ignore", category=MovedWarning)
-
-
-def _has_bar() -> bool:
-    return sys.stderr.isatty()
 
 
 def _check_deletes(plan: Plan) -> None:
@@ -182,18 +176,7 @@ def _confirmed(plan: Plan) -> bool:
         question, expected = f"Type {len(deletes)} to delete {lost}: ", [str(len(deletes))]
     else:
         question, expected = f"Apply this to {visible(plan.endpoint)}? [y/N] ", ["y", "yes"]
-    # On stderr, since stdout may go to a file. Not with `note`, which ignores errors: nobody may
-    # answer a question that was not shown.
-    print(question, end="", file=sys.stderr, flush=True)
-    try:
-        answer = input()
-    except EOFError:
-        answer = ""
-        note()
-    except KeyboardInterrupt:
-        note("\nNothing was sent.")
-        raise
-    return answer.strip().lower() in expected
+    return answer_to(question) in expected
 
 
 def _report(result: ApplyResult, options: argparse.Namespace) -> int:
@@ -207,11 +190,11 @@ def _report(result: ApplyResult, options: argparse.Namespace) -> int:
     if result.journal is not None:
         counts = result.counts
         if any(outcome.open for outcome in result.outcomes):
-            note(f"Continue with: {_command('resume', result.journal, options)}")
+            note(f"Continue with: {command_line(options, 'resume', result.journal)}")
         if attempt.MOVED in counts:
             note("For the sources that others have changed, plan again: reinfer-nb plan")
         if {attempt.DONE, attempt.NOT_TAKEN} & counts.keys():
-            note(f"Undo it with: {_command('undo', result.journal, options)}")
+            note(f"Undo it with: {command_line(options, 'undo', result.journal)}")
     return _code(result)
 
 
@@ -219,13 +202,6 @@ def _code(result: ApplyResult) -> int:
     if result.stopped == CTRL_C:
         return 130
     return 0 if result.ok else 1
-
-
-def _command(name: str, path: str | os.PathLike[str], options: argparse.Namespace) -> str:
-    """Return a command line for the same tenant."""
-    words = ["reinfer-nb", name, os.fspath(path)]
-    words += ["--context", options.context] if options.context else []
-    return visible(shlex.join(words))
 
 
 def _show(text: str) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
@@ -12,7 +14,7 @@ import pandas as pd
 
 from reinfer_nb import markup, strict_json
 from reinfer_nb.cli import colour
-from reinfer_nb.cli.output import discard_the_rest, note, say
+from reinfer_nb.cli.output import give_bytes, note, say
 from reinfer_nb.client import Client, connect
 from reinfer_nb.csvfile.io import csv_of, to_csv
 from reinfer_nb.errors import InvalidInput, NotFound, ReinferError
@@ -21,7 +23,7 @@ from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
 from reinfer_nb.schema.provenance import PROJECT
 from reinfer_nb.schema.value_types import python_value
 from reinfer_nb.snapshots import listing_source
-from reinfer_nb.text import counted, hint, shown, visible_lines
+from reinfer_nb.text import counted, hint, shown, visible, visible_lines
 
 _TENANT = "context:"
 
@@ -123,6 +125,37 @@ def suggesting(client: Client, projects: Sequence[str] | None) -> Iterator[None]
         ) from None
 
 
+def has_bar() -> bool:
+    """True if somebody sees a progress bar."""
+    return sys.stderr.isatty()
+
+
+def answer_to(question: str) -> str:
+    """Ask on the terminal before something is sent, and return the answer in small letters.
+
+    Raises:
+        OSError: The question cannot be shown.
+        KeyboardInterrupt: The user pressed Ctrl-C instead.
+    """
+    # On stderr, since stdout may go to a file. Not with `note`, which ignores errors: nobody may
+    # answer a question that was not shown.
+    print(question, end="", file=sys.stderr, flush=True)
+    try:
+        return input().strip().lower()
+    except EOFError:
+        note()
+        return ""
+    except KeyboardInterrupt:
+        note("\nNothing was sent.")
+        raise
+
+
+def command_line(options: argparse.Namespace, *words: str | os.PathLike[str]) -> str:
+    """Return a command of `reinfer-nb` for the same tenant, as a line for the shell."""
+    context = ["--context", options.context] if options.context else []
+    return visible(shlex.join(["reinfer-nb", *(os.fspath(word) for word in words), *context]))
+
+
 class Report(Protocol):
     """The result of a command, as text and as HTML."""
 
@@ -158,13 +191,8 @@ def give(options: argparse.Namespace, title: str, report: Report, table: pd.Data
     elif options.format == "csv" and sys.stdout.isatty():
         # Escape control characters for a terminal; a file or a pipe gets them unchanged.
         say(visible_lines("\n".join(content.decode("utf-8-sig").split("\r\n"))), end="")
-    elif hasattr(sys.stdout, "buffer") and options.format != "text":
-        try:
-            sys.stdout.flush()
-            sys.stdout.buffer.write(content)
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            discard_the_rest(sys.stdout)
+    elif options.format != "text":
+        give_bytes(content)
     else:
         say(colour.report(content.decode()), end="")
 

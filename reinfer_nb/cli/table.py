@@ -1,4 +1,4 @@
-"""A listing as a table of text, in full or as wide as a terminal."""
+"""A frame as a table of text, in full or as wide as a terminal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reinfer_nb.schema.value_types import is_empty, shown_cell
 from reinfer_nb.text import visible
 
 _GAP = "  "
-# Columns that no terminal is too narrow for, and further ones, the most important first.
+# Of a listing: columns that no terminal is too narrow for, and further ones.
 _ALWAYS = ("owner", "name")
 _FURTHER = ("title", "language", "kind", "updated_at", "id")
 DEFAULT = frozenset((*_ALWAYS, *_FURTHER))
@@ -24,14 +24,24 @@ _ALIGNED = 60
 
 
 class Table:
-    """The cells of a listing as texts that a terminal can show.
+    """The cells of a frame as texts that a terminal can show.
 
     Args:
-        df: The listing.
+        df: The frame, such as a listing.
         names: The columns, in the order of the table.
+        always: Columns that no terminal is too narrow for.
+        further: Further columns, the most important first; others follow them.
     """
 
-    def __init__(self, df: pd.DataFrame, names: Sequence[str]) -> None:
+    def __init__(
+        self,
+        df: pd.DataFrame,
+        names: Sequence[str],
+        *,
+        always: Sequence[str] = _ALWAYS,
+        further: Sequence[str] = _FURTHER,
+    ) -> None:
+        self._always, self._further = always, further
         self._texts = {name: [visible(name), *_texts(df[name])] for name in names}
         self._widths = {name: max(map(_width, texts)) for name, texts in self._texts.items()}
 
@@ -55,12 +65,17 @@ class Table:
         }
         return _lines(texts, widths)
 
+    def fits(self, width: int) -> bool:
+        """True if all columns fit a width, all cells as short as they may become."""
+        gaps = len(_GAP) * (len(self._texts) - 1)
+        return sum(map(self._shortest, self._texts)) + gaps <= width
+
     def _chosen(self, width: int) -> list[str]:
         """Return the columns that fit a width, all cells as short as they may become."""
-        chosen = [name for name in _ALWAYS if name in self._texts]
+        chosen = [name for name in self._always if name in self._texts]
         used = sum(self._shortest(name) + len(_GAP) for name in chosen)
-        others = [*_FURTHER, *(name for name in self._texts if name not in DEFAULT)]
-        for name in (name for name in others if name in self._texts):
+        others = dict.fromkeys([*self._further, *self._texts])
+        for name in (name for name in others if name in self._texts and name not in chosen):
             used += self._shortest(name) + len(_GAP)
             if used - len(_GAP) > width:
                 break

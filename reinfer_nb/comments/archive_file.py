@@ -62,7 +62,9 @@ class Archive:
             "comments": f"{self.num_comments:,}",
             "since": "the first" if self.since is None else self.since.isoformat(sep=" "),
             "until": "(no comments)" if self.until is None else self.until.isoformat(sep=" "),
-            "not in it": NOT_HELD.split(". ")[1].removeprefix("It does not hold "),
+            "not in it": NOT_HELD.split(". ")[1]
+            .removeprefix("It does not hold ")
+            .removesuffix("."),
         }
 
     def _repr_html_(self) -> str:
@@ -100,7 +102,7 @@ def line_of(comment: Mapping[str, Any]) -> bytes:
     except (TypeError, ValueError):
         raise ProtocolError(
             f"The comment {shown(comment['id'])} holds NaN or Infinity, which are not JSON, so it "
-            "cannot be archived as it is. Report this to the tenant's support."
+            "cannot be written as it is. Report this to the tenant's support."
         ) from None
     # Half a character, which UTF-8 cannot encode, becomes its escape.
     return text.encode(errors="backslashreplace") + b"\n"

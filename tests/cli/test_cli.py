@@ -18,6 +18,7 @@ from reinfer_nb import cli
 
 COMMANDS = (
     *("lab", "sandbox", "list", "audit", "compare", "record"),
+    *("comments", "activity", "archive", "upload"),
     *("plan", "apply", "resume", "undo"),
 )
 

@@ -16,6 +16,7 @@ import pandas as pd
 
 from reinfer_nb.arguments import choice
 from reinfer_nb.errors import InvalidInput
+from reinfer_nb.wording import spelled
 
 _FREQUENCIES = {"day": "D", "week": "W-SUN", "month": "M", "quarter": "Q", "year": "Y"}
 _MOST_PERIODS = 10_000
@@ -55,9 +56,10 @@ def periods(freq: str, since: datetime, until: datetime) -> list[Period]:
     )
     number = (last - first).n + 1
     if number > _MOST_PERIODS:
+        begin, end = spelled("since", "--since"), spelled("until", "--until")
         raise InvalidInput(
-            f"There are {number:,} periods of a {freq} from since to until, and at most "
-            f"{_MOST_PERIODS:,} can be counted. Choose a longer period, or a later since."
+            f"There are {number:,} periods of a {freq} from {begin} to {end}, and at most "
+            f"{_MOST_PERIODS:,} can be counted. Choose a longer period, or a later {begin}."
         )
     starts = [
         period.start_time.to_pydatetime().replace(tzinfo=UTC)

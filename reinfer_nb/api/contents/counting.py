@@ -19,6 +19,7 @@ from reinfer_nb.forking import importing
 from reinfer_nb.schema import validation
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
+from reinfer_nb.wording import spelled
 
 
 class Counting:
@@ -247,10 +248,11 @@ def range_of(since: When | None, until: When | None) -> tuple[datetime | None, d
     Raises:
         InvalidInput: A time cannot be read, or they are the wrong way round.
     """
-    begin = None if since is None else edge(since, name="since")
-    end = None if until is None else edge(until, end=True, name="until")
+    first, last = spelled("since", "--since"), spelled("until", "--until")
+    begin = None if since is None else edge(since, name=first)
+    end = None if until is None else edge(until, end=True, name=last)
     if begin is not None and end is not None and begin > end:
         raise InvalidInput(
-            f"since ({begin:%Y-%m-%d %H:%M}) is after until ({end:%Y-%m-%d %H:%M}). Swap them."
+            f"{first} ({begin:%Y-%m-%d %H:%M}) is after {last} ({end:%Y-%m-%d %H:%M}). Swap them."
         )
     return begin, end

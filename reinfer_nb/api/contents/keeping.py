@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import pandas as pd
@@ -222,14 +223,37 @@ class Keeping(Reading):
         another_source = flag(another_source, "another_source")
         place = None if journal is None else lasting_path(journal)
         workers = checked_workers(workers)
-        number = uploading.count_of(file)
-        held = described(file)
-        source = self.source(which)
-        if held is not None and not another_source:
-            _check_same(held, source, self.endpoint)
+        source, number = checked_upload(self, which, file, another_source=another_source)
         uploading.check_confirmed(confirm, number, source.full_name)
         uploader = uploading.Uploader(self.comment_calls, source, self.endpoint, workers, progress)
         return uploader.upload(file, number, place)
+
+
+def checked_upload(
+    client: Keeping, which: str | Source, archive: Path, *, another_source: bool
+) -> tuple[Source, int]:
+    """Return the source of an upload, and the number of comments in the archive.
+
+    Args:
+        client: The client of the tenant.
+        which: As for `Keeping.upload`.
+        archive: The path of the archive.
+        another_source: As for `Keeping.upload`.
+
+    Raises:
+        InvalidInput: The archive is of another source or tenant.
+        FileProblem: The archive cannot be read, is cut or is no archive.
+        ReinferError: There is no such source, or the tenant could not be reached.
+    """
+    with importing():
+        from reinfer_nb.api.contents import uploading
+
+    number = uploading.count_of(archive)
+    held = described(archive)
+    source = client.source(which)
+    if held is not None and not another_source:
+        _check_same(held, source, client.endpoint)
+    return source, number
 
 
 def _check_same(archive: Archive, source: Source, endpoint: str) -> None:

@@ -29,7 +29,13 @@ def newest_at(
 
 
 def newest(
-    calls: SourceCalls, comments: CommentCalls, full_name: str, stop: threading.Event, number: int
+    calls: SourceCalls,
+    comments: CommentCalls,
+    full_name: str,
+    stop: threading.Event,
+    number: int,
+    *,
+    with_markup: bool = False,
 ) -> list[dict[str, Any]]:
     """Return the newest comments of a source as JSON objects, the newest first.
 
@@ -42,17 +48,20 @@ def newest(
         full_name: "project/name".
         stop: Once set, a failed request is not retried.
         number: The most comments.
+        with_markup: Whether to read the texts with markup, too.
 
     Raises:
         ReinferError: The tenant could not be reached, or rejected a request.
     """
     # Of two comments the order can be seen.
     limit = max(number, 2)
-    found = _read(comments, full_name, stop, limit=limit, newest_first=True)
+    found = _read(
+        comments, full_name, stop, limit=limit, newest_first=True, with_markup=with_markup
+    )
     moments = [moment_of(comment) for comment in found]
     if len(found) == limit and any(earlier < later for earlier, later in pairwise(moments)):
         begin = _begin(calls, full_name, stop, number, moments[0])
-        found = _read(comments, full_name, stop, Span(begin))
+        found = _read(comments, full_name, stop, Span(begin), with_markup=with_markup)
     return sorted(found, key=moment_of, reverse=True)[:number]
 
 

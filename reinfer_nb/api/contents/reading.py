@@ -13,7 +13,7 @@ from reinfer_nb.api.contents.comment_calls import Span
 from reinfer_nb.api.contents.counting import Counting, range_of
 from reinfer_nb.comments.comment import Comment
 from reinfer_nb.dates import When
-from reinfer_nb.errors import NotFound
+from reinfer_nb.errors import InvalidInput, NotFound
 from reinfer_nb.forking import importing
 from reinfer_nb.schema.endpoints import MOST_OF_PAGE
 from reinfer_nb.schema.records import Source
@@ -129,6 +129,51 @@ class Reading(Counting):
 
         return frames()
 
+    def raw_comments(
+        self,
+        which: str | Source,
+        *,
+        since: When | None = None,
+        until: When | None = None,
+        limit: int | None = None,
+        newest: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Return an iterator over the comments of a source as the API tells them, markup included.
+
+        >>> [raw] = client.raw_comments("claims/motor-inbox", newest=1)
+        >>> sorted(raw["messages"][0]["body"])
+        ['text', 'text_markup']
+
+        It reads a page when the one before is used up, so memory does not grow with the source.
+
+        Args:
+            which: As for `comments`.
+            since: As for `comments`.
+            until: As for `comments`.
+            limit: As for `comments`.
+            newest: Instead of a range and a limit: so many of the newest comments, the newest
+                first.
+
+        Returns:
+            An iterator over JSON objects, the oldest first unless `newest` is given.
+
+        Raises:
+            InvalidInput: As for `comments`; or `newest` is given together with one of these.
+            NotFound: As for `comments`. The iterator may raise this and the following ones.
+            PermissionDenied: As for `comments`.
+            ReinferError: As for `comments`.
+        """
+        span = Span(*range_of(since, until))
+        limit = arguments.limit(limit)
+        if newest is not None:
+            newest = arguments.positive(newest, "newest")
+            if limit is not None or span != Span():
+                raise InvalidInput("newest takes the place of since, until and limit.")
+        name = self._full_name(which)
+        if newest is None:
+            return self._read(name, span, limit=limit, with_markup=True)
+        return iter(self._newest(name, newest, with_markup=True))
+
     def sample(self, which: str | Source, n: int = 20) -> pd.DataFrame:
         """Return the newest comments of a source, the newest first.
 
@@ -148,14 +193,11 @@ class Reading(Counting):
             ReinferError: As for `comments`.
         """
         with importing():
-            from reinfer_nb.api.contents import newest
             from reinfer_nb.comments import frame
 
         number = arguments.positive(n, "n")
         name = self._full_name(which)
-        with self.suggestions.of_source(which):
-            found = newest.newest(self.calls, self.comment_calls, name, threading.Event(), number)
-        return self._described(frame.frame_of(found), name)
+        return self._described(frame.frame_of(self._newest(name, number)), name)
 
     def comment(self, which: str | Source, comment_id: str) -> Comment:
         """Return one comment of a source, with all its messages.
@@ -184,14 +226,36 @@ class Reading(Counting):
             self.source(name)
             raise
 
-    def _read(self, name: str, span: Span, *, limit: int | None) -> Iterator[dict[str, Any]]:
+    def _read(
+        self, name: str, span: Span, *, limit: int | None, with_markup: bool = False
+    ) -> Iterator[dict[str, Any]]:
         """Yield the comments of a source in a range of time, the oldest first."""
         with self.suggestions.of_source(name):
             pages = self.comment_calls.pages(
-                name, threading.Event(), span, limit=limit, size=MOST_OF_PAGE
+                name,
+                threading.Event(),
+                span,
+                limit=limit,
+                size=MOST_OF_PAGE,
+                with_markup=with_markup,
             )
             for page in pages:
                 yield from page.comments
+
+    def _newest(self, name: str, number: int, *, with_markup: bool = False) -> list[dict[str, Any]]:
+        """Return the newest comments of a source, the newest first."""
+        with importing():
+            from reinfer_nb.api.contents import newest
+
+        with self.suggestions.of_source(name):
+            return newest.newest(
+                self.calls,
+                self.comment_calls,
+                name,
+                threading.Event(),
+                number,
+                with_markup=with_markup,
+            )
 
     def _described(self, frame: pd.DataFrame, name: str, begin: int = 0) -> pd.DataFrame:
         frame.index = pd.RangeIndex(begin, begin + len(frame))
