@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -79,8 +80,10 @@ CASES: dict[str, tuple[list[str], list[Any]]] = {
     "woken": (["2024-01-01T00:00:00Z", "2026-03-30T00:00:00Z"], [2, "2026-03-30T00:00Z", 0, 0.0]),
     "planned": (["2027-01-01T00:00:00Z"], [1, "2027-01-01T00:00Z", 0, None]),
     "edges": (
-        ["2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z", "2026-02-28T23:59:59.999999Z"]
-        + ["2026-03-01T00:00:00Z", "2025-01-31T23:59:59.999999Z"],
+        [
+            *("2025-01-31T23:59:59.999999Z", "2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z"),
+            *("2026-02-28T23:59:59.999999Z", "2026-03-01T00:00:00Z"),
+        ],
         [5, "2026-03-01T00:00Z", 2, 0.0],
     ),
     "gap": ([*months(2, 1, 5), *months(9, 5, 6)], [35, "2026-02-06T10:00Z", 6, 0.0]),
@@ -182,9 +185,8 @@ def test_an_empty_listing_gets_the_columns(client: rnb.Client) -> None:
     ]
 
 
-TIMES = st.datetimes(datetime(2024, 11, 1), datetime(2026, 5, 1)).map(
-    lambda time: time.isoformat(timespec="microseconds") + "Z"
-)
+DAYS = (datetime.fromisoformat(day) for day in ("2024-11-01", "2026-05-01"))
+TIMES = st.datetimes(*DAYS).map(lambda time: time.isoformat(timespec="microseconds") + "Z")
 
 
 @given(st.lists(TIMES, max_size=12))
@@ -212,12 +214,11 @@ def test_any_comments_give_what_a_plain_loop_gives(times: list[str]) -> None:
     assert requests <= (16 if times else 1)
 
 
-@given(st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1)))
-def test_the_months_are_whole_and_follow_each_other(moment: datetime) -> None:
-    now = moment.replace(tzinfo=UTC)
+@given(st.datetimes(datetime.fromisoformat("1990-01-01"), timezones=st.just(UTC)))
+def test_the_months_are_whole_and_follow_each_other(now: datetime) -> None:
     spans = vitality.full_months(now)
     assert len(spans) == 13
-    for span, following in zip(spans, spans[1:], strict=False):
+    for span, following in pairwise(spans):
         assert span.end + timedelta(microseconds=1) == following.begin
     assert all(
         span.begin.day == 1 and span.begin.time().isoformat() == "00:00:00" for span in spans

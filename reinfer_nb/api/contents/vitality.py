@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 
 import pandas as pd
@@ -16,7 +17,7 @@ from reinfer_nb.dates import edge
 _USUAL_MONTHS = 12
 # The median of fewer months says nothing.
 _FEWEST_MONTHS = 3
-_MICROSECOND = pd.Timedelta(1, "us").to_pytimedelta()
+_MICROSECOND = timedelta(microseconds=1)
 
 # Counts the comments of a source from the first to the second moment; None is an open end.
 Count = Callable[[datetime | None, datetime | None], int]
@@ -57,10 +58,7 @@ def full_months(now: datetime) -> list[Period]:
     begins = [
         edge(f"{number} months ago", now=this_month) for number in range(_USUAL_MONTHS + 1, -1, -1)
     ]
-    return [
-        Period(begin, following - _MICROSECOND)
-        for begin, following in zip(begins, begins[1:], strict=False)
-    ]
+    return [Period(begin, following - _MICROSECOND) for begin, following in pairwise(begins)]
 
 
 def contents_of(
