@@ -100,11 +100,9 @@ def test_any_number_is_read_back_exactly(
     folder = tmp_path_factory.mktemp("files")
     expected = pd.Series(numbers, dtype="Float64")
     df = pd.DataFrame({"id": "a", "comments_usual_month": expected.astype(dtype)})
-    for write, read, name in (
-        (rnb.to_csv, rnb.read_csv, "a.csv"),
-        (to_excel, read_excel, "a.xlsx"),
-    ):
-        back = read(write(df, folder / name))["comments_usual_month"]
+    for ending in ("csv", "xlsx"):
+        write, read = FILES[ending]
+        back = read(write(df, folder / f"a.{ending}"))["comments_usual_month"]
         assert back.dtype == "Float64"
         assert back.isna().tolist() == expected.isna().tolist()
         assert back.dropna().tolist() == expected.dropna().tolist()
@@ -149,12 +147,12 @@ def test_an_update_keeps_them(client: rnb.Client) -> None:
     pd.testing.assert_frame_equal(replaced[0][ADDED], df[ADDED])
 
 
-@pytest.mark.parametrize("is_text", [False, True])
+@pytest.mark.parametrize("dtypes", ["those of the client", "those of pandas.read_csv"])
 def test_the_search_and_the_order_know_them(
-    listing: pd.DataFrame, tmp_path: Path, is_text: bool
+    listing: pd.DataFrame, tmp_path: Path, dtypes: str
 ) -> None:
     listing.to_csv(tmp_path / "a.csv", index=False)
-    df = pd.read_csv(tmp_path / "a.csv") if is_text else listing
+    df = pd.read_csv(tmp_path / "a.csv") if "pandas" in dtypes else listing
     narrowing = Narrowing(df)
     last = listing["last_comment_at"].dt.strftime("%Y-%m")
     usual = listing["comments_usual_month"].astype(float)
@@ -177,4 +175,4 @@ def test_a_search_in_a_listing_without_them_says_so(shared: rnb.Client) -> None:
     narrowing = Narrowing(shared.sources())
     narrowing.narrow("last_comment_at:2026")
     assert len(narrowing.positions) == 0
-    assert "this listing has no column last_comment_at" in "".join(narrowing.notes)
+    assert "this listing has no column last_comment_at" in "".join(narrowing.search_notes)
