@@ -171,6 +171,13 @@ def test_the_search_and_the_order_know_them(
     assert times.is_monotonic_decreasing
 
 
+def test_texts_are_ordered_as_times() -> None:
+    times = ["2026-03-01 01:00:00+02:00", "2026-03-01 00:30:00+00:00", "2026-02-28 23:30:00Z"]
+    narrowing = Narrowing(pd.DataFrame({"name": list("abc"), "last_comment_at": times}))
+    narrowing.sort_by("last_comment_at")
+    assert narrowing.positions.tolist() == [0, 2, 1]
+
+
 def test_a_search_in_a_listing_without_them_says_so(shared: rnb.Client) -> None:
     narrowing = Narrowing(shared.sources())
     narrowing.narrow("last_comment_at:2026")

@@ -173,7 +173,9 @@ def wholes(column: pd.Series) -> Numbers:
     present = numbers[~np.isnan(numbers)]
     # A double holds larger numbers inexactly.
     if not ((present >= 0) & (present < 2**53) & (np.floor(present) == present)).all():
-        raise InvalidInput(f"{visible(str(column.name))} must hold whole numbers from 0 on in each row.")
+        raise InvalidInput(
+            f"{visible(str(column.name))} must hold whole numbers from 0 on in each row."
+        )
     return np.asarray(np.nan_to_num(numbers, nan=-1), dtype=np.int64)
 
 
