@@ -55,7 +55,11 @@ def _fed(df: pd.DataFrame, groups: pd.Series, now: pd.Timestamp, days: int) -> l
         if names:
             sentence = f" Comments {period} came to {names}."
         else:
-            sentence = f" None of them is known to have got comments {period}." if known else ""
+            sentence = (
+                f" No source of this bucket is known to have got comments {period}."
+                if known
+                else ""
+            )
         sentences.append(sentence)
     return sentences
 

@@ -206,8 +206,8 @@ def activity(activity: Any, *, by: str = "project", top: int = 8, ax: Axes | Non
 
     >>> df = client.activity("claims", since="2026-01", until="2026-06", progress=False)
     >>> ax = activity(df, by="source", top=2)
-    >>> [text.get_text().rpartition(" ")[0] for text in ax.get_legend().get_texts()][0]
-    '10 other sources'
+    >>> ax.get_legend().get_texts()[0].get_text().rpartition(" ")[0]
+    '37 other sources'
 
     Each area is as high as the comments of a period are many. The first and the last period may be
     shorter than the others, and so have fewer comments.

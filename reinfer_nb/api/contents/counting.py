@@ -223,8 +223,8 @@ class Counting:
         """Return a listing with what shows whether each source still gets comments.
 
         >>> df = client.contents("claims/motor-inbox", progress=False)
-        >>> df["num_comments"].item()
-        19640
+        >>> df["num_comments"].tolist()
+        [19640]
         >>> bool(df["comments_last_month"].item() > 0)
         True
 
