@@ -206,7 +206,8 @@ def declining(
     on a source is looked at.
     """
     last, usual = _numbers(df[LAST_MONTH]), _numbers(df[USUAL_MONTH])
-    fallen = np.isfinite(usual) & (usual >= least_usual) & (last < usual_share * usual)
+    is_looked_at = np.isfinite(usual) & (usual >= least_usual) & (last >= 0)
+    fallen = is_looked_at & (last < usual_share * usual)
     messages = [
         f"It got {counted(int(number), 'comment')} in the last full month; "
         f"{f'{median:,.1f}'.removesuffix('.0')} are usual."

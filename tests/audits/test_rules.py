@@ -696,7 +696,9 @@ def test_declining_sources_are_found(dtype: Any) -> None:
 
 def test_endless_numbers_are_no_finding() -> None:
     infinite = float("inf")
-    rows = [{"comments_last_month": 1, "comments_usual_month": infinite}]
+    pairs = [(1, infinite), (-infinite, 30), (-1, 30), (infinite, infinite)]
+    names = "comments_last_month", "comments_usual_month"
+    rows: list[Row] = [dict(zip(names, pair, strict=True)) for pair in pairs]
     assert messages("declining", rows) == {}
 
 
