@@ -41,7 +41,11 @@ def test_the_rules_show_what_a_person_needs_to_choose() -> None:
         rule, severity, why = table.iloc[number][["rule", "severity", "why"]]
         needs, options = table["needs"][number], table["options"][number]
         headline = why.split("\n")[0]
-        written = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        # A third is 0.333.
+        written = ", ".join(
+            f"{name}={value:.3g}" if isinstance(value, float) else f"{name}={value!r}"
+            for name, value in options.items()
+        )
         assert rows[number + 1] == [rule, severity, headline, ", ".join(needs), written]
         assert any(line.startswith(f"{severity}: {rule}") for line in lines)
         assert headline in flat
@@ -63,9 +67,11 @@ def test_the_rules_are_a_frame_like_any_other() -> None:
 
 def test_a_rule_shows_its_id_reason_and_options() -> None:
     rule = rnb.audit(pd.DataFrame({"title": ["x"], "updated_at": ["2020-01-01"]})).rules["stale"]
-    assert repr(rule).startswith("<Rule info: stale (needs updated_at; options days=365): A source")
+    assert repr(rule).startswith(
+        "<Rule info: stale (needs updated_at; options days=365, silent_days=90): A source"
+    )
     assert "\n" not in repr(rule)
-    assert dict(cells(html_of(rule)))["Options"] == "days=365"
+    assert dict(cells(html_of(rule)))["Options"] == "days=365, silent_days=90"
     assert not RAW.search(repr(rule) + html_of(rule))
 
 

@@ -97,7 +97,8 @@ class Rule:
 
 def options_text(options: Mapping[str, Any]) -> str:
     """Return options and their values as a person writes them, such as "days=365"."""
-    return ", ".join(f"{visible(name)}={shown(value)}" for name, value in options.items())
+    short = {name: round(v, 3) if isinstance(v, float) else v for name, v in options.items()}
+    return ", ".join(f"{visible(name)}={shown(value)}" for name, value in short.items())
 
 
 def heading(name: str, severity: str, needs: Sequence[str], options: Mapping[str, Any]) -> str:

@@ -37,7 +37,8 @@ class RuleTable(pd.DataFrame):
             return super().__repr__()
         lines = []
         for rule, severity, why, needs, options in self._rules():
-            lines.append(heading(rule, severity, needs, options))
+            head = heading(rule, severity, needs, options)
+            lines += textwrap.wrap(head, _WIDTH, subsequent_indent="    ", break_on_hyphens=False)
             lines += (f"  {line}" for line in textwrap.wrap(visible(why), _WIDTH - 2))
         return "\n".join(lines)
 

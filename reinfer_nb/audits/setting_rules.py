@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from reinfer_nb.audits.recency import SILENT_DAYS, got_comments, last_comments
 from reinfer_nb.audits.rule import findings, toolkit_rule
+from reinfer_nb.schema.added_columns import COMMENTS, LAST_COMMENT, LAST_MONTH, USUAL_MONTH
 from reinfer_nb.schema.records import KINDS
 from reinfer_nb.text import counted, listed, shown
 
@@ -24,28 +28,51 @@ def no_bucket(df: pd.DataFrame) -> pd.DataFrame:
 
 
 @toolkit_rule("info", "updated_at")
-def stale(df: pd.DataFrame, now: pd.Timestamp, *, days: int = 365) -> pd.DataFrame:
+def stale(
+    df: pd.DataFrame, now: pd.Timestamp, *, days: int = 365, silent_days: int = SILENT_DAYS
+) -> pd.DataFrame:
     """A source whose settings have not been updated for a long time.
 
     Nobody may maintain it any more, and its email transform may be outdated. Option `days`: the
     minimum age in days.
+
+    In a listing with the times of the newest comments (`Client.contents`), a source that got
+    comments in the last `silent_days` (option) is not reported: it is in use, and settings that
+    fit need no update. Without these times, old settings are only a hint that a source is not in
+    use; the rule `silent` knows.
     """
-    ages = (now - df["updated_at"]).dt.days
-    old = df.index[ages >= days]
-    updates = pd.DataFrame(
-        {"age": ages[old].astype(int), "day": df.loc[old, "updated_at"].dt.floor("D")}
-    )
-    # One message for all sources updated on the same day.
-    groups = updates.groupby(["age", "day"], sort=False).ngroup()
-    messages = [
-        f"Not updated for {counted(age, 'day')}, since {day:%Y-%m-%d}."
-        for age, day in updates[~groups.duplicated()].itertuples(index=False)
-    ]
-    return findings(
-        old,
-        pd.Series(messages, dtype="str").take(groups.to_numpy()),
+    updates = df["updated_at"][~got_comments(df, now, silent_days)]
+    return _old(
+        updates,
+        now,
+        days,
+        "Not updated for {age}, since {day}.",
         "Ask its team whether it is still in use.",
     )
+
+
+def _old(
+    times: pd.Series, now: pd.Timestamp, days: int, message: str, suggestion: str
+) -> pd.DataFrame:
+    """Return findings about the rows whose time is at least some days ago.
+
+    Args:
+        times: The time of each row.
+        now: The time that ages are counted to.
+        days: The minimum age.
+        message: The message, with the fields `age` and `day`.
+        suggestion: The suggestion.
+    """
+    ages = (now - times).dt.days
+    old = times.index[ages >= days]
+    table = pd.DataFrame({"age": ages[old].astype(int), "day": times[old].dt.floor("D")})
+    # One message for all times of the same day.
+    groups = table.groupby(["age", "day"], sort=False).ngroup()
+    messages = [
+        message.format(age=counted(age, "day"), day=f"{day:%Y-%m-%d}")
+        for age, day in table[~groups.duplicated()].itertuples(index=False)
+    ]
+    return findings(old, pd.Series(messages, dtype="str").take(groups.to_numpy()), suggestion)
 
 
 @toolkit_rule("error", "created_at", "updated_at")
@@ -138,13 +165,60 @@ def unknown_kind(df: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-@toolkit_rule("info", "num_comments")
-def no_comments(df: pd.DataFrame) -> pd.DataFrame:
+@toolkit_rule("info", COMMENTS)
+def empty(df: pd.DataFrame) -> pd.DataFrame:
     """A source without comments.
 
     It was created but never filled, or its comments go to another source. Runs only on listings
-    with counted comments (`Client.statistics`).
+    with counted comments (`Client.statistics` or `Client.contents`).
     """
-    counts = pd.to_numeric(df["num_comments"], errors="coerce")
-    rows = df.index[counts.eq(0).fillna(value=False)]
+    rows = df.index[_numbers(df[COMMENTS]) == 0]
     return findings(rows, "It has no comments.", "Delete it if no comments are expected.")
+
+
+@toolkit_rule("warning", LAST_COMMENT)
+def silent(df: pd.DataFrame, now: pd.Timestamp, *, silent_days: int = SILENT_DAYS) -> pd.DataFrame:
+    """A source that had comments but gets none any more.
+
+    Its mailbox, connection or upload may have failed without anybody noticing, or the source is no
+    longer needed. Runs only on listings with the times of the newest comments (`Client.contents`
+    or `Client.last_comment`). Option `silent_days`: the minimum number of days without comments.
+    """
+    return _old(
+        last_comments(df),
+        now,
+        silent_days,
+        "No comments for {age}; the newest was sent on {day}.",
+        "Find out whether its comments should still arrive.",
+    )
+
+
+@toolkit_rule("warning", LAST_MONTH, USUAL_MONTH)
+def declining(
+    df: pd.DataFrame, *, usual_share: float = 1 / 3, least_usual: int = 10
+) -> pd.DataFrame:
+    """A source that gets far fewer comments than usual.
+
+    A part of its mailboxes may no longer be connected, or people write elsewhere. The usual number
+    is the median of the months before the last full one. Runs only on listings with the comments
+    of these months (`Client.contents`). Options: `usual_share`, the share of the usual number,
+    from 0 to 1, below which the last month is reported; `least_usual`, the usual number from which
+    on a source is looked at.
+    """
+    last, usual = _numbers(df[LAST_MONTH]), _numbers(df[USUAL_MONTH])
+    is_looked_at = np.isfinite(usual) & (usual >= least_usual) & (last >= 0)
+    fallen = is_looked_at & (last < usual_share * usual)
+    messages = [
+        f"It got {counted(int(number), 'comment')} in the last full month; "
+        f"{f'{median:,.1f}'.removesuffix('.0')} are usual."
+        for number, median in zip(last[fallen], usual[fallen], strict=True)
+    ]
+    return findings(
+        df.index[fallen], messages, "Find out whether all of its comments still arrive."
+    )
+
+
+def _numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    """Return a column of any dtype as numbers; NaN where it holds none."""
+    numbers = pd.to_numeric(column, errors="coerce")
+    return np.asarray(numbers.astype("Float64").astype("float64"), dtype=np.float64)

@@ -6,28 +6,62 @@ from collections import Counter, defaultdict
 
 import pandas as pd
 
+from reinfer_nb.audits.recency import SILENT_DAYS, got_comments, last_comments
 from reinfer_nb.audits.rule import findings, toolkit_rule
 from reinfer_nb.audits.text_rules import others_of
 from reinfer_nb.schema.records import LANGUAGES
-from reinfer_nb.text import listed, shown
+from reinfer_nb.text import counted, listed, shown
 
 
 @toolkit_rule("warning", "bucket_id")
-def shared_bucket(df: pd.DataFrame) -> pd.DataFrame:
+def shared_bucket(
+    df: pd.DataFrame, now: pd.Timestamp, *, silent_days: int = SILENT_DAYS
+) -> pd.DataFrame:
     """One bucket that feeds several sources.
 
     Each email is loaded into all of these sources, and counted and billed several times.
+
+    In a listing with the times of the newest comments (`Client.contents`), the message names the
+    sources that got comments in the last `silent_days` (option): these are fed, and the bucket of
+    the others may be a leftover. Without these times, the rule sees the settings only: the bucket
+    may feed several sources, one, or none.
     """
     buckets = df["bucket_id"].dropna()
     buckets = buckets[buckets != ""]
     shared = buckets[buckets.duplicated(keep=False)]
     groups = pd.Series(pd.factorize(shared)[0], index=shared.index)
-    lines = zip(shared, others_of(df, groups), strict=True)
+    lines = zip(shared, others_of(df, groups), _fed(df, groups, now, silent_days), strict=True)
     return findings(
         shared.index,
-        [f"Its bucket {shown(bucket)} also feeds {others}." for bucket, others in lines],
+        [f"Its bucket {shown(bucket)} also feeds {others}.{fed}" for bucket, others, fed in lines],
         "Keep the source in use; detach the bucket from the others: empty their bucket_id.",
     )
+
+
+def _fed(df: pd.DataFrame, groups: pd.Series, now: pd.Timestamp, days: int) -> list[str]:
+    """Return, for each row, which sources of its group got comments lately, as a sentence.
+
+    The text is empty if no newest comment is known in its group.
+    """
+    sources = df.loc[groups.index]
+    is_known = last_comments(sources).notna().groupby(groups).transform("any").tolist()
+    if not any(is_known):
+        return [""] * len(groups)
+    is_fed = got_comments(sources, now, days).tolist()
+    period = f"in the last {counted(days, 'day')}"
+    sentences = []
+    for known, own, others in zip(is_known, is_fed, others_of(df, groups, is_fed), strict=True):
+        names = " and ".join(filter(None, ["this source" if own else "", others]))
+        if names:
+            sentence = f" Comments {period} came to {names}."
+        else:
+            sentence = (
+                f" No source of this bucket is known to have got comments {period}."
+                if known
+                else ""
+            )
+        sentences.append(sentence)
+    return sentences
 
 
 @toolkit_rule("warning", "owner", "language")

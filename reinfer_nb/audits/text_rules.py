@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -225,22 +226,28 @@ def source_labels(df: pd.DataFrame) -> list[str]:
     ]
 
 
-def others_of(df: pd.DataFrame, groups: pd.Series) -> list[str]:
+def others_of(
+    df: pd.DataFrame, groups: pd.Series, among: Sequence[bool] | None = None
+) -> list[str]:
     """Return, for each row of a group, the names of up to three other rows of that group.
 
     Args:
         df: The listing.
         groups: Group numbers, indexed by row label; each group has two rows or more.
+        among: For each of these rows, whether it may be named; None for all. If no other row of
+            a group may, the text is empty.
     """
     has_names = {"owner", "name"} <= set(df.columns)
     rows = groups.index
     labels = source_labels(df.loc[rows]) if has_names else [f"row {row:,}" for row in rows]
     members: defaultdict[int, list[int]] = defaultdict(list)
+    included = [True] * len(rows) if among is None else among
     for position, group in enumerate(groups.tolist()):
-        members[group].append(position)
+        if included[position]:
+            members[group].append(position)
     lines = []
     for position, group in enumerate(groups.tolist()):
         others = [labels[other] for other in members[group][:4] if other != position][:3]
-        more = len(members[group]) - 1 - len(others)
+        more = len(members[group]) - included[position] - len(others)
         lines.append(", ".join(others) + (f" and {more:,} more" if more else ""))
     return lines

@@ -1,5 +1,5 @@
-"""Charts of listings, findings and changes."""
+"""Charts of listings, comments, findings and changes."""
 
-from reinfer_nb.charts.plots import changes, findings, freshness, projects, timeline
+from reinfer_nb.charts.plots import activity, changes, findings, freshness, projects, timeline
 
-__all__ = ["changes", "findings", "freshness", "projects", "timeline"]
+__all__ = ["activity", "changes", "findings", "freshness", "projects", "timeline"]

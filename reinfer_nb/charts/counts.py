@@ -52,10 +52,18 @@ class Groups:
         sizes = np.append(self.sizes[:top], self.sizes[top:].sum())
         return Groups(np.minimum(self.codes, top), names, sizes, others=True)
 
-    def crossed(self, columns: Numbers, number: int) -> Numbers:
-        """Count the rows by group and by number of column, as a table."""
+    def weighted(self, weights: Numbers) -> Groups:
+        """Return the groups with the sums of their rows' weights as sizes, the largest first."""
+        sizes = np.zeros(len(self.names), dtype=np.int64)
+        np.add.at(sizes, self.codes, weights)
+        order = sorted(range(len(sizes)), key=lambda n: (-sizes[n], self.names[n]))
+        names = [self.names[n] for n in order]
+        return Groups(np.argsort(order)[self.codes], names, sizes[order])
+
+    def crossed(self, columns: Numbers, number: int, weights: Numbers | int = 1) -> Numbers:
+        """Count the rows, or sum their weights, by group and by number of column, as a table."""
         table = np.zeros((len(self.names), number), dtype=np.int64)
-        np.add.at(table, (self.codes, columns), 1)
+        np.add.at(table, (self.codes, columns), weights)
         return table
 
     def with_sizes(self) -> list[str]:
@@ -125,6 +133,50 @@ def cumulated(moments: Moments, groups: Groups, steps: int) -> tuple[Moments, Nu
     times = np.concatenate([[times[0] - margin], times, [times[-1] + margin]])
     table = groups.crossed(np.searchsorted(times, moments), len(times))
     return times, table.cumsum(axis=1)
+
+
+# How long a period can be, in days.
+_LENGTHS = {"day": (1, 1), "week": (7, 7), "month": (28, 31), "quarter": (90, 92)}
+_LENGTHS |= {"year": (365, 366)}
+
+
+def stepped(moments: Moments) -> tuple[Moments, Numbers, str]:
+    """Return the edges of periods, the number of each row's period, and the label of an axis.
+
+    Args:
+        moments: When the period of each row begins. The last one is as long as the one before.
+    """
+    begins, codes = np.unique(moments, return_inverse=True)
+    lengths = np.diff(begins)
+    length = lengths[-1] if len(lengths) else np.timedelta64(1, "D")
+    # The first period may be shorter than the others.
+    days = lengths[1:] / np.timedelta64(1, "D") if len(lengths) > 1 else lengths[:0].astype(float)
+    found = [
+        name
+        for name, (shortest, longest) in _LENGTHS.items()
+        if len(days) and shortest <= days.min() and days.max() <= longest
+    ]
+    label = f"Comments per {found[0] if found else 'period'}"
+    return np.append(begins, begins[-1:] + length), codes, label
+
+
+def wholes(column: pd.Series) -> Numbers:
+    """Return a column of numbers of comments; -1 where one is missing.
+
+    Raises:
+        InvalidInput: A cell is not a whole number from 0 on.
+    """
+    try:
+        numbers = np.asarray(pd.to_numeric(column).astype("Float64").astype("float64"))
+    except (ValueError, TypeError):
+        numbers = np.array([np.inf])
+    present = numbers[~np.isnan(numbers)]
+    # A double holds larger numbers inexactly.
+    if not ((present >= 0) & (present < 2**53) & (np.floor(present) == present)).all():
+        raise InvalidInput(
+            f"{visible(str(column.name))} must hold whole numbers from 0 on in each row."
+        )
+    return np.asarray(np.nan_to_num(numbers, nan=-1), dtype=np.int64)
 
 
 @dataclass(frozen=True)

@@ -31,10 +31,16 @@ _LIGHT = 0.47  # from this part of the colour map "cividis" on, black is more re
 
 
 def areas(chart: Chart, times: Moments, heights: Numbers, colors: Sequence[Any]) -> None:
-    """Draw stacked areas: one row of heights per area, from the bottom up, one column per time."""
+    """Draw stacked areas: one row of heights per area, from the bottom up, one column per time.
+
+    They leave room for a legend inside the axes if they are high at the left.
+    """
     chart.ax.stackplot(times, heights, step="post", colors=colors, **chart.outlined)
-    highest = int(heights[:, -1].sum())
-    chart.ax.set(xlim=(times[0], times[-1]), ylim=(0, highest * 1.05))
+    totals = heights.sum(axis=0)
+    highest = int(totals.max())
+    rising = bool((np.diff(totals) >= 0).all())
+    room = 1 if rising else 1 - chart.inside
+    chart.ax.set(xlim=(times[0], times[-1]), ylim=(0, highest * 1.05 / room))
     chart.date_on_x()
     chart.count_on("y", highest)
 

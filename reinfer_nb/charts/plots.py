@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from reinfer_nb.arguments import choice
 from reinfer_nb.charts import counts as count
 from reinfer_nb.charts import marks
 from reinfer_nb.charts.axes import Chart, check_installed, column_width
 from reinfer_nb.constants import SEVERITIES
 from reinfer_nb.dates import When, moment
 from reinfer_nb.errors import InvalidInput
-from reinfer_nb.frames.cells import instants_of, texts_of
+from reinfer_nb.frames.cells import full_names, instants_of, texts_of
 from reinfer_nb.schema import provenance
 from reinfer_nb.schema.records import KINDS, LANGUAGES
 from reinfer_nb.snapshots.listing_source import listing_of
@@ -29,7 +30,15 @@ from reinfer_nb.text import counted, listed, shown
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["changes", "check_installed", "findings", "freshness", "projects", "timeline"]
+__all__ = [
+    "activity",
+    "changes",
+    "check_installed",
+    "findings",
+    "freshness",
+    "projects",
+    "timeline",
+]
 
 _TAKES = "The listing must be"
 _STEPS = 400  # times in a timeline; more would not be visible
@@ -189,6 +198,63 @@ def projects(
         table[-1] = 0
     chart.name_rows(groups.names, _NAMES)
     marks.lying_bars(chart, table, colors, [f"{number:,}" for number in groups.sizes])
+    return chart.finished()
+
+
+def activity(activity: Any, *, by: str = "project", top: int = 8, ax: Axes | None = None) -> Axes:
+    """Draw how many comments were sent over time, and in which projects or sources.
+
+    >>> df = client.activity("claims", since="2026-01", until="2026-06", progress=False)
+    >>> ax = activity(df, by="source", top=2)
+    >>> ax.get_legend().get_texts()[0].get_text().rpartition(" ")[0]
+    '37 other sources'
+
+    Each area is as high as the comments of a period are many. The first and the last period may be
+    shorter than the others, and so have fewer comments.
+
+    Args:
+        activity: The result of `Client.activity`: a frame with the columns `owner`, `name`,
+            `period` and `num_comments`, one row per source and period.
+        by: "project", or "source" for an area for each source.
+        top: How many projects or sources have their own area, from 1 to 9, those with most comments
+            first, the others together; fewer if the axes are too low to name them.
+        ax: The axes to draw on; by default those of a new figure.
+
+    Returns:
+        The axes.
+
+    Raises:
+        InvalidInput: A column is missing, an argument is invalid, or a row has no valid `period` or
+            `num_comments`.
+        ConfigurationError: matplotlib is not installed.
+    """
+    choice(by, "by", ("project", "source"))
+    names = ("owner", "name", "period", "num_comments")
+    owner, name, period, number = count.columns_of(activity, names, "The frame of client.activity")
+    top = count.checked_top(top, len(marks.PALETTE))
+    moments, numbers = instants_of(period), count.wholes(number)
+    if not count.drawable(moments).all():
+        raise InvalidInput("period is missing or not a valid time in some rows of the activity.")
+    sources = full_names(pd.DataFrame({"owner": owner, "name": name}))
+    chart = Chart(ax, rows=top + 1)
+    title = f"Comments over time, by {by}"
+    uncounted, total = (part.nunique(dropna=False) for part in (sources[numbers < 0], sources))
+    if uncounted:
+        title += f"\n{uncounted:,} of {counted(total, 'source')} not counted"
+    times, codes, label = count.stepped(moments)
+    chart.head(title, "Sent", label)
+    numbers = np.maximum(numbers, 0)
+    if not numbers.any():
+        return chart.empty("No comments" if len(numbers) else "No sources")
+    groups = count.grouped(owner) if by == "project" else count.grouped(sources, "(no name)")
+    groups = groups.weighted(numbers)
+    groups = groups.first(min(top, chart.max_colors - 1), f"other {by}")
+    colors = _colors(chart, groups)
+    chart.legend(colors[::-1], groups.with_sizes()[::-1])
+    heights = groups.crossed(codes, len(times), numbers)
+    # The last period is drawn up to its end.
+    heights[:, -1] = heights[:, -2]
+    marks.areas(chart, times, heights, colors)
     return chart.finished()
 
 

@@ -7,15 +7,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reinfer_nb.schema.fields import fields_of
-from reinfer_nb.schema.records import Source
-from reinfer_nb.schema.value_types import INT64, Flag, Moment, Text, ValueType, Whole
+from reinfer_nb.schema.value_types import INT64, Flag, Moment, Text, Whole
 
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = (",", ";", "\t")
@@ -43,13 +40,6 @@ _REWRITTEN = re.compile(
     r"|(\d{1,2}[ -]?)?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -]?\d{1,4}",
     re.ASCII | re.IGNORECASE,
 )
-# Columns that the toolkit adds to a listing.
-_ADDED: Mapping[str, type[ValueType]] = {"num_comments": Whole}
-
-
-def known_types() -> dict[str, type[ValueType]]:
-    """Return the types of the columns of a listing, by name."""
-    return {**{field.name: field.type for field in fields_of(Source)}, **_ADDED}
 
 
 def has_dtype_suffix(name: str) -> bool:

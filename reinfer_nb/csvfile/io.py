@@ -30,6 +30,7 @@ from reinfer_nb.errors import FileProblem, InvalidInput, UnreadableWarning, reas
 from reinfer_nb.files import path_of, written_whole
 from reinfer_nb.frames.columns import has_time_zone
 from reinfer_nb.frames.row_numbers import FILE_ROW, numbered_as_file
+from reinfer_nb.schema.added_columns import listing_types
 from reinfer_nb.schema.validation import check_frame
 from reinfer_nb.text import shown, visible
 from reinfer_nb.wording import spelled
@@ -136,7 +137,7 @@ def csv_of(df: pd.DataFrame) -> bytes:
 def _table(df: pd.DataFrame, *, spreadsheet: bool) -> pa.Table:
     """Return the cells of a frame as texts, in columns named by the headers of the file."""
     writer.check_shape(df)
-    types = csv_cells.known_types()
+    types = listing_types()
     columns, headers = [], []
     for name in df.columns:
         cells = writer.cells(df[name], types.get(name), spreadsheet=spreadsheet)

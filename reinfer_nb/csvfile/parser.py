@@ -11,10 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 from reinfer_nb.concurrency import in_order
-from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile import encodings
 from reinfer_nb.csvfile.cells import BOM, SEPARATORS
 from reinfer_nb.csvfile.encodings import NotCSV
+from reinfer_nb.schema.added_columns import listing_types
 
 # The first record of a CSV, and a quoted cell in it.
 _RECORD = re.compile(rb'(?:[^"\r\n]|"(?:[^"]|"")*")*')
@@ -106,7 +106,7 @@ def _with_names(columns: Iterable[tuple[str | None, Any]], *, ours: bool) -> lis
     named: list[tuple[str, Any]] = []
     for number, (header, cells) in enumerate(columns, start=1):
         bare = (header or "").strip()
-        if not ours and bare in csv_cells.known_types():
+        if not ours and bare in listing_types():
             named.append((bare, cells))
         elif header and (ours or bare or not _is_empty(cells)):
             named.append((header, cells))

@@ -14,6 +14,7 @@ from reinfer_nb.concurrency import in_order
 from reinfer_nb.csvfile import arrow_cells, parser
 from reinfer_nb.csvfile import cells as csv_cells
 from reinfer_nb.csvfile.cells import NUMBERS, WHOLE, reads_as
+from reinfer_nb.schema.added_columns import listing_types
 from reinfer_nb.schema.value_types import EXACT, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
 
@@ -38,7 +39,7 @@ def columns(content: memoryview) -> Iterator[tuple[str, Callable[[], Any]]]:
     Raises:
         NotCSV: The content is not a readable CSV.
     """
-    types = csv_cells.known_types()
+    types = listing_types()
 
     def read(pair: tuple[str, Any]) -> tuple[str, Callable[[], Any]]:
         name, dtype = csv_cells.column_of(pair[0])

@@ -18,6 +18,7 @@ from reinfer_nb.csvfile.cells import NUMBERS
 from reinfer_nb.csvfile.reader import Unreadable
 from reinfer_nb.excelfile.sheet import Cells
 from reinfer_nb.excelfile.values import Serial, Unusable, micros_of
+from reinfer_nb.schema.added_columns import listing_types
 from reinfer_nb.schema.value_types import EXACT, INT64, Flag, Moment, Names, Text, ValueType, Whole
 from reinfer_nb.text import shown
 from reinfer_nb.wording import spelled
@@ -47,7 +48,7 @@ def columns(cells: Cells) -> Iterator[tuple[str, Callable[[], Any]]]:
     Raises:
         NoTable: The worksheet is empty, or another column has no name.
     """
-    types = csv_cells.known_types()
+    types = listing_types()
     named = 0
     for number, (heading, *values) in enumerate(cells.columns):
         if heading in (None, ""):

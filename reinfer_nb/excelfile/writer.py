@@ -21,6 +21,7 @@ from reinfer_nb.excelfile.parts import MARK
 from reinfer_nb.excelfile.reader import DTYPES, has_suffix, inferred_dtype, letters
 from reinfer_nb.excelfile.values import COLUMNS, Number, serials_of
 from reinfer_nb.frames.columns import has_time_zone
+from reinfer_nb.schema.added_columns import listing_types
 from reinfer_nb.schema.value_types import Flag, Moment, Text, ValueType, Whole, cell_text
 from reinfer_nb.text import shown
 from reinfer_nb.wording import spelled
@@ -100,7 +101,7 @@ def columns(df: pd.DataFrame, *, exact: bool) -> list[Column]:
             f"holds at most {_ROWS:,} rows below the headings and {COLUMNS:,} columns. Write "
             f"parts of it, or {_no_limit()}."
         )
-    types = csv_cells.known_types()
+    types = listing_types()
     made = []
     for name in df.columns:
         try:

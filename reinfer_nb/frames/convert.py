@@ -22,6 +22,7 @@ from reinfer_nb.errors import UnreadableWarning, warn
 from reinfer_nb.frames import arrow_reader, column_reader, json_slices
 from reinfer_nb.frames.columns import TEXT, Columns, typed, whole_text
 from reinfer_nb.garbage import no_collections
+from reinfer_nb.schema.added_columns import ADDED
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source, column_of_unknown
 from reinfer_nb.schema.value_types import is_missing
@@ -96,7 +97,7 @@ def with_source(
     """Return a listing with the new version of one of its sources, after an update.
 
     Args:
-        df: A listing; it may have a column `num_comments`.
+        df: A listing; it may have the columns that the toolkit adds, such as `num_comments`.
         source: The new version, matched by its id.
         sent: The names of the fields that the update has sent.
 
@@ -113,7 +114,7 @@ def with_source(
     before = df["updated_at"].iloc[position]
     if is_missing(before) or before > source.updated_at or not set(row.columns) <= set(df.columns):
         return None
-    for name in df.columns.drop("num_comments", errors="ignore"):
+    for name in df.columns.drop(list(ADDED), errors="ignore"):
         column = df[name].array
         value = row[name].array[0] if name in row else None
         if name in sent or name in _TIMES:

@@ -23,13 +23,14 @@ from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.history import versions as _versions
 from reinfer_nb.history.tenant_check import check_tenant
 from reinfer_nb.schema import provenance
+from reinfer_nb.schema.added_columns import COMMENTS
 from reinfer_nb.schema.provenance import FETCHED_AT, PROJECT
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.snapshots import snapshot_table
 from reinfer_nb.snapshots.archive import Archive
 from reinfer_nb.snapshots.listing_source import listing_of
 from reinfer_nb.snapshots.snapshot_store import stamp, stamp_of
-from reinfer_nb.snapshots.snapshot_table import COUNT, FIELDS, Metadata, Snapshot, snapshot_of
+from reinfer_nb.snapshots.snapshot_table import FIELDS, Metadata, Snapshot, snapshot_of
 from reinfer_nb.text import counted, did_you_mean, listed, nearest_source, shown, visible
 
 __all__ = ["History", "Snapshot"]
@@ -252,7 +253,8 @@ class History:
             # A column that had several dtypes becomes one of objects.
             if name not in _VERSION_COLUMNS:
                 dtypes[name] = dtype if dtypes.get(name, dtype) == dtype else "object"
-        columns = [*FIELDS, *([COUNT] if table[COUNT].null_count < len(table) else []), *dtypes]
+        is_counted = table[COMMENTS].null_count < len(table)
+        columns = [*FIELDS, *([COMMENTS] if is_counted else []), *dtypes]
         metadata = replace(files[-1][1], columns=columns, dtypes=dtypes)
         listing = snapshot_table.frame_of(table, metadata)
         listing.attrs.pop(FETCHED_AT, None)

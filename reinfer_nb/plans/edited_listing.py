@@ -20,6 +20,7 @@ from reinfer_nb.dates import moment
 from reinfer_nb.diff.equality import Flags
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.row_numbers import row_numbers
+from reinfer_nb.schema.added_columns import ADDED
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.validation import check_frame
@@ -35,9 +36,6 @@ from reinfer_nb.schema.value_types import (
 )
 from reinfer_nb.text import holds_half_character, is_blank, listed, nearest, shown
 from reinfer_nb.wording import spelled
-
-# Columns that the toolkit adds to listings.
-_ADDED = ("num_comments",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +119,7 @@ def intended(edited: object) -> Intended:
 
 def _near_column(name: object, unused: list[str]) -> str | None:
     """Return the field that a misspelled column probably means; None if there is none."""
-    return nearest(name, unused) if isinstance(name, str) and name not in _ADDED else None
+    return nearest(name, unused) if isinstance(name, str) and name not in ADDED else None
 
 
 def _typed(column: pd.Series, field: Field) -> tuple[pd.Series, list[Problem]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyarrow import compute
 
 from reinfer_nb.frames.cells import TEXT, as_arrow, instants_of, texts_of
+from reinfer_nb.schema.added_columns import ADDED, Number
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import LISTS, Flag, Moment, Names, Text, Whole, is_missing
@@ -26,7 +27,6 @@ from reinfer_nb.search.field_values import (
 from reinfer_nb.search.text_index import Haystack, Mask, folded, folded_text, one_line
 
 SOURCE_FIELDS = {field.name: field for field in fields_of(Source)}
-COMMENTS = "num_comments"
 # As Arrow makes them of tuples; it joins no other lists.
 _LISTS_OF_TEXTS = pa.list_(pa.string())
 
@@ -104,8 +104,10 @@ def _preparation(name: str, values: Any) -> Callable[[pd.Series, Any], Matching]
     if field is not None:
         codes = field.about.allowed
         return _BY_TYPE[field.type] if codes is None else partial(_code, codes)
+    if name in ADDED:
+        return _BY_TYPE[ADDED[name]]
     kind = pa.null() if values is None else values.type
-    if name == COMMENTS or _is_number(kind):
+    if _is_number(kind):
         return _number
     if pa.types.is_boolean(kind):
         return _flag
@@ -203,6 +205,7 @@ _BY_TYPE: Mapping[type, Callable[[pd.Series, Any], Matching]] = {
     Text: _text,
     Names: _text,
     Whole: _number,
+    Number: _number,
     Flag: _flag,
     Moment: _time,
 }

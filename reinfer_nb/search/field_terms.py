@@ -24,7 +24,8 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb.frames.cells import column_of
-from reinfer_nb.search.field_columns import COMMENTS, SOURCE_FIELDS, FieldColumn
+from reinfer_nb.schema.added_columns import ADDED, COMMENTS
+from reinfer_nb.search.field_columns import SOURCE_FIELDS, FieldColumn
 from reinfer_nb.search.field_values import shown_value
 from reinfer_nb.search.query import Term
 from reinfer_nb.search.text_index import Mask, folded_text
@@ -78,9 +79,7 @@ class FieldTerms:
         # Columns of the listing come before aliases, and exact names before others.
         exact = {str(name): str(name) for name in df.columns}
         plain = {_plain_name(name): name for name in reversed(exact)}
-        self._fields = (
-            {name: name for name in (*SOURCE_FIELDS, COMMENTS)} | _ALIASES | plain | exact
-        )
+        self._fields = {name: name for name in (*SOURCE_FIELDS, *ADDED)} | _ALIASES | plain | exact
 
     def is_field(self, name: str) -> bool:
         """True if a text names a column of the listing, or a known field; case is ignored."""

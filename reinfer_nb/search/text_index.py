@@ -16,8 +16,7 @@ from pyarrow import compute
 from reinfer_nb.diff.equality import instants
 from reinfer_nb.frames.cells import TEXT, column_of, texts_of
 from reinfer_nb.frames.columns import whole_text
-from reinfer_nb.schema.fields import fields_of
-from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.added_columns import listing_types
 from reinfer_nb.schema.value_types import Moment
 
 _SPECIAL = re.compile(r"[\x00-/:-@\[-^`{-\x7f]")
@@ -28,7 +27,7 @@ _COMPOSABLE = (
     r"\x{16100}-\x{16dff}\x{1d15e}-\x{1d1c0}\x{2f800}-\x{2fa1f}]"
 )
 # The columns of a listing that hold times.
-TIMES = frozenset(field.name for field in fields_of(Source) if field.type is Moment)
+TIMES = frozenset(name for name, kind in listing_types().items() if kind is Moment)
 
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reinfer_nb.errors import warn
+from reinfer_nb.schema.added_columns import ADDED, COMMENTS
 from reinfer_nb.schema.endpoints import ALL_ON_A_PROJECT, READ, TENANT_ADMIN
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -256,7 +257,10 @@ def _completed(row: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[dic
     if "id" not in source:
         source["id"] = secrets.token_hex(8)
     source.setdefault("last_modified", source["updated_at"])
-    comments = source.pop("num_comments", 0)
+    comments = source.pop(COMMENTS, 0)
+    for name in ADDED:
+        # They say what was in the source, and are no fields of it.
+        source.pop(name, None)
     try:
         comments = comments if type(comments) is int else Whole.read(comments)
     except ValueError:

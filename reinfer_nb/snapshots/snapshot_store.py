@@ -21,7 +21,8 @@ from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
 from reinfer_nb.location import Location
 from reinfer_nb.schema import validation
-from reinfer_nb.snapshots.snapshot_table import COUNT, FIELDS, FILE_NAME, SCHEMA, Metadata
+from reinfer_nb.schema.added_columns import COMMENTS
+from reinfer_nb.snapshots.snapshot_table import FIELDS, FILE_NAME, SCHEMA, Metadata
 from reinfer_nb.text import listed, visible
 
 _KEY = b"reinfer_nb"
@@ -162,7 +163,7 @@ class Folder:
                 metadata = _read_metadata(file)
         except (pa.ArrowException, OSError, ValueError) as error:
             raise self._unreadable(name, error) from error
-        newer = sorted(set(metadata.columns) - {*FIELDS, COUNT, *metadata.dtypes})
+        newer = sorted(set(metadata.columns) - {*FIELDS, COMMENTS, *metadata.dtypes})
         if newer:
             raise FileProblem(
                 f"{visible(self.path(name), 300)} was written by a newer version of reinfer_nb. "

@@ -27,6 +27,7 @@ from reinfer_nb.frames.cells import as_sets
 from reinfer_nb.frames.columns import whole_text
 from reinfer_nb.frames.row_numbers import row_numbers
 from reinfer_nb.nesting import is_json, walked
+from reinfer_nb.schema.added_columns import COMMENTS
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.provenance import ENDPOINT, FETCHED_AT, PROJECT
 from reinfer_nb.schema.records import Source
@@ -35,19 +36,18 @@ from reinfer_nb.text import counted, listed, shown, visible
 from reinfer_nb.wording import spelled
 
 _TIME = pa.timestamp("us", "UTC")
-COUNT = "num_comments"
 _ARROW = {Moment: _TIME, Names: pa.list_(pa.string())}
 FIELDS = {field.name: field.type for field in fields_of(Source)}
 SCHEMA = pa.schema(
     [
         ("snapshot_at", _TIME),
         *((name, _ARROW.get(kind, kind.json)) for name, kind in FIELDS.items()),
-        (COUNT, pa.int64()),
+        (COMMENTS, pa.int64()),
         ("extra", pa.string()),
         ("position", pa.int64()),
     ]
 )
-CONTENT = [*FIELDS, COUNT, "extra"]
+CONTENT = [*FIELDS, COMMENTS, "extra"]
 FILE_NAME = r"\Adate=\d{4}-\d\d-\d\d/\d{8}T\d{6}\.\d{6}Z-[0-9a-f]{8}\.parquet\Z"
 _IDENTITY = "id", "owner", "name"
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -182,8 +182,8 @@ def table_of(df: pd.DataFrame) -> tuple[pa.Table, dict[str, str]]:
     duplicates = typed["id"][typed["id"].duplicated()].unique()
     if len(duplicates):
         raise InvalidInput(f"Several rows have the id {listed(map(shown, duplicates), 5)}.")
-    others = [name for name in typed.columns if name not in FIELDS and name != COUNT]
-    arrays = {name: _array(typed, df, name) for name in [*FIELDS, COUNT]}
+    others = [name for name in typed.columns if name not in FIELDS and name != COMMENTS]
+    arrays = {name: _array(typed, df, name) for name in [*FIELDS, COMMENTS]}
     arrays["extra"] = _extras(typed[others], row_numbers(df))
     arrays["position"] = pa.array(np.arange(len(typed)))
     schema = SCHEMA.remove(0)  # snapshot_at is added when the file is written.
@@ -196,11 +196,11 @@ def _array(typed: pd.DataFrame, df: pd.DataFrame, name: str) -> Any:
     if name not in typed.columns:
         return pa.nulls(len(typed), kind)
     column = typed[name]
-    if name == COUNT:
+    if name == COMMENTS:
         try:
             column = column.astype("Int64")
         except (ValueError, TypeError):
-            raise InvalidInput(f"The column {COUNT} must hold whole numbers.") from None
+            raise InvalidInput(f"The column {COMMENTS} must hold whole numbers.") from None
     if kind == _TIME and df[name].dtype.kind == "M" and df[name].dt.nanosecond.any():
         raise InvalidInput(
             f"The column {name} is finer than microseconds, which a snapshot cannot hold. Round it "

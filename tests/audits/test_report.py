@@ -19,6 +19,11 @@ from reinfer_nb.audits.rule import known
 from reinfer_nb.constants import SEVERITIES
 
 COLUMNS = ["rule", "severity", "id", "owner", "name", "message", "suggestion"]
+NEED_COMMENTS = {
+    "empty": "needs the column num_comments",
+    "silent": "needs the column last_comment_at",
+    "declining": "needs the columns comments_last_month, comments_usual_month",
+}
 FIXING = ["missing-title", "odd-characters", "needless-translation"]
 
 
@@ -143,7 +148,7 @@ def test_dtypes_index_and_order_of_the_listing_do_not_matter(
     for name, df in variants.items():
         other = rnb.audit(df, now=report.now)
         assert same(other, report), name
-        assert not set(other.skipped) - {"no-comments"}, name
+        assert not set(other.skipped) - set(NEED_COMMENTS), name
         assert other.fixes()["title"].tolist() == report.fixes()["title"].tolist(), name
     # pandas keeps the apostrophe that to_csv puts before an id of digits.
     other = rnb.audit(pd.read_csv(tmp_path / "a.csv"), now=report.now)
@@ -166,8 +171,8 @@ def test_a_part_of_a_listing_has_the_findings_of_its_rows(listing: pd.DataFrame)
 def test_rules_with_missing_columns_are_skipped(
     listing: pd.DataFrame, report: rnb.AuditReport
 ) -> None:
-    assert dict(report.skipped) == {"no-comments": "needs the column num_comments"}
-    assert set(report.rules) == set(rnb.audit_rules()["rule"]) - {"no-comments"}
+    assert dict(report.skipped) == NEED_COMMENTS
+    assert set(report.rules) == set(rnb.audit_rules()["rule"]) - set(NEED_COMMENTS)
     part = rnb.audit(listing[["name", "title"]])
     assert part.skipped["missing-title"] == "needs the column owner"
     assert part.skipped["impossible-times"] == "needs the columns created_at, updated_at"
@@ -178,7 +183,7 @@ def test_rules_with_missing_columns_are_skipped(
 
 def test_counted_comments_are_checked(shared: rnb.Client) -> None:
     df = shared.statistics(shared.sources("people"))
-    report = rnb.audit(df, rules=["no-comments"])
+    report = rnb.audit(df, rules=["empty"])
     assert not report.skipped
     assert report.positions.tolist() == np.flatnonzero(df["num_comments"] == 0).tolist()
 
@@ -255,14 +260,17 @@ def test_rules_are_selected_by_id_or_as_objects(listing: pd.DataFrame) -> None:
             {"rules": ["missing-titel"]},
             "Unknown rule 'missing-titel'. Did you mean 'missing-title'?",
         ),
-        ({"rules": ["x"]}, "Unknown rule 'x'. Choose from missing-title, .*, no-comments"),
+        ({"rules": ["x"]}, "Unknown rule 'x'. Choose from missing-title, .*, declining"),
         ({"rules": [5]}, "Unknown rule 5"),
         ({"rules": [["stale"]]}, r"Unknown rule \['stale'\]"),
         ({"rules": 5}, "rules must be a list of rules or ids, not 5"),
         ({"ignore": None}, "ignore must be a list of rules or ids, not None"),
         ({"ignore": ["stail"]}, "Did you mean 'stale'?"),
         ({"dais": 3}, "Unknown option 'dais'. Did you mean 'days'?"),
-        ({"weeks": 3}, "Choose from pattern, letters, siblings, share, days"),
+        (
+            {"weeks": 3},
+            "Choose from pattern, letters, silent_days, siblings, share, days, usual_share",
+        ),
         ({"rules": ["stale"], "letters": 3}, "Unknown option 'letters'. Choose from days"),
         ({"rules": ["no-bucket"], "days": 3}, "Unknown option 'days'. These rules have no options"),
         ({"days": "3"}, "days= takes a value such as 365, not '3'"),

@@ -16,6 +16,7 @@ import reinfer_nb as rnb
 from reinfer_nb.audits import alphabets, text_rules
 from reinfer_nb.audits.rule import known
 from reinfer_nb.frames.cells import texts_of
+from reinfer_nb.schema.added_columns import ADDED
 from reinfer_nb.text import replaced, shown, visible
 
 NOW = "2026-01-01"
@@ -36,7 +37,9 @@ IDS = [
     "needless-translation",
     "missing-translation",
     "unknown-kind",
-    "no-comments",
+    "empty",
+    "silent",
+    "declining",
 ]
 
 Row = dict[str, Any]
@@ -78,9 +81,12 @@ def test_audit_rules_lists_each_rule_with_why_severity_and_options() -> None:
     assert options == {
         "name-pattern": {"pattern": "[a-z0-9]+(-[a-z0-9]+)*"},
         "look-alike-names": {"letters": 4},
+        "shared-bucket": {"silent_days": 90},
         "odd-language": {"siblings": 3},
         "odd-sensitive-properties": {"siblings": 3, "share": 0.8},
-        "stale": {"days": 365},
+        "stale": {"days": 365, "silent_days": 90},
+        "silent": {"silent_days": 90},
+        "declining": {"usual_share": 1 / 3, "least_usual": 10},
     }
 
 
@@ -92,7 +98,7 @@ def test_the_why_of_a_rule_names_each_option() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", IDS)
 def test_a_rule_finds_nothing_in_an_empty_listing(shared: rnb.Client, rule: str) -> None:
-    df = shared.statistics(shared.sources().head(3)).head(0)
+    df = shared.contents(shared.sources().head(3), progress=False).head(0)
     report = rnb.audit(df, rules=[rule])
     assert report.ok
     assert not report.skipped
@@ -105,7 +111,7 @@ def test_a_rule_finds_nothing_in_an_empty_listing(shared: rnb.Client, rule: str)
 def test_a_rule_accepts_a_listing_in_which_every_cell_is_missing(
     shared: rnb.Client, rule: str, missing: object
 ) -> None:
-    columns = [*shared.sources().columns, "num_comments"]
+    columns = [*shared.sources().columns, *ADDED]
     df = pd.DataFrame({name: pd.Series([missing] * 5) for name in columns})
     if isinstance(missing, float):
         df = df.astype(float)
@@ -127,7 +133,12 @@ def test_a_skipped_rule_names_the_columns_it_needs(rule: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("rule", IDS)
 def test_a_rule_runs_on_only_the_columns_it_needs(shared: rnb.Client, rule: str) -> None:
-    df = shared.sources().assign(num_comments=0)
+    df = shared.sources().assign(
+        num_comments=0,
+        last_comment_at=pd.Timestamp("2020-01-01", tz="UTC"),
+        comments_last_month=1,
+        comments_usual_month=30.5,
+    )
     needed = known()[rule].needs
     report = rnb.audit(df[list(needed)], rules=[rule])
     assert not report.skipped
@@ -586,7 +597,7 @@ def test_translation_is_needless_for_english_and_missing_for_multilingual() -> N
     assert fixed["should_translate"].tolist() == [False, *df["should_translate"].tolist()[1:]]
 
 
-# unknown-kind, no-comments
+# unknown-kind, empty
 
 
 def test_an_unknown_kind_is_found() -> None:
@@ -616,9 +627,152 @@ def test_an_unknown_kind_is_found() -> None:
 def test_sources_without_comments_are_found(dtype: Any) -> None:
     counts = pd.Series([0, 3, None, 0], dtype="Int64").astype(dtype)
     df = pd.DataFrame({"name": list("abcd"), "num_comments": counts})
-    report = rnb.audit(df, rules=["no-comments"])
+    report = rnb.audit(df, rules=["empty"])
     assert report.positions.tolist() == [0, 3]
     assert set(report.findings["message"]) == {"It has no comments."}
+
+
+# silent, declining, and what they say beside stale and shared-bucket
+
+# `NOW` is 2026-01-01.
+LAST = ["2025-12-31T23:00:00Z", "2025-10-04T00:00:01Z", "2025-10-03T00:00:00Z", None]
+DTYPES = {
+    "dtype": lambda times: times,
+    "texts": lambda times: times.astype("str"),
+    "objects": lambda times: times.astype(object),
+    "no zone": lambda times: times.dt.tz_localize(None),
+    "nanoseconds": lambda times: times.dt.as_unit("ns"),
+    "another zone": lambda times: times.dt.tz_convert("Asia/Tokyo"),
+    "categories": lambda times: times.astype("category"),
+    "arrow": lambda times: times.astype("timestamp[us, tz=UTC][pyarrow]"),
+    "texts of arrow": lambda times: times.astype("str").astype("string[pyarrow]"),
+}
+
+
+@pytest.mark.parametrize("change", DTYPES.values(), ids=DTYPES)
+def test_silent_sources_are_found(change: Any) -> None:
+    times = change(pd.to_datetime(pd.Series(LAST), utc=True).dt.as_unit("us"))
+    df = pd.DataFrame({"name": list("abcd"), "last_comment_at": times})
+    report = rnb.audit(df, rules=["silent"], now=NOW)
+    assert report.findings["message"].tolist() == [
+        "No comments for 90 days; the newest was sent on 2025-10-03."
+    ]
+    assert report.positions.tolist() == [2]
+    assert rnb.audit(df, rules=["silent"], now=NOW, silent_days=1).positions.tolist() == [1, 2]
+    later = rnb.audit(df, rules=["silent"], now="2026-01-01T23:00", silent_days=1)
+    assert later.findings["message"].iloc[0] == (
+        "No comments for 1 day; the newest was sent on 2025-12-31."
+    )
+
+
+def test_unreadable_times_are_no_finding() -> None:
+    rows = rows_of("last_comment_at", "x", "", "2019", 5, "2020-01-01 00:00:00+00:00")
+    assert list(messages("silent", rows)) == [2, 4]
+
+
+NUMBERS = ["Int64", "float64", "object", "str", "double[pyarrow]", "category", "Float64"]
+
+
+@pytest.mark.parametrize("dtype", NUMBERS)
+def test_declining_sources_are_found(dtype: Any) -> None:
+    pairs = [(3, 10), (4, 10), (0, 9), (0, 9.5), (1, 1234.5), (None, 30), (3, None), (10, 30)]
+    last, usual = (
+        pd.Series(numbers, dtype="Float64").astype(
+            dtype if not (dtype == "Int64" and place) else "Float64"
+        )
+        for place, numbers in enumerate(zip(*pairs, strict=True))
+    )
+    df = pd.DataFrame({"comments_last_month": last, "comments_usual_month": usual})
+    report = rnb.audit(df, rules=["declining"])
+    assert dict(zip(report.positions.tolist(), report.findings["message"], strict=True)) == {
+        0: "It got 3 comments in the last full month; 10 are usual.",
+        4: "It got 1 comment in the last full month; 1,234.5 are usual.",
+    }
+    more = rnb.audit(df, rules=["declining"], usual_share=0.5, least_usual=9)
+    assert more.positions.tolist() == [0, 1, 2, 3, 4, 7]
+    with pytest.raises(rnb.InvalidInput, match="least_usual= takes a value such as 10"):
+        rnb.audit(df, rules=["declining"], least_usual="9")
+
+
+def test_endless_numbers_are_no_finding() -> None:
+    infinite = float("inf")
+    pairs = [(1, infinite), (-infinite, 30), (-1, 30), (infinite, infinite)]
+    names = "comments_last_month", "comments_usual_month"
+    rows: list[Row] = [dict(zip(names, pair, strict=True)) for pair in pairs]
+    assert messages("declining", rows) == {}
+
+
+def test_old_settings_are_no_finding_where_comments_arrive() -> None:
+    rows = [{"updated_at": "2020-01-01T00:00:00Z", "last_comment_at": last} for last in LAST]
+    assert list(messages("stale", rows)) == [2, 3]
+    assert list(messages("stale", rows, silent_days=1)) == [1, 2, 3]
+    assert list(messages("stale", rows_of("updated_at", "2020-01-01T00:00:00Z"))) == [0]
+
+
+def test_a_shared_bucket_names_the_sources_that_get_comments() -> None:
+    recent, old = LAST[0], LAST[2]
+    rows = [
+        {"bucket_id": bucket, "last_comment_at": last}
+        for bucket, last in [
+            *(("aa", recent), ("aa", old), ("aa", None), ("bb", recent), ("bb", recent)),
+            *(("cc", old), ("cc", None), ("dd", None), ("dd", None)),
+            *([("ee", recent)] * 6),
+        ]
+    ]
+    found = messages("shared-bucket", rows)
+    others = "acme/source-10, acme/source-11, acme/source-12"
+    assert [found[n].partition(". ")[2] for n in range(10)] == [
+        "Comments in the last 90 days came to this source.",
+        "Comments in the last 90 days came to acme/source-0.",
+        "Comments in the last 90 days came to acme/source-0.",
+        "Comments in the last 90 days came to this source and acme/source-4.",
+        "Comments in the last 90 days came to this source and acme/source-3.",
+        "No source of this bucket is known to have got comments in the last 90 days.",
+        "No source of this bucket is known to have got comments in the last 90 days.",
+        "",
+        "",
+        f"Comments in the last 90 days came to this source and {others} and 2 more.",
+    ]
+    assert found[7] == "Its bucket 'dd' also feeds acme/source-8."
+    found = messages("shared-bucket", rows, silent_days=100)
+    assert found[2].endswith("came to acme/source-0, acme/source-1.")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet", "pandas"])
+def test_rules_about_comments_take_files(client: rnb.Client, tmp_path: Any, suffix: str) -> None:
+    client.create_source("claims/nothing")
+    df = client.contents(client.sources(["claims", "people"]), progress=False)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "csv":
+        back = rnb.read_csv(rnb.to_csv(df, path))
+    elif suffix == "xlsx":
+        back = rnb.read_excel(rnb.to_excel(df, path))
+    elif suffix == "parquet":
+        df.to_parquet(path)
+        back = pd.read_parquet(path)
+    else:
+        df.to_csv(path, index=False)
+        back = pd.read_csv(path)
+    if suffix != "pandas":
+        assert back[list(ADDED)].equals(df[list(ADDED)])
+        assert back[list(ADDED)].dtypes.equals(df[list(ADDED)].dtypes)
+    rules = ["empty", "silent", "declining", "stale", "shared-bucket"]
+    expected = rnb.audit(df, rules=rules)
+    assert set(expected.findings["rule"]) >= {"empty", "silent", "declining"}
+    found = rnb.audit(back, rules=rules, now=expected.now).findings
+    assert found["message"].tolist() == expected.findings["message"].tolist()
+    by_hand = {
+        "empty": (df["num_comments"] == 0).sum(),
+        "silent": sum((expected.now - time).days >= 90 for time in df["last_comment_at"].dropna()),
+        "declining": sum(
+            usual >= 10 and last * 3 < usual
+            for last, usual in zip(
+                df["comments_last_month"], df["comments_usual_month"].fillna(0), strict=True
+            )
+        ),
+    }
+    numbers = found["rule"].value_counts()
+    assert {rule: numbers.get(rule, 0) for rule in by_hand} == by_hand
 
 
 # The fast version of `shown`

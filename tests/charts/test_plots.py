@@ -124,6 +124,17 @@ def changes_of(days: int, each: int = 6) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["snapshot_at", "what", "id", "field"])
 
 
+def activity_of(df: pd.DataFrame, periods: int = 6) -> pd.DataFrame:
+    """Return made-up comments of the sources of a listing over some months."""
+    begins = pd.date_range("2026-01-01", periods=periods, freq="MS", tz="UTC").as_unit("us")
+    dice = np.random.default_rng(len(df))
+    rows = np.repeat(np.arange(len(df)), periods)
+    columns = df[["owner", "name"]].iloc[rows].reset_index(drop=True)
+    numbers = pd.array(dice.integers(0, 5000, len(rows)), dtype="Int64")
+    places = np.tile(np.arange(periods), len(df))
+    return columns.assign(period=begins[places], num_comments=numbers)
+
+
 # Texts on a chart
 
 
@@ -229,6 +240,8 @@ CHARTS: dict[str, Chart] = {
     "kind": charts.projects,
     "bucket": lambda df, **more: charts.projects(df, "bucket", **more),
     "findings": lambda df, **more: charts.findings(findings_of(df), **more),
+    "activity": lambda df, **more: charts.activity(activity_of(df), **more),
+    "sources": lambda df, **more: charts.activity(activity_of(df), by="source", **more),
 }
 
 
@@ -285,12 +298,12 @@ def test_every_text_is_readable_in_other_styles(style: str, chart: Chart) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", ["constrained", "none"])
 def test_charts_share_a_figure(layout: Any) -> None:
-    figure = Figure(figsize=(14, 9), layout=layout)
-    grid = figure.subplots(2, 3)
+    figure = Figure(figsize=(19, 9), layout=layout)
+    grid = figure.subplots(2, 4)
     df = sources_of(300, AWKWARD)
     for ax, chart in zip(grid.flat, CHARTS.values(), strict=False):
         chart(df, ax=ax)
-    charts.changes(changes_of(30), ax=grid[1, 2])
+    charts.changes(changes_of(30), ax=grid[1, 3])
     renderer = renderer_of(figure)
     pairs = [pair for ax in grid.flat for pair in placed(ax, renderer)]
     for (text, box), (other_text, other) in combinations(pairs, 2):
@@ -560,6 +573,91 @@ def test_bars_do_not_overlap_and_contain_every_time(moments: list[datetime]) -> 
     assert len(bars.starts) <= 300
 
 
+# Comments over time
+
+
+@pytest.mark.parametrize("by", ["project", "source"])
+@pytest.mark.parametrize("top", [1, 2, 9])
+def test_areas_are_as_high_as_the_comments_are_many(
+    listing: pd.DataFrame, by: str, top: int
+) -> None:
+    df = activity_of(listing.head(60))
+    drawn: dict[str, Any] = {}
+
+    def stackplot(_: Axes, times: Any, heights: Any, **more: Any) -> None:
+        drawn.update(times=times, heights=heights, **more)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Axes, "stackplot", stackplot)
+        ax = Figure(figsize=(30, 10), layout="constrained").subplots()
+        charts.activity(df, by=by, top=top, ax=ax)
+    totals: Counter[str] = Counter()
+    cells: Counter[tuple[str, Any]] = Counter()
+    for row in df.itertuples():
+        key = str(row.owner) if by == "project" else f"{row.owner}/{row.name}"
+        totals[key] += int(str(row.num_comments))
+        cells[key, row.period] += int(str(row.num_comments))
+    order = sorted(totals, key=lambda key: (-totals[key], key))
+    shown, rest = order[:top], order[top:]
+    labels = [f"{key} ({totals[key]:,})" for key in shown]
+    periods = sorted(set(df["period"]))
+    expected = [[cells[key, period] for period in periods] for key in shown]
+    if rest:
+        noun = by if len(rest) == 1 else f"{by}s"
+        labels.append(f"{len(rest)} other {noun} ({sum(totals[key] for key in rest):,})")
+        expected.append([sum(cells[key, period] for key in rest) for period in periods])
+    assert names_in_legend(ax)[::-1] == labels
+    assert drawn["step"] == "post"
+    # The last period is drawn up to its end.
+    assert drawn["heights"].tolist() == [[*row, row[-1]] for row in expected]
+    edges = [*periods, pd.Timestamp("2026-07-02", tz="UTC")]
+    assert [pd.Timestamp(str(time), tz="UTC") for time in drawn["times"]] == edges
+
+
+def test_areas_stay_below_a_legend_inside_the_axes(listing: pd.DataFrame) -> None:
+    figure = Figure()
+    ax = figure.subplots()
+    charts.activity(activity_of(listing), by="source", ax=ax)
+    renderer = renderer_of(figure)
+    legend = ax.get_legend()
+    assert legend is not None
+    assert legend.get_window_extent(renderer).y0 > max(
+        area.get_window_extent(renderer).y1 for area in ax.collections
+    )
+
+
+@pytest.mark.parametrize(
+    ("freq", "label"),
+    [("D", "day"), ("W-MON", "week"), ("MS", "month"), ("QS", "quarter"), ("YS", "year")],
+)
+def test_the_axis_names_the_period(freq: str, label: str) -> None:
+    begins = pd.date_range("2024-01-01", periods=7, freq=freq, tz="UTC")
+    df = pd.DataFrame({"owner": "a", "name": "b", "period": begins, "num_comments": 3})
+    # The first period may be shorter.
+    df.loc[0, "period"] = begins[1] - pd.Timedelta(hours=3)
+    assert charts.activity(df).get_ylabel() == f"Comments per {label}"
+    assert charts.activity(df.head(1)).get_ylabel() == "Comments per period"
+    assert charts.activity(df.drop(index=[3, 4])).get_ylabel() == "Comments per period"
+
+
+def test_sources_that_were_not_counted_are_told() -> None:
+    df = activity_of(sources_of(4, PROJECTS["four"]))
+    df.loc[df["name"] == "source-1", "num_comments"] = None
+    ax = charts.activity(df)
+    assert ax.get_title() == "Comments over time, by project\n1 of 4 sources not counted"
+    nothing = charts.activity(df.assign(num_comments=0))
+    assert [text.get_text() for text in nothing.texts] == ["No comments"]
+
+
+@pytest.mark.parametrize(
+    "dtype", ["Int64", "float64", "str", "object", "category", "int64[pyarrow]"]
+)
+def test_numbers_of_any_dtype_are_drawn(dtype: Any) -> None:
+    df = activity_of(sources_of(9, PROJECTS["four"]))
+    other = df.assign(num_comments=df["num_comments"].astype(dtype))
+    assert names_in_legend(charts.activity(other)) == names_in_legend(charts.activity(df))
+
+
 # Empty charts and errors
 
 
@@ -608,6 +706,18 @@ def test_a_chart_of_an_empty_column_says_why(listing: pd.DataFrame) -> None:
         (lambda _: charts.changes(None), "DataFrame"),
         (lambda _: charts.changes(changes_of(2).assign(what="moved")), "'moved'"),
         (lambda _: charts.changes(changes_of(2).assign(snapshot_at=None)), "snapshot_at"),
+        (charts.activity, r"client\.activity has no column 'period', 'num_comments'"),
+        (lambda _: charts.activity(None), "client.activity must be a DataFrame"),
+        (lambda df: charts.activity(activity_of(df), by="kind"), "by must be one of project, so"),
+        (lambda df: charts.activity(activity_of(df), top=10), "from 1 to 9"),
+        (lambda df: charts.activity(activity_of(df).assign(period="soon")), "period is missing"),
+        *(
+            (
+                lambda df, cell=cell: charts.activity(activity_of(df).assign(num_comments=cell)),
+                "num_comments must hold whole numbers",
+            )
+            for cell in ("x", -1, 1.5, float("inf"), 2**60)
+        ),
     ],
 )
 def test_invalid_arguments_are_refused(

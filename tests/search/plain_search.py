@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 SEARCHED = ("id", "owner", "name", "title", "description")
-TIMES = ("created_at", "updated_at", "last_modified")
+TIMES = ("created_at", "updated_at", "last_modified", "last_comment_at")
 CODES = {
     "language": {"en": "English", "de": "German", "xlm": "Multilingual"},
     "kind": {
@@ -42,7 +42,10 @@ OTHER_NAMES = {
     "version": "email_transform_version",
 }
 FLAGS = ("should_translate",)
-NUMBERS = ("num_comments", "email_transform_version")
+NUMBERS = (
+    *("num_comments", "comments_last_month", "comments_usual_month"),
+    "email_transform_version",
+)
 OTHER_NAMES |= {name: name for name in (*TEXTS, *TIMES, *CODES, *FLAGS, *NUMBERS)}
 
 

@@ -341,6 +341,8 @@ COLUMNS = {
     "should_translate": FLAGS | NOTHING | series(["Yes", "no", True, None, "x"], "object"),
     "sensitive_properties": LISTS | TEXTS,
     "num_comments": NUMBERS | NOTHING | series(["10", "x", "", None], "object"),
+    "last_comment_at": INSTANTS | TIME_TEXTS | NOTHING,
+    "comments_usual_month": NUMBERS | NOTHING | series(["10.5", "x", "", None], "object"),
     "Team Lead": ANYTHING,
     "x:y": ANYTHING,
     "Title": TEXTS,
@@ -398,6 +400,8 @@ FITTING = {
     "updated_at": TIMES_TYPED,
     "last_modified": TIMES_TYPED,
     "num_comments": NUMBERS_TYPED,
+    "last_comment_at": TIMES_TYPED,
+    "comments_usual_month": NUMBERS_TYPED,
     "should_translate": ["yes", "no", "t", "false", "none", '""', "maybe"],
     "sensitive_properties": ["de", "none", "any", '""', '"de, two"', "two"],
 }

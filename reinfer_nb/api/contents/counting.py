@@ -214,6 +214,66 @@ class Counting:
         times = [None if answer is None else answer.at for answer in found]
         return df.assign(last_comment_at=pd.Series(times, df.index, "datetime64[us, UTC]"))
 
+    def contents(
+        self,
+        which: pd.DataFrame | str | Source | os.PathLike[str] | Iterable[str | Source],
+        *,
+        workers: int = 20,
+        progress: bool | Callable[[int, int], object] = True,
+    ) -> pd.DataFrame:
+        """Return a listing with what shows whether each source still gets comments.
+
+        >>> df = client.contents("claims/motor-inbox", progress=False)
+        >>> df["num_comments"].tolist()
+        [19640]
+        >>> bool(df["comments_last_month"].item() > 0)
+        True
+
+        `audit` has rules for these columns: `empty`, `silent` and `declining`. A source without
+        comments takes one request, one whose comments are all older than 13 months two, any other
+        at most 16.
+
+        Args:
+            which: As for `statistics`.
+            workers: Number of sources that are asked about at the same time, up to 32.
+            progress: As for `statistics`.
+
+        Returns:
+            The listing with the columns `num_comments` (`Int64`); `last_comment_at`
+            (`datetime64[us, UTC]`), when the newest comment was sent, missing without comments;
+            `comments_last_month` (`Int64`), the comments of the last full calendar month in UTC;
+            and `comments_usual_month` (`Float64`), the median of the twelve months before that one,
+            from the month of the source's first comment on, missing if these are fewer than three.
+            All are missing where there is no such source or the token may not see it.
+
+        Raises:
+            InvalidInput: As for `statistics`.
+            NotFound: There is no such project or source, or the token may not see it.
+            FileProblem: A file could not be read or is not a CSV file.
+            ProtocolError: A response is not as documented.
+            ReinferError: The tenant could not be reached, or failed.
+
+        Warns:
+            UnreadableWarning: Some sources could not be counted; the message names them.
+        """
+        with importing():
+            from reinfer_nb.api import comment_counts
+            from reinfer_nb.api.contents import newest, vitality
+
+        workers = checked_workers(workers)
+        months = vitality.full_months(vitality.present())
+        df = comment_counts.named_sources(self, which, "contents")
+
+        def ask(name: str, stop: threading.Event) -> vitality.Contents:
+            return vitality.contents_of(
+                lambda begin, end: self.calls.count_comments(name, stop, begin, end),
+                lambda: newest.newest_at(self.calls, self.comment_calls, name, stop).at,
+                months,
+            )
+
+        found = comment_counts.of_each(ask, df, "contents", workers=workers, progress=progress)
+        return df.assign(**vitality.columns_of(found, df.index))
+
     def count_comments(self, which: str | Source, *, stop: threading.Event | None = None) -> int:
         """Return how many comments a source has.
 

@@ -15,6 +15,7 @@ from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.frames import convert, elements
 from reinfer_nb.schema import provenance
+from reinfer_nb.schema.added_columns import COMMENTS
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.box_guard import BoxGuard
@@ -42,7 +43,6 @@ from reinfer_nb.widgets.table import views
 from reinfer_nb.widgets.table.source_table import Finder
 from reinfer_nb.widgets.table.views import View
 
-COMMENTS = "num_comments"
 # After an update, an older listing is fetched again.
 _RECENT = timedelta(seconds=DEFAULT_TTL)
 

@@ -122,11 +122,11 @@ def test_another_listing_is_audited_and_narrowed_anew(ex: Explorer) -> None:
 @pytest.mark.slow
 def test_counted_comments_are_audited(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
-    assert "no-comments" not in values(ex)
+    assert "empty" not in values(ex)
     ex.statistics.click()
     ex.jobs.wait()
-    assert "no-comments" in values(ex)
-    ex.audit.rule.value = "no-comments"
+    assert "empty" in values(ex)
+    ex.audit.rule.value = "empty"
     assert ex.frame["num_comments"].eq(0).all()
 
 
