@@ -145,14 +145,12 @@ def run_activity(options: argparse.Namespace) -> int:
     _check_overwrite(options)
     # Before anything is requested.
     since, until = range_of(options.since, options.until)
-    assert since is not None  # noqa: S101 - both have a default
-    assert until is not None  # noqa: S101
     with connect(context=options.context) as client:
         df = client.activity(
             options.names or client.sources(),
             options.freq,
-            since=since,
-            until=until,
+            since=since or options.since,
+            until=until or options.until,
             progress=has_bar(),
         )
     if options.csv:

@@ -192,14 +192,13 @@ class ArchiveFolder:
                 f"{self.where} has no comments" + (f" of {source}." if source else ".")
             )
         for path in names:
-            match = _NAME.fullmatch(path)
-            assert match is not None  # noqa: S101 - `_names` returns no others
+            owner, name = _source_of(path)
             try:
                 with self._at.fs.open(self._at.path(path), "rb") as file:
                     opened = parquet.ParquetFile(file, page_checksum_verification=True)
                     for batch in opened.iter_batches(_ROWS_OF_GROUP, columns=["comment"]):
                         for text in batch.column(0).to_pylist():
-                            yield match[1], match[2], strict_json.decode(text.encode())
+                            yield owner, name, strict_json.decode(text.encode())
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise self._damaged(path, error) from error
 
@@ -273,8 +272,14 @@ def frame_of_folder(
     return df
 
 
-def _month_of(name: str) -> str:
-    match = _NAME.fullmatch(name)
+def _source_of(path: str) -> tuple[str, str]:
+    """Return project and name in the path of a file."""
+    match = _NAME.fullmatch(path)
+    return (match[1], match[2]) if match else ("", "")
+
+
+def _month_of(path: str) -> str:
+    match = _NAME.fullmatch(path)
     return match[3] if match else ""
 
 

@@ -565,7 +565,6 @@ def test_a_misspelt_source_gets_a_suggestion(command: str, capsys: Captured) -> 
         ("activity --freq day --since 1970", "Choose a longer period, or a later --since."),
         ("archive claims/motor-inbox a.jsonl --since soon", "--since is 'soon'"),
         ("archive claims/motor-inbox a.csv", "must end in .jsonl or .jsonl.gz"),
-        ("archive claims/motor-inbox no/a.jsonl", "There is no folder no."),
         ("upload claims/motor-inbox no.jsonl", "There is no file no.jsonl"),
     ],
 )

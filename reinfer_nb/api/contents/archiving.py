@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from reinfer_nb.comments import archive_file
 from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.comments.archive_parts import Parts
 from reinfer_nb.concurrency import Progress, in_order, side_by_side
-from reinfer_nb.errors import FileProblem
+from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.forking import importing
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
@@ -37,7 +37,8 @@ _MICROSECOND, _SECOND = timedelta(microseconds=1), timedelta(seconds=1)
 class _Counted(NamedTuple):
     """A range of time, and how many comments it has."""
 
-    span: Span
+    first: datetime
+    last: datetime
     num_comments: int
 
 
@@ -149,33 +150,31 @@ class Archiver:
             return span, []
         if total <= _FEW or span.last is None:
             return span, [span]
-        first = self._oldest(span)
+        first = self._oldest(span) or span.last
         small = max(_FEW, -(-total // _MOST_RANGES))
-        split, done = [_Counted(Span(first, span.last), total)], list[_Counted]()
+        split, done = [_Counted(first, span.last, total)], list[_Counted]()
         while split:
             halves = in_order(self._halves, split, workers=self.workers, label="archive")
             split = []
             for half in (half for pair in halves for half in pair if half.num_comments):
-                (split if half.num_comments > small and _is_long(half.span) else done).append(half)
-        ends = sorted(half.span.last for half in done if half.span.last is not None)[:-1]
+                is_small = half.num_comments <= small or half.last - half.first <= _SECOND
+                (done if is_small else split).append(half)
+        ends = sorted(half.last for half in done)[:-1]
         # Ranges without comments belong to the next one: a comment may arrive there.
         begins = [span.first, *(end + _MICROSECOND for end in ends)]
         return span, [Span(*both) for both in zip(begins, [*ends, span.last], strict=True)]
 
-    def _oldest(self, span: Span) -> Any:
+    def _oldest(self, span: Span) -> datetime | None:
         pages = self.comments.pages(self.source.full_name, threading.Event(), span, limit=1)
         found = [comment for page in pages for comment in page.comments]
-        return moment_of(found[0]) if found else span.last
+        return moment_of(found[0]) if found else None
 
     def _halves(self, whole: _Counted) -> tuple[_Counted, _Counted]:
-        first, last = whole.span
-        assert first is not None  # noqa: S101 - for the type checker
-        assert last is not None  # noqa: S101
+        first, last = whole.first, whole.last
         middle = first + (last - first) / 2
-        left = Span(first, middle)
-        count = self._count(left)
-        right = Span(middle + _MICROSECOND, last)
-        return _Counted(left, count), _Counted(right, max(whole.num_comments - count, 0))
+        count = self._count(Span(first, middle))
+        right = max(whole.num_comments - count, 0)
+        return _Counted(first, middle, count), _Counted(middle + _MICROSECOND, last, right)
 
     def _fill(self, parts: Parts) -> None:
         """Read the comments of all ranges that are not complete."""
@@ -273,16 +272,16 @@ def _check_new(path: Path, folder: Path, *, overwrite: bool) -> None:
         if existing.exists() and not (existing == side and folder.is_dir()):
             option = spelled("overwrite=True", "--overwrite")
             raise FileProblem(f"{existing} exists. Choose another name, or give {option}.")
-    if not path.parent.is_dir():
-        raise FileProblem(f"There is no folder {visible(str(path.parent), 200)}. Create it first.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileProblem(
+            f"The folder of {visible(str(path), 200)} cannot be created: {reason_of(error)}."
+        ) from None
 
 
 def _spans(parts: Parts) -> list[Span]:
     return [Span(*map(_read_moment, bounds)) for bounds in parts.head["ranges"]]
-
-
-def _is_long(span: Span) -> bool:
-    return span.first is not None and span.last is not None and span.last - span.first > _SECOND
 
 
 def _written(bound: Any) -> str | None:

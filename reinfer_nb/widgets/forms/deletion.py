@@ -44,7 +44,8 @@ class Deletion:
         if self._archive is not None:
             with self._lock:
                 self._job = job
-            self._archive.parent.mkdir(parents=True, exist_ok=True)
+            # A source that was changed is not archived, since it is not deleted.
+            safe_write.look(self._client.calls, self._source)
             kept = self._client.archive(self._source, self._archive, progress=job.progress)
             with self._lock:
                 self._job = None
