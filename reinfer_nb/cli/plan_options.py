@@ -78,8 +78,8 @@ def _add_resume(resuming: argparse.ArgumentParser) -> None:
 
 def _add_undo(undoing: argparse.ArgumentParser) -> None:
     undoing.description = (
-        "Show the plan that undoes an apply as far as possible, ask, and apply it. Deleted "
-        "comments cannot be restored."
+        "Show the plan that undoes an apply as far as possible, ask, and apply it. Without an "
+        "archive, nothing brings deleted comments back."
     )
     undoing.epilog = f"{_APPLY_CODES} Example: reinfer-nb undo journal.jsonl"
     _add_journal(undoing)
@@ -102,6 +102,12 @@ def _add_applying(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--journal", type=file_path, metavar="FILE", help="a new file for the journal"
+    )
+    parser.add_argument(
+        "--archive",
+        type=file_path,
+        metavar="FOLDER",
+        help="archive the comments of deleted sources there first",
     )
     _add_workers(parser)
     add_context(parser)

@@ -70,8 +70,11 @@ def _save(plan: Plan, options: argparse.Namespace) -> None:
 def run_apply(options: argparse.Namespace) -> int:
     """Run the command `apply`, and return its exit code."""
     checked_workers(options.workers)
-    if options.rehearse and options.journal:
-        raise InvalidInput("A rehearsal has no journal. Leave out --journal or --rehearse.")
+    if options.rehearse and (options.journal or options.archive):
+        raise InvalidInput(
+            "A rehearsal has no journal and archives nothing. Leave out --journal and --archive, "
+            "or --rehearse."
+        )
     with connect(context=options.context) as client:
         plan = load_plan(options.file, client)
         return _rehearse_plan(plan, options) if options.rehearse else _apply_plan(plan, options)
@@ -88,8 +91,10 @@ def run_undo(options: argparse.Namespace) -> int:
     """Run the command `undo`, and return its exit code."""
     checked_workers(options.workers)
     _check_overwrite(options)
-    if options.out and (options.journal or options.yes):
-        raise InvalidInput("--out changes nothing. Leave out --yes and --journal, or --out.")
+    if options.out and (options.journal or options.yes or options.archive):
+        raise InvalidInput(
+            "--out changes nothing. Leave out --yes, --journal and --archive, or --out."
+        )
     with connect(context=options.context) as client:
         result = result_of(client, options.done)
         plan = result.undo()
@@ -135,6 +140,7 @@ def _apply_plan(plan: Plan, options: argparse.Namespace) -> int:
             workers=options.workers,
             progress=has_bar(),
             journal=options.journal,
+            archive=options.archive,
             allow_mass_delete=options.allow_mass_delete,
         )
     return _report(result, options)

@@ -749,6 +749,33 @@ def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captu
 
 
 @pytest.mark.slow
+def test_deletes_can_archive_the_comments_first(
+    configured: rnb.Client, tmp_path: Path, capsys: Captured
+) -> None:
+    names = without(configured, 2)
+    counts = {name: configured.count_comments(f"claims/{name}") for name in names}
+    assert cli.main(["apply", "change.json", "--yes", "--journal", "j", "--archive", "kept"]) == 0
+    out = capsys.readouterr().out
+    archives = {path.name: path for path in Path("kept").glob("*.jsonl.gz")}
+    assert len(archives) == 2
+    for name in names:
+        (path,) = (path for key, path in archives.items() if key.startswith(f"claims-{name}-"))
+        assert len(rnb.read_archive(path)) == counts[name]
+        assert f"comments are in {path.absolute()}" in out
+    assert cli.main(["undo", "j", "--yes"]) == 0
+    out = capsys.readouterr().out
+    for name in names:
+        assert f"upload them: reinfer-nb upload claims/{name} " in out
+    for options, message in (
+        (["apply", "change.json", "--rehearse", "--archive", "kept"], "archives nothing"),
+        (["undo", "j", "--out", "x.json", "--archive", "kept"], "changes nothing"),
+    ):
+        assert cli.main(options) == 2
+        assert message in capsys.readouterr().err
+    assert tmp_path == Path.cwd()
+
+
+@pytest.mark.slow
 def test_undo_of_creates_deletes_and_asks_like_it(
     configured: rnb.Client, typed: Typing, capsys: Captured
 ) -> None:
