@@ -158,6 +158,8 @@ class ResultData(Portable):
         if {DONE, NOT_TAKEN} & self.counts.keys():
             text = "undo() returns a plan that reverses the changes, as far as possible."
             lines.append(spelled(text, ""))
+        folders = sorted({str(Path(o.archive).parent) for o in self.outcomes if o.archive})
+        lines += [f"Archived comments: {visible(folder)}" for folder in folders]
         return [*filter(None, lines), f"Journal: {visible(str(self.journal))}"]
 
     def __repr__(self) -> str:
