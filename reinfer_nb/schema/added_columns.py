@@ -36,6 +36,8 @@ COMMENTS = "num_comments"
 # Of `Client.contents`, which also adds COMMENTS.
 LAST_COMMENT, LAST_MONTH = "last_comment_at", "comments_last_month"
 USUAL_MONTH = "comments_usual_month"
+# Of the explorer: a small chart of the last thirteen full months, as a text.
+ACTIVITY = "activity"
 ADDED: Mapping[str, type[ValueType]] = {
     COMMENTS: Whole,
     LAST_COMMENT: Moment,

@@ -258,19 +258,12 @@ class Counting:
         """
         with importing():
             from reinfer_nb.api import comment_counts
-            from reinfer_nb.api.contents import newest, vitality
+            from reinfer_nb.api.contents import vitality
 
         workers = checked_workers(workers)
-        months = vitality.full_months(vitality.present())
         df = comment_counts.named_sources(self, which, "contents")
 
-        def ask(name: str, stop: threading.Event) -> vitality.Contents:
-            return vitality.contents_of(
-                lambda begin, end: self.calls.count_comments(name, stop, begin, end),
-                lambda: newest.newest_at(self.calls, self.comment_calls, name, stop).at,
-                months,
-            )
-
+        ask = vitality.asking(self.calls, self.comment_calls)
         found = comment_counts.of_each(ask, df, "contents", workers=workers, progress=progress)
         return df.assign(**vitality.columns_of(found, df.index))
 

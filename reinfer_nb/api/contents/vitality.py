@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +12,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from reinfer_nb.api.contents.activity import Period, counts_of
+from reinfer_nb.api.contents.comment_calls import CommentCalls
+from reinfer_nb.api.contents.newest import newest_at
+from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.dates import edge
 
 # The months that tell what is usual: a year, so that no season is missing.
@@ -18,6 +22,8 @@ _USUAL_MONTHS = 12
 # The median of fewer months says nothing.
 _FEWEST_MONTHS = 3
 _MICROSECOND = timedelta(microseconds=1)
+
+_COLUMNS = ("num_comments", "last_comment_at", "comments_last_month", "comments_usual_month")
 
 # Counts the comments of a source from the first to the second moment; None is an open end.
 Count = Callable[[datetime | None, datetime | None], int]
@@ -31,12 +37,14 @@ class Contents(NamedTuple):
         last_comment_at: When the newest was sent; None without comments.
         comments_last_month: The number of comments of the last full month.
         comments_usual_month: The median of the months before; None if they are too few.
+        months: The numbers of comments of all these months, the last full one at the end.
     """
 
     num_comments: int
     last_comment_at: datetime | None
     comments_last_month: int
     comments_usual_month: float | None
+    months: tuple[int, ...]
 
 
 def present() -> datetime:
@@ -61,6 +69,27 @@ def full_months(now: datetime) -> list[Period]:
     return [Period(begin, following - _MICROSECOND) for begin, following in pairwise(begins)]
 
 
+def asking(
+    calls: SourceCalls, comments: CommentCalls
+) -> Callable[[str, threading.Event], Contents]:
+    """Return a function that asks what is in a source, by its full name.
+
+    Args:
+        calls: The requests about one source.
+        comments: The requests about its comments.
+    """
+    months = full_months(present())
+
+    def ask(name: str, stop: threading.Event) -> Contents:
+        return contents_of(
+            lambda begin, end: calls.count_comments(name, stop, begin, end),
+            lambda: newest_at(calls, comments, name, stop).at,
+            months,
+        )
+
+    return ask
+
+
 def contents_of(
     count: Count, newest: Callable[[], datetime | None], months: Sequence[Period]
 ) -> Contents:
@@ -73,20 +102,20 @@ def contents_of(
     """
     total = count(None, None)
     if not total:
-        return Contents(0, None, 0, None)
+        return Contents(0, None, 0, None, (0,) * len(months))
     last = newest()
     # There is nothing to count in the months after the newest comment.
     filled = [month for month in months if last is None or month.begin <= last]
     numbers = counts_of(count, filled) if filled else []
-    usual = [*numbers, *[0] * (len(months) - len(numbers))]
-    last_month = usual.pop()
+    counts = (*numbers, *[0] * (len(months) - len(numbers)))
+    *usual, last_month = counts
     first = next((place for place, number in enumerate(usual) if number), len(usual))
     # Months without comments count only after the first comment of the source.
     if first and _has_older(count, total, numbers, months, last):
         first = 0
     usual = usual[first:]
     median = float(statistics.median(usual)) if len(usual) >= _FEWEST_MONTHS else None
-    return Contents(total, last, last_month, median)
+    return Contents(total, last, last_month, median, counts)
 
 
 def _has_older(
@@ -117,5 +146,5 @@ def columns_of(answers: Sequence[Contents | None], index: pd.Index) -> dict[str,
         name: pd.Series(
             [None if answer is None else answer[place] for answer in answers], index, dtype
         )
-        for place, (name, dtype) in enumerate(zip(Contents._fields, dtypes, strict=True))
+        for place, (name, dtype) in enumerate(zip(_COLUMNS, dtypes, strict=True))
     }

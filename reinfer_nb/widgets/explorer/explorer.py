@@ -15,7 +15,6 @@ from reinfer_nb.api.client import DEFAULT_TTL
 from reinfer_nb.client import Client
 from reinfer_nb.frames import convert, elements
 from reinfer_nb.schema import provenance
-from reinfer_nb.schema.added_columns import COMMENTS
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, visible
 from reinfer_nb.widgets.box_guard import BoxGuard
@@ -26,7 +25,7 @@ from reinfer_nb.widgets.explorer.audit_tab import AuditPane
 from reinfer_nb.widgets.explorer.bulk_edit_tab import BulkPane
 from reinfer_nb.widgets.explorer.chart_tab import ChartPane
 from reinfer_nb.widgets.explorer.comments.bulk_archive import ArchiveButton
-from reinfer_nb.widgets.explorer.comments.count import CommentCount
+from reinfer_nb.widgets.explorer.comments.count import CountButtons
 from reinfer_nb.widgets.explorer.compare_tab import ComparePane
 from reinfer_nb.widgets.explorer.export_bar import SELECTED, ExportBar
 from reinfer_nb.widgets.explorer.head import Head
@@ -72,7 +71,6 @@ class Explorer(OnHosts, ui.VBox):
         self._listing = pd.DataFrame() if listing is None else listing
         if client is not None:
             self._listing = client.sources(projects)
-        self._counts: dict[str, int] = {}
         self._buckets: Mapping[str, str] = {} if client is None else bucket_names(client)
         self._head = Head(client)
         self._outdated = self._closed = False
@@ -96,13 +94,14 @@ class Explorer(OnHosts, ui.VBox):
                 refusal=lambda owners: self._head.rights.refusal(owners),  # noqa: PLW0108 - may be replaced
             )
         )
-        self.statistics = button_for("Count comments", self._on_statistics)
+        self.counting = CountButtons(client, lambda: self.frame, self._show_counts, self.bar)
+        self.statistics = self.counting.comments
         self.archive = ArchiveButton(client, lambda: self.selected, self.bar)
         self.reload = button_for("Refresh", self._on_reload)
-        self._buttons = [self.new, self.statistics, self.reload]
+        self._buttons = [self.new, self.reload]
         self.export = ExportBar(self._exported, self.bar.start, self.bar.show_file)
         self.views = ViewBar(lambda: self.view, self.show_kept, self.bar.say, self.bar.fail)
-        buttons = [*self._buttons, self.archive] if client is not None else []
+        buttons = [self.new, self.counting, self.archive, self.reload] if client else []
         self.bar.arrange([[*buttons, self.export], [self.views]])
         super().__init__(
             [
@@ -155,7 +154,7 @@ class Explorer(OnHosts, ui.VBox):
         close_all_in(self)
         self.tabs.forget()
         self._listing = self._listing.iloc[:0].copy()
-        self._counts.clear()
+        self.counting.counts.clear()
         self.finder.show(self._listing)
 
     # From Python
@@ -274,6 +273,7 @@ class Explorer(OnHosts, ui.VBox):
         for button in self._buttons:
             button.disabled = self.jobs.running
         self.archive.refresh(busy=self.jobs.running)
+        self.counting.refresh(busy=self.jobs.running)
         if self._head.reads_only:
             self.new.disabled, self.new.tooltip = True, READS_ONLY
         self.details.duplicate.disabled = self._head.reads_only
@@ -335,12 +335,9 @@ class Explorer(OnHosts, ui.VBox):
             listing: The listing.
             changed: The position of the only row that differs; None if any row may differ.
         """
-        if self._counts:
-            # By id: a source that was created again has a new id and not the old comments.
-            column = pd.array([self._counts.get(key) for key in listing["id"]], dtype="Int64")
-            attrs = listing.attrs
-            listing = listing.assign(**{COMMENTS: column})
-            listing.attrs = attrs
+        attrs = listing.attrs
+        listing = self.counting.counts.added_to(listing)
+        listing.attrs = attrs
         if self._closed:
             return
         self._listing = listing
@@ -371,19 +368,7 @@ class Explorer(OnHosts, ui.VBox):
         self.views.show(name)
         self.bar.say(" ".join([f"The view {visible(name)} is shown.", *notes]))
 
-    def _on_statistics(self) -> None:
-        client = self._tenant
-        if client is None:
-            return
-        count = CommentCount(client, self.frame, self._counts)
-
-        def show() -> None:
-            self._take(self._listing)
-            self.finder.show_column(COMMENTS)
-
-        def done(_: object) -> None:
-            show()
-            self.bar.say(count.message)
-
-        # After an error the counts so far are kept.
-        self.bar.start("Counting comments", count.run, done, lambda _: show())
+    def _show_counts(self, columns: list[str]) -> None:
+        self._take(self._listing)
+        for column in columns:
+            self.finder.show_column(column)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.frames.columns import has_time_zone
+from reinfer_nb.schema.added_columns import ACTIVITY, ADDED
 from reinfer_nb.schema.value_types import python_value, shown_cell
 from reinfer_nb.search.text_index import TIMES
 from reinfer_nb.text import hint, shown, visible
@@ -24,6 +25,10 @@ _WIDTHS = {
     "name": 170,
     "title": 240,
     "num_comments": 115,
+    "last_comment_at": 150,
+    "comments_last_month": 120,
+    "comments_usual_month": 120,
+    "activity": 150,
     "language": 105,
     "kind": 95,
     "should_translate": 110,
@@ -38,6 +43,8 @@ _WIDTHS = {
     "description": 320,
 }
 _COUNTS = "num_comments"
+# Shown after the title: what is in the sources.
+_ADDED = (*ADDED, ACTIVITY)
 # The column that stays at its place while the others are scrolled.
 _FROZEN = "name"
 _NARROWEST, _WIDEST = 40, 2_000
@@ -48,6 +55,9 @@ Layout = dict[str, int | None]
 _HEADINGS = {
     "owner": "project",
     "num_comments": "comments",
+    "last_comment_at": "newest comment",
+    "comments_last_month": "last month",
+    "comments_usual_month": "usual month",
     "updated_at": "updated",
     "should_translate": "translated",
     "bucket_id": "bucket",
@@ -70,16 +80,16 @@ def columns_of(
 
     Args:
         df: The listing.
-        layout: The columns to show; None for all, in the order of the listing, with the counts of
-            comments after the title.
+        layout: The columns to show; None for all, in the order of the listing, with what is in
+            the sources after the title.
     """
     names = [str(name) for name in df.columns]
     places = {name: place for place, name in reversed(list(enumerate(names)))}
-    standard = [name for name in places if name != _COUNTS]
+    added = [name for name in _ADDED if name in places]
+    standard = [name for name in places if name not in _ADDED]
     standard.reverse()
-    if _COUNTS in places:
-        after = standard.index("title") + 1 if "title" in standard else len(standard)
-        standard.insert(after, _COUNTS)
+    after = standard.index("title") + 1 if "title" in standard else len(standard)
+    standard[after:after] = added
     wanted: Layout = dict.fromkeys(standard) if layout is None else layout
     visible_columns = [
         Column(places[name], _heading(name, df.dtypes.iloc[places[name]], width))

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from reinfer_nb import files, user_folders
 from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
+from reinfer_nb.schema.added_columns import ACTIVITY, ADDED
 from reinfer_nb.search.table_filter import Narrowing
 from reinfer_nb.text import hint, holds_half_character, is_blank, shown, visible
 
@@ -114,7 +115,7 @@ def fitted(view: View, narrowing: Narrowing) -> tuple[View, list[str]]:
         sort = None
     layout = view["columns"]
     if layout is not None:
-        known = {*columns, "num_comments"}
+        known = {*columns, *ADDED, ACTIVITY}
         layout = {name: width for name, width in layout.items() if name in known} or None
     return {"search": view["search"], "facets": facets, "sort": sort, "columns": layout}, notes
 

@@ -245,3 +245,31 @@ def test_bars_show_every_number_above_zero() -> None:
     assert "<title>2026-03: 100,000</title>" in html
     assert 'aria-label="Some &lt;b&gt; comments"' in html
     assert bars([], [], "") != ""
+
+
+# Columns of the table
+
+
+def test_activity_adds_columns_for_the_shown_sources(client: rnb.Client) -> None:
+    ex = rnb.explore(client)
+    ex.search = "theft"
+    shown = ex.frame["id"].tolist()
+    ex.counting.activity.click()
+    ex.jobs.wait()
+    expected = client.contents(ex.frame[["owner", "name", "id"]], progress=False)
+    for name in ("num_comments", "last_comment_at", "comments_last_month", "comments_usual_month"):
+        pd.testing.assert_series_equal(
+            ex.frame[name].reset_index(drop=True), expected[name].reset_index(drop=True)
+        )
+    assert ex.frame["activity"].str.len().isin([0, 13]).all()
+    ex.search = ""
+    others = ex.frame[~ex.frame["id"].isin(shown)]
+    assert others["activity"].isna().all()
+    ex.search = "last_comment_at:<2026-01 theft"
+    assert set(ex.frame["id"]) <= set(shown)
+    # A count of all sources keeps what is known of these.
+    ex.search = ""
+    ex.statistics.click()
+    ex.jobs.wait()
+    assert ex.frame["num_comments"].notna().all()
+    assert ex.frame["activity"].notna().sum() == len(shown)

@@ -443,7 +443,7 @@ def test_stopping_the_statistics_keeps_what_was_counted(
         ex.statistics.click()
         assert ex.statistics.disabled
         assert ex.stop.layout.display is None
-        while len(ex._counts) < len(first):
+        while len(ex.counting.counts.comments) < len(first):
             time.sleep(0.01)
         ex.stop.click()
         assert not ex.jobs.running
