@@ -41,6 +41,7 @@ _PARTS = (
     "browsing",
     "serving",
     "pacing",
+    "contents",
     "history",
     "starting",
 )

@@ -98,9 +98,12 @@ def static_tenant(body: bytes, folder: Path) -> Iterator[tuple[str, str]]:
 
 
 @contextmanager
-def slow_tenant(count: int, folder: Path, seconds: float) -> Iterator[tuple[str, str]]:
+def slow_tenant(
+    count: int, folder: Path, seconds: float, comments: int = 0
+) -> Iterator[tuple[str, str]]:
     """Serve so many sources, each response so late; the endpoint and the admin's token."""
-    file = rnb.to_csv(listing_of(count), folder / f"slow-{count}.csv")
+    listing = listing_of(count).assign(num_comments=comments)
+    file = rnb.to_csv(listing, folder / f"slow-{count}.csv", overwrite=True)
     with _process([sys.executable, "-c", _SANDBOX, str(file), str(seconds)]) as found:
         yield found
 
