@@ -21,6 +21,7 @@ from matplotlib import pyplot as plt
 
 import reinfer_nb as rnb
 from reinfer_nb.errors import ReinferError
+from reinfer_nb.schema import endpoints
 
 # Odd values for any parameter. Each is created anew, since reading uses some of them up.
 ODD: dict[str, Callable[[], Any]] = {
@@ -52,9 +53,11 @@ ODD: dict[str, Callable[[], Any]] = {
 # Classes whose objects are returned by functions, not created by users.
 RETURNED = (
     rnb.ApplyResult,
+    rnb.Archive,
     rnb.AuditReport,
     rnb.Bucket,
     rnb.Client,
+    rnb.Comment,
     rnb.Comparison,
     rnb.Plan,
     rnb.Project,
@@ -89,9 +92,15 @@ class Tenant:
         history.record(df)
         history.record(df.head(1))
         fault = rnb.Fault(kind="wait", seconds=0.0)
+        comment = {"id": "c", "timestamp": "2026-01-01T00:00:00Z", "messages": []}
+        body = {"comments": [{**comment, "messages": [{"body": {"text": "x"}}]}]}
+        self.client._transport.send(endpoints.SYNC, body=body, project="lab", name="s0").envelope()
+        archive = self.client.archive("lab/s0", self.path("jsonl"), progress=False)
         # An object of each class whose methods have parameters.
         self.objects: dict[type, Any] = {
             rnb.ApplyResult: result,
+            rnb.Archive: archive,
+            rnb.Comment: rnb.Comment.from_wire(comment),
             rnb.AuditReport: rnb.audit(df),
             rnb.Client: self.client,
             rnb.Comparison: rnb.compare(df, df.iloc[1:]),
@@ -122,6 +131,16 @@ class Tenant:
             "History.compare after": None,
             "History.timeline source": "lab/s0",
             "Plan.apply journal": self.path,
+            "Plan.apply archive": self.path,
+            "Client.archive path": lambda: self.path("jsonl"),
+            "Client.delete_source archive": lambda: self.path("jsonl"),
+            "Client.upload archive": archive.path,
+            "Client.upload confirm": 1,
+            "Client.upload journal": self.path,
+            "Client.comment comment_id": "c",
+            "read_archive path": archive.path,
+            "restore archive": None,
+            "restore confirm": None,
             "resume journal": journal,
             "restore path": restore_file,
             "load_plan path": saved,

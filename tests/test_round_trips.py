@@ -20,6 +20,7 @@ import pyarrow as pa
 import pytest
 
 import reinfer_nb as rnb
+from reinfer_nb.api.contents.uploading import UploadResult
 from tests.waiting import until
 
 Way = Callable[[pd.DataFrame], pd.DataFrame]
@@ -122,6 +123,15 @@ def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.Da
             "Client.statistics": client.statistics(before.head(3), progress=False),
             "Client.activity": client.activity(before.head(3), progress=False),
             "Client.last_comment": client.last_comment(before.head(3), progress=False),
+            "Client.contents": client.contents(before.head(3), progress=False),
+            "Client.comments": client.comments("claims/theft-inbox", limit=20),
+            "Client.iter_comments": next(client.iter_comments("claims/theft-inbox", limit=9)),
+            "Client.sample": client.sample("claims/theft-inbox"),
+            "Client.archive": client.archive(
+                ["claims/theft-inbox"], folder / "comments", progress=False
+            ),
+            "UploadResult.frame": UploadResult(source="a/b", refused={"c": "why"}).frame,
+            "read_archive": rnb.read_archive(folder / "comments").head(20),
             "read_csv": rnb.read_csv(rnb.to_csv(before, folder / "listing.csv")),
             "read_excel": rnb.read_excel(rnb.to_excel(before, folder / "listing.xlsx")),
             "History.load": history.load(),

@@ -16,9 +16,9 @@ from typing import Any, BinaryIO
 import pandas as pd
 
 from reinfer_nb import markup, strict_json
-from reinfer_nb.comments import frame
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, reason_of
 from reinfer_nb.files import encoded, path_of, written_whole
+from reinfer_nb.forking import importing
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import counted, shown, visible
@@ -195,6 +195,9 @@ def comments_in(path: object) -> Iterator[dict[str, Any]]:
 
 def frame_of_file(path: Path) -> pd.DataFrame:
     """Return the comments in an archive as a frame, as `read_archive` documents it."""
+    with importing():
+        from reinfer_nb.comments import frame
+
     df = frame.frame_of_rows([frame.row_of(comment) for comment in comments_in(path)])
     archive = described(path)
     if archive is not None:

@@ -198,6 +198,11 @@ def test_a_tick_counts_for_its_field_alone_and_leaves_what_is_typed(ex: Explorer
 # The plan and its apply
 
 
+def updates(way: rnb.Client) -> list[Any]:
+    """The settings that were sent; a count of comments sends none."""
+    return [settings for settings in sent(way, "POST") if settings is not None]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "raw", "value"),
@@ -244,12 +249,12 @@ def test_every_field_can_be_set_and_is_the_only_one(
     with through(client, lambda _: None) as way:
         ex, bulk = opened(way, *names)
         assert "3 sources to update (3 fields)" in show(bulk, field, raw)
-        assert sent(way, "POST") == []
+        assert updates(way) == []
         assert bulk.apply.description == "Apply to 3 sources"
         assert "3 of 3 sources are done." in apply(ex)
         wire = next(known.wire for known in fields_of(Source) if known.name == field)
         body = {wire: list(value) if isinstance(value, tuple) else value}
-        assert sent(way, "POST") == [body] * 3
+        assert updates(way) == [body] * 3
     assert values(client, field, names) == [value] * 3
     after = stored(client)
     pd.testing.assert_frame_equal(
