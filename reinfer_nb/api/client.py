@@ -311,7 +311,7 @@ class ApiClient(Keeping):
             restore_file = path_of(restore_file)
         source = self.source(which.id if isinstance(which, Source) else which)
         self.calls.check_id(source)
-        kept = None if archive is None else self.archive(source, archive)
+        kept = None if archive is None else self.archive(source, archive, resume=False)
         if restore_file is not None:
             from reinfer_nb.api import restore_files
 

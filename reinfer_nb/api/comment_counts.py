@@ -63,8 +63,10 @@ def each(
     def asked(which: str, stop: threading.Event) -> _Answer | str:
         try:
             return ask(which, stop)
-        except InvalidInput:
-            return "not a valid name"
+        except InvalidInput as error:
+            owner, _, name = which.partition("/")
+            valid = validation.is_name(owner) and validation.is_name(name)
+            return str(error) if valid else "not a valid name"
         except (NotFound, errors.PermissionDenied) as error:
             return f"{error.status}"
 

@@ -25,6 +25,7 @@ class _Kept(NamedTuple):
 
     path: Path
     num_comments: int
+    remark: str
 
 
 def restored(
@@ -74,8 +75,12 @@ def restored(
     except (ReinferError, KeyboardInterrupt) as error:
         error.add_note(f"{message} Its comments are not complete yet. To go on: {upload}")
         raise
-    taken = counted(kept.num_comments - len(result.refused), "comment")
-    return written, f"{message} {taken} were uploaded from {visible(str(kept.path), 200)}."
+    taken = kept.num_comments - len(result.refused)
+    verb = "was" if taken == 1 else "were"
+    return written, (
+        f"{message} {counted(taken, 'comment')} {verb} uploaded from "
+        f"{visible(str(kept.path), 200)}.{kept.remark}"
+    )
 
 
 def _checked(path: Path, source: Source, confirm: int | None) -> _Kept:
@@ -88,7 +93,10 @@ def _checked(path: Path, source: Source, confirm: int | None) -> _Kept:
             f"({held.source.id}), not of {source.full_name} ({source.id}) as it was deleted."
         )
     uploading.check_confirmed(confirm, number, source.full_name)
-    return _Kept(path, number)
+    remark = ""
+    if held is not None and not held.is_whole:
+        remark = " The archive holds those of a range of time only; the source had others."
+    return _Kept(path, number, remark)
 
 
 def _about_comments(deleted: restore_files.RestoreFile, source: Source) -> str:

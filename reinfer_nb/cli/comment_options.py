@@ -58,7 +58,7 @@ def _add_activity(counting: argparse.ArgumentParser) -> None:
         default="month",
         help="the length of a period (default: month)",
     )
-    _add_range(counting, since="12 months ago", until="now")
+    _add_range(counting, until="now")
     add_csv_or_json(counting, "print JSON")
     add_context(counting)
     counting.set_defaults(run="comments.run_activity")

@@ -6,6 +6,7 @@ A side file holds the settings of the source; the client `re` does not read it.
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ class Archive:
         num_comments: How many comments the archive holds.
         since: The first moment of its range of time; None if it has no beginning.
         until: The last moment; for all comments, that of the newest one when it was begun.
+        is_whole: True if it holds all comments that there were, of no range of time.
         written_at: When it was completed.
     """
 
@@ -51,6 +53,7 @@ class Archive:
     num_comments: int
     since: datetime | None
     until: datetime | None
+    is_whole: bool
     written_at: datetime
 
     def facts(self) -> dict[str, str]:
@@ -98,7 +101,7 @@ def line_of(comment: Mapping[str, Any]) -> bytes:
         ProtocolError: It holds a value that is not JSON, such as NaN.
     """
     try:
-        text = strict_json.text_of({"comment": comment}, ensure_ascii=False)
+        text = json.dumps({"comment": comment}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):
         raise ProtocolError(
             f"The comment {shown(comment['id'])} holds NaN or Infinity, which are not JSON, so it "
@@ -122,6 +125,7 @@ def write_side(archive: Archive, *, overwrite: bool) -> None:
         "num_comments": archive.num_comments,
         "since": None if archive.since is None else Moment.write(archive.since),
         "until": None if archive.until is None else Moment.write(archive.until),
+        "is_whole": archive.is_whole,
         "written_at": Moment.write(archive.written_at),
     }
     with written_whole(side_path(archive.path), overwrite=overwrite) as file:
@@ -154,6 +158,7 @@ def described(path: object) -> Archive | None:
             num_comments=int(content["num_comments"]),
             since=_moment(content["since"]),
             until=_moment(content["until"]),
+            is_whole=bool(content["is_whole"]),
             written_at=Moment.read(content["written_at"]),
         )
     except (ValueError, TypeError, KeyError, ProtocolError):
@@ -172,11 +177,14 @@ def comments_in(path: object) -> Iterator[dict[str, Any]]:
     """
     given = path_of(path)
     archive = described(given)
-    number = 0
+    number = held = 0
     try:
         with given.open("rb") as file:
             for number, line in enumerate(_lines(file), 1):
-                yield _comment(line, given, number)
+                # An editor may have added an empty line at the end.
+                if line.strip():
+                    held += 1
+                    yield _comment(line, given, number)
     except FileNotFoundError:
         raise FileProblem(f"There is no file {_name(given)}.") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -186,9 +194,9 @@ def comments_in(path: object) -> Iterator[dict[str, Any]]:
         ) from None
     except OSError as error:
         raise FileProblem(f"{_name(given)} cannot be read: {reason_of(error)}.") from None
-    if archive is not None and number != archive.num_comments:
+    if archive is not None and held != archive.num_comments:
         raise FileProblem(
-            f"{_name(given)} holds {counted(number, 'comment')}, but had "
+            f"{_name(given)} holds {counted(held, 'comment')}, but had "
             f"{archive.num_comments:,} when it was written: it is cut, or was changed."
         )
 
@@ -238,8 +246,8 @@ def _comment(line: bytes, path: Path, number: int) -> dict[str, Any]:
         Moment.read(comment.get("timestamp"))
     except ValueError as error:
         raise FileProblem(f"{where}: the timestamp of the comment is {error}.") from None
-    if not isinstance(comment.get("id"), str) or not isinstance(comment.get("messages"), list):
-        raise FileProblem(f"{where}: the comment has no id or no messages.")
+    if not isinstance(comment.get("id"), str):
+        raise FileProblem(f"{where}: the comment has no id.")
     return comment
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -38,10 +38,12 @@ _ROWS_OF_GROUP = 2_048
 # Footers are read in parallel, since each takes long at a URL.
 _READERS = 16
 _TIME = pa.timestamp("us", "UTC")
-# The same columns in every file; `comment` holds all that the API tells, as JSON.
+# The same columns in every file; `comment` holds all that the API tells, as JSON. A comment whose
+# timestamp or source has changed is in two files: `archived_at` tells the newer row.
 SCHEMA = pa.schema(
     [
         ("source_id", pa.string()),
+        ("archived_at", _TIME),
         ("id", pa.string()),
         ("timestamp", _TIME),
         ("created_at", _TIME),
@@ -74,6 +76,15 @@ class Month(NamedTuple):
     rows: int
     counted: int
     newest: datetime
+
+
+class Archived(NamedTuple):
+    """A comment in the archive, as a JSON object, with its source and when it was archived."""
+
+    owner: str
+    name: str
+    archived_at: datetime
+    comment: dict[str, Any]
 
 
 class ArchiveFolder:
@@ -131,7 +142,7 @@ class ArchiveFolder:
         folder = f"project={source.owner}/source={source.name}/month={month}"
         name = f"{folder}/comments-{source.id}.parquet"
         seen: set[str] = set()
-        newest = ""
+        newest, archived_at = "", datetime.now(UTC)
         with (
             self._at.written(name, overwrite=True) as file,
             parquet.ParquetWriter(
@@ -148,7 +159,7 @@ class ArchiveFolder:
             for comment in comments:
                 seen.add(comment["id"])
                 newest = max(newest, Moment.write(Moment.read(comment["timestamp"])))
-                rows.append(_row(source.id, comment))
+                rows.append({**_row(comment), "source_id": source.id, "archived_at": archived_at})
                 if len(rows) == _ROWS_OF_GROUP:
                     flush()
             flush()
@@ -170,8 +181,8 @@ class ArchiveFolder:
             )
         return len(seen)
 
-    def comments(self, source: str | None = None) -> Iterator[tuple[str, str, dict[str, Any]]]:
-        """Yield project, source and comment, as a JSON object, of all sources or of one.
+    def comments(self, source: str | None = None) -> Iterator[Archived]:
+        """Yield the comments of all sources or of one; some may be there twice.
 
         Args:
             source: The full name of the source; None for all.
@@ -196,9 +207,11 @@ class ArchiveFolder:
             try:
                 with self._at.fs.open(self._at.path(path), "rb") as file:
                     opened = parquet.ParquetFile(file, page_checksum_verification=True)
-                    for batch in opened.iter_batches(_ROWS_OF_GROUP, columns=["comment"]):
-                        for text in batch.column(0).to_pylist():
-                            yield owner, name, strict_json.decode(text.encode())
+                    columns = ["archived_at", "comment"]
+                    for batch in opened.iter_batches(_ROWS_OF_GROUP, columns=columns):
+                        for row in batch.to_pylist():
+                            comment = strict_json.decode(row["comment"].encode())
+                            yield Archived(owner, name, row["archived_at"], comment)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise self._damaged(path, error) from error
 
@@ -258,12 +271,17 @@ def frame_of_folder(
     where: object, source: str | None, options: Mapping[str, Any] | None
 ) -> pd.DataFrame:
     """Return the comments in a folder as a frame, as `read_archive` documents it."""
-    owners, names, rows = [], [], []
-    for owner, name, comment in ArchiveFolder(where, options).comments(source):
-        owners.append(owner)
-        names.append(name)
-        rows.append(frame.row_of(comment))
-    df = frame.frame_of_rows(rows)
+    found = list(ArchiveFolder(where, options).comments(source))
+    newest: dict[tuple[str, str, str], datetime] = {}
+    for one in found:
+        key = (one.owner, one.name, one.comment["id"])
+        newest[key] = max(one.archived_at, newest.get(key, one.archived_at))
+    # Of a comment in two files, the one that was archived last.
+    found = [
+        one for one in found if one.archived_at == newest[one.owner, one.name, one.comment["id"]]
+    ]
+    owners, names = [one.owner for one in found], [one.name for one in found]
+    df = frame.frame_of([one.comment for one in found])
     # Fields of these names that the API may have some day stay columns of their own.
     others = {name: f"extra.{name}" for name in ("owner", "name") if name in df}
     df = df.rename(columns=others)
@@ -283,14 +301,13 @@ def _month_of(path: str) -> str:
     return match[3] if match else ""
 
 
-def _row(source_id: str, comment: Mapping[str, Any]) -> dict[str, Any]:
+def _row(comment: Mapping[str, Any]) -> dict[str, Any]:
     """Return a comment as a row; a value of another type is missing, but is in `comment`."""
     messages = [part for part in items_of(comment.get("messages")) if isinstance(part, Mapping)]
     first = messages[0] if messages else {}
     annotated = comment.get("has_annotations")
     text = joined((_text(part.get("from")), text_in(part.get("body"))) for part in messages)
     return {
-        "source_id": source_id,
         "id": _text(comment["id"]),
         "timestamp": Moment.read(comment["timestamp"]),
         "created_at": _moment(comment.get("created_at")),

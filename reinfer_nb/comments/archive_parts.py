@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
+import msgspec
+
+from reinfer_nb import strict_json
 from reinfer_nb.errors import FileProblem, reason_of
 from reinfer_nb.files import written_whole
 from reinfer_nb.journal import Journal
@@ -186,6 +189,17 @@ class Parts:
                     with self._part(number).open("rb") as part:
                         _copy(part, file, progress.size)
 
+    def num_ids(self) -> int:
+        """Return how many different comments are on the disk."""
+        seen: set[int] = set()
+        for number, progress in enumerate(self._progress):
+            if not progress.size:
+                continue
+            opened = gzip.open if self._is_compressed else open
+            with opened(self._part(number), "rb") as lines:
+                seen.update(hash(_id_of(line)) for line in lines)
+        return len(seen)
+
     def close(self) -> None:
         """Close the journal; the archive can be resumed later."""
         with self._lock:
@@ -199,11 +213,14 @@ class Parts:
             shutil.rmtree(self._folder)
 
     def _forget_lost(self) -> None:
-        """Begin again the ranges whose part is smaller than the journal tells."""
+        """Cut each part to what the journal tells, or begin it again if it is smaller."""
         for number, progress in enumerate(self._progress):
             path = self._part(number)
-            if progress.size > (path.stat().st_size if path.exists() else 0):
+            size = path.stat().st_size if path.exists() else 0
+            if size < progress.size:
                 self._progress[number] = Progress()
+            elif size > progress.size:
+                os.truncate(path, progress.size)
 
     def _note(self, number: int, progress: Progress) -> None:
         self._journal.write({"range": number, **vars(progress)})
@@ -211,6 +228,26 @@ class Parts:
 
     def _part(self, number: int) -> Path:
         return self._folder / f"{number:04}.part"
+
+
+class _Comment(msgspec.Struct):
+    id: str
+
+
+class _Line(msgspec.Struct):
+    comment: _Comment
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+
+
+def _id_of(line: bytes) -> str:
+    """Return the id of the comment in a line."""
+    try:
+        return _DECODER.decode(line).comment.id
+    except msgspec.DecodeError:
+        # msgspec refuses half a character.
+        return str(strict_json.decode(line)["comment"]["id"])
 
 
 def _copy(part: BinaryIO, target: BinaryIO, size: int) -> None:

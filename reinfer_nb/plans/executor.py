@@ -270,7 +270,11 @@ class _Execution:
             raise ValueError("There is no folder for archives.")
         path = last_copy.new_file(source, self._archive)
         archive = self._client.archive(
-            source, path, workers=_AT_ONCE, progress=lambda *_: attempt.check(self._stop)
+            source,
+            path,
+            resume=False,
+            workers=_AT_ONCE,
+            progress=lambda *_: attempt.check(self._stop),
         )
         noted = replace(begun, archive=str(path))
         self._journal.write({"action": number, **noted.to_json()})

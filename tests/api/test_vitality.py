@@ -130,7 +130,7 @@ def test_a_source_of_the_sample_is_alive_today(client: rnb.Client) -> None:
     month = client.statistics(
         "claims/motor-inbox", since=last_month, until=last_month, progress=False
     )
-    assert row["comments_last_month"] == month["num_comments"].item() > 0
+    assert row["comments_last_month"] == month["comments_in_range"].item() > 0
     assert row["comments_usual_month"] > 0
 
 
@@ -210,7 +210,7 @@ def test_any_comments_give_what_a_plain_loop_gives(times: list[str]) -> None:
 
     found = vitality.contents_of(count, newest, vitality.full_months(NOW))
     hand = by_hand(times)
-    assert list(found) == [hand[0], hand[1] and datetime.fromisoformat(hand[1]), *hand[2:]]
+    assert list(found[:4]) == [hand[0], hand[1] and datetime.fromisoformat(hand[1]), *hand[2:]]
     assert requests <= (16 if times else 1)
 
 

@@ -26,6 +26,7 @@ from tests.api.test_comments import FAULTS
 from tests.api.test_contents import few, tenant_of
 from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.killed import Workers
+from tests.scripted import Asked, Scripted, Step, reply
 from tests.server.test_comments import NAME, new
 
 __all__ = ["few"]
@@ -379,7 +380,7 @@ def test_a_cut_or_changed_archive_is_never_taken_for_a_whole_one(
         ("owner,name\nclaims,motor\n", "line 1 is not JSON"),
         ("[]\n", "line 1 holds no comment"),
         ('{"comment": {"id": "a"}}\n', "the timestamp of the comment is"),
-        ('{"comment": {"id": "a", "timestamp": "2026-01-01T00:00:00Z"}}\n', "no id or no messages"),
+        ('{"comment": {"id": 5, "timestamp": "2026-01-01T00:00:00Z"}}\n', "the comment has no id"),
         ('{"comment": {"id": "a", "id": "b"}}\n', "appears twice"),
         ("\x00\x00", "not JSON"),
     ],
@@ -402,6 +403,75 @@ def test_a_foreign_side_file_and_a_missing_file_are_told(tmp_path: Path) -> None
         (tmp_path / "a.jsonl.source.json").write_text(content)
         with pytest.raises(rnb.FileProblem, match="is not the side file of an archive"):
             rnb.read_archive(path)
+
+
+# What a tenant may answer
+
+
+def answers(tenant_source: dict[str, Any], comments: list[Any], count: int) -> Any:
+    """Return how a tenant answers with these comments, whatever range is asked for."""
+
+    def answer(asked: Asked) -> bytes:
+        if asked.path.endswith("/statistics"):
+            return reply({"status": "ok", "statistics": {"num_comments": count}})
+        if "/comments" in asked.path:
+            return reply({"status": "ok", "comments": comments})
+        return reply({"status": "ok", "source": tenant_source})
+
+    return Step(answer)
+
+
+def test_a_comment_that_comes_twice_hides_no_other(client: rnb.Client, file: Path) -> None:
+    twice = [new("a"), new("a"), new("b")]
+    source = client.source(NAME).to_wire()
+    with Scripted(answers(source, twice, 3), repeat=True) as tenant:
+        odd = rnb.connect(endpoint=tenant.endpoint, token="x")
+        with pytest.raises(rnb.NotCarriedOut, match="but its pages hold 2"):
+            odd.delete_source(NAME, archive=file)
+        assert "DELETE" not in tenant.methods
+    assert not file.exists()
+
+
+@pytest.mark.parametrize("messages", [None, "x", 5, []])
+def test_a_comment_with_odd_messages_can_be_read_again(
+    client: rnb.Client, file: Path, messages: Any
+) -> None:
+    source = client.source(NAME).to_wire()
+    odd = {**new("a"), "messages": messages}
+    with Scripted(answers(source, [odd], 1), repeat=True) as tenant:
+        rnb.connect(endpoint=tenant.endpoint, token="x").archive(NAME, file, progress=False)
+    assert lines(file) == [odd]
+    assert rnb.read_archive(file)["id"].tolist() == ["a"]
+
+
+def test_a_number_that_no_upload_could_send_is_not_archived(client: rnb.Client, file: Path) -> None:
+    source = client.source(NAME).to_wire()
+    body = json.dumps({"status": "ok", "comments": [{**new("a"), "weight": 1.5}]})
+    pages = Step(
+        lambda asked: (
+            reply(body.replace("1.5", "1e400").encode())
+            if "/comments" in asked.path
+            else answers(source, [], 1).answer(asked)
+        )
+    )
+    with Scripted(pages, repeat=True) as tenant:
+        odd = rnb.connect(endpoint=tenant.endpoint, token="x")
+        with pytest.raises(rnb.ProtocolError, match="'a' holds NaN or Infinity"):
+            odd.delete_source(NAME, archive=file)
+        assert "DELETE" not in tenant.methods
+
+
+def test_an_archive_before_a_delete_is_read_anew(
+    client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(archive_parts.Parts, "put_together", broken(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            client.archive(few, file, progress=False)
+    edited = [{**comment, "weight": 5} for comment in everything(client, few)]
+    tenant_of(client).sync(*edited, name=few)
+    client.delete_source(few, archive=file)
+    assert [comment["weight"] for comment in lines(file)] == [5] * 5
 
 
 # Whatever is stored

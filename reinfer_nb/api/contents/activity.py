@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from reinfer_nb.arguments import choice
+from reinfer_nb.dates import edge
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.wording import spelled
 
@@ -68,6 +69,21 @@ def periods(freq: str, since: datetime, until: datetime) -> list[Period]:
     begins = [since, *starts[1:]]
     ends = [start - _MICROSECOND for start in starts[1:]] + [until]
     return [Period(begin, end) for begin, end in zip(begins, ends, strict=True)]
+
+
+def first_of_year(freq: str) -> datetime:
+    """Return the beginning of the period in which the time twelve months ago lies.
+
+    Args:
+        freq: As for `periods`.
+
+    Raises:
+        InvalidInput: The frequency is unknown.
+    """
+    frequency = _FREQUENCIES[choice(freq, "freq", _FREQUENCIES)]
+    moment = edge("12 months ago").replace(tzinfo=None)
+    begin: datetime = pd.Timestamp(moment).to_period(frequency).start_time.to_pydatetime()
+    return begin.replace(tzinfo=UTC)
 
 
 def counts_of(count: Callable[[datetime, datetime], int], spans: Sequence[Period]) -> list[int]:

@@ -62,13 +62,14 @@ class Archiver:
     workers: int
     progress: Progress
 
-    def archive(self, path: Path, span: Span, *, overwrite: bool) -> Archive:
+    def archive(self, path: Path, span: Span, *, overwrite: bool, resume: bool = True) -> Archive:
         """Write the comments in a range of time to a file; resume an archive that was begun.
 
         Args:
             path: The file, as `archive_file.checked_path` returns it.
             span: The range of time.
             overwrite: Whether an existing archive may be replaced.
+            resume: Whether to go on with an archive that was begun.
 
         Raises:
             FileProblem: The file exists, or could not be written.
@@ -76,10 +77,13 @@ class Archiver:
             ReinferError: The tenant could not be reached, or failed.
         """
         folder = path.with_name(f"{path.name}.partial")
-        if (written := self._written_before(path, folder)) is not None:
+        if resume and (written := self._written_before(path, folder)) is not None:
             return written
-        _check_new(path, folder, overwrite=overwrite)
-        with closing(self._parts(folder, span, is_compressed=path.name.endswith(".gz"))) as parts:
+        _check_new(path, folder, overwrite=overwrite, resume=resume)
+        is_compressed = path.name.endswith(".gz")
+        if not resume:
+            self._forget(folder, span, is_compressed=is_compressed)
+        with closing(self._parts(folder, span, is_compressed=is_compressed)) as parts:
             begun = Span(*map(_read_moment, parts.head["span"]))
             self._fill(parts)
             self._verify(parts, begun)
@@ -90,6 +94,7 @@ class Archiver:
                 num_comments=parts.count,
                 since=begun.first,
                 until=begun.last,
+                is_whole=span == Span(),
                 written_at=archive_file.now(),
             )
             archive_file.write_side(archive, overwrite=True)
@@ -113,26 +118,41 @@ class Archiver:
             parts.remove()
         return archive
 
-    def _parts(self, folder: Path, span: Span, *, is_compressed: bool) -> Parts:
-        """Return the parts of an archive that was begun, or of a new one."""
-        asked = {
+    def _forget(self, folder: Path, span: Span, *, is_compressed: bool) -> None:
+        """Remove the parts of an archive of this source that was begun."""
+        parts = Parts.resumed(folder, is_compressed=is_compressed)
+        if parts is not None:
+            parts.close()
+            self._check_same(parts, folder, self._asked(span))
+            parts.remove()
+
+    def _asked(self, span: Span) -> dict[str, Any]:
+        """Return what the journal of the parts must tell."""
+        return {
             "format": _FORMAT,
             "endpoint": self.endpoint,
             "source": self.source.id,
             "asked": [_written(bound) for bound in span],
         }
-        parts = Parts.resumed(folder, is_compressed=is_compressed)
-        if parts is None:
-            bounded, ranges = self._planned(span)
-            spans = [[_written(bound) for bound in one] for one in ranges]
-            head = {**asked, "span": [_written(bound) for bound in bounded], "ranges": spans}
-            return Parts.begun(folder, head, is_compressed=is_compressed)
+
+    def _check_same(self, parts: Parts, folder: Path, asked: dict[str, Any]) -> None:
         if any(parts.head.get(name) != value for name, value in asked.items()):
             parts.close()
             raise FileProblem(
                 f"{visible(str(folder), 200)} is of an archive that was begun of another source or "
                 "range of time. Choose another name for this one, or remove that folder."
             )
+
+    def _parts(self, folder: Path, span: Span, *, is_compressed: bool) -> Parts:
+        """Return the parts of an archive that was begun, or of a new one."""
+        asked = self._asked(span)
+        parts = Parts.resumed(folder, is_compressed=is_compressed)
+        if parts is None:
+            bounded, ranges = self._planned(span)
+            spans = [[_written(bound) for bound in one] for one in ranges]
+            head = {**asked, "span": [_written(bound) for bound in bounded], "ranges": spans}
+            return Parts.begun(folder, head, is_compressed=is_compressed)
+        self._check_same(parts, folder, asked)
         return parts
 
     def _count(self, span: Span, stop: threading.Event | None = None) -> int:
@@ -246,8 +266,12 @@ class Archiver:
         """Compare what was read with the tenant's count, and read again what differs."""
         for _ in range(_ROUNDS):
             counted = self._count(span)
-            if counted == parts.count:
+            if counted == parts.count == parts.num_ids():
                 return
+            if counted == parts.count:
+                # One comment came twice, so that another one may be missing.
+                for number in range(len(_spans(parts))):
+                    parts.restart(number)
             spans = _spans(parts)
             counts = in_order(self._count, spans, workers=self.workers, label="archive")
             for number, count in enumerate(counts):
@@ -259,19 +283,20 @@ class Archiver:
         again = spelled("Call archive again", "Run the command again")
         raise NotArchived(
             f"{self.source.full_name} has {counted:,} comments in that range by the tenant's "
-            f"count, but its pages hold {parts.count:,}. Perhaps comments are being written just "
-            f"now. {again} later: it goes on with what has changed."
+            f"count, but its pages hold {parts.num_ids():,}. Perhaps comments are being written "
+            f"just now. {again} later: it goes on with what has changed."
         )
 
 
-def _check_new(path: Path, folder: Path, *, overwrite: bool) -> None:
+def _check_new(path: Path, folder: Path, *, overwrite: bool, resume: bool) -> None:
     """Raise `FileProblem` if an archive cannot be written there."""
     side = archive_file.side_path(path)
     # A side file beside the parts of an archive is of a call that was killed.
     for existing in () if overwrite else (path, side):
         if existing.exists() and not (existing == side and folder.is_dir()):
-            option = spelled("overwrite=True", "--overwrite")
-            raise FileProblem(f"{existing} exists. Choose another name, or give {option}.")
+            # Before a delete there is no choice: nothing that was archived is replaced.
+            option = f", or give {spelled('overwrite=True', '--overwrite')}" if resume else ""
+            raise FileProblem(f"{existing} exists. Choose another name{option}.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

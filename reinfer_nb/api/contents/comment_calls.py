@@ -191,7 +191,7 @@ class CommentCalls:
         try:
             comments = [_checked(comment) for comment in envelope["comments"]]
         except (TypeError, KeyError, ValueError):
-            raise response.broken("without the comments of the source") from None
+            raise response.broken(_flaw(envelope.get("comments"))) from None
         if after is not None and not isinstance(after, str):
             raise response.broken("without a readable continuation")
         return comments, after, response
@@ -209,6 +209,17 @@ def _checked(comment: Any) -> tuple[datetime, Json]:
     if not isinstance(comment["id"], str):
         raise TypeError
     return moment_of(comment), comment
+
+
+def _flaw(comments: object) -> str:
+    """Return what is wrong with the comments of a page."""
+    for place, comment in enumerate(comments if isinstance(comments, list) else ()):
+        try:
+            _checked(comment)
+        except (TypeError, KeyError, ValueError):
+            about = comment.get("id") if isinstance(comment, dict) else comment
+            return f"with a comment without a readable id or timestamp: {place}, {shown(about)}"
+    return "without the comments of the source"
 
 
 def _bounds(span: Span, after: str | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from reinfer_nb.dates import When, edge
 from reinfer_nb.errors import InvalidInput
 from reinfer_nb.forking import importing
 from reinfer_nb.schema import validation
+from reinfer_nb.schema.added_columns import COMMENTS
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import shown
 from reinfer_nb.wording import spelled
@@ -82,7 +83,8 @@ class Counting:
 
         Returns:
             The listing, each source once if it was given by names, with a column `num_comments`
-            (`Int64`), missing where there is no such source or the token may not see it.
+            (`Int64`), missing where there is no such source or the token may not see it. With
+            `since` or `until` the column is `comments_in_range`, so that nobody takes it for all.
 
         Raises:
             InvalidInput: `which` is none of these, `workers` is out of range, a time cannot be
@@ -105,14 +107,15 @@ class Counting:
             return self.calls.count_comments(name, stop, begin, end)
 
         counts = comment_counts.of_each(count, df, "statistics", workers=workers, progress=progress)
-        return df.assign(num_comments=pd.array(counts, dtype="Int64"))
+        column = COMMENTS if begin is None and end is None else "comments_in_range"
+        return df.assign(**{column: pd.array(counts, dtype="Int64")})
 
     def activity(
         self,
         which: pd.DataFrame | str | Source | os.PathLike[str] | Iterable[str | Source],
         freq: str = "month",
         *,
-        since: When = "12 months ago",
+        since: When | None = None,
         until: When = "now",
         workers: int = 20,
         progress: bool | Callable[[int, int], object] = True,
@@ -130,7 +133,8 @@ class Counting:
         Args:
             which: As for `statistics`.
             freq: "day", "week" (from Monday), "month", "quarter" or "year", in UTC.
-            since: The beginning of the first period, as for `statistics`.
+            since: The beginning of the first period, as for `statistics`; by default the beginning
+                of the period in which the time twelve months ago lies.
             until: The end of the last period; the first and the last one may be shorter.
             workers: Number of sources that are counted at the same time, up to 32.
             progress: As for `statistics`.
@@ -154,6 +158,8 @@ class Counting:
             from reinfer_nb.api.contents import activity
 
         workers = checked_workers(workers)
+        if since is None:
+            since = activity.first_of_year(freq)
         begin, end = range_of(since, until)
         if begin is None or end is None:
             raise InvalidInput("activity needs a time for since and one for until.")

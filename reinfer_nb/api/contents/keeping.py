@@ -40,6 +40,7 @@ class Keeping(Reading):
         since: When | None = None,
         until: When | None = None,
         overwrite: bool = False,
+        resume: bool = True,
         workers: int = 16,
         progress: bool | Callable[[int, int], object] = True,
     ) -> Archive: ...
@@ -63,6 +64,7 @@ class Keeping(Reading):
         since: When | None = None,
         until: When | None = None,
         overwrite: bool = False,
+        resume: bool = True,
         options: Mapping[str, Any] | None = None,
         workers: int = 16,
         progress: bool | Callable[[int, int], object] = True,
@@ -82,7 +84,8 @@ class Keeping(Reading):
         Many sources, as a listing or a list, go to a folder or URL of Parquet files by project,
         source and month, `project=claims/source=motor-inbox/month=2026-03/`, which DuckDB, Dask
         and Spark read as they are. Another call fetches the months whose number of comments has
-        changed, and the newest one; comments that were deleted on the tenant stay. Several writers
+        changed, and the newest month if its newest comment has; a change that leaves all numbers
+        as they were is not noticed. Comments that were deleted on the tenant stay. Several writers
         may archive at once.
 
         Both hold all that the API tells of a comment, texts with markup included. Not in an archive
@@ -98,6 +101,8 @@ class Keeping(Reading):
             until: Only comments sent until then; by default, all that there are at the beginning;
                 for a file.
             overwrite: Whether an existing file may be replaced.
+            resume: Whether to go on with a file that an earlier call has begun. What was read then
+                is not read again, also if it has changed since; with False all is read anew.
             options: Options that fsspec needs for the URL.
             workers: Number of concurrent requests, up to 32, each about a range of time.
             progress: Show a progress bar; or a function to call with the number of comments done
@@ -134,13 +139,13 @@ class Keeping(Reading):
 
         file = checked_path(path)
         span = Span(*range_of(since, until))
-        overwrite = flag(overwrite, "overwrite")
+        overwrite, resume = flag(overwrite, "overwrite"), flag(resume, "resume")
         workers = checked_workers(workers)
         source = self.source(which)
         archiver = Archiver(
             self.calls, self.comment_calls, source, self.endpoint, workers, progress
         )
-        return archiver.archive(file, span, overwrite=overwrite)
+        return archiver.archive(file, span, overwrite=overwrite, resume=resume)
 
     def _archive_many(
         self,

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from reinfer_nb import markup, user_folders
@@ -255,7 +256,8 @@ def check_confirmed(confirm: object, number: int, full_name: str) -> None:
         number: How many comments would be uploaded.
         full_name: The source.
     """
-    if type(confirm) is not int or confirm != number:
+    is_whole = isinstance(confirm, int | np.integer) and not isinstance(confirm, bool)
+    if not is_whole or confirm != number:
         raise InvalidInput(
             f"{price(number, full_name)} To upload them, give "
             f"{spelled(f'confirm={number}', f'--confirm {number}')}."

@@ -6,9 +6,11 @@ import threading
 from pathlib import Path
 
 from reinfer_nb.api import safe_write
+from reinfer_nb.api.contents.last_copy import NotArchived
 from reinfer_nb.client import Client
 from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.schema.records import Source
+from reinfer_nb.text import counted
 from reinfer_nb.widgets.jobs import Job, Stopped
 
 
@@ -20,14 +22,22 @@ class Deletion:
         source: The source as it was looked at.
         restore_file: A new file for its settings.
         archive: A new file for its comments; None to delete them for good.
+        is_empty: True if the source has no comments; with new ones it is not deleted.
 
     Attributes:
         kept: The archive, once it is complete.
     """
 
     def __init__(
-        self, client: Client, source: Source, restore_file: Path, archive: Path | None
+        self,
+        client: Client,
+        source: Source,
+        restore_file: Path,
+        archive: Path | None,
+        *,
+        is_empty: bool,
     ) -> None:
+        self._is_empty = is_empty
         self._client, self._source = client, source
         self._restore_file, self._archive = restore_file, archive
         self._lock = threading.Lock()
@@ -46,15 +56,28 @@ class Deletion:
                 self._job = job
             # A source that was changed is not archived, since it is not deleted.
             safe_write.look(self._client.calls, self._source)
-            kept = self._client.archive(self._source, self._archive, progress=job.progress)
+            kept = self._client.archive(
+                self._source, self._archive, resume=False, progress=job.progress
+            )
             with self._lock:
                 self._job = None
                 if job.stopped.is_set():
                     raise Stopped
             self.kept = kept
         return safe_write.delete(
-            self._client.calls, self._source, self._restore_file, archive=self.kept
+            self._client.calls,
+            self._source,
+            self._restore_file,
+            archive=self.kept,
+            before=self._check_empty,
         )
+
+    def _check_empty(self, source: Source) -> None:
+        if self._is_empty and (number := self._client.calls.count_comments(source.full_name)):
+            raise NotArchived(
+                f"{source.full_name} was not deleted: it has {counted(number, 'comment')} by now. "
+                "Look at the form again."
+            )
 
     def stop(self) -> bool:
         """Stop archiving; return False if it is too late, since the delete is under way."""

@@ -10,6 +10,7 @@ import ipywidgets as ui
 
 from reinfer_nb import errors, markup
 from reinfer_nb.api import conflicts, recreation, restore_files
+from reinfer_nb.api.contents import last_copy
 from reinfer_nb.api.contents.uploading import price
 from reinfer_nb.api.write_result import Written
 from reinfer_nb.client import Client
@@ -162,7 +163,7 @@ class DeleteForm(Form):
     @property
     def archive(self) -> Path | None:
         """Path of the archive of its comments; None if they are not archived."""
-        if not (self.comments and self.keep.value) or self.restore_file is None:
+        if self.comments == 0 or not self.keep.value or self.restore_file is None:
             return None
         return self.restore_file.with_name(f"{self.restore_file.stem}.jsonl.gz")
 
@@ -176,7 +177,7 @@ class DeleteForm(Form):
         kept = self._kept()
         archiving = running and not deleted and self._deletion is not None and kept is None
         for widget, is_shown in (
-            (self.keep, bool(self.comments) and not deleted),
+            (self.keep, self._counted and self.comments != 0 and not deleted),
             (self.stop_button, archiving and self.archive is not None),
             (self.restore_button, deleted),
             (self.comments_button, deleted and kept is not None and not self._asking),
@@ -225,15 +226,18 @@ class DeleteForm(Form):
         if source is None or file is None or not self._ready():
             return
         code = self._call(source)
-        self._deletion = Deletion(self.client, source, file, self.archive)
+        self._deletion = Deletion(
+            self.client, source, file, self.archive, is_empty=self.comments == 0
+        )
 
         def done(outcome: tuple[Source, str]) -> None:
             deleted, remark = outcome
             self._done = code
             self._deleted = deleted
-            comments = "" if self.comments is None else f" with {counted(self.comments, 'comment')}"
-            text = remark or f"{visible(deleted.full_name)} is deleted{comments}."
             kept = self._kept()
+            number = self.comments if kept is None else kept.num_comments
+            comments = "" if number is None else f" with {counted(number, 'comment')}"
+            text = remark or f"{visible(deleted.full_name)} is deleted{comments}."
             places = f"in {file}" if kept is None else f"in {file}, its comments in {kept.path}"
             message = f"{text} Its settings are {places}"
             self.say(markup.error(message) if remark else message)
@@ -262,6 +266,9 @@ class DeleteForm(Form):
             # The next attempt writes files of its own; an archive that was begun goes on.
             self._deletion = None
             self._name_restore_file()
+        if isinstance(error, last_copy.NotArchived) and self.source is not None:
+            self.comments, self._counted = None, False
+            self._count(self.source)
         if isinstance(error, conflicts.Moved):
             self.say("")
             head = [self.picker.box] if self.picker else []

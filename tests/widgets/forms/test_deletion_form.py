@@ -171,3 +171,34 @@ def test_a_delete_that_is_under_way_is_not_stopped(
     form.jobs.wait()
     assert form.deleted is not None
     assert form.result is not None
+
+
+def test_comments_that_arrive_in_an_empty_source_keep_it(
+    client: rnb.Client, tmp_path: Path
+) -> None:
+    name = client.create_source("claims/filling").full_name
+    form = opened(client, name, tmp_path)
+    tenant_of(client).sync(new("first"), name=name)
+    press(form)
+    assert "was not deleted: it has 1 comment by now" in texts(form)
+    form.jobs.wait()
+    # The next attempt archives it.
+    assert is_shown(form.keep)
+    press(form)
+    assert form.deleted is not None
+    assert form.archive is not None
+    assert len(lines(form.archive)) == 1
+
+
+def test_a_source_that_cannot_be_counted_is_not_deleted_without_an_answer(
+    client: rnb.Client, few: str, tmp_path: Path
+) -> None:
+    assert client.sandbox is not None
+    with client.sandbox.faults.add(rnb.Fault.answer(500, on="get_statistics")):
+        form = opened(client, few, tmp_path)
+        assert is_shown(form.keep)
+        press(form)
+        assert form.deleted is None
+        form.keep.value = False
+        press(form)
+    assert form.deleted is not None
