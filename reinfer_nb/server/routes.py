@@ -167,7 +167,7 @@ SERVED = (
     ),
     Served(endpoints.SYNC, "new", None, needs=ADD_COMMENTS, refusals=(*_READ, *_BODY)),
     Served(
-        endpoints.CREATE_COMMENTS, "new", None, needs=ADD_COMMENTS, refusals=(*_READ, 409, *_BODY)
+        endpoints.CREATE_COMMENTS, None, None, needs=ADD_COMMENTS, refusals=(*_READ, 409, *_BODY)
     ),
     Served(
         endpoints.DELETE_COMMENTS,

@@ -80,5 +80,5 @@ RESPONSES: dict[endpoints.Call, dict[str, Any]] = {
     },
     endpoints.COMMENT: {"comment": _COMMENT},
     endpoints.SYNC: _CHANGES,
-    endpoints.CREATE_COMMENTS: _CHANGES,
+    endpoints.CREATE_COMMENTS: {},
 }

@@ -148,16 +148,14 @@ class CommentStore:
                 counts[self._put(source, moment, comment)] += 1
         return counts
 
-    def create(
-        self, source: Source, comments: Sequence[tuple[int, Mapping[str, Any]]]
-    ) -> dict[str, int]:
+    def create(self, source: Source, comments: Sequence[tuple[int, Mapping[str, Any]]]) -> None:
         """Store comments, or raise `Taken` if another comment has one of their ids."""
         with self._db.writing():
             for _, comment in comments:
                 existing = self._existing(source, comment["id"])
                 if existing is not None and _content(existing) != dict(comment):
                     raise Taken(f"the comment {shown(comment['id'])} exists with other content")
-            return self.sync(source, comments)
+            self.sync(source, comments)
 
     def delete(self, source: Source, ids: Iterable[str]) -> None:
         """Delete comments; ids without a comment are ignored."""
