@@ -318,7 +318,7 @@ def test_the_explorer_shows_it_visibly(
         ex.tabs.selected_index = number
         for text in shown_by(ex):
             check(text)
-    ex._on_statistics()
+    ex.statistics.click()
     wait(ex.jobs)
     for text in shown_by(ex):
         check(text)

@@ -277,8 +277,14 @@ def test_between_tenants_rows_go_by_name(
         (["resume", "change.json"], "change.json"),
         (["undo", "nowhere.jsonl"], "nowhere.jsonl cannot be read"),
         (["undo", "change.json", "--overwrite"], "--overwrite needs --out FILE"),
-        (["undo", "change.json", "--out", "u", "--yes"], "Leave out --yes and --journal"),
-        (["undo", "change.json", "--out", "u", "--journal", "j"], "Leave out --yes and --journal"),
+        (
+            ["undo", "change.json", "--out", "u", "--yes"],
+            "Leave out --yes, --journal and --archive",
+        ),
+        (
+            ["undo", "change.json", "--out", "u", "--journal", "j"],
+            "Leave out --yes, --journal and --archive",
+        ),
         (["undo", "change.json", "--workers", "-1"], "a number from 1 to 32"),
     ],
 )

@@ -218,7 +218,7 @@ class DeleteForm(Form):
                 ]
             )
         else:
-            warning = markup.status(markup.tag("strong", comments))
+            warning = markup.block(markup.tag("strong", comments))
         return markup.block([tag_line(source), warning, file])
 
     def _on_button(self) -> None:

@@ -444,6 +444,10 @@ def test_what_cannot_be_counted_is_said_and_can_be_deleted(client: rnb.Client) -
         assert "could not be counted" in texts(form)
         assert "<b>broken</b>" in texts(form)
         assert form.comments is None
+        # What cannot be counted cannot be archived either.
+        press(form)
+        assert client.source(NAME) == form.source
+        form.keep.value = False
         press(form)
     assert form.result is not None
     assert " comments" not in texts(form.said)
