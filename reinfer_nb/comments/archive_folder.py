@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from reinfer_nb import strict_json
 from reinfer_nb.comments import frame
-from reinfer_nb.comments.comment import items_of, joined, text_in
+from reinfer_nb.comments.comment import items_of, joined, moment_or_none, text_in
 from reinfer_nb.concurrency import in_order
 from reinfer_nb.errors import FileProblem, InvalidInput, reason_of
 from reinfer_nb.frames.columns import whole_text
@@ -310,7 +310,7 @@ def _row(comment: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": _text(comment["id"]),
         "timestamp": Moment.read(comment["timestamp"]),
-        "created_at": _moment(comment.get("created_at")),
+        "created_at": moment_or_none(comment.get("created_at")),
         "thread_id": _text(comment.get("thread_id")),
         "from": _text(first.get("from")),
         "to": [_text(who) for who in items_of(first.get("to")) if isinstance(who, str)],
@@ -329,13 +329,6 @@ def _row(comment: Mapping[str, Any]) -> dict[str, Any]:
 def _text(value: object) -> str | None:
     """Return a text that UTF-8 can encode; half a character is replaced."""
     return whole_text(value) if isinstance(value, str) else None
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        return Moment.read(value)
-    except ValueError:
-        return None
 
 
 def _json(value: object) -> str | None:

@@ -61,12 +61,12 @@ class Message(Portable):
             text=text_in(known.get("body")),
             subject=text_in(known.get("subject")),
             signature=text_in(known.get("signature")),
-            from_=_text(known.get("from")),
+            from_=text_or_none(known.get("from")),
             to=_texts(known.get("to")),
             cc=_texts(known.get("cc")),
             bcc=_texts(known.get("bcc")),
-            sent_at=_moment(known.get("sent_at")),
-            language=_text(known.get("language")),
+            sent_at=moment_or_none(known.get("sent_at")),
+            language=text_or_none(known.get("language")),
             extra=types.MappingProxyType(
                 {name: value for name, value in known.items() if name not in _KNOWN}
             ),
@@ -163,7 +163,7 @@ class Comment(Record):
 
 def text_in(part: object) -> str | None:
     """Return the text of a body, a subject or a signature; None if it has none."""
-    return _text(part.get("text")) if isinstance(part, Mapping) else None
+    return text_or_none(part.get("text")) if isinstance(part, Mapping) else None
 
 
 def joined(messages: Iterable[tuple[str | None, str | None]]) -> str:
@@ -189,7 +189,8 @@ def joined(messages: Iterable[tuple[str | None, str | None]]) -> str:
     )
 
 
-def _text(value: object) -> str | None:
+def text_or_none(value: object) -> str | None:
+    """Return a text of a response; None for anything else."""
     return value if isinstance(value, str) else None
 
 
@@ -202,7 +203,8 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(item for item in items_of(value) if isinstance(item, str))
 
 
-def _moment(value: object) -> datetime | None:
+def moment_or_none(value: object) -> datetime | None:
+    """Return a timestamp of a response, in UTC; None for anything else."""
     try:
         return Moment.read(value)
     except ValueError:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pandas as pd
 
-from reinfer_nb.comments.comment import items_of, joined, text_in
+from reinfer_nb.comments.comment import items_of, joined, text_in, text_or_none
 from reinfer_nb.frames import convert
 from reinfer_nb.schema.fields import About
 
@@ -63,7 +63,9 @@ def row_of(comment: Mapping[str, Any]) -> dict[str, Any]:
         "from": first.get("from"),
         "to": first.get("to"),
         "subject": text_in(first.get("subject")),
-        "text": joined((_sender(part), text_in(part.get("body"))) for part in messages)
+        "text": joined(
+            (text_or_none(part.get("from")), text_in(part.get("body"))) for part in messages
+        )
         if messages
         else None,
         "language": first.get("language"),
@@ -102,8 +104,3 @@ def frame_of_rows(rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
             frame[name] = frame[name].astype("Float64")
     others = [name for name in frame.columns if name not in properties and name != _UID]
     return frame[[*others, *properties, _UID]]
-
-
-def _sender(message: Mapping[str, Any]) -> str | None:
-    sender = message.get("from")
-    return sender if isinstance(sender, str) else None

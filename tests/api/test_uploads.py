@@ -50,6 +50,18 @@ def copy(client: rnb.Client) -> str:
     return client.create_source("claims/copy").full_name
 
 
+def followed_by_a_comment(client: rnb.Client, name: str) -> Any:
+    """Return `Client.archive` with a comment that arrives in a source after each archive."""
+    tenant, usual = tenant_of(client), rnb.Client.archive
+
+    def archive(self: rnb.Client, *arguments: Any, **options: Any) -> Any:
+        made = usual(self, *arguments, **options)
+        tenant.sync(new("late", "2026-06-01T00:00:00Z"), name=name)
+        return made
+
+    return archive
+
+
 # The price
 
 
@@ -290,14 +302,7 @@ def test_without_its_archive_the_warning_says_where_the_comments_are(
 def test_nothing_is_deleted_that_is_not_in_the_archive(
     client: rnb.Client, few: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant, usual = tenant_of(client), rnb.Client.archive
-
-    def archive(self: rnb.Client, *arguments: Any, **options: Any) -> Any:
-        made = usual(self, *arguments, **options)
-        tenant.sync(new("late", "2026-06-01T00:00:00Z"), name=few)
-        return made
-
-    monkeypatch.setattr(rnb.Client, "archive", archive)
+    monkeypatch.setattr(rnb.Client, "archive", followed_by_a_comment(client, few))
     with pytest.raises(rnb.NotCarriedOut, match=r"was not deleted: it has 6 comments now.*holds 5"):
         client.delete_source(few, archive=tmp_path / "gone.jsonl.gz")
     assert client.count_comments(few) == 6

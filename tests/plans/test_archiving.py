@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb.api import safe_write
-from tests.api.test_contents import few, tenant_of
-from tests.api.test_uploads import contents
+from tests.api.test_contents import few
+from tests.api.test_uploads import contents, followed_by_a_comment
 from tests.comments.test_archives import everything, lines
-from tests.server.test_comments import new
 
 __all__ = ["few"]
 
@@ -69,16 +67,9 @@ def test_sources_are_archived_and_then_deleted(client: rnb.Client, few: str, fol
 def test_a_source_whose_comments_arrive_meanwhile_is_kept_and_a_retry_archives_again(
     client: rnb.Client, few: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant, usual = tenant_of(client), rnb.Client.archive
-
-    def archive(self: rnb.Client, *arguments: Any, **options: Any) -> Any:
-        made = usual(self, *arguments, **options)
-        tenant.sync(new("late", "2026-06-01T00:00:00Z"), name=few)
-        return made
-
     plan = deleting(client, few)
     with monkeypatch.context() as patch:
-        patch.setattr(rnb.Client, "archive", archive)
+        patch.setattr(rnb.Client, "archive", followed_by_a_comment(client, few))
         result = plan.apply(progress=False, archive=folder)
     assert [outcome.status for outcome in result.outcomes] == ["failed"]
     assert "was not deleted: it has 6 comments now" in result.outcomes[0].said

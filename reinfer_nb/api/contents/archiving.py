@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from reinfer_nb.api.contents import newest
-from reinfer_nb.api.contents.comment_calls import CommentCalls, Span, moment_of
+from reinfer_nb.api.contents.comment_calls import CommentCalls, Span
 from reinfer_nb.api.contents.last_copy import NotArchived
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments import archive_file
@@ -170,7 +170,8 @@ class Archiver:
             return span, []
         if total <= _FEW or span.last is None:
             return span, [span]
-        first = self._oldest(span) or span.last
+        name, stop = self.source.full_name, threading.Event()
+        first = newest.oldest_at(self.comments, name, stop, span) or span.last
         small = max(_FEW, -(-total // _MOST_RANGES))
         split, done = [_Counted(first, span.last, total)], list[_Counted]()
         while split:
@@ -183,11 +184,6 @@ class Archiver:
         # Ranges without comments belong to the next one: a comment may arrive there.
         begins = [span.first, *(end + _MICROSECOND for end in ends)]
         return span, [Span(*both) for both in zip(begins, [*ends, span.last], strict=True)]
-
-    def _oldest(self, span: Span) -> datetime | None:
-        pages = self.comments.pages(self.source.full_name, threading.Event(), span, limit=1)
-        found = [comment for page in pages for comment in page.comments]
-        return moment_of(found[0]) if found else None
 
     def _halves(self, whole: _Counted) -> tuple[_Counted, _Counted]:
         first, last = whole.first, whole.last

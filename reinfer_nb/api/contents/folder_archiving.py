@@ -14,7 +14,7 @@ from reinfer_nb import errors
 from reinfer_nb.api import comment_counts
 from reinfer_nb.api.contents import newest
 from reinfer_nb.api.contents.activity import Period, periods
-from reinfer_nb.api.contents.comment_calls import CommentCalls, Span, moment_of
+from reinfer_nb.api.contents.comment_calls import CommentCalls, Span
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments.archive_folder import ArchiveFolder, Miscounted, Month
 from reinfer_nb.concurrency import Progress, side_by_side
@@ -112,7 +112,7 @@ class FolderArchiver:
         is_same = total == sum(month.counted for month in known.values())
         if last is None or (is_same and last == newest_known):
             return _Work(source, total, ())
-        first = self._oldest(name, stop) or last
+        first = newest.oldest_at(self.comments, name, stop) or last
         spans = periods("month", _month_begin(first), last)
         forced = {f"{last:%Y-%m}"} if is_same else set()
         tasks = tuple(
@@ -126,11 +126,6 @@ class FolderArchiver:
             )
         )
         return _Work(source, total, tasks)
-
-    def _oldest(self, name: str, stop: threading.Event) -> datetime | None:
-        pages = self.comments.pages(name, stop, limit=1)
-        found = [comment for page in pages for comment in page.comments]
-        return moment_of(found[0]) if found else None
 
     def _written(self, tasks: list[_Task]) -> Iterator[tuple[int, int | str]]:
         """Write months side by side; yield the number of comments of each, or why it failed."""

@@ -1,4 +1,4 @@
-"""The newest comments of a source."""
+"""The newest comments of a source, and the oldest one."""
 
 from __future__ import annotations
 
@@ -26,6 +26,24 @@ def newest_at(
     """Return when the newest comment of a source was sent; arguments as for `newest`."""
     found = newest(calls, comments, full_name, stop, 1)
     return Newest(moment_of(found[0]) if found else None)
+
+
+def oldest_at(
+    comments: CommentCalls,
+    full_name: str,
+    stop: threading.Event,
+    span: Span = Span(),  # noqa: B008 - immutable
+) -> datetime | None:
+    """Return when the oldest comment of a source in a range was sent; None if there is none.
+
+    Args:
+        comments: The requests about its comments.
+        full_name: "project/name".
+        stop: Once set, a failed request is not retried.
+        span: The range of time.
+    """
+    found = _read(comments, full_name, stop, span, limit=1)
+    return moment_of(found[0]) if found else None
 
 
 def newest(

@@ -11,7 +11,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.widgets import DeleteForm, jobs
 from tests.api.test_contents import few, tenant_of
-from tests.api.test_uploads import contents
+from tests.api.test_uploads import contents, followed_by_a_comment
 from tests.comments.test_archives import everything, lines
 from tests.server.test_comments import new
 from tests.waiting import AGES
@@ -102,17 +102,10 @@ def test_a_source_without_comments_needs_no_archive(client: rnb.Client, tmp_path
 def test_a_source_with_new_comments_is_kept_and_the_next_attempt_archives_them(
     client: rnb.Client, few: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tenant, usual = tenant_of(client), rnb.Client.archive
-
-    def archive(self: rnb.Client, *arguments: Any, **options: Any) -> Any:
-        made = usual(self, *arguments, **options)
-        tenant.sync(new("late", "2026-06-01T00:00:00Z"), name=few)
-        return made
-
     form = opened(client, few, tmp_path)
     first = form.archive
     with monkeypatch.context() as patch:
-        patch.setattr(rnb.Client, "archive", archive)
+        patch.setattr(rnb.Client, "archive", followed_by_a_comment(client, few))
         press(form)
     assert "was not deleted: it has 6 comments now" in texts(form)
     assert client.count_comments(few) == 6
