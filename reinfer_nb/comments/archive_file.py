@@ -5,6 +5,7 @@ A side file holds the settings of the source; the client `re` does not read it.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import zlib
@@ -16,7 +17,7 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
-from reinfer_nb import markup, strict_json
+from reinfer_nb import fast_json, markup, strict_json
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, reason_of
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.forking import importing
@@ -100,6 +101,8 @@ def line_of(comment: Mapping[str, Any]) -> bytes:
     Raises:
         ProtocolError: It holds a value that is not JSON, such as NaN.
     """
+    with contextlib.suppress(fast_json.Refused):
+        return fast_json.encode({"comment": comment}) + b"\n"
     try:
         text = json.dumps({"comment": comment}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):

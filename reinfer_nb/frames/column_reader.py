@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
 
-from reinfer_nb import strict_json
+from reinfer_nb import fast_json, strict_json
 from reinfer_nb.frames import json_slices
 from reinfer_nb.frames.columns import TEXT, Columns, arrow_type, tuples_of, typed, whole_text
 from reinfer_nb.frames.instants import instants, with_form
@@ -104,9 +104,9 @@ def _columns_of_records(document: bytes, model: type, names: tuple[str, ...]) ->
         result = reading.columns()
         # An object with a name twice has lost a member.
         if b"\\" in document:
-            is_whole = _holds_all(document, records)
+            is_whole = fast_json.holds_all(document, records)
         else:
-            is_whole = _quotes(document) == 2 * (reading.members + reading.texts)
+            is_whole = fast_json.quotes_in(document) == 2 * (reading.members + reading.texts)
     except RecursionError:  # msgspec decodes a few levels more than it encodes.
         return None
     return result if is_whole else None
@@ -153,7 +153,7 @@ def _elements(document: bytes) -> list[Any]:
     rows: list[Any]
     try:
         rows = _ROWS.decode(document)
-        if _holds_all(document, rows):
+        if fast_json.holds_all(document, rows):
             return rows
     except (msgspec.DecodeError, RecursionError):
         pass
@@ -169,7 +169,9 @@ def _elements(document: bytes) -> list[Any]:
             rows.append(None)
             strict.append(raw)
     with suppress(RecursionError):
-        whole = _quotes(document) == sum(map(_quotes, strict)) + _quotes(_ENCODER.encode(rows))
+        whole = fast_json.quotes_in(document) == sum(
+            map(fast_json.quotes_in, strict)
+        ) + fast_json.quotes_of(rows)
     if whole:
         decoded = (strict_json.decode(bytes(raw)) for raw in strict)
         return [next(decoded) if row is None else row for row in rows]
@@ -179,21 +181,6 @@ def _elements(document: bytes) -> list[Any]:
 
 _ROWS = msgspec.json.Decoder(list[dict[str, Any]])
 _ROW = msgspec.json.Decoder(dict[str, Any])
-_ENCODER = msgspec.json.Encoder()
-
-
-def _holds_all(document: bytes | msgspec.Raw, decoded: Any) -> bool:
-    """True if a decoded value holds all texts of its JSON, and so all members."""
-    return _quotes(document) == _quotes(_ENCODER.encode(decoded))
-
-
-def _quotes(document: bytes | msgspec.Raw) -> int:
-    """Return the number of quotation marks around texts in a JSON text."""
-    count = np.count_nonzero(np.frombuffer(document, np.uint8) == ord('"'))
-    text = bytes(document)
-    if b"\\" in text:
-        count -= text.replace(rb"\\", b"").count(rb"\"")
-    return int(count)
 
 
 class _Reading:
@@ -268,7 +255,7 @@ class _Reading:
     def _count(self, cells: Sequence[Any]) -> None:
         """Count the texts in cells of any types."""
         if self._counting:
-            self.texts += _quotes(_ENCODER.encode(cells)) // 2
+            self.texts += fast_json.quotes_of(cells) // 2
 
     def _present(self, cells: Sequence[Any]) -> Sequence[Any]:
         """Return cells with None for those that are absent."""

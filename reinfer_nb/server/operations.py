@@ -25,6 +25,7 @@ from reinfer_nb.server.directory import User
 from reinfer_nb.server.refusals import Forbidden, Missing
 from reinfer_nb.server.routes import Served
 from reinfer_nb.server.store import Store
+from reinfer_nb.server.stored_json import json_bytes
 from reinfer_nb.text import shown
 
 
@@ -114,7 +115,8 @@ class Api:
         content: dict[str, Any] = {"comments": [page.shown(comment) for comment in comments]}
         if continuation is not None:
             content["continuation"] = continuation
-        return JSONResponse({**content, "status": "ok"})
+        body = json_bytes({**content, "status": "ok"})
+        return Response(body, media_type="application/json")
 
     def get_comment(self, query: Query) -> Response:
         comment = self._store.comments.comment(self._commented(query), query.parts["comment"])

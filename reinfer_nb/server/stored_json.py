@@ -1,4 +1,4 @@
-"""The JSON text of a record in the database of the sandbox."""
+"""The JSON of the sandbox, written fast: records in its database, pages of comments."""
 
 from __future__ import annotations
 
@@ -22,7 +22,13 @@ def encoder() -> msgspec.json.Encoder:
 
 def json_text(record: Mapping[str, Any]) -> str:
     """Return a record as JSON."""
+    return json_bytes(record).decode()
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """Return a JSON object as JSON, in UTF-8."""
     try:
-        return encoder().encode(record).decode()
-    except TypeError:  # A value of a type derived from one of JSON's, such as NumPy's texts.
-        return json.dumps(record)
+        return encoder().encode(content)
+    except (TypeError, UnicodeEncodeError):
+        # A value of a type derived from one of JSON's, such as NumPy's texts, or half a character.
+        return json.dumps(content).encode()

@@ -203,7 +203,7 @@ class Reading(Counting):
         """Return one comment of a source, with all its messages.
 
         >>> client.comment("claims/motor-inbox", "d9ee7bc900000003").messages[0].subject
-        'Motor claims inbox 3722'
+        'Motor claims inbox 1945'
 
         Args:
             which: As for `comments`.

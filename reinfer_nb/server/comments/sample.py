@@ -11,10 +11,10 @@ import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from random import Random
 from typing import Any
 
 from reinfer_nb.server.comments import texts
+from reinfer_nb.server.comments.dice import Dice
 from reinfer_nb.server.timestamps import text
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -83,7 +83,7 @@ class SampleComments:
 
     def comment(self, place: int) -> dict[str, Any]:
         """Return a comment as the API's JSON object."""
-        dice = Random(f"{self._digest}{place}")  # noqa: S311 - sample data
+        dice = Dice(f"{self._digest}{place}")
         sent = moment_of(self.moment(place))
         content = texts.content(dice, self._source, sent)
         return {
@@ -91,6 +91,6 @@ class SampleComments:
             "uid": f"{self._source['id']}.{self.id(place)}",
             "timestamp": text(sent),
             "created_at": text(sent + timedelta(minutes=20)),
-            "has_annotations": dice.random() < 0.02,
+            "has_annotations": dice.between(0, 50) == 0,
             **content,
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from random import Random
 from typing import Any
 
+from reinfer_nb.server.comments.dice import Dice
 from reinfer_nb.server.timestamps import text
 
 _PEOPLE = ("A. Weber", "M. Rossi", "J. Novak", "S. Meyer", "L. Dubois", "P. Horvat", "K. Lindqvist")
@@ -49,7 +49,7 @@ _CLOSINGS = {"en": "Kind regards,\n{name}", "de": "Mit freundlichen Grüßen\n{n
 _TEAMS = ("First line", "Claims desk", "Back office")
 
 
-def content(dice: Random, source: Mapping[str, Any], sent: datetime) -> dict[str, Any]:
+def content(dice: Dice, source: Mapping[str, Any], sent: datetime) -> dict[str, Any]:
     """Return the messages and the properties of a comment.
 
     Args:
@@ -62,12 +62,13 @@ def content(dice: Random, source: Mapping[str, Any], sent: datetime) -> dict[str
     customer = dice.choice(_PEOPLE)
     values = {
         "topic": source.get("title") or source["name"],
-        "number": f"{dice.randrange(10**7, 10**8)}",
-        "days": dice.randrange(3, 40),
-        "amount": f"{dice.randrange(80, 9_000):,}",
+        "number": dice.between(10**7, 10**8),
+        "days": dice.between(3, 40),
+        "amount": f"{dice.between(80, 9_000):,}",
     }
-    lines = [dice.choice(_REQUESTS[language]).format(**values)]
-    lines += [dice.choice(_REPLIES[language]).format(**values) for _ in range(dice.randrange(3))]
+    lines = [dice.choice(_REQUESTS[language]).format_map(values)]
+    replies = range(dice.between(0, 3))
+    lines += [dice.choice(_REPLIES[language]).format_map(values) for _ in replies]
     if kind in ("call", "chat"):
         messages = [
             _turn(line, customer if turn % 2 == 0 else "Agent", sent + timedelta(seconds=40 * turn))
@@ -80,15 +81,15 @@ def content(dice: Random, source: Mapping[str, Any], sent: datetime) -> dict[str
     ]
     result = {
         "messages": messages,
-        "thread_id": f"{dice.getrandbits(64):016x}",
+        "thread_id": f"{dice.between(0, 2**64):016x}",
         "user_properties": {
             "string:Team": dice.choice(_TEAMS),
-            "number:Score": dice.randrange(0, 101) / 10,
+            "number:Score": dice.between(0, 101) / 10,
         },
     }
-    if dice.random() < 0.1:
+    if dice.between(0, 10) == 0:
         name = f"estimate-{values['number']}.pdf"
-        size = dice.randrange(20_000, 900_000)
+        size = dice.between(20_000, 900_000)
         result["attachments"] = [{"name": name, "size": size, "content_type": ".pdf"}]
     return result
 
@@ -102,7 +103,7 @@ def _turn(line: str, speaker: str, sent: datetime) -> dict[str, Any]:
 
 
 def _email(
-    dice: Random, source: Mapping[str, Any], customer: str, line: str, sent: datetime
+    dice: Dice, source: Mapping[str, Any], customer: str, line: str, sent: datetime
 ) -> dict[str, Any]:
     language = _language(source)
     opening = dice.choice(_OPENINGS[language])
@@ -110,7 +111,7 @@ def _email(
     closing = _CLOSINGS[language].format(name=customer)
     title = source.get("title") or source["name"]
     return {
-        "subject": {"text": f"{title} {dice.randrange(1000, 9999)}"},
+        "subject": {"text": f"{title} {dice.between(1000, 9999)}"},
         "body": {
             "text": f"{opening}\n\n{line}",
             "text_markup": f"<p>{opening}</p><p>{line}</p>",
