@@ -66,9 +66,6 @@ def run_comments(options: argparse.Namespace) -> int:
         else:
             df = client.sample(options.source, options.limit or _NEWEST)
     if options.csv:
-        # A tuple has no exact form in a file.
-        receivers = [list(names) if isinstance(names, tuple) else names for names in df["to"]]
-        df["to"] = pd.Series(receivers, df.index, object)
         path = to_csv(df, options.csv, overwrite=options.overwrite)
         note(f"{counted(len(df), 'comment')} written to {path}")
     elif df.empty:

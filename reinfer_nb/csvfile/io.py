@@ -52,7 +52,7 @@ def to_csv(
     'sources.csv'
 
     Args:
-        df: The frame. Its index is not written.
+        df: The frame. Its index is not written. A tuple of texts comes back as a list.
         path: The file, such as "sources.csv". A name in ".gz" is compressed with gzip.
         overwrite: Replace an existing file.
         spreadsheet: Put an apostrophe before texts that a spreadsheet would run as a formula or

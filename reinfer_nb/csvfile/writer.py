@@ -219,6 +219,9 @@ def _cell(value: Any) -> str:
 
 
 def _json(value: Any, *, lists: bool) -> str:
+    if type(value) is tuple and all(isinstance(item, str) for item in value):
+        # As the receivers of a comment.
+        value = list(value)
     if not (lists or is_json(value)):
         raise ValueError(f"({type(value).__name__}) {_NO_FORM}")
     return json.dumps(value, ensure_ascii=False)

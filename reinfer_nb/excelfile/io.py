@@ -52,7 +52,7 @@ def to_excel(df: pd.DataFrame, path: str | os.PathLike[str], *, overwrite: bool 
     'sources.xlsx'
 
     Args:
-        df: The frame. Its index is not written.
+        df: The frame. Its index is not written. A tuple of texts comes back as a list.
         path: The file, such as "sources.xlsx".
         overwrite: Replace an existing file.
 

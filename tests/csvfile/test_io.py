@@ -339,7 +339,7 @@ def test_an_unknown_field_that_is_always_null_comes_back(path: Path) -> None:
     "values",
     [
         pytest.param(pd.array([2**64 - 1, 1], dtype="UInt64"), id="beyond 64 bits"),
-        pytest.param(column([("a",), ("b",)], np.dtype(object)), id="tuples"),
+        pytest.param(column([(1,), (2,)], np.dtype(object)), id="tuples of numbers"),
         pytest.param(column([{1: 2}, {"a": 1}], np.dtype(object)), id="keys that are no texts"),
         pytest.param(column([["a"], [("b",)]], np.dtype(object)), id="a tuple in a list"),
         pytest.param(column([{"a"}, {"b"}], np.dtype(object)), id="sets"),
@@ -353,6 +353,18 @@ def test_what_has_no_exact_form_is_refused(path: Path, values: Any) -> None:
     df = pd.DataFrame({"field": values})
     with pytest.raises(InvalidInput, match="field"):
         rnb.to_csv(df, path, overwrite=True)
+
+
+@pytest.mark.parametrize("writer", ["to_csv", "to_excel"])
+def test_comments_come_back_with_their_receivers_as_lists(
+    client: rnb.Client, tmp_path: Path, writer: str
+) -> None:
+    df = client.comments("claims/motor-inbox", limit=30)
+    name = {"to_csv": "comments.csv", "to_excel": "comments.xlsx"}[writer]
+    getattr(rnb, writer)(df, tmp_path / name)
+    back = getattr(rnb, writer.replace("to_", "read_"))(tmp_path / name)
+    assert back["to"].tolist() == [list(receivers) for receivers in df["to"]]
+    pd.testing.assert_frame_equal(back.drop(columns="to"), df.drop(columns="to"))
 
 
 @pytest.mark.parametrize("name", ["title", "note"])
