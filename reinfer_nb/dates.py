@@ -13,7 +13,7 @@ from reinfer_nb.errors import InvalidInput
 from reinfer_nb.text import shown
 from reinfer_nb.wording import spelled
 
-When = str | datetime | date | np.datetime64
+When = str | datetime | date | np.datetime64 | pd.Period
 
 
 def moment(when: When, *, end: bool = False, name: str = "") -> datetime:
@@ -79,9 +79,9 @@ def edge(when: When, *, end: bool = False, name: str = "", now: datetime | None 
     datetime.datetime(2025, 12, 1, 12, 0, tzinfo=datetime.timezone.utc)
 
     Args:
-        when: As for `moment`; or a year, a month, "today", "yesterday" or a time ago, in hours,
-            days, weeks, months or years.
-        end: True for the last microsecond of a year, month or day; otherwise the first one.
+        when: As for `moment`; or a year, a month, a period of pandas, "today", "yesterday" or a
+            time ago, in hours, days, weeks, months or years.
+        end: True for the last microsecond of a period, year, month or day; otherwise the first one.
         name: The argument's name in messages.
         now: The present moment, for a time ago; by default the clock's.
 
@@ -89,6 +89,10 @@ def edge(when: When, *, end: bool = False, name: str = "", now: datetime | None 
         InvalidInput: It names no time, or one outside the years 1 to 9999.
     """
     present = datetime.now(UTC) if now is None else now
+    if isinstance(when, pd.Period):
+        when = when.end_time if end else when.start_time
+    elif isinstance(when, np.datetime64) and np.datetime_data(when)[0] in ("Y", "M"):
+        when = str(when)
     if isinstance(when, str):
         text = when.strip().lower()
         if text in ("now", "today", "yesterday"):

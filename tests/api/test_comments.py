@@ -365,6 +365,9 @@ def test_bad_arguments_are_told_before_anything_is_sent(
             client.iter_comments(NAME, chunk_size=number)  # type: ignore[arg-type]
     with pytest.raises(rnb.InvalidInput, match="comment_id must be"):
         client.comment(NAME, 5)  # type: ignore[arg-type]
+    for name in ("", ".", ".."):
+        with pytest.raises(rnb.InvalidInput, match="cannot be asked for alone"):
+            client.comment(NAME, name)
     assert len(client.sandbox.requests) == before
 
 

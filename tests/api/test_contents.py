@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.dates import edge
+from reinfer_nb.dates import When, edge
 from reinfer_nb.server.comments.store import CommentStore
 from tests.server.test_comments import Tenant, new
 
@@ -227,9 +228,13 @@ def test_a_tenant_that_ignores_the_order_is_not_trusted(
         ("3 hours ago", "2026-03-31T09:30:00", "2026-03-31T09:30:00"),
         ("2 weeks ago", "2026-03-17T12:30:00", "2026-03-17T12:30:00"),
         ("2026-03-01", "2026-03-01T00:00:00", "2026-03-01T23:59:59.999999"),
+        (np.datetime64("2026"), "2026-01-01T00:00:00", "2026-12-31T23:59:59.999999"),
+        (np.datetime64("2024-02"), "2024-02-01T00:00:00", "2024-02-29T23:59:59.999999"),
+        (pd.Period("2024Q1", "Q"), "2024-01-01T00:00:00", "2024-03-31T23:59:59.999999"),
+        (pd.Period("2026-03-01T09", "h"), "2026-03-01T09:00:00", "2026-03-01T09:59:59.999999"),
     ],
 )
-def test_edges_of_what_a_person_names(when: str, first: str, last: str) -> None:
+def test_edges_of_what_a_person_names(when: When, first: str, last: str) -> None:
     for end, expected in ((False, first), (True, last)):
         moment = datetime.fromisoformat(expected).replace(tzinfo=UTC)
         assert edge(when, end=end, now=NOW) == moment
@@ -237,8 +242,12 @@ def test_edges_of_what_a_person_names(when: str, first: str, last: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "when", ["", "0000", "2026-13", "26-01", "999999 years ago", "5 days", "-1 days ago", "soon"]
+    "when",
+    [
+        *("", "0000", "2026-13", "26-01", "999999 years ago", "5 days", "-1 days ago", "soon"),
+        *(pd.NaT, np.datetime64("NaT"), np.datetime64("NaT", "M")),
+    ],
 )
-def test_what_names_no_time_is_told(when: str) -> None:
+def test_what_names_no_time_is_told(when: Any) -> None:
     with pytest.raises(rnb.InvalidInput, match=r"not a date or time|outside the years"):
         edge(when, name="since", now=NOW)

@@ -17,6 +17,7 @@ from reinfer_nb.errors import InvalidInput, NotFound
 from reinfer_nb.forking import importing
 from reinfer_nb.schema.endpoints import MOST_OF_PAGE
 from reinfer_nb.schema.records import Source
+from reinfer_nb.text import shown
 
 
 class Reading(Counting):
@@ -218,6 +219,12 @@ class Reading(Counting):
             UnreadableWarning: A field could not be read and is `None`.
         """
         comment_id = arguments.text(comment_id, "comment_id", "d9ee7bc900000003")
+        if comment_id in ("", ".", ".."):
+            # A URL with it would be that of all comments, or of the source.
+            raise InvalidInput(
+                f"A comment with the id {shown(comment_id)} cannot be asked for alone. "
+                "client.comments has it."
+            )
         name = self._full_name(which)
         try:
             return Comment.from_wire(self.comment_calls.comment(name, comment_id))
