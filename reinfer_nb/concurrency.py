@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from typing import TypeVar
 
 from reinfer_nb.errors import InvalidInput
@@ -135,3 +136,38 @@ def side_by_side(
     finally:
         stop.set()
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+@contextmanager
+def told(
+    progress: Progress, *, total: int, done: int = 0, label: str, unit: str
+) -> Iterator[Callable[[int], None]]:
+    """Context manager that tells how far a job is.
+
+    Args:
+        progress: As for `side_by_side`.
+        total: The number of all units; more may turn up.
+        done: How many were done before.
+        label: The job's name in the progress bar.
+        unit: The name of a unit in the progress bar.
+
+    Yields:
+        A function to call with the number of units that are done now; any thread may call it.
+    """
+    with importing():
+        from tqdm.auto import tqdm
+
+    lock = threading.Lock()
+    with tqdm(
+        total=total, initial=done, desc=label, unit=unit, disable=progress is not True
+    ) as bar:
+
+        def tell(number: int) -> None:
+            nonlocal done
+            with lock:
+                done += number
+                bar.update(number)
+                if callable(progress):
+                    progress(done, max(total, done))
+
+        yield tell

@@ -63,17 +63,23 @@ def new_file(source: Source, folder: str | os.PathLike[str] | None = None) -> Pa
         FileProblem: There is no default folder, or `folder` cannot be a folder.
     """
     folder_path = default_folder() if folder is None else path_of(folder)
-    # The names of a source must not lead out of the folder or make the file's name too long.
-    parts = (source.owner[:60], source.name[:100], source.id[:16])
-    stem = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     try:
-        return folder_path.resolve() / f"{stem}-{stamp}.json"
+        return folder_path.resolve() / f"{file_stem(source)}-{stamp}.json"
     except (OSError, ValueError, RuntimeError) as error:
         # A NUL, a circle of links, or a deleted working folder.
         raise FileProblem(
             f"{shown(str(folder_path), 200)} cannot be a folder: {reason_of(error)}."
         ) from None
+
+
+def file_stem(source: Source) -> str:
+    """Return the beginning of the name of a file about a source.
+
+    The names of the source can neither lead out of a folder nor make the file's name too long.
+    """
+    parts = (source.owner[:60], source.name[:100], source.id[:16])
+    return "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
 
 
 def write(

@@ -67,13 +67,11 @@ class Month(NamedTuple):
     """A month of a source in the archive.
 
     Attributes:
-        rows: How many comments its file holds.
-        counted: How many the tenant counted when it was written. The file may hold more: comments
-            that were deleted on the tenant stay.
+        counted: How many comments the tenant counted when its file was written. The file may hold
+            more: comments that were deleted on the tenant stay.
         newest: The timestamp of the newest comment on the tenant then.
     """
 
-    rows: int
     counted: int
     newest: datetime
 
@@ -236,7 +234,7 @@ class ArchiveFolder:
             held = json.loads((metadata.metadata or {})[_KEY])
             if held["format"] != _FORMAT:
                 raise ValueError("another format")  # noqa: TRY301 - as any other flaw
-            return Month(metadata.num_rows, int(held["counted"]), Moment.read(held["newest"]))
+            return Month(int(held["counted"]), Moment.read(held["newest"]))
         except (pa.ArrowException, OSError, ValueError, LookupError, TypeError) as error:
             raise self._damaged(name, error) from error
 

@@ -312,7 +312,7 @@ def test_a_range_with_the_known_sum_takes_one_request() -> None:
         )
 
     keys = [f"{span.begin:%Y-%m}" for span in spans]
-    known = {key: Month(n, n, first) for key, n in zip(keys, truth, strict=True)}
+    known = {key: Month(n, first) for key, n in zip(keys, truth, strict=True)}
     found = list(folder_archiving.changed(count, spans, sum(truth), known, ()))
     assert (found, asked) == ([], [])
     truth[40] += 3

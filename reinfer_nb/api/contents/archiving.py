@@ -17,9 +17,8 @@ from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments import archive_file
 from reinfer_nb.comments.archive_file import Archive
 from reinfer_nb.comments.archive_parts import Parts
-from reinfer_nb.concurrency import Progress, in_order, side_by_side
+from reinfer_nb.concurrency import Progress, in_order, side_by_side, told
 from reinfer_nb.errors import FileProblem, reason_of
-from reinfer_nb.forking import importing
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
 from reinfer_nb.text import visible
@@ -194,28 +193,11 @@ class Archiver:
 
     def _fill(self, parts: Parts) -> None:
         """Read the comments of all ranges that are not complete."""
-        with importing():
-            from tqdm.auto import tqdm
-
         spans = _spans(parts)
         total = self._count(Span(*map(_read_moment, parts.head["span"])))
-        lock = threading.Lock()
-        done = parts.count
-        with tqdm(
-            total=total,
-            initial=done,
-            desc="archive",
-            unit="comment",
-            disable=self.progress is not True,
-        ) as bar:
-
-            def tell(number: int) -> None:
-                nonlocal done
-                with lock:
-                    done += number
-                    bar.update(number)
-                    if callable(self.progress):
-                        self.progress(done, max(total, done))
+        with told(
+            self.progress, total=total, done=parts.count, label="archive", unit="comment"
+        ) as tell:
 
             def read(number: int, stop: threading.Event) -> None:
                 self._read(parts, number, spans[number], stop, tell)

@@ -17,8 +17,7 @@ from reinfer_nb.api.contents.activity import Period, periods
 from reinfer_nb.api.contents.comment_calls import CommentCalls, Span
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments.archive_folder import ArchiveFolder, Miscounted, Month
-from reinfer_nb.concurrency import Progress, side_by_side
-from reinfer_nb.forking import importing
+from reinfer_nb.concurrency import Progress, side_by_side, told
 from reinfer_nb.schema.records import Source
 from reinfer_nb.text import counted, listed, shown
 
@@ -129,10 +128,7 @@ class FolderArchiver:
 
     def _written(self, tasks: list[_Task]) -> Iterator[tuple[int, int | str]]:
         """Write months side by side; yield the number of comments of each, or why it failed."""
-        with importing():
-            from tqdm.auto import tqdm
-
-        total, done = sum(task.counted for task in tasks), 0
+        total = sum(task.counted for task in tasks)
         answers = side_by_side(
             lambda number, stop: self._write(tasks[number], stop),
             range(len(tasks)),
@@ -141,14 +137,9 @@ class FolderArchiver:
             unit="month",
             progress=False,
         )
-        with tqdm(
-            total=total, desc="archive", unit="comment", disable=self.progress is not True
-        ) as bar:
+        with told(self.progress, total=total, label="archive", unit="comment") as tell:
             for number, answer in answers:
-                bar.update(tasks[number].counted)
-                done += tasks[number].counted
-                if callable(self.progress):
-                    self.progress(done, total)
+                tell(tasks[number].counted)
                 yield number, answer
 
     def _write(self, task: _Task, stop: threading.Event) -> int | str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 from pathlib import Path
 
+from reinfer_nb.api.restore_files import file_stem
 from reinfer_nb.api.source_calls import SourceCalls
 from reinfer_nb.comments.archive_file import Archive, side_path
 from reinfer_nb.errors import FileProblem, NotCarriedOut, reason_of
@@ -53,9 +53,7 @@ def new_file(source: Source, folder: str | os.PathLike[str]) -> Path:
         raise FileProblem(
             f"{visible(str(place), 200)} cannot be a folder: {reason_of(error)}."
         ) from None
-    # The names of a source must not lead out of the folder or make the file's name too long.
-    parts = (source.owner[:60], source.name[:100], source.id[:16])
-    stem = "-".join(re.sub(r"[^A-Za-z0-9_-]", "_", part) for part in parts)
+    stem = file_stem(source)
     for number in itertools.count(1):
         path = place / f"{stem}{f'-{number}' if number > 1 else ''}.jsonl.gz"
         if not path.exists() and (not side_path(path).exists() or _is_begun(path)):

@@ -18,9 +18,8 @@ import pandas as pd
 from reinfer_nb import markup, user_folders
 from reinfer_nb.api.contents.comment_calls import CommentCalls, Json
 from reinfer_nb.comments import archive_file
-from reinfer_nb.concurrency import Progress, side_by_side
+from reinfer_nb.concurrency import Progress, side_by_side, told
 from reinfer_nb.errors import FileProblem, InvalidInput, NotTakenWarning, ValidationFailed, warn
-from reinfer_nb.forking import importing
 from reinfer_nb.journal import Journal
 from reinfer_nb.schema.endpoints import MOST_OF_REQUEST
 from reinfer_nb.schema.records import Source
@@ -122,9 +121,6 @@ class Uploader:
             FileProblem: The archive or the journal cannot be read or written.
             ReinferError: The tenant could not be reached, or failed.
         """
-        with importing():
-            from tqdm.auto import tqdm
-
         with closing(self._journal(path, number, journal)) as opened:
             lines = opened.lines()[1:]
             opened.go_on()
@@ -132,20 +128,13 @@ class Uploader:
             known = set(done)
             batches = (batch for batch in _batches(path) if batch.number not in known)
             begun = sum(line["size"] for line in done.values())
-            with tqdm(
-                total=number,
-                initial=begun,
-                desc="upload",
-                unit="comment",
-                disable=self.progress is not True,
-            ) as bar:
+            with told(
+                self.progress, total=number, done=begun, label="upload", unit="comment"
+            ) as tell:
                 while some := list(islice(batches, _AHEAD * self.workers)):
                     for line in self._sent(some, opened):
                         done[line["batch"]] = line
-                        bar.update(line["size"])
-                        begun += line["size"]
-                        if callable(self.progress):
-                            self.progress(begun, number)
+                        tell(line["size"])
             opened.write({"done": True})
         result = UploadResult(source=self.source.full_name)
         for batch_number in sorted(done):
