@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reinfer_nb import fast_json, strict_json
+from reinfer_nb import strict_json
 from reinfer_nb.comments import archive_file
 from reinfer_nb.errors import ProtocolError
+from reinfer_nb.strict_json import fast
 
 TEXTS = st.text(st.characters(codec="utf-8")) | st.sampled_from(['"', '\\"', "\\", "null", "\\\\"])
 LAYOUTS = st.fixed_dictionaries(
@@ -39,8 +40,8 @@ def test_the_same_as_json_or_refused(value: Any, layout: dict[str, Any]) -> None
     text = text.replace("-Infinity", "-1e999").replace("Infinity", "1e999")
     expected = json.loads(text)
     try:
-        decoded = fast_json.decode(text.encode())
-    except fast_json.Refused:
+        decoded = fast.decode(text.encode())
+    except fast.Refused:
         assert holds_infinity(expected)
         return
     assert repr(decoded) == repr(expected)
@@ -49,8 +50,8 @@ def test_the_same_as_json_or_refused(value: Any, layout: dict[str, Any]) -> None
 @given(VALUES)
 def test_a_line_is_the_value_or_refused(value: Any) -> None:
     try:
-        line = fast_json.encode(value)
-    except fast_json.Refused:
+        line = fast.encode(value)
+    except fast.Refused:
         assert holds_infinity(value) or "null" in json.dumps(value)
         return
     assert b"\n" not in line
@@ -73,8 +74,8 @@ def test_a_line_is_the_value_or_refused(value: Any) -> None:
     ],
 )
 def test_what_only_slow_decoding_can_judge_is_refused(member: bytes) -> None:
-    with pytest.raises(fast_json.Refused):
-        fast_json.decode(b'{"padding": "%s", %s}' % (b"x" * 5_000, member))
+    with pytest.raises(fast.Refused):
+        fast.decode(b'{"padding": "%s", %s}' % (b"x" * 5_000, member))
 
 
 @pytest.mark.parametrize("padding", [0, 10_000])

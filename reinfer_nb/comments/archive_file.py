@@ -17,12 +17,13 @@ from typing import Any, BinaryIO
 
 import pandas as pd
 
-from reinfer_nb import fast_json, markup, strict_json
+from reinfer_nb import markup, strict_json
 from reinfer_nb.errors import FileProblem, InvalidInput, ProtocolError, reason_of
 from reinfer_nb.files import encoded, path_of, written_whole
 from reinfer_nb.forking import importing
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment
+from reinfer_nb.strict_json import fast
 from reinfer_nb.text import counted, shown, visible
 
 _FORMAT = "reinfer_nb archive, version 1"
@@ -101,8 +102,8 @@ def line_of(comment: Mapping[str, Any]) -> bytes:
     Raises:
         ProtocolError: It holds a value that is not JSON, such as NaN.
     """
-    with contextlib.suppress(fast_json.Refused):
-        return fast_json.encode({"comment": comment}) + b"\n"
+    with contextlib.suppress(fast.Refused):
+        return fast.encode({"comment": comment}) + b"\n"
     try:
         text = json.dumps({"comment": comment}, ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError):

@@ -17,13 +17,14 @@ import numpy as np
 import pyarrow as pa
 from msgspec import UNSET
 
-from reinfer_nb import fast_json, strict_json
+from reinfer_nb import strict_json
 from reinfer_nb.frames import json_slices
 from reinfer_nb.frames.columns import TEXT, Columns, arrow_type, tuples_of, typed, whole_text
 from reinfer_nb.frames.instants import instants, with_form
 from reinfer_nb.nesting import DEEPEST, is_too_deep
 from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.value_types import Flag, Moment, Names, Text, ValueType, Whole
+from reinfer_nb.strict_json import fast
 from reinfer_nb.text import shown
 
 # The type in Python of JSON values.
@@ -104,9 +105,9 @@ def _columns_of_records(document: bytes, model: type, names: tuple[str, ...]) ->
         result = reading.columns()
         # An object with a name twice has lost a member.
         if b"\\" in document:
-            is_whole = fast_json.holds_all(document, records)
+            is_whole = fast.holds_all(document, records)
         else:
-            is_whole = fast_json.quotes_in(document) == 2 * (reading.members + reading.texts)
+            is_whole = fast.quotes_in(document) == 2 * (reading.members + reading.texts)
     except RecursionError:  # msgspec decodes a few levels more than it encodes.
         return None
     return result if is_whole else None
@@ -153,7 +154,7 @@ def _elements(document: bytes) -> list[Any]:
     rows: list[Any]
     try:
         rows = _ROWS.decode(document)
-        if fast_json.holds_all(document, rows):
+        if fast.holds_all(document, rows):
             return rows
     except (msgspec.DecodeError, RecursionError):
         pass
@@ -169,9 +170,7 @@ def _elements(document: bytes) -> list[Any]:
             rows.append(None)
             strict.append(raw)
     with suppress(RecursionError):
-        whole = fast_json.quotes_in(document) == sum(
-            map(fast_json.quotes_in, strict)
-        ) + fast_json.quotes_of(rows)
+        whole = fast.quotes_in(document) == sum(map(fast.quotes_in, strict)) + fast.quotes_of(rows)
     if whole:
         decoded = (strict_json.decode(bytes(raw)) for raw in strict)
         return [next(decoded) if row is None else row for row in rows]
@@ -255,7 +254,7 @@ class _Reading:
     def _count(self, cells: Sequence[Any]) -> None:
         """Count the texts in cells of any types."""
         if self._counting:
-            self.texts += fast_json.quotes_of(cells) // 2
+            self.texts += fast.quotes_of(cells) // 2
 
     def _present(self, cells: Sequence[Any]) -> Sequence[Any]:
         """Return cells with None for those that are absent."""

@@ -69,10 +69,10 @@ def decode(body: bytes, *, lenient: bool = False) -> Any:
     body = body.removeprefix(codecs.BOM_UTF8)
     if len(body) >= _LONG:
         # Not for short texts: the command line can do without the imports.
-        from reinfer_nb import fast_json
+        from reinfer_nb.strict_json import fast
 
-        with contextlib.suppress(fast_json.Refused):
-            return fast_json.decode(body)
+        with contextlib.suppress(fast.Refused):
+            return fast.decode(body)
     try:
         constant = NonFinite if lenient else _refuse_constant
         text = body.decode()
