@@ -1,0 +1,1 @@
+"""One test for each case in `cases.md`."""
