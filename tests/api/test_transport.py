@@ -21,7 +21,6 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -31,8 +30,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
-from reinfer_nb import errors
-from reinfer_nb.api import responses, transport
+from reinfer_nb.api import responses
 from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
@@ -109,80 +107,7 @@ def within(seconds: float, function: Callable[[], Any]) -> Any:
     return done[0]
 
 
-# 1: no response
-
-
-def test_by_default_ten_seconds_to_connect_and_sixty_to_read() -> None:
-    for options, expected in (
-        ({}, (10.0, 60.0)),
-        ({"timeout": 5}, (5.0, 5.0)),
-        ({"timeout": (1, 2.5)}, (1.0, 2.5)),
-    ):
-        with rnb.connect(endpoint="https://tenant.example", token=TOKEN, **options) as client:
-            assert client._transport.timeout == expected
-
-
-def test_a_connection_time_out_names_the_endpoint_and_the_setting(reach: Reach) -> None:
-    with ExitStack() as stack:
-        full = stack.enter_context(socket.socket())
-        full.bind(("127.0.0.1", 0))
-        full.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.settimeout(0)
-            waiting.connect_ex(full.getsockname())
-        endpoint = f"http://127.0.0.1:{full.getsockname()[1]}"
-        client = reach(endpoint, attempts=2, timeout=(0.1, 30))
-        with pytest.raises(rnb.Timeout) as caught:
-            client.sources()
-    for part in (endpoint, "within 0.1 s", "timeout=(connect, read)", "after 2 attempts"):
-        assert part in str(caught.value)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("begun", [False, True])
-def test_a_read_time_out_names_the_endpoint_and_the_setting(reach: Reach, *, begun: bool) -> None:
-    step = Step(CUT.answer) if begun else Step(wait=30)
-    with Scripted(step, repeat=True) as server:
-        client = reach(server.endpoint, attempts=2, timeout=(30, 0.1))
-        with pytest.raises(rnb.Timeout) as caught:
-            client.source("acme/support")
-        assert server.methods == ["GET", "GET"]
-    for part in (server.endpoint, "acme/support", "within 0.1 s", "timeout=(connect, read)"):
-        assert part in str(caught.value)
-
-
 # 2: 429
-
-
-@pytest.mark.parametrize("as_date", [False, True])
-def test_retry_after_is_obeyed_and_logged(
-    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, *, as_date: bool
-) -> None:
-    retry_after = later(seconds=100) if as_date else "20"
-    with Scripted(no(429, retry_after=retry_after), ONE) as server:
-        assert reach(server.endpoint).source("acme/support").title == "Support"
-    assert len(naps) == 1
-    # The date is compared with the clock, and time passes meanwhile.
-    assert (30 < naps[0] <= 101) if as_date else (20 <= naps[0] < 22)
-    shown = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    assert len(shown) == 1
-    assert "429" in shown[0]
-    assert f"{naps[0]:.1f} s" in shown[0]
-
-
-@pytest.mark.parametrize("as_date", [False, True])
-def test_a_wait_of_an_hour_is_an_error(reach: Reach, naps: list[float], *, as_date: bool) -> None:
-    # The date is compared with the clock, and time passes meanwhile.
-    retry_after, seconds = (later(hours=1), r"(3600|35\d\d)") if as_date else ("3600", "3600")
-    with Scripted(no(429, retry_after=retry_after), ONE) as server:
-        with pytest.raises(
-            rnb.RateLimited, match=rf"asks to wait {seconds} s.* waits 120 s"
-        ) as caught:
-            reach(server.endpoint).source("acme/support")
-        assert server.methods == ["GET"]
-    assert caught.value.status == 429
-    assert naps == []
 
 
 @pytest.mark.parametrize(
@@ -312,26 +237,6 @@ def test_a_read_is_retried(reach: Reach, failure: Step | bytes) -> None:
         assert reach(server.endpoint).sources()["name"].tolist() == ["support"]
 
 
-@pytest.mark.parametrize(
-    ("failure", "kind"),
-    [
-        (no(503, "down"), rnb.ServerError),
-        (reply(b"<html>", 502, {"Content-Type": "text/html"}), rnb.ServerError),
-        (DROPPED, rnb.ConnectionFailed),
-        (CUT, rnb.ConnectionFailed),
-    ],
-    ids=["503", "html", "dropped", "cut"],
-)
-def test_the_error_names_the_number_of_attempts_and_the_time(
-    reach: Reach, failure: Step | bytes, kind: type[Exception]
-) -> None:
-    with Scripted(failure, repeat=True) as server:
-        with pytest.raises(kind, match=r"after 3 attempts in \d+ s") as caught:
-            reach(server.endpoint).sources()
-        assert len(server.asked) == 3
-    assert server.endpoint in str(caught.value)
-
-
 def test_a_503_for_all_attempts_is_the_tenants_own_error(reach: Reach) -> None:
     with (
         Scripted(no(503, "down for maintenance"), repeat=True) as server,
@@ -351,34 +256,6 @@ def test_a_closed_port_is_a_failed_connection(reach: Reach) -> None:
     assert not isinstance(caught.value, rnb.Timeout)
 
 
-def test_waits_begin_with_the_backoff_and_double_with_jitter(
-    reach: Reach, naps: list[float]
-) -> None:
-    with Scripted(no(503), repeat=True) as server, pytest.raises(rnb.ServerError):
-        reach(server.endpoint, patience=Patience(5, 120, 1.0)).sources()
-    assert len(naps) == 4
-    for nap, least in zip(naps, (1, 2, 4, 8), strict=True):
-        assert least <= nap <= least * 1.5
-    assert naps != [1, 2, 4, 8]
-
-
-@pytest.mark.parametrize("failure", [no(503), DROPPED, no(429, retry_after="9")])
-def test_the_total_of_the_waits_is_bounded(
-    reach: Reach, monkeypatch: pytest.MonkeyPatch, failure: Step | bytes
-) -> None:
-    slept = [0.0]
-
-    def sleep(seconds: float) -> None:
-        slept[0] += seconds
-
-    monkeypatch.setattr(transport, "time", SimpleNamespace(monotonic=lambda: slept[0]))
-    with Scripted(failure, repeat=True) as server:
-        client = reach(server.endpoint, patience=Patience(1000, 30, 1.0), sleep=sleep)
-        with pytest.raises(errors.ReinferError, match=r"after \d+ attempts in \d+ s"):
-            client.sources()
-    assert 10 < slept[0] <= 30
-
-
 def test_a_500_is_not_retried(reach: Reach) -> None:
     with Scripted(no(500), LISTING) as server:
         with pytest.raises(rnb.ServerError):
@@ -386,41 +263,7 @@ def test_a_500_is_not_retried(reach: Reach) -> None:
         assert len(server.asked) == 1
 
 
-# 4: idle connections
-
 VERBS = [endpoints.GET, endpoints.CREATE, endpoints.UPDATE, endpoints.DELETE]
-
-
-@pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
-def test_a_closed_idle_connection_is_replaced(
-    reach: Reach, naps: list[float], caplog: pytest.LogCaptureFixture, call: endpoints.Call
-) -> None:
-    with Scripted(Step(ONE, close=True), ONE, ONE) as server:
-        client = reach(server.endpoint)
-        client.source("acme/support")
-        server.settle()
-        body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
-        parts: dict[str, Any] = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
-        assert client._transport.send(call, body=body, **parts).attempts == 1
-        client.source("acme/support")
-        assert server.methods == ["GET", call.method, "GET"]
-        assert server.connections == 2
-    assert naps == []
-    assert not [r for r in caplog.records if r.name == "reinfer_nb"]
-
-
-@pytest.mark.parametrize("call", VERBS, ids=lambda call: call.method)
-def test_a_connection_that_closes_during_a_request_is_replaced(
-    reach: Reach, caplog: pytest.LogCaptureFixture, call: endpoints.Call
-) -> None:
-    with Scripted(ONE, RESET, ONE) as server:
-        client = reach(server.endpoint)
-        client.source("acme/support")
-        body: dict[str, Any] | None = {"source": {}} if call.method in ("PUT", "POST") else None
-        parts: dict[str, Any] = {"project": "acme", "name": "support", "id": "18ba5ce699f8da1f"}
-        assert client._transport.send(call, body=body, **parts).ok
-        assert server.methods == ["GET", call.method]
-    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
 
 # 5: create

@@ -7,7 +7,6 @@ from __future__ import annotations
 import gzip
 import http.client
 import json
-import logging
 import random
 import re
 import socket
@@ -1244,118 +1243,6 @@ def test_it_goes_on_serving(box: rnb.Sandbox, name: str, fault: Fault, size: int
 # The client with faults
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("status", [429, 503])
-@pytest.mark.parametrize(
-    ("retry_after", "least"),
-    [(2, 2), (timedelta(seconds=20), 15), (None, 0)],
-    ids=["seconds", "date", "none"],
-)
-def test_who_is_told_to_wait_waits(
-    box: rnb.Sandbox,
-    client: rnb.Client,
-    naps: list[float],
-    caplog: pytest.LogCaptureFixture,
-    *,
-    status: int,
-    retry_after: Any,
-    least: float,
-) -> None:
-    usual = client.sources()
-    fault = Fault.answer(status, retry_after=retry_after, on="list_sources", times=2)
-    box.faults.add(fault)
-    pd.testing.assert_frame_equal(client.sources(), usual)
-    assert box.faults.struck(fault) == len(naps) == 2
-    assert all(least <= nap <= least + 10 for nap in naps)
-    warnings = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
-    assert len(warnings) == sum(nap >= 1 for nap in naps)
-    assert all(str(status) in one for one in warnings)
-
-
-@pytest.mark.parametrize("retry_after", [3600, timedelta(hours=1)], ids=["seconds", "date"])
-def test_an_hour_is_not_waited_for(
-    box: rnb.Sandbox, client: rnb.Client, naps: list[float], retry_after: Any
-) -> None:
-    box.faults.add(Fault.answer(429, retry_after=retry_after))
-    with pytest.raises(rnb.RateLimited, match=r"asks to wait 3(59|60|61)\d s.* waits 120 s"):
-        client.sources()
-    assert naps == []
-
-
-def test_the_total_of_waits_is_bounded(
-    box: rnb.Sandbox, client: rnb.Client, naps: list[float]
-) -> None:
-    client._transport.patience = Patience(1000, longest=1.0, backoff=0.1)
-
-    def sleep(seconds: float) -> None:
-        naps.append(seconds)
-        time.sleep(seconds / 5)
-
-    client._transport._sleep = sleep
-    fault = Fault.answer(503)
-    box.faults.add(fault)
-    with pytest.raises(rnb.ServerError, match=r"after \d+ attempts in \d s"):
-        client.sources()
-    assert box.faults.struck(fault) == len(naps) + 1 > 2
-    assert max(naps) <= 1.0
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "fault",
-    [
-        Fault.answer(502, times=2),
-        Fault.answer(503, times=2, after=True),
-        Fault.answer(504, times=2, body="<h1>Gateway time-out</h1>"),
-        Fault.drop(times=2),
-        Fault.drop(times=2, after=True),
-        Fault.cut(0, times=2),
-        Fault.cut(0.5, times=2),
-        Fault.cut(1, times=2),
-    ],
-    ids=lambda fault: f"{fault.kind} {fault.status} {fault.share} {fault.after}",
-)
-@pytest.mark.parametrize("compressed", [False, True])
-def test_a_read_is_tried_again(
-    box: rnb.Sandbox, client: rnb.Client, fault: Fault, *, compressed: bool
-) -> None:
-    usual, motor, me = client.sources(), client.source("claims/motor-inbox"), client.me()
-    if compressed:
-        box.faults.add(Fault.gzip())
-    for read in (
-        lambda: pd.testing.assert_frame_equal(client.sources(), usual),
-        lambda: client.source(motor.full_name) == motor or pytest.fail("another source"),
-        lambda: client.me() == me or pytest.fail("another user"),
-    ):
-        with box.faults.add(fault) as added:
-            read()
-            assert added.struck == 2
-
-
-@pytest.mark.parametrize(
-    ("fault", "kind", "match"),
-    [
-        (Fault.answer(503, message="down"), rnb.ServerError, "503: down"),
-        (Fault.answer(502, body="<b>Bad</b>\x1b[1m"), rnb.ServerError, "502.* text/html.*<b>Bad"),
-        (Fault.drop(), rnb.ConnectionFailed, "failed or broke"),
-        (Fault.cut(), rnb.ConnectionFailed, "failed or broke"),
-    ],
-    ids=["503", "page", "drop", "cut"],
-)
-def test_what_does_not_pass_is_told(
-    box: rnb.Sandbox, client: rnb.Client, fault: Fault, kind: type[Exception], match: str
-) -> None:
-    with box.faults.add(fault) as added:
-        with pytest.raises(kind, match=match) as caught:
-            client.sources()
-        assert added.struck == 3
-    text = str(caught.value)
-    assert re.search(r"after 3 attempts in \d+ s", text)
-    assert box.endpoint in text
-    assert "\x1b" not in text
-    assert len(client.sources()) > 0
-
-
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
@@ -1374,17 +1261,6 @@ def test_what_the_tenant_refuses_is_asked_once(
         with pytest.raises(kind, match=f"{status}: no such luck"):
             client.sources()
         assert added.struck == 1
-
-
-@pytest.mark.slow
-def test_no_answer_in_time_is_asked_again(
-    box: rnb.Sandbox, client: rnb.Client, naps: list[float]
-) -> None:
-    client._transport.timeout = (10, 0.1)
-    box.faults.add(Fault.wait(0.3, on="get_current_user"))
-    with pytest.raises(rnb.Timeout, match=r"within 0.1 s.*timeout=\(connect, read\)"):
-        client.me()
-    assert len(naps) == 2
 
 
 @pytest.mark.slow
