@@ -202,7 +202,7 @@ def test_case_02_told_to_wait(
 
     naps = napping(client)
     for hour in (3600, timedelta(hours=1)):
-        with box.faults.add(Fault.answer(429, retry_after=hour, on="get_source")) as added:
+        with box.faults.add(Fault.answer(429, retry_after=hour, times=9, on="get_source")) as added:
             with pytest.raises(
                 rnb.RateLimited, match=r"asks to wait 3(59|60)\d s.* waits 120 s at most"
             ) as caught:
