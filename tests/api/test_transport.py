@@ -37,7 +37,7 @@ from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.schema import endpoints
-from tests.scripted import DROPPED, RESET, Scripted, Step, lost, relay, reply
+from tests.scripted import DROPPED, RESET, Scripted, Step, reply
 from tests.waiting import AGES, ctrl_c_once, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
@@ -269,42 +269,6 @@ VERBS = [endpoints.GET, endpoints.CREATE, endpoints.UPDATE, endpoints.DELETE]
 # 5: create
 
 
-@pytest.mark.usefixtures("coarse_clock")
-def test_a_create_whose_response_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
-    assert client.sandbox is not None
-    onward = relay(client.endpoint)
-    before = len(client.sandbox.sources())
-    settings: dict[str, Any] = {
-        "title": "New",
-        "sensitive_properties": ["b", "a"],
-        "should_translate": True,
-    }
-    with Scripted(lost(onward), Step(onward), Step(onward)) as server:
-        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
-        # There is no proof within the resolution of the tenant's clock.
-        with pytest.warns(rnb.InDoubtWarning, match="claims/new exists with these settings"):
-            made = through.create_source("claims/new", **settings)
-        assert server.methods == ["PUT", "PUT", "GET"]
-    assert made == client.source("claims/new")
-    assert made.sensitive_properties == ("b", "a")
-    assert len(client.sandbox.sources()) == before + 1
-
-
-@pytest.mark.parametrize("title", ["Another", "Motor claims inbox"])
-def test_a_create_that_meets_another_source_is_a_conflict(
-    client: rnb.Client, reach: Reach, title: str
-) -> None:
-    assert client.sandbox is not None
-    onward = relay(client.endpoint)
-    there = client.source("claims/motor-inbox")
-    assert there.title == "Motor claims inbox"
-    with Scripted(DROPPED, Step(onward), Step(onward)) as server:
-        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
-        with pytest.raises(rnb.Conflict, match=r"claims/motor-inbox.*409") as caught:
-            through.create_source("claims/motor-inbox", title=title)
-    assert caught.value.existing == there == client.source("claims/motor-inbox")
-
-
 def test_a_conflict_at_the_first_attempt_holds_the_existing_source(reach: Reach) -> None:
     with Scripted(no(409), ONE) as server:
         with pytest.raises(rnb.Conflict) as caught:
@@ -387,133 +351,6 @@ def test_an_attempt_that_got_a_429_has_created_nothing(reach: Reach) -> None:
     found = reply({"status": "ok", "source": there})
     with Scripted(no(429), no(409, date=later()), found) as server, pytest.raises(rnb.Conflict):
         reach(server.endpoint).create_source("acme/support", title="Support")
-
-
-# 6 and 7: delete and update
-
-
-def test_a_delete_whose_response_was_lost_has_succeeded(client: rnb.Client, reach: Reach) -> None:
-    assert client.sandbox is not None
-    onward = relay(client.endpoint)
-    source = client.source("claims/test")
-    with Scripted(Step(onward), lost(onward), Step(onward), Step(onward)) as server:
-        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
-        assert through.delete_source(source) == source
-        # The listing of the project shows that the source is gone, and not merely hidden.
-        assert server.methods == ["GET", "DELETE", "DELETE", "GET"]
-    assert client.sandbox.requests[-2].status == 404
-    assert source.id not in set(client.sandbox.sources()["id"])
-
-
-def test_a_404_at_the_first_attempt_is_not_found(client: rnb.Client, reach: Reach) -> None:
-    source = client.delete_source("claims/test")
-    for which in ("claims/test", source.id, source):
-        with pytest.raises(rnb.NotFound):
-            client.delete_source(which)
-    with Scripted(ONE, no(404)) as server, pytest.raises(rnb.NotFound, match="acme/support"):
-        reach(server.endpoint).delete_source("acme/support")
-
-
-def test_an_update_is_retried_and_returns_the_new_version(client: rnb.Client, reach: Reach) -> None:
-    assert client.sandbox is not None
-    onward = relay(client.endpoint)
-    with Scripted(lost(onward), RESET, Step(onward)) as server:
-        through = reach(server.endpoint, token=client.sandbox.tokens["admin"])
-        after = through.update_source("claims/motor-inbox", title="Motor", bucket_id=None)
-        assert server.methods == ["POST", "POST"]
-        assert server.asked[0].body == server.asked[1].body
-        assert json.loads(server.asked[0].body) == {"source": {"title": "Motor", "bucket_id": None}}
-    assert after.title == "Motor"
-    assert after == client.source("claims/motor-inbox")
-
-
-# 8: errors of the tenant
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, rnb.ValidationFailed),
-        (401, rnb.AuthenticationError),
-        (403, rnb.PermissionDenied),
-        (404, rnb.NotFound),
-        (409, rnb.Conflict),
-        (415, rnb.ValidationFailed),
-        (422, rnb.ValidationFailed),
-        (500, rnb.ServerError),
-        (501, rnb.ServerError),
-    ],
-)
-def test_each_status_has_its_class_and_the_tenants_message(
-    reach: Reach, status: int, kind: type[rnb.AnswerError]
-) -> None:
-    message = "The value 'x\x1b[31m' is not\u202e valid."
-    with Scripted(no(status, message), repeat=True) as server:
-        client = reach(server.endpoint, attempts=1)
-        for ask in (
-            lambda: client.update_source("acme/support", title="x"),
-            lambda: client.source("acme/support"),
-            client.sources,
-        ):
-            with pytest.raises(rnb.AnswerError) as caught:
-                ask()
-            assert type(caught.value) is kind
-            assert caught.value.status == status
-            assert caught.value.server_message == message
-            assert f"{status}: The value 'x\\x1b[31m' is not\\u202e valid." in str(caught.value)
-            assert server.endpoint in str(caught.value)
-        # If a source does not exist, up to two listings are requested for a suggestion.
-        assert len(server.asked) == (7 if status == 404 else 3)
-
-
-def test_the_sandbox_reports_the_same_errors(client: rnb.Client, viewer: rnb.Client) -> None:
-    with pytest.raises(rnb.PermissionDenied, match='"sources admin"'):
-        viewer.create_source("claims/new", title="x")
-    with pytest.raises(rnb.PermissionDenied, match='"view buckets"'):
-        viewer.buckets()
-    with pytest.raises(rnb.NotFound):
-        viewer.source("people/payroll-inbox")
-    with pytest.raises(rnb.Conflict) as caught:
-        client.create_source("claims/motor-inbox", title="x")
-    assert caught.value.existing == client.source("claims/motor-inbox")
-
-
-def test_a_403_names_the_permission(reach: Reach) -> None:
-    with Scripted(no(403), repeat=True) as server:
-        client = reach(server.endpoint)
-        for ask, permission in (
-            (client.sources, "view sources"),
-            (client.buckets, "view buckets"),
-            (lambda: client.update_source("acme/support", title="x"), "sources admin"),
-        ):
-            with pytest.raises(rnb.PermissionDenied, match=f'"{permission}"'):
-                ask()
-
-
-@pytest.mark.parametrize(
-    "way", ["argument", "environment variable REINFER_TOKEN", 'context "prod"']
-)
-def test_a_401_names_the_origin_of_the_token(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
-) -> None:
-    with Scripted(no(401), repeat=True) as server:
-        options: dict[str, Any] = {}
-        if way == "argument":
-            options = {"endpoint": server.endpoint, "token": TOKEN}
-        elif way.startswith("environment"):
-            monkeypatch.setenv("REINFER_ENDPOINT", server.endpoint)
-            monkeypatch.setenv("REINFER_TOKEN", TOKEN)
-        else:
-            options = {"context": "prod"}
-            file = tmp_path / "config" / "reinfer" / "contexts.json"
-            file.parent.mkdir(parents=True)
-            known = {"name": "prod", "endpoint": server.endpoint, "token": TOKEN}
-            file.write_text(json.dumps({"contexts": [known], "current_context": "other"}))
-        with rnb.connect(**options) as client, pytest.raises(rnb.AuthenticationError) as caught:
-            client.sources()
-        assert server.asked[0].headers["authorization"] == f"Bearer {TOKEN}"
-    assert way in str(caught.value)
-    assert TOKEN not in str(caught.value)
 
 
 # 9 and 10: malformed responses

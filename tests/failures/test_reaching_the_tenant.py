@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import socket
 import time
+import traceback
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +26,7 @@ from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
+from reinfer_nb.text import visible
 from tests.scripted import RESET, Scripted, Step, relay, reply
 from tests.waiting import until
 
@@ -56,8 +61,8 @@ def client(box: rnb.Sandbox) -> Iterator[Client]:
         yield made
 
 
-def connected(box: rnb.Sandbox, **options: Any) -> Client:
-    return rnb.connect(endpoint=box.endpoint, token=box.tokens["admin"], cache_ttl=0, **options)
+def connected(box: rnb.Sandbox, who: str = "admin", **options: Any) -> Client:
+    return rnb.connect(endpoint=box.endpoint, token=box.tokens[who], cache_ttl=0, **options)
 
 
 def fresh_name() -> str:
@@ -329,3 +334,226 @@ def test_case_04_an_idle_connection(
         assert server.connections == 2
     assert naps == [0]
     assert messages(caplog) == []
+
+
+# 5 to 7: writes whose reply was lost
+
+LOST = {
+    "drop": Fault.drop(after=True, times=1),
+    "cut": Fault.cut(0.5, times=1),
+    "503 after": Fault.answer(503, after=True, times=1),
+    "page after": Fault.answer(502, body="<h1>Bad gateway</h1>", after=True, times=1),
+    "page before": Fault.answer(504, body="<h1>Gateway time-out</h1>", times=1),
+}
+is_lost = pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
+
+
+def answers(box: rnb.Sandbox, method: str, ending: str) -> list[int]:
+    """Return the statuses of the requests of a method, by the log of the practice tenant."""
+    return [
+        one.status for one in box.requests if one.method == method and one.path.endswith(ending)
+    ]
+
+
+def first_and(fault: Fault, *, carried_out: int) -> list[int]:
+    """Return the statuses of a write that a fault struck, and of its retry.
+
+    Args:
+        fault: The fault.
+        carried_out: The status of the retry if the first attempt was carried out.
+    """
+    first = {"drop": 0, "cut": 200, "answer": fault.status}[fault.kind]
+    return [first, carried_out if fault.comes_after else 200]
+
+
+@pytest.mark.slow
+@is_lost
+@pytest.mark.usefixtures("coarse_clock")
+def test_case_05_a_create_whose_reply_was_lost(
+    box: rnb.Sandbox, client: Client, fault: Fault
+) -> None:
+    """S create: the server committed, the reply was lost. The retry's 409 leads to a look-up; if
+    what is there is what we sent, the create has succeeded; if not, `Conflict` with what is there.
+    Never a second source, never a false error.
+    """
+    napping(client)
+    full_name, before = fresh_name(), len(box.sources())
+    settings: dict[str, Any] = {
+        "title": "New",
+        "sensitive_properties": ["b", "a"],
+        "should_translate": True,
+    }
+    # There is no proof within the resolution of the tenant's clock.
+    doubt = pytest.warns(rnb.InDoubtWarning, match=full_name)
+    with box.faults.add(fault) as added, doubt if fault.comes_after else nullcontext():
+        made = client.create_source(full_name, **settings)
+        assert added.struck == 1
+    assert made == client.source(full_name)
+    assert (made.title, made.should_translate) == ("New", True)
+    assert made.sensitive_properties == ("b", "a")
+    assert len(box.sources()) == before + 1
+    ending = full_name.rpartition("/")[2]
+    assert answers(box, "PUT", ending) == first_and(fault, carried_out=409)
+
+    other, old = made_in(box), client.source(MOTOR)
+    assert old.created_at is not None
+    assert old.created_at < pd.Timestamp.now("UTC") - pd.Timedelta(days=1)
+    attempts: dict[rnb.Source, Callable[[], object]] = {
+        # Another source has the name; another source with these very settings is older.
+        other: lambda: client.create_source(other.full_name, **settings),
+        old: lambda: client.recreate_source(old),
+    }
+    for there, create in attempts.items():
+        with box.faults.add(Fault.drop(on="create_source", times=1)) as added:
+            with pytest.raises(rnb.Conflict, match=rf"{there.full_name}.*409") as caught:
+                create()
+            assert added.struck == 1
+        assert caught.value.existing == there == client.source(there.full_name)
+    assert len(box.sources()) == before + 2
+
+
+@pytest.mark.slow
+@is_lost
+def test_case_06_a_delete_whose_reply_was_lost(
+    box: rnb.Sandbox, client: Client, fault: Fault
+) -> None:
+    """S delete: committed, reply lost, retry meets 404: success. A first 404 is `NotFound`."""
+    napping(client)
+    source, before = made_in(box), len(box.sources())
+    # The first request looks the source up.
+    with box.faults.add(replace(fault, on=("delete_source",))) as added:
+        assert client.delete_source(source.full_name) == source
+        assert added.struck == 1
+    assert len(box.sources()) == before - 1
+    assert answers(box, "DELETE", source.id) == first_and(fault, carried_out=404)
+    for which in (source.full_name, source.id, source):
+        with pytest.raises(rnb.NotFound):
+            client.delete_source(which)
+    # Somebody else deletes the source after it was looked up. A 429 shows that nothing was done.
+    for limited in ([], [Fault.answer(429, retry_after=1, on="delete_source", times=1)]):
+        source = made_in(box)
+        with connected(box) as other:
+            other.delete_source(source)
+        box.faults.add(*limited)
+        with pytest.raises(rnb.NotFound, match=source.full_name) as caught:
+            client.calls.delete(source)
+        assert not caught.value.in_doubt
+        assert answers(box, "DELETE", source.id) == [200, *[429] * len(limited), 404]
+
+
+@pytest.mark.slow
+@is_lost
+def test_case_07_an_update_whose_reply_was_lost(
+    box: rnb.Sandbox, client: Client, fault: Fault
+) -> None:
+    """S update: repeated safely; the answer is the state after."""
+    naps, before = napping(client), made_in(box)
+    with box.faults.add(replace(fault, times=2)) as added:
+        after = client.update_source(
+            before.full_name, title="New", sensitive_properties=["a"], bucket_id=None
+        )
+        assert added.struck == len(naps) == 2
+    first = first_and(fault, carried_out=200)[0]
+    assert answers(box, "POST", before.full_name.partition("/")[2]) == [first, first, 200]
+    now = replace(before, updated_at=after.updated_at, last_modified=after.last_modified)
+    assert after == replace(now, title="New", sensitive_properties=("a",))
+    assert after == client.source(before.full_name)
+    # An answer that is lost for good tells that it may be done.
+    with box.faults.add(Fault.drop(on="update_source", after=True)):
+        with pytest.raises(rnb.ConnectionFailed) as caught:
+            client.update_source(before.full_name, title="Newer")
+        assert caught.value.in_doubt
+    assert client.source(before.full_name).title == "Newer"
+
+
+# 8: errors of the tenant
+
+
+def test_case_08_what_the_tenant_refuses(
+    box: rnb.Sandbox, client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """S 401: `AuthenticationError` that says where the token came from (environment, context
+    "prod", argument), never the token. 403: `PermissionDenied` naming the permission the
+    reference page asks for. 404, 409, 422, other 4xx: their own classes with the server's message.
+    """
+    with rnb.connect(endpoint=box.endpoint, token=TOKEN) as mine:
+        expect_401(mine, "(argument)")
+    file = tmp_path / "config" / "reinfer" / "contexts.json"
+    file.parent.mkdir(parents=True)
+    known = {"name": "prod", "endpoint": box.endpoint, "token": TOKEN}
+    file.write_text(json.dumps({"contexts": [known], "current_context": "other"}))
+    with rnb.connect(context="prod") as mine:
+        expect_401(mine, '(context "prod")')
+    monkeypatch.setenv("REINFER_ENDPOINT", box.endpoint)
+    monkeypatch.setenv("REINFER_TOKEN", TOKEN)
+    with rnb.connect() as mine:
+        expect_401(mine, "(environment variable REINFER_TOKEN)")
+
+    there = made_in(box)
+    napping(client)
+    with connected(box, who="viewer") as viewer:
+        for verb in ("PUT", "POST", "DELETE"):
+            expect_403(partial(VERBS[verb], viewer, there), "sources admin")
+        expect_403(viewer.buckets, "view buckets")
+        hidden = partial(viewer.source, "people/payroll-inbox")
+        expect(hidden, rnb.NotFound, 404, "404 Not Found")
+    with box.faults.add(Fault.answer(403)):
+        for read in (client.sources, partial(client.source, MOTOR)):
+            expect_403(read, "view sources")
+
+    expect(partial(client.source, "claims/nothing"), rnb.NotFound, 404, "404 Not Found")
+    taken = f"409 Conflict: there is a source {there.full_name} already."
+    conflict = expect(partial(client.create_source, there.full_name), rnb.Conflict, 409, taken)
+    assert isinstance(conflict, rnb.Conflict)
+    assert conflict.existing == there
+    tag = "a.0.ABCDEFGH"
+    wrong = partial(client.update_source, there.full_name, email_transform_tag=tag)
+    invalid = f"The value '{tag}' is not a valid transform tag."
+    expect(wrong, rnb.ValidationFailed, 422, invalid)
+    message = "The value 'x\x1b[31m' is not\u202e valid."
+    kinds: dict[int, type[rnb.AnswerError]] = {
+        **dict.fromkeys((400, 405, 413, 415, 418, 422, 451), rnb.ValidationFailed),
+        404: rnb.NotFound,
+        409: rnb.Conflict,
+        500: rnb.ServerError,
+    }
+    for status, kind in kinds.items():
+        for ask in VERBS.values():
+            with box.faults.add(Fault.answer(status, message=message)) as added:
+                error = expect(partial(ask, client, there), kind, status, message)
+                # For a suggestion, a 404 leads to listings; a 409 may pass, but for a create.
+                assert added.struck == 1 or status in (404, 409)
+            assert box.endpoint in str(error)
+    assert client.source(there.full_name) == there
+
+
+def expect(
+    ask: Callable[[], object], kind: type[rnb.AnswerError], status: int, message: str
+) -> rnb.AnswerError:
+    """Expect that a request fails with the tenant's own message."""
+    with pytest.raises(rnb.AnswerError) as caught:
+        ask()
+    assert type(caught.value) is kind
+    assert (caught.value.status, caught.value.server_message) == (status, message)
+    assert visible(message).rstrip(".") in str(caught.value)
+    return caught.value
+
+
+def expect_401(client: Client, origin: str) -> None:
+    """Expect that a token is refused, and that the error names where it is from."""
+    for ask in (client.sources, lambda: client.create_source(fresh_name())):
+        with pytest.raises(rnb.AuthenticationError) as caught:
+            ask()
+        assert caught.value.status == 401
+        assert origin in str(caught.value)
+        shown = "".join(traceback.format_exception(caught.value))
+        assert TOKEN not in shown + repr(caught.value)
+
+
+def expect_403(ask: Callable[[], object], permission: str) -> None:
+    """Expect that a request is refused, and that the error names the permission."""
+    with pytest.raises(
+        rnb.PermissionDenied, match=f'lacks the permission "{permission}"'
+    ) as caught:
+        ask()
+    assert caught.value.status == 403

@@ -14,8 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, nullcontext, suppress
-from dataclasses import replace
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from itertools import count
@@ -1243,26 +1242,6 @@ def test_it_goes_on_serving(box: rnb.Sandbox, name: str, fault: Fault, size: int
 # The client with faults
 
 
-@pytest.mark.parametrize(
-    ("status", "kind"),
-    [
-        (400, rnb.ValidationFailed),
-        (401, rnb.AuthenticationError),
-        (403, rnb.PermissionDenied),
-        (404, rnb.NotFound),
-        (422, rnb.ValidationFailed),
-        (500, rnb.ServerError),
-    ],
-)
-def test_what_the_tenant_refuses_is_asked_once(
-    box: rnb.Sandbox, client: rnb.Client, status: int, kind: type[Exception]
-) -> None:
-    with box.faults.add(Fault.answer(status, message="no such luck")) as added:
-        with pytest.raises(kind, match=f"{status}: no such luck"):
-            client.sources()
-        assert added.struck == 1
-
-
 @pytest.mark.slow
 def test_an_answer_that_takes_ages_is_asked_for_again() -> None:
     # A new sandbox: a slow request appears in the log only when its wait is over.
@@ -1277,105 +1256,6 @@ def test_an_answer_that_takes_ages_is_asked_for_again() -> None:
             # Unless this machine is slow.
             assert client.me().username == "admin"
         assert naps
-
-
-reply_is_lost = pytest.mark.parametrize(
-    "fault",
-    [
-        Fault.drop(after=True, times=1),
-        Fault.cut(0.5, times=1),
-        Fault.answer(503, after=True, times=1),
-        Fault.answer(502, body="<h1>Bad gateway</h1>", after=True, times=1),
-        Fault.answer(504, body="<h1>Gateway time-out</h1>", times=1),
-    ],
-    ids=["drop", "cut", "503 after", "page after", "page before"],
-)
-
-
-@pytest.mark.slow
-@reply_is_lost
-@pytest.mark.usefixtures("coarse_clock")
-def test_a_create_whose_reply_was_lost_has_succeeded(
-    box: rnb.Sandbox, client: rnb.Client, fault: Fault
-) -> None:
-    name = fresh_name()
-    before = len(box.sources())
-    carried_out = fault.after or fault.kind == "cut"
-    doubt = pytest.warns(rnb.InDoubtWarning) if carried_out else nullcontext()
-    with box.faults.add(fault) as added, doubt:
-        made = client.create_source(f"claims/{name}", title="New", should_translate=True)
-        assert added.struck == 1
-    assert made == client.source(f"claims/{name}")
-    assert (made.title, made.should_translate) == ("New", True)
-    assert len(box.sources()) == before + 1
-    asked = [one for one in box.requests if one.path.endswith(f"/{name}") and one.method == "PUT"]
-    first = {"drop": 0, "cut": 200, "answer": fault.status}[fault.kind]
-    second = 409 if carried_out else 200
-    assert [one.status for one in asked] == [first, second]
-
-
-@pytest.mark.parametrize(("title", "old"), [("Motor claims inbox", True), ("Another", False)])
-def test_a_name_that_was_taken_before_is_still_a_conflict(
-    box: rnb.Sandbox, client: rnb.Client, name: str, title: str, *, old: bool
-) -> None:
-    # One source has the settings and is years old; the other is new and has other settings.
-    full_name = "claims/motor-inbox" if old else f"claims/{name}"
-    there = client.source(full_name)
-    with box.faults.add(Fault.drop(on="create_source", times=1)) as added:
-        with pytest.raises(rnb.Conflict) as caught:
-            client.create_source(full_name, title=title)
-        assert added.struck == 1
-    assert caught.value.existing == there == client.source(full_name)
-
-
-@pytest.mark.slow
-@reply_is_lost
-def test_a_delete_whose_reply_was_lost_has_succeeded(
-    box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault
-) -> None:
-    source = client.source(f"claims/{name}")
-    before = len(box.sources())
-    # The first request looks the source up.
-    with box.faults.add(replace(fault, on=("delete_source",))) as added:
-        assert client.delete_source(f"claims/{name}") == source
-        assert added.struck == 1
-    assert len(box.sources()) == before - 1
-    with pytest.raises(rnb.NotFound):
-        client.source(f"claims/{name}")
-
-
-@pytest.mark.parametrize("fault", [Fault.answer(429, retry_after=1, times=1), None])
-def test_a_delete_of_what_was_never_there_is_not_found(
-    box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault | None
-) -> None:
-    source = client.source(f"claims/{name}")
-    box.faults.add(*([fault] if fault else []))
-    # Somebody else deletes it between the look-up and the delete.
-    look_up = client.source
-
-    def then_gone(which: Any) -> rnb.Source:
-        found = look_up(which)
-        assert ask_without_faults(box, "DELETE", f"{LISTING}/id:{found.id}").status == 200
-        return found
-
-    client.source = then_gone  # type: ignore[method-assign]
-    with pytest.raises(rnb.NotFound):
-        client.delete_source(source)
-
-
-@pytest.mark.slow
-@reply_is_lost
-def test_an_update_is_repeated_safely(
-    box: rnb.Sandbox, client: rnb.Client, name: str, fault: Fault
-) -> None:
-    before = stored(box, name)
-    with box.faults.add(fault) as added:
-        after = client.update_source(f"claims/{name}", title="New", sensitive_properties=["a"])
-        assert added.struck == 1
-    assert after == client.source(f"claims/{name}")
-    there = stored(box, name)
-    assert (there["title"], there["id"]) == ("New", before["id"])
-    assert there["description"] == before["description"]
 
 
 def test_a_listing_is_not_read_from_before_a_lost_write(box: rnb.Sandbox) -> None:
@@ -1423,13 +1303,3 @@ def test_a_bad_day_is_survived_by_many_at_once(box: rnb.Sandbox) -> None:
     found = df[df["name"].isin(made)]
     assert sorted(found["name"]) == sorted(made)
     assert (found["title"] == found["name"]).all()
-
-
-def ask_without_faults(box: rnb.Sandbox, method: str, path: str) -> Heard:
-    """Send a request with all faults removed, and add them again."""
-    faults = list(box.faults)
-    box.faults.clear()
-    try:
-        return ask(box, method, path)
-    finally:
-        box.faults.add(*faults)
