@@ -557,3 +557,111 @@ def expect_403(ask: Callable[[], object], permission: str) -> None:
     ) as caught:
         ask()
     assert caught.value.status == 403
+
+
+# 9 and 10: answers that are not those of the API
+
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+READS: list[Callable[[Client], object]] = [
+    lambda client: client.sources(),
+    lambda client: client.source("acme/support"),
+]
+# More than is shown, with a change of direction.
+LONG = "\u202e" + "é" * 150 + "y" * 300
+BOTH = f'"source": {json.dumps(SOURCE)}, "sources": [], "x": "{LONG}"'
+PAGE = f"<h1>\x1b[31m\x00\x07\r\n{LONG}"
+# The body, the status, the headers and the reason.
+GARBLED: dict[str, tuple[str, int, dict[str, str], str]] = {
+    "page with 502": (PAGE, 502, HTML, "not JSON"),
+    "page with 404": (PAGE, 404, HTML, "not JSON"),
+    "page with 200": (PAGE, 200, HTML, "not JSON by its content type"),
+    "empty": ("", 200, {}, "not JSON"),
+    "empty with 404": ("", 404, {}, "not JSON"),
+    "cut": (f'{{"status": "ok", "x": "{LONG}', 200, {}, "not JSON"),
+    "array": (f'["{LONG}"]', 200, {}, " object"),
+    "twice": (f'{{"status": "error", "status": "ok", {BOTH}}}', 200, {}, "twice"),
+    "two marks": (f'\ufeff\ufeff{{"status": "ok", {BOTH}}}', 200, {}, "not JSON"),
+    "NaN": (f'{{"status": "ok", "y": NaN, {BOTH}}}', 200, {}, "NaN"),
+    "known NaN": ('{"status": "ok", "source": {"id": NaN}, "sources": [{"id": NaN}]}', 200, {}, ""),
+    "wrong type": (f'{{"status": "ok", {BOTH}}}', 200, HTML, "not JSON by its content type"),
+    "odd type": ("x", 200, {"Content-Type": "text/\x1b[31m\x07"}, "not JSON by its content type"),
+}
+
+
+@pytest.mark.parametrize("name", GARBLED)
+def test_case_09_garbled_answers(name: str) -> None:
+    """M an HTML page with 502, an empty body, JSON cut in the middle, a JSON array, duplicate keys,
+    a BOM, `NaN`, wrong content type: `ProtocolError` with status, content type and the first 200
+    characters, with control characters made visible.
+    """
+    text, status, headers, reason = GARBLED[name]
+    content_type = visible(headers.get("Content-Type", "application/json"))
+    begin = text if len(text) <= 200 else f"{text[:199]}…"
+    with (
+        Scripted(reply(text.encode(), status, headers), repeat=True) as server,
+        client_of(server.endpoint) as client,
+    ):
+        for read in READS:
+            with pytest.raises(rnb.ReinferError) as caught:
+                read(client)
+            # A page with 502 is of a server in front of the tenant, which cannot reach it.
+            assert type(caught.value) is (rnb.ServerError if status >= 500 else rnb.ProtocolError)
+            message = str(caught.value)
+            assert message.isprintable()
+            assert f"at {server.endpoint}" in message
+            assert f"(status {status}, content type {content_type}) is " in message
+            assert reason in message
+            assert message.endswith(f"The response begins: {visible(begin) or '(empty)'}")
+
+
+OTHERS = {
+    "null": reply(b"null"),
+    "text": reply(b'"ok"'),
+    "cut listing": reply(b'{"sources": [{"id": "18ba5ce699f8da1f"}, {"id'),
+    "not UTF-8": reply(b'{"status": "ok", "source": {"x": "\xff"}, "sources": [{"x": "\xff"}]}'),
+    "nothing in it": reply({"status": "ok"}),
+    "wrong kind": reply({"status": "ok", "source": [], "sources": {}}),
+    "204": reply(b"", 204, {"Content-Length": None}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("response", OTHERS.values(), ids=OTHERS)
+def test_case_09_other_garbled_answers(response: bytes) -> None:
+    """Answers that are no JSON object with what was asked for are told in the same words."""
+    head, _, body = response.partition(b"\r\n\r\n")
+    status = head.split()[1].decode()
+    with Scripted(response, repeat=True) as server, client_of(server.endpoint) as client:
+        for read in READS:
+            with pytest.raises(rnb.ProtocolError) as caught:
+                read(client)
+            assert f"(status {status}, content type application/json)" in str(caught.value)
+            assert body.decode("utf-8", "replace") in str(caught.value)
+
+
+CONTRADICTIONS = {
+    "200 and error": ({"status": "error", "message": "no such luck"}, 200),
+    "200 and no status": ({}, 200),
+    "500 and ok": ({"status": "ok"}, 500),
+    "404 and ok": ({"status": "ok"}, 404),
+}
+
+
+@pytest.mark.parametrize("contradiction", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
+def test_case_10_contradictions(contradiction: tuple[dict[str, str], int]) -> None:
+    """M 200 with `status: error`; 500 with `status: ok`: `ProtocolError`/error, never success."""
+    said, status = contradiction
+    response = reply(said | {"source": SOURCE, "sources": [SOURCE]}, status)
+    calls: list[Callable[[Client], object]] = [
+        *READS,
+        lambda client: client.create_source("acme/support", title="Support"),
+        lambda client: client.update_source("acme/support", title="Support"),
+        lambda client: client.calls.delete(rnb.Source.from_wire(SOURCE)),
+    ]
+    with Scripted(response, repeat=True) as server, client_of(server.endpoint) as client:
+        for call in calls:
+            with pytest.raises(rnb.ProtocolError, match=rf"\(status {status}, ") as caught:
+                call(client)
+            # A write may have been carried out all the same.
+            assert caught.value.in_doubt == (server.methods[-1] != "GET")
+        assert server.methods == ["GET", "GET", "PUT", "POST", "DELETE"]
