@@ -6,10 +6,12 @@ import json
 import logging
 import re
 import socket
+import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -19,6 +21,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import requests
+from urllib3.exceptions import InsecureRequestWarning
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
@@ -27,8 +31,9 @@ from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.text import visible
+from tests.certificates import Authority
 from tests.scripted import RESET, Scripted, Step, relay, reply
-from tests.waiting import until
+from tests.waiting import AGES, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -665,3 +670,243 @@ def test_case_10_contradictions(contradiction: tuple[dict[str, str], int]) -> No
             # A write may have been carried out all the same.
             assert caught.value.in_doubt == (server.methods[-1] != "GET")
         assert server.methods == ["GET", "GET", "PUT", "POST", "DELETE"]
+
+
+# 11: redirects
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def redirect_to(location: str, status: int = 302) -> bytes:
+    return reply(b"", status, {"Location": location})
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_case_11_redirects(authority: Authority, status: int) -> None:
+    """M redirects: on GET followed within the same host only; on PUT/POST/DELETE refused with an
+    error that shows where to; the token never reaches another host, another port or plain http.
+    """
+    source = rnb.Source.from_wire(SOURCE)
+    with Scripted(ONE, repeat=True) as other:
+        port = other.endpoint.rpartition(":")[2]
+        with Scripted() as server, client_of(server.endpoint) as client:
+            for base in ("", server.endpoint):
+                server._script.extend(map(Step, (redirect_to(f"{base}/new?x=1", status), ONE)))
+                assert client.source("acme/support").title == "Support"
+                assert server.asked[-1].path == "/new?x=1"
+                assert server.asked[-1].headers["authorization"] == f"Bearer {TOKEN}"
+            server.asked.clear()
+            for target in (other.endpoint, f"http://localhost:{port}", "http://tenant.example"):
+                server._script.append(Step(redirect_to(f"{target}/steal", status)))
+                with pytest.raises(rnb.ProtocolError, match=f"to '{target}/steal' leads to an"):
+                    client.source("acme/support")
+            for target in (server.endpoint, other.endpoint):
+                for verb, write in list(VERBS.items())[1:]:
+                    server._script.append(Step(redirect_to(f"{target}/new", status)))
+                    with pytest.raises(
+                        rnb.ProtocolError, match=rf"redirect .* to '{target}/new' is not followed"
+                    ) as caught:
+                        write(client, source)
+                    assert ("into a read" in str(caught.value)) == (status < 304)
+                    assert server.methods[-1] == verb
+            assert len(server.asked) == 9
+        # From https to plain http on the same host.
+        tls, bundle = authority.server("127.0.0.1"), str(authority.bundle)
+        with Scripted(tls=tls) as server, client_of(server.endpoint, verify=bundle) as client:
+            plain = server.endpoint.replace("https://", "http://")
+            for target in (plain, other.endpoint):
+                server._script.append(Step(redirect_to(f"{target}/steal", status)))
+                with pytest.raises(rnb.ProtocolError, match="another host, port or scheme"):
+                    client.source("acme/support")
+            assert len(server.asked) == 2
+        assert other.connections == 0
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "//127.0.0.1:{other}/steal",
+        "http://localhost:{own}/steal",
+        "https://127.0.0.1:{own}/steal",
+        "http://127.0.0.1:{own}@127.0.0.1:{other}/steal",
+        "http://me@127.0.0.1:{own}/steal",
+        "http://127.0.0.1:{own}\\@127.0.0.1:{other}/steal",
+        "ftp://127.0.0.1:{own}/steal",
+        "file:///etc/passwd",
+        "javascript:alert(1)",
+    ],
+)
+def test_case_11_odd_ways_to_another_host(location: str) -> None:
+    """However another host is written, the token does not reach it."""
+    with Scripted(ONE, repeat=True) as other, Scripted() as server:
+        ports = {"own": server.endpoint.split(":")[2], "other": other.endpoint.split(":")[2]}
+        target = location.format(**ports)
+        server._script.append(Step(redirect_to(target)))
+        with (
+            client_of(server.endpoint) as client,
+            pytest.raises(rnb.ProtocolError, match="redirect") as caught,
+        ):
+            client.source("acme/support")
+        assert len(server.asked) == 1
+        assert other.connections == 0
+    assert target.removeprefix("//").replace("\\", "\\\\") in str(caught.value)
+
+
+# 12: netrc and proxies
+
+
+@contextmanager
+def tunnel(server: Scripted) -> Iterator[tuple[str, list[str]]]:
+    """Serve a proxy that connects to a server, whatever host is asked for.
+
+    Yields:
+        The proxy's endpoint, and the heads of the requests to it.
+    """
+    heads: list[str] = []
+
+    def carry(here: socket.socket, there: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := here.recv(65_536):
+                there.sendall(piece)
+        with suppress(OSError):
+            there.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                inside, _ = listening.accept()
+                sockets.append(inside)
+                heads.append(inside.recv(65_536).decode())
+                port = int(server.endpoint.rpartition(":")[2])
+                outside = socket.create_connection(("127.0.0.1", port))
+                sockets.append(outside)
+                inside.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                for ends in ((inside, outside), (outside, inside)):
+                    threads.append(threading.Thread(target=carry, args=ends, daemon=True))
+                    threads[-1].start()
+
+    sockets: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+    listening = socket.create_server(("127.0.0.1", 0))
+    door = threading.Thread(target=serve, daemon=True)
+    door.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", heads
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        door.join(AGES)
+        for connection in [listening, *sockets]:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in threads:
+            thread.join(AGES)
+        for connection in [listening, *sockets]:
+            connection.close()
+
+
+def test_case_12_netrc_and_proxies(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """M `~/.netrc` with an entry for the host: our token is what is sent. Proxies of the
+    environment still work.
+    """
+    file = tmp_path / ".netrc"
+    hosts = ("127.0.0.1", "tenant.example")
+    file.write_text("".join(f"machine {host} login somebody password else\n" for host in hosts))
+    file.chmod(0o600)
+    monkeypatch.delenv("NETRC", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for host in hosts:
+        assert requests.utils.get_netrc_auth(f"https://{host}/") == ("somebody", "else")
+    with (
+        Scripted(redirect_to("/elsewhere"), ONE) as server,
+        client_of(server.endpoint) as client,
+    ):
+        assert client.source("acme/support").title == "Support"
+        assert [one.headers["authorization"] for one in server.asked] == [f"Bearer {TOKEN}"] * 2
+
+    tls, bundle = authority.server("tenant.example"), str(authority.bundle)
+    with Scripted(ONE, repeat=True, tls=tls) as server, tunnel(server) as (proxy, heads):
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        with client_of("https://tenant.example", verify=bundle) as client:
+            assert client.source("acme/support").title == "Support"
+            assert client.create_source("acme/support").title == "Support"
+            assert [one.headers["authorization"] for one in server.asked] == [f"Bearer {TOKEN}"] * 2
+        # The proxy is asked for a connection, and cannot read what goes through it.
+        assert len(heads) == 1
+        assert heads[0].startswith("CONNECT tenant.example:443 HTTP/1.")
+        assert "authorization" not in heads[0].lower()
+
+
+def test_case_12_a_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that refuses is told; one that is given comes before that of the environment."""
+    with Scripted(reply(b"", 403), repeat=True) as given, Scripted() as other:
+        monkeypatch.setenv("HTTPS_PROXY", other.endpoint)
+        client = rnb.connect(endpoint="https://tenant.example", token=TOKEN, proxy=given.endpoint)
+        monkeypatch.setattr(client._transport, "patience", Patience(1))
+        with client, pytest.raises(rnb.ConnectionFailed, match="proxy"):
+            client.sources()
+        assert (given.connections, other.connections) == (1, 0)
+        assert "authorization" not in given.asked[0].headers
+
+
+def test_case_12_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy would be sent the token over plain http, and cannot reach this machine's sandbox."""
+    with Scripted(repeat=True) as proxy, Scripted(ONE) as server:
+        monkeypatch.setenv("HTTP_PROXY", proxy.endpoint)
+        with client_of(server.endpoint) as client:
+            assert client.source("acme/support").title == "Support"
+        assert proxy.connections == 0
+
+
+# 13: plain http and certificates
+
+
+def test_case_13_plain_http_and_certificates(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """plain `http://` endpoints: refused unless loopback. A certificate that does not verify:
+    refused, with how to give a CA bundle; switching verification off is possible, per client, with
+    a warning.
+    """  # noqa: D403 - the words of the case
+    others = "tenant.example", "10.0.0.1", "0.0.0.0", "127.0.0.1.example.com", "[2001:db8::1]"
+    for host in (*others, "localhost.example.com", "2130706433"):
+        for scheme in ("http", "HTTP"):
+            with pytest.raises(rnb.InvalidInput, match="uses plain http") as refused:
+                rnb.connect(endpoint=f"{scheme}://{host}", token=TOKEN)
+            assert TOKEN not in str(refused.value)
+    with Scripted(ONE, repeat=True) as plain:
+        for host in ("127.0.0.1", "localhost"):
+            endpoint = plain.endpoint.replace("127.0.0.1", host)
+            with rnb.connect(endpoint=endpoint, token=TOKEN) as client:
+                assert client.source("acme/support").title == "Support"
+    rnb.connect(endpoint="http://[::1]:5000", token=TOKEN).close()
+
+    bundle = str(authority.bundle)
+    with Scripted(ONE, repeat=True, tls=authority.server("127.0.0.1")) as server:
+
+        def read(**options: Any) -> str | None:
+            with rnb.connect(endpoint=server.endpoint, token=TOKEN, **options) as mine:
+                return mine.source("acme/support").title
+
+        refusal = r"certificate of 127.0.0.1:\d+ does not verify: .*rnb.connect\(verify='ca.pem'\)"
+        with pytest.raises(rnb.ConnectionFailed, match=refusal):
+            read()
+        assert server.asked == []
+        assert read(verify=bundle) == "Support"
+        with monkeypatch.context() as patch:
+            patch.setenv("REQUESTS_CA_BUNDLE", bundle)
+            assert read() == "Support"
+            patch.setenv("REQUESTS_CA_BUNDLE", "/nowhere/ca.pem")
+            assert read(verify=bundle) == "Support"
+        with pytest.warns(rnb.InsecureWarning, match="will not be verified"):
+            insecure = rnb.connect(endpoint=server.endpoint, token=TOKEN, verify=False)
+        with insecure, warnings.catch_warnings():
+            warnings.simplefilter("ignore", InsecureRequestWarning)
+            assert insecure.source("acme/support").title == "Support"
+            # Another client still verifies.
+            with pytest.raises(rnb.ConnectionFailed, match=refusal):
+                read()
