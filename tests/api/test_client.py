@@ -725,16 +725,6 @@ def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> N
     assert [one.who for one in requests_of(client)] == ["admin", "admin", "viewer", "viewer"]
 
 
-@pytest.mark.slow
-def test_threads_get_complete_responses(client: rnb.Client) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        lengths = list(pool.map(lambda _: len(client.sources(refresh=True)), range(24)))
-        names = client.sources()["owner"] + "/" + client.sources()["name"]
-        found = list(pool.map(lambda name: client.source(name).full_name, names))
-    assert lengths == [130] * 24
-    assert found == names.tolist()
-
-
 # The responses of the reference page
 
 

@@ -1,21 +1,21 @@
-"""Requests over real sockets: failures, retries and errors."""
+"""Requests over real sockets: failures, retries and errors.
+
+The failure cases themselves are in tests/failures/test_reaching_the_tenant.py.
+"""
 
 from __future__ import annotations
 
 import gzip
 import json
-import logging
 import re
 import socket
 import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
-from tests.waiting import AGES, ctrl_c_once, until
+from tests.waiting import AGES, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -100,7 +100,7 @@ def within(seconds: float, function: Callable[[], Any]) -> Any:
     return done[0]
 
 
-# 2: 429
+# Retry-After
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_a_429_for_all_attempts_is_rate_limited(reach: Reach, body: bytes) -> No
         assert len(server.asked) == 3
 
 
-# 3: temporary failures
+# Temporary failures
 
 TEMPORARY = (408, 502, 503, 504, 520, 521, 522, 523, 524)
 
@@ -256,7 +256,7 @@ def test_a_500_is_not_retried(reach: Reach) -> None:
         assert len(server.asked) == 1
 
 
-# 5: create
+# Creates whose response was lost
 
 
 def test_a_conflict_at_the_first_attempt_holds_the_existing_source(reach: Reach) -> None:
@@ -343,7 +343,7 @@ def test_an_attempt_that_got_a_429_has_created_nothing(reach: Reach) -> None:
         reach(server.endpoint).create_source("acme/support", title="Support")
 
 
-# 9 and 10: malformed responses
+# Malformed responses
 
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 
@@ -570,7 +570,7 @@ def test_a_response_beyond_its_content_length_does_not_spoil_the_next(reach: Rea
         assert client.source("acme/support").title == "Support"
 
 
-# 11: redirects
+# Redirects
 
 
 def redirect_to(location: str, status: int = 302) -> bytes:
@@ -598,25 +598,7 @@ def test_redirects_in_a_circle_end(reach: Reach) -> None:
         assert len(server.asked) < 20
 
 
-# 14: threads
-
-
-@pytest.mark.slow
-def test_eight_threads_get_their_own_responses(
-    shared: rnb.Client, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.DEBUG)
-    names = [
-        f"{owner}/{name}"
-        for owner, name in shared.sources()[["owner", "name"]].itertuples(index=False)
-    ]
-
-    def ask(which: str) -> str:
-        return shared.source(which).full_name
-
-    with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(ask, names * 3)) == names * 3
-    assert "pool is full" not in caplog.text
+# Connections
 
 
 FAILURES = {
@@ -677,47 +659,7 @@ def test_close_ends_a_connection_in_use_after_its_response(reach: Reach) -> None
         assert len(pools) == 1
 
 
-# 15: bodies beyond the limit
-
-
-@cache
-def bomb() -> bytes:
-    return gzip.compress(bytes(96 << 20), 1)
-
-
-@contextmanager
-def frugal(limit: int) -> Iterator[None]:
-    tracemalloc.start()
-    try:
-        yield
-        assert tracemalloc.get_traced_memory()[1] < limit
-    finally:
-        tracemalloc.stop()
-
-
-@pytest.mark.slow
-def test_a_body_that_decompresses_beyond_the_limit_is_rejected(reach: Reach) -> None:
-    response = reply(bomb(), 200, {"Content-Encoding": "gzip"})
-    with Scripted(response, repeat=True) as server:
-        client = reach(server.endpoint, limit=1 << 20)
-        with frugal(60 << 20), pytest.raises(rnb.ProtocolError, match="1,048,576 bytes"):
-            client.sources()
-        assert len(server.asked) == 1
-
-
-def test_the_default_limit_is_two_gibibytes() -> None:
-    tenant = config.resolve(endpoint="https://tenant.example", token=TOKEN)
-    assert Transport(tenant).limit == 2 << 30
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("location", ["/elsewhere", "http://tenant.example/"])
-def test_the_body_of_a_redirect_is_not_read_beyond_the_limit(reach: Reach, location: str) -> None:
-    response = reply(bomb(), 302, {"Content-Encoding": "gzip", "Location": location})
-    with Scripted(response, ONE) as server:
-        client = reach(server.endpoint, limit=1 << 20)
-        with frugal(60 << 20), suppress(rnb.ProtocolError):
-            client.source("acme/support")
+# Compressed responses
 
 
 def test_compressed_responses_are_read(reach: Reach) -> None:
@@ -727,71 +669,7 @@ def test_compressed_responses_are_read(reach: Reach) -> None:
         assert "gzip" in server.asked[0].headers["accept-encoding"]
 
 
-# 16: Ctrl-C
-
-
-@contextmanager
-def interrupted(after: float) -> Iterator[None]:
-    """Press Ctrl-C after some seconds, and check that the block ends soon.
-
-    The block would take a minute or more; a busy machine needs a moment to end it.
-    """
-    begin = time.monotonic()
-    pressed: list[float] = []
-
-    def due() -> bool:
-        if time.monotonic() - begin >= after:
-            pressed.append(time.monotonic())
-        return bool(pressed)
-
-    with pytest.raises(KeyboardInterrupt), ctrl_c_once(due):
-        yield
-    assert time.monotonic() - pressed[0] < AGES / 2
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("begun", [False, True])
-def test_ctrl_c_while_waiting_for_a_response(reach: Reach, *, begun: bool) -> None:
-    hanging = Step(CUT.answer) if begun else Step(wait=AGES)
-    with Scripted(hanging, ONE) as server:
-        client = reach(server.endpoint)
-        with interrupted(0.2):
-            client.source("acme/support")
-        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
-
-
-def test_ctrl_c_while_waiting_for_a_retry(reach: Reach) -> None:
-    with Scripted(no(429, retry_after="60"), ONE) as server:
-        client = reach(server.endpoint, sleep=time.sleep)
-        with interrupted(0.2):
-            client.source("acme/support")
-        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
-
-
-def test_ctrl_c_while_counting(reach: Reach) -> None:
-    rows = [SOURCE | {"name": f"n{number}", "id": f"{number:016x}"} for number in range(40)]
-    with Scripted(reply({"status": "ok", "sources": rows}), Step(wait=AGES), repeat=True) as server:
-        client = reach(server.endpoint, attempts=1)
-        df = client.sources()
-        with interrupted(0.3):
-            client.statistics(df, workers=4, progress=False)
-        assert len(server.asked) <= 6
-        server._script.clear()
-        server._script.append(Step(ONE))
-        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
-
-
-def test_the_client_stays_usable_after_many_interrupted_waits(reach: Reach) -> None:
-    def interrupt(_: float) -> None:
-        raise KeyboardInterrupt
-
-    steps = [no(503)] * (MOST + 2)
-    with Scripted(*steps, ONE) as server:
-        client = reach(server.endpoint, sleep=interrupt)
-        for _ in steps:
-            with pytest.raises(KeyboardInterrupt):
-                client.source("acme/support")
-        assert within(AGES / 2, lambda: client.source("acme/support")).title == "Support"
+# Other failures
 
 
 def test_a_conflict_without_the_existing_source_is_a_conflict(reach: Reach) -> None:

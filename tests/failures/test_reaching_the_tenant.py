@@ -9,8 +9,11 @@ import socket
 import threading
 import time
 import traceback
+import tracemalloc
 import warnings
+import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -30,10 +33,12 @@ from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
+from reinfer_nb.concurrency import MOST
 from reinfer_nb.text import visible
+from tests.api import test_tls
 from tests.certificates import Authority
-from tests.scripted import RESET, Scripted, Step, relay, reply
-from tests.waiting import AGES, until
+from tests.scripted import RESET, Asked, Scripted, Step, relay, reply
+from tests.waiting import AGES, ctrl_c_once, until
 
 pytestmark = pytest.mark.usefixtures("no_proxy")
 
@@ -910,3 +915,175 @@ def test_case_13_plain_http_and_certificates(
             # Another client still verifies.
             with pytest.raises(rnb.ConnectionFailed, match=refusal):
                 read()
+
+
+# 14: threads
+
+
+def test_case_14_eight_threads(box: rnb.Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """S eight threads over one client: no lost or mixed answers, the pool is large enough not to
+    discard connections.
+    """
+    caplog.set_level(logging.DEBUG)
+    df = box.sources()
+    expected: dict[str, object] = dict(zip(df["owner"] + "/" + df["name"], df["id"], strict=True))
+    # Listings between them, which are longer.
+    asked = [name if number % 8 else "" for number, name in enumerate(list(expected)[:64])]
+    expected[""] = df["id"].tolist()
+    onward, eight = relay(box.endpoint), threading.Barrier(8)
+
+    def together(asked: Asked) -> bytes:
+        # Eight requests are under way before the first is answered.
+        eight.wait(AGES / 4)
+        return onward(asked)
+
+    with (
+        Scripted(Step(together), repeat=True) as server,
+        client_of(server.endpoint, token=box.tokens["admin"]) as client,
+        ThreadPoolExecutor(8) as pool,
+    ):
+
+        def answer(name: str) -> object:
+            return client.source(name).id if name else client.sources()["id"].tolist()
+
+        assert list(pool.map(answer, asked)) == [expected[name] for name in asked]
+        assert len(server.asked) == 64
+        assert server.connections == 8
+    assert "pool is full" not in caplog.text
+
+
+# 15: bodies beyond the limit
+
+
+@contextmanager
+def inflating(head: bytes) -> Iterator[str]:
+    """Serve responses that inflate to 256 MiB, of which few bytes are sent."""
+    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
+    begin = packer.compress(b"") + packer.flush(zlib.Z_FULL_FLUSH)
+    piece = packer.compress(bytes(8 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(10_000)
+        encoding = b"Content-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head + b"Content-Type: application/json\r\n" + encoding)
+        for part in (begin, *[piece] * 32):
+            connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+        connection.sendall(b"0\r\n\r\n")
+
+    with test_tls.raw(serve) as port:
+        yield f"http://127.0.0.1:{port}"
+
+
+def test_case_15_a_body_without_end() -> None:
+    """M a body that claims gzip and inflates without end: refused at a bound (default 2 GiB) with
+    an error.
+    """
+    with rnb.connect(endpoint="https://tenant.example", token=TOKEN) as usual:
+        assert usual._transport.limit == 2 << 30
+    heads = (
+        b"HTTP/1.1 200 x\r\n",
+        b"HTTP/1.1 422 x\r\n",
+        b"HTTP/1.1 302 x\r\nLocation: /elsewhere\r\n",
+    )
+    for head in heads:
+        with inflating(head) as endpoint, client_of(endpoint, limit=1 << 20) as client:
+            tracemalloc.start()
+            try:
+                with pytest.raises(
+                    rnb.ProtocolError, match="larger than 1,048,576 bytes"
+                ) as caught:
+                    client.sources()
+                assert tracemalloc.get_traced_memory()[1] < 60 << 20
+            finally:
+                tracemalloc.stop()
+            assert endpoint in str(caught.value)
+
+
+# 16: Ctrl-C
+
+
+def seconds_of_ctrl_c(work: Callable[[], object], begun: Callable[[], object]) -> float:
+    """Press Ctrl-C as soon as some work has begun; return the seconds until it has ended."""
+    pressed: list[float] = []
+
+    def due() -> bool:
+        if begun():
+            pressed.append(time.monotonic())
+        return bool(pressed)
+
+    with pytest.raises(KeyboardInterrupt), ctrl_c_once(due):
+        work()
+    return time.monotonic() - pressed[0]
+
+
+def list_sources(client: Client) -> object:
+    return client.sources()
+
+
+def count_comments(client: Client) -> object:
+    return client.statistics(client.sources("claims"), workers=4, progress=False)
+
+
+INTERRUPTED: dict[str, tuple[Fault, Callable[[Client], object]]] = {
+    "a wait for a 429": (Fault.answer(429, retry_after=60), list_sources),
+    "a wait for a 503": (Fault.answer(503, retry_after=60), list_sources),
+    "a listing": (Fault.wait(3), list_sources),
+    "counts": (Fault.wait(3, on="get_statistics"), count_comments),
+}
+
+
+@pytest.mark.parametrize("what", INTERRUPTED)
+def test_case_16_ctrl_c(box: rnb.Sandbox, client: Client, what: str) -> None:
+    """S Ctrl-C during a wait or a listing: comes back within a second, the client is usable
+    afterwards.
+    """
+    fault, work = INTERRUPTED[what]
+    usual, transport = client.sources(), client._transport
+    sleep, asleep = transport._sleep, threading.Event()
+
+    def noted(seconds: float) -> None:
+        asleep.set()
+        sleep(seconds)
+
+    transport._sleep = noted
+    # The machine may be busy in the moment of Ctrl-C.
+    for _ in range(3):
+        asleep.clear()
+        with box.faults.add(fault) as added:
+            begun = asleep.is_set if "wait" in what else partial(getattr, added, "struck")
+            seconds = seconds_of_ctrl_c(partial(work, client), begun)
+            # A job in threads begins no more requests.
+            assert added.struck <= (5 if work is count_comments else 1)
+        begin = time.monotonic()
+        pd.testing.assert_frame_equal(client.sources(), usual)
+        assert time.monotonic() - begin < AGES / 2
+        if seconds < 1:
+            break
+    assert seconds < 1
+
+
+def test_case_16_within_an_answer() -> None:
+    """A response that stops within its body is left at once, and its connection with it."""
+    cut = reply({"status": "ok", "source": SOURCE}, 200, {"Content-Length": "5000"})
+    with Scripted(cut, ONE) as server, client_of(server.endpoint) as client:
+        assert seconds_of_ctrl_c(lambda: client.source("acme/support"), lambda: server.asked) < 20
+        assert client.source("acme/support").title == "Support"
+        assert server.connections == 2
+
+
+def test_case_16_many_waits() -> None:
+    """Interrupted waits use up no connections."""
+
+    def interrupt(_: float) -> None:
+        raise KeyboardInterrupt
+
+    failed = [reply({"status": "error"}, 503)] * (MOST + 2)
+    with (
+        Scripted(*failed, ONE) as server,
+        client_of(server.endpoint, attempts=3, sleep=interrupt) as client,
+    ):
+        for _ in failed:
+            with pytest.raises(KeyboardInterrupt):
+                client.source("acme/support")
+        assert client.source("acme/support").title == "Support"
+        assert server.connections == 1
