@@ -47,7 +47,6 @@ SOURCE = {
     "updated_at": "2016-02-10T23:13:28.340295+00:00",
 }
 ONE = reply({"status": "ok", "source": SOURCE})
-DONE = reply({"status": "ok"})
 LISTING = reply({"status": "ok", "sources": [SOURCE]})
 CUT = Step(reply({"status": "ok", "source": SOURCE}, 200, {"Content-Length": "5000"}), close=True)
 
