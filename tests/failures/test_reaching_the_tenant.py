@@ -1036,8 +1036,8 @@ def has_struck(added: Added, times: int) -> bool:
 INTERRUPTED: dict[str, tuple[Fault, Callable[[Client], object]]] = {
     "a wait for a 429": (Fault.answer(429, retry_after=60), list_sources),
     "a wait for a 503": (Fault.answer(503, retry_after=60), list_sources),
-    "a listing": (Fault.wait(3), list_sources),
-    "counts": (Fault.wait(3, on="get_statistics"), count_comments),
+    "a listing": (Fault.wait(2), list_sources),
+    "counts": (Fault.wait(2, on="get_statistics"), count_comments),
 }
 
 
