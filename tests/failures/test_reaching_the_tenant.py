@@ -26,6 +26,7 @@ import pandas as pd
 import pytest
 import requests
 from urllib3.exceptions import InsecureRequestWarning
+from urllib3.util import wait_for_read
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault
@@ -36,7 +37,7 @@ from reinfer_nb.client import Client
 from reinfer_nb.concurrency import MOST
 from reinfer_nb.server.active_faults import Added
 from reinfer_nb.text import visible
-from tests.api import test_tls
+from tests.api import test_tls, test_transport
 from tests.certificates import Authority
 from tests.scripted import RESET, Asked, Scripted, Step, relay, reply
 from tests.waiting import AGES, ctrl_c_once, until
@@ -326,9 +327,9 @@ def test_case_04_an_idle_connection(
     source, naps = made_in(box), napping(client)
     # The server closes a connection that is idle for a twentieth of a second.
     monkeypatch.setattr(uvicorn.config, "timeout_keep_alive", 0.05)
-    others = set(uvicorn.server_state.connections)
     client.me()
-    until(lambda: uvicorn.server_state.connections <= others)
+    idle = test_transport.pools_of(client)[0].pool.queue[-1].sock
+    until(lambda: wait_for_read(idle, 0))
     before = len(box.requests)
     VERBS[verb](client, source)
     assert [(one.method, one.status) for one in box.requests[before:]] == [(verb, 200)]
