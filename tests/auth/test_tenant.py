@@ -593,29 +593,7 @@ def test_a_secret_in_the_endpoint_is_refused_and_not_shown(endpoint: str) -> Non
     assert "s3cr3t" not in str(caught.value)
 
 
-# Tokens
-
-NO_TOKENS = ["s3cr3t\n", "s3cr3t x", "s3cr3t\N{LATIN SMALL LETTER E WITH ACUTE}", "s3cr3t" * 2000]
-
-
-@pytest.mark.parametrize("token", NO_TOKENS, ids=lambda token: ascii(token)[:20])
-def test_a_bad_token_of_the_environment_is_named_and_not_shown(
-    monkeypatch: pytest.MonkeyPatch, token: str
-) -> None:
-    monkeypatch.setenv("REINFER_ENDPOINT", DEV)
-    monkeypatch.setenv("REINFER_TOKEN", token)
-    with pytest.raises(rnb.InvalidInput, match="REINFER_TOKEN") as caught:
-        rnb.connect()
-    assert "s3cr3t" not in str(caught.value)
-
-
-@pytest.mark.parametrize("token", NO_TOKENS, ids=lambda token: ascii(token)[:20])
-def test_a_bad_token_of_a_context_is_named_and_not_shown(file: Path, token: str) -> None:
-    content = {"current_context": "dev", "contexts": [context("dev", DEV, token)]}
-    file.write_text(json.dumps(content))
-    with pytest.raises(rnb.ConfigurationError, match='context "dev"') as caught:
-        rnb.connect()
-    assert "s3cr3t" not in str(caught.value)
+# Other arguments
 
 
 @pytest.mark.parametrize("timeout", [0, -1, "30", None, (1,), (1, 2, 3), (0, 5), True, [1, 2]])
