@@ -478,17 +478,6 @@ def test_a_cache_hit_sends_no_request(client: rnb.Client) -> None:
     assert len(requests_of(client)) == 4
 
 
-def test_a_refreshed_listing_is_cached(client: rnb.Client, viewer: rnb.Client) -> None:
-    assert viewer.sandbox is None
-    seen = viewer.sources("claims")
-    client.create_source("claims/travel")
-    assert len(viewer.sources("claims")) == len(seen)
-    assert len(viewer.sources("claims", refresh=True)) == len(seen) + 1
-    begin = len(requests_of(client))
-    assert len(viewer.sources("claims")) == len(seen) + 1
-    assert len(requests_of(client)) == begin
-
-
 def test_a_listing_expires_after_its_time_to_live(client: rnb.Client) -> None:
     clock = with_clock(client)
     client.sources()
@@ -498,18 +487,6 @@ def test_a_listing_expires_after_its_time_to_live(client: rnb.Client) -> None:
     clock.now += 0.1
     client.sources()
     assert len(requests_of(client)) == 2
-
-
-def test_a_write_of_another_client_is_seen_after_expiry(
-    client: rnb.Client, viewer: rnb.Client
-) -> None:
-    clock = with_clock(viewer)
-    before = len(viewer.sources())
-    client.delete_source("claims/test")
-    clock.now += 299
-    assert len(viewer.sources()) == before
-    clock.now += 2
-    assert len(viewer.sources()) == before - 1
 
 
 def test_the_time_to_live_starts_with_the_request(client: rnb.Client) -> None:
@@ -533,32 +510,12 @@ def test_a_time_to_live_of_0_caches_nothing() -> None:
         assert len(requests_of(client)) == 2
 
 
-OWN_WRITES: list[Callable[[rnb.Client], object]] = [
-    lambda client: client.create_source("claims/travel"),
-    lambda client: client.update_source("claims/motor-inbox", title="x"),
-    lambda client: client.delete_source("claims/motor-inbox"),
-]
 FAILING_WRITES: list[Callable[[rnb.Client], object]] = [
     lambda client: client.create_source("claims/motor-inbox"),
     lambda client: client.create_source("nowhere/x"),
     lambda client: client.update_source("claims/nothing", title="x"),
     lambda client: client.update_source("claims/test", email_transform_tag="no"),
 ]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("write", OWN_WRITES)
-def test_a_write_clears_the_cache(
-    client: rnb.Client, write: Callable[[rnb.Client], object]
-) -> None:
-    assert client.sandbox is not None
-    client.sources()
-    client.sources("claims")
-    write(client)
-    store = client.sandbox.sources()
-    pd.testing.assert_frame_equal(client.sources(), store)
-    part = store[store["owner"] == "claims"].reset_index(drop=True)
-    pd.testing.assert_frame_equal(client.sources("claims"), part)
 
 
 @pytest.mark.parametrize("write", FAILING_WRITES)
@@ -571,110 +528,6 @@ def test_a_failed_write_clears_the_cache_too(
     begin = len(requests_of(scratch))
     scratch.sources()
     assert len(requests_of(scratch)) == begin + 1
-
-
-def add_column(df: pd.DataFrame) -> None:
-    df["mine"] = 1
-
-
-def set_by_loc(df: pd.DataFrame) -> None:
-    df.loc[0, "title"] = "changed"
-    df.loc[:, "should_translate"] = True
-    df.loc[df.index[-1] + 1] = df.iloc[0]
-
-
-def set_column(df: pd.DataFrame) -> None:
-    df["title"] = "changed"
-    df["sensitive_properties"] = [("changed",)] * len(df)
-
-
-def set_cells(df: pd.DataFrame) -> None:
-    df.iloc[0, 0] = "changed"
-    df.at[1, "description"] = "changed"  # noqa: PD008
-    df.iat[2, df.columns.tolist().index("email_transform_version")] = 99  # noqa: PD009
-
-
-def sort(df: pd.DataFrame) -> None:
-    df.sort_values("name", inplace=True, ignore_index=True)  # noqa: PD002
-
-
-def drop(df: pd.DataFrame) -> None:
-    df.drop(columns="title", inplace=True)  # noqa: PD002
-    df.drop(index=[0, 1], inplace=True)  # noqa: PD002
-
-
-def change_attrs(df: pd.DataFrame) -> None:
-    df.attrs["endpoint"] = "changed"
-    df.attrs["mine"] = 1
-
-
-def rename_axes(df: pd.DataFrame) -> None:
-    df.index.name = "changed"
-    df.columns.name = "changed"
-    df.rename(columns={"title": "changed"}, inplace=True)  # noqa: PD002
-
-
-def write_to_numpy(df: pd.DataFrame) -> None:
-    for column in df.columns:
-        values = df[column].to_numpy()
-        if values.flags.writeable:
-            values[:1] = values[-1:]
-
-
-def change_a_tuple(df: pd.DataFrame) -> None:
-    df["sensitive_properties"] = df["sensitive_properties"].map(lambda names: (*names, "changed"))
-
-
-def write_to_texts(df: pd.DataFrame) -> None:
-    df["title"].array[0] = "changed"
-
-
-CHANGES = [
-    add_column,
-    set_by_loc,
-    set_column,
-    set_cells,
-    sort,
-    drop,
-    change_attrs,
-    rename_axes,
-    write_to_numpy,
-    change_a_tuple,
-    write_to_texts,
-]
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore:The inplace keyword")
-@pytest.mark.parametrize("first", [True, False], ids=["fetched", "hit"])
-@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
-def test_a_frame_changed_in_place_leaves_the_cache_alone(
-    shared: rnb.Client, change: Callable[[pd.DataFrame], None], *, first: bool
-) -> None:
-    assert shared.sandbox is not None
-    df = shared.sources(refresh=True)
-    begin = len(requests_of(shared))
-    attrs = dict(df.attrs)
-    if not first:
-        df = shared.sources()
-    try:
-        change(df)
-    except ValueError as error:
-        assert "read-only" in str(error)  # noqa: PT017 - pandas may refuse it
-    again = shared.sources()
-    shared._listings.cache.clear()
-    pd.testing.assert_frame_equal(again, shared.sandbox.sources())
-    assert again.attrs == attrs
-    assert again.index.name is None
-    assert again.columns.name is None
-    assert len(requests_of(shared)) == begin
-
-
-def test_a_list_of_an_unknown_field_changed_in_place_leaves_the_cache_alone() -> None:
-    data = pd.DataFrame({"owner": ["acme"], "name": ["support"], "labels": [["a", "b"]]})
-    with rnb.sandbox(data) as client:
-        client.sources()["labels"].loc[0].append("changed")
-        assert client.sources().loc[0, "labels"] == ["a", "b"]
 
 
 def test_a_listing_fetched_during_a_write_is_not_cached(client: rnb.Client) -> None:
@@ -715,14 +568,6 @@ def test_a_failed_listing_is_not_cached(client: rnb.Client) -> None:
     assert paths.count("/api/v1/sources/nowhere") == 2
 
 
-def test_two_clients_share_no_cache(client: rnb.Client, viewer: rnb.Client) -> None:
-    client.sources()
-    client.sources("people")
-    assert "people" not in viewer.sources()["owner"].tolist()
-    with pytest.raises(rnb.NotFound):
-        viewer.sources("people")
-    assert len(client.sources()) == 130
-    assert [one.who for one in requests_of(client)] == ["admin", "admin", "viewer", "viewer"]
 
 
 # The responses of the reference page
