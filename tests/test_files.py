@@ -212,20 +212,6 @@ for letter in itertools.cycle([b"a", b"b"]):
         for _ in range(256):
             file.write(letter * ({SIZE} // 256))
 """
-WRITE_HALF = f"""
-{LIGHT}
-import time
-from reinfer_nb.files import written_whole
-with (
-    written_whole(sys.argv[1], overwrite=True) as over,
-    written_whole(sys.argv[1] + ".new", overwrite=False) as new,
-):
-    for file in (over, new):
-        file.write(b"half" * 100_000)
-        file.flush()
-    print("ready", flush=True)
-    time.sleep(60)
-"""
 
 
 def started(script: str, path: Path) -> subprocess.Popen[bytes]:
@@ -239,13 +225,6 @@ def killed(process: subprocess.Popen[bytes], *, after: float = 0) -> None:
         time.sleep(after)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-
-
-def test_killed_half_way_the_old_file_is_whole(old: Path) -> None:
-    killed(started(WRITE_HALF, old))
-    assert old.read_bytes() == OLD
-    assert not old.with_name("file.csv.new").exists()
-    assert all(name.endswith(".part") for name in names(old.parent) if name != "file.csv")
 
 
 @pytest.mark.slow
@@ -387,23 +366,6 @@ def test_where_no_file_can_be_is_said(tmp_path: Path, path: str) -> None:
     with pytest.raises(FileProblem, match="could not be written"):
         put(tmp_path / path, b"new", overwrite=True)
     assert names(tmp_path) == ["file.csv"]
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_said(old: Path) -> None:
-    old.parent.chmod(0o555)
-    try:
-        with pytest.raises(FileProblem, match="Permission denied"):
-            put(old, b"new", overwrite=True)
-    finally:
-        old.parent.chmod(0o755)
-    assert old.read_bytes() == OLD
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
-def test_a_folder_that_takes_no_files_is_said() -> None:
-    with pytest.raises(FileProblem, match=r"/proc/file\.csv could not be written"):
-        put(Path("/proc/file.csv"), b"new")
 
 
 @pytest.mark.parametrize("overwrite", [True, False])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -222,16 +221,6 @@ def test_a_column_of_texts_alone(
         values = [*values, ""]
     df = pd.DataFrame({name: pd.array(values, dtype=Text.dtype)})
     same(there_and_back(df, path, sep=sep, spreadsheet=spreadsheet), df)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("text", NASTY, ids=range(len(NASTY)))
-def test_a_nasty_text_anywhere(path: Path, text: str) -> None:
-    df = frame_of(id=[text, None], title=["x", text], sensitive_properties=[(text,), ()])
-    df["note"] = pd.array([None, text], dtype=Text.dtype)
-    df["any"] = column([[text], {text: text}], np.dtype(object))
-    for spreadsheet in (True, False):
-        same(there_and_back(df, path, spreadsheet=spreadsheet), df)
 
 
 @pytest.mark.slow
@@ -707,23 +696,6 @@ def is_number(cell: str) -> bool:
     return cell == cell.strip()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("sign", FORMULA)
-@pytest.mark.parametrize("before", ["", " ", "   ", "'", "''"])
-def test_every_sign_of_a_formula_gets_an_apostrophe(path: Path, sign: str, before: str) -> None:
-    text = f"{before}{sign}1+1"
-    rnb.to_csv(frame_of(title=[text], note=[text]), path, overwrite=True)
-    assert cells_of(path)[1] == ["'" + text] * 2
-
-
-@pytest.mark.parametrize(
-    "text", ["1234567890123456", "1e10000000000000", "007", "1.50", "+5", "inf", " 5", "5 "]
-)
-def test_what_a_spreadsheet_would_round_gets_an_apostrophe(path: Path, text: str) -> None:
-    rnb.to_csv(frame_of(id=[text], title=[text]), path, overwrite=True)
-    assert cells_of(path)[1] == ["'" + text] * 2
-
-
 @pytest.mark.parametrize("text", ["plain", "it's", "'quoted'", "a=b", "12345", "0", "x-1", "a@b.c"])
 def test_other_texts_are_as_they_are(path: Path, text: str) -> None:
     rnb.to_csv(frame_of(id=[text], title=[text]), path, overwrite=True)
@@ -824,38 +796,12 @@ def test_the_path_is_returned(tmp_path: Path) -> None:
     assert rnb.to_csv(sample(), str(tmp_path / "x.csv")) == tmp_path / "x.csv"
 
 
-def test_an_older_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(b"old")
-    with pytest.raises(FileProblem, match="exists.*overwrite=True"):  # noqa: RUF043
-        rnb.to_csv(sample(), path)
-    assert path.read_bytes() == b"old"
-    same(there_and_back(sample(), path), sample())
-    assert [file.name for file in tmp_path.iterdir()] == ["x.csv"]
-
-
 @pytest.mark.parametrize("where", [".", "missing/x.csv", "file/x.csv"])
 def test_where_no_file_can_be_is_said(tmp_path: Path, where: str) -> None:
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(FileProblem):
         rnb.to_csv(sample(), tmp_path / where, overwrite=True)
     assert [file.name for file in tmp_path.iterdir()] == ["file"]
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
-def test_a_folder_that_takes_no_files_is_said() -> None:
-    with pytest.raises(FileProblem, match=r"/proc/x\.csv could not be written"):
-        rnb.to_csv(sample(), "/proc/x.csv")
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_said(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        with pytest.raises(FileProblem, match="Permission denied"):
-            rnb.to_csv(sample(), tmp_path / "x.csv")
-    finally:
-        tmp_path.chmod(0o755)
 
 
 def shape(columns: list[Any]) -> pd.DataFrame:
@@ -959,42 +905,6 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         rnb.read_csv(tmp_path / "x.csv")
     with pytest.raises(FileProblem, match="could not be read: Is a directory"):
         rnb.read_csv(tmp_path)
-
-
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89"
-HEAD = b"id,title,should_translate,sensitive_properties,email_transform_version,created_at\n"
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        pytest.param(b"", "is empty", id="empty"),
-        pytest.param(BOM, "is empty", id="only a BOM"),
-        pytest.param(b" \r\n\n", "is empty", id="blank"),
-        pytest.param(PNG, "not UTF-8|binary", id="PNG"),
-        pytest.param(b"PK\x03\x04\x14\0\x06\0", "workbook", id="a workbook"),
-        pytest.param("id,title\n".encode("utf-16")[:-1], "CSV UTF-8", id="UTF-16, cut"),
-        pytest.param("id,title\n".encode("utf-32"), "UTF-8", id="UTF-32"),
-        pytest.param("id,title\na,b\nc,Gr\xfc\xdfe\n".encode("cp1252"), "line 3", id="cp1252"),
-        pytest.param(BOM + b"id\n\xe9\n", "line 2", id="cp1252 after a BOM"),
-        pytest.param(b"id,title\na,b\nc,d,e\n", r"[Rr]ow #?3", id="too many cells"),
-        pytest.param(b"id,title\na,b\n\n\nc,d,e\n", "row 5 has 3", id="after blank lines"),
-        pytest.param(b'id,title\n"a\nb\nc",d\ne,f,g\n', "row 3 has 3", id="after line breaks"),
-        pytest.param(b",\n,,\n", "is empty", id="only separators"),
-        pytest.param(BOM + b"id,title", "cut off", id="a header cut off"),
-        pytest.param(b'id,title\na,"b\nc,d\n', "never closed", id="an open quote"),
-        pytest.param(b'id,title\na,"b', "never closed", id="cut off"),
-        pytest.param(b"id,title,id\na,b,c\n", "'id' twice", id="a column twice"),
-        pytest.param(b"=x,'=x\na,b\n", "'=x' twice", id="twice but for an apostrophe"),
-        pytest.param(b'{"sources": [{"id": "a", "title": "b"}]}', "not CSV", id="JSON"),
-    ],
-)
-def test_what_is_no_listing_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    path = tmp_path / "x.csv"
-    path.write_bytes(content)
-    with pytest.raises(FileProblem, match=said) as caught:
-        rnb.read_csv(path)
-    assert "x.csv" in str(caught.value)
 
 
 @pytest.mark.slow

@@ -270,17 +270,6 @@ def test_more_than_a_worksheet_holds_is_refused(tmp_path: Path, rows: int, colum
 # Arguments, and files that exist
 
 
-def test_an_older_file_is_replaced_only_when_asked(tmp_path: Path) -> None:
-    path = rnb.to_excel(sample(), tmp_path / "x.xlsx")
-    before = path.read_bytes()
-    with pytest.raises(FileProblem, match="overwrite=True"):
-        rnb.to_excel(sample().head(1), path)
-    assert path.read_bytes() == before
-    rnb.to_excel(sample().head(1), path, overwrite=True)
-    assert len(rnb.read_excel(path)) == 1
-    assert [file.name for file in tmp_path.iterdir()] == ["x.xlsx"]
-
-
 @pytest.mark.parametrize("name", ["x.xls", "x.XLSM", "x.csv", "x.ods", "x.parquet", "x.xlsb"])
 def test_the_name_of_another_kind_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(InvalidInput, match=r"to_excel writes \.xlsx"):

@@ -6,8 +6,6 @@ Failure cases 41, 42, 43 and 44.
 from __future__ import annotations
 
 import errno
-import json
-import os
 import pickle
 import re
 import resource
@@ -339,20 +337,6 @@ def test_other_files_are_passed_over(folder: Path) -> None:
 
 @pytest.mark.slow
 @reader
-@pytest.mark.parametrize("kept", [0, 1, 4, 100, 4000, -100, -8, -1])
-def test_a_cut_file_is_named(folder: Path, read: Callable[[rnb.History], Any], kept: int) -> None:
-    last = files_of(folder)[-1]
-    content = last.read_bytes()
-    assert kept < len(content)
-    last.write_bytes(content[:kept])
-    history = rnb.History(folder)
-    with pytest.raises(FileProblem, match=re.escape(str(last))):
-        read(history)
-    assert last.name in repr(history)
-
-
-@pytest.mark.slow
-@reader
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_file_that_is_damaged_after_it_was_looked_at_is_named(
     folder: Path, read: Callable[[rnb.History], Any], number: int
@@ -422,37 +406,6 @@ FOREIGN: dict[str, Callable[[Path], object]] = {
 def write_saying(path: Path, said: bytes, table: pa.Table | None = None) -> None:
     table = pa.table({"id": ["x"]}) if table is None else table
     parquet.write_table(table.replace_schema_metadata({b"reinfer_nb": said}), path)
-
-
-@pytest.mark.slow
-@reader
-@pytest.mark.parametrize("make", FOREIGN.values(), ids=list(FOREIGN))
-def test_a_foreign_file_under_such_a_name_is_named(
-    folder: Path, read: Callable[[rnb.History], Any], make: Callable[[Path], object]
-) -> None:
-    last = files_of(folder)[-1]
-    last.unlink()
-    make(last)
-    with pytest.raises(FileProblem, match=re.escape(str(last))):
-        read(rnb.History(folder))
-    with pytest.raises(FileProblem, match=re.escape(str(last))):
-        rnb.History(folder).record(one(), when=day(9))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "lead", ["../secret.parquet", "/etc/passwd", "date=2026-03-01/../../x.parquet", "", "x", 5]
-)
-def test_a_file_leads_to_no_other_folder(folder: Path, lead: object) -> None:
-    last = files_of(folder)[-1]
-    table = parquet.read_table(last)
-    metadata = table.schema.metadata[b"reinfer_nb"].decode()
-    place = '"unchanged_since":null'
-    assert place in metadata.replace(" ", "")
-    lying = metadata.replace(" ", "").replace(place, f'"unchanged_since":{json.dumps(lead)}')
-    write_saying(last, lying.encode(), table)
-    with pytest.raises(FileProblem, match=re.escape(last.name)):
-        rnb.History(folder).load()
 
 
 @pytest.mark.slow
@@ -565,20 +518,6 @@ def test_killed_at_any_moment_all_that_was_acknowledged_is_whole(
     tally("kills while a history was recorded", kills)
 
 
-def test_a_full_disk_leaves_what_was_there(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = files_of(folder)
-
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(FileProblem, match="No space left"):
-        rnb.History(folder).record(some(50, "C"), when=day(3))
-    monkeypatch.undo()
-    assert files_of(folder) == before
-    same(rnb.History(folder).load(), some(50, "B"))
-
-
 _UNTIL_FULL = """
 import sys
 import reinfer_nb as rnb
@@ -647,26 +586,6 @@ def test_a_file_over_the_limit_leaves_what_was_there(tmp_path: Path) -> None:
     assert [path.suffix for path in files_of(tmp_path)] == [".parquet"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_without_permission_is_said(folder: Path) -> None:
-    folder.chmod(0o555)
-    try:
-        with pytest.raises(FileProblem, match="Permission denied"):
-            rnb.History(folder).record(one(), when=day(9))
-        assert len(rnb.History(folder).snapshots()) == 3
-        folder.chmod(0o000)
-        with pytest.raises(FileProblem, match="Permission denied"):
-            rnb.History(folder).snapshots()
-    finally:
-        folder.chmod(0o755)
-
-
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
-def test_a_folder_that_takes_no_files_is_said() -> None:
-    with pytest.raises(FileProblem, match="/proc"):
-        rnb.History("/proc/audits").record(one())
-
-
 def test_a_failed_write_elsewhere_leaves_nothing_that_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -688,56 +607,6 @@ def test_a_failed_write_elsewhere_leaves_nothing_that_is_read(
 
 
 # Several at once
-
-_TWENTY = """
-import sys
-import reinfer_nb as rnb
-from reinfer_nb.frames import convert
-
-print("ready", flush=True)
-sys.stdin.readline()
-for number in range(20):
-    rnb.History(sys.argv[1]).record(convert.from_elements([
-        {"id": f"{n:016x}", "owner": "claims", "name": f"{n}", "title": f"{sys.argv[2]} {number}"}
-        for n in range(200)
-    ]))
-"""
-
-
-@pytest.mark.slow
-def test_two_processes_record_at_once_and_readers_look(tmp_path: Path) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", _TWENTY, str(tmp_path), name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for name in "ab"
-    ]
-    for process in processes:
-        assert process.stdout
-        assert process.stdout.readline() == b"ready\n"
-    for process in processes:
-        assert process.stdin
-        process.stdin.write(b"go\n")
-        process.stdin.flush()
-    looks = 0
-    while any(process.poll() is None for process in processes):
-        if any(tmp_path.rglob("*.parquet")):
-            counts = query_rows(tmp_path, "SELECT count(*) FROM files GROUP BY snapshot_at")
-            # Complete files; two of the same microsecond are counted together.
-            assert all(count % 200 == 0 for (count,) in counts)
-            assert len(rnb.History(tmp_path).load()) == 200
-            looks += 1
-    for process in processes:
-        process.communicate()
-        assert process.returncode == 0
-    assert looks
-    history = rnb.History(tmp_path)
-    there = history.snapshots()
-    titles = [history.load(at)["title"].iloc[0] for at in there["snapshot_at"]]
-    assert sorted(titles) == sorted(f"{name} {number}" for name in "ab" for number in range(20))
-    assert not list(tmp_path.rglob(".*"))
 
 
 @pytest.mark.slow
