@@ -11,6 +11,7 @@ import pandas as pd
 
 from reinfer_nb import markup
 from reinfer_nb.api.contents import newest
+from reinfer_nb.api.restore_files import file_stem
 from reinfer_nb.client import Client
 from reinfer_nb.comments.archive_file import NOT_HELD, Archive
 from reinfer_nb.comments.comment import Comment, Message
@@ -180,7 +181,7 @@ class CommentsPane(ui.VBox):
             return
         path = self._begun.get(source.id)
         if path is None or path.exists():
-            path = new_file(f"{source.owner}-{source.name}"[:100], "jsonl.gz")
+            path = new_file(file_stem(source), "jsonl.gz")
         self._begun[source.id] = path
         self._forget_file()
 
