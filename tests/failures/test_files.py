@@ -29,7 +29,7 @@ from tests.csvfile import test_io
 from tests.history.test_history import day, listing_of, one
 from tests.scripted import Scripted, Step, reply
 from tests.snapshots import test_snapshot_store as store
-from tests.waiting import AGES, until
+from tests.waiting import AGES
 
 # Each with the texts that stay as they are, to the letter.
 TEXTS = [
@@ -115,15 +115,18 @@ def no_space(descriptor):
 with tempfile.TemporaryDirectory() as folder:
     for save in SAVE.values():
         save(folder)
+def wait(descriptor):
+    os.write(1, f"{os.getpid()}\\n".encode())
+    time.sleep(600)
+
 for line in sys.stdin:
     what, how, folder = json.loads(line)
     child = os.fork()
     if not child:
         message = "saved"
         if how == "killed":
-            # The file is written, but has no name yet.
-            os.fsync = lambda descriptor: time.sleep(600)
-            os.write(1, f"{os.getpid()}\\n".encode())
+            # What was written waits here for the disk.
+            os.fsync = wait
         elif how == "full":
             os.fsync = no_space
         elif how == "limited":
@@ -186,7 +189,6 @@ def test_case_41_no_half_file(saving: subprocess.Popen[str], how: str) -> None:
             saving.stdin.flush()
             message = saving.stdout.readline()
             if how == "killed":
-                until(lambda: any(path.stat().st_size for path in folder.rglob("*.part")))
                 os.kill(int(message), signal.SIGKILL)
             else:
                 assert message.startswith("FileProblem: ")
