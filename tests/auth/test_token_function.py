@@ -20,8 +20,8 @@ from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
+from tests.failures.test_secrets import SOURCE, chain, crash_report, reachable
 from tests.scripted import Asked, Scripted, Step, relay, reply
-from tests.test_secrets import SOURCE, chain, crash_report, reachable
 from tests.test_tracebacks import run, script_of
 from tests.waiting import AGES
 

@@ -689,33 +689,6 @@ def test_contexts_that_disagree_leave_certificates_verified() -> None:
 # The system's keyring
 
 
-def test_nothing_is_stored_unless_ticked(client: rnb.Client, ring: Memory) -> None:
-    form = logged_in(client)
-    assert not form.keep.value
-    assert not form.keep.disabled
-    assert ring.kept == {}
-
-
-def test_a_token_that_is_kept_is_found_again(client: rnb.Client, ring: Memory) -> None:
-    form = logged_in(client, "viewer", keep=True)
-    assert ring.kept == {("reinfer_nb", client.endpoint): token_of(client, "viewer")}
-    assert "Kept in the keyring" in texts(form)
-    config.forget_login()
-    made = rnb.connect(endpoint=client.endpoint + "/")
-    assert repr(made) == f"<Client of {client.endpoint}, token from the system's keyring>"
-    assert made.me().username == "viewer"
-    with pytest.raises(rnb.ConfigurationError, match="No tenant is configured"):
-        rnb.connect()
-    with pytest.raises(rnb.ConfigurationError, match="no token for"):
-        rnb.connect(endpoint=ELSEWHERE)
-    form = login()
-    form.endpoint.value = client.endpoint
-    quiet(form)
-    assert "the system&#x27;s keyring" in texts(form)
-    press(form)
-    assert form.client is not None
-
-
 def test_the_keyring_is_the_last_resort(
     client: rnb.Client, ring: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -734,15 +707,6 @@ def test_the_keyring_is_the_last_resort(
     config.contexts_file().unlink()
     monkeypatch.setenv("REINFER_ENDPOINT", ELSEWHERE)
     assert bearer(rnb.connect(endpoint=client.endpoint)) == "kept"
-
-
-def test_a_token_is_kept_only_once_it_was_tested(client: rnb.Client, ring: Memory) -> None:
-    form = login()
-    quiet(form)
-    form.keep.value = True
-    press(form, "wrong-token", client.endpoint)
-    assert ring.kept == {}
-    assert form.keep.value
 
 
 def test_logging_out_takes_it_out_of_the_keyring(client: rnb.Client, ring: Memory) -> None:

@@ -1,16 +1,19 @@
-"""The token is sent only to its tenant and appears nowhere else."""
+"""Secrets: the token is sent to its tenant, and appears nowhere else."""
 
 from __future__ import annotations
 
 import copy
+import gzip
 import html
 import http.client
 import json
 import logging
+import os
 import pickle
 import re
 import traceback
 import warnings
+import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -18,7 +21,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
 
+import ipywidgets
+import keyring
 import pytest
+from ipywidgets import embed
+from pyarrow import parquet
 
 import reinfer_nb as rnb
 from reinfer_nb.api.retry_policy import Patience
@@ -28,8 +35,10 @@ from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.auth.token_function import FunctionToken
 from reinfer_nb.client import Client
+from reinfer_nb.widgets import jobs
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
 from tests.waiting import ctrl_c_once
+from tests.widgets.forms import test_login_form
 
 SENTINEL = "sentinel-c0ffee-token"
 SOURCE = {
@@ -127,10 +136,114 @@ def reachable(things: Iterable[object], depth: int = 6) -> Iterator[object]:
         level = [inner for thing in own for inner in inside(thing)]
 
 
+# All in one
+
+
+def texts_of(thing: object) -> list[str]:
+    """Return everything in which an object shows itself."""
+    texts = [str(thing), repr(thing), f"{thing}", repr(getattr(thing, "__dict__", {}))]
+    methods = ("_repr_html_", "_repr_mimebundle_", "to_html")
+    return texts + [str(getattr(thing, method, str)()) for method in methods]
+
+
+def unpacked(path: Path) -> Iterator[bytes]:
+    """Yield the content of a file, as it is and unpacked."""
+    content = path.read_bytes()
+    yield content
+    if path.suffix == ".gz":
+        yield gzip.decompress(content)
+    elif path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as file:
+            yield from map(file.read, file.namelist())
+    elif path.suffix == ".parquet":
+        table = parquet.read_table(path)
+        yield f"{table.schema.metadata} {table.to_pylist()}".encode()
+
+
+def test_case_45_the_token_is_nowhere(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """the token is in none of: `repr`, `str`, `vars` shown by a traceback, exceptions, logs at
+    DEBUG (urllib3's and http.client's too), `df.attrs`, snapshots, CSV, journals, HTML output,
+    widget state saved with a notebook, pickles, `__dict__` dumps, crash reports, the sandbox's
+    log.
+    """
+    for logger in (None, "urllib3", "requests", "http.client", "reinfer_nb", "uvicorn"):
+        caplog.set_level(logging.DEBUG, logger)
+    monkeypatch.setattr(http.client.HTTPConnection, "debuglevel", 1)
+    monkeypatch.chdir(tmp_path)
+    box = rnb.sandbox(database=tmp_path / "tenant.db")
+    with box as admin, rnb.connect(endpoint=box.endpoint, token=box.tokens["admin"]) as client:
+        tokens = list(box.tokens.values())
+        df = client.sources()
+        source = client.update_source("claims/test", title="Test")
+        gone = client.delete_source("claims/motor-inbox", restore_file="gone.json")
+        edited = df.assign(title=df["title"].fillna("No title yet"))[df["name"] != "motor-inbox"]
+        edited.loc[edited.index[3], "description"] = "Edited"
+        plan = client.plan(edited, df)
+        result = plan.apply(progress=False)
+        report, diff = rnb.audit(df), rnb.compare(df, client.sources())
+        history = rnb.History("audits")
+        snapshot = history.record(df)
+        archive = client.archive("claims/test", "test.jsonl.gz", progress=False)
+        rnb.to_csv(df, "sources.csv"), rnb.to_excel(df, "sources.xlsx")
+        report.to_csv("report.csv"), plan.save("plan.json")
+        errors: list[BaseException] = []
+        for ask in (
+            lambda: client.source("claims/nothing"),
+            lambda: client.create_source("claims/test"),
+            lambda: client.update_source("claims/test", email_transform_tag="no"),
+            lambda: rnb.connect(endpoint="http://tenant.example", token=tokens[0]),
+        ):
+            with pytest.raises(rnb.ReinferError) as caught:
+                ask()
+            errors.append(caught.value)
+        form, explorer = rnb.update_form(client, source), rnb.explore(client)
+        delete, login = rnb.delete_form(client, source), rnb.login()
+        login.endpoint.value = client.endpoint
+        test_login_form.press(login, tokens[0])
+        assert login.client is not None
+        things = [
+            *(client, admin, df, source, gone, plan, result, report, diff, history, snapshot),
+            *(archive, form, explorer, delete, login, login.client, box.requests, client.me()),
+            *(rnb.contexts(), plan.frame, result.frame, client.projects(), *errors),
+        ]  # fmt: skip
+        texts = [text for thing in things for text in texts_of(thing)]
+        texts += [crash_report(error) for error in errors]
+        texts += [repr(frame.attrs) for frame in (df, plan.frame, client.sources(), history.load())]
+        texts += map(repr, reachable([client, plan, result, explorer, login, *errors]))
+        state = ipywidgets.Widget.get_manager_state(drop_defaults=False)
+        texts += [json.dumps(state), json.dumps(embed.embed_data(views=[explorer, login]))]
+        contents = [
+            pickle.dumps(thing)
+            for thing in (df, source, report, diff, history, snapshot, result, plan, *errors)
+        ]
+        for thing in (client, login.client):
+            with pytest.raises(TypeError):
+                pickle.dumps(thing)
+        login.leave.click()
+        test_login_form.quiet(login)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.suffix for path in written} >= {
+        *(".csv", ".xlsx", ".json", ".jsonl", ".gz", ".parquet", ".db"),
+    }  # fmt: skip
+    contents += [content for path in written for content in unpacked(path)]
+    assert "urllib3" in caplog.text
+    texts += [caplog.text, *capfd.readouterr()]
+    assert len(texts) > 500
+    for token in tokens:
+        assert not [text[:300] for text in texts if token in text]
+        assert not [content[:300] for content in contents if token.encode() in content]
+
+
 # Representations of a client
 
 
-def test_a_client_shows_no_token(client: Client) -> None:
+def test_case_45_a_client_shows_no_token(client: Client) -> None:
+    """A client, its parts and their `vars` show no token."""
     transport = client._transport
     auth = Bearer(transport.tenant.token)
     for thing in (client, transport, transport.tenant, transport.tenant.token, auth):
@@ -141,7 +254,8 @@ def test_a_client_shows_no_token(client: Client) -> None:
     assert "hidden" in repr(transport.tenant)
 
 
-def test_a_walk_over_attributes_meets_no_token(client: Client) -> None:
+def test_case_45_a_walk_over_attributes_meets_no_token(client: Client) -> None:
+    """No attribute that can be reached from a client holds the token as a text."""
     met = list(reachable([client]))
     assert len(met) > 100
     assert any(isinstance(thing, Token) for thing in met)
@@ -151,7 +265,8 @@ def test_a_walk_over_attributes_meets_no_token(client: Client) -> None:
         assert not (isinstance(thing, bytes | bytearray) and SENTINEL.encode() in thing)
 
 
-def test_a_secret_is_sent_and_not_shown() -> None:
+def test_case_45_a_secret_is_sent_and_not_shown() -> None:
+    """A secret is encoded as it is, and formatted as asterisks."""
     secret = Token(SENTINEL).bearer()
     assert isinstance(secret, Hidden)
     assert secret.encode("latin-1") == f"Bearer {SENTINEL}".encode()
@@ -163,7 +278,8 @@ def test_a_secret_is_sent_and_not_shown() -> None:
 
 
 @pytest.mark.parametrize("copied", [pickle.dumps, copy.copy, copy.deepcopy])
-def test_a_client_is_not_copied(client: Client, copied: Callable[[object], object]) -> None:
+def test_case_45_a_client_is_not_copied(client: Client, copied: Callable[[object], object]) -> None:
+    """A client and its token cannot be pickled or copied."""
     tenant = client._transport.tenant
     for thing in (client, tenant.token, tenant.token.bearer()):
         with pytest.raises(TypeError) as caught:
@@ -176,7 +292,8 @@ def test_a_client_is_not_copied(client: Client, copied: Callable[[object], objec
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_no_pickle_holds_the_token(client: Client, protocol: int) -> None:
+def test_case_45_no_pickle_holds_the_token(client: Client, protocol: int) -> None:
+    """No pickle of any protocol holds the token."""
     df = client.sources()
     tenant = client._transport.tenant
     for thing in (client, tenant, Bearer(tenant.token)):
@@ -188,7 +305,8 @@ def test_no_pickle_holds_the_token(client: Client, protocol: int) -> None:
 # Results of a client
 
 
-def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
+def test_case_45_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
+    """Frames, sources and files of them hold no token."""
     with Scripted(LISTING, ONE) as server, client_of(server.endpoint) as client:
         df = client.sources()
         source = client.source("acme/support")
@@ -205,7 +323,8 @@ def test_frames_and_sources_hold_no_token(tmp_path: Path) -> None:
         assert not written.is_file() or SENTINEL.encode() not in written.read_bytes()
 
 
-def test_the_sandbox_keeps_no_token() -> None:
+def test_case_45_the_sandbox_keeps_no_token() -> None:
+    """The log of the practice tenant has no token, known or unknown."""
     sandbox = rnb.sandbox()
     with sandbox as client:
         tokens = set(sandbox.tokens.values())
@@ -250,9 +369,10 @@ FAILURES: dict[str, Step | bytes] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
-def test_no_failure_tells_the_token(
+def test_case_45_no_failure_tells_the_token(
     failure: Step | bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """No failure of a request shows the token, local variables included."""
     caplog.set_level(logging.DEBUG)
     with Scripted(failure, repeat=True) as server, client_of(server.endpoint) as client:
         for ask in (
@@ -272,7 +392,8 @@ def test_no_failure_tells_the_token(
 @pytest.mark.parametrize(
     "failure", ["401", "503", "dropped", "cut", "time-out", "not HTTP", "not gzip"]
 )
-def test_no_error_carries_a_request(failure: str) -> None:
+def test_case_45_no_error_carries_a_request(failure: str) -> None:
+    """No error is chained to one of another library, which holds the request."""
     with (
         Scripted(FAILURES[failure], repeat=True) as server,
         client_of(server.endpoint) as client,
@@ -283,7 +404,8 @@ def test_no_error_carries_a_request(failure: str) -> None:
         assert type(error).__module__.startswith("reinfer_nb.")
 
 
-def test_nobody_listening_tells_no_token() -> None:
+def test_case_45_nobody_listening_tells_no_token() -> None:
+    """A refused connection shows no token."""
     with Scripted() as server:
         endpoint = server.endpoint
     with client_of(endpoint) as client, pytest.raises(rnb.ConnectionFailed) as caught:
@@ -291,7 +413,8 @@ def test_nobody_listening_tells_no_token() -> None:
     assert SENTINEL not in crash_report(caught.value)
 
 
-def test_ctrl_c_tells_no_token() -> None:
+def test_case_45_ctrl_c_tells_no_token() -> None:
+    """Ctrl-C shows no token."""
     with Scripted(Step(wait=60)) as server:
         tenant = config.resolve(endpoint=server.endpoint, token=SENTINEL)
         with (
@@ -305,9 +428,10 @@ def test_ctrl_c_tells_no_token() -> None:
 
 @pytest.mark.parametrize("status", [200, 401, 422, 503])
 @pytest.mark.parametrize("kind", ["application/json", "text/html"])
-def test_a_token_that_the_other_side_echoes_is_not_shown(
+def test_case_45_a_token_that_the_other_side_echoes_is_not_shown(
     kind: str, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """A token that the tenant sends back is hidden."""
     caplog.set_level(logging.DEBUG)
     message = f"who is Bearer {SENTINEL}?"
     content = {"status": "error", "message": message} if kind.endswith("json") else message.encode()
@@ -323,7 +447,8 @@ def test_a_token_that_the_other_side_echoes_is_not_shown(
     assert SENTINEL not in caplog.text
 
 
-def test_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
+def test_case_45_a_redirect_that_echoes_the_token_does_not_show_it() -> None:
+    """A token in the target of a redirect is hidden."""
     location = f"http://tenant.example/?token={SENTINEL}"
     with (
         Scripted(reply(b"", 302, {"Location": location})) as server,
@@ -355,7 +480,8 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_a_token_is_hidden_in_whatever_form_it_comes(form: Callable[[str], str]) -> None:
+def test_case_45_a_token_is_hidden_in_whatever_form_it_comes(form: Callable[[str], str]) -> None:
+    """A token is found as escaped in URLs, JSON and HTML."""
     text = f"before {form(ODD)} after"
     for token in (Token(ODD), FunctionToken(lambda: ODD)):
         assert token.current().bearer() == f"Bearer {ODD}"
@@ -367,9 +493,10 @@ def test_a_token_is_hidden_in_whatever_form_it_comes(form: Callable[[str], str])
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 @pytest.mark.parametrize("place", ["message", "page", "location", "title"])
-def test_no_response_shows_a_token_in_another_form(
+def test_case_45_no_response_shows_a_token_in_another_form(
     form: Callable[[str], str], place: str, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """An escaped token that the tenant sends back is hidden."""
     caplog.set_level(logging.DEBUG)
     echo = form(ODD)
     responses = {
@@ -407,7 +534,8 @@ def test_no_response_shows_a_token_in_another_form(
         f"https://h.example/ ?{SENTINEL}",
     ],
 )
-def test_no_message_repeats_what_in_an_endpoint_may_be_a_secret(endpoint: str) -> None:
+def test_case_45_no_message_repeats_what_in_an_endpoint_may_be_a_secret(endpoint: str) -> None:
+    """A secret in an endpoint is not repeated."""
     for token in ("some-token", None):
         with pytest.raises(rnb.ReinferError) as caught:
             rnb.connect(endpoint=endpoint, token=token)
@@ -441,9 +569,10 @@ def refusal(monkeypatch: pytest.MonkeyPatch, way: str, case: str) -> rnb.Reinfer
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("way", ["argument", "environment"])
-def test_no_refusal_to_connect_names_the_token(
+def test_case_45_no_refusal_to_connect_names_the_token(
     monkeypatch: pytest.MonkeyPatch, way: str, case: str
 ) -> None:
+    """No refusal to connect names the token."""
     for error in chain(refusal(monkeypatch, way, case)):
         assert SENTINEL not in str(error)
         assert SENTINEL not in repr(vars(error))
@@ -451,15 +580,17 @@ def test_no_refusal_to_connect_names_the_token(
 
 @pytest.mark.parametrize("case", REFUSED)
 @pytest.mark.parametrize("way", ["argument", "environment"])
-def test_no_refusal_to_connect_has_the_token_in_its_traceback(
+def test_case_45_no_refusal_to_connect_has_the_token_in_its_traceback(
     monkeypatch: pytest.MonkeyPatch, way: str, case: str
 ) -> None:
+    """No local variable of a refusal holds the token."""
     assert SENTINEL not in crash_report(refusal(monkeypatch, way, case))
 
 
-def test_a_contexts_file_that_is_broken_tells_no_token(
+def test_case_45_a_contexts_file_that_is_broken_tells_no_token(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    """A broken file of contexts is named without its tokens."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     file = tmp_path / "reinfer" / "contexts.json"
     file.parent.mkdir()
@@ -475,11 +606,12 @@ def test_a_contexts_file_that_is_broken_tells_no_token(
 # Logs
 
 
-def test_no_log_tells_the_token(
+def test_case_45_no_log_tells_the_token(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """No log at DEBUG shows the token, that of http.client and urllib3 included."""
     caplog.set_level(logging.DEBUG)
     for name in ("urllib3", "requests", "http.client", "reinfer_nb"):
         caplog.set_level(logging.DEBUG, name)
@@ -506,3 +638,77 @@ def test_no_log_tells_the_token(
     for text in (caplog.text, out, err):
         assert SENTINEL not in text
         assert "Bearer" not in text
+
+
+# The login form
+
+
+@pytest.fixture
+def tenant() -> Iterator[Client]:
+    """A client of a new sandbox."""
+    with rnb.sandbox() as made:
+        yield made
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> Iterator[test_login_form.Memory]:
+    """The system's keyring, in memory, for somebody who has not logged in."""
+    before = keyring.get_keyring()
+    made = test_login_form.Memory()
+    keyring.set_keyring(made)
+    monkeypatch.setattr(jobs, "_DOUBLE_CLICK", 0.0)
+    config.forget_login()
+    yield made
+    config.forget_login()
+    keyring.set_keyring(before)
+
+
+def test_case_46_a_login_is_kept_in_memory(
+    tenant: Client, ring: test_login_form.Memory, tmp_path: Path
+) -> None:
+    """`rnb.login()` keeps the token in memory; storing it in the system keyring happens only when
+    ticked.
+    """
+    assert tenant.sandbox is not None
+    tokens = tenant.sandbox.tokens
+    # Not ticked: the token is known to this process, and to nothing else.
+    form = test_login_form.logged_in(tenant)
+    assert not form.keep.value
+    assert not form.keep.disabled
+    assert rnb.connect().me().username == "admin"
+    assert ring.kept == {}
+    assert tokens["admin"] not in repr(os.environ)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    config.forget_login()
+    with pytest.raises(rnb.ConfigurationError, match="No tenant is configured"):
+        rnb.connect()
+    with pytest.raises(rnb.ConfigurationError, match="no token for"):
+        rnb.connect(endpoint=tenant.endpoint)
+    # Ticked: only a token that works is stored, and it is found again.
+    form = rnb.login()
+    test_login_form.quiet(form)
+    form.keep.value = True
+    test_login_form.press(form, "wrong-token", tenant.endpoint)
+    assert ring.kept == {}
+    form = test_login_form.logged_in(tenant, "viewer", keep=True)
+    assert ring.kept == {("reinfer_nb", tenant.endpoint): tokens["viewer"]}
+    assert "Kept in the keyring" in test_login_form.texts(form)
+    config.forget_login()
+    made = rnb.connect(endpoint=tenant.endpoint + "/")
+    assert repr(made) == f"<Client of {tenant.endpoint}, token from the system's keyring>"
+    assert made.me().username == "viewer"
+    with pytest.raises(rnb.ConfigurationError, match="No tenant is configured"):
+        rnb.connect()
+    with pytest.raises(rnb.ConfigurationError, match="no token for"):
+        rnb.connect(endpoint=test_login_form.ELSEWHERE)
+    form = rnb.login()
+    form.endpoint.value = tenant.endpoint
+    test_login_form.quiet(form)
+    assert "the system&#x27;s keyring" in test_login_form.texts(form)
+    test_login_form.press(form)
+    assert form.client is not None
+    # Logging out takes it out again.
+    form.leave.click()
+    test_login_form.quiet(form)
+    assert ring.kept == {}
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
