@@ -65,6 +65,7 @@ def test_case_39_no_cell_is_a_formula(tmp_path: Path, sep: str) -> None:
     test_io.same(rnb.read_csv(path), plain)
 
 
+@pytest.mark.slow
 def test_case_40_every_title_comes_back(tmp_path: Path) -> None:
     """commas, quotes, line breaks, leading zeros, `NA`, `null`, `None`, `True` as titles: exact
     round trip, dtypes included.

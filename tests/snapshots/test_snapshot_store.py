@@ -1,7 +1,4 @@
-"""Files of a history are complete after any failure, and other tools can read them.
-
-Failure cases 41, 42, 43 and 44.
-"""
+"""Files of a history are complete after any failure, and other tools can read them."""
 
 from __future__ import annotations
 
