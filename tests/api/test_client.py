@@ -568,8 +568,6 @@ def test_a_failed_listing_is_not_cached(client: rnb.Client) -> None:
     assert paths.count("/api/v1/sources/nowhere") == 2
 
 
-
-
 # The responses of the reference page
 
 

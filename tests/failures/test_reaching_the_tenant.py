@@ -879,7 +879,7 @@ def test_case_13_plain_http_and_certificates(
     """plain `http://` endpoints: refused unless loopback. A certificate that does not verify:
     refused, with how to give a CA bundle; switching verification off is possible, per client, with
     a warning.
-    """  # noqa: D403 - the words of the case
+    """
     others = "tenant.example", "10.0.0.1", "0.0.0.0", "127.0.0.1.example.com", "[2001:db8::1]"
     for host in (*others, "localhost.example.com", "2130706433"):
         for scheme in ("http", "HTTP"):
