@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -265,6 +265,44 @@ def expect_to_fit(tab: Page) -> None:
             return
         tab.wait_for_timeout(200)
     raise AssertionError(outside)
+
+
+class Looks:
+    """Looks at one state of a page after the other: it must fit into each width.
+
+    axe, which takes long, checks each state at one of the widths in turn.
+
+    Args:
+        tab: The page.
+        widths: The widths.
+        height: The height.
+        begin: Where in the widths to begin; themes begin at different ones.
+
+    Attributes:
+        flaws: What axe has found: the state, the width and the flaw.
+    """
+
+    def __init__(self, tab: Page, widths: Sequence[int], height: int, begin: int) -> None:
+        self._tab, self._widths, self._height = tab, [*widths], height
+        self._place = begin
+        self.flaws: list[tuple[str, int, tuple[str, str]]] = []
+
+    def at(self, where: str, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
+        """Look at the present state.
+
+        Args:
+            where: Its name.
+            least: It need not fit into less.
+            settled: Waits until the page shows it, after a change of the width.
+        """
+        self._place = (self._place + 1) % len(self._widths)
+        # The last one is that of axe.
+        for width in self._widths[self._place :] + self._widths[: self._place]:
+            self._tab.set_viewport_size({"width": width, "height": self._height})
+            settled()
+            if width >= least:
+                expect_to_fit(self._tab)
+        self.flaws += [(where, width, flaw) for flaw in axe(self._tab)]
 
 
 def _outside(tab: Page) -> list[str]:

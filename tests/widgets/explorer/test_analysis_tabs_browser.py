@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from functools import partial
 
 import pandas as pd
 import pytest
@@ -17,13 +17,12 @@ from tests.widget_pages import (
     BREATH,
     EXPLORE,
     HTML,
+    Looks,
     Setup,
     Watch,
     alert,
-    axe,
     button,
     expect_status,
-    expect_to_fit,
     explorer,
     field,
     find,
@@ -424,39 +423,30 @@ def test_axe_widths_and_colours(setup: Setup) -> None:
     theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
     less = f"less-{theme}.csv"
     rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / less)
-    flaws: list[tuple[str, Any]] = []
-
-    def look(tab: Page, where: str, chart: str | None = None) -> None:
-        for width in (1000, 600, 1600):
-            tab.set_viewport_size({"width": width, "height": 2600})
-            if chart is not None:
-                expect_chart(tab, chart)
-            expect_to_fit(tab)
-            flaws.extend((f"{where}, {width} wide", flaw) for flaw in axe(tab))
-
     with setup.host.run(EXPLORE, width=1600, height=2600, theme=theme) as tab:
+        looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
         field(explorer(tab), "Search").wait_for()
         open_audit(tab)
-        look(tab, "audit")
+        looks.at("audit")
         choose(tab, "Findings", "warning: missing-title")
         button(explorer(tab), "Findings as CSV").click()
         expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
-        look(tab, "a rule and a download")
+        looks.at("a rule and a download")
         tab_of(tab, "Compare").click()
-        look(tab, "nothing compared")
+        looks.at("nothing compared")
         compare(tab, less)
         choose(tab, "Differences", "added")
-        look(tab, "compared")
+        looks.at("compared")
         compare(tab, f"{'folder/' * 40}nowhere.csv")
         expect(alert(explorer(tab), "folder/folder")).to_be_visible()
-        look(tab, "an error")
+        looks.at("an error")
         tab_of(tab, "Charts").click()
         for kind in CHARTS:
             field(explorer(tab), "Chart").select_option(kind)
             chart = expect_chart(tab, kind)
-            look(tab, kind, chart=kind)
+            looks.at(kind, settled=partial(expect_chart, tab, kind))
             title = chart.locator("g[id^=text_] use").first
             ink = title.evaluate("node => getComputedStyle(node).fill")
             assert ink == chart.evaluate("node => getComputedStyle(node).color")
             assert (brightness(ink) > 128) == (theme == "dark")
-    assert flaws == []
+    assert looks.flaws == []

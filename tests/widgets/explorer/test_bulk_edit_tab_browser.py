@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -14,13 +13,12 @@ from tests import browser
 from tests.widget_pages import (
     BREATH,
     EXPLORE,
+    Looks,
     Setup,
     alert,
-    axe,
     button,
     clear,
     expect_status,
-    expect_to_fit,
     explorer,
     field,
     grid,
@@ -201,20 +199,12 @@ def test_axe_and_width(setup: Setup) -> None:
     names = make(client, "look")
     theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
     client.update_source(f"claims/{names[0]}", title=LONG)
-    flaws: list[tuple[str, int, Any]] = []
-
-    def look(tab: Page, where: str, *, fits: bool = True) -> None:
-        for width in (500, 1000, 1600):
-            tab.set_viewport_size({"width": width, "height": 2000})
-            if fits or width > 500:
-                expect_to_fit(tab)
-            flaws.extend((where, width, flaw) for flaw in axe(tab))
-
     with setup.host.run(EXPLORE, width=1600, height=2000, theme=theme) as tab:
+        looks = Looks(tab, (500, 1000, 1600), 2000, begin=theme == "dark")
         tab_of(tab, "Bulk edit").click()
         expect(bulk(tab)).to_contain_text("No source is selected.")
         expect(button(bulk(tab), "Show the plan")).to_be_disabled()
-        look(tab, "nothing selected")
+        looks.at("nothing selected")
         select_three(tab, "look-")
         for name in ("Description", "Sensitive properties", "Kind", "Bucket id"):
             field(bulk(tab), "Field").select_option(name)
@@ -222,7 +212,7 @@ def test_axe_and_width(setup: Setup) -> None:
         field(bulk(tab), "Bucket id").fill("ffffffffffffffff")
         expect(alert(bulk(tab), "names no bucket")).to_be_visible()
         expect(button(bulk(tab), "Show the plan")).to_be_disabled()
-        look(tab, "no bucket")
+        looks.at("no bucket")
         # A value for each source, in a table.
         button(bulk(tab), "A value for each source").click()
         button(bulk(tab), "Fill in the selected sources").click()
@@ -231,14 +221,14 @@ def test_axe_and_width(setup: Setup) -> None:
         tab.wait_for_timeout(BREATH)
         button(bulk(tab), "Show the plan").click()
         expect(alert(bulk(tab), "There is no source 'claims/no-such-source'")).to_be_visible()
-        look(tab, "a table")
+        looks.at("a table")
         button(bulk(tab), "A value for each source").click()
         field(bulk(tab), "Field").select_option("Title")
         field(bulk(tab), "Title").fill(f"{LONG} mine")
         tab.wait_for_timeout(BREATH)
         button(bulk(tab), "Show the plan").click()
         expect(bulk(tab)).to_contain_text("To update (3)")
-        look(tab, "a plan")
+        looks.at("a plan")
         client.update_source(f"claims/{names[1]}", title="Theirs")
         button(bulk(tab), "Apply to 3 sources").click()
         expect_status(tab, "2 of 3 sources are done.")
@@ -246,5 +236,5 @@ def test_axe_and_width(setup: Setup) -> None:
         button(bulk(tab), "Undo…").click()
         expect(button(bulk(tab), "Put back 2 sources")).to_be_enabled()
         # On a narrow page the table of five columns has a scroll bar.
-        look(tab, "a result and its undo", fits=False)
-    assert flaws == []
+        looks.at("a result and its undo", least=501)
+    assert looks.flaws == []

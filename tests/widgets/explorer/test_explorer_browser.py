@@ -19,15 +19,14 @@ from tests.widget_pages import (
     BREATH,
     EXPLORE,
     HTML,
+    Looks,
     Setup,
     Watch,
     alert,
-    axe,
     button,
     choose,
     clear,
     expect_status,
-    expect_to_fit,
     explorer,
     facet,
     field,
@@ -354,30 +353,23 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
     long = "word " * 60 + "unbroken" * 60
     name = f"long-{theme}"
     setup.client.create_source(f"claims/{name}", title=long, description=long)
-    flaws: list[tuple[str, int, Any]] = []
-
-    def look(tab: Page, where: str) -> None:
-        for width in (1000, 600, 1600):
-            tab.set_viewport_size({"width": width, "height": 2600})
-            expect_to_fit(tab)
-            flaws.extend((where, width, flaw) for flaw in axe(tab))
-
     with setup.host.run(EXPLORE, width=1600, height=2600, theme=theme) as tab:
+        looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
         field(explorer(tab), "Search").wait_for()
-        look(tab, "nothing")
+        looks.at("nothing")
         for label in ("Project", "Updated"):
             facet(explorer(tab), label).click()
             expect(
                 explorer(tab).locator(".rnb-panel:visible").get_by_role("checkbox")
             ).not_to_have_count(0)
-            look(tab, f"the menu {label}")
+            looks.at(f"the menu {label}")
             tab.keyboard.press("Escape")
         button(explorer(tab), "Columns").click()
-        look(tab, "the menu Columns")
+        looks.at("the menu Columns")
         tab.keyboard.press("Escape")
         field(explorer(tab), "Search").fill("created:<nonsense")
         expect(explorer(tab).locator(".rnb-notes")).to_contain_text("nonsense is not a date")
-        look(tab, "a search that cannot be read")
+        looks.at("a search that cannot be read")
         find(tab, name).click()
         for title, there in {
             "Fields": pane(tab).get_by_role("table"),
@@ -387,22 +379,22 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         }.items():
             tab_of(tab, title).click()
             expect(there).to_be_visible()
-            look(tab, title)
+            looks.at(title)
         button(explorer(tab), "New source").click()
         expect(button(explorer(tab), "Create")).to_be_visible()
         tab_of(tab, "Edit").click()
         field(pane(tab), "Title").fill("Mine")
         field(pane(tab), "Bucket id").fill("no such bucket")
         expect(alert(pane(tab), "names no bucket")).to_be_visible()
-        look(tab, "no such bucket")
+        looks.at("no such bucket")
         field(pane(tab), "Bucket id").fill("")
         setup.client.update_source(f"claims/{name}", title=f"{long} theirs")
         button(explorer(tab), "Update").click()
         expect(alert(explorer(tab), "Nothing was written")).to_be_visible()
         button(explorer(tab), "Export CSV").click()
         expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
-        look(tab, "conflict, new and download")
-    assert flaws == []
+        looks.at("conflict, new and download")
+    assert looks.flaws == []
 
 
 # Each host gets the same messages.

@@ -17,14 +17,13 @@ from tests.waiting import AGES
 from tests.widget_pages import (
     BREATH,
     HTML,
+    Looks,
     Setup,
     Watch,
     alert,
-    axe,
     button,
     expect_beneath,
     expect_held,
-    expect_to_fit,
     field,
     fill,
     set_up,
@@ -380,15 +379,8 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         "rnb.update_form(client)",
         f"rnb.delete_form(client, '{name}')",
     )
-    flaws: list[tuple[int, Any]] = []
-
-    def look() -> None:
-        for width in (1000, 600, 1600):
-            tab.set_viewport_size({"width": width, "height": 3600})
-            expect_to_fit(tab)
-            flaws.extend((width, flaw) for flaw in axe(tab))
-
     with setup.host.run(CONNECT, *cells, width=1600, height=3600, theme=theme) as tab:
+        looks = Looks(tab, (1000, 600, 1600), 3600, begin=theme == "dark")
         create, update, delete = (form_of(tab, place) for place in range(3))
         fill(create, {"Project": "claims", "Name": "no name", "Title": long})
         for form in (create, update, delete):
@@ -401,7 +393,7 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         field(update, "Language").select_option("German (de)")
         expect(update.get_by_role("table")).to_contain_text("Language")
         expect(alert(delete, "0 comments would be deleted with it")).to_be_visible()
-        look()
+        looks.at("filled in")
         setup.client.update_source(name, title="theirs", description="theirs", language="xlm")
         button(update, "Update").click()
         expect(alert(update, "Nothing was written")).to_be_visible()
@@ -409,5 +401,5 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         fill(delete, {"Full name": name})
         button(delete, "Delete").click()
         expect(alert(delete, "Nothing was written")).to_be_visible()
-        look()
-    assert flaws == []
+        looks.at("refused")
+    assert looks.flaws == []
