@@ -15,7 +15,7 @@ from reinfer_nb import Fault
 from reinfer_nb.api.contents import comment_calls, uploading
 from reinfer_nb.api.retry_policy import Patience
 from tests.api.test_contents import few, tenant_of
-from tests.comments.test_archives import MANY, broken, everything, file, lines
+from tests.comments.test_archives import LONG, MANY, broken, everything, file, lines
 from tests.conftest import Tally
 from tests.killed import Workers
 from tests.scripted import Scripted, reply
@@ -111,13 +111,13 @@ def test_comments_go_in_batches_and_come_back_as_they_were(
         another_source=True,
         progress=lambda *both: told.append(both),
     )
-    assert result.new == archive.num_comments == 19_640
-    assert told[-1] == (19_640, 19_640)
-    assert syncs(client) == -(-19_640 // 128)
+    assert result.new == archive.num_comments == 5_969
+    assert told[-1] == (5_969, 5_969)
+    assert syncs(client) == -(-5_969 // 128)
     assert contents(everything(client, copy)) == contents(lines(file))
     # Once more changes nothing, and costs nothing.
-    again = client.upload(copy, file, confirm=19_640, another_source=True, progress=False)
-    assert (again.new, again.updated, again.unchanged) == (0, 0, 19_640)
+    again = client.upload(copy, file, confirm=5_969, another_source=True, progress=False)
+    assert (again.new, again.updated, again.unchanged) == (0, 0, 5_969)
 
 
 def test_a_large_comment_makes_a_small_batch(
@@ -211,7 +211,7 @@ def test_what_the_tenant_has_taken_is_not_sent_again(
     confirmed = {"confirm": archive.num_comments, "another_source": True}
 
     def stop(done: int, _: int) -> None:
-        if done > 5_000:
+        if done > 2_000:
             raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
@@ -224,10 +224,10 @@ def test_what_the_tenant_has_taken_is_not_sent_again(
         **confirmed,  # type: ignore[arg-type]
         progress=lambda done, _: told.append(done),
     )
-    assert told[0] > 5_000
+    assert told[0] > 2_000
     assert result.new + result.unchanged == archive.num_comments
     # Only what was under way at the error may be sent twice.
-    assert first + (syncs(client) - first) <= -(-19_640 // 128) + 20
+    assert first + (syncs(client) - first) <= -(-5_969 // 128) + 20
     assert contents(everything(client, copy)) == contents(lines(file))
 
 
@@ -365,36 +365,36 @@ def test_twenty_thousand_comments_come_back_after_kills_at_every_step(
     tenant = tenant_of(client)
     extra = [new(f"extra-{n}", "2025-05-05T05:05:05Z") for n in range(360)]
     for begin in range(0, 360, 120):
-        tenant.sync(*extra[begin : begin + 120], name=MANY)
-    before = everything(client, MANY)
+        tenant.sync(*extra[begin : begin + 120], name=LONG)
+    before = everything(client, LONG)
     assert len(before) == 20_000
     settings, archive = tmp_path / "gone.json", tmp_path / "gone.jsonl.gz"
     with Workers(tmp_path / "state") as workers, box.faults.add(Fault.wait(0.01)):
         # Archive.
         for _ in range(10):
-            workers.begin(box, "archive", MANY, archive, progress=False, workers=4)
+            workers.begin(box, "archive", LONG, archive, progress=False, workers=4)
             time.sleep(dice.uniform(0.05, 0.5))
             kills += workers.kill()
         if not archive.exists():
-            workers.begin(box, "archive", MANY, archive, progress=False)
+            workers.begin(box, "archive", LONG, archive, progress=False)
             workers.end()
         assert lines(archive) == before
-        gone = client.delete_source(MANY, restore_file=settings)
+        gone = client.delete_source(LONG, restore_file=settings)
         with pytest.warns(rnb.RestoredWarning):
             rnb.restore(client, settings)
         # Upload.
         sent = syncs(client)
         for _ in range(10):
-            workers.begin(box, "upload", MANY, archive, confirm=20_000, progress=False)
+            workers.begin(box, "upload", LONG, archive, confirm=20_000, progress=False)
             time.sleep(dice.uniform(0.3, 1))
             if not workers.kill():
                 break
             kills += 1
         else:
-            workers.begin(box, "upload", MANY, archive, confirm=20_000, progress=False)
+            workers.begin(box, "upload", LONG, archive, confirm=20_000, progress=False)
             workers.end()
-    after = everything(client, MANY)
-    assert client.source(MANY).id != gone.id
+    after = everything(client, LONG)
+    assert client.source(LONG).id != gone.id
     assert contents(after) == contents(before)
     # At most what was under way is sent again: four batches a kill.
     assert syncs(client) - sent <= -(-20_000 // 128) + 4 * kills

@@ -127,7 +127,7 @@ def test_a_search_finds_the_same_rows_as_plain_python(texts: list[str], query: s
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(df=LISTINGS, query=QUERIES | st.just(""), data=st.data())
 def test_rows_and_counts_equal_those_of_plain_python(
     df: pd.DataFrame, query: str, data: st.DataObject
