@@ -159,7 +159,11 @@ def told(
 
     lock = threading.Lock()
     with tqdm(
-        total=total, initial=done, desc=label, unit=unit, disable=progress is not True
+        total=total,
+        initial=done,
+        desc=label,
+        unit=unit,
+        disable=progress is not True or not total,
     ) as bar:
 
         def tell(number: int) -> None:
