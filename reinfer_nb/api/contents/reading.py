@@ -222,8 +222,8 @@ class Reading(Counting):
         if comment_id in ("", ".", ".."):
             # A URL with it would be that of all comments, or of the source.
             raise InvalidInput(
-                f"A comment with the id {shown(comment_id)} cannot be asked for alone. "
-                "client.comments has it."
+                f"A comment with the id {shown(comment_id)} cannot be asked for alone. Read all "
+                "comments of the source to find it."
             )
         name = self._full_name(which)
         try:
