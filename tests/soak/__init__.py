@@ -1,0 +1,1 @@
+"""Hours of mixed work in minutes: no wrong answer, nothing that grows."""
