@@ -27,7 +27,7 @@ def lines(scale: Scale) -> Iterator[Line]:
 
 def _activity(scale: Scale, folder: Path) -> Line:
     """Comments by month: the loop asks about each month of each source."""
-    count, months = (20, 12) if scale.quick else (130, 24)
+    count, months = (10, 12) if scale.quick else (130, 24)
     with (
         slow_tenant(count, folder, _LATENCY, comments=2_000) as (endpoint, token),
         rnb.connect(endpoint=endpoint, token=token) as client,
@@ -67,7 +67,7 @@ def _activity(scale: Scale, folder: Path) -> Line:
 
 def _archive(scale: Scale, folder: Path) -> Line:
     """All comments of a source: the loop reads one page after another, and writes nothing."""
-    count = 40_000 if scale.quick else 100_000
+    count = 20_000 if scale.quick else 100_000
     with (
         slow_tenant(1, folder, _LATENCY, comments=count) as (endpoint, token),
         rnb.connect(endpoint=endpoint, token=token) as client,
