@@ -1,13 +1,11 @@
 """Apply plans over a real socket: steps done, steps left alone, and undo.
 
-Failure cases 30, 31, 33 and 34, and what `retry` and `undo` make of a result.
+What `retry` and `undo` make of a result. The failure cases 30 to 34 are in `tests/failures`.
 """
 
 from __future__ import annotations
 
 import json
-import threading
-import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,9 +20,6 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.api.retry_policy import Patience
 from tests.conftest import Tally
-from tests.limits import LimitedTenant, Windows
-from tests.scripted import Scripted, Step, relay
-from tests.waiting import AGES, ctrl_c_once
 
 WRITABLE = [
     "title",
@@ -167,45 +162,6 @@ def test_without_a_journal_nothing_is_sent(client: rnb.Client, tmp_path: Path) -
 # Changed remotely
 
 
-@pytest.mark.slow
-def test_sources_changed_remotely_are_left_alone_and_the_rest_is_done(client: rnb.Client) -> None:
-    df = client.sources("claims").head(6).assign(title="mine", language="xlm")
-    new = pd.DataFrame({"owner": ["claims"] * 2, "name": ["a", "b"], "title": ["mine"] * 2})
-    plan = client.plan(pd.concat([df, new]))
-    names = [f"claims/{name}" for name in df["name"]]
-    client.update_source(names[0], title="theirs")
-    client.update_source(names[1], title="mine", language="xlm")
-    client.update_source(names[2], description="theirs")
-    client.delete_source(names[3])
-    client.recreate_source(client.delete_source(names[4]))
-    client.create_source("claims/a", title="theirs")
-    client.create_source("claims/b", title="mine")
-    result = plan.apply(progress=False)
-    statuses = dict(zip(result.frame["name"], result.frame["status"], strict=True))
-    assert [statuses[name.partition("/")[2]] for name in names] == [
-        "moved", "skipped", "moved", "moved", "moved", "done",
-    ]  # fmt: skip
-    assert (statuses["a"], statuses["b"]) == ("moved", "skipped")
-    assert not result.ok
-    assert len(result.failed) == 5
-    assert client.source(names[0]).title == "theirs"
-    assert client.source(names[2]).title != "mine"
-    assert client.source("claims/a").title == "theirs"
-    messages = result.frame.set_index("name")["said"]
-    assert "was changed at 20" in messages[df["name"][0]]
-    assert "no longer exists" in messages[df["name"][3]]
-    assert "another one" in messages[df["name"][4]]
-    html = result.to_html()
-    assert "Changed remotely" in html
-    for text in (">theirs<", ">mine<", f">{plan.frame['before'][2]}<"):
-        assert text in html
-    # A retry leaves them alone too.
-    before = len(writes(client))
-    again = result.retry(progress=False)
-    assert again.counts == result.counts
-    assert len(writes(client)) == before
-
-
 def test_a_source_changed_remotely_is_not_deleted(client: rnb.Client) -> None:
     claims = client.sources("claims")
     plan = client.plan(claims.iloc[3:], delete_missing=True)
@@ -336,28 +292,6 @@ def test_after_a_failed_create_no_source_of_the_project_is_deleted(client: rnb.C
 
 
 @pytest.mark.slow
-def test_only_the_failed_step_of_a_thousand_is_retried() -> None:
-    with rnb.sandbox(many(1000)) as client:
-        plan = edit_all(client)
-        fault = Fault.answer(422, message="Titles are out.", on="update_source", skip=500, times=1)
-        box_of(client).faults.add(fault)
-        result = plan.apply(progress=False)
-        assert result.counts == {"done": 999, "failed": 1}
-        (failed,) = result.failed.to_dict("records")
-        assert "422: Titles are out" in failed["said"]
-        assert f"{failed['owner']}/{failed['name']}" in repr(result)
-        assert "Titles are out" in result.to_html()
-        assert "retry() tries 1 step again" in repr(result)
-        before = len(writes(client))
-        again = result.retry(progress=False)
-        assert again.counts == {"done": 1000}
-        assert writes(client)[before:] == [
-            ("POST", f"/api/v1/sources/{failed['owner']}/{failed['name']}", 200)
-        ]
-        assert (client.sources()["title"] == "edited").all()
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -386,64 +320,6 @@ def test_an_error_that_affects_all_steps_stops_the_apply(
 
 
 @pytest.mark.slow
-def test_ctrl_c_returns_what_was_done(client: rnb.Client) -> None:
-    plan = edit_all(client)
-    box_of(client).faults.add(Fault.wait(0.1, on="update_source"))
-    with ctrl_c_once(lambda: len(writes(client)) >= 4):
-        result = plan.apply(workers=4, progress=False)
-    at_return = len(writes(client))
-    assert result.stopped == "It was stopped by Ctrl-C."
-    assert set(result.counts) == {"done", "left"}
-    assert 4 <= result.counts["done"] < 130
-    # The requests under way have finished, and no more are sent.
-    assert at_return == result.counts["done"]
-    time.sleep(0.3)
-    assert len(writes(client)) == at_return
-    assert result.journal is not None
-    ended = [json.loads(line) for line in result.journal.read_text().splitlines()]
-    assert sum(line.get("status") == "done" for line in ended) == result.counts["done"]
-    box_of(client).faults.clear()
-    assert result.retry(progress=False).counts == {"done": 130}
-    assert len(writes(client)) == len(set(writes(client))) == 130
-
-
-@pytest.mark.slow
-def test_after_ctrl_c_no_more_requests_write(client: rnb.Client) -> None:
-    plan = edit_all(client)
-    looks = box_of(client).faults.add(Fault.wait(1.5, on="get_source"))
-    with ctrl_c_once(lambda: looks.struck == 4):
-        result = plan.apply(workers=4, progress=False)
-    assert result.counts == {"left": 130}
-    assert writes(client) == []
-
-
-@pytest.mark.slow
-def test_ctrl_c_interrupts_the_waits_before_retries(
-    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = edit_all(client)
-    box_of(client).faults.add(Fault.answer(429, retry_after=60, on="update_source"))
-    pause, pauses, ended_early = client._transport._pause, list[float](), list[bool]()
-
-    def counted(seconds: float, stop: threading.Event | None) -> bool:
-        pauses.append(seconds)
-        ended_early.append(pause(seconds, stop))
-        return ended_early[-1]
-
-    monkeypatch.setattr(client._transport, "_pause", counted)
-    with ctrl_c_once(lambda: len(pauses) == 4):
-        result = plan.apply(workers=4, progress=False)
-    # Each wait would take about a minute; all were interrupted.
-    assert min(pauses) > AGES / 2
-    assert ended_early == [True] * 4
-    assert result.stopped == "It was stopped by Ctrl-C."
-    # After a 429 nothing was changed.
-    assert result.counts == {"left": 130}
-    box_of(client).faults.clear()
-    assert result.retry(progress=False).counts == {"done": 130}
-
-
-@pytest.mark.slow
 def test_an_exception_in_progress_stops_the_apply(client: rnb.Client, tmp_path: Path) -> None:
     plan = edit_all(client)
 
@@ -460,41 +336,6 @@ def test_an_exception_in_progress_stops_the_apply(client: rnb.Client, tmp_path: 
     result = rnb.resume(client, path, progress=False)
     assert result.counts == {"done": 130}
     assert len(writes(client)) == len(set(writes(client))) == 130
-
-
-# Rate limits
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("rate", [4, 40])
-def test_all_workers_wait_when_the_tenant_asks_to(
-    rate: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    number = rate * 3
-    with rnb.sandbox(many(number)) as client:
-        plan = edit_all(client)
-        limited = LimitedTenant(Windows(rate), relay(client.endpoint))
-        with Scripted(Step(limited), repeat=True) as server:
-            token = box_of(client).tokens["admin"]
-            with rnb.connect(endpoint=server.endpoint, token=token) as slow:
-                df = slow.sources().assign(title="slowly")
-                there = slow.plan(df)
-                caplog.clear()
-                result = there.apply(workers=8, progress=False)
-        assert plan.steps
-        assert result.counts == {"done": number}
-        # Logged once, not for each request.
-        warnings = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
-        # A busy machine may not send 40 requests a second; then none of them is refused.
-        assert limited.refused or rate == 40
-        assert sum("asks to wait between requests" in line for line in warnings) == bool(
-            limited.refused
-        )
-        assert not [line for line in warnings if "status 429" in line]
-        # In each window at most one request per worker is refused. test_pacing simulates the time.
-        windows = Counter(int(moment) for moment in limited.refused)
-        assert max(windows.values()) <= 8
-        assert len(limited.refused) <= 8 + 2 * number / 5
 
 
 # Undo

@@ -1,104 +1,22 @@
-"""The journal of an apply, and `resume` after kills at random moments."""
+"""The journal of an apply, and `resume` with whatever is left of one."""
 
 from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from random import Random, randrange
-from typing import Any, Self
+from typing import Any
 
 import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import Fault
 from reinfer_nb.journal import Journal
-from tests.conftest import Tally
 from tests.waiting import AGES, until
-
-# The number of applies, and how often each is killed before it may finish.
-ROUNDS, KILLS = 2, 5
-ACTIONS = 300
-
-# Imports everything once, then forks an applier for each line on stdin, so that kills do not hit
-# the start of Python or the imports. Prints the process id of each applier, then its exit code.
-_APPLYING = """
-import os
-import sys
-from pathlib import Path
-import reinfer_nb as rnb
-import reinfer_nb.plans.executor, reinfer_nb.plans.document
-
-def apply(endpoint, token, plan, journal, out):
-    client = rnb.connect(endpoint=endpoint, token=token)
-    if Path(journal).exists():
-        result = rnb.resume(client, journal, progress=False)
-    else:
-        result = rnb.load_plan(plan, client).apply(
-            progress=False, journal=journal, allow_mass_delete=True
-        )
-    Path(out).write_text(str(result.counts))
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        apply(*line.split())
-        sys.exit()
-    print(child, flush=True)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-class Appliers:
-    """Processes that apply or resume a plan, one after the other.
-
-    Args:
-        out: The file for the counts that an applier writes at its end.
-    """
-
-    def __init__(self, out: Path) -> None:
-        self._out = out
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _APPLYING],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parent.parent.parent,
-        )
-        self._applier = 0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.communicate(timeout=AGES)
-
-    def begin(self, *arguments: object) -> None:
-        assert self._process.stdin is not None
-        self._process.stdin.write(" ".join(map(str, [*arguments, self._out])) + "\n")
-        self._process.stdin.flush()
-        self._applier = self._number()
-
-    def kill(self) -> None:
-        os.kill(self._applier, signal.SIGKILL)
-        assert self._number() == -signal.SIGKILL
-
-    def end(self) -> str:
-        assert self._number() == 0
-        return self._out.read_text()
-
-    def _number(self) -> int:
-        assert self._process.stdout is not None
-        return int(self._process.stdout.readline())
 
 
 def applied_to(client: rnb.Client) -> Counter[tuple[str, str]]:
@@ -112,94 +30,9 @@ def applied_to(client: rnb.Client) -> Counter[tuple[str, str]]:
     )
 
 
-def has_come_to(client: rnb.Client, number: int) -> bool:
-    return applied_to(client).total() >= number
-
-
-def big_plan(client: rnb.Client) -> rnb.Plan:
-    """Return a plan of 100 creates, 100 updates and 100 deletes."""
-    df = client.sources()
-    new = pd.DataFrame({"owner": "acme", "name": [f"new{n:03}" for n in range(100)]})
-    edited = pd.concat([df.head(100).assign(title="edited"), new.assign(title="made")])
-    return client.plan(edited, delete_missing=True)
-
-
 def box(number: int) -> rnb.Sandbox:
     names = [f"s{n:03}" for n in range(number)]
     return rnb.sandbox(pd.DataFrame({"owner": "acme", "name": names}))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("_round", range(ROUNDS))
-def test_resume_finishes_an_apply_that_was_killed_at_any_moment(
-    tmp_path: Path, tally: Tally, _round: int
-) -> None:
-    seed = randrange(2**32)
-    print(f"seed {seed}")  # noqa: T201 - shown when it fails
-    dice = Random(seed)
-    with box(200) as client, Appliers(tmp_path / "counts") as appliers:
-        assert client.sandbox is not None
-        plan = big_plan(client)
-        assert len(plan.steps) == ACTIONS
-        path = plan.save(tmp_path / "plan.json")
-        journal = tmp_path / "journal.jsonl"
-        token = client.sandbox.tokens["admin"]
-        # Delays before and after each write, so that kills hit both.
-        ways = ("create_source", "update_source", "delete_source")
-        client.sandbox.faults.add(
-            Fault.wait((0.0, 0.06), on=ways, seed=seed),
-            Fault.wait((0.0, 0.06), on=ways, after=True, seed=seed + 1),
-            Fault.answer(503, on=ways, probability=0.02, seed=seed + 2),
-        )
-        server = client.sandbox._running()._server
-        # In writes, not in seconds, since a busy machine is slow.
-        moments = sorted(dice.sample(range(ACTIONS // 2), KILLS - 1))
-        for moment in [*moments, ACTIONS // 2]:
-            appliers.begin(client.endpoint, token, path, journal)
-            until(partial(has_come_to, client, moment))
-            time.sleep(dice.uniform(0.0, 0.1))
-            appliers.kill()
-            # The tenant may still be handling requests sent before the kill.
-            time.sleep(0.15)
-            until(lambda: not server.server_state.tasks)
-        killed_at = applied_to(client)
-        appliers.begin(client.endpoint, token, path, journal)
-        assert appliers.end() == str({"done": ACTIONS})
-        assert 0 < killed_at.total() < ACTIONS, f"seed {seed}: no kill came in the middle"
-        # Each write was done exactly once.
-        done = applied_to(client)
-        assert set(done.values()) == {1}
-        assert len(done) == ACTIONS
-        wanted = {("PUT", f"/api/v1/sources/acme/new{n:03}") for n in range(100)}
-        wanted |= {("POST", f"/api/v1/sources/acme/s{n:03}") for n in range(100)}
-        wanted |= {("DELETE", f"/api/v1/sources/id:{s.id}") for s in plan.steps[200:]}
-        assert set(done) == wanted
-        now = client.sources(refresh=True)
-        assert sorted(now["name"]) == [
-            *(f"new{n:03}" for n in range(100)), *(f"s{n:03}" for n in range(100)),
-        ]  # fmt: skip
-        # Another resume sends nothing, and all steps can be undone.
-        before = len(client.sandbox.requests)
-        result = rnb.resume(client, journal, progress=False)
-        assert result.counts == {"done": ACTIONS}
-        assert len(client.sandbox.requests) == before
-        client.sandbox.faults.clear()
-        # Somebody else may have created a source whose create was under way at a kill, so it stays.
-        doubtful = {
-            step.name
-            for step, outcome in zip(plan.steps, result.outcomes, strict=True)
-            if outcome.in_doubt
-        }
-        assert doubtful <= {f"new{n:03}" for n in range(100)}
-        assert len(doubtful) < 100
-        undo = result.undo()
-        counts = undo.summary[["create", "update", "delete"]].to_numpy().tolist()
-        assert counts == [[100, 100, 100 - len(doubtful)]]
-        undone = undo.apply(progress=False, allow_mass_delete=True, journal=tmp_path / "undo.jsonl")
-        assert undone.ok
-        names = [*doubtful, *(f"s{n:03}" for n in range(200))]
-        assert sorted(client.sources()["name"]) == sorted(names)
-    tally("kills of an apply, each followed by a resume", KILLS)
 
 
 @pytest.fixture

@@ -256,81 +256,6 @@ def test_a_user_without_the_right_to_list_buckets_may_set_one(client: rnb.Client
         assert "this token sees no buckets" in reasons(plan)[0]
 
 
-# Odd frames
-
-
-def _set(df: pd.DataFrame, column: str, value: Any) -> pd.DataFrame:
-    cells = df[column].astype(object)
-    cells.iloc[2] = value
-    return df.assign(**{column: cells})
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("spoil", "problem"),
-    [
-        (lambda df: _set(df, "id", "00000000000000aa"), (2, "id", "the id was changed")),
-        (lambda df: _set(df, "id", "nonsense"), (2, "id", "the id was changed")),
-        (lambda df: pd.concat([df, df.iloc[[2]]]), (130, None, "same source as row 2")),
-        (
-            lambda df: _set(df, "title", float("nan")),
-            (2, "title", "is missing, but the tenant has"),
-        ),
-        (lambda df: _set(df, "should_translate", "perhaps"), (2, "should_translate", "True or")),
-        (lambda df: _set(df, "created_at", "2020-01-01"), (2, "created_at", "set by the tenant")),
-        (lambda df: _set(df, "updated_at", "no date"), (2, "updated_at", "a timestamp")),
-        (lambda df: _set(df, "name", "renamed"), (2, "name", "cannot be changed")),
-        (lambda df: _set(df, "owner", "people"), (2, "owner", "cannot be changed")),
-        (lambda df: df.rename(columns={"title": "tilte"}), (None, "tilte", "Did you mean title")),
-        (lambda df: _set(df, "title", 5), (2, "title", "must be a text")),
-        (lambda df: _set(df, "language", "fr"), (2, "language", "must be one of")),
-        (lambda df: _set(df, "sensitive_properties", "x"), (2, "sensitive_properties", "list")),
-    ],
-)
-def test_an_invalid_edit_is_a_problem(
-    client: rnb.Client, spoil: Any, problem: tuple[int | None, str | None, str]
-) -> None:
-    df = client.sources()
-    edited = spoil(df)
-    edited.attrs = df.attrs
-    before = len(request_lines(client))
-    plan = client.plan(edited, delete_missing=True)
-    assert {line.partition(" ")[0] for line in request_lines(client)[before:]} == {"GET"}
-    (told,) = plan.problems.astype(object).to_dict("records")
-    row, column = (None if pd.isna(told[key]) else told[key] for key in ("row", "column"))
-    assert (row, column) == problem[:2]
-    assert problem[2] in told["reason"]
-    assert len(plan.steps) == 0
-    with pytest.raises(rnb.InvalidInput):
-        plan.apply()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "shape",
-    [
-        lambda df: df.reset_index(),
-        lambda df: df.sort_values("name"),
-        lambda df: df.sample(frac=1, random_state=1).set_index("title", drop=False),
-        lambda df: df[["id", "language"]],
-        lambda df: df[["name", "owner", "title"]],
-        lambda df: df.assign(num_comments=5, mine="x"),
-        lambda df: df.drop(index=range(50)),
-        lambda df: df.iloc[:0],
-        lambda df: df.assign(should_translate=df["should_translate"].map(str)),
-        lambda df: df.assign(updated_at=df["updated_at"].map(str)),
-        lambda df: df.assign(created_at=df["created_at"].dt.tz_convert("Asia/Tokyo")),
-        lambda df: df.astype(object),
-        lambda df: pd.read_csv(io.StringIO(df.to_csv(index=False)), dtype=str),
-    ],
-)
-def test_an_odd_frame_without_edits_gives_no_steps(client: rnb.Client, shape: Any) -> None:
-    df = client.sources()
-    plan = client.plan(shape(df))
-    assert plan.ok, plan
-    assert len(plan.steps) == 0
-
-
 # Projects and bases
 
 
@@ -658,29 +583,6 @@ def test_another_file_is_refused(client: rnb.Client, tmp_path: Path, content: by
 
 
 # Mass deletes and remote changes
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("deleted", "mass"), [(3, False), (4, True)])
-def test_more_than_a_tenth_of_a_project_needs_allow_mass_delete(
-    client: rnb.Client, tmp_path: Path, *, deleted: int, mass: bool
-) -> None:
-    claims = client.sources("claims")
-    assert len(claims) == 39
-    plan = client.plan(claims.iloc[deleted:], delete_missing=True)
-    path = plan.save(tmp_path / "change.json")
-    for one in (plan, rnb.load_plan(path, client)):
-        assert bool(one.mass_deletes()) is mass
-        assert ("allow_mass_delete" in one.to_text()) is mass
-        assert ("allow_mass_delete" in one.to_html()) is mass
-    if mass:
-        before = request_lines(client)
-        with pytest.raises(rnb.InvalidInput, match=r"4 of the 39 sources of claims.*a tenth"):
-            plan.apply(progress=False)
-        assert request_lines(client) == before
-    result = plan.apply(progress=False, allow_mass_delete=mass)
-    assert result.ok
-    assert len(client.sources("claims")) == 39 - deleted
 
 
 @pytest.mark.parametrize("status", [403, 500])
