@@ -91,6 +91,16 @@ def alert(form: Locator, text: str) -> Locator:
     return form.get_by_role("alert").filter(has_text=text)
 
 
+# Forms
+
+CONNECT = "import reinfer_nb as rnb\nclient = rnb.connect()"
+
+
+def form_of(tab: Page, place: int = 0) -> Locator:
+    """Return one of the forms on the page, by its place."""
+    return tab.locator(".jp-OutputArea-output").nth(place)
+
+
 # Hashes of the table's rows in which axe found no problem, by page.
 _FLAWLESS: WeakKeyDictionary[Page, set[int]] = WeakKeyDictionary()
 
