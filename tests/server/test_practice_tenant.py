@@ -8,7 +8,6 @@ import http.client
 import json
 import re
 import socket
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -197,19 +196,6 @@ def test_two_at_once_are_two_tenants() -> None:
             pytest.raises(rnb.AuthenticationError),
         ):
             stranger.sources()
-
-
-def test_it_listens_on_loopback_only(shared: rnb.Client) -> None:
-    parts = urlsplit(shared.endpoint)
-    assert parts.hostname == "127.0.0.1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("this machine has no other address")
-        own = probe.getsockname()[0]
-    with pytest.raises(OSError):
-        socket.create_connection((own, parts.port), timeout=2)
 
 
 def test_a_port_that_is_taken_is_said() -> None:
@@ -421,112 +407,11 @@ def test_every_answer_tells_how_long_it_took(asking: Plain) -> None:
     assert answer.headers["Server-Timing"].startswith("total;dur=")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        None,
-        "",
-        "Bearer",
-        "Bearer ",
-        "Bearer unknown",
-        "Bearer  {admin}",
-        "Bearer {admin}x",
-        "Bearer {viewer} {admin}",
-        "{admin}",
-        "Basic {admin}",
-        "Token {admin}",
-        "Bearer\t{admin}",
-        b"Bearer \xff\xfe",
-        "Bearer " + "x" * 8000,
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-@pytest.mark.parametrize("path", ["/api/v1/sources", "/nowhere", MOTOR])
-def test_no_token_no_answer(
-    lasting: rnb.Client, authorization: str | bytes | None, path: str
-) -> None:
-    box = box_of(lasting)
-    if isinstance(authorization, str):
-        authorization = authorization.format(**box.tokens)
-    headers = {"Authorization": authorization} if authorization is not None else {}
-    with requests.Session() as session:
-        session.trust_env = False
-        answer = session.get(lasting.endpoint + path, headers=headers, timeout=AGES)
-    assert is_error(answer, 401)
-    for token in box.tokens.values():
-        assert token not in answer.text
-    assert (box.requests[-1].status, box.requests[-1].who) == (401, "")
-
-
-def test_a_write_without_a_token_changes_nothing(lasting: rnb.Client) -> None:
-    before = lasting.source("claims/property-inbox")
-    for method, path in (
-        ("POST", "/api/v1/sources/claims/property-inbox"),
-        ("PUT", "/api/v1/sources/claims/stranger"),
-        ("DELETE", f"/api/v1/sources/id:{before.id}"),
-    ):
-        body = {"source": {"title": "x"}}
-        answer = requests.request(method, lasting.endpoint + path, json=body, timeout=AGES)
-        assert is_error(answer, 401)
-    assert lasting.source("claims/property-inbox") == before
-    with pytest.raises(rnb.NotFound):
-        lasting.source("claims/stranger")
-
-
-@pytest.mark.parametrize(
-    "host",
-    [
-        "evil.example",
-        "evil.example:{port}",
-        "127.0.0.1.evil.example:{port}",
-        "localhost.evil.example:{port}",
-        "evil.example:80@127.0.0.1:{port}",
-        "10.0.0.1:{port}",
-        "0.0.0.0:{port}",
-        "",
-    ],
-)
-def test_a_foreign_host_is_refused(lasting: rnb.Client, asking: Plain, host: str) -> None:
-    port = urlsplit(lasting.endpoint).port
-    answer = asking("GET", "/api/v1/sources", headers={"Host": host.format(port=port)})
-    assert is_error(answer)
-    assert "sources" not in answer.json()
-
-
 @pytest.mark.parametrize("host", ["localhost:{port}", "LOCALHOST:{port}", "127.0.0.1:{port}"])
 def test_its_own_names_are_answered_to(lasting: rnb.Client, asking: Plain, host: str) -> None:
     port = urlsplit(lasting.endpoint).port
     answer = asking("GET", "/api/v1/sources", headers={"Host": host.format(port=port)})
     assert answer.status_code == 200
-
-
-def test_a_viewer_is_refused(lasting: rnb.Client) -> None:
-    viewer = Plain(lasting, "viewer")
-    body: dict[str, Any] = {"source": {}}
-    source_id = lasting.source("claims/glass-inbox").id
-    hidden_id = lasting.source("people/payroll-inbox").id
-    assert is_error(viewer("PUT", "/api/v1/sources/claims/x", json=body), 403)
-    assert is_error(viewer("POST", "/api/v1/sources/claims/glass-inbox", json=body), 403)
-    assert is_error(viewer("DELETE", f"/api/v1/sources/id:{source_id}"), 403)
-    assert is_error(viewer("GET", "/api/_private/buckets"), 403)
-    for method, path in (
-        ("GET", "/api/v1/sources/people"),
-        ("GET", "/api/v1/sources/people/payroll-inbox"),
-        ("GET", f"/api/v1/sources/id:{hidden_id}"),
-        ("DELETE", f"/api/v1/sources/id:{hidden_id}"),
-        ("PUT", "/api/v1/sources/people/x"),
-        ("POST", "/api/v1/sources/people/payroll-inbox"),
-    ):
-        answer = viewer(method, path, json=body if method in ("PUT", "POST") else None)
-        assert is_error(answer, 404), (method, path)
-    stats = "/api/v1/sources/people/payroll-inbox/statistics"
-    assert is_error(viewer("POST", stats, json={"comment_filter": {}}), 404)
-    # Invalid content does not reveal whether a project exists.
-    for project in ("people", "nowhere"):
-        answer = viewer("PUT", f"/api/v1/sources/{project}/x", json={"source": {"title": 5}})
-        assert is_error(answer, 404)
-    viewer.session.close()
 
 
 @pytest.mark.parametrize(
@@ -1029,101 +914,6 @@ def test_an_empty_file_is_filled(tmp_path: Path) -> None:
         assert len(client.sources()) == 130
 
 
-def box_file(file: Path) -> None:
-    with rnb.sandbox(database=file) as client:
-        client.delete_source("claims/test")
-
-
-def text_file(file: Path) -> None:
-    file.write_text("id,owner,name\n" * 1000)
-
-
-def short_file(file: Path) -> None:
-    file.write_bytes(b"x")
-
-
-def foreign_database(file: Path) -> None:
-    db = sqlite3.connect(file)
-    db.execute("CREATE TABLE sources (id TEXT)")
-    db.commit()
-    db.close()
-
-
-def another_version(file: Path) -> None:
-    box_file(file)
-    db = sqlite3.connect(file)
-    db.execute("PRAGMA user_version = 99")
-    db.close()
-
-
-def broken_head(file: Path) -> None:
-    box_file(file)
-    file.write_bytes(b"\0" * 64 + file.read_bytes()[64:])
-
-
-def broken_pages(file: Path) -> None:
-    box_file(file)
-    content = file.read_bytes()
-    file.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
-
-
-def broken_schema(file: Path) -> None:
-    box_file(file)
-    content = file.read_bytes()
-    file.write_bytes(content[:100] + b"\xff" * 3996 + content[4096:])
-
-
-def cut_short(file: Path) -> None:
-    box_file(file)
-    content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2])
-
-
-def missing_table(file: Path) -> None:
-    box_file(file)
-    db = sqlite3.connect(file)
-    db.execute("DROP TABLE sources")
-    db.commit()
-    db.close()
-
-
-OTHERS = [
-    text_file,
-    short_file,
-    foreign_database,
-    another_version,
-    broken_head,
-    broken_pages,
-    broken_schema,
-    cut_short,
-    missing_table,
-]
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("make", OTHERS, ids=lambda make: make.__name__)
-def test_a_file_that_is_no_sandbox_s_is_left_as_it_is(tmp_path: Path, make: Any) -> None:
-    file = tmp_path / "box.db"
-    make(file)
-    before = file.read_bytes()
-    with pytest.raises(rnb.FileProblem, match=r"box\.db"):
-        rnb.sandbox(database=file).start()
-    assert file.read_bytes() == before
-
-
-def test_nothing_is_left_beside_a_file_that_is_no_sandbox_s(tmp_path: Path) -> None:
-    another_version(tmp_path / "box.db")
-    with pytest.raises(rnb.FileProblem):
-        rnb.sandbox(database=tmp_path / "box.db").start()
-    assert [path.name for path in tmp_path.iterdir()] == ["box.db"]
-
-
-def test_another_version_is_told_with_both(tmp_path: Path) -> None:
-    another_version(tmp_path / "box.db")
-    with pytest.raises(rnb.FileProblem, match=r"version 99, .* version 2"):
-        rnb.sandbox(database=tmp_path / "box.db").start()
-
-
 @pytest.mark.parametrize("database", [":memory:", "file:box?mode=memory"])
 def test_a_name_of_sqlite_is_no_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database: str
@@ -1140,47 +930,6 @@ def test_a_folder_is_no_database(tmp_path: Path) -> None:
     with pytest.raises(rnb.FileProblem, match="no folder"):
         rnb.sandbox(database=tmp_path / "none" / "box.db").start()
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_a_hundred_writers_lose_nothing(tmp_path: Path) -> None:
-    writers = 100
-    begin = threading.Barrier(writers)
-
-    with rnb.sandbox(database=tmp_path / "box.db") as client:
-        reader = client.sources()
-
-        def write(number: int) -> bool:
-            begin.wait(AGES)
-            client.create_source(f"claims/writer-{number}", title="new")
-            client.update_source(f"claims/writer-{number}", title=f"title {number}")
-            client.update_source("claims/motor-inbox", email_transform_version=number)
-            client.delete_source(reader["id"].loc[number]) if number >= 90 else client.sources()
-            try:
-                client.create_source("claims/race", description=str(number))
-            except rnb.Conflict as conflict:
-                assert conflict.existing is not None  # noqa: PT017 - both ends are fine
-                return False
-            return True
-
-        with ThreadPoolExecutor(writers) as pool:
-            won = list(pool.map(write, range(writers)))
-        assert won.count(True) == 1
-        after = client.sources()
-        requests = box_of(client).requests
-        assert {one.status for one in requests if one.method != "GET"} == {200, 409}
-        # Deleted sources are looked up, and not found.
-        assert [one.status for one in requests if one.method == "GET"].count(404) == 10
-    titles = after.set_index("name")["title"]
-    assert [titles[f"writer-{number}"] for number in range(writers)] == [
-        f"title {number}" for number in range(writers)
-    ]
-    assert len(after) == 130 + 100 + 1 - 10
-    assert after["id"].is_unique
-    race = after[after["name"] == "race"]
-    assert race["description"].tolist() == [str(won.index(True))]
-    with rnb.sandbox(database=tmp_path / "box.db") as client:
-        pd.testing.assert_frame_equal(client.sources(), after)
 
 
 def test_updates_of_different_fields_at_once_are_both_there(lasting: rnb.Client) -> None:

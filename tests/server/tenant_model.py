@@ -1,4 +1,4 @@
-"""The practice tenant against a model, with random requests, users and order."""
+"""A model of the practice tenant, and a state machine that asks both, in random order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,18 +16,15 @@ from urllib.parse import quote
 import pandas as pd
 import pytest
 import requests
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 import reinfer_nb as rnb
-from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.waiting import AGES
 
 EVERYTHING = [
@@ -715,41 +712,3 @@ def without_none(row: dict[str, Any]) -> dict[str, Any]:
 def later(before: dict[str, Any], after: dict[str, Any]) -> bool:
     moments = (datetime.fromisoformat(one["updated_at"]) for one in (after, before))
     return next(moments) > next(moments)
-
-
-@pytest.fixture
-def begin(tmp_path: Path) -> Path:
-    """A database file to start with: few sources, a bucket, and users with few permissions."""
-    frame = pd.DataFrame([{**one, "num_comments": COMMENTS[one["id"]]} for one in BEGIN])
-    frame = frame.rename(columns={"_kind": "kind"})
-    for column in ("created_at", "updated_at", "last_modified"):
-        frame[column] = pd.to_datetime(frame[column], format="ISO8601")
-    box = rnb.sandbox(frame, database=tmp_path / "begin.db")
-    with box:
-        for name, on in PERMITTED.items():
-            box.add_user(name, organisation_permissions=on)
-    return tmp_path / "begin.db"
-
-
-@pytest.mark.slow
-def test_the_tenant_is_as_its_model(begin: Path, tally: Tally) -> None:
-    with ThreadPoolExecutor(1) as stopping:
-        run = Run(begin, stopping)
-        run_state_machine_as_test(
-            type("Tenant", (Tenant,), {"run": run}),
-            settings=settings(
-                SLOW_EXAMPLES, max_examples=40, stateful_step_count=30, derandomize=False
-            ),
-        )
-    for stopped in run.stopped:
-        stopped.result()
-    assert {status for _, status in run.answers} == {200, 401, 403, 404, 409, 422}
-    for done in (
-        "PUT /api/v1/sources/*",
-        "POST /api/v1/sources/*",
-        "DELETE /api/v1/sources/id:*",
-        "POST /api/_private/users/*",
-    ):
-        assert run.answers[done, 200] > 0, done
-    for what, number in run.counts.items():
-        tally(f"state machine {what}", number)
