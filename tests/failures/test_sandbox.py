@@ -108,7 +108,7 @@ def _check_addresses(client: rnb.Client, everywhere: rnb.Client) -> None:
             assert requests.get(url, headers=headers, timeout=AGES).status_code == 200
         else:
             with pytest.raises(OSError):
-                socket.create_connection((OTHER, port), timeout=2)
+                socket.create_connection((OTHER, port), timeout=2).close()
 
 
 def _check_hosts(client: rnb.Client, hosts: list[str]) -> None:
