@@ -255,8 +255,8 @@ class Watch:
         dialog.dismiss()
 
     def expect_text_only(self, tab: Page) -> None:
-        # The package itself may use "b".
-        foreign = "img, script, b:text-is('bold'), a[href^=javascript]"
+        # The package itself may use "b", and pictures of charts.
+        foreign = "img:not([src^='data:image/png']), script, b:text-is('bold'), a[href^=javascript]"
         made = tab.locator(".jp-OutputArea").locator(foreign)
         expect(made).to_have_count(0)
         expect(tab.locator(".jp-OutputArea").locator("mjx-container, .MathJax")).to_have_count(0)
