@@ -56,8 +56,8 @@ HOSTILE = {
 # A project and a name that no request can ask for, and a twin for the audit.
 OTHERS = [
     {"id": "00000000deadbee1", "owner": EVIL, "name": EVIL, "title": EVIL, "_kind": EVIL},
-    {"id": "00000000deadbee2", "owner": "hostile", "name": "twin", "title": EVIL},
-    {"id": "00000000deadbee3", "owner": "hostile", "name": "triplet", "title": EVIL},
+    {"id": "00000000deadbee2", "owner": "others", "name": "twin", "title": EVIL},
+    {"id": "00000000deadbee3", "owner": "others", "name": "triplet", "title": EVIL},
 ]
 
 
@@ -98,10 +98,10 @@ evil = df.set_index("name").loc["twin", "title"]
 history = rnb.History("history")
 """
 SHOWN = {
-    "source": "client.source('hostile/twin')",
+    "source": "client.source('others/twin')",
     "comparison": "rnb.compare(df.assign(title=evil + 'old', **{evil: evil}), df)",
     "report": "rnb.audit(df)",
-    "plan": "plan = client.plan(df[df['owner'] == 'hostile'].assign(description=evil)); plan",
+    "plan": "plan = client.plan(df[df['owner'] == 'others'].assign(description=evil)); plan",
     "progress bar and result": "plan.apply()",
     "problems": "client.plan(df.rename(columns={'title': evil}).assign(language=evil))",
     "snapshots": "history.record(df, when='2026-01-01')\n"
@@ -110,8 +110,8 @@ SHOWN = {
     "chart": "axes = rnb.charts.projects(df, by='kind')\naxes.figure.canvas.draw()\n"
     "for text in axes.figure.findobj(Text): print(text.get_text())\nplt.show()",
     "create form": "rnb.create_form(client, 'hostile')",
-    "update form": "rnb.update_form(client, 'hostile/triplet')",
-    "delete form": "rnb.delete_form(client, 'hostile/triplet')",
+    "update form": "rnb.update_form(client, 'others/triplet')",
+    "delete form": "rnb.delete_form(client, 'others/triplet')",
     "explorer": "rnb.explore(client)",
     "frame": "df[df['owner'] != 'claims']",
     "error": "client.create_source('hostile/refused')",
@@ -152,7 +152,7 @@ def test_case_47_texts_are_shown_as_text(
         for what in ("source", "comparison", "plan", "update form", "delete form", "error"):
             assert f"{SEEN} {HTML}**bold**" in outputs[what].inner_text(), what
         expect(outputs["chart"].locator("img")).to_have_count(1)
-        expect(outputs["progress bar and result"]).to_contain_text("3/3")
+        expect(outputs["progress bar and result"]).to_contain_text("2/2")
     _check_terminal(setup, monkeypatch, tmp_path)
 
 
@@ -165,15 +165,15 @@ def _check_widgets(tab: Page, outputs: dict[str, Locator], setup: Setup) -> None
     expect(alert(form, SEEN).first).to_be_visible()
     form = outputs["update form"]
     fill(form, {"Title": f"{EVIL}mine"})
-    setup.client.update_source("hostile/triplet", title=f"{EVIL}theirs")
+    setup.client.update_source("others/triplet", title=f"{EVIL}theirs")
     button(form, "Update").click()
     expect(alert(form, "Nothing was written")).to_be_visible()
     form = outputs["delete form"]
-    fill(form, {"Full name": "hostile/triplet"})
+    fill(form, {"Full name": "others/triplet"})
     tab.wait_for_timeout(BREATH)
     button(form, "Delete").click()
     expect(form.get_by_role("table")).to_contain_text(f"{SEEN} {HTML}**bold**theirs")
-    field(outputs["explorer"], "Search").fill("hostile")
+    field(outputs["explorer"], "Search").fill("others")
     expect(outputs["explorer"].get_by_role("grid", name="Sources")).to_contain_text(SEEN)
 
 
@@ -183,7 +183,7 @@ def _check_terminal(setup: Setup, monkeypatch: pytest.MonkeyPatch, folder: Path)
     monkeypatch.chdir(folder)
     df = setup.client.sources(refresh=True)
     rnb.to_csv(df.assign(title=f"{EVIL}old"), "old.csv")
-    for command in ("list --project hostile", "audit", "compare old.csv", "plan old.csv"):
+    for command in ("list --project others", "audit", "compare old.csv", "plan old.csv"):
         _, printed = on_terminal(command.split(), width=300)
         assert SEEN in printed, command
         # The colours of the package itself are others.
@@ -194,7 +194,7 @@ def _check_terminal(setup: Setup, monkeypatch: pytest.MonkeyPatch, folder: Path)
         pytest.raises(rnb.ValidationFailed) as caught,
     ):
         setup.client.create_source("hostile/refused")
-    for text in (str(caught.value), repr(setup.client.source("hostile/hostile"))):
+    for text in (str(caught.value), repr(setup.client.source("others/twin"))):
         assert HTML.strip() in text
         assert not CONTROLS & set(text)
 
