@@ -88,7 +88,7 @@ def test_case_48_access(monkeypatch: pytest.MonkeyPatch) -> None:
     """listens on loopback only unless told otherwise; refuses a foreign `Host`; a missing, unknown
     or malformed token gets 401 in constant time; viewer tokens get 403 on writes; a project outside
     the token's permissions is not shown.
-    """  # noqa: D403
+    """
     with rnb.sandbox() as client, rnb.sandbox(host="0.0.0.0") as everywhere:
         _check_addresses(client, everywhere)
         for one, hosts in ((client, FOREIGN_HOSTS), (everywhere, ["evil.example:{port}"])):
@@ -570,7 +570,7 @@ OTHER_FILES: dict[Callable[[Path], None], str] = {
 
 
 def test_case_52_a_foreign_or_broken_file_is_left_alone(tmp_path: Path) -> None:
-    """a database of another version or a corrupt file: a clear error, file untouched."""  # noqa: D403
+    """a database of another version or a corrupt file: a clear error, file untouched."""
     for make, message in OTHER_FILES.items():
         file = tmp_path / make.__name__ / "box.db"
         file.parent.mkdir()

@@ -474,7 +474,7 @@ def test_case_35_an_odd_frame_has_a_clear_outcome(shared: rnb.Client, shape: str
     """a frame with a changed `id`, a duplicated row, a NaN title, a string "True", dates as text,
     columns missing, columns unknown, an index reset or sorted, rows removed (means nothing unless
     deletes were asked for): each has its clear outcome in the plan, before anything is sent.
-    """  # noqa: D403
+    """
     edit, deleted, outcome = ODD[shape]
     df = shared.sources()
     edited = edit(df)
@@ -509,7 +509,7 @@ def test_case_35_an_odd_frame_has_a_clear_outcome(shared: rnb.Client, shape: str
 def test_case_36_a_mass_delete_must_be_allowed(
     client: rnb.Client, tmp_path: Path, *, deleted: int, mass: bool
 ) -> None:
-    """a delete of more than a tenth of a project's sources needs `allow_mass_delete=True`."""  # noqa: D403
+    """a delete of more than a tenth of a project's sources needs `allow_mass_delete=True`."""
     claims = client.sources("claims")
     assert len(claims) == 39
     plan = client.plan(claims.iloc[deleted:], delete_missing=True)
