@@ -10,20 +10,10 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import safe_write
-from reinfer_nb.schema.records import Source
 from tests.scripted import Scripted, reply
 
 ID, OTHER = "18ba5ce699f8da1f", "28ba5ce699f8da1f"
 ONE = {"id": ID, "owner": "lab", "name": "one", "title": "One", "updated_at": None}
-BASE = Source.from_wire(ONE)
-OTHERS = {
-    "another name": ONE | {"name": "other"},
-    "another project": ONE | {"owner": "other"},
-    "another case": ONE | {"name": "One"},
-    "no project": ONE | {"owner": ""},
-    "half of both": ONE | {"owner": "lab/one", "name": ""},
-}
 
 
 def ok(source: dict[str, Any]) -> bytes:
@@ -39,64 +29,12 @@ def tenant(*steps: bytes) -> Iterator[tuple[rnb.Client, Scripted]]:
         yield client, server
 
 
-CALLS: dict[str, Callable[[rnb.Client], object]] = {
-    "source": lambda client: client.source("lab/one"),
-    "source of a source": lambda client: client.source(BASE),
-    "update": lambda client: client.update_source("lab/one", title="x"),
-    "update of a source": lambda client: client.update_source(BASE, title="x"),
-    "create": lambda client: client.create_source("lab/one", title="x"),
-    "recreate": lambda client: client.recreate_source(BASE),
-    "delete by name": lambda client: client.delete_source("lab/one"),
-    "safe update": lambda client: safe_write.update(client.calls, BASE, {"title": "x"}),
-    "safe delete": lambda client: safe_write.delete(client.calls, BASE),
-}
-BY_ID: dict[str, Callable[[rnb.Client], object]] = {
-    "source": lambda client: client.source(ID),
-    "update": lambda client: client.update_source(ID, title="x"),
-    "delete": lambda client: client.delete_source(ID),
-    "delete of a source": lambda client: client.delete_source(BASE),
-    "count": lambda client: client.count_comments(ID),
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
-@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
-def test_a_response_about_another_source_is_an_error(
-    call: Callable[[rnb.Client], object], other: dict[str, Any]
-) -> None:
-    with tenant(ok(other)) as (client, server):
-        with pytest.raises(rnb.ProtocolError, match=r"is about .*, not about lab/one") as caught:
-            call(client)
-        assert len(server.asked) == 1
-        assert caught.value.in_doubt is (server.methods[0] != "GET")
-
-
-@pytest.mark.parametrize("call", BY_ID.values(), ids=BY_ID)
-def test_a_response_about_another_id_is_an_error(
-    call: Callable[[rnb.Client], object],
-) -> None:
-    with tenant(ok(ONE | {"id": OTHER})) as (client, server):
-        with pytest.raises(rnb.ProtocolError, match=f"is about .*{OTHER}.*, not about {ID}"):
-            call(client)
-        assert server.methods == ["GET"]
-
-
 def test_existing_in_a_conflict_is_never_another_source() -> None:
     taken = reply({"status": "error", "message": "409 Conflict"}, 409)
     with tenant(taken, ok(ONE | {"name": "other"})) as (client, _):
         with pytest.raises(rnb.Conflict) as caught:
             client.create_source("lab/one")
         assert caught.value.existing is None
-
-
-def test_a_form_rejects_a_response_about_another_source() -> None:
-    with tenant(*[ok(ONE | {"name": "other"})] * 2) as (client, server):
-        with pytest.raises(rnb.ProtocolError, match="not about lab/one"):
-            rnb.update_form(client, "lab/one")
-        with pytest.raises(rnb.ProtocolError, match="not about lab/one"):
-            rnb.delete_form(client, "lab/one")
-        assert server.methods == ["GET", "GET"]
 
 
 def listing(*rows: dict[str, Any]) -> bytes:

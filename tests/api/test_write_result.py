@@ -70,19 +70,6 @@ def stubborn(client: rnb.Client) -> Iterator[rnb.Client]:
 # Fields not taken
 
 
-def test_an_update_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
-    with pytest.warns(rnb.NotTakenWarning, match=rf"{NAME}, .*language \(it is 'en'\)") as caught:
-        source = stubborn.update_source(NAME, language="xlm", title="x")
-    assert (source.language, source.title) == ("en", "x")
-    assert caught[0].filename == __file__
-
-
-def test_a_create_that_was_not_taken_warns(stubborn: rnb.Client) -> None:
-    with pytest.warns(rnb.NotTakenWarning, match=r"language \(it is 'en'\), kind|language .* and"):
-        source = stubborn.create_source("claims/fresh", language="de", kind="chat", title="x")
-    assert (source.language, source.kind, source.title) == ("en", "unknown", "x")
-
-
 def test_a_recreate_that_was_not_taken_warns_too(stubborn: rnb.Client, tmp_path: Path) -> None:
     with pytest.warns(rnb.NotTakenWarning):
         stubborn.create_source("claims/fresh", language="en", kind="chat")
@@ -144,27 +131,6 @@ def language_plan(client: rnb.Client, **settings: str) -> rnb.Plan:
     return client.plan(rows.assign(language="xlm", **settings), project="claims")
 
 
-def test_a_plan_reports_fields_that_were_not_taken(stubborn: rnb.Client, tmp_path: Path) -> None:
-    plan = language_plan(stubborn, title="mine")
-    assert not any("did not take" in note for note in plan.notes)
-    result = plan.apply(progress=False, journal=tmp_path / "journal")
-    assert result.counts == {"not taken": 2}
-    assert not result.ok
-    assert len(result.failed) == 2
-    assert result.frame["said"].str.contains(r"did not take language \(it is 'en'\)").all()
-    for shown in (result.to_text(), result.to_html()):
-        assert "not taken" in shown
-        assert "did not take language" in shown
-    # The journal has these outcomes too, and a resume does not retry them.
-    again = rnb.resume(stubborn, tmp_path / "journal", progress=False)
-    assert again.outcomes == result.outcomes
-    assert [outcome.not_taken for outcome in again.outcomes] == [("language",)] * 2
-    # The undo plans only the fields that were taken.
-    undo = again.undo()
-    assert [dict(step.settings).keys() for step in undo.steps] == [{"title"}] * 2
-    assert undo.apply(progress=False).counts == {"done": 2}
-
-
 @pytest.mark.slow
 def test_a_second_plan_has_the_step_and_notes_that_it_was_not_taken(stubborn: rnb.Client) -> None:
     language_plan(stubborn).apply(progress=False)
@@ -185,65 +151,12 @@ def test_fields_not_taken_by_another_tenant_are_not_noted(
     assert not any("did not take" in note for note in language_plan(stubborn).notes)
 
 
-def test_a_create_that_was_not_taken_is_in_the_result_and_undone(stubborn: rnb.Client) -> None:
-    rows = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "language": ["de"]})
-    result = stubborn.plan(rows).apply(progress=False)
-    assert result.counts == {"not taken": 1}
-    (step,) = result.undo().steps
-    assert (step.kind, step.full_name) == ("delete", "claims/fresh")
-
-
 # Whose create it was
 
 
 def fresh(client: rnb.Client, title: str = "x") -> rnb.Plan:
     rows = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": [title]})
     return client.plan(rows)
-
-
-@pytest.mark.slow
-def test_a_source_created_before_the_first_attempt_is_somebody_elses(client: rnb.Client) -> None:
-    plan = fresh(client)
-    client._transport.patience = Patience(attempts=1)
-    with through(client, relay(client.endpoint)) as other:
-        theirs = other.create_source("claims/fresh", title="x")
-    threading.Event().wait(3.1)
-    client._transport.patience = Patience(backoff=0.01)
-    with (
-        box_of(client).faults.add(Fault.answer(502, on="create_source", times=1)),
-        pytest.raises(rnb.Conflict) as caught,
-    ):
-        client.create_source("claims/fresh", title="x")
-    assert caught.value.existing == theirs
-    assert not caught.value.in_doubt
-    for status in (500, 502):
-        with box_of(client).faults.add(Fault.answer(status, on="create_source", times=1)):
-            result = plan.apply(progress=False)
-        if result.counts == {"failed": 1}:
-            result = result.retry(progress=False)
-        assert result.counts == {"skipped": 1}
-        assert len(result.undo().steps) == 0
-    assert client.source("claims/fresh") == theirs
-
-
-@pytest.mark.parametrize("status", [500, 502])
-@pytest.mark.usefixtures("coarse_clock")
-def test_a_source_created_after_the_first_attempt_stays_in_doubt(
-    client: rnb.Client, status: int
-) -> None:
-    plan = fresh(client)
-    client._transport.patience = Patience(attempts=1)
-    with box_of(client).faults.add(Fault.answer(status, on="create_source", times=1)):
-        result = plan.apply(progress=False)
-    assert result.counts == {"failed": 1}
-    theirs = client.create_source("claims/fresh", title="x")
-    result = result.retry(progress=False)
-    assert result.counts == {"done": 1}
-    assert "or by somebody else at the same time" in result.to_text()
-    undo = result.undo()
-    assert len(undo.steps) == 0
-    assert any("claims/fresh is left alone" in note for note in undo.notes)
-    assert client.source("claims/fresh") == theirs
 
 
 @pytest.mark.slow
@@ -355,59 +268,6 @@ def test_the_journal_holds_the_first_attempt_by_the_tenants_clock(
 # The look before a write
 
 
-@pytest.mark.parametrize("kind", ["update", "delete", "form", "plan"])
-@pytest.mark.parametrize("what", ["slow", "429", "502"])
-def test_a_slow_look_is_repeated_before_the_write(
-    client: rnb.Client, kind: str, what: str, tmp_path: Path
-) -> None:
-    base = client.source(NAME)
-    listing = client.sources("claims")
-    plan = client.plan(listing[listing["name"] != "motor-inbox"], delete_missing=True)
-    onward = relay(client.endpoint)
-    looked = threading.Event()
-
-    def change() -> None:
-        with rnb.connect(endpoint=client.endpoint, token=box_of(client).tokens["admin"]) as other:
-            other.update_source(NAME, description="theirs")
-
-    def carried(asked: Asked) -> bytes:
-        response = onward(asked)
-        if asked.method == "GET" and "motor-inbox" in asked.path and not looked.is_set():
-            looked.set()
-            change()
-            if what == "slow":
-                # The response is from before the change, and arrives long after it.
-                threading.Event().wait(1.2)
-                return response
-            headers = {"Retry-After": "1"} if what == "429" else {}
-            return reply({"status": "error", "message": "busy"}, int(what), headers)
-        return response
-
-    with through(client, carried) as mine:
-        if kind == "form":
-            form = rnb.delete_form(mine, base)
-            form.jobs.wait()
-            form.name.value = NAME
-            form.button.click()
-            form.jobs.wait()
-            assert form.result is None
-        elif kind == "plan":
-            moved = rnb.load_plan(plan.save(tmp_path / "plan"), client)
-            object.__setattr__(moved, "client", mine)
-            object.__setattr__(moved, "endpoint", mine.endpoint)
-            assert moved.apply(progress=False, allow_mass_delete=True).counts == {"moved": 1}
-        else:
-            ways: dict[str, Callable[[], object]] = {
-                "update": lambda: safe_write.update(mine.calls, base, {"title": "mine"}),
-                "delete": lambda: safe_write.delete(mine.calls, base, tmp_path / "kept.json"),
-            }
-            with pytest.raises(rnb.Moved):
-                ways[kind]()
-        assert looked.is_set()
-    source = client.source(NAME)
-    assert (source.title, source.description) == (base.title, "theirs")
-
-
 def test_a_delete_looks_once_before_and_once_after(client: rnb.Client) -> None:
     base = client.source(NAME)
     before = len(box_of(client).requests)
@@ -471,13 +331,11 @@ def test_a_write_to_another_source_of_the_same_name_is_reported(client: rnb.Clie
 
 
 @contextmanager
-def hidden(client: rnb.Client, *, after: bool = False) -> Iterator[rnb.Client]:
-    """Connect through a server that hides the project: from the start, or from the delete on."""
+def hidden(client: rnb.Client) -> Iterator[rnb.Client]:
+    """Connect through a server that hides the project from a delete on."""
     onward = relay(client.endpoint)
     lost = threading.Event()
     no = reply({"status": "error", "message": "404 Not Found"}, 404)
-    if not after:
-        lost.set()
 
     def carried(asked: Asked) -> bytes:
         if asked.method == "DELETE" and not lost.is_set():
@@ -505,7 +363,7 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
         lambda mine: safe_write.delete(mine.calls, base),
     ):
         with (
-            hidden(client, after=True) as mine,
+            hidden(client) as mine,
             pytest.raises(rnb.NotFound, match="404") as caught,
         ):
             call(mine)
@@ -513,19 +371,12 @@ def test_a_delete_in_doubt_that_is_hidden_stays_in_doubt(client: rnb.Client) -> 
     assert client.source(NAME) == base
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", ["update", "delete"])
-@pytest.mark.parametrize("after", [False, True])
-def test_a_plan_does_not_report_a_hidden_source_as_deleted(
-    client: rnb.Client, kind: str, *, after: bool
+def test_a_plan_does_not_report_a_source_that_is_hidden_during_its_delete_as_deleted(
+    client: rnb.Client,
 ) -> None:
     listing = client.sources("claims")
-    plan = (
-        client.plan(listing.head(1).assign(title="mine"))
-        if kind == "update"
-        else client.plan(listing.iloc[1:], delete_missing=True)
-    )
-    with hidden(client, after=after and kind == "delete") as mine:
+    plan = client.plan(listing.iloc[1:], delete_missing=True)
+    with hidden(client) as mine:
         object.__setattr__(plan, "client", mine)
         object.__setattr__(plan, "endpoint", mine.endpoint)
         result = plan.apply(progress=False)

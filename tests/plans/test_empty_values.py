@@ -39,22 +39,6 @@ def with_value(listing: pd.DataFrame, name: str, value: Any) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", IDS)
-def test_an_empty_value_on_all_sides_is_no_change(listing: pd.DataFrame, name: str) -> None:
-    for base, edited, now in itertools.product(KINDS_OF_NOTHING[name], repeat=3):
-        frames = [with_value(listing, name, value) for value in (edited, now, base)]
-        for sides in (frames, frames[:2]):
-            decided = decisions(*sides, of_this_tenant=True)
-            assert (decided.steps, decided.problems, decided.theirs) == ((), (), 0)
-        # A missing row is deleted, even if an empty value has another form in the base.
-        decided = decisions(
-            frames[0].iloc[1:], *frames[1:], of_this_tenant=True, delete_missing=True
-        )
-        assert decided.problems == ()
-        assert [step.kind for step in decided.steps] == ["delete"]
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["title", "description", "sensitive_properties"])
 def test_a_value_of_others_stays_if_the_edit_and_the_base_are_empty(
     listing: pd.DataFrame, name: str

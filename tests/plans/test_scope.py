@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,6 @@ from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.sandbox import Sandbox
 
 Captured = pytest.CaptureFixture[str]
-Shape = Callable[[pd.DataFrame, Path], pd.DataFrame]
 
 
 def bare(df: pd.DataFrame) -> pd.DataFrame:
@@ -29,75 +26,10 @@ def bare(df: pd.DataFrame) -> pd.DataFrame:
     return copy
 
 
-def through_parquet(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    bare(df).to_parquet(folder / "listing.parquet")
-    return pd.read_parquet(folder / "listing.parquet")
-
-
-def through_excel(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    # A cell of a spreadsheet has no time zone.
-    times = {str(name): df[name].astype(str) for name in df.select_dtypes("datetimetz")}
-    df.assign(**times).to_excel(folder / "listing.xlsx", index=False)
-    return pd.read_excel(folder / "listing.xlsx")
-
-
-def through_our_csv(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    return rnb.read_csv(rnb.to_csv(df, folder / "listing.csv"))
-
-
-def merged(df: pd.DataFrame, _: Path) -> pd.DataFrame:
-    contacts = pd.DataFrame({"id": df["id"], "contact": "somebody"})
-    return df.merge(contacts, on="id")
-
-
-ROUND_TRIPS: dict[str, Shape] = {
-    "as it is": lambda df, _: df,
-    "no attributes": lambda df, _: bare(df),
-    "merge": merged,
-    "concat": lambda df, _: pd.concat([df.iloc[:5].assign(x=1), bare(df.iloc[5:])]),
-    "concat of two": lambda df, _: pd.concat([df.iloc[:5], df.iloc[5:]]),
-    "groupby": lambda df, _: df.groupby("owner", group_keys=False)[list(df)].apply(lambda g: g),
-    "pandas CSV": lambda df, _: pd.read_csv(io.StringIO(df.to_csv(index=False))),
-    "our CSV": through_our_csv,
-    "Parquet": through_parquet,
-    "Excel": through_excel,
-    "ids only": lambda df, _: bare(df[["id"]]),
-    "names only": lambda df, _: bare(df[["owner", "name"]]),
-    "attributes of another project": lambda df, _: with_project(df, "people"),
-    "attributes of no project": lambda df, _: with_project(df, "nowhere"),
-    "attributes of the tenant": lambda df, _: with_project(df, None),
-}
-
-
 def with_project(df: pd.DataFrame, project: str | None) -> pd.DataFrame:
     copy = df.copy()
     copy.attrs["project"] = project
     return copy
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", ROUND_TRIPS.values(), ids=ROUND_TRIPS)
-@pytest.mark.parametrize("projects", [("claims",), ("claims", "people")], ids=["one", "two"])
-def test_deletes_are_in_the_projects_of_the_listing(
-    shared: rnb.Client, tmp_path: Path, shape: Shape, projects: tuple[str, ...]
-) -> None:
-    whole = shared.sources()
-    listing = (
-        shared.sources("claims")
-        if len(projects) == 1
-        else pd.concat([shared.sources(name) for name in projects], ignore_index=True)
-    )
-    listing = listing.sort_values(["name", "owner"])
-    gone, edited = listing.iloc[[3, 7]], listing.drop(index=listing.index[[3, 7]])
-    assert set(projects) == set(edited["owner"])
-    shaped = shape(edited, tmp_path)
-    plan = shared.plan(shaped, delete_missing=True)
-    assert plan.ok, plan
-    assert {(step.kind, step.id) for step in plan.steps} == {("delete", id_) for id_ in gone["id"]}
-    # "tenant" deletes in all projects, whatever the attributes of the frame are.
-    plan = shared.plan(shaped, delete_missing="tenant")
-    assert plan.ok, plan
-    assert {step.id for step in plan.steps} == set(whole["id"]) - set(edited["id"])
 
 
 @pytest.mark.slow

@@ -20,67 +20,6 @@ from reinfer_nb.widgets.controls import control_for
 
 Captured = pytest.CaptureFixture[str]
 NAME = "claims/motor-inbox"
-GOOD: dict[str, tuple[str, ...]] = {
-    '["salary", "iban"]': ("salary", "iban"),
-    '["salary","iban"]': ("salary", "iban"),
-    ' [ "salary" , "iban" ] ': ("salary", "iban"),
-    "['salary', 'iban']": ("salary", "iban"),
-    "('salary', 'iban')": ("salary", "iban"),
-    "('salary',)": ("salary",),
-    "['salary']": ("salary",),
-    r'["a\u00e4\ud83d\ude00\n\"\\"]': ('aä\N{GRINNING FACE}\n"\\',),
-    str(('aä\N{GRINNING FACE}\n"\\', "\x00\xad\u2028'", "it's", "")): (
-        'aä\N{GRINNING FACE}\n"\\',
-        "\x00\xad\u2028'",
-        "it's",
-        "",
-    ),
-    # Another version of Python escapes this character in a `repr`.
-    r"('\U0001f600',)": ("\N{GRINNING FACE}",),
-    r"['a, b', '], [', '\\n']": ("a, b", "], [", r"\n"),
-}
-BAD = [
-    '["salary" "iban"]',
-    "['salary' 'iban']",
-    "('salary' 'iban',)",
-    "('salary')",
-    "('salary', 'iban',)",
-    "['salary', ]",
-    "['salary'",
-    "['salary']]",
-    "['salary'] + ['iban']",
-    "['salary', iban]",
-    '["salary", 5]',
-    "['salary', 5]",
-    "['salary', None]",
-    "['salary', ['iban']]",
-    "{'salary', 'iban'}",
-    '{"salary": "iban"}',
-    "['salary', b'iban']",
-    "[r'salary']",
-    "[f'{1+1}']",
-    "('salary', *('iban',))",
-    "['a'.upper()]",
-    "['a' * 3]",
-    r"['\x41']",
-    r"['\x5cn']",
-    r"['\a']",
-    r"['\N{DEGREE SIGN}']",
-    r"['\U00110000']",
-    r"['\xzz']",
-    "salary",
-    "salary, iban",
-    "'salary'",
-    '"salary"',
-    "5",
-    "None",
-    "nan",
-    "[" * 100_000 + "]" * 100_000,
-    "(" * 5_000,
-    "[" + "'a', " * 5_000,
-    "['" + "\\\\" * 50_000,
-]
-IDS = [text[:24] for text in BAD]
 (FIELD,) = (field for field in fields_of(Source) if field.type is Names)
 
 
@@ -89,49 +28,6 @@ def edited(client: rnb.Client, cell: Any) -> pd.DataFrame:
     claims = client.sources("claims")
     row = claims[claims["name"] == "motor-inbox"]
     return row.assign(sensitive_properties=pd.Series([cell], index=row.index, dtype=object))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("text", "names"), GOOD.items())
-def test_a_list_is_read_the_same_everywhere(
-    shared: rnb.Client, tmp_path: Path, text: str, names: tuple[str, ...]
-) -> None:
-    frame = edited(shared, text)
-    (step,) = shared.plan(frame).steps
-    assert step.settings == {"sensitive_properties": names}
-    file = tmp_path / "edited.csv"
-    frame.to_csv(file, index=False)
-    assert rnb.read_csv(file)["sensitive_properties"].tolist() == [names]
-    with rnb.sandbox(data=frame) as copy:
-        assert copy.sources()["sensitive_properties"].tolist() == [names]
-    assert rnb.compare(frame, edited(shared, names)).ok
-    audited = [rnb.audit(df).findings for df in (frame, edited(shared, names))]
-    assert audited[0].equals(audited[1])
-    control = control_for(FIELD)
-    control.input.value = text
-    assert control.entry().value == names
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("text", BAD, ids=IDS)
-def test_what_is_no_list_is_a_problem_everywhere(
-    shared: rnb.Client, tmp_path: Path, text: str
-) -> None:
-    frame = edited(shared, text)
-    plan = shared.plan(frame)
-    assert plan.steps == ()
-    (problem,) = plan.problems.itertuples()
-    assert (problem.column, problem.row) == ("sensitive_properties", 0)
-    assert 'In a file, write ["salary"]' in str(problem.reason)
-    file = tmp_path / "edited.csv"
-    frame.to_csv(file, index=False)
-    if text != "nan":
-        with pytest.raises(rnb.ReinferError, match="is not a list of texts"):
-            rnb.read_csv(file)
-    with pytest.raises(rnb.InvalidInput, match="is not a list of texts"), rnb.sandbox(data=frame):
-        pass
-    with pytest.raises(rnb.InvalidInput, match="is not a list of texts"):
-        rnb.audit(frame)
 
 
 @pytest.mark.parametrize("text", ['["salary" "iban"]', "('salary' 'iban')", "['a'"])
@@ -153,23 +49,6 @@ def test_the_command_line_lists_it(
     edited(configured, "('salary', 'iban')").to_csv(file, index=False)
     assert cli.main(["plan", str(file)]) == 0
     assert '["salary", "iban"]' in capsys.readouterr().out
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "cell", [("a\ud800",), ["a\ud800"], "['a\\ud800']", '["\\udc00", "b"]', {"x", "\udfff"}]
-)
-@pytest.mark.parametrize("new", [False, True])
-def test_half_a_character_in_a_list_is_a_problem(
-    shared: rnb.Client, cell: Any, *, new: bool
-) -> None:
-    frame = edited(shared, cell)
-    if new:
-        frame = frame.drop(columns="id").assign(name="new")
-    plan = shared.plan(frame)
-    (problem,) = plan.problems.itertuples()
-    assert problem.column == "sensitive_properties"
-    assert "half a character" in str(problem.reason)
 
 
 def test_half_a_character_of_the_tenant_is_shown_as_one_that_can_be_written() -> None:

@@ -59,24 +59,6 @@ def test_the_field_is_the_only_one_of_its_kind() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("properties", ALIKE)
-def test_another_order_is_no_change_to_a_plan(
-    tenant: rnb.Client, properties: tuple[str, ...]
-) -> None:
-    now = tenant.sources()
-    plan = tenant.plan(listing_with(now, properties), delete_missing=True)
-    assert plan.ok
-    assert plan.steps == ()
-    # On either side of the merge.
-    for base, edited in itertools.product((PROPERTIES, properties), repeat=2):
-        plan = tenant.plan(
-            listing_with(now, edited).drop(index=3), listing_with(now, base), delete_missing=True
-        )
-        assert plan.ok
-    assert [step.kind for step in plan.steps] == ["delete"]
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("properties", OTHERS)
 def test_other_properties_are_a_change_to_a_plan(
     tenant: rnb.Client, properties: tuple[str, ...]

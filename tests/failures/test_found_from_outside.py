@@ -1,0 +1,571 @@
+"""Failures that were found from outside, each of which went wrong once."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import permutations, product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reinfer_nb as rnb
+from reinfer_nb import Fault
+from reinfer_nb.api import safe_write
+from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.plans.decisions import decisions
+from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.records import Source
+from reinfer_nb.schema.value_types import Names
+from reinfer_nb.widgets.controls import control_for
+from tests.api.test_write_result import language_plan, through, without
+from tests.plans.test_empty_values import KINDS_OF_NOTHING, with_value
+from tests.plans.test_scope import bare, with_project
+from tests.schema.test_lists_as_text import edited as edited_names
+from tests.scripted import Asked, Scripted, Step, relay, reply
+
+NAME = "claims/motor-inbox"
+
+
+def box_of(client: rnb.Client) -> rnb.Sandbox:
+    assert client.sandbox is not None
+    return client.sandbox
+
+
+@contextmanager
+def somebody_else(client: rnb.Client) -> Iterator[rnb.Client]:
+    """Connect to the same tenant a second time."""
+    token = box_of(client).tokens["admin"]
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        yield other
+
+
+# 53: what a plan may delete
+
+
+def through_parquet(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    bare(df).to_parquet(folder / "listing.parquet")
+    return pd.read_parquet(folder / "listing.parquet")
+
+
+def through_excel(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    # A cell of a spreadsheet has no time zone.
+    times = {str(name): df[name].astype(str) for name in df.select_dtypes("datetimetz")}
+    df.assign(**times).to_excel(folder / "listing.xlsx", index=False)
+    return pd.read_excel(folder / "listing.xlsx")
+
+
+def through_our_csv(df: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    return rnb.read_csv(rnb.to_csv(df, folder / "listing.csv"))
+
+
+def merged(df: pd.DataFrame, _: Path) -> pd.DataFrame:
+    contacts = pd.DataFrame({"id": df["id"], "contact": "somebody"})
+    return df.merge(contacts, on="id")
+
+
+SHAPES: dict[str, Callable[[pd.DataFrame, Path], pd.DataFrame]] = {
+    "as it is": lambda df, _: df,
+    "no attributes": lambda df, _: bare(df),
+    "merge": merged,
+    "concat": lambda df, _: pd.concat([df.iloc[:5].assign(x=1), bare(df.iloc[5:])]),
+    "concat of two": lambda df, _: pd.concat([df.iloc[:5], df.iloc[5:]]),
+    "groupby": lambda df, _: df.groupby("owner", group_keys=False)[list(df)].apply(lambda g: g),
+    "pandas CSV": lambda df, _: pd.read_csv(io.StringIO(df.to_csv(index=False))),
+    "our CSV": through_our_csv,
+    "Parquet": through_parquet,
+    "Excel": through_excel,
+    "ids only": lambda df, _: bare(df[["id"]]),
+    "names only": lambda df, _: bare(df[["owner", "name"]]),
+    "attributes of another project": lambda df, _: with_project(df, "people"),
+    "attributes of no project": lambda df, _: with_project(df, "nowhere"),
+    "attributes of the tenant": lambda df, _: with_project(df, None),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("projects", [("claims",), ("claims", "people")], ids=["one", "two"])
+def test_case_53_deletes_stay_in_the_projects_of_the_listing(
+    shared: rnb.Client, tmp_path: Path, shape: str, projects: tuple[str, ...]
+) -> None:
+    """S a plan with deletes made of one project's listing that went through merge, concat, CSV or
+    Parquet: nothing outside the projects in it is planned.
+    """
+    whole = shared.sources()
+    listing = (
+        shared.sources("claims")
+        if len(projects) == 1
+        else pd.concat([shared.sources(name) for name in projects], ignore_index=True)
+    )
+    listing = listing.sort_values(["name", "owner"])
+    gone, edited = listing.iloc[[3, 7]], listing.drop(index=listing.index[[3, 7]])
+    assert set(projects) == set(edited["owner"])
+    shaped = SHAPES[shape](edited, tmp_path)
+    plan = shared.plan(shaped, delete_missing=True)
+    assert plan.ok, plan
+    assert {(step.kind, step.id) for step in plan.steps} == {("delete", id_) for id_ in gone["id"]}
+    # "tenant" deletes in all projects, whatever the attributes of the frame are.
+    plan = shared.plan(shaped, delete_missing="tenant")
+    assert plan.ok, plan
+    assert {step.id for step in plan.steps} == set(whole["id"]) - set(edited["id"])
+
+
+# 54: fields that a tenant does not take
+
+
+def test_case_54_a_field_that_was_not_taken(client: rnb.Client, tmp_path: Path) -> None:
+    """M a tenant that answers 200 to a create or update and leaves a field as it was: the outcome
+    says which field was not taken; never "done".
+    """
+    new = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "language": ["de"]})
+    with through(client, without(client, "language", "_kind")) as stubborn:
+        plan = language_plan(stubborn, title="mine")
+        assert not any("did not take" in note for note in plan.notes)
+        result = plan.apply(progress=False, journal=tmp_path / "journal")
+        assert result.counts == {"not taken": 2}
+        assert not result.ok
+        assert len(result.failed) == 2
+        assert result.frame["said"].str.contains(r"did not take language \(it is 'en'\)").all()
+        for shown in (result.to_text(), result.to_html()):
+            assert "not taken" in shown
+            assert "did not take language" in shown
+        # The journal has these outcomes too, and a resume does not retry them.
+        again = rnb.resume(stubborn, tmp_path / "journal", progress=False)
+        assert again.outcomes == result.outcomes
+        assert [outcome.not_taken for outcome in again.outcomes] == [("language",)] * 2
+        # The undo plans only the fields that were taken.
+        undo = again.undo()
+        assert [dict(step.settings).keys() for step in undo.steps] == [{"title"}] * 2
+        assert undo.apply(progress=False).counts == {"done": 2}
+        result = stubborn.plan(new).apply(progress=False)
+        assert result.counts == {"not taken": 1}
+        assert [outcome.not_taken for outcome in result.outcomes] == [("language",)]
+        assert "did not take language" in result.frame["said"][0]
+        (step,) = result.undo().steps
+        assert (step.kind, step.full_name) == ("delete", "claims/fresh")
+
+
+def test_case_54_calls_warn_at_their_own_line(client: rnb.Client) -> None:
+    """A create and an update outside of a plan warn of the fields that were not taken."""
+    not_taken = pytest.warns(rnb.NotTakenWarning, match=rf"{NAME}, .*language \(it is 'en'\)")
+    both = pytest.warns(rnb.NotTakenWarning, match=r"language \(it is 'en'\), kind|language .* and")
+    with through(client, without(client, "language", "_kind")) as stubborn:
+        with not_taken as caught:
+            source = stubborn.update_source(NAME, language="xlm", title="x")
+        assert (source.language, source.title) == ("en", "x")
+        assert caught[0].filename == __file__
+        with both:
+            source = stubborn.create_source("claims/fresh", language="de", kind="chat", title="x")
+        assert (source.language, source.kind, source.title) == ("en", "unknown", "x")
+
+
+# 55: answers about another source
+
+ID, OTHER_ID = "18ba5ce699f8da1f", "28ba5ce699f8da1f"
+ONE = {"id": ID, "owner": "lab", "name": "one", "title": "One", "updated_at": None}
+BASE = Source.from_wire(ONE)
+OTHERS: dict[str, dict[str, Any]] = {
+    "another name": ONE | {"name": "other"},
+    "another project": ONE | {"owner": "other"},
+    "another case": ONE | {"name": "One"},
+    "no project": ONE | {"owner": ""},
+    "half of both": ONE | {"owner": "lab/one", "name": ""},
+}
+Call = Callable[[rnb.Client], object]
+BY_NAME: dict[str, Call] = {
+    "source": lambda client: client.source("lab/one"),
+    "source of a source": lambda client: client.source(BASE),
+    "update": lambda client: client.update_source("lab/one", title="x"),
+    "update of a source": lambda client: client.update_source(BASE, title="x"),
+    "create": lambda client: client.create_source("lab/one", title="x"),
+    "recreate": lambda client: client.recreate_source(BASE),
+    "delete": lambda client: client.delete_source("lab/one"),
+    "archive": lambda client: client.archive("lab/one", "one.jsonl.gz", progress=False),
+    "safe update": lambda client: safe_write.update(client.calls, BASE, {"title": "x"}),
+    "safe delete": lambda client: safe_write.delete(client.calls, BASE),
+    "update form": lambda client: rnb.update_form(client, "lab/one"),
+    "delete form": lambda client: rnb.delete_form(client, "lab/one"),
+}
+BY_ID: dict[str, Call] = {
+    "source": lambda client: client.source(ID),
+    "update": lambda client: client.update_source(ID, title="x"),
+    "delete": lambda client: client.delete_source(ID),
+    "delete of a source": lambda client: client.delete_source(BASE),
+    "count": lambda client: client.count_comments(ID),
+    "comment": lambda client: client.comment(ID, "aa"),
+    "comments": lambda client: client.comments(ID),
+    "chunks of comments": lambda client: next(client.iter_comments(ID)),
+    "raw comments": lambda client: next(client.raw_comments(ID)),
+    "sample": lambda client: client.sample(ID),
+    "archive": lambda client: client.archive(ID, "one.jsonl.gz", progress=False),
+    "update form": lambda client: rnb.update_form(client, ID),
+}
+
+
+@contextmanager
+def scripted(*steps: bytes | Step, repeat: bool = False) -> Iterator[tuple[rnb.Client, Scripted]]:
+    """Connect to a server that sends these bytes."""
+    with (
+        Scripted(*steps, repeat=repeat) as server,
+        rnb.connect(endpoint=server.endpoint, token="some-token") as client,
+    ):
+        yield client, server
+
+
+def test_case_55_an_answer_about_another_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M an answer about another source than the one asked for: `ProtocolError`, on every call about
+    one source.
+    """
+    monkeypatch.chdir(tmp_path)
+    for call, (what, other) in product(BY_NAME, OTHERS.items()):
+        with scripted(reply({"status": "ok", "source": other})) as (client, server):
+            with pytest.raises(
+                rnb.ProtocolError, match=r"is about .*, not about lab/one"
+            ) as caught:
+                BY_NAME[call](client)
+            assert len(server.asked) == 1, (call, what)
+            assert caught.value.in_doubt is (server.methods[0] != "GET"), (call, what)
+    other_id = reply({"status": "ok", "source": ONE | {"id": OTHER_ID}})
+    for call, ask in BY_ID.items():
+        with scripted(other_id) as (client, server):
+            with pytest.raises(rnb.ProtocolError, match=f"is about .*{OTHER_ID}.*, not about {ID}"):
+                ask(client)
+            assert server.methods == ["GET"], call
+    assert list(tmp_path.iterdir()) == []
+
+
+# 56: whose create it was
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_case_56_a_name_that_somebody_else_takes(
+    client: rnb.Client, request: pytest.FixtureRequest, when: str
+) -> None:
+    """S a create that fails in passing while somebody else makes that name, before or after: never
+    taken for ours without proof, never deleted by undo.
+    """
+    faults, name = box_of(client).faults, "claims/fresh"
+    new = pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": ["x"]})
+    plan = client.plan(new)
+    with somebody_else(client) as other:
+        if when == "before":
+            theirs = other.create_source(name, title="x")
+            # Longer than the resolution of the tenant's clock.
+            threading.Event().wait(3.1)
+            client._transport.patience = Patience(backoff=0.01)
+            with (
+                faults.add(Fault.answer(502, on="create_source", times=1)),
+                pytest.raises(rnb.Conflict) as caught,
+            ):
+                client.create_source(name, title="x")
+            assert caught.value.existing == theirs
+            assert not caught.value.in_doubt
+        else:
+            request.getfixturevalue("coarse_clock")
+        for status in (500, 502):
+            client._transport.patience = Patience(attempts=1)
+            if when == "after":
+                other.delete_source(name) if status == 502 else None
+            with faults.add(Fault.answer(status, on="create_source", times=1)):
+                result = plan.apply(progress=False)
+            if when == "after":
+                assert result.counts == {"failed": 1}
+                theirs = other.create_source(name, title="x")
+            if result.counts == {"failed": 1}:
+                result = result.retry(progress=False)
+            undo = result.undo()
+            assert len(undo.steps) == 0
+            if when == "before":
+                assert result.counts == {"skipped": 1}
+            else:
+                assert result.counts == {"done": 1}
+                assert result.outcomes[0].in_doubt
+                assert "or by somebody else at the same time" in result.to_text()
+                assert any("claims/fresh is left alone" in note for note in undo.notes)
+            undo.apply(progress=False)
+            assert client.source(name) == theirs
+
+
+# 57: the look before a guarded write
+
+
+def guarded(client: rnb.Client, mine: rnb.Client, kind: str, name: str, folder: Path) -> object:
+    """Begin with a source as it is now, and write to it if it has not changed."""
+    base = client.source(name)
+    if kind == "update":
+        return lambda: safe_write.update(mine.calls, base, {"title": "mine"})
+    if kind == "delete":
+        return lambda: safe_write.delete(mine.calls, base, folder / f"{base.id}.json")
+    if kind == "form":
+        form = rnb.delete_form(mine, base)
+        form.jobs.wait()
+        form.name.value = name
+
+        def press() -> None:
+            form.button.click()
+            form.jobs.wait()
+            assert form.result is None
+            raise rnb.Moved("as the form says", base, base)
+
+        return press
+    listing = client.sources("claims")
+    plan = client.plan(listing[listing["id"] != base.id], delete_missing=True)
+    object.__setattr__(plan, "client", mine)
+    object.__setattr__(plan, "endpoint", mine.endpoint)
+
+    def apply() -> None:
+        assert plan.apply(progress=False).counts == {"moved": 1}
+        raise rnb.Moved("as the outcome says", base, base)
+
+    return apply
+
+
+@pytest.mark.slow
+def test_case_57_a_look_that_was_slow(client: rnb.Client, tmp_path: Path) -> None:
+    """S a guarded delete or update whose own look had to wait, was retried or was slow, while
+    somebody changed the source: nothing is written.
+    """
+    cases = list(product(["update", "delete", "form", "plan"], ["slow", "429", "502"]))
+    names = [f"claims/{name}" for name in client.sources("claims")["name"].head(len(cases))]
+    onward = relay(client.endpoint)
+
+    def attempt(name: str, kind: str, what: str) -> None:
+        changed, begun = threading.Event(), threading.Event()
+
+        def carried(asked: Asked) -> bytes:
+            response = onward(asked)
+            about = asked.path.endswith(name) or base.id in asked.path
+            if not begun.is_set() or asked.method != "GET" or not about or changed.is_set():
+                return response
+            changed.set()
+            with somebody_else(client) as other:
+                other.update_source(name, description="theirs")
+            if what == "slow":
+                # The response is from before the change, and arrives long after it.
+                threading.Event().wait(1.2)
+                return response
+            headers = {"Retry-After": "1"} if what == "429" else {}
+            return reply({"status": "error", "message": "busy"}, int(what), headers)
+
+        base = client.source(name)
+        with through(client, carried) as mine:
+            write: Any = guarded(client, mine, kind, name, tmp_path)
+            begun.set()
+            with pytest.raises(rnb.Moved):
+                write()
+        assert changed.is_set(), (kind, what)
+        now = client.source(name)
+        assert (now.id, now.title, now.description) == (base.id, base.title, "theirs"), (kind, what)
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for done in [
+            pool.submit(attempt, name, *case) for name, case in zip(names, cases, strict=True)
+        ]:
+            done.result()
+
+
+# 58: a token that loses its permission
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["update", "delete"])
+def test_case_58_a_token_that_loses_its_permission(client: rnb.Client, kind: str) -> None:
+    """S a token that loses its permission between plan and apply: a 404 is not told as "gone"."""
+    box = box_of(client)
+    rights = {"claims": ["sources-admin", "sources-read"]}
+    token = box.add_user("engineer", organisation_permissions=rights)
+    with rnb.connect(endpoint=client.endpoint, token=token) as mine:
+        listing = mine.sources("claims")
+        plan = (
+            mine.plan(listing.head(1).assign(title="mine"))
+            if kind == "update"
+            else mine.plan(listing.iloc[1:], delete_missing=True)
+        )
+        box.permit("engineer", organisation_permissions={"claims": []})
+        with pytest.raises(rnb.NotFound, match="the token may not see"):
+            plan.moved()
+        result = plan.apply(progress=False)
+        assert result.counts == {"failed": 1}
+        said = result.frame["said"][0]
+        assert "404" in said
+        for wrong in ("already deleted", "no longer exists", "gone"):
+            assert wrong not in result.to_text()
+        result = result.retry(progress=False)
+        assert result.counts == {"failed": 1}
+        assert len(client.sources("claims", refresh=True)) == len(listing)
+        box.permit("engineer", organisation_permissions=rights)
+        assert result.retry(progress=False).counts == {"done": 1}
+
+
+# 59: sets, and values that are empty
+
+PROPERTIES = ("salary", "iban", "salary-grade")
+# PROPERTIES in other orders, and with repeated texts.
+ALIKE = [
+    *permutations(PROPERTIES),
+    (*PROPERTIES, "iban"),
+    ("salary-grade", "iban", "iban", "salary", "salary"),
+]
+
+
+def test_case_59_sets_and_empty_values(shared: rnb.Client) -> None:
+    """Lists that are sets in another order, '' against missing, on any side of a three-way merge:
+    no change, no conflict.
+    """
+    listing = shared.sources("claims").head(6)
+    empty = [listing, listing]
+    for number, name in product(range(2), KINDS_OF_NOTHING):
+        empty[number] = with_value(empty[number], name, KINDS_OF_NOTHING[name][number])
+    ordered = [with_value(listing, "sensitive_properties", names) for names in ALIKE[::7]]
+    for forms in (empty, ordered):
+        for edited, now, base in product(forms, repeat=3):
+            for sides in ((edited, now, base), (edited, now)):
+                decided = decisions(*sides, of_this_tenant=True)
+                assert (decided.steps, decided.problems, decided.theirs) == ((), (), 0)
+            # A missing row is deleted, whatever the form of its values in the base.
+            missing = edited.iloc[1:]
+            decided = decisions(missing, now, base, of_this_tenant=True, delete_missing=True)
+            assert decided.problems == ()
+            assert [step.kind for step in decided.steps] == ["delete"]
+    with rnb.sandbox(with_value(ordered[0], "description", "")) as client:
+        listing = client.sources()
+        for number, names in enumerate(ALIKE):
+            other = with_value(listing, "sensitive_properties", names)
+            other = with_value(other, "description", ["", None][number % 2])
+            pairs = [(other, None), (other, listing), (listing, other)]
+            for mine, before in pairs:
+                plan = client.plan(mine, before, delete_missing=True)
+                assert plan.ok, plan
+                assert plan.steps == (), plan
+        plan = client.plan(other.iloc[1:], listing, delete_missing=True)
+        assert [step.kind for step in plan.steps] == ["delete"]
+
+
+# 60: lists written as texts
+
+GOOD: dict[str, tuple[str, ...]] = {
+    '["salary", "iban"]': ("salary", "iban"),
+    '["salary","iban"]': ("salary", "iban"),
+    ' [ "salary" , "iban" ] ': ("salary", "iban"),
+    "['salary', 'iban']": ("salary", "iban"),
+    "('salary', 'iban')": ("salary", "iban"),
+    "('salary',)": ("salary",),
+    "['salary']": ("salary",),
+    r'["a\u00e4\ud83d\ude00\n\"\\"]': ('aä\N{GRINNING FACE}\n"\\',),
+    str(('aä\N{GRINNING FACE}\n"\\', "\x00\xad\u2028'", "it's", "")): (
+        'aä\N{GRINNING FACE}\n"\\',
+        "\x00\xad\u2028'",
+        "it's",
+        "",
+    ),
+    # Another version of Python escapes this character in a `repr`.
+    r"('\U0001f600',)": ("\N{GRINNING FACE}",),
+    r"['a, b', '], [', '\\n']": ("a, b", "], [", r"\n"),
+}
+BAD = [
+    "[__import__('pathlib').Path('evaluated').touch() or 'a']",
+    "__import__('pathlib').Path('evaluated').touch()",
+    '["salary" "iban"]',
+    "['salary' 'iban']",
+    "('salary' 'iban',)",
+    "('salary')",
+    "('salary', 'iban',)",
+    "['salary', ]",
+    "['salary'",
+    "['salary']]",
+    "['salary'] + ['iban']",
+    "['salary', iban]",
+    '["salary", 5]',
+    "['salary', 5]",
+    "['salary', None]",
+    "['salary', ['iban']]",
+    "{'salary', 'iban'}",
+    '{"salary": "iban"}',
+    "['salary', b'iban']",
+    "[r'salary']",
+    "[f'{1+1}']",
+    "('salary', *('iban',))",
+    "['a'.upper()]",
+    "['a' * 3]",
+    r"['\x41']",
+    r"['\x5cn']",
+    r"['\a']",
+    r"['\N{DEGREE SIGN}']",
+    r"['\U00110000']",
+    r"['\xzz']",
+    "salary",
+    "salary, iban",
+    "'salary'",
+    '"salary"',
+    "5",
+    "None",
+    "nan",
+    "[" * 100_000 + "]" * 100_000,
+    "(" * 5_000,
+    "[" + "'a', " * 5_000,
+    "['" + "\\\\" * 50_000,
+]
+HALVES: list[Any] = [
+    *(("a\ud800",), ["a\ud800"], "['a\\ud800']", '["\\udc00", "b"]', {"x", "\udfff"}),
+]
+(FIELD,) = (field for field in fields_of(Source) if field.type is Names)
+
+
+@pytest.mark.slow
+def test_case_60_lists_written_as_text(
+    shared: rnb.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lists written as text with a missing comma, escapes, half characters: JSON or a listed
+    problem; never evaluated.
+    """
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "edited.csv"
+    for text, names in GOOD.items():
+        frame = edited_names(shared, text)
+        (step,) = shared.plan(frame).steps
+        assert step.settings == {"sensitive_properties": names}, text
+        frame.to_csv(file, index=False)
+        assert rnb.read_csv(file)["sensitive_properties"].tolist() == [names], text
+        with rnb.sandbox(data=frame) as copy:
+            assert copy.sources()["sensitive_properties"].tolist() == [names], text
+        assert rnb.compare(frame, edited_names(shared, names)).ok, text
+        audited = [rnb.audit(df).findings for df in (frame, edited_names(shared, names))]
+        assert audited[0].equals(audited[1]), text
+        control = control_for(FIELD)
+        control.input.value = text
+        assert control.entry().value == names, text
+    for text in BAD:
+        frame = edited_names(shared, text)
+        plan = shared.plan(frame)
+        assert plan.steps == (), text
+        (problem,) = plan.problems.itertuples()
+        assert (problem.column, problem.row) == ("sensitive_properties", 0), text
+        assert 'In a file, write ["salary"]' in str(problem.reason), text
+        frame.to_csv(file, index=False)
+        if text != "nan":
+            with pytest.raises(rnb.ReinferError, match="is not a list of texts"):
+                rnb.read_csv(file)
+        with (
+            pytest.raises(rnb.InvalidInput, match="is not a list of texts"),
+            rnb.sandbox(data=frame),
+        ):
+            pass
+        with pytest.raises(rnb.InvalidInput, match="is not a list of texts"):
+            rnb.audit(frame)
+    for cell, new in product(HALVES, [False, True]):
+        frame = edited_names(shared, cell)
+        if new:
+            frame = frame.drop(columns="id").assign(name="new")
+        (problem,) = shared.plan(frame).problems.itertuples()
+        assert problem.column == "sensitive_properties", cell
+        assert "half a character" in str(problem.reason), cell
+    assert [path.name for path in tmp_path.iterdir()] == [file.name]
