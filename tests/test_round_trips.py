@@ -1,13 +1,9 @@
-"""Every public frame written and read by pandas, and plans from listings that were read back."""
+"""Listings that pandas has written and read: formats, edits, and the apostrophes of an export."""
 
 from __future__ import annotations
 
-import importlib
-import inspect
+import contextlib
 import io
-import json
-import pkgutil
-import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,147 +16,9 @@ import pyarrow as pa
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api.contents.uploading import UploadResult
-from tests.waiting import until
 
 Way = Callable[[pd.DataFrame], pd.DataFrame]
 TIMES = ["created_at", "updated_at", "last_modified"]
-
-
-def classes() -> dict[str, type]:
-    """Return the classes of the package by name."""
-    found: dict[str, type] = {}
-    for module in pkgutil.walk_packages(rnb.__path__, "reinfer_nb."):
-        if not module.name.endswith(("__main__", ".pytest")):
-            namespace = vars(importlib.import_module(module.name))
-            found |= {name: value for name, value in namespace.items() if inspect.isclass(value)}
-    return {
-        name: value for name, value in found.items() if value.__module__.startswith("reinfer_nb")
-    }
-
-
-def annotated(value: Any) -> Iterator[tuple[str, str]]:
-    """Yield the return annotation of a function, or the annotations of a class's public members."""
-    if not inspect.isclass(value):
-        yield "", str(getattr(value, "__annotations__", {}).get("return", ""))
-        return
-    for name, member in inspect.getmembers_static(value):
-        function = member.fget if isinstance(member, property) else member
-        if not name.startswith("_") and inspect.isroutine(function):
-            yield f".{name}", str(getattr(function, "__annotations__", {}).get("return", ""))
-    for kind in value.__mro__:
-        for name, annotation in vars(kind).get("__annotations__", {}).items():
-            if not name.startswith("_"):
-                yield f".{name}", str(annotation)
-
-
-def public_frames() -> set[str]:
-    """Return the public functions and attributes that are frames, also of returned objects."""
-    public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
-    # What a base class has is found in the public class.
-    bases = {base for value in public.values() if inspect.isclass(value) for base in value.__mro__}
-    bases -= {value for value in public.values() if inspect.isclass(value)}
-    known = {name: value for name, value in classes().items() if value not in bases}
-    frames, seen = set(), set[str]()
-    while public.keys() - seen:
-        for name in public.keys() - seen:
-            seen.add(name)
-            for member, annotation in annotated(public[name]):
-                words = set(re.findall(r"\w+", annotation))
-                if "DataFrame" in words:
-                    frames.add(f"{name}{member}")
-                public |= {word: known[word] for word in words & known.keys()}
-    return frames
-
-
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, pd.DataFrame]]:
-    """Every public frame, with rows, by the name of its function or attribute."""
-    folder = tmp_path_factory.mktemp("frames")
-    with rnb.Sandbox() as client:
-        box = client.sandbox
-        assert box is not None
-        before = client.sources()
-        history = rnb.History(folder / "history")
-        history.record(before)
-        edited = before.drop(index=[7, 8]).reset_index(drop=True)
-        edited.loc[0, "title"] = "Edited"
-        edited.loc[0, "should_translate"] = True
-        edited["sensitive_properties"] = [("salary", "iban"), *edited["sensitive_properties"][1:]]
-        new = {"owner": "claims", "name": "added", "title": "Added"}
-        edited = pd.concat([edited, pd.DataFrame([new])], ignore_index=True)
-        edited = edited.astype(before.dtypes.to_dict())
-        plan = client.plan(edited, before, delete_missing=True)
-        wrong = client.plan(before.head(2).assign(name=["a", "b"], should_translate="perhaps"))
-        rehearsal = plan.rehearse(progress=False)
-        # One step fails, since somebody else changes that source after the plan was made.
-        client.update_source(str(before.loc[0, "id"]), title="By another")
-        moved = plan.moved()
-        result = plan.apply(progress=False, journal=folder / "journal.jsonl")
-        after = client.sources(refresh=True)
-        history.record(after)
-        renamed = before.copy()
-        renamed.loc[3, "name"] = "another-name"
-        comparison = rnb.compare(before, renamed.drop(index=[5]))
-        larger = rnb.compare(before.drop(index=[6]), after, ignore=())
-        report = rnb.audit(before)
-        explorer = rnb.explore(client)
-        until(lambda: len(explorer.frame))
-        explorer.finder.select([1, 3])
-        shown, selected = explorer.frame, explorer.selected
-        explorer.close()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("XDG_CONFIG_HOME", str(folder))
-            (folder / "reinfer").mkdir()
-            context = {"name": "one", "endpoint": "https://one.example", "token": None}
-            content = {"current_context": "one", "contexts": [context]}
-            (folder / "reinfer" / "contexts.json").write_text(json.dumps(content), "utf-8")
-            contexts = rnb.contexts()
-        yield {
-            "Client.sources": before,
-            "Client.projects": client.projects(),
-            "Client.buckets": client.buckets(),
-            "Client.statistics": client.statistics(before.head(3), progress=False),
-            "Client.activity": client.activity(before.head(3), progress=False),
-            "Client.last_comment": client.last_comment(before.head(3), progress=False),
-            "Client.contents": client.contents(before.head(3), progress=False),
-            "Client.comments": client.comments("claims/theft-inbox", limit=20),
-            "Client.iter_comments": next(client.iter_comments("claims/theft-inbox", limit=9)),
-            "Client.sample": client.sample("claims/theft-inbox"),
-            "Client.archive": client.archive(
-                ["claims/theft-inbox"], folder / "comments", progress=False
-            ),
-            "UploadResult.frame": UploadResult(source="a/b", refused={"c": "why"}).frame,
-            "read_archive": rnb.read_archive(folder / "comments").head(20),
-            "read_csv": rnb.read_csv(rnb.to_csv(before, folder / "listing.csv")),
-            "read_excel": rnb.read_excel(rnb.to_excel(before, folder / "listing.xlsx")),
-            "History.load": history.load(),
-            "History.snapshots": history.snapshots(),
-            "History.timeline": history.timeline(str(before.loc[0, "id"])),
-            "History.changes": history.changes(),
-            "AuditReport.findings": report.findings,
-            "AuditReport.summary": report.summary,
-            "AuditReport.audited": report.audited,
-            "AuditReport.fixes": report.fixes(),
-            "audit_rules": rnb.audit_rules(),
-            "Comparison.added": larger.added,
-            "Comparison.removed": comparison.removed,
-            "Comparison.changed": larger.changed,
-            "Comparison.renamed": comparison.renamed,
-            "Comparison.summary": larger.summary,
-            "Comparison.frame": larger.frame,
-            "Plan.frame": plan.frame,
-            "Plan.summary": plan.summary,
-            "Plan.problems": wrong.problems,
-            "Plan.moved": moved,
-            "ApplyResult.frame": result.frame,
-            "ApplyResult.failed": result.failed,
-            "Rehearsal.sources": rehearsal.sources,
-            "Sandbox.sources": box.sources(),
-            "Explorer.frame": shown,
-            "Explorer.selected": selected,
-            "contexts": contexts,
-        }
 
 
 def for_workbooks(df: pd.DataFrame) -> pd.DataFrame:
@@ -210,45 +68,7 @@ WRITERS: dict[str, Way] = {
     "json with iso": lambda df: in_json(df, {"orient": "split", "date_format": "iso"}),
 }
 # Formats that keep all values and `attrs`.
-EXACT = ("parquet", "feather", "arrow", "pickle")
 # `before` and `after` hold settings of every type, for which Parquet has no column.
-SETTINGS = {"Comparison.changed", "Plan.frame"}
-
-
-def cells(column: pd.Series) -> list[Any]:
-    """Return the cells of a column: None for missing values, lists for arrays and tuples."""
-    values = column.astype(object).where(column.notna(), None).tolist()
-    return [list(value) if isinstance(value, tuple | np.ndarray) else value for value in values]
-
-
-@pytest.mark.slow
-def test_every_frame_is_covered(frames: dict[str, pd.DataFrame]) -> None:
-    assert public_frames() == set(frames)
-    assert all(len(df) for df in frames.values())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("writer", WRITERS)
-def test_every_frame_is_written_and_read_by_pandas(
-    frames: dict[str, pd.DataFrame], writer: str
-) -> None:
-    write_and_read = WRITERS[writer]
-    for name, df in frames.items():
-        if name in SETTINGS and writer in ("parquet", "feather", "arrow"):
-            with pytest.raises(pa.ArrowTypeError):
-                write_and_read(df)
-        # As recommended in the docstrings.
-        texts = df.astype({"before": "str", "after": "str"}) if name in SETTINGS else df
-        back = write_and_read(texts)
-        assert list(back.columns) == list(df.columns), name
-        assert len(back) == len(df), name
-        if writer in EXACT:
-            assert back.attrs == df.attrs, name
-            # Arrow fills each dictionary with the keys of all the others.
-            columns = [column for column in df.columns if column != "options"]
-            assert {column: cells(back[column]) for column in columns} == {
-                column: cells(texts[column]) for column in columns
-            }, name
 
 
 # Texts that file formats and readers often change.
@@ -275,9 +95,9 @@ ODD_TEXTS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def odd() -> Iterator[rnb.Client]:
-    """A tenant with odd texts and lists, and with times to the microsecond."""
+@contextlib.contextmanager
+def tenant_of_odd_texts() -> Iterator[rnb.Client]:
+    """Run a tenant with odd texts and lists, and with times to the microsecond."""
     with rnb.sandbox() as client:
         df = client.sources("claims").head(len(ODD_TEXTS) + 1).copy()
     texts = [None, *ODD_TEXTS][: len(df)]
@@ -293,6 +113,13 @@ def odd() -> Iterator[rnb.Client]:
     assert (df["updated_at"].dt.microsecond % 1000 > 0).any()
     with rnb.sandbox(df) as client:
         assert (client.sources()["title"].iloc[2:] == df["title"].iloc[2:].to_numpy()).all()
+        yield client
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[rnb.Client]:
+    """A tenant with odd texts; for tests that only read."""
+    with tenant_of_odd_texts() as client:
         yield client
 
 
@@ -348,17 +175,6 @@ WAYS: dict[str, Way] = {
         sensitive_properties=[str(list(names or ())) for names in df["sensitive_properties"]]
     ),
 }
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
-def test_a_listing_that_was_written_and_read_plans_nothing(odd: rnb.Client, way: str) -> None:
-    listing = odd.sources()
-    back = WAYS[way](listing)
-    for base in (None, listing):
-        plan = odd.plan(back, base, delete_missing=True)
-        assert plan.problems.to_dict("records") == []
-        assert plan.steps == ()
 
 
 @pytest.mark.slow

@@ -110,15 +110,6 @@ def test_what_is_no_number_of_comments_is_refused(text: str) -> None:
 # Byte order marks
 
 
-def test_a_byte_order_mark_before_a_response_is_passed_over() -> None:
-    sources = [source_with(b'"title": "t"', number) for number in range(3)]
-    with tenant_of(*sources, before=BOM) as client:
-        assert client.source("acme/s0").title == "t"
-        marked = client.sources()
-    with tenant_of(*sources) as client:
-        pd.testing.assert_frame_equal(marked, client.sources())
-
-
 def test_a_marked_listing_goes_the_fast_way() -> None:
     body = BOM + b'{"sources": [%s], "status": "ok"}' % source_with(b'"title": "t"')
     envelope, text = json_slices.guessed(body, "sources")
@@ -285,24 +276,6 @@ def test_what_is_nested_too_deep_is_missing_and_said(levels: int, start: bytes, 
 
 
 # NaN and Infinity
-
-
-@pytest.mark.parametrize("value", [b"NaN", b"Infinity", b"-Infinity", b'[{"a": [NaN]}]'])
-def test_a_number_that_json_has_not_is_one_cell_missing(value: bytes) -> None:
-    sources = [source_with(b'"odd": 5, "title": "t"', number) for number in range(3)]
-    sources[0] = source_with(b'"title": "t", "odd": ' + value)
-    with tenant_of(*sources) as client:
-        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds -?(NaN|Infinity)") as caught:
-            df = client.sources()
-        assert len(caught) == 1
-        assert df["title"].tolist() == ["t"] * 3
-        assert str(df["odd"].dtype) == "Int64"
-        assert df["odd"].tolist() == [pd.NA, 5, 5]
-        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds"):
-            source = client.source("acme/s0")
-        assert (source.title, source.extra) == ("t", {"odd": None})
-        with pytest.warns(rnb.UnreadableWarning, match="'odd' holds"):
-            assert client.update_source("acme/s0", title="t").title == "t"
 
 
 # A plan without steps

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import codecs
+import importlib
+import inspect
 import io
+import json
+import pkgutil
+import re
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,13 +18,17 @@ from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb import Fault
-from reinfer_nb.api import safe_write
+from reinfer_nb import Fault, strict_json
+from reinfer_nb.api import restore_files, safe_write
+from reinfer_nb.api.contents.uploading import UploadResult
 from reinfer_nb.api.retry_policy import Patience
+from reinfer_nb.plans import saved
 from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
@@ -28,6 +39,8 @@ from tests.plans.test_empty_values import KINDS_OF_NOTHING, with_value
 from tests.plans.test_scope import bare, with_project
 from tests.schema.test_lists_as_text import edited as edited_names
 from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.test_round_trips import WAYS, WRITERS, tenant_of_odd_texts
+from tests.waiting import until
 
 NAME = "claims/motor-inbox"
 
@@ -569,3 +582,293 @@ def test_case_60_lists_written_as_text(
         assert problem.column == "sensitive_properties", cell
         assert "half a character" in str(problem.reason), cell
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
+
+
+# 61: unknown fields
+
+# Values that a tenant may send in an unknown field.
+ODD = {
+    "infinite": b"1e999",
+    "negative infinite": b"-1e999",
+    "infinite inside": b'[1e999, {"a": [-1e999, 1.5]}]',
+    "texts like it": rb'["NaN", "-Infinity \" Infinity, NaN", "\\\"", {"Infinity": 1, "NaN": 2}]',
+    "deep lists": b"[" * 450 + b"1e999" + b"]" * 450,
+    "deep objects": b'{"a": ' * 450 + b"1" + b"}" * 450,
+    "a huge number": b"7" * 4_000,
+    "500 levels": b"[" * 250 + b'{"a": ' * 250 + b"1" + b"}" * 250 + b"]" * 250,
+    "NaN": b"NaN",
+    "NaN inside": b'[{"a": [NaN]}]',
+    "tiny": b"1e-400",
+    "half a character": rb'["\ud800", "\udc00\ud800 x"]',
+    "other characters": '["\u2028 \U0001f600 \x7f"]'.encode(),
+}
+
+
+def odd_tenant(client: rnb.Client, odd: bytes) -> Callable[[Asked], bytes]:
+    """Relay requests; add an unknown field to sources and comments, and a mark to each body."""
+    onward = relay(client.endpoint)
+
+    def added(asked: Asked) -> bytes:
+        head, body = onward(asked).split(b"\r\n\r\n", 1)
+        for known in (b'"_kind":', b'"has_annotations":'):
+            body = body.replace(known, b'"odd": %s, %s' % (odd, known))
+        return reply(codecs.BOM_UTF8 + body, int(head.split()[1]))
+
+    return added
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ODD)
+def test_case_61_unknown_fields(client: rnb.Client, tmp_path: Path, what: str) -> None:
+    """M unknown fields of `1e999`, NaN, 500 levels, byte order mark: kept or missing with a
+    warning; whatever is written (restore file, plan, journal, archive) is read back by our own
+    readers.
+    """
+    odd, chat = ODD[what], "claims/recovery-chat"
+    unreadable, no_upload = what.startswith("NaN"), b"1e999" in odd or odd[-3:] == b"NaN"
+    expected = None if unreadable else strict_json.decode(odd)
+    with (
+        through(client, odd_tenant(client, odd)) as tenant,
+        warnings.catch_warnings(record=True) as caught,
+    ):
+        warnings.simplefilter("always")
+        source = tenant.source(NAME)
+        assert source.extra == {"odd": expected}
+        claims = tenant.sources("claims")
+        assert bool(caught) is unreadable
+        assert all("'odd'" in str(warning.message) for warning in caught)
+        edited = claims.iloc[3:].assign(title="Edited")
+        plan = tenant.plan(edited, delete_missing=True, project="claims")
+        again = rnb.load_plan(plan.save(tmp_path / "change.json"), tenant)
+        assert [step.to_json() for step in again.steps] == [step.to_json() for step in plan.steps]
+        assert len(plan.rehearse(progress=False).sources) == len(edited)
+        journal = tmp_path / "journal.jsonl"
+        result = plan.apply(progress=False, journal=journal)
+        assert result.ok, result
+        kept = saved.result_of(tenant, journal)
+        assert [o.to_json() for o in kept.outcomes] == [o.to_json() for o in result.outcomes]
+        assert len(kept.undo().steps) == len(plan.steps)
+        full_name = f"claims/{claims['name'][5]}"
+        gone = tenant.delete_source(full_name, restore_file=tmp_path / "gone.json")
+        assert gone.extra == source.extra
+        assert restore_files.read(tmp_path / "gone.json").source.to_wire() == gone.to_wire()
+        assert rnb.restore(tenant, tmp_path / "gone.json").full_name == full_name
+        file = tmp_path / "chat.jsonl"
+        if no_upload or unreadable:
+            # No upload could send such a comment.
+            with pytest.raises(rnb.ProtocolError, match="NaN or Infinity"):
+                tenant.archive(chat, file, progress=False)
+            assert not file.exists()
+        else:
+            tenant.archive(chat, file, progress=False)
+            lines = [strict_json.decode(line) for line in file.read_bytes().splitlines()]
+            assert [line["comment"]["odd"] for line in lines] == [expected] * 40
+            assert len(rnb.read_archive(file)) == 40
+
+
+# 62: frames through pandas' files
+
+Frames = tuple[dict[str, pd.DataFrame], rnb.Client]
+# Formats that keep all values and `attrs`.
+EXACT = ("parquet", "feather", "arrow", "pickle")
+# `before` and `after` hold settings of every type, for which Parquet has no column.
+SETTINGS = {"Comparison.changed", "Plan.frame"}
+# Frames with sources as the tenant has them.
+LISTINGS = {
+    *("Client.sources", "Client.statistics", "Client.last_comment", "Client.contents"),
+    *("read_csv", "read_excel", "History.load", "AuditReport.audited", "Sandbox.sources"),
+    *("Comparison.added", "Comparison.removed", "Explorer.frame", "Explorer.selected"),
+}
+
+
+def classes() -> dict[str, type]:
+    """Return the classes of the package by name."""
+    found: dict[str, type] = {}
+    for module in pkgutil.walk_packages(rnb.__path__, "reinfer_nb."):
+        if not module.name.endswith(("__main__", ".pytest")):
+            namespace = vars(importlib.import_module(module.name))
+            found |= {name: value for name, value in namespace.items() if inspect.isclass(value)}
+    return {
+        name: value for name, value in found.items() if value.__module__.startswith("reinfer_nb")
+    }
+
+
+def annotated(value: Any) -> Iterator[tuple[str, str]]:
+    """Yield the return annotation of a function, or the annotations of a class's public members."""
+    if not inspect.isclass(value):
+        yield "", str(getattr(value, "__annotations__", {}).get("return", ""))
+        return
+    for name, member in inspect.getmembers_static(value):
+        function = member.fget if isinstance(member, property) else member
+        if not name.startswith("_") and inspect.isroutine(function):
+            yield f".{name}", str(getattr(function, "__annotations__", {}).get("return", ""))
+    for kind in value.__mro__:
+        for name, annotation in vars(kind).get("__annotations__", {}).items():
+            if not name.startswith("_"):
+                yield f".{name}", str(annotation)
+
+
+def public_frames() -> set[str]:
+    """Return the public functions and attributes that are frames, also of returned objects."""
+    public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
+    # What a base class has is found in the public class.
+    bases = {base for value in public.values() if inspect.isclass(value) for base in value.__mro__}
+    bases -= {value for value in public.values() if inspect.isclass(value)}
+    known = {name: value for name, value in classes().items() if value not in bases}
+    frames, seen = set(), set[str]()
+    while public.keys() - seen:
+        for name in public.keys() - seen:
+            seen.add(name)
+            for member, annotation in annotated(public[name]):
+                words = set(re.findall(r"\w+", annotation))
+                if "DataFrame" in words:
+                    frames.add(f"{name}{member}")
+                public |= {word: known[word] for word in words & known.keys()}
+    return frames
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Frames]:
+    """Every public frame, with rows, by the name of its function or attribute; and its tenant."""
+    folder = tmp_path_factory.mktemp("frames")
+    with rnb.Sandbox() as client:
+        box = client.sandbox
+        assert box is not None
+        before = client.sources()
+        history = rnb.History(folder / "history")
+        history.record(before)
+        edited = before.drop(index=[7, 8]).reset_index(drop=True)
+        edited.loc[0, "title"] = "Edited"
+        edited.loc[0, "should_translate"] = True
+        edited["sensitive_properties"] = [("salary", "iban"), *edited["sensitive_properties"][1:]]
+        new = {"owner": "claims", "name": "added", "title": "Added"}
+        edited = pd.concat([edited, pd.DataFrame([new])], ignore_index=True)
+        edited = edited.astype(before.dtypes.to_dict())
+        plan = client.plan(edited, before, delete_missing=True)
+        wrong = client.plan(before.head(2).assign(name=["a", "b"], should_translate="perhaps"))
+        rehearsal = plan.rehearse(progress=False)
+        # One step fails, since somebody else changes that source after the plan was made.
+        client.update_source(str(before.loc[0, "id"]), title="By another")
+        moved = plan.moved()
+        result = plan.apply(progress=False, journal=folder / "journal.jsonl")
+        after = client.sources(refresh=True)
+        history.record(after)
+        renamed = before.copy()
+        renamed.loc[3, "name"] = "another-name"
+        comparison = rnb.compare(before, renamed.drop(index=[5]))
+        larger = rnb.compare(before.drop(index=[6]), after, ignore=())
+        report = rnb.audit(after)
+        explorer = rnb.explore(client)
+        until(lambda: len(explorer.frame))
+        explorer.finder.select([0, 1, 2, 3])
+        shown, selected = explorer.frame, explorer.selected
+        explorer.close()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("XDG_CONFIG_HOME", str(folder))
+            (folder / "reinfer").mkdir()
+            context = {"name": "one", "endpoint": "https://one.example", "token": None}
+            content = {"current_context": "one", "contexts": [context]}
+            (folder / "reinfer" / "contexts.json").write_text(json.dumps(content), "utf-8")
+            contexts = rnb.contexts()
+        made = {
+            "Client.sources": after,
+            "Client.projects": client.projects(),
+            "Client.buckets": client.buckets(),
+            "Client.statistics": client.statistics(after.head(3), progress=False),
+            "Client.activity": client.activity(after.head(3), progress=False),
+            "Client.last_comment": client.last_comment(after.head(3), progress=False),
+            "Client.contents": client.contents(after.head(3), progress=False),
+            "Client.comments": client.comments("claims/theft-inbox", limit=20),
+            "Client.iter_comments": next(client.iter_comments("claims/theft-inbox", limit=9)),
+            "Client.sample": client.sample("claims/theft-inbox"),
+            "Client.archive": client.archive(
+                ["claims/theft-inbox"], folder / "comments", progress=False
+            ),
+            "UploadResult.frame": UploadResult(source="a/b", refused={"c": "why"}).frame,
+            "read_archive": rnb.read_archive(folder / "comments").head(20),
+            "read_csv": rnb.read_csv(rnb.to_csv(after, folder / "listing.csv")),
+            "read_excel": rnb.read_excel(rnb.to_excel(after, folder / "listing.xlsx")),
+            "History.load": history.load(),
+            "History.snapshots": history.snapshots(),
+            "History.timeline": history.timeline(str(before.loc[0, "id"])),
+            "History.changes": history.changes(),
+            "AuditReport.findings": report.findings,
+            "AuditReport.summary": report.summary,
+            "AuditReport.audited": report.audited,
+            "AuditReport.fixes": report.fixes(),
+            "audit_rules": rnb.audit_rules(),
+            "Comparison.added": larger.added,
+            "Comparison.removed": comparison.removed,
+            "Comparison.changed": larger.changed,
+            "Comparison.renamed": comparison.renamed,
+            "Comparison.summary": larger.summary,
+            "Comparison.frame": larger.frame,
+            "Plan.frame": plan.frame,
+            "Plan.summary": plan.summary,
+            "Plan.problems": wrong.problems,
+            "Plan.moved": moved,
+            "ApplyResult.frame": result.frame,
+            "ApplyResult.failed": result.failed,
+            "Rehearsal.sources": rehearsal.sources,
+            "Sandbox.sources": box.sources(),
+            "Explorer.frame": shown,
+            "Explorer.selected": selected,
+            "contexts": contexts,
+        }
+        yield made, client
+
+
+def cells(column: pd.Series) -> list[Any]:
+    """Return the cells of a column: None for missing values, lists for arrays and tuples."""
+    values = column.astype(object).where(column.notna(), None).tolist()
+    return [list(value) if isinstance(value, tuple | np.ndarray) else value for value in values]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", WRITERS)
+def test_case_62_every_frame_through_pandas(frames: Frames, writer: str) -> None:
+    """Every public frame through pandas' Parquet, Feather, CSV, JSON, Excel, pickle and back into
+    `plan`: nothing to do.
+    """
+    made, client = frames
+    assert public_frames() == set(made)
+    write_and_read = WRITERS[writer]
+    for name, df in made.items():
+        assert len(df), name
+        if name in SETTINGS and writer in ("parquet", "feather", "arrow"):
+            with pytest.raises(pa.ArrowTypeError):
+                write_and_read(df)
+        # As recommended in the docstrings.
+        texts = df.astype({"before": "str", "after": "str"}) if name in SETTINGS else df
+        back = write_and_read(texts)
+        assert list(back.columns) == list(df.columns), name
+        assert len(back) == len(df), name
+        if writer in EXACT:
+            assert back.attrs == df.attrs, name
+            # Arrow fills each dictionary with the keys of all the others.
+            columns = [column for column in df.columns if column != "options"]
+            assert {column: cells(back[column]) for column in columns} == {
+                column: cells(texts[column]) for column in columns
+            }, name
+        if name in LISTINGS:
+            plan = client.plan(back)
+            assert (plan.problems.to_dict("records"), plan.steps) == ([], ()), name
+
+
+@pytest.fixture(scope="module")
+def odd() -> Iterator[rnb.Client]:
+    """A tenant with odd texts and lists, and with times to the microsecond."""
+    with tenant_of_odd_texts() as client:
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_case_62_a_listing_of_odd_texts(odd: rnb.Client, way: str) -> None:
+    """A listing that any reader has read plans nothing, with a base and without."""
+    listing = odd.sources()
+    back = WAYS[way](listing)
+    for base in (None, listing):
+        plan = odd.plan(back, base, delete_missing=True)
+        assert plan.problems.to_dict("records") == []
+        assert plan.steps == ()
