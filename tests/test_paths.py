@@ -4,38 +4,35 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-import requests
 
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.errors import FileProblem, InvalidInput
 from reinfer_nb.files import path_of
-from reinfer_nb.snapshots.listing_source import listing_at
-from tests.waiting import AGES
-
-Use = Callable[[rnb.Client, Any], object]
 
 
 def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home folder beside the working folder."""
-    home, here = tmp_path / "home", tmp_path / "here"
-    home.mkdir()
+def at_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Set a home folder, and beside it the working folder; return the home folder."""
+    home, here = folder / "home", folder / "here"
+    home.mkdir(parents=True)
     here.mkdir()
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(here)
     return home
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home folder beside the working folder."""
+    return at_home(tmp_path, monkeypatch)
 
 
 def listing(client: rnb.Client) -> pd.DataFrame:
@@ -44,183 +41,6 @@ def listing(client: rnb.Client) -> pd.DataFrame:
 
 def plan(client: rnb.Client) -> rnb.Plan:
     return client.plan(listing(client).assign(title="One title"))
-
-
-def record(client: rnb.Client, path: Any) -> object:
-    return rnb.History(path).record(listing(client))
-
-
-def database(_: rnb.Client, path: Any) -> object:
-    with rnb.sandbox(database=path) as other:
-        return other.me()
-
-
-def delete_by_form(client: rnb.Client, path: Any) -> object:
-    form = rnb.delete_form(client, "claims/motor-inbox", restore_folder=path)
-    assert form.restore_file is not None
-    form.restore_file.parent.mkdir(parents=True)
-    return form.restore_file
-
-
-# Calls that write a file or a folder.
-WRITERS: dict[str, Use] = {
-    "to_csv": lambda client, path: rnb.to_csv(listing(client), path),
-    "to_excel": lambda client, path: rnb.to_excel(listing(client), path),
-    "History": record,
-    "Plan.save": lambda client, path: plan(client).save(path),
-    "Plan.apply": lambda client, path: plan(client).apply(progress=False, journal=path),
-    "delete_source": lambda client, path: client.delete_source(
-        "claims/motor-inbox", restore_file=path
-    ),
-    "delete_form": delete_by_form,
-    "AuditReport.to_csv": lambda client, path: rnb.audit(listing(client)).to_csv(path),
-    "Comparison.to_csv": lambda client, path: rnb.compare(
-        listing(client), listing(client).iloc[1:]
-    ).to_csv(path),
-    "AuditReport.to_excel": lambda client, path: rnb.audit(listing(client)).to_excel(path),
-    "Comparison.to_excel": lambda client, path: rnb.compare(
-        listing(client), listing(client).iloc[1:]
-    ).to_excel(path),
-    "sandbox(database=)": database,
-}
-
-
-def write_listing(client: rnb.Client, path: Path) -> None:
-    """Write a listing to `path`, after creating its folder."""
-    path.parent.mkdir(exist_ok=True)
-    rnb.to_csv(listing(client), path)
-
-
-def undone(client: rnb.Client, path: Any) -> object:
-    return rnb.resume(client, path, progress=False).undo()
-
-
-def resumed(client: rnb.Client, path: Any) -> object:
-    return rnb.resume(client, path, progress=False)
-
-
-def filled(_: rnb.Client, path: Any) -> object:
-    with rnb.sandbox(path) as other:
-        return other.me()
-
-
-def bundle(_: rnb.Client, path: Any) -> object:
-    return rnb.connect(endpoint="https://nobody.invalid", token="x" * 20, verify=path)
-
-
-# Pairs of calls that write a file or folder and that read it.
-READERS: dict[str, tuple[Use, Use]] = {
-    "read_csv": (WRITERS["to_csv"], lambda _, path: rnb.read_csv(path)),
-    "read_excel": (WRITERS["to_excel"], lambda _, path: rnb.read_excel(path)),
-    "listing_at, a file": (WRITERS["to_csv"], lambda _, path: listing_at(path)),
-    "listing_at, a history": (
-        WRITERS["History"],
-        lambda _, path: listing_at(path, "claims"),
-    ),
-    "History": (
-        WRITERS["History"],
-        lambda _, path: rnb.History(path).load(project="claims"),
-    ),
-    "sandbox(data=)": (WRITERS["to_csv"], filled),
-    "load_plan": (WRITERS["Plan.save"], lambda _, path: rnb.load_plan(path)),
-    "resume": (WRITERS["Plan.apply"], resumed),
-    "undo": (WRITERS["Plan.apply"], undone),
-    "restore": (WRITERS["delete_source"], rnb.restore),
-    "connect(verify=)": (WRITERS["to_csv"], bundle),
-}
-FORMS: dict[str, Callable[[str], Any]] = {
-    "text": str,
-    "Path": Path,
-    "os.PathLike": PurePosixPath,
-}
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", WRITERS)
-def test_home_is_home_wherever_something_is_written(
-    client: rnb.Client, home: Path, name: str, form: str
-) -> None:
-    WRITERS[name](client, FORMS[form]("~/made"))
-    assert names(home) == ["made"]
-    assert names(Path()) == []
-
-
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
-@pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("name", READERS)
-def test_home_is_home_wherever_something_is_read(
-    client: rnb.Client, home: Path, name: str, form: str
-) -> None:
-    make, use = READERS[name]
-    make(client, home / "made")
-    use(client, FORMS[form]("~/made"))
-    assert names(Path()) == []
-
-
-def listing_of(client: rnb.Client) -> bytes:
-    """Return the tenant's response with all sources."""
-    assert client.sandbox is not None
-    response = requests.get(
-        client.endpoint + "/api/v1/sources",
-        headers={"Authorization": f"Bearer {client.sandbox.tokens['admin']}"},
-        timeout=AGES,
-    )
-    assert response.status_code == 200
-    return response.content
-
-
-BAD: dict[str, object] = {
-    "None": None,
-    "5": 5,
-    "True": True,
-    "nan": float("nan"),
-    "huge": 10**400,
-    "numpy number": np.int64(5),
-    "bytes": b"made",
-    "BytesIO": io.BytesIO(b"x"),
-    "StringIO": io.StringIO("x"),
-    "list": ["made"],
-    "empty": "",
-    "NUL": "a\0b",
-    "half a character": "a\ud800",
-    "URL": "s3://bucket/made",
-    "file URL": "file:///tmp/made",
-    "nobody's home": "~nobody-is-called-so/made",
-}
-# Values of BAD that have a meaning for these arguments.
-MEANT = {
-    "delete_source": ("None",),
-    "delete_form": ("None",),
-    "Plan.apply": ("None",),
-    "sandbox(database=)": ("None",),
-    "sandbox(data=)": ("None",),
-    "connect(verify=)": ("True", "None"),
-}
-# These arguments accept URLs.
-OF_URLS = ("History", "listing_at, a file", "listing_at, a history")
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("bad", BAD)
-@pytest.mark.parametrize("name", [*WRITERS, *(name for name in READERS if name not in WRITERS)])
-def test_what_is_no_path_is_refused_before_anything_happens(
-    shared: rnb.Client, home: Path, name: str, bad: str
-) -> None:
-    if bad in MEANT.get(name, ()) or ("URL" in bad and name in OF_URLS):
-        pytest.skip("has a meaning there")
-    use = WRITERS[name] if name in WRITERS else READERS[name][1]
-    before = listing_of(shared)
-    with pytest.raises((InvalidInput, FileProblem)) as caught:
-        use(shared, BAD[bad])
-    assert type(caught.value) in (InvalidInput, FileProblem)
-    message = str(caught.value)
-    assert 20 < len(message) < 600
-    assert message.isprintable()
-    assert listing_of(shared) == before
-    assert names(Path()) == names(home) == []
 
 
 @pytest.mark.usefixtures("home")

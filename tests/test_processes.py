@@ -76,44 +76,6 @@ def run(code: str, client: rnb.Client, tmp_path: Path, *options: str, begin: str
 
 @pytest.mark.slow
 @needs_fork
-@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
-def test_each_process_gets_its_own_responses(
-    shared: rnb.Client, tmp_path: Path, method: str
-) -> None:
-    output = run(
-        f"""
-        def child(client, endpoint, token, names, queue):
-            client = client or client_of(endpoint, token)
-            failures = []
-            ask(client, names, 60, failures)
-            queue.put(failures)
-
-        if __name__ == "__main__":
-            context = multiprocessing.get_context({method!r})
-            client = client_of(ENDPOINT, TOKEN)
-            names = client.sources().pipe(lambda df: df["owner"] + "/" + df["name"]).tolist()
-            client.source(names[0])
-            queue = context.Queue()
-            handed = client if {method!r} == "fork" else None
-            children = [
-                context.Process(target=child, args=(handed, ENDPOINT, TOKEN, names[n:], queue))
-                for n in range(2)
-            ]
-            for process in children:
-                process.start()
-            failures = []
-            ask(client, names[::-1], 60, failures)
-            results = [queue.get(timeout=100) for _ in children]
-            print("failures:", failures, *results)
-        """,
-        shared,
-        tmp_path,
-    )
-    assert output.split() == ["failures:", "[]", "[]", "[]"], output
-
-
-@pytest.mark.slow
-@needs_fork
 def test_a_fork_while_other_threads_send(shared: rnb.Client, tmp_path: Path) -> None:
     output = run(
         """
@@ -203,90 +165,6 @@ def test_a_client_is_not_sent_to_another_process(shared: rnb.Client) -> None:
 
 
 # Exit of a process
-
-CALLS = {
-    "sources": "len(client.sources(refresh=True))",
-    "statistics": "len(client.statistics(df, progress=True))",
-    "apply": "client.plan(df.assign(title='new')).apply(journal='new.jsonl').counts",
-    "audit": "len(rnb.audit(df).findings)",
-    "compare": "rnb.compare(df, df.iloc[1:])",
-    "record": "rnb.History('history').record(df), rnb.History('history').load(project='claims')",
-    "to_csv": "rnb.to_csv(df, 'new.csv')",
-    "read_csv": "rnb.read_csv('begin.csv')",
-}
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("where", "first_use"),
-    [
-        ("thread", "before"),
-        ("atexit", "before"),
-        ("atexit", "after"),
-        ("atexit", "after, in a thread"),
-        ("thread of atexit", "before"),
-        ("thread of atexit", "after"),
-    ],
-)
-def test_every_call_works_while_the_process_ends(
-    client: rnb.Client, tmp_path: Path, where: str, first_use: str
-) -> None:
-    # The first function registered with `atexit` runs last: after urllib3 closed its connections.
-    output = run(
-        f"""
-        client = client_of(ENDPOINT, TOKEN)
-
-        def use():
-            global df
-            df = client.sources("claims")
-            rnb.to_csv(df, "begin.csv")
-
-        first_use = {first_use!r}
-        if first_use == "before":
-            use()
-
-        def work():
-            for name, call in CALLS.items():
-                try:
-                    eval(call)
-                    print("did", name, flush=True)
-                except BaseException as error:
-                    print("failed", name, repr(error), flush=True)
-
-        def later():
-            threading.main_thread().join()
-            time.sleep(0.2)
-            work()
-
-        where = {where!r}
-        if where == "thread":
-            threading.Thread(target=later).start()
-        elif where == "atexit":
-            atexit.register(work)
-        else:
-            def begin():
-                try:
-                    thread = threading.Thread(target=work)
-                    thread.start()
-                except RuntimeError:
-                    work()
-                else:
-                    thread.join()
-            atexit.register(begin)
-
-        if first_use == "after":
-            use()
-        elif first_use == "after, in a thread":
-            thread = threading.Thread(target=use)
-            thread.start()
-            thread.join()
-        """.replace("CALLS.items()", f"{CALLS!r}.items()"),
-        client,
-        tmp_path,
-    )
-    lines = [line for line in output.splitlines() if line.startswith(("did", "failed"))]
-    assert lines == [f"did {name}" for name in CALLS], output
-    assert "Error" not in output
 
 
 @pytest.mark.slow

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import csv
+import gzip
 import importlib
 import inspect
 import io
@@ -15,13 +17,14 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import permutations, product
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import requests
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, strict_json
@@ -33,14 +36,19 @@ from reinfer_nb.plans.decisions import decisions
 from reinfer_nb.schema.fields import fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names
+from reinfer_nb.snapshots.listing_source import listing_at
 from reinfer_nb.widgets.controls import control_for
 from tests.api.test_write_result import language_plan, through, without
+from tests.csvfile.test_elsewhere import cells_of
 from tests.plans.test_empty_values import KINDS_OF_NOTHING, with_value
 from tests.plans.test_scope import bare, with_project
 from tests.schema.test_lists_as_text import edited as edited_names
 from tests.scripted import Asked, Scripted, Step, relay, reply
+from tests.test_paths import at_home
+from tests.test_paths import plan as plan_of_titles
+from tests.test_processes import run
 from tests.test_round_trips import WAYS, WRITERS, tenant_of_odd_texts
-from tests.waiting import until
+from tests.waiting import AGES, until
 
 NAME = "claims/motor-inbox"
 
@@ -872,3 +880,521 @@ def test_case_62_a_listing_of_odd_texts(odd: rnb.Client, way: str) -> None:
         plan = odd.plan(back, base, delete_missing=True)
         assert plan.problems.to_dict("records") == []
         assert plan.steps == ()
+
+
+# 63: CSV files of other programs
+
+PANDAS_CSV: dict[str, dict[str, Any]] = {
+    "with its index": {},
+    "without": {"index": False},
+    "everything quoted": {"quoting": csv.QUOTE_ALL},
+    "everything quoted, no index": {"quoting": csv.QUOTE_ALL, "index": False},
+    "texts quoted": {"quoting": csv.QUOTE_NONNUMERIC},
+    "semicolons": {"sep": ";"},
+    "tabs": {"sep": "\t"},
+    "UTF-16": {"encoding": "utf-16"},
+    "a mark": {"encoding": "utf-8-sig"},
+    "CRLF": {"lineterminator": "\r\n"},
+    "CR": {"lineterminator": "\r", "index": False},
+    "gzip": {"compression": "gzip"},
+}
+
+TABLE = [["id", "title", "num_comments"], ["a", "Grüße; alle", "5"], ["b", "", "7"]]
+EXPECTED = [["a", "Grüße; alle", 5], ["b", None, 7]]
+
+
+def as_text(sep: str, end: str = "\r\n", rows: list[list[str]] = TABLE) -> str:
+    file = io.StringIO(newline="")
+    csv.writer(file, delimiter=sep, lineterminator=end).writerows(rows)
+    return file.getvalue()
+
+
+FILES: dict[str, str | bytes] = {
+    "Excel, CSV UTF-8, German": b"\xef\xbb\xbf" + as_text(";").encode(),
+    "Excel, Unicode text": as_text("\t").encode("utf-16"),
+    "Excel, Unicode text, the other way round": b"\xfe\xff" + as_text("\t").encode("utf-16-be"),
+    "with sep=": "sep=;\r\n" + as_text(";"),
+    "with a quoted sep=": '"sep=,"\r\n' + as_text(","),
+    "Google Sheets": as_text(",").removesuffix("\r\n"),
+    "Numbers": as_text(";", "\n"),
+    "LibreOffice": as_text(",", "\n"),
+    "old Mac": as_text(",", "\r"),
+    "padded to the right": as_text(",", rows=[[*row, "", ""] for row in TABLE]),
+    "short rows": as_text(",").replace("b,,7", "b,,7,,,"),
+    "blank rows": as_text(",").replace("b,", "\r\n,,\r\n,,,,\r\n\r\nb,") + ",,\r\n\r\n,\r\n",
+    "blank rows at first": "\r\n,,\r\n" + as_text(","),
+    "a padded header": as_text(",").replace("id,title,num_comments", " id , title,num_comments "),
+    "everything quoted": "\n".join(",".join(f'"{cell}"' for cell in row) for row in TABLE) + "\n",
+    "gzip": gzip.compress(as_text(",").encode()),
+}
+REFUSED: list[tuple[bytes, str]] = [
+    (
+        "id;title\na;Grüße\n".encode("cp1252"),
+        r"row 2, line 2.*CSV UTF-8.*decode\('cp1252'\)",
+    ),
+    ('id;title\n"x\ny";\n\nb;Größe\n'.encode("cp1252"), "row 4, line 5"),
+    (b"PK\x03\x04rest", "workbook, or a zip archive to unpack. Read"),
+    (b"\xd0\xcf\x11\xe0rest", "workbook .*Save it"),
+    (b"PAR1rest", "pd.read_parquet"),
+    (b"ARROW1rest", "pd.read_feather"),
+    (b"BZh91AY", "bzip2. Unpack"),
+    (b"\xfd7zXZ\0", "xz. Unpack"),
+    (b"\x28\xb5\x2f\xfd", "Zstandard. Unpack"),
+    (gzip.compress(b"id,title\n" * 1000)[:-9], "gzip, and cut off"),
+    ("id,title\n".encode("utf-32"), "UTF-32"),
+    ("id,title\na,b\n".encode("utf-16")[:-1], "UTF-16, and cut off"),
+    *[
+        (text.encode(f"utf-{bits}"), "without a byte order mark.*CSV UTF-8")
+        for text in ("id,title\na,b\n", "id,title\na,Größe\n")
+        for bits in ("16-le", "16-be", "32-le", "32-be")
+    ],
+]
+
+
+def read(path: Path, content: str | bytes) -> pd.DataFrame:
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return rnb.read_csv(path)
+
+
+def test_case_63_csv_files_of_other_programs(tmp_path: Path) -> None:
+    """CSV as pandas, Google, Excel, LibreOffice write it: index column, short and padded rows,
+    blank rows, no last line break, `;`, tab, UTF-16, cp1252, `.gz`: read right, or refused with
+    what to do.
+    """
+    path = tmp_path / "x.csv"
+    for name, content in FILES.items():
+        back = read(path, content)
+        assert list(back.columns) == TABLE[0], name
+        assert cells_of(back) == EXPECTED, name
+        assert [str(dtype) for dtype in back.dtypes] == ["str", "str", "Int64"], name
+    frame = pd.DataFrame(EXPECTED, columns=TABLE[0])
+    for name, options in PANDAS_CSV.items():
+        frame.to_csv(path, **options)
+        assert cells_of(rnb.read_csv(path)) == EXPECTED, name
+    frame.to_csv(tmp_path / "x.csv.gz", index=False)
+    assert cells_of(rnb.read_csv(tmp_path / "x.csv.gz")) == EXPECTED
+    back = read(path, "id,title,n\na,b,5\nc,d\ne\n")
+    assert cells_of(back) == [["a", "b", 5], ["c", "d", None], ["e", None, None]]
+    for content, advice in REFUSED:
+        with pytest.raises(rnb.FileProblem, match=advice):
+            read(path, content)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", PANDAS_CSV)
+def test_case_63_a_listing_as_pandas_writes_it(
+    shared: rnb.Client, tmp_path: Path, way: str
+) -> None:
+    """A listing that pandas wrote is read with all values and dtypes, and plans nothing."""
+    listing = shared.sources().assign(num_comments=5.0)
+    listing["num_comments"] = listing["num_comments"].mask(listing.index == 3)
+    options, path = PANDAS_CSV[way], tmp_path / "x.csv"
+    shapes = {
+        "as it is": listing,
+        "sorted": listing.sort_values("title"),
+        "filtered": listing[listing["owner"] == "claims"],
+        "empty": listing.head(0),
+        "an index with names": listing,
+    }
+    for shape, df in shapes.items():
+        named = shape == "an index with names"
+        if named and not options.get("index", True):
+            continue
+        written = df.set_index(["owner", "name"]) if named else df
+        written.to_csv(path, **options)
+        back = rnb.read_csv(path)
+        assert set(back.columns) == set(df.columns), shape
+        back = back[df.columns]
+        expected = df.assign(num_comments=df["num_comments"].astype("Int64"))
+        assert cells_of(back) == cells_of(expected), shape
+        assert back.dtypes.to_dict() == expected.dtypes.to_dict(), shape
+        plan = shared.plan(back, project="claims" if shape == "filtered" else None)
+        assert plan.ok, shape
+        assert len(plan.steps) == 0, shape
+
+
+# 64: identifiers in columns of one's own
+
+IDENTIFIERS = [
+    *("8085807e40000000", "00123", "+44123", "INF", "1E5", "-0", "1e5", "1.50", ".5", "5.", "Inf"),
+    *("0.10", "1e400", "12345678901234567890", "-007", "1_000", "0x1F", "1.0e3", "NaN", "nan"),
+]
+
+
+@pytest.mark.slow
+def test_case_64_identifiers_stay_texts(tmp_path: Path) -> None:
+    """Columns of one's own with `8085807e40000000`, `00123`, `+44123`, `INF`, `1E5`: text,
+    exactly.
+    """
+    path = tmp_path / "x.csv"
+    for cell, beside in product(IDENTIFIERS, [None, "12", "1.5", ""]):
+        cells = [cell] if beside is None else [cell, beside]
+        back = read(path, "id,own\n" + "".join(f"x,{text}\n" for text in cells))["own"]
+        assert str(back.dtype) == "str", cells
+        found = [None if pd.isna(text) else text for text in back]
+        assert found == [text or None for text in cells], cells
+        # Also after a round trip through `to_csv`.
+        again = rnb.read_csv(rnb.to_csv(back.to_frame(), path, overwrite=True))
+        pd.testing.assert_frame_equal(again, back.to_frame())
+
+
+# 65 and 66: processes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_case_65_a_client_in_several_processes(
+    shared: rnb.Client, tmp_path: Path, method: str
+) -> None:
+    """P a client used on both sides of a fork, by `multiprocessing` in all its ways: each has its
+    own connections.
+    """
+    output = run(
+        f"""
+        def connections(client):
+            # The numbers of the connections' sockets, as the system knows them.
+            pools = [
+                pool.pool
+                for adapter in client._transport._session.adapters.values()
+                for pool in adapter.poolmanager.pools._container.values()
+            ]
+            return {{
+                os.readlink(f"/proc/self/fd/{{connection.sock.fileno()}}")
+                for pool in pools
+                for connection in pool.queue
+                if connection and connection.sock
+            }}
+
+        def child(client, endpoint, token, names, queue):
+            client = client or client_of(endpoint, token)
+            failures = []
+            ask(client, names, 60, failures)
+            queue.put((failures, connections(client)))
+
+        if __name__ == "__main__":
+            context = multiprocessing.get_context({method!r})
+            client = client_of(ENDPOINT, TOKEN)
+            names = client.sources().pipe(lambda df: df["owner"] + "/" + df["name"]).tolist()
+            client.source(names[0])
+            queue = context.Queue()
+            handed = client if {method!r} == "fork" else None
+            children = [
+                context.Process(target=child, args=(handed, ENDPOINT, TOKEN, names[n:], queue))
+                for n in range(2)
+            ]
+            for process in children:
+                process.start()
+            failures = []
+            ask(client, names[::-1], 60, failures)
+            results = [(failures, connections(client))]
+            results += [queue.get(timeout=100) for _ in children]
+            print("failures:", *[failures for failures, _ in results])
+            used = [one for _, own in results for one in own]
+            print("connections:", len(used) >= 3, len(used) == len(set(used)))
+        """,
+        shared,
+        tmp_path,
+    )
+    assert output.splitlines() == ["failures: [] [] []", "connections: True True"], output
+
+
+CALLS = {
+    "sources": "len(client.sources(refresh=True))",
+    "statistics": "len(client.statistics(df, progress=True))",
+    "apply": "client.plan(df.assign(title='new')).apply(journal='new.jsonl').counts",
+    "audit": "len(rnb.audit(df).findings)",
+    "compare": "rnb.compare(df, df.iloc[1:])",
+    "record": "rnb.History('history').record(df), rnb.History('history').load(project='claims')",
+    "to_csv": "rnb.to_csv(df, 'new.csv')",
+    "read_csv": "rnb.read_csv('begin.csv')",
+}
+# Calls that cannot work without a home folder and with a keyring that waits.
+FAILING = {
+    "keyring": "rnb.connect(endpoint='https://elsewhere.example/org/t/reinfer_')",
+    "journal": "client.plan(df.assign(title='newer')).apply()",
+    "context": "rnb.connect(context='prod')",
+}
+# Takes the home folder away, and asks a keyring that waits for ever.
+BARE = """
+import pwd
+
+def nobody(_):
+    raise KeyError("uid not found")
+
+pwd.getpwuid = nobody
+for name in ("HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+    os.environ.pop(name, None)
+
+import keyring
+from keyring.backend import KeyringBackend
+
+class Waiting(KeyringBackend):
+    priority = 1.0
+
+    def get_password(self, service, username):
+        threading.Event().wait()
+
+    set_password = delete_password = get_password
+
+keyring.set_keyring(Waiting())
+from reinfer_nb.auth import keyring_store
+
+keyring_store.NOTICE, keyring_store.LIMIT = 0.2, 0.5
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("where", "first_use", "bare"),
+    [
+        ("thread", "before", True),
+        ("atexit", "before", True),
+        ("atexit", "after", True),
+        ("atexit", "after, in a thread", False),
+        ("thread of atexit", "before", False),
+        ("thread of atexit", "after", True),
+    ],
+)
+def test_case_66_calls_while_the_process_ends(
+    client: rnb.Client, tmp_path: Path, where: str, first_use: str, *, bare: bool
+) -> None:
+    """P use in a thread after the main one ended, in `atexit`, under `python -OO`, without HOME,
+    with a keyring that waits: works, or an error of ours within seconds.
+    """
+    # The first function registered with `atexit` runs last: after urllib3 closed its connections.
+    output = run(
+        f"""
+        {BARE.replace(chr(10), chr(10) + " " * 8) if bare else ""}
+        client = client_of(ENDPOINT, TOKEN)
+
+        def use():
+            global df
+            df = client.sources("claims")
+            rnb.to_csv(df, "begin.csv")
+
+        first_use = {first_use!r}
+        if first_use == "before":
+            use()
+
+        def work():
+            for name, call in CALLS.items():
+                begin = time.monotonic()
+                try:
+                    eval(call)
+                    print("did", name, flush=True)
+                except rnb.ReinferError as error:
+                    seconds = time.monotonic() - begin
+                    print("told", name, "at once" if seconds < 9 else seconds, flush=True)
+                except BaseException as error:
+                    print("failed", name, repr(error), flush=True)
+
+        def later():
+            threading.main_thread().join()
+            time.sleep(0.2)
+            work()
+
+        where = {where!r}
+        if where == "thread":
+            threading.Thread(target=later).start()
+        elif where == "atexit":
+            atexit.register(work)
+        else:
+            def begin():
+                try:
+                    thread = threading.Thread(target=work)
+                    thread.start()
+                except RuntimeError:
+                    work()
+                else:
+                    thread.join()
+            atexit.register(begin)
+
+        if first_use == "after":
+            use()
+        elif first_use == "after, in a thread":
+            thread = threading.Thread(target=use)
+            thread.start()
+            thread.join()
+        """.replace("CALLS.items()", f"{CALLS | (FAILING if bare else {})!r}.items()"),
+        client,
+        tmp_path,
+        *["-OO"] * bare,
+    )
+    lines = [line for line in output.splitlines() if line.startswith(("did", "told", "failed"))]
+    told = [f"told {name} at once" for name in FAILING if bare]
+    assert lines == [*(f"did {name}" for name in CALLS), *told], output
+    assert "Error" not in output
+
+
+# 67: paths
+
+Use = Callable[[rnb.Client, Any], object]
+
+
+def record(client: rnb.Client, path: Any) -> object:
+    return rnb.History(path).record(client.sources("claims"))
+
+
+def database(_: rnb.Client, path: Any) -> object:
+    with rnb.sandbox(database=path) as other:
+        return other.me()
+
+
+def delete_by_form(client: rnb.Client, path: Any) -> object:
+    form = rnb.delete_form(client, "claims/motor-inbox", restore_folder=path)
+    assert form.restore_file is not None
+    form.restore_file.parent.mkdir(parents=True)
+    return form.restore_file
+
+
+# Calls that write a file or a folder.
+WRITERS: dict[str, Use] = {
+    "to_csv": lambda client, path: rnb.to_csv(client.sources("claims"), path),
+    "to_excel": lambda client, path: rnb.to_excel(client.sources("claims"), path),
+    "History": record,
+    "Plan.save": lambda client, path: plan_of_titles(client).save(path),
+    "Plan.apply": lambda client, path: plan_of_titles(client).apply(progress=False, journal=path),
+    "delete_source": lambda client, path: client.delete_source(
+        "claims/motor-inbox", restore_file=path
+    ),
+    "delete_form": delete_by_form,
+    "AuditReport.to_csv": lambda client, path: rnb.audit(client.sources("claims")).to_csv(path),
+    "Comparison.to_csv": lambda client, path: rnb.compare(
+        client.sources("claims"), client.sources("claims").iloc[1:]
+    ).to_csv(path),
+    "AuditReport.to_excel": lambda client, path: rnb.audit(client.sources("claims")).to_excel(path),
+    "Comparison.to_excel": lambda client, path: rnb.compare(
+        client.sources("claims"), client.sources("claims").iloc[1:]
+    ).to_excel(path),
+    "sandbox(database=)": database,
+}
+
+
+def undone(client: rnb.Client, path: Any) -> object:
+    return rnb.resume(client, path, progress=False).undo()
+
+
+def resumed(client: rnb.Client, path: Any) -> object:
+    return rnb.resume(client, path, progress=False)
+
+
+def filled(_: rnb.Client, path: Any) -> object:
+    with rnb.sandbox(path) as other:
+        return other.me()
+
+
+def bundle(_: rnb.Client, path: Any) -> object:
+    return rnb.connect(endpoint="https://nobody.invalid", token="x" * 20, verify=path)
+
+
+# Pairs of calls that write a file or folder and that read it.
+READERS: dict[str, tuple[Use, Use]] = {
+    "read_csv": (WRITERS["to_csv"], lambda _, path: rnb.read_csv(path)),
+    "read_excel": (WRITERS["to_excel"], lambda _, path: rnb.read_excel(path)),
+    "listing_at, a file": (WRITERS["to_csv"], lambda _, path: listing_at(path)),
+    "listing_at, a history": (
+        WRITERS["History"],
+        lambda _, path: listing_at(path, "claims"),
+    ),
+    "History": (
+        WRITERS["History"],
+        lambda _, path: rnb.History(path).load(project="claims"),
+    ),
+    "sandbox(data=)": (WRITERS["to_csv"], filled),
+    "load_plan": (WRITERS["Plan.save"], lambda _, path: rnb.load_plan(path)),
+    "resume": (WRITERS["Plan.apply"], resumed),
+    "undo": (WRITERS["Plan.apply"], undone),
+    "restore": (WRITERS["delete_source"], rnb.restore),
+    "connect(verify=)": (WRITERS["to_csv"], bundle),
+}
+
+
+FORMS: dict[str, Callable[[str], Any]] = {
+    "text": str,
+    "Path": Path,
+    "os.PathLike": PurePosixPath,
+}
+
+
+def listing_of(client: rnb.Client) -> bytes:
+    """Return the tenant's response with all sources."""
+    assert client.sandbox is not None
+    response = requests.get(
+        client.endpoint + "/api/v1/sources",
+        headers={"Authorization": f"Bearer {client.sandbox.tokens['admin']}"},
+        timeout=AGES,
+    )
+    assert response.status_code == 200
+    return response.content
+
+
+BAD: dict[str, object] = {
+    "None": None,
+    "5": 5,
+    "True": True,
+    "nan": float("nan"),
+    "huge": 10**400,
+    "numpy number": np.int64(5),
+    "bytes": b"made",
+    "BytesIO": io.BytesIO(b"x"),
+    "StringIO": io.StringIO("x"),
+    "list": ["made"],
+    "empty": "",
+    "NUL": "a\0b",
+    "half a character": "a\ud800",
+    "URL": "s3://bucket/made",
+    "file URL": "file:///tmp/made",
+    "nobody's home": "~nobody-is-called-so/made",
+}
+
+
+# Values of BAD that have a meaning for these arguments.
+MEANT = {
+    "delete_source": ("None",),
+    "delete_form": ("None",),
+    "Plan.apply": ("None",),
+    "sandbox(database=)": ("None",),
+    "sandbox(data=)": ("None",),
+    "connect(verify=)": ("True", "None"),
+}
+
+
+# These arguments accept URLs.
+OF_URLS = ("History", "listing_at, a file", "listing_at, a history")
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
+@pytest.mark.parametrize("name", [*WRITERS, *(name for name in READERS if name not in WRITERS)])
+def test_case_67_any_path_that_a_person_gives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """`~`, Path, URL, buffer, None, a number as any path a person gives: one treatment, our
+    errors.
+    """
+    use = WRITERS[name] if name in WRITERS else READERS[name][1]
+    with rnb.sandbox() as client:
+        before = listing_of(client)
+        at_home(tmp_path / "bad", monkeypatch)
+        for bad, path in BAD.items():
+            if bad in MEANT.get(name, ()) or ("URL" in bad and name in OF_URLS):
+                continue
+            with pytest.raises((rnb.InvalidInput, rnb.FileProblem)) as caught:
+                use(client, path)
+            assert type(caught.value) in (rnb.InvalidInput, rnb.FileProblem), bad
+            message = str(caught.value)
+            assert 20 < len(message) < 600, bad
+            assert message.isprintable(), bad
+        assert listing_of(client) == before
+        assert [*tmp_path.rglob("*.*"), *Path().iterdir(), *Path("~").expanduser().iterdir()] == []
+    for form, of in FORMS.items():
+        with rnb.sandbox() as client:
+            home = at_home(tmp_path / form, monkeypatch)
+            if name in WRITERS:
+                use(client, of("~/made"))
+                assert [path.name for path in home.iterdir()] == ["made"], form
+            if name in READERS:
+                make, read_back = READERS[name]
+                make(client, home / "made too")
+                read_back(client, of("~/made too"))
+            assert list(Path().iterdir()) == [], form
