@@ -1248,7 +1248,7 @@ def delete_by_form(client: rnb.Client, path: Any) -> object:
 
 
 # Calls that write a file or a folder.
-WRITERS: dict[str, Use] = {
+PATHS_WRITTEN: dict[str, Use] = {
     "to_csv": lambda client, path: rnb.to_csv(client.sources("claims"), path),
     "to_excel": lambda client, path: rnb.to_excel(client.sources("claims"), path),
     "History": record,
@@ -1288,28 +1288,28 @@ def bundle(_: rnb.Client, path: Any) -> object:
 
 
 # Pairs of calls that write a file or folder and that read it.
-READERS: dict[str, tuple[Use, Use]] = {
-    "read_csv": (WRITERS["to_csv"], lambda _, path: rnb.read_csv(path)),
-    "read_excel": (WRITERS["to_excel"], lambda _, path: rnb.read_excel(path)),
-    "listing_at, a file": (WRITERS["to_csv"], lambda _, path: listing_at(path)),
+PATHS_READ: dict[str, tuple[Use, Use]] = {
+    "read_csv": (PATHS_WRITTEN["to_csv"], lambda _, path: rnb.read_csv(path)),
+    "read_excel": (PATHS_WRITTEN["to_excel"], lambda _, path: rnb.read_excel(path)),
+    "listing_at, a file": (PATHS_WRITTEN["to_csv"], lambda _, path: listing_at(path)),
     "listing_at, a history": (
-        WRITERS["History"],
+        PATHS_WRITTEN["History"],
         lambda _, path: listing_at(path, "claims"),
     ),
     "History": (
-        WRITERS["History"],
+        PATHS_WRITTEN["History"],
         lambda _, path: rnb.History(path).load(project="claims"),
     ),
-    "sandbox(data=)": (WRITERS["to_csv"], filled),
-    "load_plan": (WRITERS["Plan.save"], lambda _, path: rnb.load_plan(path)),
-    "resume": (WRITERS["Plan.apply"], resumed),
-    "undo": (WRITERS["Plan.apply"], undone),
-    "restore": (WRITERS["delete_source"], rnb.restore),
-    "connect(verify=)": (WRITERS["to_csv"], bundle),
+    "sandbox(data=)": (PATHS_WRITTEN["to_csv"], filled),
+    "load_plan": (PATHS_WRITTEN["Plan.save"], lambda _, path: rnb.load_plan(path)),
+    "resume": (PATHS_WRITTEN["Plan.apply"], resumed),
+    "undo": (PATHS_WRITTEN["Plan.apply"], undone),
+    "restore": (PATHS_WRITTEN["delete_source"], rnb.restore),
+    "connect(verify=)": (PATHS_WRITTEN["to_csv"], bundle),
 }
 
 
-FORMS: dict[str, Callable[[str], Any]] = {
+PATH_TYPES: dict[str, Callable[[str], Any]] = {
     "text": str,
     "Path": Path,
     "os.PathLike": PurePosixPath,
@@ -1328,7 +1328,7 @@ def listing_of(client: rnb.Client) -> bytes:
     return response.content
 
 
-BAD: dict[str, object] = {
+NO_PATHS: dict[str, object] = {
     "None": None,
     "5": 5,
     "True": True,
@@ -1348,7 +1348,7 @@ BAD: dict[str, object] = {
 }
 
 
-# Values of BAD that have a meaning for these arguments.
+# Values of NO_PATHS that have a meaning for these arguments.
 MEANT = {
     "delete_source": ("None",),
     "delete_form": ("None",),
@@ -1365,18 +1365,20 @@ OF_URLS = ("History", "listing_at, a file", "listing_at, a history")
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::reinfer_nb.RestoredWarning")
-@pytest.mark.parametrize("name", [*WRITERS, *(name for name in READERS if name not in WRITERS)])
+@pytest.mark.parametrize(
+    "name", [*PATHS_WRITTEN, *(name for name in PATHS_READ if name not in PATHS_WRITTEN)]
+)
 def test_case_67_any_path_that_a_person_gives(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """`~`, Path, URL, buffer, None, a number as any path a person gives: one treatment, our
     errors.
     """
-    use = WRITERS[name] if name in WRITERS else READERS[name][1]
+    use = PATHS_WRITTEN[name] if name in PATHS_WRITTEN else PATHS_READ[name][1]
     with rnb.sandbox() as client:
         before = listing_of(client)
         at_home(tmp_path / "bad", monkeypatch)
-        for bad, path in BAD.items():
+        for bad, path in NO_PATHS.items():
             if bad in MEANT.get(name, ()) or ("URL" in bad and name in OF_URLS):
                 continue
             with pytest.raises((rnb.InvalidInput, rnb.FileProblem)) as caught:
@@ -1387,14 +1389,14 @@ def test_case_67_any_path_that_a_person_gives(
             assert message.isprintable(), bad
         assert listing_of(client) == before
         assert [*tmp_path.rglob("*.*"), *Path().iterdir(), *Path("~").expanduser().iterdir()] == []
-    for form, of in FORMS.items():
+    for form, of in PATH_TYPES.items():
         with rnb.sandbox() as client:
             home = at_home(tmp_path / form, monkeypatch)
-            if name in WRITERS:
+            if name in PATHS_WRITTEN:
                 use(client, of("~/made"))
                 assert [path.name for path in home.iterdir()] == ["made"], form
-            if name in READERS:
-                make, read_back = READERS[name]
+            if name in PATHS_READ:
+                make, read_back = PATHS_READ[name]
                 make(client, home / "made too")
                 read_back(client, of("~/made too"))
             assert list(Path().iterdir()) == [], form
