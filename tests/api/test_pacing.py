@@ -23,7 +23,7 @@ from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from reinfer_nb.schema.endpoints import ME
-from tests.limits import Bucket, Limit, LimitedTenant, Windows
+from tests.limits import Bucket, Limit, Windows
 from tests.scripted import Asked, Scripted, Step, reply
 
 USER = {"id": "0123456789abcdef", "username": "u", "display_name": "U", "email": "u@example.com"}
@@ -232,18 +232,6 @@ def serving(respond: Any) -> Iterator[Client]:
         tenant = config.resolve(endpoint=server.endpoint, token="t")
         with Client(Transport(tenant)) as client:
             yield client
-
-
-@pytest.mark.slow
-def test_eight_workers_keep_to_the_limit_of_a_real_server() -> None:
-    limit, requests = Bucket(20, 5), 120
-    tenant = LimitedTenant(limit, lambda _: USER_RESPONSE)
-    with serving(tenant) as client, ThreadPoolExecutor(8) as pool:
-        users = list(pool.map(lambda _: client.me().username, range(requests)))
-    assert users == ["u"] * requests
-    moments = [moment for moment, allowed in tenant.log if allowed]
-    assert len(moments) == requests
-    assert len(tenant.log) - requests <= 8 + requests / 5
 
 
 @pytest.mark.slow

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 
 import reinfer_nb as rnb
-from reinfer_nb.api import connection_failures, session
+from reinfer_nb.api import session
 from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
@@ -109,24 +108,6 @@ def test_the_message_tells_why_a_certificate_does_not_verify(
             assert not caught.value.in_doubt
             assert "attempts" not in str(caught.value)
         assert server.asked == []
-
-
-def test_a_plain_port_does_not_speak_tls() -> None:
-    connections = []
-
-    def serve(connection: socket.socket) -> None:
-        connections.append(connection)
-        connection.recv(10_000)
-        connection.sendall(reply({}, 400))
-
-    with raw(serve) as port:
-        client = client_of(f"https://127.0.0.1:{port}", attempts=3)
-        with pytest.raises(rnb.ConnectionFailed, match="does not speak TLS") as caught:
-            client.update_source("acme/support", title="x")
-    assert not caught.value.in_doubt
-    assert "certificate" not in str(caught.value)
-    # Another attempt would not help.
-    assert len(connections) == 1
 
 
 def resetting(connection: socket.socket) -> None:
@@ -277,47 +258,6 @@ def test_a_write_whose_response_breaks_over_tls_is_in_doubt(
         with pytest.raises(kinds) as caught:
             client.sources()
         assert not caught.value.in_doubt
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("over_tls", [False, True])
-@pytest.mark.parametrize("part", ["head", "body", "pieces"])
-def test_a_response_that_arrives_byte_by_byte_is_bounded_in_total(
-    authority: Authority, monkeypatch: pytest.MonkeyPatch, part: str, *, over_tls: bool
-) -> None:
-    # With a long read time-out, a busy machine does not cause a time-out.
-    assert connection_failures.TOTAL == 10
-    for module in (connection_failures, session):
-        monkeypatch.setattr(module, "TOTAL", 0.02)
-    tls = authority.server("127.0.0.1") if over_tls else None
-    begin = {
-        "head": b"HTTP/1.1 200 OK\r\nX-Drip: ",
-        "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
-        "pieces": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-    }[part]
-    drop = b"1\r\nx\r\n" if part == "pieces" else b"x"
-    over = threading.Event()
-
-    def serve(connection: socket.socket) -> None:
-        if tls is not None:
-            connection = tls.wrap_socket(connection, server_side=True)
-        with connection:
-            connection.recv(10_000)
-            connection.sendall(begin)
-            for _ in range(2000):
-                connection.sendall(drop)
-                time.sleep(0.05)
-            over.set()
-
-    with raw(serve) as port:
-        scheme = "https" if over_tls else "http"
-        verify = str(authority.bundle) if over_tls else None
-        client = client_of(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
-        with pytest.raises(rnb.Timeout, match="not complete within 1 s") as caught:
-            client.update_source("acme/support", title="x")
-        # The complete response would take a hundred seconds at least.
-        assert not over.is_set()
-    assert caught.value.in_doubt
 
 
 @pytest.mark.slow

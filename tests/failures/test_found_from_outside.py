@@ -11,11 +11,15 @@ import io
 import json
 import pkgutil
 import re
+import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from itertools import permutations, product
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -28,7 +32,7 @@ import requests
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, strict_json
-from reinfer_nb.api import restore_files, safe_write
+from reinfer_nb.api import connection_failures, restore_files, safe_write, session
 from reinfer_nb.api.contents.uploading import UploadResult
 from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.plans import saved
@@ -38,8 +42,12 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names
 from reinfer_nb.snapshots.listing_source import listing_at
 from reinfer_nb.widgets.controls import control_for
+from tests.api.test_tls import client_of, raw
+from tests.api.test_transport import no
 from tests.api.test_write_result import language_plan, through, without
+from tests.certificates import Authority
 from tests.csvfile.test_elsewhere import cells_of
+from tests.limits import Bucket, LimitedTenant
 from tests.plans.test_empty_values import KINDS_OF_NOTHING, with_value
 from tests.plans.test_scope import bare, with_project
 from tests.schema.test_lists_as_text import edited as edited_names
@@ -1400,3 +1408,150 @@ def test_case_67_any_path_that_a_person_gives(
                 make(client, home / "made too")
                 read_back(client, of("~/made too"))
             assert list(Path().iterdir()) == [], form
+
+
+# 68: waits and answers out of the ordinary
+
+NO_WAIT = {
+    "word": "soon",
+    "negative": "-1",
+    "zero": "0",
+    "zeros": "0.0",
+    "empty": "",
+    "twice": "1, 2",
+    "sign": "+3",
+    "exponent": "1e1",
+    "unit": "3s",
+    "past": format_datetime(datetime(2001, 1, 1, tzinfo=UTC), usegmt=True),
+    "no date": "Mon, 99 Jan 2030 00:00:00 GMT",
+    "other digits": "\xb2",
+}
+# Values that ask for a wait, and its seconds.
+WAITS = {"1.5": 2, "0.01": 1, "7": 7, "7.0": 7, " 7 ": 7, "007": 7}
+SUPPORT = reply({"status": "ok", "source": ONE})
+
+
+def drip(part: str, authority: Authority, *, over_tls: bool) -> None:
+    """Expect an error in time from a response that arrives byte by byte."""
+    tls = authority.server("127.0.0.1") if over_tls else None
+    begin = {
+        "head": b"HTTP/1.1 200 OK\r\nX-Drip: ",
+        "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+        "pieces": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+    }[part]
+    drop = b"1\r\nx\r\n" if part == "pieces" else b"x"
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        if tls is not None:
+            connection = tls.wrap_socket(connection, server_side=True)
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(begin)
+            for _ in range(2000):
+                connection.sendall(drop)
+                time.sleep(0.05)
+            over.set()
+
+    with raw(serve) as port:
+        scheme = "https" if over_tls else "http"
+        verify = str(authority.bundle) if over_tls else None
+        client = client_of(f"{scheme}://127.0.0.1:{port}", verify=verify, timeout=(AGES, 50.0))
+        with pytest.raises(rnb.Timeout, match="not complete within 1 s") as caught:
+            client.update_source("lab/one", title="x")
+        # The complete response would take a hundred seconds at least.
+        assert not over.is_set()
+    assert caught.value.in_doubt
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_proxy")
+def test_case_68_waits_and_answers_out_of_the_ordinary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M Retry-After `soon`, `-1`, `0`, `1.5`, a past date; 408, 520 to 524; a body that drips; TLS
+    spoken to a plain port: bounded, backed off, told apart.
+    """
+    naps: list[float] = []
+    kinds: dict[int, type[rnb.ReinferError]] = {429: rnb.RateLimited, 503: rnb.ServerError}
+    for (what, value), status in product(NO_WAIT.items(), kinds):
+        naps.clear()
+        with Scripted(no(status, retry_after=value or " "), repeat=True) as server:
+            patience = Patience(4, 120, 1.0)
+            client = client_of(server.endpoint, patience=patience, sleep=naps.append)
+            with pytest.raises(kinds[status], match="after 4 attempts"):
+                client.source("lab/one")
+            assert len(server.asked) == 4, what
+        assert len(naps) == 3, what
+        for nap, least in zip(naps, (1, 2, 4), strict=True):
+            assert least <= nap <= least * 1.5 + 0.1, what
+    for value, seconds in WAITS.items():
+        naps.clear()
+        # Such a 429 uses no attempt.
+        with Scripted(*[no(429, retry_after=value)] * 5, SUPPORT) as server:
+            client = client_of(server.endpoint, attempts=2, sleep=naps.append)
+            assert client.source("lab/one").title == "One"
+        assert len(naps) >= 5, value
+        assert seconds <= naps[0] < seconds + 1, value
+    for status in (408, 520, 521, 522, 523, 524):
+        naps.clear()
+        for page in (no(status), reply(b"<html>", status), reply(b"", status)):
+            with Scripted(page, page, SUPPORT) as server:
+                client = client_of(server.endpoint, attempts=3, sleep=naps.append)
+                assert client.source("lab/one").title == "One"
+            with Scripted(page, repeat=True) as server:
+                client = client_of(server.endpoint, attempts=2, sleep=naps.append)
+                with pytest.raises(rnb.ServerError, match="after 2 attempts") as caught:
+                    client.update_source("lab/one", title="x")
+                assert len(server.asked) == 2
+                assert caught.value.status == status
+                assert caught.value.in_doubt
+                with pytest.raises(rnb.ServerError) as caught:
+                    client.sources()
+                assert not caught.value.in_doubt
+        assert len(naps) == 12
+    connections: list[object] = []
+
+    def plain(connection: socket.socket) -> None:
+        connections.append(connection)
+        connection.recv(10_000)
+        connection.sendall(reply({}, 400))
+
+    with raw(plain) as port:
+        client = client_of(f"https://127.0.0.1:{port}", attempts=3)
+        with pytest.raises(rnb.ConnectionFailed, match="does not speak TLS") as failed:
+            client.update_source("lab/one", title="x")
+    assert not failed.value.in_doubt
+    assert "certificate" not in str(failed.value)
+    # Another attempt would not help.
+    assert len(connections) == 1
+    # With a long read time-out, a busy machine does not cause a time-out.
+    assert connection_failures.TOTAL == 10
+    for module in (connection_failures, session):
+        monkeypatch.setattr(module, "TOTAL", 0.02)
+    authority = Authority(tmp_path)
+    parts = list(product(["head", "body", "pieces"], [False, True]))
+    with ThreadPoolExecutor(len(parts)) as pool:
+        drips = [pool.submit(drip, part, authority, over_tls=tls) for part, tls in parts]
+        for done in drips:
+            done.result()
+
+
+# 69: a rate limit
+
+
+@pytest.mark.slow
+def test_case_69_a_rate_limit(client: rnb.Client) -> None:
+    """S a rate limit of 20 a second with a burst of 5 and eight workers: within 1.5 times the
+    limit's own time.
+    """
+    listing, limit = client.sources().head(120), Bucket(20, 5)
+    requests = len(listing)
+    tenant = LimitedTenant(limit, relay(client.endpoint))
+    with through(client, tenant) as limited:
+        counted = limited.statistics(listing, workers=8, progress=False)
+    assert counted["num_comments"].notna().all()
+    moments = [moment for moment, allowed in tenant.log if allowed]
+    assert len(moments) == requests
+    assert moments[-1] - moments[0] < 1.5 * limit.least(requests)
+    assert len(tenant.refused) <= 8 + requests / 5
