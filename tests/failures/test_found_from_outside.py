@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gc
 import gzip
 import importlib
 import inspect
@@ -24,11 +25,13 @@ from itertools import permutations, product
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import ipywidgets as ui
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 import requests
+from ipywidgets.widgets import widget as registry
 
 import reinfer_nb as rnb
 from reinfer_nb import Fault, strict_json
@@ -42,6 +45,7 @@ from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Names
 from reinfer_nb.snapshots.listing_source import listing_at
 from reinfer_nb.widgets.controls import control_for
+from reinfer_nb.widgets.explorer.source_details import EDIT
 from tests.api.test_tls import client_of, raw
 from tests.api.test_transport import no
 from tests.api.test_write_result import language_plan, through, without
@@ -1555,3 +1559,30 @@ def test_case_69_a_rate_limit(client: rnb.Client) -> None:
     assert len(moments) == requests
     assert moments[-1] - moments[0] < 1.5 * limit.least(requests)
     assert len(tenant.refused) <= 8 + requests / 5
+
+
+# 70: explorers that were closed
+
+
+@pytest.mark.slow
+def test_case_70_a_hundred_explorers(shared: rnb.Client) -> None:
+    """Explorers opened and closed a hundred times leave no widget and no memory."""
+    source = shared.source(NAME)
+
+    def open_and_close(times: int) -> None:
+        for number in range(times):
+            explorer = rnb.explore(shared)
+            if number % 4 == 0:
+                explorer.details.show(source)
+                explorer.details.tabs.selected_index = EDIT
+            explorer.close()
+        del explorer
+        gc.collect()
+
+    ui.Widget.close_all()
+    open_and_close(6)
+    # Without tracing, which is slow: the objects of Python, of which one explorer has thousands.
+    before = len(gc.get_objects())
+    open_and_close(94)
+    assert not registry._instances
+    assert len(gc.get_objects()) - before < 5_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import tracemalloc
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -97,30 +96,6 @@ def test_a_closed_explorer_lets_go_of_the_listing_though_it_is_kept(shared: rnb.
     assert ex.frame.empty
     assert ex.selected.empty
     assert list(ex.frame.columns)[:3] == list(shared.sources().columns)[:3]
-
-
-@pytest.mark.slow
-def test_explorers_opened_and_closed_leave_nothing(shared: rnb.Client) -> None:
-    def open_and_close(times: int) -> None:
-        for _ in range(times):
-            ex = rnb.explore(shared)
-            ex.details.show(shared.source("claims/motor-inbox"))
-            ex.details.tabs.selected_index = EDIT
-            ex.close()
-        del ex
-        gc.collect()
-
-    open_and_close(2)
-    tracemalloc.start()
-    try:
-        before, _ = tracemalloc.get_traced_memory()
-        open_and_close(8)
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert not registered()
-    # One explorer takes more than a megabyte.
-    assert after - before < 500_000
 
 
 @pytest.mark.slow

@@ -50,43 +50,8 @@ def tab(setup: Setup) -> Iterator[Page]:
         yield tab
 
 
-def cells(tab: Page) -> Locator:
-    return tab.locator(".jp-Notebook .jp-CodeCell")
-
-
 def heading(tab: Page, text: str) -> Locator:
     return grid(tab).get_by_role("columnheader", name=text, exact=True)
-
-
-def test_keys_stay_inside_and_the_focus_goes_to_what_was_opened(tab: Page) -> None:
-    count = cells(tab).count()
-    button(explorer(tab), "New source").click()
-    new = explorer(tab).locator(".rnb-new")
-    expect(field(new, "Project")).to_be_focused()
-    tab.keyboard.press("Tab")
-    expect(field(new, "Name")).to_be_focused()
-    places = [
-        button(explorer(tab), "Refresh"),
-        tab_of(tab, "Audit"),
-        heading(tab, "title"),
-        grid(tab),
-        button(explorer(tab), "Columns"),
-    ]
-    for place in places:
-        place.focus()
-        tab.keyboard.press("d")
-        tab.keyboard.press("d")
-        tab.keyboard.press("b")
-    # A click beside the fields takes the focus to no cell, either.
-    explorer(tab).locator(".rnb-foot").click()
-    for key in "ddxa":
-        tab.keyboard.press(key)
-    expect(cells(tab)).to_have_count(count)
-    expect(table_status(tab)).to_be_visible()
-    # Other keys still do what they do: arrows go from tab to tab.
-    tab_of(tab, "Source").focus()
-    tab.keyboard.press("ArrowRight")
-    expect(tab_of(tab, "Audit")).to_be_focused()
 
 
 def test_enter_and_a_double_click_open_the_form(setup: Setup, tab: Page) -> None:
@@ -131,21 +96,6 @@ def test_the_focus_stays_where_a_button_was_pressed(tab: Page) -> None:
     tab.keyboard.press("Enter")
     expect(bulk).to_contain_text("1 of 1 source is done.")
     tab_to(tab, button(bulk, "Undo…"), 2)
-
-
-def test_a_restarted_kernel_is_told(setup: Setup) -> None:
-    # The page is not used again.
-    with setup.host.run(EXPLORE, fresh=True) as tab:
-        expect(table_status(tab)).to_contain_text("130 of 130 sources")
-        tab.get_by_role("menuitem", name="Kernel", exact=True).click()
-        tab.get_by_role("menuitem", name=re.compile("^Restart Kernel…")).click()
-        tab.locator(".jp-Dialog .jp-mod-accept").click()
-        told = explorer(tab).get_by_role("alert").filter(has_text="Run the cell again")
-        expect(told).to_have_count(1)
-        expect(told).to_contain_text("kernel was restarted")
-        # Nothing else takes input any more.
-        search = explorer(tab).locator("input").first
-        assert search.evaluate("node => node.closest('[inert]') !== null")
 
 
 def test_columns_are_chosen_moved_and_resized(tab: Page) -> None:
