@@ -453,7 +453,7 @@ ALIKE = [
 def test_case_59_sets_and_empty_values(shared: rnb.Client) -> None:
     """lists that are sets in another order, '' against missing, on any side of a three-way merge:
     no change, no conflict.
-    """  # noqa: D403 - the words of the case
+    """
     listing = shared.sources("claims").head(6)
     empty = [listing, listing]
     for number, name in product(range(2), KINDS_OF_NOTHING):
@@ -559,7 +559,7 @@ def test_case_60_lists_written_as_text(
 ) -> None:
     """lists written as text with a missing comma, escapes, half characters: JSON or a listed
     problem; never evaluated.
-    """  # noqa: D403 - the words of the case
+    """
     monkeypatch.chdir(tmp_path)
     file = tmp_path / "edited.csv"
     for text, names in GOOD.items():
@@ -849,7 +849,7 @@ def cells(column: pd.Series) -> list[Any]:
 def test_case_62_every_frame_through_pandas(frames: Frames, writer: str) -> None:
     """every public frame through pandas' Parquet, Feather, CSV, JSON, Excel, pickle and back into
     `plan`: nothing to do.
-    """  # noqa: D403 - the words of the case
+    """
     made, client = frames
     assert public_frames() == set(made)
     write_and_read = WRITERS[writer]
@@ -1037,7 +1037,7 @@ IDENTIFIERS = [
 def test_case_64_identifiers_stay_texts(tmp_path: Path) -> None:
     """columns of one's own with `8085807e40000000`, `00123`, `+44123`, `INF`, `1E5`: text,
     exactly.
-    """  # noqa: D403 - the words of the case
+    """
     path = tmp_path / "x.csv"
     for cell, beside in product(IDENTIFIERS, [None, "12", "1.5", ""]):
         cells = [cell] if beside is None else [cell, beside]

@@ -324,7 +324,7 @@ def in_marimo(folder: Path, code: str) -> list[str]:
 def test_case_72_reports_everywhere(setup: Setup, tmp_path: Path) -> None:
     """reports shown in JupyterLab, Notebook 7, marimo, a terminal, for frames of every dtype
     backend; names of fields from the tenant with ANSI, bidi, tags: text, visible, inert.
-    """  # noqa: D403 - the words of the case
+    """
     watch = Watch()
     with Scripted(Step(tenant), repeat=True) as server:
         code = REPORTS.format(endpoint=server.endpoint)
