@@ -118,7 +118,7 @@ _READY = """() => {
 }"""
 # Runs all cells of the notebook that a page shows, beside no other panel. JupyterLab may put its
 # launcher in front of a notebook that was opened while the page was still empty.
-_RUN_ALL = """async () => {
+RUN_ALL = """async () => {
   const { shell, commands } = jupyterapp;
   const panels = () => [...shell.widgets("main")];
   const notebook = panels().find((panel) => panel.sessionContext);
@@ -433,18 +433,18 @@ class Host:
             if self.kind == "notebook":
                 tab.goto(f"{self.address}/notebooks/{place}")
                 tab.wait_for_function(_READY, timeout=60_000)
-                assert tab.evaluate(_RUN_ALL), "a cell was not run"
+                assert tab.evaluate(RUN_ALL), "a cell was not run"
             elif self.kind == "voila":
                 tab.goto(f"{self.address}/voila/render/{place}?theme={theme}")
                 # Visible after the last cell was run.
                 tab.locator("#rendered_cells").wait_for(timeout=60_000)
             elif used:
                 tab.evaluate(_OPEN_INSTEAD, place)
-                assert tab.evaluate(_RUN_ALL), "a cell was not run"
+                assert tab.evaluate(RUN_ALL), "a cell was not run"
             else:
                 _set(self.root, "themes", theme=f"JupyterLab {theme.title()}")
                 open_notebook(tab, self.address, place, workspace=path.stem)
-                assert tab.evaluate(_RUN_ALL), "a cell was not run"
+                assert tab.evaluate(RUN_ALL), "a cell was not run"
             yield tab
             reusable = self.kind == "lab" and not fresh
         except Exception:
