@@ -168,7 +168,8 @@ def type_on_controls(tab: Page, place: Locator, number: int) -> int:
     controls = place.locator("[data-typed=now]").element_handles()
     for control in controls:
         control.evaluate("node => { node.focus(); node.dataset.typed = 'before'; }")
-        for key in "ddb":
+        # Two cells more, and one fewer.
+        for key in "ddbb":
             tab.keyboard.press(key)
     assert cells(tab).count() == number
     return len(controls)
