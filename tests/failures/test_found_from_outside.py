@@ -18,7 +18,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from itertools import permutations, product
@@ -369,19 +369,20 @@ def test_case_57_a_look_that_was_slow(client: rnb.Client, tmp_path: Path) -> Non
     """
     cases = list(product(["update", "delete", "form", "plan"], ["slow", "429", "502"]))
     names = [f"claims/{name}" for name in client.sources("claims")["name"].head(len(cases))]
-    onward = relay(client.endpoint)
+    onward, begun = relay(client.endpoint), threading.Event()
 
-    def attempt(name: str, kind: str, what: str) -> None:
-        changed, begun = threading.Event(), threading.Event()
+    def changing(base: Source, what: str) -> Callable[[Asked], bytes]:
+        """Relay requests; change the source during the first look at it, and hold that look up."""
+        changed = threading.Event()
 
         def carried(asked: Asked) -> bytes:
             response = onward(asked)
-            about = asked.path.endswith(name) or base.id in asked.path
+            about = asked.path.endswith(base.full_name) or base.id in asked.path
             if not begun.is_set() or asked.method != "GET" or not about or changed.is_set():
                 return response
             changed.set()
             with somebody_else(client) as other:
-                other.update_source(name, description="theirs")
+                other.update_source(base.full_name, description="theirs")
             if what == "slow":
                 # The response is from before the change, and arrives long after it.
                 threading.Event().wait(1.2)
@@ -389,21 +390,25 @@ def test_case_57_a_look_that_was_slow(client: rnb.Client, tmp_path: Path) -> Non
             headers = {"Retry-After": "1"} if what == "429" else {}
             return reply({"status": "error", "message": "busy"}, int(what), headers)
 
-        base = client.source(name)
-        with through(client, carried) as mine:
-            write: Any = guarded(client, mine, kind, name, tmp_path)
-            begun.set()
-            with pytest.raises(rnb.Moved):
-                write()
-        assert changed.is_set(), (kind, what)
-        now = client.source(name)
-        assert (now.id, now.title, now.description) == (base.id, base.title, "theirs"), (kind, what)
+        return carried
 
-    with ThreadPoolExecutor(len(cases)) as pool:
-        for done in [
-            pool.submit(attempt, name, *case) for name, case in zip(names, cases, strict=True)
-        ]:
+    def attempt(write: Callable[[], object]) -> None:
+        with pytest.raises(rnb.Moved):
+            write()
+
+    with ExitStack() as stack:
+        bases = [client.source(name) for name in names]
+        writes: list[Any] = []
+        for base, (kind, what) in zip(bases, cases, strict=True):
+            mine = stack.enter_context(through(client, changing(base, what)))
+            writes.append(guarded(client, mine, kind, base.full_name, tmp_path))
+        begun.set()
+        with ThreadPoolExecutor(len(cases)) as pool:
+            attempts = [pool.submit(attempt, write) for write in writes]
+        for done, base, case in zip(attempts, bases, cases, strict=True):
             done.result()
+            now = client.source(base.full_name)
+            assert (now.id, now.title, now.description) == (base.id, base.title, "theirs"), case
 
 
 # 58: a token that loses its permission
