@@ -289,13 +289,18 @@ def test_what_cannot_be_archived_is_told_before_anything_is_sent(
     assert lines(taken) == everything(client, NAME)
 
 
-def test_the_parts_of_another_archive_are_left_alone(
-    client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def interrupt(name: str, file: Path, client: rnb.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read all parts of an archive, and interrupt it before they are put together."""
     with monkeypatch.context() as patch:
         patch.setattr(archive_parts.Parts, "put_together", broken(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            client.archive(few, file, progress=False)
+            client.archive(name, file, progress=False)
+
+
+def test_the_parts_of_another_archive_are_left_alone(
+    client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt(few, file, client, monkeypatch)
     for name, since in ((NAME, None), (few, "2026-02")):
         with pytest.raises(rnb.FileProblem, match="begun of another source or range"):
             client.archive(name, file, since=since, progress=False)
@@ -330,10 +335,7 @@ def test_a_full_disk_loses_nothing(
 def test_a_part_that_was_lost_is_read_again(
     client: rnb.Client, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(archive_parts.Parts, "put_together", broken(KeyboardInterrupt()))
-        with pytest.raises(KeyboardInterrupt):
-            client.archive(MANY, file, progress=False)
+    interrupt(MANY, file, client, monkeypatch)
     folder = file.with_name(f"{file.name}.partial")
     first, second, third, *_ = sorted(folder.glob("*.part"))
     first.unlink()
@@ -464,10 +466,7 @@ def test_a_number_that_no_upload_could_send_is_not_archived(client: rnb.Client, 
 def test_an_archive_before_a_delete_is_read_anew(
     client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(archive_parts.Parts, "put_together", broken(KeyboardInterrupt()))
-        with pytest.raises(KeyboardInterrupt):
-            client.archive(few, file, progress=False)
+    interrupt(few, file, client, monkeypatch)
     edited = [{**comment, "weight": 5} for comment in everything(client, few)]
     tenant_of(client).sync(*edited, name=few)
     client.delete_source(few, archive=file)
