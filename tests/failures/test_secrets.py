@@ -11,6 +11,7 @@ import logging
 import os
 import pickle
 import re
+import sys
 import traceback
 import warnings
 import zipfile
@@ -24,6 +25,7 @@ from urllib.parse import quote, quote_plus
 import ipywidgets
 import keyring
 import pytest
+from IPython.core import ultratb
 from ipywidgets import embed
 from pyarrow import parquet
 
@@ -34,6 +36,7 @@ from reinfer_nb.api.transport import Transport
 from reinfer_nb.auth import tenant as config
 from reinfer_nb.auth.secret import Hidden, Token
 from reinfer_nb.auth.token_function import FunctionToken
+from reinfer_nb.cli import lab
 from reinfer_nb.client import Client
 from reinfer_nb.widgets import jobs
 from tests.scripted import DROPPED, RESET, Scripted, Step, reply
@@ -160,6 +163,50 @@ def unpacked(path: Path) -> Iterator[bytes]:
         yield f"{table.schema.metadata} {table.to_pylist()}".encode()
 
 
+# In place of JupyterLab: a child that writes down what it was started with.
+CHILD = """
+import json, os, pathlib, sys
+with pathlib.Path(os.environ["CHILDREN"]).open("a") as file:
+    print(json.dumps([sys.orig_argv, dict(os.environ)]), file=file)
+"""
+
+
+def started(endpoint: str, token: str, folder: Path, patch: pytest.MonkeyPatch) -> list[str]:
+    """Return command lines and environments of the children of `reinfer-nb lab`.
+
+    The token is first in a contexts file, which is removed again, and then in the environment.
+    """
+    contexts = Path(os.environ["XDG_CONFIG_HOME"], "reinfer", "contexts.json")
+    contexts.parent.mkdir(parents=True)
+    entry = {"name": "practice", "endpoint": endpoint, "token": token}
+    contexts.write_text(json.dumps({"contexts": [entry], "current_context": "practice"}))
+    modules, written = folder / "modules", folder / "children.jsonl"
+    (modules / "jupyterlab").mkdir(parents=True)
+    (modules / "jupyterlab" / "__init__.py").touch()
+    (modules / "jupyterlab" / "__main__.py").write_text(CHILD)
+    patch.setenv("PYTHONPATH", str(modules), prepend=os.pathsep)
+    patch.setenv("CHILDREN", str(written))
+    assert lab.run(folder / "lab", browser=False) == 0
+    contexts.unlink()
+    patch.setenv("REINFER_ENDPOINT", endpoint)
+    patch.setenv("REINFER_TOKEN", token)
+    assert lab.run(folder / "lab", always_sandbox=True, browser=False) == 0
+    lines = written.read_text().splitlines()
+    for command, environment in map(json.loads, lines):
+        # A practice tenant's token is handed on, and only so.
+        assert environment.get("REINFER_TOKEN", "none") not in repr(command)
+    assert "REINFER_TOKEN" in lines[1]
+    return lines
+
+
+def verbose(error: BaseException) -> str:
+    """Return an error as IPython's mode Verbose shows it, without the frames of this module."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return ultratb.VerboseTB("nocolor").text(type(error), error.with_traceback(trace), trace)
+
+
 def test_case_45_the_token_is_nowhere(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
@@ -212,7 +259,10 @@ def test_case_45_the_token_is_nowhere(
             *(rnb.contexts(), plan.frame, result.frame, client.projects(), *errors),
         ]  # fmt: skip
         texts = [text for thing in things for text in texts_of(thing)]
-        texts += [crash_report(error) for error in errors]
+        texts += [show(error) for error in errors for show in (crash_report, verbose)]
+        with monkeypatch.context() as patch:
+            texts += started(box.endpoint, tokens[0], tmp_path, patch)
+        texts += [repr(dict(os.environ)), repr(sys.orig_argv)]
         texts += [repr(frame.attrs) for frame in (df, plan.frame, client.sources(), history.load())]
         texts += map(repr, reachable([client, plan, result, explorer, login, *errors]))
         state = ipywidgets.Widget.get_manager_state(drop_defaults=False)
