@@ -204,33 +204,6 @@ def test_a_strange_response_is_an_error(client: rnb.Client, tmp_path: Path) -> N
 # The journal
 
 
-def test_what_the_tenant_has_taken_is_not_sent_again(
-    client: rnb.Client, copy: str, file: Path
-) -> None:
-    archive = client.archive(MANY, file, progress=False)
-    confirmed = {"confirm": archive.num_comments, "another_source": True}
-
-    def stop(done: int, _: int) -> None:
-        if done > 2_000:
-            raise RuntimeError("enough")
-
-    with pytest.raises(RuntimeError, match="enough"):
-        client.upload(copy, file, **confirmed, progress=stop)  # type: ignore[arg-type]
-    first = syncs(client)
-    told: list[int] = []
-    result = client.upload(
-        copy,
-        file,
-        **confirmed,  # type: ignore[arg-type]
-        progress=lambda done, _: told.append(done),
-    )
-    assert told[0] > 2_000
-    assert result.new + result.unchanged == archive.num_comments
-    # Only what was under way at the error may be sent twice.
-    assert first + (syncs(client) - first) <= -(-5_969 // 128) + 20
-    assert contents(everything(client, copy)) == contents(lines(file))
-
-
 def test_a_journal_of_something_else_is_left_alone(
     client: rnb.Client, few: str, copy: str, file: Path, tmp_path: Path
 ) -> None:
@@ -297,15 +270,6 @@ def test_without_its_archive_the_warning_says_where_the_comments_are(
         source = rnb.restore(client, settings)
     assert client.count_comments(source) == 0
     assert client.upload(few, archive, confirm=5, progress=False).new == 5
-
-
-def test_nothing_is_deleted_that_is_not_in_the_archive(
-    client: rnb.Client, few: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rnb.Client, "archive", followed_by_a_comment(client, few))
-    with pytest.raises(rnb.NotCarriedOut, match=r"was not deleted: it has 6 comments now.*holds 5"):
-        client.delete_source(few, archive=tmp_path / "gone.jsonl.gz")
-    assert client.count_comments(few) == 6
 
 
 def test_an_archive_that_cannot_be_written_stops_the_delete(

@@ -120,28 +120,6 @@ def test_a_second_call_fetches_what_is_new_or_changed(
     assert held(folder, few) == everything(client, few)
 
 
-def test_a_comment_that_moved_to_the_newest_month_is_fetched(
-    client: rnb.Client, few: str, folder: Path
-) -> None:
-    client.archive([few], folder, progress=False)
-    tenant = tenant_of(client)
-    tenant.sync(new("c4", "2026-03-09T00:00:00Z"), name=few)
-    assert client.count_comments(few) == 5
-    assert client.archive([few], folder, progress=False)["num_fetched"].tolist() == [2]
-    assert [comment["timestamp"][:10] for comment in held(folder, few)][-1] == "2026-03-09"
-
-
-def test_a_comment_in_two_files_is_read_once_as_it_is_now(
-    client: rnb.Client, few: str, folder: Path
-) -> None:
-    client.archive([few], folder, progress=False)
-    tenant_of(client).sync(new("c4", "2026-04-09T00:00:00Z"), name=few)
-    client.archive([few], folder, progress=False)
-    df = rnb.read_archive(folder)
-    assert df["id"].tolist() == ["c0", "c1", "c2", "c3", "c4"]
-    assert str(df["timestamp"].iloc[-1])[:10] == "2026-04-09"
-
-
 def test_deleted_comments_and_deleted_sources_stay(
     client: rnb.Client, few: str, folder: Path
 ) -> None:

@@ -423,17 +423,6 @@ def answers(tenant_source: dict[str, Any], comments: list[Any], count: int) -> A
     return Step(answer)
 
 
-def test_a_comment_that_comes_twice_hides_no_other(client: rnb.Client, file: Path) -> None:
-    twice = [new("a"), new("a"), new("b")]
-    source = client.source(NAME).to_wire()
-    with Scripted(answers(source, twice, 3), repeat=True) as tenant:
-        odd = rnb.connect(endpoint=tenant.endpoint, token="x")
-        with pytest.raises(rnb.NotCarriedOut, match="but its pages hold 2"):
-            odd.delete_source(NAME, archive=file)
-        assert "DELETE" not in tenant.methods
-    assert not file.exists()
-
-
 @pytest.mark.parametrize("messages", [None, "x", 5, []])
 def test_a_comment_with_odd_messages_can_be_read_again(
     client: rnb.Client, file: Path, messages: Any
@@ -444,33 +433,6 @@ def test_a_comment_with_odd_messages_can_be_read_again(
         rnb.connect(endpoint=tenant.endpoint, token="x").archive(NAME, file, progress=False)
     assert lines(file) == [odd]
     assert rnb.read_archive(file)["id"].tolist() == ["a"]
-
-
-def test_a_number_that_no_upload_could_send_is_not_archived(client: rnb.Client, file: Path) -> None:
-    source = client.source(NAME).to_wire()
-    body = json.dumps({"status": "ok", "comments": [{**new("a"), "weight": 1.5}]})
-    pages = Step(
-        lambda asked: (
-            reply(body.replace("1.5", "1e400").encode())
-            if "/comments" in asked.path
-            else answers(source, [], 1).answer(asked)
-        )
-    )
-    with Scripted(pages, repeat=True) as tenant:
-        odd = rnb.connect(endpoint=tenant.endpoint, token="x")
-        with pytest.raises(rnb.ProtocolError, match="'a' holds NaN or Infinity"):
-            odd.delete_source(NAME, archive=file)
-        assert "DELETE" not in tenant.methods
-
-
-def test_an_archive_before_a_delete_is_read_anew(
-    client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    interrupt(few, file, client, monkeypatch)
-    edited = [{**comment, "weight": 5} for comment in everything(client, few)]
-    tenant_of(client).sync(*edited, name=few)
-    client.delete_source(few, archive=file)
-    assert [comment["weight"] for comment in lines(file)] == [5] * 5
 
 
 # Whatever is stored

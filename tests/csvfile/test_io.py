@@ -344,18 +344,6 @@ def test_what_has_no_exact_form_is_refused(path: Path, values: Any) -> None:
         rnb.to_csv(df, path, overwrite=True)
 
 
-@pytest.mark.parametrize("writer", ["to_csv", "to_excel"])
-def test_comments_come_back_with_their_receivers_as_lists(
-    client: rnb.Client, tmp_path: Path, writer: str
-) -> None:
-    df = client.comments("claims/motor-inbox", limit=30)
-    name = {"to_csv": "comments.csv", "to_excel": "comments.xlsx"}[writer]
-    getattr(rnb, writer)(df, tmp_path / name)
-    back = getattr(rnb, writer.replace("to_", "read_"))(tmp_path / name)
-    assert back["to"].tolist() == [list(receivers) for receivers in df["to"]]
-    pd.testing.assert_frame_equal(back.drop(columns="to"), df.drop(columns="to"))
-
-
 @pytest.mark.parametrize("name", ["title", "note"])
 def test_nul_is_written_so_that_it_can_be_read_or_not_at_all(tmp_path: Path, name: str) -> None:
     df = frame_of(**{name: ["a\0b"]})

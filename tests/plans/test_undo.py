@@ -28,37 +28,6 @@ def test_a_change_of_another_field_is_kept(client: rnb.Client, result: rnb.Apply
     assert (now.title, now.language) == ("Motor claims inbox", "xlm")
 
 
-def test_what_is_as_before_is_no_step(client: rnb.Client, result: rnb.ApplyResult) -> None:
-    before = result.plan.steps[1].base
-    assert before is not None
-    assert before.title is not None
-    assert before.description is not None
-    client.update_source(B, title=before.title, description=before.description)
-    plan = result.undo()
-    assert len(plan.steps) == 3
-    assert plan.notes == (f"As before already: {B}.",)
-    assert B not in plan.to_html().replace(plan.notes[0], "")
-
-
-def test_what_others_have_changed_is_told_and_left_alone(
-    client: rnb.Client, result: rnb.ApplyResult
-) -> None:
-    client.update_source(C, title="Theirs")
-    client.delete_source(D)
-    plan = result.undo()
-    remarks = {step.full_name: step.remark for step in plan.steps if step.remark}
-    assert remarks == {
-        C: "changed since: it will be left alone",
-        D: "it was deleted, or is hidden from the token",
-    }
-    for remark in remarks.values():
-        assert remark in plan.to_html()
-        assert remark in plan.to_text()
-    undone = plan.apply(progress=False)
-    assert undone.counts == {"done": 2, "moved": 2}
-    assert client.source(C).title == "Theirs"
-
-
 def test_created_and_deleted_sources_are_looked_at_again(client: rnb.Client) -> None:
     df = client.sources("claims")
     new = df.head(1).assign(id=None, name="new-one")

@@ -63,27 +63,6 @@ def test_a_rule_s_row_narrows_and_a_finding_s_row_opens_its_source(ex: Explorer)
     assert (ex.selected["owner"] + "/" + ex.selected["name"]).tolist() == [first]
 
 
-def test_choices_and_the_chosen_one_reach_the_browser_in_one_message(
-    client: rnb.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ex = rnb.explore(client)
-    ex.views.name.value = "mine"
-    sent: list[set[str]] = []
-
-    def send(message: dict[str, Any], **_: object) -> None:
-        sent.append(set(message["state"]))
-
-    for choice, change in (
-        (ex.audit.rule, lambda: setattr(ex.tabs, "selected_index", AUDIT)),
-        (ex.views.choice, ex.views.keep.click),
-    ):
-        monkeypatch.setattr(choice, "_send", send)
-        change()
-        # A second message with the choice would undo a key that was pressed in between.
-        assert [names for names in sent if "index" in names] == [{"index", "_options_labels"}], sent
-        sent.clear()
-
-
 @pytest.mark.slow
 def test_the_suggestions_of_a_rule_are_planned_applied_and_put_back(ex: Explorer) -> None:
     client = ex.client
