@@ -108,7 +108,7 @@ def test_case_77_an_upload_that_stopped(client: rnb.Client, copy: str, file: Pat
     confirmed = {"confirm": archive.num_comments, "another_source": True}
 
     def stop(done: int, _: int) -> None:
-        if done > 2_000:
+        if done > 4_000:
             raise RuntimeError("enough")
 
     with pytest.raises(RuntimeError, match="enough"):
@@ -121,7 +121,7 @@ def test_case_77_an_upload_that_stopped(client: rnb.Client, copy: str, file: Pat
         **confirmed,  # type: ignore[arg-type]
         progress=lambda done, _: told.append(done),
     )
-    assert told[0] > 2_000
+    assert told[0] > 4_000
     assert result.new + result.unchanged == archive.num_comments
     # Only what was under way at the error may be sent twice.
     assert first + (syncs(client) - first) <= -(-5_969 // 128) + 20
