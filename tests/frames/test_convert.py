@@ -144,7 +144,7 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize("body", BROKEN, ids=[repr(body[:50]) for body in BROKEN])
+@pytest.mark.parametrize("body", BROKEN, ids=[repr(body[:50]).replace("\\", "") for body in BROKEN])
 def test_what_is_not_json_is_refused(body: bytes) -> None:
     with pytest.raises(strict_json.Malformed):
         convert.from_listing(body)

@@ -32,7 +32,7 @@ def test_missing_cells_are_none(cell: Any) -> None:
         (("a",), ("a",)),
         (np.datetime64("2026-01-01"), pd.Timestamp("2026-01-01")),
     ],
-    ids=repr,
+    ids=lambda value: " ".join(repr(value).split()),
 )
 def test_cells_of_numpy_are_values_of_python(cell: Any, value: Any) -> None:
     found = python_value(cell)

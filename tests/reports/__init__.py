@@ -1,0 +1,1 @@
+"""Reports word by word, beside texts that somebody has read."""
