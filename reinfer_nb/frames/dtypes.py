@@ -8,7 +8,7 @@ import pandas as pd
 
 from reinfer_nb.errors import InvalidInput, reason_of
 from reinfer_nb.frames.cells import items_of
-from reinfer_nb.schema.fields import fields_of
+from reinfer_nb.schema.fields import Field, fields_of
 from reinfer_nb.schema.records import Source
 from reinfer_nb.schema.value_types import Moment, Names, Text
 from reinfer_nb.text import listed, shown
@@ -35,19 +35,12 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
             continue
         column = result[known.name]
         try:
-            if known.type is Names:
-                result[known.name] = pd.Series(_names(column.tolist()), dtype=object)
-            elif column.dtype == known.type.dtype:
-                continue
-            elif column.isna().all():
-                result[known.name] = pd.Series(None, index=result.index, dtype=known.type.dtype)
-            elif known.type is Moment:
-                result[known.name] = _moments(column)
-            elif known.type is Text and column.dtype.kind == "f":
-                # Identifiers of digits became floats because some are missing.
-                result[known.name] = column.convert_dtypes().astype(Text.dtype)
-            else:
-                result[known.name] = column.astype(known.type.dtype)
+            result[known.name] = _typed(column, known)
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"The column {known.name} holds half a character (a lone surrogate). Replace it "
+                "first."
+            ) from None
         except (ValueError, TypeError) as error:
             raise InvalidInput(
                 f"The column {known.name} is not {known.type.noun} in each row: "
@@ -55,6 +48,21 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
                 f"{spelled(' Read files with rnb.read_csv or rnb.read_excel.', '')}"
             ) from None
     return result
+
+
+def _typed(column: pd.Series, known: Field) -> pd.Series:
+    if known.type is Names:
+        return pd.Series(_names(column.tolist()), dtype=object)
+    if column.dtype == known.type.dtype:
+        return column
+    if column.isna().all():
+        return pd.Series(None, index=column.index, dtype=known.type.dtype)
+    if known.type is Moment:
+        return _moments(column)
+    if known.type is Text and column.dtype.kind == "f":
+        # Identifiers of digits became floats because some are missing.
+        return column.convert_dtypes().astype(Text.dtype)
+    return column.astype(known.type.dtype)
 
 
 def _moments(column: pd.Series) -> pd.Series:

@@ -1,14 +1,7 @@
-"""Reports say exactly what they said when somebody last read them.
-
-After a change of words, `APPROVE=yes python -m pytest tests/reports` writes the texts anew: read
-what `git diff` shows, and commit it.
-"""
+"""Reports say exactly what they said when somebody last read them."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +11,10 @@ import pytest
 import reinfer_nb as rnb
 from tests.api.test_contents import few
 from tests.api.test_write_result import through, without
+from tests.reports.approval import Approve, approve
 from tests.scripted import relay, reply
 
-__all__ = ["few"]
-APPROVED = Path(__file__).parent / "approved"
-Approve = Callable[[str, object], None]
-# What differs from run to run, and what is written in its place.
-VARYING = [
-    (r"http://127\.0\.0\.1:\d+", "http://tenant"),
-    (r"(file:)?/[^\s<>&'\"]*/(?=[^/\s<>&'\"]+\.jsonl)", "FOLDER/"),
-    (r"\d{8}T\d{6}(\.\d+)?Z", "TIME"),
-    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+\+00:00|(\.\d+)? UTC)", "TIME"),
-    (r"(?<=TIME)-[0-9a-f]{8}(?=\.parquet)", "-NUMBER"),
-    (r"datetime\.datetime\([^()]*\)", "TIME"),
-    (r' style="[^"]*"| class="[^"]*"', ""),
-]
+__all__ = ["approve", "few"]
 
 
 def shown(report: Any) -> str:
@@ -43,30 +25,6 @@ def shown(report: Any) -> str:
         texts += [report.to_html(limit=1)]
     texts.append(report._repr_html_())
     return "\n\n".join(text.replace("><", ">\n<") for text in texts)
-
-
-def csv_of(df: pd.DataFrame) -> str:
-    """Return a frame as pandas writes it."""
-    return df.to_csv(lineterminator="\n")
-
-
-@pytest.fixture
-def approve(request: pytest.FixtureRequest) -> Iterator[Approve]:
-    """Compare texts with the approved ones of this test, all at its end."""
-    parts: list[str] = []
-
-    def add(title: str, text: object) -> None:
-        body = text if isinstance(text, str) else csv_of(text)  # type: ignore[arg-type]
-        parts.append(f"== {title} ==\n\n{body.rstrip()}\n")
-
-    yield add
-    text = "\n\n".join(parts)
-    for pattern, replacement in VARYING:
-        text = re.sub(pattern, replacement, text)
-    file = APPROVED / f"{request.node.name.removeprefix('test_')}.txt"
-    if os.environ.get("APPROVE"):
-        file.write_text(text)
-    assert text == file.read_text()
 
 
 # Comparisons

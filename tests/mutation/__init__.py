@@ -1,0 +1,1 @@
+"""What helps mutmut to judge the breaks that it makes."""
