@@ -50,7 +50,7 @@ def typed(df: pd.DataFrame) -> pd.DataFrame:
     return result
 
 
-def _typed(column: pd.Series, known: Field) -> pd.Series:
+def _typed(column: pd.Series, known: Field) -> Any:
     if known.type is Names:
         return pd.Series(_names(column.tolist()), dtype=object)
     if column.dtype == known.type.dtype:
