@@ -167,9 +167,15 @@ FILES: dict[str, bytes] = {
     "not a list": b"id,sensitive_properties\na,x\n",
     "not a number": b"id,num_comments\na,many\n",
     "a large number": b"id,num_comments\na,99999999999999999999\n",
-    "a typed column": b"id,x:Int64\na,b\n",
-    "a column of JSON": b"id,x:json\na,{\n",
-    "a column of floats": b"id,x:float64\na,z\n",
+    "a column of whole numbers": b"id,x (Int64)\na,b\n",
+    "a column of JSON": b"id,x (JSON)\na,{\n",
+    "a column of numbers": b"id,x (float64)\na,z\n",
+    "a column of truth values": b"id,x (boolean)\na,2\n",
+    "a column of times": b"id,x (datetime64[us, UTC])\na,2026-13-01T00:00:00Z\n",
+    "columns of each kind": (
+        b"id,a (JSON),b (Int64),c (float64),d (boolean),e\n"
+        b'a,TRUE,3.0,1e3,FALSE,2026-01-01T00:00:00Z\nb,"{""x"": 1}",,,,\n'
+    ),
 }
 
 
