@@ -155,7 +155,7 @@ _TOO_ODD: dict[str, Callable[[int, Row], Any]] = {
 }
 
 
-_QUICK = ("all fields", "an unknown field of objects", "1 % of dates unreadable")
+_QUICK = ("all fields",)
 
 
 def _shapes(scale: Scale) -> Iterator[Line]:
