@@ -55,7 +55,7 @@ def project_names(given: object, check: Callable[[object], str] = project_name) 
     Raises:
         InvalidInput: A name is not valid, or there are none.
     """
-    if isinstance(given, pd.DataFrame) or not isinstance(given, Iterable):
+    if isinstance(given, pd.DataFrame | bytes) or not isinstance(given, Iterable):
         raise InvalidInput(
             f"sources takes a project's name or a list of names, not {shown(given)}. A name is "
             f"{NAME_RULE}."
