@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
@@ -12,16 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import reinfer_nb as rnb
 from reinfer_nb import errors
 from reinfer_nb.csvfile.io import csv_of
 from reinfer_nb.schema import fields, records, validation, value_types
 from reinfer_nb.schema.value_types import ValueType
+from tests.api.test_contents import few
 from tests.reports.approval import Approve, approve
 from tests.reports.test_reports import edited, listing
 
-__all__ = ["approve"]
+__all__ = ["approve", "few"]
 Calls = dict[str, Callable[[], object]]
 SOURCE = fields.fields_of(records.Source)
 ODD: dict[str, Any] = {
@@ -297,3 +300,89 @@ def test_journals(approve: Approve, client: rnb.Client, tmp_path: Path) -> None:
     for name in [*first, "source", "was", "not_taken", "in_doubt", "archive", "first_try"]:
         others = {title: (head, other) for title, other in with_odd(first, name).items()}
         approve(f"line with another {name}", outcomes(read, others))
+
+
+# Comments and archives
+
+
+def test_comments_and_archives(
+    client: rnb.Client, few: str, approve: Approve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    any_client: Any = client
+    comments, activity = any_client.comments, any_client.activity
+    archive = partial(any_client.archive, progress=False)
+    upload = partial(any_client.upload, progress=False)
+    path = archive(few, "few.jsonl").path
+    content = path.read_text()
+    Path("twice.jsonl").write_text(content + content.splitlines()[0] + "\n")
+    Path("cut.jsonl").write_text(content[:-9])
+    Path("other.txt").write_text(content)
+    Path("journal.jsonl").write_text('{"upload": 5}\n')
+    Path("a file").touch()
+    calls: Calls = {
+        "a range that ends before it begins": lambda: comments(
+            few, since="2026-02", until="2026-01"
+        ),
+        "a time that is none": lambda: comments(few, since="soon"),
+        "a limit": lambda: comments(few, limit=-1),
+        "an id": lambda: client.comment(few, ""),
+        "another id": lambda: client.comment(few, "nothing"),
+        "newest": lambda: client.raw_comments(few, newest=5, since="2026-01"),
+        "a sample": lambda: client.sample(few, 0),
+        "pieces": lambda: client.iter_comments(few, chunk_size=0),
+        "an unknown period": lambda: activity(
+            "claims", since="2026-01", until="2026-02", freq="mnth"
+        ),
+        "too many periods": lambda: activity(few, since="0001", until="9999", freq="day"),
+        "statistics of nothing": lambda: any_client.statistics([]),
+        "statistics of a frame without names": lambda: any_client.statistics(listing()[["title"]]),
+        "statistics of a number": lambda: any_client.statistics(5),
+        "a name that is taken": lambda: archive(few, "few.jsonl"),
+        "a name of another kind": lambda: archive(few, "few.csv"),
+        "a folder that cannot be made": lambda: archive(few, "a file/few.jsonl"),
+        "many sources in a range": lambda: archive([few], "folder", since="2026-01"),
+        "many sources without any": lambda: archive([], "folder"),
+        "workers": lambda: archive(few, "more.jsonl", workers=0),
+        "an upload without a number": lambda: upload(few, path),
+        "an upload with another number": lambda: upload(few, path, confirm=4),
+        "an upload to another source": lambda: upload("claims/motor-inbox", path, confirm=5),
+        "an upload with a comment twice": lambda: upload(few, "twice.jsonl", confirm=6),
+        "an upload that was cut": lambda: upload(few, "cut.jsonl", confirm=5),
+        "an upload of another kind": lambda: upload(few, "other.txt", confirm=5),
+        "an upload of nothing": lambda: upload(few, "none.jsonl", confirm=5),
+        "a journal": lambda: upload(few, path, confirm=5, journal="journal.jsonl"),
+        "reading what was cut": lambda: rnb.read_archive("cut.jsonl"),
+        "reading another kind": lambda: rnb.read_archive("other.txt"),
+        "reading nothing": lambda: rnb.read_archive("none"),
+    }
+    approve("refused", refusals(calls).replace(client.source(few).id, "ID"))
+
+
+def test_restore_files(client: rnb.Client, approve: Approve, tmp_path: Path) -> None:
+    gone = client.delete_source("claims/motor-inbox", restore_file=tmp_path / "gone.json")
+    whole = json.loads((tmp_path / "gone.json").read_text())
+    approve("file", json.dumps(whole | {"written_at": "TIME"}, indent=1))
+    file = tmp_path / "odd.json"
+
+    def read(content: object) -> object:
+        file.write_text(json.dumps(content))
+        with rnb.sandbox() as another, warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            another.delete_source("claims/motor-inbox")
+            source = rnb.restore(another, file, another_tenant=True)
+            return source.full_name, [str(one.message).replace(source.id, "ID") for one in told]
+
+    for name in whole:
+        approve(f"a file with another {name}", outcomes(read, with_odd(whole, name)))
+    any_client: Any = client
+    calls: Calls = {
+        "no file": lambda: rnb.restore(client, tmp_path / "none.json"),
+        "no client": lambda: rnb.restore(any_client.source, tmp_path / "gone.json"),
+        "no source": lambda: any_client.recreate_source(5),
+        "a file that exists": lambda: client.delete_source(
+            "claims/glass-inbox", restore_file=tmp_path / "gone.json"
+        ),
+    }
+    approve("refused", refusals(calls))
+    assert gone.id in str(whole)
