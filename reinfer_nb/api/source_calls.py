@@ -43,7 +43,8 @@ def record(response: Response, key: str, model: type[_Record]) -> _Record:
     try:
         return model.from_wire(content.get(key))
     except errors.ProtocolError as error:
-        raise response.broken(f"not as documented: {error}") from None
+        reason = str(error).removesuffix(".")
+        raise response.broken(f"not as documented: {reason}") from None
     except strict_json.Malformed as error:
         raise response.broken(str(error)) from None
 

@@ -26,7 +26,7 @@ from tests.reports.test_reports import edited, listing
 
 __all__ = ["approve", "few"]
 Calls = dict[str, Callable[[], object]]
-SOURCE = fields.fields_of(records.Source)
+FIELDS = fields.fields_of(records.Source)
 ODD: dict[str, Any] = {
     "nothing": None,
     "a number": 5,
@@ -80,10 +80,10 @@ def test_value_types(approve: Approve) -> None:
 
 
 def test_settings(approve: Approve) -> None:
-    for field in SOURCE:
+    for field in FIELDS:
         given = {title: {field.name: value} for title, value in ODD.items()}
         approve(field.name, outcomes(partial(validation.settings, "update"), given))
-    approve("schema", json.dumps([field.schema() for field in SOURCE], indent=1))
+    approve("schema", json.dumps([field.schema() for field in FIELDS], indent=1))
     wrong = {
         "two problems": {"language": 5, "title": 5},
         "nothing": {},
@@ -227,7 +227,7 @@ def test_csv_files(approve: Approve, tmp_path: Path) -> None:
 
 def test_edited_listings(approve: Approve, client: rnb.Client) -> None:
     df: Any = client.sources("claims").head(3)
-    for field in SOURCE:
+    for field in FIELDS:
 
         def problems(value: object, name: str = field.name) -> object:
             later = df.astype(object)
