@@ -20,6 +20,7 @@ Approve = Callable[[str, object], None]
 # What differs from run to run, and what is written in its place.
 VARYING = [
     (r"http://127\.0\.0\.1:\d+", "http://tenant"),
+    (r"attempts in \d+ s", "attempts in N s"),
     (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
     (r"\d{8}T\d{6}(\.\d+)?Z", "TIME"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+\+00:00|(\.\d+)? UTC)", "TIME"),
