@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -46,6 +47,9 @@ ODD: dict[str, Any] = {
     "a day": "2026-01-01",
     "a thirteenth month": "2026-13-01T00:00:00Z",
     "a time before the year 1": "0001-01-01T00:00:00+14:00",
+    "a list as JSON": '["a", "b, c"]',
+    "a list as Python": "['\\x41', \"\\u00e4's\", '\\U0001f600', '\\n\\t\\\\']",
+    "a list that is cut": "['a', ",
 }
 
 
@@ -83,6 +87,15 @@ def test_settings(approve: Approve) -> None:
     for field in FIELDS:
         given = {title: {field.name: value} for title, value in ODD.items()}
         approve(field.name, outcomes(partial(validation.settings, "update"), given))
+    parsed = [
+        "[]",
+        "()",
+        '["a"]',
+        "('a',)",
+        "['a' 'b']",
+        "['\\x41', '\\u00e4', '\\U0001f600', '\\n']",
+    ]
+    approve("lists as text", outcomes(value_types.Names.parse, {text: text for text in parsed}))
     approve("schema", json.dumps([field.schema() for field in FIELDS], indent=1))
     wrong = {
         "two problems": {"language": 5, "title": 5},
@@ -150,6 +163,37 @@ def test_comparisons_and_snapshots(approve: Approve, tmp_path: Path) -> None:
 def changed(df: pd.DataFrame) -> pd.DataFrame:
     """Return a listing in which a title differs."""
     return edited(df, 0, title="Another")
+
+
+def test_damaged_histories(approve: Approve, tmp_path: Path) -> None:
+    def cut(file: Path) -> None:
+        file.write_bytes(file.read_bytes()[:-100])
+
+    damages: dict[str, tuple[int, Callable[[Path], object]]] = {
+        "gone": (0, Path.unlink),
+        "cut": (2, cut),
+        "foreign": (2, listing().to_parquet),
+    }
+    for title, (number, damage) in damages.items():
+        history = rnb.History(tmp_path / title)
+        for day in (1, 2, 3):
+            history.record(listing() if day < 3 else changed(listing()), when=f"2026-04-0{day}")
+        damage(sorted((tmp_path / title).rglob("*.parquet"))[number])
+        history = rnb.History(tmp_path / title)
+        calls: Calls = {
+            "snapshots": partial(count, history.snapshots),
+            "load": partial(count, history.load),
+            "load an old one": partial(count, history.load, "2026-04-01"),
+            "timeline": partial(count, history.timeline, f"{1:016x}"),
+            "changes": partial(count, history.changes),
+            "record": partial(history.record, changed(listing()), when="2026-04-04"),
+        }
+        approve(title, re.sub(r"-[0-9a-f]{8}\.parquet", "-NUMBER.parquet", refusals(calls)))
+
+
+def count(call: Callable[..., pd.DataFrame], *arguments: object) -> str:
+    """Return how many rows a call returns."""
+    return f"{len(call(*arguments))} rows"
 
 
 FILES: dict[str, bytes] = {
