@@ -411,6 +411,8 @@ def test_the_last_source_of_a_project_is_gone_if_the_user_may_see_the_project() 
         assert not client.calls.is_gone(base)
         client.delete_source("a/one")
         assert client.calls.is_gone(base)
+        with box_of(client).faults.add(Fault.answer(500, on="get_current_user")):
+            assert not client.calls.is_gone(base)
         plan = client.plan(client.sources())
         assert len(plan.moved()) == 0
 

@@ -370,6 +370,7 @@ def test_comments_and_archives(
         ),
         "a time that is none": lambda: comments(few, since="soon"),
         "a limit": lambda: comments(few, limit=-1),
+        "stop": lambda: any_client.count_comments(few, stop=5),
         "an id": lambda: client.comment(few, ""),
         "another id": lambda: client.comment(few, "nothing"),
         "newest": lambda: client.raw_comments(few, newest=5, since="2026-01"),

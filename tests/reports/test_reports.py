@@ -183,6 +183,7 @@ def test_records(client: rnb.Client, approve: Approve) -> None:
     (comment,) = client.comments("claims/motor-inbox", limit=1)["id"]
     approve("comment", shown(client.comment("claims/motor-inbox", comment)))
     approve("client", repr(client))
+    approve("user", shown(client.me()))
 
 
 def test_a_history(approve: Approve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +197,11 @@ def test_a_history(approve: Approve, tmp_path: Path, monkeypatch: pytest.MonkeyP
     approve("snapshots", history.snapshots())
     approve("timeline", history.timeline(f"{1:016x}"))
     approve("changes", history.changes())
+    later = rnb.History("fields that came later")
+    later.record(listing().drop(columns=["description", "bucket_id"]), when="2026-04-01")
+    later.record(listing(), when="2026-04-02")
+    later.record(listing().drop(columns="description"), when="2026-04-03")
+    approve("fields that came later", later.timeline(f"{1:016x}"))
 
 
 def test_an_archive_and_its_upload(
