@@ -145,6 +145,20 @@ def test_a_delete_in_doubt_whose_name_is_taken_took_effect(client: rnb.Client) -
     assert client.source(NAME).title == "theirs"
 
 
+def test_a_create_in_doubt_whose_name_another_source_has_stays_in_doubt(
+    client: rnb.Client,
+) -> None:
+    plan = client.plan(pd.DataFrame({"owner": ["claims"], "name": ["fresh"], "title": ["mine"]}))
+    with faults(client).add(Fault.answer(500, on="create_source", times=1)):
+        result = plan.apply(progress=False)
+    assert result.counts == {"failed": 1}
+    # Perhaps the first attempt took effect, and others have changed the source since.
+    theirs = client.create_source("claims/fresh", title="theirs")
+    result = result.retry(progress=False)
+    (outcome,) = result.outcomes
+    assert (outcome.status, outcome.source, outcome.in_doubt) == ("moved", theirs, True)
+
+
 def test_a_response_beyond_the_size_limit_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     base = client.source(NAME)
     client._transport.limit = 10
