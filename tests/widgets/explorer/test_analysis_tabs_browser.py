@@ -338,6 +338,8 @@ def test_each_chart_is_drawn_of_what_is_filtered(setup: Setup, tab: Page) -> Non
 # Keyboard
 
 
+# The hosts show the same widgets, so one is enough.
+@pytest.mark.parametrize("setup", ["lab"], indirect=True)
 def test_keyboard_only(tab: Page) -> None:
     keys = tab.keyboard
     field(explorer(tab), "Search").focus()
@@ -388,6 +390,8 @@ def test_keyboard_only(tab: Page) -> None:
 # Safety
 
 
+# The hosts show the same widgets, so one is enough.
+@pytest.mark.parametrize("setup", ["lab"], indirect=True)
 def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
     rnb.to_csv(setup.client.sources(refresh=True), setup.host.folder / "hostile.csv")
     setup.client.update_source(HOSTILE[0]["id"], title=f"{HTML}mine")

@@ -461,6 +461,7 @@ def test_what_is_missing_says_so(tab: Page) -> None:
     expect(cell).to_have_text("\N{EN DASH}")
 
 
+@pytest.mark.parametrize("host", ["lab"], indirect=True)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_finds_nothing_serious(host: browser.Host, theme: browser.Theme) -> None:
     with host.run(FINDER, width=800, theme=theme) as tab:

@@ -27,7 +27,8 @@ from tests.widget_pages import (
 pytestmark = browser.needed()
 
 
-@pytest.fixture(scope="module", params=["lab", "voila"])
+# The hosts show the same forms, so one is enough.
+@pytest.fixture(scope="module", params=["lab"])
 def setup(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Setup]:
