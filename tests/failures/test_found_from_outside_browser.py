@@ -85,7 +85,7 @@ left = [type(widget._instances[one]).__name__ for one in set(widget._instances) 
 pathlib.Path("left.json").write_text(json.dumps([left, memory() - before]))
 ui.Widget.close_all()
 """
-# How often explorers are opened in each host; a hundred times is for a test without a browser.
+# How often explorers are opened; a hundred times is for a test without a browser.
 TIMES = 20
 
 
