@@ -201,6 +201,10 @@ def test_a_history(approve: Approve, tmp_path: Path, monkeypatch: pytest.MonkeyP
     later.record(listing().drop(columns=["description", "bucket_id"]), when="2026-04-01")
     later.record(listing(), when="2026-04-02")
     later.record(listing().drop(columns="description"), when="2026-04-03")
+    own = {"checked": True, "rank": 3}
+    later.record(changed().assign(**own), when="2026-04-04")
+    dtypes = later.timeline(f"{1:016x}").dtypes[list(own)]
+    approve("dtypes of one's own columns that came later", dtypes.to_frame())
     approve("fields that came later", later.timeline(f"{1:016x}"))
 
 
