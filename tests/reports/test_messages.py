@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import warnings
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -188,7 +187,7 @@ def test_damaged_histories(approve: Approve, tmp_path: Path) -> None:
             "changes": partial(count, history.changes),
             "record": partial(history.record, changed(listing()), when="2026-04-04"),
         }
-        approve(title, re.sub(r"-[0-9a-f]{8}\.parquet", "-NUMBER.parquet", refusals(calls)))
+        approve(title, refusals(calls))
 
 
 def count(call: Callable[..., pd.DataFrame], *arguments: object) -> str:
