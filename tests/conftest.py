@@ -149,14 +149,28 @@ def pytest_terminal_summary(
             terminalreporter.write_line(f"{number:,} {what}")
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="session", autouse=True)
 def _no_tenant_of_whoever_runs_the_tests(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    # For the whole run, since the job of a form may go on when its test has ended: `keyring` would
+    # then choose a keyring for all tests that follow, even one of those that tests define.
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):
+            patch.delenv(name, raising=False)
+        patch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
+        between_tests = tmp_path_factory.getbasetemp() / "between-tests"
+        patch.setenv("XDG_CONFIG_HOME", str(between_tests / "config"))
+        patch.setenv("XDG_STATE_HOME", str(between_tests / "state"))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_user_folders(
     monkeypatch: pytest.MonkeyPatch,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    for name in ("REINFER_ENDPOINT", "REINFER_TOKEN", "REINFER_CONTEXT"):
-        monkeypatch.delenv(name, raising=False)
     # Most tests need no folder, and making one takes longer than many of them.
     home = (
         request.getfixturevalue("tmp_path")
@@ -165,7 +179,6 @@ def _no_tenant_of_whoever_runs_the_tests(
     )
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(home / "state"))
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
 
 
 @pytest.fixture(autouse=True)

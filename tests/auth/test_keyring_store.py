@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
@@ -17,6 +18,7 @@ from reinfer_nb.auth.secret import Token
 keyring = pytest.importorskip("keyring", reason="the extra keyring is not installed")
 
 from keyring.backend import KeyringBackend  # noqa: E402 - after importorskip
+from keyring.backends.fail import Keyring as Fail  # noqa: E402
 
 ELSEWHERE = "https://elsewhere.example/org/t/reinfer_"
 SECRET = "sentinel-c0ffee"
@@ -170,6 +172,20 @@ def test_the_process_ends_although_the_keyring_never_replies() -> None:
     assert ended.stdout.startswith("error: The system's keyring could not be asked")
     # Without any logging set up, the message is on stderr.
     assert ended.stderr.startswith("Waiting for the system's keyring")
+
+
+@pytest.fixture(scope="module")
+def environment_between_tests() -> dict[str, str]:
+    return dict(os.environ)
+
+
+def test_a_job_that_outlives_its_test_finds_no_keyring(
+    environment_between_tests: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The keyring is chosen when it is first used; this is a first use.
+    monkeypatch.setattr(os, "environ", environment_between_tests)
+    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
+    assert isinstance(keyring.get_keyring(), Fail)
 
 
 def test_the_bounds_are_some_seconds() -> None:
