@@ -1,63 +1,27 @@
-"""Run mypy over mutmut's copies of the package, and print what only a break can be blamed for.
-
-mutmut puts each break into a copy of its function, beside a copy of the original, and calls them
-through a decorator of its own. mypy reports that decorator, too, and what it hides: that is left
-out here, by its code, and where the copy of the original has it as well.
-"""
+"""`python -m tests.mutation mypy` is for mutmut; `sample` judges a part of the breaks."""
 
 from __future__ import annotations
 
-import ast
-import json
-import subprocess
+import argparse
 import sys
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-# What mypy says because of the decorator.
-CODES = (
-    "has-type",
-    "ignore-without-code",
-    "import-not-found",
-    "no-any-return",
-    "no-redef",
-    "untyped-decorator",
-    "unused-ignore",
-)
+from tests.mutation import mypy_of_copies, sample
 
 
-@cache
-def copies(file: str) -> list[tuple[range, str, str]]:
-    """Return the lines of the copies in a file, the name of the original, and that of the copy."""
-    return [
-        (range(node.lineno, (node.end_lineno or 0) + 1), *node.name.split("__mutmut_"))  # type: ignore[misc]
-        for node in ast.walk(ast.parse(Path(file).read_text()))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "__mutmut_" in node.name
-    ]
-
-
-def found() -> Iterator[tuple[tuple[str, str, str], str, dict[str, Any]]]:
-    """Yield what mypy finds in a copy: what it is about, which copy it is, and the error."""
-    command = [sys.executable, "-m", "mypy", "--output=json", "--no-incremental"]
-    # Errors are what is asked for.
-    output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    for error in map(json.loads, output.splitlines()):
-        if error["severity"] == "error" and error["code"] not in CODES:
-            for lines, name, copy in copies(error["file"]):
-                if error["line"] in lines:
-                    yield (error["file"], name, error["message"]), copy, error
-
-
-def main() -> None:
-    """Print the errors as mypy does."""
-    errors = list(found())
-    usual = {about for about, copy, _ in errors if copy == "orig"}
-    for about, _, error in errors:
-        if about not in usual:
-            print(json.dumps(error))
+def main() -> int:
+    """Run one of the two."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("mypy", help="what mypy says of mutmut's copies, for mutmut itself")
+    part = commands.add_parser("sample", help="break each package of the core some times")
+    part.add_argument("--each", type=int, default=30, help="breaks of each package (default: 30)")
+    part.add_argument("--seed", type=int, default=0, help="which ones (default: 0)")
+    given = parser.parse_args()
+    if given.command == "mypy":
+        mypy_of_copies.main()
+        return 0
+    return sample.main(given.each, given.seed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
