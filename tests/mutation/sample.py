@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
+
+from tests.mutation.mypy_of_copies import NAMES_ONLY
 
 # mutmut's exit codes; every other one means that a test failed or did not end.
 VERDICTS = {0: "survived", 33: "no test", 37: "told by mypy", None: "not judged"}
@@ -36,7 +39,8 @@ def main(each: int, seed: int) -> int:
         seed: Chooses the breaks.
     """
     # It makes the breaks and then refuses the name; `mutmut` has no command for the first alone.
-    subprocess.run(["mutmut", "run", "no break has this name"], check=False)
+    names_only = os.environ | {NAMES_ONLY: "yes"}
+    subprocess.run(["mutmut", "run", "no break has this name"], check=False, env=names_only)
     names = defaultdict(list)
     for name in verdicts():
         names[package_of(name)].append(name)
