@@ -103,6 +103,8 @@ def numbers(value: Any, count: int, name: str, what: str) -> npt.NDArray[np.int6
     given: list[Any] = [value] if is_one else list(value)
     for number in given:
         is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
+        if not count:
+            raise InvalidInput(f"{name} must be empty, since there are no {what}.")
         if not (is_whole and 0 <= number < count):
             raise InvalidInput(
                 f"{name} must be numbers of {what}, from 0 to {count - 1:,}, not {shown(number)}."

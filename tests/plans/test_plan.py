@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import requests_mock
@@ -93,6 +94,35 @@ def test_the_frame_has_a_row_per_step_and_field(client: rnb.Client, edited: pd.D
     ]
     assert table["id"].isna().tolist() == [True, True, False, False, False]
     assert table["id"][2] == motor.id
+
+
+@pytest.mark.parametrize("kind", [list, tuple, set, np.array, pd.Series, iter])
+def test_some_steps_of_a_plan(
+    client: rnb.Client, edited: pd.DataFrame, kind: Callable[[list[int]], Any]
+) -> None:
+    plan = client.plan(edited, delete_missing=True)
+    some = plan.some(kind([2, 0, 2]))
+    assert [step.name for step in plan.steps] == ["travel", "motor-inbox", "weather-inbox"]
+    assert [step.name for step in some.steps] == ["travel", "weather-inbox"]
+    assert replace(some, steps=plan.steps).to_text() == plan.to_text()
+    assert plan.some([]).frame.empty
+
+
+@pytest.mark.parametrize("bad", [3, -1, True, 1.0, "0", None, float("nan"), "motor-inbox"])
+@pytest.mark.parametrize("wrap", [lambda bad: bad, lambda bad: [0, bad]], ids=["one", "list"])
+def test_a_plan_has_no_other_steps(
+    client: rnb.Client, edited: pd.DataFrame, bad: Any, wrap: Callable[[Any], Any]
+) -> None:
+    plan = client.plan(edited, delete_missing=True)
+    text = rf"^steps must be numbers of steps of the plan, from 0 to 2, not {re.escape(repr(bad))}"
+    with pytest.raises(rnb.InvalidInput, match=text.replace("'", "['\"]")):
+        plan.some(wrap(bad))
+
+
+def test_an_empty_plan_has_no_steps(client: rnb.Client) -> None:
+    plan = client.plan(client.sources())
+    with pytest.raises(rnb.InvalidInput, match=r"^steps must be empty, since there are no steps"):
+        plan.some([0])
 
 
 def test_nothing_to_do(client: rnb.Client) -> None:
