@@ -116,7 +116,7 @@ WRONG = {
     ),
     "plan sources.csv --base other/": "--base is a listing of ",
     "compare sources.csv twice.csv": "by more columns with --on.",
-    "compare sources.csv sources.csv --on ,": "--on",
+    "compare sources.csv sources.csv --on ,": " --on must name at least one column.",
     "audit --now yesterday": "Give an ISO 8601 date or time such as",
     "audit --option days=x": "--option days",
     "record other/": "or give --another-tenant.",

@@ -271,6 +271,15 @@ def test_numpy_s_own_dtypes_come_back_nullable(path: Path) -> None:
     same(there_and_back(df, path), expected)
 
 
+def test_columns_without_a_value_keep_their_dtype(path: Path) -> None:
+    dtypes = ["Int64", "Float64", "boolean", "datetime64[us, UTC]", "str"]
+    df = pd.DataFrame({name: pd.Series([None, None], dtype=name) for name in dtypes})
+    same(
+        there_and_back(df.set_axis(list("nxbts"), axis=1), path), df.set_axis(list("nxbts"), axis=1)
+    )
+    assert cells_of(path)[0] == ["n (Int64)", "x (Float64)", "b (boolean)", "t (timestamp)", "s"]
+
+
 def test_a_count_that_became_a_float_is_whole_again(path: Path) -> None:
     # As after a merge that found no partner for a row.
     df = frame_of(id=["a", "b"]).assign(email_transform_version=[3.0, np.nan])

@@ -659,6 +659,20 @@ def test_whatever_differs_is_a_change(history: rnb.History, change: Element) -> 
     assert not history.record(one(title=""), when=day(2)).unchanged
 
 
+@pytest.mark.parametrize(
+    ("last", "text"), [(["b"], '["b"]'), (["b", "a"], '["b", "a"]'), ([], "[]")]
+)
+def test_another_item_of_a_list_is_a_change(
+    history: rnb.History, last: list[str], text: str
+) -> None:
+    for number, items in enumerate([["a"], ["c"], last]):
+        history.record(one(title="same", sensitive_properties=items), when=day(number))
+    df = history.changes()
+    assert df["field"].tolist() == ["sensitive_properties"] * 2
+    assert df["before"].tolist() == ['["a"]', '["c"]']
+    assert df["after"].tolist() == ['["c"]', text]
+
+
 def test_the_same_listing_of_the_same_moment_is_recorded_once(
     history: rnb.History, tmp_path: Path
 ) -> None:
@@ -777,6 +791,13 @@ def test_an_endpoint_that_is_none_breaks_nothing(history: rnb.History, endpoint:
         history.record(listing_of(two(), endpoint=endpoint), when=day(1))
     assert len(str(caught.value)) < 600
     assert "\x1b" not in str(caught.value)
+
+
+def test_a_message_does_not_show_the_whole_of_a_long_endpoint(history: rnb.History) -> None:
+    history.record(listing_of(two(), endpoint="https://" + "x" * 5000), when=day(0))
+    with pytest.raises(InvalidInput, match="another tenant") as caught:
+        history.record(one(), when=day(1))
+    assert len(str(caught.value)) < 600
 
 
 @pytest.mark.parametrize(
