@@ -103,6 +103,9 @@ def test_settings(approve: Approve) -> None:
         "a field of the tenant": {"created_at": "x"},
     }
     approve("refused", outcomes(partial(validation.settings, "update"), wrong))
+    # As the practice tenant replies.
+    sent = wrong | {f"another type of {f.name}": {f.wire: 5} for f in FIELDS if f.may("update")}
+    approve("sent", outcomes(partial(validation.wire_settings, "update"), sent))
 
 
 def test_names_and_ids(approve: Approve, client: rnb.Client) -> None:

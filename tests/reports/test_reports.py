@@ -143,6 +143,30 @@ def test_a_plan_with_problems(client: rnb.Client, approve: Approve) -> None:
     approve("refused", str(refused.value))
 
 
+def test_notes_of_plans(client: rnb.Client, approve: Approve, tmp_path: Path) -> None:
+    odd = {"title": ["'=1", "a\r\nb", "x" * 40_000, "=2", "plain"], "description": "as it was"}
+    rows = pd.DataFrame({"owner": "lab", "name": list("abcde")}).assign(**odd)
+    with rnb.sandbox(rows) as tenant:
+        df = tenant.sources()
+        file = tmp_path / "listing.csv"
+        by_pandas = pd.read_csv(rnb.to_csv(df, file))
+        notes = {
+            "same": tenant.plan(by_pandas),
+            "new": tenant.plan(edited(by_pandas, 4, title="'=new")),
+            "cut": tenant.plan(edited(df, 2, title="x" * 32_767), df),
+            "breaks": tenant.plan(edited(df, 1, title="a\nb")),
+            "typed": tenant.plan(edited(edited(df, 4, title="'=3"), 3, title="'=4"), df),
+            "more columns": tenant.plan(df.assign(note="x", titel="y")),
+            "elsewhere": client.plan(tenant.sources().assign(owner="claims"), project="claims"),
+        }
+        tenant.update_source("lab/e", title="Of others")
+        tenant.create_source("lab/f")
+        notes["others"] = tenant.plan(edited(df, 4, description="x"), df)
+        notes["later"] = tenant.plan(df.head(4), delete_missing=True)
+    for name, plan in notes.items():
+        approve(name, "\n".join(plan.notes))
+
+
 def test_a_mass_delete(client: rnb.Client, approve: Approve) -> None:
     df = client.sources("claims")
     plan = client.plan(df.iloc[:-8], df, delete_missing=True)
