@@ -102,6 +102,16 @@ def test_a_wait_that_is_too_long_leaves_the_write_in_doubt(client: rnb.Client) -
 
 
 @pytest.mark.slow
+def test_a_create_with_two_lost_responses_is_still_ours(client: rnb.Client) -> None:
+    client.sources("claims")
+    # The doubt begins with the first attempt, not with the last.
+    first = Fault.answer(503, retry_after=4, on="create_source", after=True, times=1)
+    faults(client).add(first, Fault.answer(503, on="create_source", times=1))
+    with pytest.warns(rnb.InDoubtWarning, match="whose response was lost"):
+        assert client.create_source("claims/travel", title="Travel").title == "Travel"
+
+
+@pytest.mark.slow
 def test_a_change_by_others_before_the_look_leaves_the_write_in_doubt(client: rnb.Client) -> None:
     assert client.sandbox is not None
     plan = one_update(client)

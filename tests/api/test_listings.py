@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import reinfer_nb as rnb
 from reinfer_nb.api import listings
 
 PROJECTS = st.sampled_from(["a", "b", "c"])
@@ -32,3 +34,14 @@ def test_each_project_has_the_sources_of_its_last_listing(
     for project in ("a", "b", "c"):
         assert seen.other_sources(project, []) == expected.get(project, set())
         assert seen.other_sources(project, ["1"]) == expected.get(project, set()) - {"1"}
+
+
+@pytest.mark.parametrize("error", [None, rnb.ServerError("in doubt"), KeyboardInterrupt()])
+def test_a_listing_of_the_time_of_a_write_is_not_kept(
+    shared: rnb.Client, error: BaseException | None
+) -> None:
+    with suppress(rnb.ServerError, KeyboardInterrupt), shared._listings.writing():
+        shared.sources("claims")
+        if error is not None:
+            raise error
+    assert not shared._listings.cache.valid()

@@ -133,6 +133,35 @@ def test_a_write_that_had_to_wait_looks_again(
     assert (source.title, source.description) == ("Motor claims inbox", "theirs")
 
 
+def test_a_source_created_anew_during_the_wait_is_not_deleted(
+    client: rnb.Client, other: rnb.Client
+) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    client.sandbox.faults.add(Fault.answer(429, retry_after=1, on="delete_source", times=1))
+    anew: list[Source] = []
+
+    def sleep(_: float) -> None:
+        if not anew:
+            anew.append(other.recreate_source(other.delete_source(base)))
+
+    client._transport._sleep = sleep
+    with pytest.raises(Moved) as caught:
+        safe_write.delete(client.calls, base)
+    assert caught.value.theirs == anew[0] == other.source(NAME)
+
+
+@pytest.mark.slow
+def test_a_second_look_writes_no_second_restore_file(client: rnb.Client, tmp_path: Path) -> None:
+    assert client.sandbox is not None
+    base = client.source(NAME)
+    client.sandbox.faults.add(Fault.wait(1.2, on="get_source", times=1))
+    file = tmp_path / "restore.json"
+    assert safe_write.delete(client.calls, base, file) == (base, "")
+    with pytest.warns(rnb.RestoredWarning):
+        assert rnb.restore(client, file).title == base.title
+
+
 @pytest.mark.parametrize("fault", [Fault.drop, Fault.cut])
 def test_a_write_whose_response_was_lost_is_sent_once(
     client: rnb.Client, fault: Callable[..., Fault]

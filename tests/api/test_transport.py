@@ -654,3 +654,18 @@ def test_an_error_of_a_library_itself_is_not_retried(
     with pytest.raises(rnb.ConnectionFailed):
         client.me()
     assert naps == []
+
+
+def test_an_error_of_another_kind_has_no_context(
+    reach: Reach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = reach("http://127.0.0.1:9")
+
+    def send(*_: object, **__: object) -> None:
+        # The headers of the request hold the token.
+        raise RuntimeError("odd") from OSError("headers")
+
+    monkeypatch.setattr(client._transport._session, "send", send)
+    with pytest.raises(RuntimeError, match="odd") as caught:
+        client.sources()
+    assert caught.value.__context__ is caught.value.__cause__ is None

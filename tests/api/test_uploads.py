@@ -219,6 +219,33 @@ def test_a_journal_of_something_else_is_left_alone(
     assert journal.read_text() == content
 
 
+def test_a_journal_is_of_one_archive_as_it_was(
+    client: rnb.Client, copy: str, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = client.archive(NAME, file, progress=False)
+    options: dict[str, Any] = {"confirm": archive.num_comments, "another_source": True}
+    options |= {"journal": tmp_path / "mine.jsonl", "workers": 1, "progress": False}
+    sync, sent = comment_calls.CommentCalls.sync, list[object]()
+
+    def once(*given: Any, **named: Any) -> Any:
+        sent.append(given)
+        if len(sent) > 1:
+            raise rnb.ConnectionFailed("gone")
+        return sync(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comment_calls.CommentCalls, "sync", once)
+        with pytest.raises(rnb.ConnectionFailed):
+            client.upload(copy, file, **options)
+    # Its batches are others now.
+    comments = lines(file)
+    file.unlink()
+    written(file, *comments[::-1])
+    with pytest.raises(rnb.FileProblem, match="is not the journal of this upload"):
+        client.upload(copy, file, **options)
+    assert len(everything(client, copy)) < archive.num_comments
+
+
 @pytest.mark.slow
 def test_with_faults_every_comment_comes_once(client: rnb.Client, copy: str, file: Path) -> None:
     assert client.sandbox is not None

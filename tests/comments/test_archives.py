@@ -21,7 +21,7 @@ import reinfer_nb as rnb
 from reinfer_nb import Fault
 from reinfer_nb.api.contents import archiving, comment_calls
 from reinfer_nb.api.retry_policy import Patience
-from reinfer_nb.comments import archive_parts
+from reinfer_nb.comments import archive_file, archive_parts
 from tests.api.test_comments import FAULTS
 from tests.api.test_contents import few, tenant_of
 from tests.conftest import SLOW_EXAMPLES, Tally
@@ -246,6 +246,23 @@ def test_an_archive_that_was_complete_when_it_was_killed_is_known(
     assert not file.with_name(f"{file.name}.partial").exists()
     with pytest.raises(rnb.FileProblem, match="exists"):
         client.archive(NAME, file, progress=False)
+
+
+def test_an_archive_is_never_without_its_description(
+    client: rnb.Client, few: str, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_together = archive_parts.Parts.put_together
+
+    def killed(*given: Any, **named: Any) -> None:
+        put_together(*given, **named)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive_parts.Parts, "put_together", killed)
+        with pytest.raises(KeyboardInterrupt):
+            client.archive(few, file, progress=False)
+    assert client.archive(few, file, progress=False).num_comments == 5
+    assert archive_file.described(file) is not None
 
 
 def broken(error: BaseException) -> Any:

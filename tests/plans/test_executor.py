@@ -101,6 +101,23 @@ def test_all_steps_are_done_in_order_and_nothing_else(client: rnb.Client) -> Non
     ]]))  # fmt: skip
 
 
+def test_a_token_function_that_fails_ends_the_apply(client: rnb.Client) -> None:
+    asked: list[str] = []
+
+    def token() -> str:
+        asked.append("")
+        if len(asked) > 1:
+            raise RuntimeError("no login")
+        return box_of(client).tokens["admin"]
+
+    with rnb.connect(endpoint=client.endpoint, token=token) as other:
+        plan = edit_all(other)
+        with box_of(client).faults.add(Fault.answer(401, on="update_source")):
+            result = plan.apply(progress=False, workers=2)
+    assert result.counts["left"] > 120
+    assert len(asked) < 10
+
+
 @pytest.mark.slow
 def test_the_result_shows_itself(client: rnb.Client) -> None:
     result = edit_all(client).apply(progress=False)

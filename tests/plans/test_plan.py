@@ -344,6 +344,17 @@ def test_a_base_keeps_the_changes_of_others(client: rnb.Client) -> None:
     ]  # fmt: skip
 
 
+def test_a_base_of_few_columns_still_shows_that_others_changed_a_source(
+    client: rnb.Client,
+) -> None:
+    df = client.sources("claims")
+    base = df[["id", "owner", "name", "updated_at"]]
+    client.update_source(f"claims/{df['name'][0]}", title="theirs")
+    plan = client.plan(df.iloc[1:], base, delete_missing=True, project="claims")
+    assert len(plan.steps) == 0
+    assert len(plan.problems) == 1
+
+
 def test_a_base_of_another_tenant_is_refused(client: rnb.Client, other: rnb.Client) -> None:
     with pytest.raises(rnb.InvalidInput, match="base is a listing of"):
         client.plan(client.sources(), other.sources())
