@@ -145,6 +145,17 @@ def test_a_folder_that_cannot_be_synced_does_not_undo_the_file(
     assert old.read_bytes() == b"new"
 
 
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere a folder cannot be synced")
+def test_the_folder_of_a_new_file_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor)))
+    put(tmp_path / "file.csv", b"new")
+    # A folder that was not synced may lose the name of the file when the power fails.
+    assert tmp_path.stat().st_ino in [status.st_ino for status in synced]
+
+
 # Skips the package's __init__, and so pandas, for a fast start of the process.
 LIGHT = f"""
 import sys, types

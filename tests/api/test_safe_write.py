@@ -110,6 +110,12 @@ def test_has_moved(shared: rnb.Client) -> None:
         assert source_diff.has_moved(source, replace(source, **changes))
 
 
+def test_another_source_with_my_settings_is_not_my_update() -> None:
+    mine = replace(BASE, title="mine")
+    assert source_diff.is_as_meant(mine, BASE, {"title": "mine"})
+    assert not source_diff.is_as_meant(replace(mine, id="1" * 16), BASE, {"title": "mine"})
+
+
 # Writing
 
 

@@ -626,6 +626,15 @@ def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, 
         same(rnb.read_csv(path), df)
 
 
+def test_a_line_break_late_in_a_row_is_whole_wherever_a_block_ends(path: Path) -> None:
+    # A row of at most two blocks, since Arrow refuses others, which are then read as one block.
+    df = frame_of(id=["a" * 20, "b" * 20], title=["one\r\n", "\r\ntwo"])
+    rnb.to_csv(df, path, overwrite=True)
+    for block in range(16, 70):
+        with in_pieces(1 << 20, block):
+            same(rnb.read_csv(path), df)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "rows",
@@ -959,6 +968,11 @@ def test_an_odd_cell_of_a_foreign_column_is_kept_to_the_letter(path: Path, cell:
     path.write_bytes(f"id,field\na,{cell}\n".encode())
     back = rnb.read_csv(path)["field"].tolist()
     assert [str(value) for value in back] == [cell]
+
+
+def test_numbers_that_no_double_holds_are_kept_to_the_letter(path: Path) -> None:
+    path.write_bytes(b"id,field\na,9007199254740993\nb,1.5\n")
+    assert rnb.read_csv(path)["field"].tolist() == ["9007199254740993", "1.5"]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,21 @@ def test_whole_numbers_that_a_double_cannot_tell_apart() -> None:
     assert len(rnb.compare(left, right).changed) == 1
 
 
+def test_a_whole_number_of_64_bits_is_compared_with_one_of_63() -> None:
+    left = pd.DataFrame({"id": ["a"], "n": np.array([2**63 + 5], dtype="uint64")})
+    right = pd.DataFrame({"id": ["a"], "n": np.array([7], dtype="int64")})
+    assert rnb.compare(left, right).changed["after"].tolist() == [7]
+    assert rnb.compare(right, left).changed["after"].tolist() == [2**63 + 5]
+
+
+@pytest.mark.parametrize("value", [2, None])
+def test_a_new_member_of_an_object_is_a_change(value: Any) -> None:
+    left = pd.DataFrame({"id": ["a"], "x": [{"k": 1}]})
+    right = pd.DataFrame({"id": ["a"], "x": [{"k": 1, "l": value}]})
+    for before, after in ((left, right), (right, left)):
+        assert rnb.compare(before, after).changed["field"].tolist() == ["x"]
+
+
 def test_people_read_yes_and_no_and_files_hold_true_and_false(listing: pd.DataFrame) -> None:
     name = listing.loc[listing["should_translate"].eq(other=False), "name"].iloc[0]
     comparison = rnb.compare(listing, with_cell(listing, name, "should_translate", value=True))
@@ -209,6 +224,13 @@ def test_two_tenants(shared: rnb.Client) -> None:
     assert len(found.renamed) == 2
 
 
+def test_names_with_a_colon_are_not_those_of_another_project() -> None:
+    before = pd.DataFrame({"owner": ["a:b"], "name": ["c"]})
+    after = pd.DataFrame({"owner": ["a"], "name": ["b:c"]})
+    found = rnb.compare(before, after, on=["owner", "name"])
+    assert (len(found.removed), len(found.added)) == (1, 1)
+
+
 def test_ignored_columns_are_not_compared(listing: pd.DataFrame) -> None:
     other = with_cell(with_cell(listing, "test", "title", "x"), "test", "description", "y")
     assert rnb.compare(listing, other, ignore=["title", "description"]).ok
@@ -236,6 +258,13 @@ def test_duplicate_keys_are_named(listing: pd.DataFrame) -> None:
         assert listing["id"][3] in str(caught.value)
         with pytest.raises(rnb.InvalidInput, match=f"claims/{listing['name'][3]}"):
             rnb.compare(*frames, on=["owner", "name"])
+
+
+def test_a_new_row_that_is_there_twice_is_named() -> None:
+    before = pd.DataFrame({"id": ["a"]})
+    after = pd.DataFrame({"id": ["a", "b", "b"]})
+    with pytest.raises(rnb.InvalidInput, match="after has several rows with the same id: b"):
+        rnb.compare(before, after)
 
 
 def test_missing_keys_are_named(listing: pd.DataFrame) -> None:

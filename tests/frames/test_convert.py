@@ -241,6 +241,14 @@ def test_members_beside_the_listing(content: dict[str, Any], mark: bytes) -> Non
         assert text == json_slices.guessed(body, "sources")[1]
 
 
+def test_a_null_among_many_sources_is_named() -> None:
+    rows: list[Any] = [{"id": f"{number:016x}", "title": "x" * 100} for number in range(30_000)]
+    rows[5_000] = None
+    with pytest.warns(UnreadableWarning, match=r"row 5,000 \(None\)"):
+        df = frame(*rows)
+    assert np.flatnonzero(df["id"].isna()).tolist() == [5_000]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("odd", [0, 17_000, 39_999])
 def test_one_odd_row_among_many(odd: int) -> None:

@@ -673,6 +673,32 @@ def test_another_item_of_a_list_is_a_change(
     assert df["after"].tolist() == ['["c"]', text]
 
 
+@pytest.mark.parametrize(
+    ("name", "cells", "others"),
+    [
+        ("sensitive_properties", [["a", "b"], []], [["a"], ["b"]]),
+        ("title", ["ab", "c"], ["a", "bc"]),
+    ],
+)
+def test_a_text_that_moves_to_the_next_row_is_a_change(
+    history: rnb.History, name: str, cells: list[Any], others: list[Any]
+) -> None:
+    before, after = (
+        listing_of([element | {name: cell} for element, cell in zip(two(), row, strict=True)])
+        for row in (cells, others)
+    )
+    history.record(before, when=day(0))
+    assert not history.record(after, when=day(1)).unchanged
+    same(history.load(), after)
+
+
+def test_another_dtype_of_a_further_column_is_a_change(history: rnb.History) -> None:
+    before, after = (one().assign(x=pd.Series([1], dtype=dtype)) for dtype in ("Int64", "int32"))
+    history.record(before, when=day(0))
+    assert not history.record(after, when=day(1)).unchanged
+    same(history.load(), after)
+
+
 def test_the_same_listing_of_the_same_moment_is_recorded_once(
     history: rnb.History, tmp_path: Path
 ) -> None:

@@ -250,6 +250,23 @@ def test_a_file_system_in_memory_does(url: str) -> None:
         memory.store.clear()
 
 
+def test_a_file_system_that_remembers_its_listings_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.store.clear()
+    find, remembered = memory.find, dict[str, list[str]]()
+    monkeypatch.setattr(memory, "find", lambda path: remembered.setdefault(path, find(path)))
+    monkeypatch.setattr(memory, "invalidate_cache", remembered.clear)
+    history = rnb.History("memory://remembered")
+    history.record(one(title="A"), when=day(0))
+    assert len(history.snapshots()) == 1
+    rnb.History("memory://remembered").record(one(title="B"), when=day(1))
+    assert len(history.snapshots()) == 2
+    same(history.load(), one(title="B"))
+    memory.store.clear()
+
+
 @pytest.mark.slow
 def test_a_url_of_a_folder_does(tmp_path: Path) -> None:
     assert_works(f"file://{tmp_path}/a #%20=@b")
