@@ -617,21 +617,13 @@ def test_quotes_anywhere_mean_the_same_in_pieces(
     both_ways_read(path, size, block)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("block", range(1, 60))
-def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, block: int) -> None:
-    df = frame_of(id=["a", "b"], title=["one\r\ntwo", "\r\n\r\n"], note=["x", "\ufeff"])
-    rnb.to_csv(df, path, overwrite=True)
-    with in_pieces(10, block):
-        same(rnb.read_csv(path), df)
-
-
-def test_a_line_break_late_in_a_row_is_whole_wherever_a_block_ends(path: Path) -> None:
+@pytest.mark.parametrize("size", [10, 1 << 20])
+def test_a_line_break_between_quotes_is_whole_wherever_a_block_ends(path: Path, size: int) -> None:
     # A row of at most two blocks, since Arrow refuses others, which are then read as one block.
     df = frame_of(id=["a" * 20, "b" * 20], title=["one\r\n", "\r\ntwo"])
     rnb.to_csv(df, path, overwrite=True)
     for block in range(16, 70):
-        with in_pieces(1 << 20, block):
+        with in_pieces(size, block):
             same(rnb.read_csv(path), df)
 
 

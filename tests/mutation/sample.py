@@ -11,16 +11,18 @@ from pathlib import Path
 
 from tests.mutation.mypy_of_copies import NAMES_ONLY
 
-# mutmut's exit codes; every other one means that a test failed or did not end.
+# mutmut's exit codes.
 VERDICTS = {0: "survived", 33: "no test", 37: "told by mypy", None: "not judged"}
-NOTICED = "killed by a test"
+VERDICTS |= dict.fromkeys([1, 3], "killed by a test")
+# Every other one means that the tests did not end, or that the process was killed.
+OTHER = "did not end"
 UNNOTICED = ("survived", "no test")
 
 
 def verdicts() -> dict[str, str]:
     """Return mutmut's verdict on each break."""
     return {
-        name: VERDICTS.get(code, NOTICED)
+        name: VERDICTS.get(code, OTHER)
         for file in sorted(Path("mutants").rglob("*.meta"))
         for name, code in json.loads(file.read_text())["exit_code_by_key"].items()
     }
