@@ -18,6 +18,7 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb import errors
 from reinfer_nb.csvfile.io import csv_of
+from reinfer_nb.frames import convert
 from reinfer_nb.schema import fields, records, validation, value_types
 from reinfer_nb.schema.value_types import ValueType
 from tests.api.test_contents import few
@@ -106,6 +107,18 @@ def test_settings(approve: Approve) -> None:
     # As the practice tenant replies.
     sent = wrong | {f"another type of {f.name}": {f.wire: 5} for f in FIELDS if f.may("update")}
     approve("sent", outcomes(partial(validation.wire_settings, "update"), sent))
+
+
+def test_unreadable_values(approve: Approve) -> None:
+    known = {"id": "0" * 16, "owner": "acme", "name": "a"}
+    odd: dict[str, Any] = {"number": 5, "text": "x", "list": ["a", 5], "object": {"a": None}}
+    for title, value in odd.items():
+        of_kind = {f.wire: value for f in FIELDS if f.wire not in known}
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            records.Source.from_wire(known | of_kind)
+            convert.from_elements([known | of_kind, known])
+        approve(title, "\n\n".join(str(each.message) for each in warned))
 
 
 def test_names_and_ids(approve: Approve, client: rnb.Client) -> None:
