@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -81,9 +82,11 @@ def test_a_stopped_write_that_only_got_429s_is_not_in_doubt(client: rnb.Client) 
 @pytest.mark.slow
 @pytest.mark.parametrize("last", [LIMITED, FAILED], ids=["429", "503"])
 def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) -> None:
-    stop = threading.Event()
+    stop, begun = threading.Event(), time.monotonic()
+    second: list[float] = []
 
     def stopping(_: Asked) -> bytes:
+        second.append(time.monotonic())
         stop.set()
         return last
 
@@ -96,6 +99,8 @@ def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) ->
             mine.calls.with_hooks(stop=stop).update(NAME, {"title": "Mine"})
         assert server.methods == ["POST", "POST"]
     assert caught.value.in_doubt
+    # The doubt begins with the first attempt.
+    assert begun <= (caught.value.tried_at or 0) < second[0] - 0.2
 
 
 REQUESTS: dict[str, Callable[[Asked], bool]] = {
