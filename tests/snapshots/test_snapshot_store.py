@@ -366,6 +366,18 @@ def test_a_file_that_is_damaged_after_it_was_looked_at_is_named(
             read(history)
 
 
+def test_of_many_files_the_damaged_one_is_named(folder: Path) -> None:
+    *others, last = files_of(folder)
+    names = [path.relative_to(folder).as_posix() for path in (*others, last)]
+    history = rnb.History(folder)
+    assert len(history._folder.tables(names)) == 100
+    content = bytearray(last.read_bytes())
+    content[4:200] = bytes(196)
+    last.write_bytes(content)
+    with pytest.raises(FileProblem, match=re.escape(str(last))):
+        history._folder.tables(names)
+
+
 @pytest.mark.slow
 def test_a_damaged_byte_of_the_rows_is_never_taken_for_a_row(folder: Path, tally: Tally) -> None:
     last = files_of(folder)[-1]
