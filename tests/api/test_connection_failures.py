@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+import requests
+import urllib3
 
 import reinfer_nb as rnb
-from reinfer_nb.api import safe_write
+from reinfer_nb.api import connection_failures, safe_write
 from reinfer_nb.api.retry_policy import Patience
 from tests.api.test_write_result import NAME, box_of
 from tests.scripted import Asked, Scripted, Step, relay
@@ -129,3 +131,15 @@ def test_a_read_is_retried(client: rnb.Client, cut: Callable[[bytes], int]) -> N
     with cutting(client, "GET", cut, attempts=4) as (mine, server):
         assert mine.source(NAME).full_name == NAME
         assert len(server.asked) == 4
+
+
+def test_the_innermost_reason_is_told() -> None:
+    inner = OSError("no route to that host")
+    protocol = urllib3.exceptions.ProtocolError("Connection broken", inner)
+    pool = urllib3.HTTPConnectionPool("tenant.example")
+    for error in (
+        urllib3.exceptions.MaxRetryError(pool, "/api/v1/sources", protocol),
+        urllib3.exceptions.MaxRetryError(pool, "/api/v1/sources", inner),
+    ):
+        wrapped = requests.ConnectionError(error)
+        assert connection_failures._innermost(wrapped) == "no route to that host"

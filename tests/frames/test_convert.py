@@ -454,6 +454,8 @@ def test_a_source_as_a_row_is_the_row_of_the_listing() -> None:
     row = json.loads((REFERENCE / "create.json").read_text())["source"] | {"news": 1}
     left, right = Source.from_wire(row).to_series(), frame(row).iloc[0]
     pd.testing.assert_series_equal(left, right, check_names=False)
+    assert isinstance(left["created_at"], pd.Timestamp)
+    assert left["created_at"].unit == "us"
 
 
 # One new version of a source
