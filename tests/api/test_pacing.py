@@ -320,3 +320,17 @@ def test_an_update_waits_for_its_turn_once_before_its_look(client: Client) -> No
     client.me()
     # The delete is followed by a look if the source is gone.
     assert turns == [2, 0, 1, 2, 0, 1, 1]
+
+
+def test_each_response_but_a_429_counts_for_the_rate() -> None:
+    limited = reply({"status": "error"}, 429, {"Retry-After": "0.01"})
+    missing = reply({"status": "error", "message": "404 Not Found"}, 404)
+    responses = iter([limited, USER_RESPONSE, missing, USER_RESPONSE])
+    counted: list[float] = []
+    with serving(lambda _: next(responses)) as client:
+        client._transport._pacer.responded = counted.append  # type: ignore[assignment,method-assign]
+        client._transport._sleep = lambda _: None
+        statuses = [client._transport.send(ME).status for _ in range(3)]
+    assert statuses == [200, 404, 200]
+    assert len(counted) == 3
+    assert counted == sorted(set(counted))

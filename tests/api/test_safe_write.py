@@ -205,6 +205,7 @@ def test_an_update_of_a_changed_source_sends_nothing(client: rnb.Client, other: 
     assert theirs.updated_at is not None
     for part in (NAME, f"{theirs.updated_at:%Y-%m-%d %H:%M:%S} UTC", "Nothing was written"):
         assert part in str(caught.value)
+    assert "Source(" not in str(caught.value)
     assert other.source(NAME) == theirs
 
 

@@ -84,8 +84,11 @@ INVALID: dict[str, tuple[Call, str]] = {
 }
 
 
+@pytest.mark.parametrize("projects", [[None], ["people", "claims"]], ids=["tenant", "projects"])
 @pytest.mark.parametrize("name", INVALID)
-def test_an_invalid_name_gets_a_suggestion_without_a_request(shared: rnb.Client, name: str) -> None:
+def test_an_invalid_name_gets_a_suggestion_without_a_request(
+    shared: rnb.Client, name: str, projects: list[str | None]
+) -> None:
     call, wanted = INVALID[name]
     box = shared.sandbox
     assert box is not None
@@ -95,7 +98,8 @@ def test_an_invalid_name_gets_a_suggestion_without_a_request(shared: rnb.Client,
             call(client)
         assert len(box.requests) == before
         assert "Did you mean" not in str(without.value)
-        client.sources()
+        for project in projects:
+            client.sources(project)
         before = len(box.requests)
         with pytest.raises(rnb.InvalidInput) as caught:
             call(client)
