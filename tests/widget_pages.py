@@ -105,8 +105,10 @@ def form_of(tab: Page, place: int = 0) -> Locator:
 _FLAWLESS: WeakKeyDictionary[Page, set[int]] = WeakKeyDictionary()
 
 
-def axe(tab: Page) -> list[tuple[str, str]]:
-    """Return the problems that axe finds in the outputs: rules and summaries.
+def axe(tab: Page) -> list[tuple[str, str, str]]:
+    """Return the problems that axe finds in the outputs: rules, summaries and elements.
+
+    A problem that is gone after a moment was of a layout that was not finished.
 
     Rows of the table that are exactly as in a check without a problem are not checked again, since
     they take most of axe's time.
@@ -118,9 +120,16 @@ def axe(tab: Page) -> list[tuple[str, str]]:
     flawless = _FLAWLESS.setdefault(tab, set())
     except_for = ".rnb-body" if hash(rows) in flawless else None
     found = browser.axe(tab, ".jp-OutputArea", except_for=except_for)
+    if found:
+        tab.wait_for_timeout(500)
+        found = browser.axe(tab, ".jp-OutputArea", except_for=except_for)
     if not found:
         flawless.add(hash(rows))
-    return [(flaw["id"], node["failureSummary"]) for flaw in found for node in flaw["nodes"]]
+    return [
+        (flaw["id"], node["failureSummary"], node["html"][:300])
+        for flaw in found
+        for node in flaw["nodes"]
+    ]
 
 
 def holding(client: rnb.Client, text: str) -> pd.DataFrame:
@@ -295,7 +304,7 @@ class Looks:
     def __init__(self, tab: Page, widths: Sequence[int], height: int, begin: int) -> None:
         self._tab, self._widths, self._height = tab, [*widths], height
         self._place = begin
-        self.flaws: list[tuple[str, int, tuple[str, str]]] = []
+        self.flaws: list[tuple[str, int, tuple[str, str, str]]] = []
 
     def at(self, where: str, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
         """Look at the present state.
