@@ -10,11 +10,15 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import pandas as pd
+import pytest
 from playwright.sync_api import Dialog, Locator, Page, expect
 
 import reinfer_nb as rnb
 from reinfer_nb.server.access import Asked
 from tests import browser
+
+# For tests with a fixture `setup` for each host: the hosts show the same widgets.
+ONE_HOST = pytest.mark.parametrize("setup", ["lab"], indirect=True)
 
 # Milliseconds: a click that follows a response sooner counts as part of a double click.
 BREATH = 600

@@ -26,6 +26,7 @@ from tests.widget_pages import (
     BREATH,
     EXPLORE,
     HTML,
+    ONE_HOST,
     Setup,
     Watch,
     button,
@@ -104,8 +105,7 @@ def restart_kernel(tab: Page) -> None:
     tab.wait_for_function(RESTARTED, timeout=60_000)
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_case_70_closed_widgets_and_a_restarted_kernel(setup: Setup) -> None:
     """B widgets closed by `Widget.close_all()`, explorers opened and closed a hundred times: later
     ones work, memory is flat; a kernel restarted under an explorer is said.
@@ -204,8 +204,7 @@ def expect_looked_at(tab: Page, full_name: str, source_id: str, *, deleted: bool
         expect(button(pane(tab), "Restore")).to_have_count(0)
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_case_71_keys_and_tabs(setup: Setup) -> None:
     """B keys typed on any control of an explorer or form never reach the notebook; after delete,
     restore and create every tab shows what is looked at now.

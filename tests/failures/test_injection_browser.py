@@ -19,6 +19,7 @@ from tests.widget_pages import (
     BREATH,
     EXPLORE,
     HTML,
+    ONE_HOST,
     Setup,
     Watch,
     alert,
@@ -118,7 +119,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_case_47_texts_are_shown_as_text(
     setup: Setup, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from tests.widget_pages import (
     BREATH,
     EXPLORE,
     HTML,
+    ONE_HOST,
     Looks,
     Setup,
     Watch,
@@ -338,8 +339,7 @@ def test_each_chart_is_drawn_of_what_is_filtered(setup: Setup, tab: Page) -> Non
 # Keyboard
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_keyboard_only(tab: Page) -> None:
     keys = tab.keyboard
     field(explorer(tab), "Search").focus()
@@ -390,8 +390,7 @@ def test_keyboard_only(tab: Page) -> None:
 # Safety
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
     rnb.to_csv(setup.client.sources(refresh=True), setup.host.folder / "hostile.csv")
     setup.client.update_source(HOSTILE[0]["id"], title=f"{HTML}mine")

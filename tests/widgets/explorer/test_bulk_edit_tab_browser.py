@@ -13,6 +13,7 @@ from tests import browser
 from tests.widget_pages import (
     BREATH,
     EXPLORE,
+    ONE_HOST,
     Looks,
     Setup,
     alert,
@@ -128,8 +129,7 @@ def test_three_sources_are_set_and_put_back(setup: Setup, tab: Page) -> None:
     expect(rows(tab).first.get_by_text("en", exact=True)).to_be_visible()
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_stop(setup: Setup, tab: Page) -> None:
     # A test on another page may have created sources that this page does not list yet.
     refresh(tab, setup.client)
@@ -162,8 +162,7 @@ def test_stop(setup: Setup, tab: Page) -> None:
     assert not (setup.client.sources(refresh=True)["title"] == "All alike").any()
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_keyboard_only(setup: Setup, tab: Page) -> None:
     names = make(setup.client, "keys")
     refresh(tab, setup.client)

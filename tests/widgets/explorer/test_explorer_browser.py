@@ -17,6 +17,7 @@ from tests import browser
 from tests.widget_pages import (
     BREATH,
     EXPLORE,
+    ONE_HOST,
     Looks,
     Setup,
     alert,
@@ -279,8 +280,7 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
 # How it looks
 
 
-# The hosts show the same widgets, so one is enough.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
     long = "word " * 60 + "unbroken" * 60
@@ -331,7 +331,7 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
 
 
 # Each host gets the same messages.
-@pytest.mark.parametrize("setup", ["lab"], indirect=True)
+@ONE_HOST
 def test_what_opening_sends(setup: Setup) -> None:
     received: list[int] = []
 
