@@ -101,10 +101,10 @@ def numbers(value: Any, count: int, name: str, what: str) -> npt.NDArray[np.int6
     """
     is_one = isinstance(value, str) or not hasattr(value, "__iter__")
     given: list[Any] = [value] if is_one else list(value)
+    if given and not count:
+        raise InvalidInput(f"{name} must be empty, since there are no {what}.")
     for number in given:
         is_whole = isinstance(number, int | np.integer) and not isinstance(number, bool)
-        if not count:
-            raise InvalidInput(f"{name} must be empty, since there are no {what}.")
         if not (is_whole and 0 <= number < count):
             raise InvalidInput(
                 f"{name} must be numbers of {what}, from 0 to {count - 1:,}, not {shown(number)}."

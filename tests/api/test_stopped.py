@@ -82,7 +82,7 @@ def test_a_stopped_write_that_only_got_429s_is_not_in_doubt(client: rnb.Client) 
 @pytest.mark.slow
 @pytest.mark.parametrize("last", [LIMITED, FAILED], ids=["429", "503"])
 def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) -> None:
-    stop, begun = threading.Event(), time.monotonic()
+    stop, begin = threading.Event(), time.monotonic()
     second: list[float] = []
 
     def stopping(_: Asked) -> bytes:
@@ -100,7 +100,7 @@ def test_a_stopped_write_whose_earlier_attempt_broke_is_in_doubt(last: bytes) ->
         assert server.methods == ["POST", "POST"]
     assert caught.value.in_doubt
     # The doubt begins with the first attempt.
-    assert begun <= (caught.value.tried_at or 0) < second[0] - 0.2
+    assert begin <= (caught.value.tried_at or 0) < second[0] - 0.2
 
 
 REQUESTS: dict[str, Callable[[Asked], bool]] = {

@@ -272,11 +272,9 @@ def test_numpy_s_own_dtypes_come_back_nullable(path: Path) -> None:
 
 
 def test_columns_without_a_value_keep_their_dtype(path: Path) -> None:
-    dtypes = ["Int64", "Float64", "boolean", "datetime64[us, UTC]", "str"]
-    df = pd.DataFrame({name: pd.Series([None, None], dtype=name) for name in dtypes})
-    same(
-        there_and_back(df.set_axis(list("nxbts"), axis=1), path), df.set_axis(list("nxbts"), axis=1)
-    )
+    dtypes = {"n": "Int64", "x": "Float64", "b": "boolean", "t": "datetime64[us, UTC]", "s": "str"}
+    df = pd.DataFrame(index=range(2), columns=list(dtypes)).astype(dtypes)
+    same(there_and_back(df, path), df)
     assert cells_of(path)[0] == ["n (Int64)", "x (Float64)", "b (boolean)", "t (timestamp)", "s"]
 
 

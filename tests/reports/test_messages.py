@@ -110,14 +110,14 @@ def test_settings(approve: Approve) -> None:
 
 
 def test_unreadable_values(approve: Approve) -> None:
-    known = {"id": "0" * 16, "owner": "acme", "name": "a"}
+    identity = {"id": "0" * 16, "owner": "acme", "name": "a"}
     odd: dict[str, Any] = {"number": 5, "text": "x", "list": ["a", 5], "object": {"a": None}}
     for title, value in odd.items():
-        of_kind = {f.wire: value for f in FIELDS if f.wire not in known}
+        of_kind = {f.wire: value for f in FIELDS if f.wire not in identity}
         with warnings.catch_warnings(record=True) as warned:
             warnings.simplefilter("always")
-            records.Source.from_wire(known | of_kind)
-            convert.from_elements([known | of_kind, known])
+            records.Source.from_wire(identity | of_kind)
+            convert.from_elements([identity | of_kind, identity])
         approve(title, "\n\n".join(str(each.message) for each in warned))
 
 
