@@ -524,6 +524,11 @@ def stop_servers() -> None:
     _SERVERS.close()
 
 
+def next_frames(tab: Page) -> None:
+    """Wait until two frames are drawn: observers of sizes react to a change in the next frame."""
+    tab.evaluate("new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))")
+
+
 def axe(tab: Page, selector: str, *, except_for: str | None = None) -> list[dict[str, Any]]:
     """Return the serious and critical violations that axe finds within the selector."""
     context = {"include": [[selector]], "exclude": [[except_for]] if except_for else []}
@@ -547,6 +552,7 @@ def axe_results(
     options["preload"] = False
     if rules is not None:
         options["runOnly"] = rules
+    next_frames(tab)
     # Load the script once per page.
     script = "0" if tab.evaluate("'axe' in window") else AXE_SCRIPT
     response = Axe(script).run(tab, context=context, options=options).response

@@ -112,8 +112,6 @@ _FLAWLESS: WeakKeyDictionary[Page, set[int]] = WeakKeyDictionary()
 def axe(tab: Page) -> list[tuple[str, str, str]]:
     """Return the problems that axe finds in the outputs: rules, summaries and elements.
 
-    A problem that is gone after a moment was of a layout that was not finished.
-
     Rows of the table that are exactly as in a check without a problem are not checked again, since
     they take most of axe's time.
     """
@@ -124,9 +122,6 @@ def axe(tab: Page) -> list[tuple[str, str, str]]:
     flawless = _FLAWLESS.setdefault(tab, set())
     except_for = ".rnb-body" if hash(rows) in flawless else None
     found = browser.axe(tab, ".jp-OutputArea", except_for=except_for)
-    if found:
-        tab.wait_for_timeout(500)
-        found = browser.axe(tab, ".jp-OutputArea", except_for=except_for)
     if not found:
         flawless.add(hash(rows))
     return [

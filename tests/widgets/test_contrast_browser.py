@@ -130,9 +130,6 @@ def test_reports_can_be_read(tab: Page, reports: str, host: str) -> None:
     assert pale(tab) == []
 
 
-TWO_FRAMES = "new Promise(d => requestAnimationFrame(() => requestAnimationFrame(d)))"
-
-
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_table_can_be_read(
     tab: Page, shared: rnb.Client, host: str, monkeypatch: pytest.MonkeyPatch
@@ -148,8 +145,6 @@ def test_the_table_can_be_read(
     show(tab, *(TABLE / name for name in ("elements.js", "menu.js", "source_table.js")))
     tab.evaluate("(message) => tell(message)", json.loads(json.dumps(sent[-1])))
     tab.locator(".rnb-body [role=row]").first.wait_for()
-    # Whether the host is dark is looked at when the size is known, in the next frame.
-    tab.evaluate(TWO_FRAMES)
     assert pale(tab) == []
 
 
