@@ -1,6 +1,7 @@
 """Base class of the tabs that change many sources: a plan that is shown first, applied and undone.
 
-Only the plan on the screen can be applied, and only while what it was made for is unchanged.
+Only the plan on the screen can be applied, and only while what it was made for is unchanged. A plan
+to undo or redo is made for a result, so it stays whatever is selected.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class PlanPane(ui.VBox):
         # What can be undone, and what of it was put back.
         self._applied: ApplyResult | None = None
         self._put_back: ApplyResult | None = None
-        # The edit that the plan on the screen was made for; None if no plan is shown.
+        # The edit or the result that the plan on the screen was made for; None if none is shown.
         self._planned: object = None
         # What the plan on the screen does, and what the last result did.
         self._verb = self._written_by = _APPLY
@@ -116,10 +117,14 @@ class PlanPane(ui.VBox):
 
     def _follow_edit(self) -> None:
         """Take the plan away if it is for something else by now, and refresh the buttons."""
-        if self._planned is not None and self._edit() != self._planned:
+        if self._planned is not None and self._is_outdated(self._planned):
             self._hide_plan()
             self._said.say(self._outdated)
         self._refresh()
+
+    def _is_outdated(self, planned: object) -> bool:
+        """True if a plan was made for another edit than the present one; a result stays."""
+        return not isinstance(planned, ApplyResult) and planned != self._edit()
 
     def _hide_plan(self) -> None:
         self._planned = None
@@ -186,15 +191,14 @@ class PlanPane(ui.VBox):
         self._plan_reverse(self._put_back, "Making the plan to redo", _AGAIN)
 
     def _plan_reverse(self, result: ApplyResult | None, doing: str, verb: str) -> None:
-        edit = self._edit()
         if result is not None:
-            self._run(doing, lambda _: result.undo(), lambda plan: self._show(plan, edit, verb))
+            self._run(doing, lambda _: result.undo(), lambda plan: self._show(plan, result, verb))
 
-    def _show(self, plan: Plan, edit: object, verb: str) -> None:
-        if self._edit() != edit:
+    def _show(self, plan: Plan, planned: object, verb: str) -> None:
+        if self._is_outdated(planned):
             self._said.say(self._outdated)
             return
-        self.plan, self._planned, self._verb = plan, edit, verb
+        self.plan, self._planned, self._verb = plan, planned, verb
         buckets = self._around.buckets
         self._plan.value = display.to_html(plan, display.LIMIT, buckets)
         shown = plan.steps[:_MOST_STEPS] if len(plan.steps) > 1 and plan.ok else ()

@@ -150,6 +150,26 @@ def test_one_of_many_is_put_back_then_others_and_again(ex: Explorer) -> None:
 
 
 @pytest.mark.slow
+def test_a_plan_to_undo_stays_when_the_sources_are_listed_again(ex: Explorer) -> None:
+    client, audit = ex.client, ex.audit
+    before = missing(client)
+    open_row(audit.rules, RULE)
+    audit.show_plan.click()
+    wait(ex)
+    audit.apply.click()
+    wait(ex)
+    audit.undo.click()
+    wait(ex)
+    # As the listing after a write may end after Undo was clicked.
+    ex.reload.click()
+    ex.jobs.wait()
+    assert audit.apply.description == f"Put back {len(before)} sources"
+    audit.apply.click()
+    wait(ex)
+    assert missing(client)["id"].tolist() == before["id"].tolist()
+
+
+@pytest.mark.slow
 def test_the_rules_are_of_what_the_table_shows(ex: Explorer) -> None:
     ex.tabs.selected_index = AUDIT
     total = sum(int(row[2]) for row in ex.audit.rules._rows)
