@@ -216,6 +216,11 @@ def tab_of(tab: Page, name: str) -> Locator:
     return explorer(tab).get_by_role("tab", name=name, exact=True)
 
 
+def expect_tab(tab: Page, name: str) -> None:
+    """Expect that a tab is open: the kernel fills the tab of a source before it opens it."""
+    expect(tab_of(tab, name)).to_have_attribute("aria-selected", "true")
+
+
 def find(tab: Page, name: str) -> Locator:
     """Search for the only source with a name, and return its row."""
     field(explorer(tab), "Search").fill(name)

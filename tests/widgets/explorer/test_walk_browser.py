@@ -19,6 +19,7 @@ from tests.widget_pages import (
     choose,
     clear,
     expect_status,
+    expect_tab,
     explorer,
     field,
     find,
@@ -75,6 +76,7 @@ def test_suggestions_are_applied_and_one_is_put_back(setup: Setup, tab: Page) ->
     first = f"{before['owner'].iloc[0]}/{before['name'].iloc[0]}"
     audit.get_by_role("button", name=first, exact=True).click()
     expect(explorer(tab).locator(".rnb-details")).to_contain_text(first)
+    expect_tab(tab, "Source")
     tab_of(tab, "Audit").click()
     button(audit, f"Apply {len(before)} suggestions…").click()
     expect(audit).to_contain_text("Nothing is written before it is applied.")
