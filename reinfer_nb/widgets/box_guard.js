@@ -1,8 +1,10 @@
-// Guards the box around this invisible widget: keys, focus, and the link to the kernel.
+// Guards the box around this invisible widget: keys, focus, clicks, and the link to the kernel.
 
 const NO_SHORTCUTS = "data-lm-suppress-shortcuts"; // JupyterLab and Notebook obey it
 const FIELDS = ":is(input, textarea, select, button):enabled";
+const BUTTON = ".jupyter-button";
 const PATIENCE = 3_000; // milliseconds to wait for a part that is not on the page yet
+const AGAIN = 20; // milliseconds
 const GONE = "jupyter-widgets-disconnected";
 const GUARDED = "rnb-guarded";
 const COLOR =
@@ -14,12 +16,26 @@ function isPlain(event) {
   return !event.ctrlKey && !event.metaKey && !event.altKey;
 }
 
+// The widgets in a box, at any depth, and the box itself.
+function* widgetsIn(widget) {
+  yield widget;
+  for (const child of widget.get("children") ?? []) yield* widgetsIn(child);
+}
+
+// True while the kernel handles a value of a widget, or a later one waits in the browser for that.
+function isBehind(widget) {
+  return widget._pending_msgs > 0 || Boolean(widget._msg_buffer);
+}
+
 function render({ model, el }) {
   let box = null;
   const observer = new MutationObserver(follow);
   // A button that was clicked is disabled while its request runs, and would lose the focus.
   const disabling = new MutationObserver((changes) => changes.forEach(keepFocus));
   let focused = null;
+  let guarded = null; // the widget of the box
+  const held = []; // buttons whose clicks wait for the kernel
+  let released = null;
 
   // `el` is not on the page yet when it is rendered.
   function adopt() {
@@ -38,6 +54,39 @@ function render({ model, el }) {
 
   function noteFocus(event) {
     focused = event.target;
+  }
+
+  // A field sends its next value when the kernel is done with the last one. A click would overtake
+  // it, and the kernel would act on half of what was typed.
+  function hold(event) {
+    const button = event.target.closest(BUTTON);
+    if (!button || button === released || !adopt()?.contains(button) || isNested()) return;
+    if (!guarded || !(held.length || isAnyBehind())) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (held.push(button) === 1) setTimeout(release, AGAIN);
+  }
+
+  function release() {
+    if (!box.isConnected) held.length = 0;
+    if (held.length && !isAnyBehind()) {
+      released = held.shift();
+      released.click(); // nothing happens if it is disabled by now
+      released = null;
+    }
+    if (held.length) setTimeout(release, AGAIN);
+  }
+
+  async function findBox() {
+    guarded = await model.widget_manager.get_model(model.get("box_id"));
+  }
+
+  function isAnyBehind() {
+    return [...widgetsIn(guarded)].some(isBehind);
+  }
+
+  function isNested() {
+    return Boolean(box.parentElement?.closest(`.${GUARDED}`));
   }
 
   // Gives the focus to the parts around a button that was disabled, so that Tab goes on from there.
@@ -97,7 +146,7 @@ function render({ model, el }) {
 
   function follow() {
     // Of nested boxes, only the outermost says it.
-    if (!adopt() || box.parentElement?.closest(`.${GUARDED}`)) return;
+    if (!adopt() || isNested()) return;
     const gone = box.classList.contains(GONE);
     if (gone === Boolean(box.querySelector(":scope > .rnb-gone"))) return;
     if (!gone) box.querySelector(":scope > .rnb-gone").remove();
@@ -112,7 +161,9 @@ function render({ model, el }) {
     box.prepend(message);
   }
 
+  findBox();
   window.addEventListener("keydown", guard, true);
+  window.addEventListener("click", hold, true);
   model.on("msg:custom", receive);
   requestAnimationFrame(() => {
     adopt();
@@ -120,6 +171,7 @@ function render({ model, el }) {
   });
   return () => {
     window.removeEventListener("keydown", guard, true);
+    window.removeEventListener("click", hold, true);
     model.off("msg:custom", receive);
     observer.disconnect();
     disabling.disconnect();

@@ -1,7 +1,8 @@
-"""An invisible widget that guards its box: its keys, its focus, and its link to the kernel.
+"""An invisible widget that guards its box: its keys, its focus, its clicks, and its kernel.
 
-Keys typed in the box are no commands of the notebook; the focus can be moved to what was opened;
-and when the kernel is gone, the box says so and takes no more input.
+Keys typed in the box are no commands of the notebook; the focus can be moved to what was opened; a
+click waits until the kernel has all that was typed before it; and when the kernel is gone, the box
+says so and takes no more input.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ from pathlib import Path
 
 import anywidget
 import ipywidgets as ui
+import traitlets
 
 # Passed as text: given a path, anywidget keeps every widget until the process ends.
 _HERE = Path(__file__).parent
 
 
 class BoxGuard(anywidget.AnyWidget):
-    """Guards a box; put it among the children of that box."""
+    """Guards a box; see `watch`."""
 
+    box_id = traitlets.Unicode().tag(sync=True)
     _esm = (_HERE / "box_guard.js").read_text(encoding="utf-8")
 
     def __init__(self) -> None:
@@ -25,6 +28,11 @@ class BoxGuard(anywidget.AnyWidget):
 
     def __repr__(self) -> str:
         return "Guard of a box"
+
+    def watch(self, box: ui.Box) -> None:
+        """Guard a box, as one of its children."""
+        self.box_id = box.model_id
+        box.children = (*box.children, self)
 
     def focus_in(self, name: str) -> None:
         """Move the focus to the first field in a part of the box, as soon as it is shown.

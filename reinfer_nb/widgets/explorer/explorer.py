@@ -110,10 +110,10 @@ class Explorer(OnHosts, ui.VBox):
                 self.bar,
                 self._new_pane,
                 self.tabs,
-                self._guard,
             ],
             layout=ui.Layout(min_width="0", overflow="hidden", padding="4px"),
         )
+        self._guard.watch(self)
         self.add_class("rnb-explorer")
         self.finder.observe(lambda _: self._look(), "current")
         self.finder.observe(lambda _: self.tabs.refresh(), "shown")

@@ -81,6 +81,7 @@ class Form(OnHosts, ui.VBox):
         self._writing = False
         self._guard = BoxGuard()
         super().__init__(layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
+        self._guard.watch(self)
         self._show_code.observe(lambda _: self.refresh(), "value")
 
     def __repr__(self) -> str:

@@ -123,8 +123,9 @@ class Login(OnHosts, ui.VBox):
         self._said = ui.HTML(layout=ui.Layout(min_width="0"))
         buttons = ui.HBox([self.button, self.leave], layout=ui.Layout(margin=_BENEATH))
         parts = [self.endpoint, self._about_endpoint, self.token, self._about_token, self.keep]
-        parts += [self._about_keyring, buttons, self._said, BoxGuard()]
+        parts += [self._about_keyring, buttons, self._said]
         super().__init__(parts, layout=ui.Layout(padding="4px", min_width="0", overflow="hidden"))
+        BoxGuard().watch(self)
         self._begin()
 
     def close(self) -> None:
@@ -380,8 +381,7 @@ def _welcome(tenant: Tenant, user: User, who: str) -> markup.Markup:
             )
         )
     parts.append(markup.facts({"On the whole tenant": ", ".join(everywhere) or "no permissions"}))
-    parts.append(_by_project(user.organisation_permissions or {}))
-    return markup.join(parts)
+    return markup.join([*parts, _by_project(user.organisation_permissions or {})])
 
 
 def _by_project(permissions: Mapping[str, tuple[str, ...]]) -> markup.Markup:
