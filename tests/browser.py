@@ -87,14 +87,8 @@ class _Browsers:
 
 _RUNNING = _Browsers()
 
-# A shared server has one environment, so each kernel reads its own from its folder.
+# The environment of a kernel, in its folder.
 _ENVIRONMENT = ".environment.json"
-_STARTUP = f"""
-if __import__("os").path.exists("{_ENVIRONMENT}"):
-    with open("{_ENVIRONMENT}") as _:
-        __import__("os").environ.update(__import__("json").load(_))
-    del _
-"""
 
 
 # Ends the kernels of the notebooks that a page shows.
@@ -374,7 +368,9 @@ def page_reports() -> list[str]:
 
 def _report(tab: Page) -> str:
     try:
-        text = tab.inner_text("body", timeout=5_000)[:3000]
+        text = tab.inner_text("body", timeout=5_000)
+        # Between the beginning and the end are rows of a table.
+        text = text if len(text) < 5_000 else f"{text[:1_000]}\n[…]\n{text[-4_000:]}"
     except Error as error:
         text = str(error)
     return "\n".join([tab.url, *_CONSOLES[tab], text])
@@ -497,7 +493,7 @@ def _shared(kind: Kind, root: Path) -> str:
     if (kind, root) not in _SHARED:
         startup = root / ".ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True, exist_ok=True)
-        (startup / "environment.py").write_text(_STARTUP)
+        shutil.copy(Path(__file__).with_name("kernel_startup.py"), startup)
         served = _HOSTS[kind]
         environment = {"IPYTHONDIR": str(root / ".ipython")}
         _SHARED[kind, root], _ = _SERVERS.enter_context(served(root, environment=environment))

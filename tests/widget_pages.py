@@ -16,6 +16,7 @@ from playwright.sync_api import Dialog, Locator, Page, expect
 import reinfer_nb as rnb
 from reinfer_nb.server.access import Asked
 from tests import browser
+from tests.waiting import until
 
 # For tests with a fixture `setup` for each host: the hosts show the same widgets.
 ONE_HOST = pytest.mark.parametrize("setup", ["lab"], indirect=True)
@@ -83,12 +84,16 @@ def expect_held(form: Locator, values: Mapping[str, str]) -> None:
 
 
 def expect_beneath(message: Locator, control: Locator) -> None:
-    """Expect a message directly beneath a control."""
+    """Wait until a message is directly beneath a control: it may first be shown elsewhere, too."""
+
+    def beneath() -> bool:
+        message_box, control_box = message.bounding_box(), control.bounding_box()
+        if message_box is None or control_box is None:
+            return False
+        return 0 <= message_box["y"] - control_box["y"] - control_box["height"] < 25
+
     expect(message).to_be_visible()
-    message_box, control_box = message.bounding_box(), control.bounding_box()
-    assert message_box is not None
-    assert control_box is not None
-    assert 0 <= message_box["y"] - control_box["y"] - control_box["height"] < 25
+    until(beneath)
 
 
 def alert(form: Locator, text: str) -> Locator:

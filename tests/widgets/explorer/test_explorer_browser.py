@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from playwright.sync_api import Page, WebSocket, expect
 
 import reinfer_nb as rnb
 from tests import browser
+from tests.waiting import until
 from tests.widget_pages import (
     BREATH,
     EXPLORE,
@@ -88,10 +88,7 @@ def tab(opened: Page) -> Page:
 def attributes_in(folder: Path) -> Any:
     """Return the explorer's attributes from the file, once it exists."""
     path = folder / "seen.json"
-    for _ in range(200):
-        if path.exists():
-            break
-        time.sleep(0.1)
+    until(path.exists)
     return json.loads(path.read_text())
 
 
@@ -120,7 +117,8 @@ def test_find_and_understand(setup: Setup, tab: Page) -> None:
     tab_of(tab, "JSON").click()
     text = pane(tab).locator("pre").inner_text()
     assert json.loads(text) == source.to_wire()
-    assert attributes_in(folder)["source"] == "claims/motor-inbox"
+    # Observers are called after the tab was filled.
+    until(lambda: attributes_in(folder)["source"] == "claims/motor-inbox")
     rows(tab).nth(3).click(modifiers=["Shift"])
     expect(table_status(tab)).to_contain_text("4 selected")
     if setup.host.kind == "lab":
