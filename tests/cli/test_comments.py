@@ -365,10 +365,11 @@ def test_activity_for_programs(configured: rnb.Client, capsys: Captured) -> None
 def test_activity_of_nothing_in_particular_is_that_of_all_sources(
     configured: rnb.Client, capsys: Captured
 ) -> None:
-    code, out, _ = run(capsys, "activity", "--freq", "year", "--since", "2026-11", "--json")
+    one_month = ("--since", "2026-11", "--until", "2026-11")
+    code, out, _ = run(capsys, "activity", "--freq", "year", *one_month, "--json")
     assert code == 0
     assert [row["id"] for row in json.loads(out)] == configured.sources()["id"].tolist()
-    code, out, _ = run(capsys, "activity", "people", SMALL, "--since", "2026-11", "--json")
+    code, out, _ = run(capsys, "activity", "people", SMALL, *one_month, "--json")
     rows = [f"{row['owner']}/{row['name']}" for row in json.loads(out)]
     people = configured.sources("people")["name"]
     assert rows == [*(f"people/{name}" for name in people), SMALL]
