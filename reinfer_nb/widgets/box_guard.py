@@ -1,4 +1,4 @@
-"""An invisible widget that guards its box: its keys, its focus, its clicks, and its kernel.
+"""An invisible widget that guards a box: keys, focus, clicks, and the link to the kernel.
 
 Keys typed in the box are no commands of the notebook; the focus can be moved to what was opened; a
 click waits until the kernel has all that was typed before it; and when the kernel is gone, the box
@@ -18,7 +18,7 @@ _HERE = Path(__file__).parent
 
 
 class BoxGuard(anywidget.AnyWidget):
-    """Guards a box; see `watch`."""
+    """Guards the box that `watch` puts it into."""
 
     box_id = traitlets.Unicode().tag(sync=True)
     _esm = (_HERE / "box_guard.js").read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ class BoxGuard(anywidget.AnyWidget):
         return "Guard of a box"
 
     def watch(self, box: ui.Box) -> None:
-        """Guard a box, as one of its children."""
+        """Guard a box: become its last child, and tell the browser which widget it is."""
         self.box_id = box.model_id
         box.children = (*box.children, self)
 

@@ -123,7 +123,7 @@ class PlanPane(ui.VBox):
         self._refresh()
 
     def _is_outdated(self, planned: object) -> bool:
-        """True if a plan was made for another edit than the present one; a result stays."""
+        """True if a plan was made for another edit; one made for a result is never outdated."""
         return not isinstance(planned, ApplyResult) and planned != self._edit()
 
     def _hide_plan(self) -> None:

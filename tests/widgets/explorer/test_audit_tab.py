@@ -50,6 +50,15 @@ def wait(ex: Explorer) -> None:
     ex.jobs.wait()
 
 
+def apply_suggestions(ex: Explorer) -> None:
+    """Apply all suggestions of the rule."""
+    open_row(ex.audit.rules, RULE)
+    ex.audit.show_plan.click()
+    wait(ex)
+    ex.audit.apply.click()
+    wait(ex)
+
+
 @pytest.mark.slow
 def test_a_rule_s_row_narrows_and_a_finding_s_row_opens_its_source(ex: Explorer) -> None:
     open_row(ex.audit.rules, RULE)
@@ -116,11 +125,7 @@ def test_only_ticked_suggestions_are_applied(ex: Explorer) -> None:
 def test_one_of_many_is_put_back_then_others_and_again(ex: Explorer) -> None:
     client, audit = ex.client, ex.audit
     before = missing(client)
-    open_row(audit.rules, RULE)
-    audit.show_plan.click()
-    wait(ex)
-    audit.apply.click()
-    wait(ex)
+    apply_suggestions(ex)
     assert not is_shown(audit.redo)
     audit.undo.click()
     wait(ex)
@@ -153,11 +158,7 @@ def test_one_of_many_is_put_back_then_others_and_again(ex: Explorer) -> None:
 def test_a_plan_to_undo_stays_when_the_sources_are_listed_again(ex: Explorer) -> None:
     client, audit = ex.client, ex.audit
     before = missing(client)
-    open_row(audit.rules, RULE)
-    audit.show_plan.click()
-    wait(ex)
-    audit.apply.click()
-    wait(ex)
+    apply_suggestions(ex)
     audit.undo.click()
     wait(ex)
     # As the listing after a write may end after Undo was clicked.
