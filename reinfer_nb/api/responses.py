@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reinfer_nb import errors, strict_json
 from reinfer_nb.api.conflicts import Conflict
+from reinfer_nb.api.tenant_clock import Instant
 from reinfer_nb.auth.secret import BY_FUNCTION
 from reinfer_nb.schema import endpoints
 from reinfer_nb.schema.endpoints import Call
@@ -38,6 +39,7 @@ class Response:
         subject: What the call is about, such as "acme/support"; may be empty.
         endpoint: The base URL of the tenant.
         token_from: Where the token is from, in words.
+        sent: When the request was sent that got this response.
         status: HTTP status.
         headers: Headers, case-insensitive.
         body: The body, decompressed.
@@ -45,7 +47,6 @@ class Response:
         waited: Seconds from the first attempt to this response.
         in_doubt: True if an earlier attempt may have taken effect and lost its response.
         tried_at: When the first attempt that may have taken effect was sent, by `time.monotonic`.
-        sent_at: When the attempt that got this response was sent, by `time.monotonic`.
         scrub: Removes the token from a text, in case the tenant echoed it.
         short_lived: True if the token's format shows that it is valid for a limited time.
     """
@@ -54,6 +55,7 @@ class Response:
     subject: str
     endpoint: str
     token_from: str
+    sent: Instant
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
@@ -61,7 +63,6 @@ class Response:
     waited: float = 0.0
     in_doubt: bool = False
     tried_at: float | None = None
-    sent_at: float = 0.0
     scrub: Callable[[str], str] = field(default=str, repr=False)
     short_lived: bool = False
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -55,11 +54,11 @@ def look(
         NotFound: The source does not exist any more.
     """
     for _ in range(_LOOKS):
-        now, sent_at = calls.look(base.full_name)
+        now, sent = calls.look(base.full_name)
         if has_moved(base, now):
             raise _moved(base, now, "Nothing was written.")
         before(now)
-        if time.monotonic() - sent_at <= _FRESH:
+        if sent.age() <= _FRESH:
             break
     return now
 

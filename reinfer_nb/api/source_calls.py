@@ -15,7 +15,7 @@ from reinfer_nb.api.listings import Listings
 from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, RetryHooks
 from reinfer_nb.api.source_identity import is_older, is_requested, maker_of
-from reinfer_nb.api.tenant_clock import Span
+from reinfer_nb.api.tenant_clock import Instant, Span
 from reinfer_nb.api.transport import Transport
 from reinfer_nb.api.write_result import Written, fields_not_taken, remember
 from reinfer_nb.schema import endpoints, validation
@@ -102,8 +102,8 @@ class SourceCalls:
         """Return a source by its full name or its id, as `Client.source` documents it."""
         return self.look(which)[0]
 
-    def look(self, which: str) -> tuple[Source, float]:
-        """Return a source, and when the request that got it was sent, by `time.monotonic`.
+    def look(self, which: str) -> tuple[Source, Instant]:
+        """Return a source, and when the request was sent that got it.
 
         The time is that of the last attempt, without earlier attempts and waits.
 
@@ -115,7 +115,7 @@ class SourceCalls:
         else:
             project, name = validation.source_name(which)
             response = self._send(endpoints.GET, which, project=project, name=name)
-        return _source(response, which), response.sent_at
+        return _source(response, which), response.sent
 
     def count_comments(
         self,

@@ -7,13 +7,17 @@ they are compared with times of the tenant.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 # Seconds. `Date` has whole seconds, and many servers update it only once a second.
 RESOLUTION = 2.0
+# Seconds. Shorter differences of the two clocks come from corrections of the time of day.
+_SHORTEST_SLEEP = 0.1
+# The number of offsets that are kept, for the moments of requests under way.
+_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +48,97 @@ class Span:
         return cls(earliest, latest)
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Instant:
+    """A moment by the two clocks of this machine.
+
+    Attributes:
+        monotonic: By `time.monotonic`, which may stand still while the machine is asleep.
+        wall: By `time.time`, which may be set.
+    """
+
+    monotonic: float
+    wall: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return this moment."""
+        return cls(time.monotonic(), time.time())
+
+    def age(self) -> float:
+        """Return the seconds since then, with those that the machine was asleep."""
+        now = Instant.now()
+        return now.monotonic - self.monotonic + self.asleep_until(now)
+
+    def asleep_until(self, later: Instant) -> float:
+        """Return the seconds to a later moment that the monotonic clock did not count."""
+        seconds = (later.wall - self.wall) - (later.monotonic - self.monotonic)
+        return seconds if seconds >= _SHORTEST_SLEEP else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Offset:
+    """The offset of the tenant's clock while this machine was awake.
+
+    Attributes:
+        first: When the first request was sent that it is learned from.
+        last: When the last response was received that agrees with it.
+        exact_at: When the response was received that made it as exact as it is, by
+            `time.monotonic`.
+        least: The least offset, in seconds.
+        greatest: The greatest one.
+    """
+
+    first: Instant
+    last: Instant
+    exact_at: float
+    least: float
+    greatest: float
+
+    def joined(self, later: _Offset) -> _Offset | None:
+        """Return both as one; None if this machine was asleep in between."""
+        agrees = later.least <= self.greatest and later.greatest >= self.least
+        if not agrees or self.last.asleep_until(later.first):
+            return None
+        # A slow response is less exact than a recent quick one.
+        drift = (later.exact_at - self.exact_at) / 1000
+        slack = (later.greatest - later.least) - (self.greatest - self.least)
+        exact = self if slack > drift else later
+        first, last = min(self.first, later.first), max(self.last, later.last)
+        return replace(exact, first=first, last=last)
+
+    def moved(self, seconds: float) -> _Offset:
+        """Return an offset that is greater by some seconds."""
+        return replace(self, least=self.least + seconds, greatest=self.greatest + seconds)
+
+
 class TenantClock:
-    """The offset between the tenant's clock and this machine's monotonic clock."""
+    """The offset between the tenant's clock and this machine's monotonic clock.
+
+    The offset grows while this machine is asleep. So a moment has the offset that was learned at
+    its time. Between two offsets it may be either of them.
+    """
 
     def __init__(self) -> None:
-        # The least and the greatest offset, in seconds, and when they were learned.
-        self._offset: tuple[float, float, float] | None = None
+        self._start = Instant.now()
+        self._offsets: tuple[_Offset, ...] = ()
 
-    def learn(self, date: str | None, sent: float) -> None:
+    def learn(self, date: str | None, sent: Instant) -> None:
         """Update the offset from a response.
 
         Args:
             date: The header `Date` of the response, if it has one.
-            sent: When the request was sent, by `time.monotonic`.
+            sent: When the request was sent.
         """
-        received = time.monotonic()
-        date_seconds = timestamp(date)
-        if date_seconds is None:
+        received = Instant.now()
+        seconds = timestamp(date)
+        if seconds is None or sent.asleep_until(received):
             return
-        least, greatest = date_seconds - received, date_seconds + RESOLUTION - sent
-        last = self._offset
-        if last is not None:
-            # A slow response is less exact than a recent quick one. But if this machine was asleep
-            # since, which its monotonic clock does not count, the last offset does not fit.
-            fits = least <= last[1] and greatest >= last[0]
-            drift = (received - last[2]) / 1000
-            if fits and greatest - least > last[1] - last[0] + drift:
-                return
-        self._offset = least, greatest, received
+        least, greatest = seconds - received.monotonic, seconds + RESOLUTION - sent.monotonic
+        learned = _Offset(sent, received, received.monotonic, least, greatest)
+        *earlier, last = self._offsets or (learned,)
+        joined = last.joined(learned)
+        self._offsets = (*earlier, joined) if joined else (*self._offsets, learned)[-_KEPT:]
 
     def at(self, moment: float) -> Span | None:
         """Return the time of the tenant's clock at a moment; None if it is not known yet.
@@ -79,11 +146,22 @@ class TenantClock:
         Args:
             moment: By `time.monotonic`.
         """
-        if self._offset is None:
+        offsets = self._offsets
+        if not offsets:
             return None
+        before = next((one for one in reversed(offsets) if one.first.monotonic <= moment), None)
+        after = next((one for one in offsets if one.last.monotonic >= moment), None)
+        if before is None:
+            before = offsets[0].moved(-self._start.asleep_until(offsets[0].first))
+        if after is None:
+            after = offsets[-1].moved(offsets[-1].last.asleep_until(Instant.now()))
         try:
             earliest, latest = (
-                datetime.fromtimestamp(moment + offset, UTC) for offset in self._offset[:2]
+                datetime.fromtimestamp(moment + offset, UTC)
+                for offset in (
+                    min(before.least, after.least),
+                    max(before.greatest, after.greatest),
+                )
             )
         except (ValueError, OverflowError, OSError):
             return None

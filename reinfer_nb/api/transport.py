@@ -25,7 +25,7 @@ from reinfer_nb.api.pacing import Pacer
 from reinfer_nb.api.responses import Response
 from reinfer_nb.api.retry_policy import NO_HOOKS, Patience, RetryHooks
 from reinfer_nb.api.session import Bearer, Session
-from reinfer_nb.api.tenant_clock import TenantClock
+from reinfer_nb.api.tenant_clock import Instant, TenantClock
 from reinfer_nb.auth.endpoint import is_loopback
 from reinfer_nb.auth.secret import Token
 from reinfer_nb.auth.tenant import Tenant
@@ -159,7 +159,6 @@ class Transport:
                     waited=waited,
                     in_doubt=doubt_since is not None,
                     tried_at=sent_at if doubt_since is None else doubt_since,
-                    sent_at=sent_at,
                 )
                 if not self.patience.may_retry(call, response.status):
                     self._pacer.responded(sent_at)
@@ -341,7 +340,7 @@ class Transport:
             if self.tenant.verify is not True:
                 # `verify` overrides a CA bundle of the environment.
                 options["verify"] = self.tenant.verify
-            sent_at = time.monotonic()
+            sent = Instant.now()
             with self._session.send(
                 prepared, timeout=self.timeout, allow_redirects=False, **options
             ) as reply:
@@ -354,13 +353,14 @@ class Transport:
                     subject=subject,
                     endpoint=self.tenant.endpoint,
                     token_from=self.tenant.token_from,
+                    sent=sent,
                     status=reply.status_code,
                     headers=reply.headers,
                     body=tokens.hide_echo(body_of(reply, self.limit, self.tenant.endpoint)),
                     scrub=tokens.hide_in,
                     short_lived=token.short_lived,
                 )
-            self.clock.learn(response.headers.get("date"), sent_at)
+            self.clock.learn(response.headers.get("date"), sent)
             if not 300 <= response.status < 400:
                 return response
             url = redirect_target(response, url, is_here=self._is_here)

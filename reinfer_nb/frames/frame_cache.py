@@ -36,15 +36,17 @@ class _Entry:
     Attributes:
         frame: The frame; nobody else can change its data.
         fetched_at: When the frame was fetched, by the cache's clock.
+        wall_time: The same moment by `time.time`.
         mutable: The cells of columns with mutable objects, by name and marshalled.
     """
 
     frame: pd.DataFrame
     fetched_at: float
+    wall_time: float
     mutable: Mapping[str, bytes]
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, fetched_at: float) -> _Entry:
+    def of(cls, frame: pd.DataFrame, fetched_at: float, wall_time: float) -> _Entry:
         """Return an entry that shares no mutable data with copies of a frame."""
         kept = frame.copy(deep=False)
         mutable: dict[str, bytes] = {}
@@ -54,7 +56,7 @@ class _Entry:
             if not {list, dict}.isdisjoint(map(type, cells)):
                 mutable[name] = marshal.dumps(cells)
                 kept[name] = pd.Series(None, kept.index, dtype=object)
-        return cls(kept, fetched_at, mutable)
+        return cls(kept, fetched_at, wall_time, mutable)
 
     def copy(self) -> pd.DataFrame:
         """Return a copy that shares no mutable data with the entry.
@@ -105,11 +107,11 @@ class Cache:
         with self._lock:
             entry = self._entries.get(scope)
             writes = self._writes
-        if entry is None or refresh or self._clock() - entry.fetched_at >= self.ttl:
-            fetched_at = self._clock()
+        if entry is None or refresh or self._age(entry) >= self.ttl:
+            fetched_at, wall_time = self._clock(), time.time()
             frame = fetch()
             if self.ttl > 0:
-                self._keep(scope, _Entry.of(frame, fetched_at), writes)
+                self._keep(scope, _Entry.of(frame, fetched_at, wall_time), writes)
             return frame.copy()
         return entry.copy()
 
@@ -120,12 +122,16 @@ class Cache:
         """
         with self._lock:
             entries = dict(self._entries)
-        now = self._clock()
         return {
-            scope: entry.frame
-            for scope, entry in entries.items()
-            if now - entry.fetched_at < self.ttl
+            scope: entry.frame for scope, entry in entries.items() if self._age(entry) < self.ttl
         }
+
+    def _age(self, entry: _Entry) -> float:
+        """Return the age of an entry in seconds.
+
+        A monotonic clock may stand still while the machine is asleep; the time of day may be set.
+        """
+        return max(self._clock() - entry.fetched_at, time.time() - entry.wall_time)
 
     def _keep(self, scope: Hashable, entry: _Entry, writes: int) -> None:
         with self._lock:

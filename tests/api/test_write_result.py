@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -220,35 +219,6 @@ def test_a_slow_create_whose_response_was_lost_is_ours(client: rnb.Client) -> No
     assert result.counts == {"done": 1}
     assert result.outcomes[0].in_doubt is False
     assert [step.kind for step in result.undo().steps] == ["delete"]
-
-
-def test_a_clock_without_a_date_is_unknown() -> None:
-    shown = tenant_clock.TenantClock()
-    for date in (None, "", "no date", "Mon, 01 Jan 99999 00:00:00 GMT"):
-        shown.learn(date, 0.0)
-        assert shown.at(0.0) is None
-
-
-def test_a_clock_keeps_the_most_exact_offset(monkeypatch: pytest.MonkeyPatch) -> None:
-    here = 1000.0
-    monkeypatch.setattr(time, "monotonic", lambda: here)
-    shown = tenant_clock.TenantClock()
-    moment = datetime(2020, 1, 1, tzinfo=UTC)
-
-    def learn(seconds: float, took: float) -> timedelta:
-        nonlocal here
-        sent, here = here, here + took
-        date = (moment + timedelta(seconds=seconds)).strftime("%a, %d %b %Y %H:%M:%S GMT")
-        shown.learn(date, sent)
-        span = shown.at(here)
-        assert span is not None
-        return span.latest - span.earliest
-
-    assert learn(0, 0.1) == timedelta(seconds=2.1)
-    # A slow response adds nothing; a quicker one does.
-    assert learn(60, 60) == timedelta(seconds=2.1)
-    # Asleep for an hour, which the monotonic clock does not count.
-    assert learn(3700, 5) == timedelta(seconds=7)
 
 
 def test_the_journal_holds_the_first_attempt_by_the_tenants_clock(
