@@ -6,6 +6,7 @@ This module imports little, so that help is shown at once; a command imports wha
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from importlib import import_module
 
 from reinfer_nb.cli.common_options import (
@@ -47,7 +48,7 @@ _OF_PLANS = {
 
 
 class _Command(argparse.ArgumentParser):
-    """The parser of a command.
+    """The parser of the command line or of a command.
 
     Attributes:
         later: The module whose options are added once the parser is used, and the name of the
@@ -64,13 +65,18 @@ class _Command(argparse.ArgumentParser):
             import_module(f"reinfer_nb.cli.{module}").OPTIONS[name](self)
         return super().parse_known_args(args, namespace)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        # As newer versions of Python do: a reader who is gone changes no exit code.
+        with suppress(OSError):
+            super()._print_message(message, file)
+
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line.
 
     The option `run` of the result names the function of the command, such as "plans.run_apply".
     """
-    result = argparse.ArgumentParser(
+    result = _Command(
         prog="reinfer-nb",
         description="Manage the sources of a UiPath Communications Mining tenant.",
         epilog=(
