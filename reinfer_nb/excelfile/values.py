@@ -32,14 +32,14 @@ class Number(float):
 class Serial(Number):
     """A time in UTC, in days.
 
-    It is written with all decimals that it may have, also zeros: `read` takes fewer digits as a
-    sign that a program rounded the time.
+    It is written with the 17 digits that a number may have, also zeros: `read` takes fewer digits
+    as a sign that a program rounded the time.
     """
 
     __slots__ = ()
 
     def __format__(self, _: str) -> str:
-        return f"{float(self):.12f}"
+        return f"{float(self):#.17g}"
 
     @classmethod
     def read(cls, text: str, shift: int) -> Serial | None:

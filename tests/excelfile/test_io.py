@@ -128,12 +128,22 @@ def test_times_are_exact(path: Path, times: list[datetime | None]) -> None:
 
 
 @pytest.mark.slow
-def test_every_microsecond_of_today_is_a_date(path: Path) -> None:
-    start = np.datetime64("2026-11-30T12:34:56.000000").astype(np.int64)
-    micros = start + np.arange(20_000)
-    for shift in (0, 86_400_000_000 * 365 * 50):
-        times = pd.to_datetime(micros + shift, unit="us", utc=True).as_unit("us")
-        df = pd.DataFrame({"created_at": times})
+@pytest.mark.parametrize(
+    "day",
+    # As numbers of days these have two, three, four and five digits.
+    [
+        "1900-04-01T00:00:00",
+        "1902-01-01T00:00:00",
+        "1905-07-01",
+        "2026-11-30T12:34:56",
+        "2076-11-17",
+    ],
+)
+def test_every_microsecond_is_a_date(path: Path, day: str) -> None:
+    micros = np.datetime64(day, "us").astype(np.int64) + np.arange(10_000)
+    for name in ("created_at", "seen"):
+        times = pd.to_datetime(micros, unit="us", utc=True).as_unit("us")
+        df = pd.DataFrame({name: times})
         same(there_and_back(df, path), df)
         assert sheet_xml(path).count("<t>") == 1  # the heading
 
