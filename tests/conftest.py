@@ -87,7 +87,11 @@ settings.load_profile("tests")
 
 # For tests whose examples use a tenant and may be slow.
 SLOW_EXAMPLES = settings(
-    deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck)
+    max_examples=50,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -423,7 +423,7 @@ def searches(draw: st.DrawFn, df: pd.DataFrame) -> str:
 
 
 @pytest.mark.slow
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(df=odd_listings(), data=st.data())
 def test_odd_listings_are_searched_as_plain_python_does(
     df: pd.DataFrame, data: st.DataObject

@@ -104,7 +104,7 @@ LISTINGS = st.lists(ROWS, max_size=8).map(lambda rows: listing(*rows))
 
 
 @pytest.mark.slow
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(texts=st.lists(WHOLE, max_size=6), query=QUERIES)
 @example(texts=["motor"], query='"')
 @example(texts=["a\nb", "a b", "ab"], query='"a\nb"')
@@ -200,7 +200,7 @@ def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
 
 
 @pytest.mark.slow
-@settings(max_examples=200)
+@settings(max_examples=100)
 @example(cells=["\na", " "], descending=False)
 @given(
     cells=st.lists(WHOLE | st.none(), max_size=9)

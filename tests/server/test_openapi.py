@@ -452,7 +452,7 @@ def lacking(answer: Json) -> Iterator[Json]:
 
 # The names in a path: generated, new in an existing project, or existing.
 WHERE = st.sampled_from(["generated", "placed", "there"])
-EXAMPLES = 25
+EXAMPLES = 15
 
 
 class Asking:
@@ -638,7 +638,7 @@ def test_a_walk_through_it_is_answered_as_it_says(client: rnb.Client, tally: Tal
         for _ in range(20):
             Walk.run(
                 settings=hypothesis.settings(
-                    SLOW_EXAMPLES, max_examples=35, stateful_step_count=10, derandomize=False
+                    SLOW_EXAMPLES, max_examples=20, stateful_step_count=10, derandomize=False
                 )
             )
             if all(answered[operation, True] for operation in operations):
