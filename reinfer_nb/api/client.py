@@ -104,7 +104,8 @@ class ApiClient(Keeping):
             (`str`), `email_transform_version` (`Int64`), `id`, `description` (`str`); then fields
             that this version does not know. `attrs` holds JSON values: `endpoint`, `project` (None
             for all projects, a list for several), and `fetched_at`, when the (oldest) listing was
-            requested, as an ISO 8601 text in UTC.
+            requested, as an ISO 8601 text in UTC: by this machine's clock, or by the tenant's if
+            they differ.
 
             The listing is cached for `cache_ttl` seconds. The result is a copy: writing to it, or
             to arrays of its columns (`.to_numpy()`), changes neither the cache nor other results.

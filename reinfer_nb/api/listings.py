@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -79,12 +78,12 @@ class Listings:
 
         def fetch() -> pd.DataFrame:
             parts: dict[str, Any] = {} if project is None else {"project": project}
-            # A source created after this time may be missing in the listing.
-            requested_at = datetime.now(UTC)
             response = self._transport.send(call, project or "", hooks=hooks, **parts)
             frame = _frame(response, key, model)
             if project is not None:
                 _check_project(response, frame, project)
+            # A source created after this time may be missing in the listing.
+            requested_at = self._transport.clock.time_of(response.sent)
             frame.attrs = listing_attrs(endpoint, project, requested_at)
             if model is Source:
                 self._note(frame)

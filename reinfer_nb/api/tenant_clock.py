@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
@@ -48,7 +48,7 @@ class Span:
         return cls(earliest, latest)
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Instant:
     """A moment by the two clocks of this machine.
 
@@ -104,8 +104,7 @@ class _Offset:
         drift = (later.exact_at - self.exact_at) / 1000
         slack = (later.greatest - later.least) - (self.greatest - self.least)
         exact = self if slack > drift else later
-        first, last = min(self.first, later.first), max(self.last, later.last)
-        return replace(exact, first=first, last=last)
+        return replace(exact, first=self.first, last=later.last)
 
     def moved(self, seconds: float) -> _Offset:
         """Return an offset that is greater by some seconds."""
@@ -166,6 +165,17 @@ class TenantClock:
         except (ValueError, OverflowError, OSError):
             return None
         return Span(earliest, latest)
+
+    def time_of(self, instant: Instant) -> datetime:
+        """Return a time that can be compared with times of the tenant, and is not too late.
+
+        It is the time of day on this machine, unless the tenant's clock shows another one.
+        """
+        here, span = datetime.fromtimestamp(instant.wall, UTC), self.at(instant.monotonic)
+        slack = timedelta(seconds=RESOLUTION)
+        if span is None or span.earliest - slack <= here <= span.latest + slack:
+            return here
+        return span.earliest
 
 
 def timestamp(date: str | None) -> float | None:

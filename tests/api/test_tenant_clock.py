@@ -21,12 +21,13 @@ class Machine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.awake = self.asleep = self.set_by = 0.0
+        self.ahead = _AHEAD
         monkeypatch.setattr(time, "monotonic", lambda: 1000 + self.awake)
         monkeypatch.setattr(time, "time", lambda: 1e9 + self.awake + self.asleep + self.set_by)
         self.clock = TenantClock()
 
     def tenant_time(self) -> datetime:
-        return _BEGIN + timedelta(seconds=_AHEAD + self.awake + self.asleep)
+        return _BEGIN + timedelta(seconds=self.ahead + self.awake + self.asleep)
 
     def ask(self, *, way: float = 0.01, back: float = 0.01, asleep: float = 0.0) -> None:
         """Send a request, and sleep before its response arrives."""
@@ -103,6 +104,19 @@ def test_a_time_of_day_that_is_set_back_is_no_sleep(machine: Machine) -> None:
     machine.ask()
     machine.set_by -= 3600
     machine.ask()
+    assert machine.width() < 2.1
+
+
+@pytest.mark.parametrize("seconds", [600, -600])
+def test_a_tenant_whose_clock_is_set(machine: Machine, seconds: float) -> None:
+    machine.ask()
+    machine.awake += 1
+    sent, then = time.monotonic(), machine.tenant_time()
+    machine.ahead += seconds
+    machine.awake += 1
+    machine.ask()
+    assert machine.span(sent).earliest <= then <= machine.span(sent).latest
+    assert machine.span().earliest <= machine.tenant_time() <= machine.span().latest
     assert machine.width() < 2.1
 
 

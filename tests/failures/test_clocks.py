@@ -1,6 +1,7 @@
-"""A machine that was asleep: its monotonic clock stood still, everybody else's went on.
+"""A machine that was asleep, or whose clock is wrong.
 
-The sleep is simulated: the time of day jumps, here and in the tenant's `Date`.
+A sleep is simulated by a time of day that jumps, here and in the tenant's `Date`: the monotonic
+clock of a machine that sleeps stands still.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ import pytest
 import reinfer_nb as rnb
 from reinfer_nb.api import restore_files, safe_write
 from reinfer_nb.api.retry_policy import Patience
+from tests.api.test_write_result import through
 from tests.scripted import Asked, Scripted, Step, relay
 
 NAME = "claims/motor-inbox"
+true_time = time.time
 
 
 class Bed:
@@ -33,8 +36,8 @@ class Bed:
 
 @pytest.fixture
 def bed(monkeypatch: pytest.MonkeyPatch) -> Bed:
-    bed, awake = Bed(), time.time
-    monkeypatch.setattr(time, "time", lambda: awake() + bed.asleep)
+    bed = Bed()
+    monkeypatch.setattr(time, "time", lambda: true_time() + bed.asleep)
     return bed
 
 
@@ -50,8 +53,7 @@ def nights(client: rnb.Client, bed: Bed) -> Iterator[tuple[rnb.Client, list[str]
             if len(creates) == 1:
                 bed.rest()
                 return b""
-        date = formatdate(time.time(), usegmt=True).encode()
-        return re.sub(rb"Date: [^\r]+", b"Date: " + date, response)
+        return dated(response, bed.asleep)
 
     assert client.sandbox is not None
     with (
@@ -60,6 +62,12 @@ def nights(client: rnb.Client, bed: Bed) -> Iterator[tuple[rnb.Client, list[str]
     ):
         mine._transport.patience = Patience(backoff=0.01)
         yield mine, creates
+
+
+def dated(response: bytes, seconds: float = 0.0) -> bytes:
+    """Return a response whose `Date` is true, or some seconds later."""
+    date = formatdate(true_time() + seconds, usegmt=True)
+    return re.sub(rb"Date: [^\r]+", f"Date: {date}".encode(), response)
 
 
 @pytest.mark.parametrize("earlier", [0, 1], ids=["first request", "later request"])
@@ -107,3 +115,23 @@ def test_case_83_a_look_is_taken_again(
     with pytest.raises(rnb.Moved):
         safe_write.delete(client.calls, base, tmp_path / "kept.json")
     assert client.source(NAME).description == "theirs"
+
+
+@pytest.mark.parametrize("seconds", [600, -600], ids=["ahead", "behind"])
+def test_case_84_what_is_new_is_told_from_what_is_old(
+    client: rnb.Client, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    """S a machine whose clock is ten minutes ahead or behind: with `delete_missing`, what others
+    created after the listing stays, and what was created before it goes.
+    """
+    onward = relay(client.endpoint)
+    monkeypatch.setattr(time, "time", lambda: true_time() + seconds)
+    with through(client, lambda asked: dated(onward(asked))) as mine:
+        mine.create_source("claims/old")
+        # `Date` has whole seconds.
+        time.sleep(3)
+        edited = mine.sources("claims").query("name != 'old'")
+        client.create_source("claims/theirs")
+        plan = mine.plan(edited, delete_missing=True)
+    assert [(step.kind, step.full_name) for step in plan.steps] == [("delete", "claims/old")]
+    assert "Not deleted: 1 source created after the listing was fetched." in plan.notes
