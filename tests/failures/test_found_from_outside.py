@@ -662,10 +662,12 @@ def test_case_61_unknown_fields(client: rnb.Client, tmp_path: Path, what: str) -
         claims = tenant.sources("claims")
         assert bool(caught) is unreadable
         assert all("'odd'" in str(warning.message) for warning in caught)
-        edited = claims.iloc[3:].assign(title="Edited")
+        edited = claims.iloc[3:].copy()
+        edited.iloc[:6, edited.columns.get_loc("title")] = "Edited"
         plan = tenant.plan(edited, delete_missing=True, project="claims")
         again = rnb.load_plan(plan.save(tmp_path / "change.json"), tenant)
         assert [step.to_json() for step in again.steps] == [step.to_json() for step in plan.steps]
+        assert len(plan.steps) == 9
         assert len(plan.rehearse(progress=False).sources) == len(edited)
         journal = tmp_path / "journal.jsonl"
         result = plan.apply(progress=False, journal=journal)
