@@ -662,8 +662,8 @@ def test_case_61_unknown_fields(client: rnb.Client, tmp_path: Path, what: str) -
         claims = tenant.sources("claims")
         assert bool(caught) is unreadable
         assert all("'odd'" in str(warning.message) for warning in caught)
-        edited = claims.iloc[3:].copy()
-        edited.iloc[:6, edited.columns.get_loc("title")] = "Edited"
+        edited = claims.iloc[3:]
+        edited = edited.assign(title=["Edited"] * 6 + edited["title"].tolist()[6:])
         plan = tenant.plan(edited, delete_missing=True, project="claims")
         again = rnb.load_plan(plan.save(tmp_path / "change.json"), tenant)
         assert [step.to_json() for step in again.steps] == [step.to_json() for step in plan.steps]
