@@ -33,7 +33,7 @@ def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
             None if problem.row is None else int(numbers[problem.row]),
             _text(edited, "owner", problem.row),
             _text(edited, "name", problem.row),
-            problem.column,
+            _encodable(problem.column),
             None if problem.value is None else shown(problem.value, 1000),
             problem.reason,
         )
@@ -43,4 +43,11 @@ def framed(problems: Iterable[Problem], edited: pd.DataFrame) -> pd.DataFrame:
 
 
 def _text(edited: pd.DataFrame, column: str, row: int | None) -> str | None:
-    return None if row is None or column not in edited else cell_text(edited[column].iloc[row])
+    if row is None or column not in edited:
+        return None
+    return _encodable(cell_text(edited[column].iloc[row]))
+
+
+def _encodable(text: str | None) -> str | None:
+    """Return a text with half characters escaped: pandas stores texts as UTF-8."""
+    return None if text is None else text.encode(errors="backslashreplace").decode()

@@ -60,6 +60,8 @@ def outcomes(call: Callable[[Any], object], given: Mapping[str, Any]) -> str:
         try:
             text = repr(call(argument))
         except (errors.ReinferError, ValueError) as error:
+            # A kind of ValueError that nobody meant to raise.
+            assert not isinstance(error, UnicodeError)
             text = f"{type(error).__name__}: {error}"
         lines.append(f"{title}: {text}")
     return "\n".join(lines)
