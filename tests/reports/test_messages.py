@@ -59,9 +59,10 @@ def outcomes(call: Callable[[Any], object], given: Mapping[str, Any]) -> str:
     for title, argument in given.items():
         try:
             text = repr(call(argument))
-        except (errors.ReinferError, ValueError) as error:
+        except UnicodeError:
             # A kind of ValueError that nobody meant to raise.
-            assert not isinstance(error, UnicodeError)
+            raise
+        except (errors.ReinferError, ValueError) as error:
             text = f"{type(error).__name__}: {error}"
         lines.append(f"{title}: {text}")
     return "\n".join(lines)
