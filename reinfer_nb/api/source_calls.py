@@ -103,7 +103,7 @@ class SourceCalls:
         return self.look(which)[0]
 
     def look(self, which: str) -> tuple[Source, Instant]:
-        """Return a source, and when the request was sent that got it.
+        """Return a source, and when its request was sent.
 
         The time is that of the last attempt, without earlier attempts and waits.
 

@@ -62,11 +62,11 @@ class Instant:
 
     @classmethod
     def now(cls) -> Self:
-        """Return this moment."""
+        """Return the present moment."""
         return cls(time.monotonic(), time.time())
 
     def age(self) -> float:
-        """Return the seconds since then, with those that the machine was asleep."""
+        """Return the seconds since this moment, with those that the machine was asleep."""
         now = Instant.now()
         return now.monotonic - self.monotonic + self.asleep_until(now)
 
@@ -95,8 +95,16 @@ class _Offset:
     least: float
     greatest: float
 
-    def joined(self, later: _Offset) -> _Offset | None:
-        """Return both as one; None if this machine was asleep in between."""
+    def extended(self, later: _Offset) -> _Offset | None:
+        """Return one offset for the time of this one and of a later one.
+
+        Args:
+            later: The later offset.
+
+        Returns:
+            The more exact one, over both times; None if they differ, or if this machine was asleep
+            in between.
+        """
         agrees = later.least <= self.greatest and later.greatest >= self.least
         if not agrees or self.last.asleep_until(later.first):
             return None
@@ -106,7 +114,7 @@ class _Offset:
         exact = self if slack > drift else later
         return replace(exact, first=self.first, last=later.last)
 
-    def moved(self, seconds: float) -> _Offset:
+    def plus(self, seconds: float) -> _Offset:
         """Return an offset that is greater by some seconds."""
         return replace(self, least=self.least + seconds, greatest=self.greatest + seconds)
 
@@ -136,8 +144,8 @@ class TenantClock:
         least, greatest = seconds - received.monotonic, seconds + RESOLUTION - sent.monotonic
         learned = _Offset(sent, received, received.monotonic, least, greatest)
         *earlier, last = self._offsets or (learned,)
-        joined = last.joined(learned)
-        self._offsets = (*earlier, joined) if joined else (*self._offsets, learned)[-_KEPT:]
+        extended = last.extended(learned)
+        self._offsets = (*earlier, extended) if extended else (*self._offsets, learned)[-_KEPT:]
 
     def at(self, moment: float) -> Span | None:
         """Return the time of the tenant's clock at a moment; None if it is not known yet.
@@ -151,25 +159,26 @@ class TenantClock:
         before = next((one for one in reversed(offsets) if one.first.monotonic <= moment), None)
         after = next((one for one in offsets if one.last.monotonic >= moment), None)
         if before is None:
-            before = offsets[0].moved(-self._start.asleep_until(offsets[0].first))
+            before = offsets[0].plus(-self._start.asleep_until(offsets[0].first))
         if after is None:
-            after = offsets[-1].moved(offsets[-1].last.asleep_until(Instant.now()))
+            after = offsets[-1].plus(offsets[-1].last.asleep_until(Instant.now()))
+        least, greatest = min(before.least, after.least), max(before.greatest, after.greatest)
         try:
             earliest, latest = (
-                datetime.fromtimestamp(moment + offset, UTC)
-                for offset in (
-                    min(before.least, after.least),
-                    max(before.greatest, after.greatest),
-                )
+                datetime.fromtimestamp(moment + offset, UTC) for offset in (least, greatest)
             )
         except (ValueError, OverflowError, OSError):
             return None
         return Span(earliest, latest)
 
     def time_of(self, instant: Instant) -> datetime:
-        """Return a time that can be compared with times of the tenant, and is not too late.
+        """Return a moment as a time that can be compared with times of the tenant.
 
-        It is the time of day on this machine, unless the tenant's clock shows another one.
+        It is the time of day on this machine, unless the tenant's clock shows another one. Then it
+        is the earliest that the tenant's clock can have shown.
+
+        Args:
+            instant: The moment.
         """
         here, span = datetime.fromtimestamp(instant.wall, UTC), self.at(instant.monotonic)
         slack = timedelta(seconds=RESOLUTION)

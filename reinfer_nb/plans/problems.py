@@ -49,5 +49,5 @@ def _text(edited: pd.DataFrame, column: str, row: int | None) -> str | None:
 
 
 def _encodable(text: str | None) -> str | None:
-    """Return a text with half characters escaped: pandas stores texts as UTF-8."""
+    """Return a text that pandas can store as UTF-8: half characters are escaped."""
     return None if text is None else text.encode(errors="backslashreplace").decode()
