@@ -23,7 +23,11 @@ from reinfer_nb.audits import rule
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Run all tests that share a host and a page in one process, one after the other."""
+    """Run all tests that share a host and a page in one process, one after the other.
+
+    They run before the others, since the next of them goes on with the browser and the page of
+    JupyterLab that the one before has left.
+    """
     for item in items:
         if group := _group_of(item):
             item.add_marker(pytest.mark.browser)
@@ -32,9 +36,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     yield
     # Other plugins have reordered the tests. Items cannot be keys of a dictionary here:
     # pytest-xdist changes the name from which an item's hash is computed.
+    groups = [_group_of(item) for item in items]
     first: dict[str, int] = {}
     ranks = [
-        first.setdefault(_group_of(item) or item.nodeid, index) for index, item in enumerate(items)
+        (group is None, first.setdefault(group or item.nodeid, index))
+        for index, (group, item) in enumerate(zip(groups, items, strict=True))
     ]
     items[:] = [items[index] for index in sorted(range(len(items)), key=ranks.__getitem__)]
 

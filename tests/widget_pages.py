@@ -156,9 +156,40 @@ def tab_to(tab: Page, place: Locator, most: int = 40, *, key: str = "Tab") -> No
 
 EXPLORE = "import reinfer_nb as rnb\nclient = rnb.connect()\nex = rnb.explore(client)\nex"
 
+# One page for most tests: starting a kernel and loading a page takes longer than most of them.
+EXPLORE_ANEW = """
+import ipywidgets as ui
+import reinfer_nb as rnb
+
+client = rnb.connect()
+anew = ui.Button(description="New explorer", tooltip="0")
+box = ui.VBox([anew])
+
+def show(_):
+    for old in box.children[1:]:
+        old.close()
+    # Tests change the tenant.
+    client.sources(refresh=True)
+    box.children = [anew, rnb.explore(client)]
+    anew.tooltip = str(int(anew.tooltip) + 1)
+
+anew.on_click(show)
+box
+"""
+
 
 def explorer(tab: Page) -> Locator:
     return tab.locator(".jp-OutputArea-output").first
+
+
+def show_new_explorer(tab: Page) -> None:
+    """Show a new explorer of the whole listing on a page with `EXPLORE_ANEW`."""
+    anew = button(explorer(tab), "New explorer")
+    number = int(anew.get_attribute("title") or 0)
+    anew.click()
+    # Set once the new explorer is shown.
+    expect(anew).to_have_attribute("title", f"{number + 1}")
+    expect(table_status(tab)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
 
 
 def grid(tab: Page) -> Locator:

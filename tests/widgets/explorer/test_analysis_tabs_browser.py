@@ -15,7 +15,7 @@ from reinfer_nb.frames import convert, elements
 from tests import browser
 from tests.widget_pages import (
     BREATH,
-    EXPLORE,
+    EXPLORE_ANEW,
     HTML,
     ONE_HOST,
     Looks,
@@ -32,6 +32,7 @@ from tests.widget_pages import (
     refresh,
     rows,
     set_up,
+    show_new_explorer,
     tab_of,
     tab_to,
     table_status,
@@ -46,26 +47,6 @@ CHARTS = (
     "Projects by language",
     "Findings by project",
 )
-# One page for most tests: starting a kernel and loading a page takes longer than most of them.
-EXPLORE_ANEW = """
-import ipywidgets as ui
-import reinfer_nb as rnb
-
-client = rnb.connect()
-anew = ui.Button(description="New explorer", tooltip="0")
-box = ui.VBox([anew])
-
-def show(_):
-    for old in box.children[1:]:
-        old.close()
-    # Tests change the tenant.
-    client.sources(refresh=True)
-    box.children = [anew, rnb.explore(client)]
-    anew.tooltip = str(int(anew.tooltip) + 1)
-
-anew.on_click(show)
-box
-"""
 # Sources with findings, and with HTML in project, kind and language.
 HOSTILE = [
     {
@@ -100,18 +81,17 @@ def setup(
 @pytest.fixture(scope="module")
 def opened(setup: Setup) -> Iterator[Page]:
     """A page that most tests share, with a button that shows a new explorer."""
-    with setup.host.run(EXPLORE_ANEW, height=1400) as tab:
+    # Dark in Voilà, so that both themes are looked at.
+    theme: browser.Theme = "dark" if setup.host.kind == "voila" else "light"
+    with setup.host.run(EXPLORE_ANEW, theme=theme) as tab:
         yield tab
 
 
 @pytest.fixture
 def tab(opened: Page) -> Page:
     """The page with a new explorer, without earlier choices and comparisons."""
-    number = int(button(explorer(opened), "New explorer").get_attribute("title") or 0)
-    button(explorer(opened), "New explorer").click()
-    # Set once the new explorer is shown.
-    expect(button(explorer(opened), "New explorer")).to_have_attribute("title", f"{number + 1}")
-    expect(table_status(opened)).to_have_text(re.compile(r"^(\d+) of \1 sources$"))
+    opened.set_viewport_size({"width": 1280, "height": 1400})
+    show_new_explorer(opened)
     return opened
 
 
@@ -391,65 +371,65 @@ def test_keyboard_only(tab: Page) -> None:
 
 
 @ONE_HOST
-def test_what_the_tenant_tells_is_text(setup: Setup) -> None:
+def test_what_the_tenant_tells_is_text(setup: Setup, tab: Page) -> None:
     rnb.to_csv(setup.client.sources(refresh=True), setup.host.folder / "hostile.csv")
     setup.client.update_source(HOSTILE[0]["id"], title=f"{HTML}mine")
     watch = Watch()
-    with setup.host.run(EXPLORE, before=watch, height=1400) as tab:
-        field(explorer(tab), "Search").fill("deadbee")
-        expect(rows(tab)).to_have_count(len(HOSTILE))
-        open_audit(tab)
-        choose(tab, "Findings", "sources with any finding")
-        found = explorer(tab).get_by_role("table")
-        expect(found).to_contain_text(HTML[:70])
+    watch(tab)
+    refresh(tab, setup.client)
+    field(explorer(tab), "Search").fill("deadbee")
+    expect(rows(tab)).to_have_count(len(HOSTILE))
+    open_audit(tab)
+    choose(tab, "Findings", "sources with any finding")
+    found = explorer(tab).get_by_role("table")
+    expect(found).to_contain_text(HTML[:70])
+    watch.expect_text_only(tab)
+    tab_of(tab, "Compare").click()
+    compare(tab, "hostile.csv")
+    expect(explorer(tab).get_by_role("table")).to_contain_text(f"{HTML}mine")
+    watch.expect_text_only(tab)
+    compare(tab, f"{HTML}.csv")
+    expect(explorer(tab).get_by_role("alert")).to_contain_text("onerror=")
+    watch.expect_text_only(tab)
+    tab_of(tab, "Charts").click()
+    for kind in CHARTS:
+        field(explorer(tab), "Chart").select_option(kind)
+        chart = expect_chart(tab, kind)
+        # Its texts are outlines, and it has no style that would hold for all of the page.
+        expect(chart).to_have_text(re.compile(r"^\s*$"))
         watch.expect_text_only(tab)
-        tab_of(tab, "Compare").click()
-        compare(tab, "hostile.csv")
-        expect(explorer(tab).get_by_role("table")).to_contain_text(f"{HTML}mine")
-        watch.expect_text_only(tab)
-        compare(tab, f"{HTML}.csv")
-        expect(explorer(tab).get_by_role("alert")).to_contain_text("onerror=")
-        watch.expect_text_only(tab)
-        tab_of(tab, "Charts").click()
-        for kind in CHARTS:
-            field(explorer(tab), "Chart").select_option(kind)
-            chart = expect_chart(tab, kind)
-            # Its texts are outlines, and it has no style that would hold for all of the page.
-            expect(chart).to_have_text(re.compile(r"^\s*$"))
-            watch.expect_text_only(tab)
 
 
 # How it looks
 
 
-def test_axe_widths_and_colours(setup: Setup) -> None:
+def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
     theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
     less = f"less-{theme}.csv"
     rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / less)
-    with setup.host.run(EXPLORE, width=1600, height=2600, theme=theme) as tab:
-        looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
-        field(explorer(tab), "Search").wait_for()
-        open_audit(tab)
-        looks.at("audit")
-        choose(tab, "Findings", "warning: missing-title")
-        button(explorer(tab), "Findings as CSV").click()
-        expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
-        looks.at("a rule and a download")
-        tab_of(tab, "Compare").click()
-        looks.at("nothing compared")
-        compare(tab, less)
-        choose(tab, "Differences", "added")
-        looks.at("compared")
-        compare(tab, f"{'folder/' * 40}nowhere.csv")
-        expect(alert(explorer(tab), "folder/folder")).to_be_visible()
-        looks.at("an error")
-        tab_of(tab, "Charts").click()
-        for kind in CHARTS:
-            field(explorer(tab), "Chart").select_option(kind)
-            chart = expect_chart(tab, kind)
-            looks.at(kind, settled=partial(expect_chart, tab, kind))
-            title = chart.locator("g[id^=text_] use").first
-            ink = title.evaluate("node => getComputedStyle(node).fill")
-            assert ink == chart.evaluate("node => getComputedStyle(node).color")
-            assert (brightness(ink) > 128) == (theme == "dark")
+    looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
+    field(explorer(tab), "Search").wait_for()
+    open_audit(tab)
+    looks.at("audit")
+    choose(tab, "Findings", "warning: missing-title")
+    button(explorer(tab), "Findings as CSV").click()
+    expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
+    looks.at("a rule and a download")
+    tab_of(tab, "Compare").click()
+    looks.at("nothing compared")
+    compare(tab, less)
+    choose(tab, "Differences", "added")
+    looks.at("compared")
+    compare(tab, f"{'folder/' * 40}nowhere.csv")
+    expect(alert(explorer(tab), "folder/folder")).to_be_visible()
+    looks.at("an error")
+    tab_of(tab, "Charts").click()
+    for kind in CHARTS:
+        field(explorer(tab), "Chart").select_option(kind)
+        chart = expect_chart(tab, kind)
+        looks.at(kind, settled=partial(expect_chart, tab, kind))
+        title = chart.locator("g[id^=text_] use").first
+        ink = title.evaluate("node => getComputedStyle(node).fill")
+        assert ink == chart.evaluate("node => getComputedStyle(node).color")
+        assert (brightness(ink) > 128) == (theme == "dark")
     assert looks.flaws == []
