@@ -204,6 +204,7 @@ def test_a_source_with_a_finding_is_looked_at(setup: Setup, tab: Page) -> None:
     expect(rows(tab)).to_have_count(len(found))
 
 
+@ONE_HOST
 def test_a_fixed_source_is_audited_again(setup: Setup, tab: Page) -> None:
     setup.client.create_source("claims/to-fix")
     refresh(tab, setup.client)
@@ -273,6 +274,7 @@ def test_what_is_listed_is_compared_with_a_file(setup: Setup, tab: Page) -> None
     expect_status(tab, "Compare again")
 
 
+@ONE_HOST
 def test_what_is_listed_is_compared_with_a_snapshot(setup: Setup, tab: Page) -> None:
     client = setup.client
     made = client.create_source("claims/snapped", title="First")
@@ -290,6 +292,7 @@ def test_what_is_listed_is_compared_with_a_snapshot(setup: Setup, tab: Page) -> 
     expect(title).to_contain_text("FirstSecond")
 
 
+@ONE_HOST
 def test_what_cannot_be_compared_is_said(setup: Setup, tab: Page) -> None:
     tab_of(tab, "Compare").click()
     compare(tab, "")

@@ -211,6 +211,7 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     expect(rows(tab).first).to_contain_text("Theirs")
 
 
+@ONE_HOST
 def test_what_was_not_sent_stays_with_its_source(setup: Setup, tab: Page) -> None:
     client = setup.client
     for name in ("draft-one", "draft-two"):
@@ -366,9 +367,9 @@ def test_export(setup: Setup, tab: Page) -> None:
     assert names == found["name"].tolist()
 
 
+# Only JupyterLab saves notebooks.
+@ONE_HOST
 def test_a_saved_notebook_holds_nothing_of_the_tenant(setup: Setup, tab: Page) -> None:
-    if setup.host.kind != "lab":
-        pytest.skip("only JupyterLab saves notebooks")
     setup.client.create_source("claims/looked-at", title="Looked at")
     refresh(tab, setup.client)
     find(tab, "looked-at").click()

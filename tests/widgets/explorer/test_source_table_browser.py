@@ -482,6 +482,8 @@ def test_axe_finds_nothing_serious(host: browser.Host, theme: browser.Theme) -> 
 # Size
 
 
+# Each host gets the same messages.
+@pytest.mark.parametrize("host", ["lab"], indirect=True)
 def test_only_a_window_travels(host: browser.Host) -> None:
     received: list[int] = []
 
