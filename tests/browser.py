@@ -449,6 +449,7 @@ class Host:
         finally:
             if reusable:
                 tab.evaluate(_SHUT_DOWN)
+                set_theme(tab, theme)
                 idle.append(tab)
             else:
                 tab.close()
@@ -518,6 +519,25 @@ def stop_servers() -> None:
     """Stop the shared servers."""
     _SHARED.clear()
     _SERVERS.close()
+
+
+# The background of a page's theme.
+_BACKGROUND = 'getComputedStyle(document.body).getPropertyValue("--jp-layout-color0")'
+
+
+def set_theme(tab: Page, theme: Theme) -> None:
+    """Choose a theme in an open JupyterLab, as a person does in its menu."""
+    is_light = str(theme == "light").lower()
+    if tab.evaluate("document.body.dataset.jpThemeLight") == is_light:
+        return
+    before = tab.evaluate(_BACKGROUND)
+    change = 'theme => jupyterapp.commands.execute("apputils:change-theme", { theme })'
+    tab.evaluate(change, f"JupyterLab {theme.title()}")
+    # Its style sheet is loaded later.
+    changed = (
+        f"before => document.body.dataset.jpThemeLight === '{is_light}' && {_BACKGROUND} !== before"
+    )
+    tab.wait_for_function(changed, arg=before)
 
 
 def next_frames(tab: Page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -327,24 +328,23 @@ def expect_to_fit(tab: Page) -> None:
 
 
 class Looks:
-    """Looks at one state of a page after the other: it must fit into each width.
+    """Looks at one state of a page of JupyterLab after the other: it must fit into each width.
 
-    axe, which takes long, checks each state at one of the widths in turn.
+    axe, which takes long, checks each state in both themes, each at one of the widths in turn.
 
     Args:
         tab: The page.
         widths: The widths.
         height: The height.
-        begin: Where in the widths to begin; themes begin at different ones.
 
     Attributes:
-        flaws: What axe has found: the state, the width and the flaw.
+        flaws: What axe has found: the state, the theme, the width and the flaw.
     """
 
-    def __init__(self, tab: Page, widths: Sequence[int], height: int, begin: int) -> None:
-        self._tab, self._widths, self._height = tab, [*widths], height
-        self._place = begin
-        self.flaws: list[tuple[str, int, tuple[str, str, str]]] = []
+    def __init__(self, tab: Page, widths: Sequence[int], height: int) -> None:
+        self._tab, self._widths, self._height = tab, deque(widths), height
+        self._themes: list[browser.Theme] = ["light", "dark"]
+        self.flaws: list[tuple[str, browser.Theme, int, tuple[str, str, str]]] = []
 
     def at(self, where: str, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
         """Look at the present state.
@@ -354,14 +354,22 @@ class Looks:
             least: It need not fit into less.
             settled: Waits until the page shows it, after a change of the width.
         """
-        self._place = (self._place + 1) % len(self._widths)
-        # The last one is that of axe.
-        for width in self._widths[self._place :] + self._widths[: self._place]:
-            self._tab.set_viewport_size({"width": width, "height": self._height})
-            settled()
+        for width in self._widths:
+            self._resize(width, settled)
             if width >= least:
                 expect_to_fit(self._tab)
-        self.flaws += [(where, width, flaw) for flaw in axe(self._tab)]
+        # The page has the last width and the first theme already.
+        for theme in self._themes:
+            browser.set_theme(self._tab, theme)
+            self._resize(self._widths[-1], settled)
+            found = axe(self._tab)
+            self.flaws += [(where, theme, self._widths[-1], flaw) for flaw in found]
+            self._widths.rotate()
+        self._themes.reverse()
+
+    def _resize(self, width: int, settled: Callable[[], object]) -> None:
+        self._tab.set_viewport_size({"width": width, "height": self._height})
+        settled()
 
 
 def _outside(tab: Page) -> list[str]:

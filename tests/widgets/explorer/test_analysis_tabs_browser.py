@@ -81,9 +81,7 @@ def setup(
 @pytest.fixture(scope="module")
 def opened(setup: Setup) -> Iterator[Page]:
     """A page that most tests share, with a button that shows a new explorer."""
-    # Dark in Voilà, so that both themes are looked at.
-    theme: browser.Theme = "dark" if setup.host.kind == "voila" else "light"
-    with setup.host.run(EXPLORE_ANEW, theme=theme) as tab:
+    with setup.host.run(EXPLORE_ANEW) as tab:
         yield tab
 
 
@@ -406,11 +404,10 @@ def test_what_the_tenant_tells_is_text(setup: Setup, tab: Page) -> None:
 # How it looks
 
 
+@ONE_HOST
 def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
-    theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
-    less = f"less-{theme}.csv"
-    rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / less)
-    looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
+    rnb.to_csv(setup.client.sources(refresh=True).iloc[5:], setup.host.folder / "less.csv")
+    looks = Looks(tab, (1000, 600, 1600), 2600)
     field(explorer(tab), "Search").wait_for()
     open_audit(tab)
     looks.at("audit")
@@ -420,7 +417,7 @@ def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
     looks.at("a rule and a download")
     tab_of(tab, "Compare").click()
     looks.at("nothing compared")
-    compare(tab, less)
+    compare(tab, "less.csv")
     choose(tab, "Differences", "added")
     looks.at("compared")
     compare(tab, f"{'folder/' * 40}nowhere.csv")
@@ -434,5 +431,6 @@ def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
         title = chart.locator("g[id^=text_] use").first
         ink = title.evaluate("node => getComputedStyle(node).fill")
         assert ink == chart.evaluate("node => getComputedStyle(node).color")
-        assert (brightness(ink) > 128) == (theme == "dark")
+        is_light = tab.evaluate("document.body.dataset.jpThemeLight")
+        assert (brightness(ink) > 128) == (is_light == "false")
     assert looks.flaws == []

@@ -197,13 +197,13 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
     assert titles == ["By keyboard"] * 3
 
 
+@ONE_HOST
 def test_axe_and_width(setup: Setup) -> None:
     client = setup.client
     names = make(client, "look")
-    theme: browser.Theme = "light" if setup.host.kind == "lab" else "dark"
     client.update_source(f"claims/{names[0]}", title=LONG)
-    with setup.host.run(EXPLORE, width=1600, height=2000, theme=theme) as tab:
-        looks = Looks(tab, (500, 1000, 1600), 2000, begin=theme == "dark")
+    with setup.host.run(EXPLORE, width=1600, height=2000) as tab:
+        looks = Looks(tab, (500, 1000, 1600), 2000)
         tab_of(tab, "Bulk edit").click()
         expect(bulk(tab)).to_contain_text("No source is selected.")
         expect(button(bulk(tab), "Show the plan")).to_be_disabled()

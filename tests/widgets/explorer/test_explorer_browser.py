@@ -21,10 +21,12 @@ from tests.widget_pages import (
     Looks,
     Setup,
     alert,
+    axe,
     button,
     choose,
     clear,
     expect_status,
+    expect_to_fit,
     explorer,
     facet,
     field,
@@ -74,7 +76,9 @@ def setup(
 @pytest.fixture(scope="module")
 def opened(setup: Setup) -> Iterator[Page]:
     """A page with an explorer that most tests share."""
-    with setup.host.run(EXPLORE, TELL, OBSERVE, "tell()") as tab:
+    # Dark in Voilà, so that both hosts and both themes are looked at.
+    theme: browser.Theme = "dark" if setup.host.kind == "voila" else "light"
+    with setup.host.run(EXPLORE, TELL, OBSERVE, "tell()", theme=theme) as tab:
         yield tab
 
 
@@ -280,13 +284,12 @@ def test_keyboard_only(setup: Setup, tab: Page) -> None:
 
 
 @ONE_HOST
-@pytest.mark.parametrize("theme", ["light", "dark"])
-def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
+def test_axe_and_widths(setup: Setup) -> None:
     long = "word " * 60 + "unbroken" * 60
-    name = f"long-{theme}"
+    name = "a-long-one"
     setup.client.create_source(f"claims/{name}", title=long, description=long)
-    with setup.host.run(EXPLORE, width=1600, height=2600, theme=theme) as tab:
-        looks = Looks(tab, (1000, 600, 1600), 2600, begin=theme == "dark")
+    with setup.host.run(EXPLORE, width=1600, height=2600) as tab:
+        looks = Looks(tab, (1000, 600, 1600), 2600)
         field(explorer(tab), "Search").wait_for()
         looks.at("nothing")
         for label in ("Project", "Updated"):
@@ -327,6 +330,18 @@ def test_axe_and_widths(setup: Setup, theme: browser.Theme) -> None:
         expect(explorer(tab).get_by_text(re.compile("^Download "))).to_be_visible()
         looks.at("conflict, new and download")
     assert looks.flaws == []
+
+
+@pytest.mark.parametrize("setup", ["voila"], indirect=True)
+def test_axe_and_widths_in_voila(tab: Page) -> None:
+    assert tab.evaluate("document.body.dataset.jpThemeLight") == "false"
+    find(tab, "motor-postfach").click()
+    tab_of(tab, "Edit").click()
+    expect(field(pane(tab), "Title")).to_be_visible()
+    for width in (600, 1600, 1280):
+        tab.set_viewport_size({"width": width, "height": 900})
+        expect_to_fit(tab)
+        assert axe(tab) == []
 
 
 # Each host gets the same messages.
