@@ -533,11 +533,12 @@ def set_theme(tab: Page, theme: Theme) -> None:
     before = tab.evaluate(_BACKGROUND)
     change = 'theme => jupyterapp.commands.execute("apputils:change-theme", { theme })'
     tab.evaluate(change, f"JupyterLab {theme.title()}")
-    # Its style sheet is loaded later.
+    # Its style sheet is loaded later, and meanwhile a picture covers the page.
     changed = (
         f"before => document.body.dataset.jpThemeLight === '{is_light}' && {_BACKGROUND} !== before"
     )
     tab.wait_for_function(changed, arg=before)
+    expect(tab.locator("#jupyterlab-splash")).to_have_count(0)
 
 
 def next_frames(tab: Page) -> None:
@@ -568,10 +569,14 @@ def axe_results(
     options["preload"] = False
     if rules is not None:
         options["runOnly"] = rules
+    # In a body without height that hides what overflows, such as JupyterLab's, axe takes all texts
+    # for hidden, and does not look at their contrast.
+    tab.evaluate("document.body.style.overflow = 'visible'")
     next_frames(tab)
     # Load the script once per page.
     script = "0" if tab.evaluate("'axe' in window") else AXE_SCRIPT
     response = Axe(script).run(tab, context=context, options=options).response
+    tab.evaluate("document.body.style.overflow = ''")
     return {type_: response[type_] for type_ in types}
 
 

@@ -127,7 +127,7 @@ def axe(tab: Page) -> list[tuple[str, str, str]]:
     )
     flawless = _FLAWLESS.setdefault(tab, set())
     except_for = ".rnb-body" if hash(rows) in flawless else None
-    found = browser.axe(tab, ".jp-OutputArea", except_for=except_for)
+    found = browser.axe(tab, ".jp-OutputArea-output", except_for=except_for)
     if not found:
         flawless.add(hash(rows))
     return [

@@ -477,6 +477,12 @@ def test_axe_finds_nothing_serious(host: browser.Host) -> None:
         for theme in THEMES:
             browser.set_theme(tab, theme)
             assert browser.axe(tab, ".rnb-finder") == [], theme
+            # A text that can hardly be read is found.
+            color = "#bbb" if theme == "light" else "#444"
+            style = tab.add_style_tag(content=f".rnb-status {{ color: {color} !important }}")
+            (flaw,) = browser.axe(tab, ".rnb-finder")
+            assert flaw["id"] == "color-contrast"
+            style.evaluate("node => node.remove()")
 
 
 # Size
