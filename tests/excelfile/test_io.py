@@ -57,7 +57,7 @@ def by_openpyxl(path: Path) -> list[list[Any]]:
 
 @pytest.mark.slow
 @given(df=listings())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_there_and_back_is_exact(path: Path, df: pd.DataFrame) -> None:
     same(there_and_back(df, path), df)
     assert "<f" not in sheet_xml(path)
