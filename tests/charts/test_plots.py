@@ -946,9 +946,7 @@ VARIANTS: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
 
 
 def pixels(chart: str, df: pd.DataFrame) -> bytes:
-    # On axes without a layout, which takes as long as the drawing and depends on the texts only.
-    ax = CHARTS[chart](df, ax=Figure().subplots())
-    canvas: Any = FigureCanvasAgg(figure_of(ax))
+    canvas: Any = FigureCanvasAgg(figure_of(CHARTS[chart](df)))
     canvas.draw()
     return bytes(canvas.buffer_rgba())
 

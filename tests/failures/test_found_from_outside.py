@@ -743,7 +743,6 @@ def annotated(value: Any) -> Iterator[tuple[str, str]]:
                 yield f".{name}", str(annotation)
 
 
-@cache
 def public_frames() -> set[str]:
     """Return the public functions and attributes that are frames, also of returned objects."""
     public: dict[str, Any] = {name: getattr(rnb, name) for name in rnb.__all__}
