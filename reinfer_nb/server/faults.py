@@ -48,9 +48,9 @@ class When(TypedDict, total=False):
 class Fault:
     """A fault of a sandbox; create one with `wait`, `answer`, `drop`, `cut` or `gzip`.
 
-    >>> with client.sandbox.faults.add(Fault.answer(503, on="list_sources", times=2)) as added:
+    >>> with client.sandbox.faults.add(Fault.answer(503, on="list_sources", times=1)) as added:
     ...     len(client.sources()), added.struck
-    (130, 2)
+    (130, 1)
 
     All of them take these keywords too, which say when the fault strikes:
 

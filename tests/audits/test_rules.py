@@ -738,10 +738,19 @@ def test_a_shared_bucket_names_the_sources_that_get_comments() -> None:
     assert found[2].endswith("came to acme/source-0, acme/source-1.")
 
 
+@pytest.fixture(scope="module")
+def contents() -> pd.DataFrame:
+    """Sources with what their comments are, one of them without a comment."""
+    with rnb.sandbox() as client:
+        client.create_source("claims/nothing")
+        return client.contents(client.sources(["claims", "people"]), progress=False)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "xlsx", "parquet", "pandas"])
-def test_rules_about_comments_take_files(client: rnb.Client, tmp_path: Any, suffix: str) -> None:
-    client.create_source("claims/nothing")
-    df = client.contents(client.sources(["claims", "people"]), progress=False)
+def test_rules_about_comments_take_files(
+    contents: pd.DataFrame, tmp_path: Any, suffix: str
+) -> None:
+    df = contents.copy()
     path = tmp_path / f"a.{suffix}"
     if suffix == "csv":
         back = rnb.read_csv(rnb.to_csv(df, path))

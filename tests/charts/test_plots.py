@@ -245,14 +245,14 @@ CHARTS: dict[str, Chart] = {
 }
 
 
-# All combinations for medium listings. For no, one and very many sources: each number with each
+# All combinations for a medium listing. For fewer and for more sources: each number with each
 # chart, and with each list of projects at least once.
 CASES = [
     (number, projects, chart)
     for row, number in enumerate([0, 1, 100_000, 3, 80, 10_000])
     for column, chart in enumerate(CHARTS)
     for place, projects in enumerate(PROJECTS)
-    if number in (3, 80, 10_000) or place == (row + column) % len(PROJECTS)
+    if number == 80 or place == (row + column) % len(PROJECTS)
 ]
 
 
@@ -990,7 +990,7 @@ def odd_frames(draw: st.DrawFn) -> pd.DataFrame:
 # The layout takes twice as long as the drawing, and depends on the lengths of texts only.
 @pytest.mark.slow
 @given(odd_frames(), st.sampled_from(["none", "none", "constrained"]))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_any_frame_is_drawn(df: pd.DataFrame, layout: Any) -> None:
     for chart in (charts.timeline, charts.freshness, charts.projects, charts.findings):
         ax = Figure(layout=layout).subplots()

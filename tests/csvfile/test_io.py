@@ -193,7 +193,7 @@ def sample() -> pd.DataFrame:
 
 @pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_there_and_back_is_exact(
     path: Path, df: pd.DataFrame, sep: str, *, spreadsheet: bool
 ) -> None:
@@ -213,7 +213,7 @@ def test_a_column_named_by_a_space_stays_without_any_text(path: Path, *, spreads
     sep=st.sampled_from([",", ";", "\t"]),
     spreadsheet=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_a_column_of_texts_alone(
     path: Path, values: list[str | None], name: str, sep: str, *, spreadsheet: bool
 ) -> None:
@@ -225,7 +225,7 @@ def test_a_column_of_texts_alone(
 
 @pytest.mark.slow
 @given(df=listings(), data=st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_of_a_filtered_frame_the_rows(path: Path, df: pd.DataFrame, data: st.DataObject) -> None:
     kept = data.draw(st.lists(st.booleans(), min_size=len(df), max_size=len(df)))
     part = df[np.array(kept, dtype=bool)].iloc[::-1]
@@ -471,7 +471,7 @@ ODD_CELLS = [
     sep=st.sampled_from([",", ";", "\t"]),
     spreadsheet=st.booleans(),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_texts_are_written_at_once_as_cell_by_cell(
     path: Path, texts: list[str | None], storage: Any, sep: str, *, spreadsheet: bool
 ) -> None:
@@ -507,7 +507,7 @@ def test_every_character_is_guarded_at_once_as_by_itself(form: str) -> None:
 
 @pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]), spreadsheet=st.booleans())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_listings_are_written_at_once_as_cell_by_cell(
     path: Path, df: pd.DataFrame, sep: str, *, spreadsheet: bool
 ) -> None:
@@ -519,7 +519,7 @@ def test_listings_are_written_at_once_as_cell_by_cell(
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/New_York"])
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=6, deadline=None)
 def test_instants_are_written_at_once_as_cell_by_cell(
     path: Path, unit: Any, zone: str, data: st.DataObject
 ) -> None:
@@ -588,7 +588,7 @@ def in_quotes(text: str, *, only_if_needed: bool) -> str:
 
 @pytest.mark.slow
 @given(content=files(), size=st.integers(1, 200), block=st.integers(1, 200))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_a_file_is_read_at_once_as_cell_by_cell(
     path: Path, content: bytes, size: int, block: int
 ) -> None:
@@ -606,7 +606,7 @@ QUOTES = ['"', '"', '""', '","', '"\n"', "\n", "\r\n", "a", "a", ",", ";", "é",
     size=st.integers(1, 40),
     block=st.integers(1, 40),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=90, deadline=None)
 def test_quotes_anywhere_mean_the_same_in_pieces(
     path: Path, rows: str, size: int, block: int, *, broken: bool
 ) -> None:
@@ -673,7 +673,7 @@ def test_of_many_rows_the_one_that_does_not_fit_is_named(path: Path) -> None:
 
 @pytest.mark.slow
 @given(df=listings(), sep=st.sampled_from([",", ";", "\t"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_cell_is_a_formula(path: Path, df: pd.DataFrame, sep: str) -> None:
     rnb.to_csv(df, path, sep=sep, overwrite=True)
     header, *rows = cells_of(path, sep)
@@ -748,7 +748,7 @@ def test_a_file_that_a_spreadsheet_saved(path: Path) -> None:
 
 @pytest.mark.slow
 @given(df=listings(), into=st.sampled_from([",", ";", "\t"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_saved_again_only_empty_texts_are_lost(path: Path, df: pd.DataFrame, into: str) -> None:
     # A spreadsheet does not distinguish missing from empty texts, or the text "true" from TRUE,
     objects = [name for name in df if name not in KNOWN and df[name].dtype == object]
@@ -1018,7 +1018,7 @@ def test_a_file_cut_off_anywhere_is_refused_or_lacks_whole_rows(
 
 @pytest.mark.slow
 @given(content=st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_any_bytes_are_read_or_refused(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     assert readable_or_refused(path)
@@ -1029,7 +1029,7 @@ PIECES = [*"ab,;\t\n\r\"'=15.-+eT[]{}: ", "true", "null", "inf", "id", "created_
 
 @pytest.mark.slow
 @given(content=st.lists(st.sampled_from(PIECES), max_size=40).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_anything_like_a_csv_is_read_or_refused(path: Path, content: str) -> None:
     path.write_bytes(content.encode())
     assert readable_or_refused(path)

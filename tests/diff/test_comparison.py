@@ -473,7 +473,7 @@ EDIT = st.tuples(st.integers(0, 7), st.sampled_from(sorted(EDITS)), st.integers(
 
 
 @given(edits=st.lists(EDIT, max_size=12), order=st.permutations(range(8)))
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_times_are_reported_where_nothing_else_changed(
     listing: pd.DataFrame, edits: list[tuple[int, str, int]], order: list[int]
 ) -> None:

@@ -57,7 +57,7 @@ def by_openpyxl(path: Path) -> list[list[Any]]:
 
 @pytest.mark.slow
 @given(df=listings())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_there_and_back_is_exact(path: Path, df: pd.DataFrame) -> None:
     same(there_and_back(df, path), df)
     assert "<f" not in sheet_xml(path)
@@ -74,7 +74,7 @@ def test_a_nasty_text_anywhere(path: Path, text: str) -> None:
 
 @pytest.mark.slow
 @given(st.lists(st.text(alphabet=["_", "x", "0", "4", "1", "A", "<", "r", ">", "/", "\r", "&"])))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_what_looks_like_markup_or_an_escape_is_text(path: Path, texts: list[str]) -> None:
     wrapped = [form for text in texts for form in (text, f"<r>{text}</r>", f"_x0041_{text}_x0042_")]
     df = frame_of(title=wrapped, id=["1" * 16] * len(wrapped))
@@ -119,7 +119,7 @@ EDGES = [
 
 @pytest.mark.slow
 @given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)) | st.sampled_from(EDGES)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_times_are_exact(path: Path, times: list[datetime | None]) -> None:
     df = pd.DataFrame({"created_at": pd.array(times, dtype=Moment.dtype)})
     df["seen"] = df["created_at"]
@@ -150,7 +150,7 @@ def test_every_microsecond_is_a_date(path: Path, day: str) -> None:
 
 @pytest.mark.slow
 @given(st.lists(st.none() | WHOLES | st.integers(-(10**16), 10**16)), st.lists(st.floats()))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_numbers_are_exact(path: Path, wholes: list[int | None], floats: list[float]) -> None:
     for df in (
         pd.DataFrame({"num_comments": pd.array(wholes, "Int64"), "id": "x"}),

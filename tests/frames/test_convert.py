@@ -331,7 +331,7 @@ def same(left: pd.DataFrame, right: pd.DataFrame) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(WELL | ODD | JSON_VALUES, max_size=6))
 @example([{"x": 0, "_kind": None}, None, {"x": 0.0}, {"x": "a"}])
 @example([{"x": 0}, {"x": 0.5}, {"x": "a"}])

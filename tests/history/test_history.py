@@ -156,7 +156,7 @@ def simulated(where: Path, seed: int, *, projects: bool = True, days: int = 20) 
     return [Kept(at, project, rows_by_id(df)) for at, project, df in listings]
 
 
-@pytest.fixture(scope="module", params=range(8))
+@pytest.fixture(scope="module", params=range(4))
 def simulation(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[rnb.History, list[Kept]]:
@@ -444,7 +444,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
 
 @pytest.mark.slow
 @given(df=listings())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_there_and_back_is_exact(df: pd.DataFrame) -> None:
     before = df.copy(deep=True)
     with TemporaryDirectory() as folder:

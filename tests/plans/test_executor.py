@@ -442,7 +442,7 @@ def framed(sources: Mapping[tuple[str, str], Mapping[str, Any]]) -> pd.DataFrame
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_LISTING, _LISTING)
 def test_any_listing_can_become_any_other_and_back(
     tally: Tally,

@@ -104,7 +104,7 @@ LISTINGS = st.lists(ROWS, max_size=8).map(lambda rows: listing(*rows))
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(texts=st.lists(WHOLE, max_size=6), query=QUERIES)
 @example(texts=["motor"], query='"')
 @example(texts=["a\nb", "a b", "ab"], query='"a\nb"')
@@ -127,7 +127,7 @@ def test_a_search_finds_the_same_rows_as_plain_python(texts: list[str], query: s
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=50)
 @given(df=LISTINGS, query=QUERIES | st.just(""), data=st.data())
 def test_rows_and_counts_equal_those_of_plain_python(
     df: pd.DataFrame, query: str, data: st.DataObject
@@ -168,7 +168,7 @@ def test_rows_and_counts_equal_those_of_plain_python(
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(rows=st.lists(ROWS, min_size=1, max_size=8), row=ROWS, query=QUERIES, data=st.data())
 def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
     rows: list[dict[str, Any]], row: dict[str, Any], query: str, data: st.DataObject
@@ -200,7 +200,7 @@ def test_a_listing_with_one_new_row_is_searched_as_plain_python_does(
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=60)
 @example(cells=["\na", " "], descending=False)
 @given(
     cells=st.lists(WHOLE | st.none(), max_size=9)

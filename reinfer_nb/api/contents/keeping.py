@@ -71,9 +71,9 @@ class Keeping(Reading):
     ) -> Archive | pd.DataFrame:
         """Write the comments of a source to a file, or those of many to a folder.
 
-        >>> archive = client.archive("claims/motor-inbox", "motor.jsonl.gz", progress=False)
+        >>> archive = client.archive("claims/theft-inbox", "theft.jsonl.gz", progress=False)
         >>> archive.num_comments
-        19640
+        1484
 
         One source goes to a file with one JSON object a line, `{"comment": {...}}`, which the
         vendor's client `re` reads and writes, too. It gets its name once it is complete and its

@@ -88,9 +88,9 @@ class Reading(Counting):
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over the comments of a source as frames, for more than fit in memory.
 
-        >>> frames = client.iter_comments("claims/motor-inbox", chunk_size=5_000)
+        >>> frames = client.iter_comments("claims/theft-inbox", chunk_size=400)
         >>> [len(df) for df in frames]
-        [5000, 5000, 5000, 4640]
+        [400, 400, 400, 284]
 
         Args:
             which: As for `comments`.
