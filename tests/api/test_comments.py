@@ -173,9 +173,9 @@ def test_pages_of_every_size_give_the_same_frame(
 
 @pytest.mark.parametrize(("limit", "pages"), [(0, 0), (1, 1), (256, 1), (257, 2), (512, 2)])
 def test_a_limit_reads_no_page_too_many(client: rnb.Client, limit: int, pages: int) -> None:
-    everything = tenant_of(client).comments("claims/motor-inbox", limit=256)
+    everything = tenant_of(client).comments("claims/liability-inbox", limit=256)
     before = len(requests_of(client))
-    df = client.comments("claims/motor-inbox", limit=limit)
+    df = client.comments("claims/liability-inbox", limit=limit)
     assert len(requests_of(client)) == before + pages
     assert ids(df) == [comment["id"] for comment in everything[:limit]]
 
