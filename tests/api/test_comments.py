@@ -246,9 +246,9 @@ def test_with_faults_no_comment_is_missing_or_double(
     client._transport.patience = Patience(100, backoff=0.01)
     monkeypatch.setattr(reading, "MOST_OF_PAGE", 32)
     name = "claims/motor-inbox"
-    expected = client.comments(name, since="2026-06")
+    expected = client.comments(name, since="2026-09")
     with client.sandbox.faults.add(fault) as added:
-        pd.testing.assert_frame_equal(client.comments(name, since="2026-06"), expected)
+        pd.testing.assert_frame_equal(client.comments(name, since="2026-09"), expected)
         assert added.struck > 2
 
 
