@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import reinfer_nb as rnb
@@ -378,7 +378,7 @@ LISTS = st.lists(
 def test_whatever_is_stored_is_in_the_frame(client: rnb.Client) -> None:
     tenant, numbers = tenant_of(client), iter(range(10**6))
 
-    @SLOW_EXAMPLES
+    @settings(SLOW_EXAMPLES, max_examples=30)
     @given(LISTS, st.integers(1, 5))
     def run(contents: list[Any], size: int) -> None:
         name = client.create_source(f"claims/any-{next(numbers)}").full_name

@@ -181,7 +181,7 @@ def test_case_34_eight_workers_back_off_together(caplog: pytest.LogCaptureFixtur
     """S 429 storms with eight workers: all back off together; the total time stays within 1.5 times
     the server's own limit.
     """
-    number, limit = 12, Windows(4)
+    number, limit = 8, Windows(4)
     with rnb.sandbox(many(number)) as client:
         limited = LimitedTenant(limit, relay(client.endpoint))
         with Scripted(Step(limited), repeat=True) as server:

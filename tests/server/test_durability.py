@@ -447,7 +447,7 @@ def test_a_kill_at_any_moment_of_a_write_leaves_it_whole_or_not_at_all(
         shutil.rmtree(folder)
         kills += killed
         # Other calls in each run: all of them would take too long.
-        calls += dice.randint(1, 5)
+        calls += dice.randint(1, 8)
     assert len(seen) > 10
     tally("kills while a file was written", kills)
 
