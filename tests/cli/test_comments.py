@@ -210,9 +210,8 @@ def test_json_holds_all_that_the_api_tells(
     assert raw(out) == stored(configured, hostile)[::-1]
     assert "\u65e5\u672c\u8a9e" in out
     # With markup, which a table does not need.
-    assert (
-        raw(run(capsys, "comments", MANY, "--limit", "3", "--json")[1])
-        == latest(configured, MANY, 3)
+    assert raw(run(capsys, "comments", MANY, "--limit", "3", "--json")[1]) == latest(
+        configured, MANY, 3
     )
 
 
