@@ -9,10 +9,13 @@ import subprocess
 import sys
 import textwrap
 import threading
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from tests.scripts import Scripts
 
 SENTINEL = "sentinel-c0ffee-token-of-a-user"
 SCRIPT = """
@@ -23,23 +26,20 @@ SCRIPT = """
 """
 
 
-def run(code: str, tmp_path: Path, endpoint: str, *command: str) -> str:
+@pytest.fixture(scope="module")
+def scripts() -> Iterator[Scripts]:
+    with Scripts() as made:
+        yield made
+
+
+def run(scripts: Scripts, code: str, tmp_path: Path, endpoint: str) -> str:
     file = tmp_path / "token"
     file.write_text(SENTINEL)
     script = tmp_path / "script.py"
     begin = textwrap.dedent(SCRIPT).format(endpoint=endpoint, file=str(file))
     script.write_text(begin + textwrap.dedent(code))
     environment = os.environ | {"IPYTHONDIR": str(tmp_path / "ipython"), "NO_COLOR": "1"}
-    ended = subprocess.run(
-        [sys.executable, *command, str(script)],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=environment,
-        cwd=tmp_path,
-        check=False,
-    )
-    return ended.stdout + ended.stderr
+    return scripts.run(script, environment)
 
 
 VERBOSE = """
@@ -71,7 +71,7 @@ def script_of(how: str, cell: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["Verbose", "Context", "captured"])
 @pytest.mark.parametrize("point", ["connect", "send", "read"])
-def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
+def test_ctrl_c_shows_no_token(scripts: Scripts, tmp_path: Path, how: str, point: str) -> None:
     """A real signal at a known point in the library."""
     with closing(socket.create_server(("127.0.0.1", 0))) as listening:
         port = listening.getsockname()[1]
@@ -102,6 +102,7 @@ def test_ctrl_c_shows_no_token(tmp_path: Path, how: str, point: str) -> None:
                 socket.socket = Socket
         """
         output = run(
+            scripts,
             textwrap.dedent(code) + textwrap.dedent(script_of(how, CELLS["write"])),
             tmp_path,
             f"http://127.0.0.1:{port}",

@@ -21,6 +21,8 @@ from tests.scripted import Asked, Scripted, Step, relay, reply
 from tests.widgets.forms.test_forms import deleting, press, texts
 
 NAME = "claims/motor-inbox"
+# With fewer comments, which a form archives.
+SMALL = "claims/theft-inbox"
 PLAIN = Source(id="18ba5ce699f8da1f", owner="claims", name="motor")
 TEXTS = st.one_of(st.text(), st.sampled_from(["\ud800", "a\r\nb\x00", "../x", ""]))
 
@@ -294,13 +296,13 @@ def test_a_file_with_an_unreadable_value_is_rejected(shared: rnb.Client, file: P
 
 
 def test_a_form_deletes_and_restores(client: rnb.Client, tmp_path: Path) -> None:
-    before = client.source(NAME)
-    form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "kept")
+    before = client.source(SMALL)
+    form = rnb.delete_form(client, SMALL, restore_folder=tmp_path / "kept")
     results: list[Source] = []
     form.observe(lambda change: results.append(change["new"]), "result")
     assert form.restore_button.layout.display == "none"
     form.jobs.wait()
-    form.name.value = NAME
+    form.name.value = SMALL
     file = form.restore_file
     assert file is not None
     assert file.parent == (tmp_path / "kept").resolve()
@@ -310,13 +312,13 @@ def test_a_form_deletes_and_restores(client: rnb.Client, tmp_path: Path) -> None
     assert results == [before]
     assert restore_files.read(file).source == before
     with pytest.raises(rnb.NotFound):
-        client.source(NAME)
-    assert f"deleted with 19,640 comments. Its settings are in {file}" in texts(form)
+        client.source(SMALL)
+    assert f"deleted with 1,484 comments. Its settings are in {file}" in texts(form)
     assert (form.code, form.button.disabled, form.name.disabled) == (code, True, True)
     assert form.restore_button.layout.display is None
     form.restore_button.click()
     form.jobs.wait()
-    made = client.source(NAME)
+    made = client.source(SMALL)
     assert results == [before, made]
     assert made.id != before.id
     assert settings_of(made) == settings_of(before)
@@ -327,18 +329,18 @@ def test_a_form_deletes_and_restores(client: rnb.Client, tmp_path: Path) -> None
     with rnb.sandbox() as fresh:
         eval(code.replace("kept", "again"), {"client": fresh})  # noqa: S307 - what the form shows
         with pytest.raises(rnb.NotFound):
-            fresh.source(NAME)
+            fresh.source(SMALL)
 
 
 def test_a_delete_form_names_the_file_after_a_rejection(viewer: rnb.Client) -> None:
-    form = deleting(viewer, typed=NAME)
+    form = deleting(viewer, SMALL, typed=SMALL)
     file = form.restore_file
     assert file is not None
     press(form)
     assert f"Its settings are in {file}" in texts(form)
     assert "403" in texts(form)
-    assert restore_files.read(file).source == viewer.source(NAME)
-    assert form.name.value == NAME
+    assert restore_files.read(file).source == viewer.source(SMALL)
+    assert form.name.value == SMALL
     assert form.result is None
     # The next attempt writes another file.
     press(form)
@@ -349,33 +351,33 @@ def test_a_delete_form_names_the_file_after_a_rejection(viewer: rnb.Client) -> N
 @pytest.mark.slow
 def test_a_file_problem_stops_the_form(client: rnb.Client, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    form = rnb.delete_form(client, NAME, restore_folder=tmp_path / "file")
+    form = rnb.delete_form(client, SMALL, restore_folder=tmp_path / "file")
     form.jobs.wait()
-    form.name.value = NAME
+    form.name.value = SMALL
     press(form)
     assert "cannot be created" in texts(form.said)
-    assert client.source(NAME) == form.source
+    assert client.source(SMALL) == form.source
 
 
 def test_a_form_does_not_report_an_existing_file_as_its_own(client: rnb.Client) -> None:
-    form = deleting(client, typed=NAME)
+    form = deleting(client, SMALL, typed=SMALL)
     assert form.restore_file is not None
     form.restore_file.parent.mkdir(parents=True)
     form.restore_file.write_text("somebody else's")
     press(form)
     assert "exists" in texts(form.said)
     assert "Its settings are in" not in texts(form.said)
-    assert client.source(NAME) == form.source
+    assert client.source(SMALL) == form.source
 
 
 @pytest.mark.parametrize("all_the_same", [False, True])
 def test_a_delete_form_stops_if_the_source_has_changed(
     client: rnb.Client, tmp_path: Path, *, all_the_same: bool
 ) -> None:
-    form = deleting(client, typed=NAME)
-    theirs = client.update_source(NAME, title="<b>theirs</b>")
+    form = deleting(client, SMALL, typed=SMALL)
+    theirs = client.update_source(SMALL, title="<b>theirs</b>")
     press(form)
-    assert client.source(NAME) == theirs
+    assert client.source(SMALL) == theirs
     assert "<b>theirs</b>" in texts(form)
     assert not (tmp_path / "state").exists()
     keep, take = form.children[-2].children

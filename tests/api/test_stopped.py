@@ -15,8 +15,8 @@ from reinfer_nb.plans import executor
 from tests.api.test_write_result import NAME, box_of
 from tests.scripted import Asked, Scripted, Step, relay, reply
 
-LIMITED = reply({"status": "error", "message": "429 Too Many Requests"}, 429, {"Retry-After": "9"})
-FAILED = reply({"status": "error", "message": "down"}, 503, {"Retry-After": "9"})
+LIMITED = reply({"status": "error", "message": "429 Too Many Requests"}, 429, {"Retry-After": "3"})
+FAILED = reply({"status": "error", "message": "down"}, 503, {"Retry-After": "3"})
 
 
 class Refusing:

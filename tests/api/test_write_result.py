@@ -458,16 +458,18 @@ def test_only_update_forms_note_fields_that_may_be_fixed(client: rnb.Client) -> 
 def test_a_restore_reports_fields_that_were_not_taken(
     client: rnb.Client, stubborn: rnb.Client, tmp_path: Path
 ) -> None:
-    client.update_source(NAME, language="de")
-    source = stubborn.source(NAME)
+    # With few comments, which the form archives.
+    name = "claims/recovery-chat"
+    client.update_source(name, language="de")
+    source = stubborn.source(name)
     form = rnb.delete_form(stubborn, source)
     form.jobs.wait()
-    form.name.value = NAME
+    form.name.value = name
     press(form)
     form.restore_button.click()
     form.jobs.wait()
     assert "did not take language (it is 'en')" in texts(form)
-    stubborn.delete_source(NAME, restore_file=tmp_path / "kept.json")
+    stubborn.delete_source(name, restore_file=tmp_path / "kept.json")
     # The recreated source was in English already.
     with pytest.warns(rnb.RestoredWarning):
         rnb.restore(stubborn, tmp_path / "kept.json")

@@ -94,7 +94,7 @@ def test_the_wait_is_told_and_ends_with_an_error(
 @pytest.mark.slow
 def test_deleting_waits_only_so_long(ring: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ring, "get_password", lambda *_: SECRET)
-    monkeypatch.setattr(keyring_store, "LIMIT", 5.0)
+    monkeypatch.setattr(keyring_store, "LIMIT", 2.0)
     with pytest.raises(rnb.ConfigurationError, match=r"still keeps the token.*did not reply"):
         keyring_store.forget(ELSEWHERE)
 

@@ -22,8 +22,11 @@ from reinfer_nb.auth import tenant as config
 from reinfer_nb.client import Client
 from tests.failures.test_secrets import SOURCE, chain, crash_report, reachable
 from tests.scripted import Asked, Scripted, Step, relay, reply
-from tests.test_tracebacks import run, script_of
+from tests.scripts import Scripts
+from tests.test_tracebacks import run, script_of, scripts
 from tests.waiting import AGES
+
+__all__ = ["scripts"]
 
 OLD, NEW = "sentinel-c0ffee-token-of-yesterday", "sentinel-c0ffee-token-of-today"
 MARK = "sentinel-c0ffee"
@@ -515,12 +518,12 @@ LAST = {
 @pytest.mark.parametrize("how", ["Verbose", "captured"])
 @pytest.mark.parametrize("last", LAST)
 def test_no_verbose_traceback_shows_what_is_in_the_function(
-    tmp_path: Path, how: str, last: str
+    scripts: Scripts, tmp_path: Path, how: str, last: str
 ) -> None:
     function = FUNCTION.format(file=str(tmp_path / "token"), last=LAST[last])
     cell = "client.update_source('acme/support', title='x')"
     code = textwrap.dedent(function) + textwrap.dedent(script_of(how, cell))
-    output = run(code, tmp_path, "http://127.0.0.1:1")
+    output = run(scripts, code, tmp_path, "http://127.0.0.1:1")
     assert "after" in output
     assert ("KeyboardInterrupt" in output) == (last == "Ctrl-C")
     expected = {

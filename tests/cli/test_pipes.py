@@ -21,7 +21,9 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX she
 @pytest.fixture(scope="module")
 def tenant() -> Iterator[rnb.Client]:
     """A tenant whose listing does not fit into the buffer of a pipe."""
-    many = pd.DataFrame({"owner": "acme", "name": [f"source-{n}" for n in range(2000)]})
+    # Long names fill a pipe with fewer sources.
+    names = [f"the-inbox-of-a-team-with-a-very-long-name-number-{n}" for n in range(1000)]
+    many = pd.DataFrame({"owner": "acme", "name": names})
     with rnb.sandbox(many) as client:
         yield client
 

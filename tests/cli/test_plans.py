@@ -10,9 +10,10 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +23,7 @@ import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.journal import Journal
 from reinfer_nb.plans.saved import result_of, resume
+from tests.forked_cli import ForkedCli
 from tests.waiting import AGES
 
 Captured = pytest.CaptureFixture[str]
@@ -537,15 +539,22 @@ def test_a_plan_is_data_and_commands_no_terminal(configured: rnb.Client, capsys:
 # As a process
 
 
+@pytest.fixture(scope="module")
+def forked() -> Iterator[list[str]]:
+    """A faster equivalent of `python -m reinfer_nb.cli`."""
+    with tempfile.TemporaryDirectory() as folder, ForkedCli(Path(folder)) as made:
+        yield made.command
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", [b"y\n", b"n\n"])
-def test_at_a_real_terminal(configured: rnb.Client, answer: bytes) -> None:
+def test_at_a_real_terminal(configured: rnb.Client, forked: list[str], answer: bytes) -> None:
     two_titles(configured)
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 80))
     try:
         process = subprocess.Popen(
-            [*RUN, "apply", "change.json"], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
+            [*forked, "apply", "change.json"], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
         )
         os.close(theirs)
         seen = b""
@@ -604,11 +613,11 @@ def test_ctrl_c_ends_it_after_what_is_under_way(configured: rnb.Client, capsys: 
     assert set(configured.sources("claims", refresh=True)["title"]) == {"The same"}
 
 
-def piped(command: str) -> subprocess.CompletedProcess[bytes]:
-    """Run a shell command in which `$RUN` is the command line; the exit code is that of `$RUN`."""
+def piped(command: str, run: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run a shell command in which `$RUN` is the command line; its exit code is returned."""
     return subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
-        env={**os.environ, "RUN": shlex.join(RUN)},
+        env={**os.environ, "RUN": shlex.join(run)},
         capture_output=True,
         timeout=AGES,
         check=False,
@@ -616,7 +625,7 @@ def piped(command: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @pytest.mark.slow
-def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
+def test_what_nobody_could_see_is_not_done(configured: rnb.Client, forked: list[str]) -> None:
     two_titles(configured)
     # A pipe without a reader, and a full disk.
     reading, gone = os.pipe()
@@ -626,7 +635,7 @@ def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
         (gone, b"the output was closed. Nothing was sent."),
         (full, b"No space left on device"),
     ):
-        command = [*RUN, "apply", "change.json", "--yes"]
+        command = [*forked, "apply", "change.json", "--yes"]
         done = subprocess.run(
             command, stdout=output, stderr=subprocess.PIPE, timeout=AGES, check=False
         )
@@ -640,14 +649,14 @@ def test_what_nobody_could_see_is_not_done(configured: rnb.Client) -> None:
 
 @pytest.mark.slow
 def test_what_nobody_reads_to_its_end_is_done_and_exits_as_it_went(
-    configured: rnb.Client,
+    configured: rnb.Client, forked: list[str]
 ) -> None:
     two_titles(configured)
     assert configured.sandbox is not None
     # The reader leaves after the plan was shown, during the apply.
     command = "$RUN apply change.json --yes --journal j.jsonl | grep -q 'No source of this'"
     with configured.sandbox.faults.add(rnb.Fault.wait(1.0, on="update_source")):
-        done = piped(command)
+        done = piped(command, forked)
     assert done.returncode == 0
     journal = Path("j.jsonl").absolute()
     errors = done.stderr.decode()
@@ -758,7 +767,10 @@ def test_undo_of_deletes_says_what_is_lost(configured: rnb.Client, capsys: Captu
 def test_deletes_can_archive_the_comments_first(
     configured: rnb.Client, tmp_path: Path, capsys: Captured
 ) -> None:
-    names = without(configured, 2)
+    # Two sources with few comments.
+    names, df = ["recovery-chat", "recovery-postfach"], configured.sources("claims")
+    left = df[~df["name"].isin(names)]
+    configured.plan(left, delete_missing=True).save("change.json")
     counts = {name: configured.count_comments(f"claims/{name}") for name in names}
     assert cli.main(["apply", "change.json", "--yes", "--journal", "j", "--archive", "kept"]) == 0
     out = capsys.readouterr().out
@@ -881,9 +893,9 @@ def test_the_result_of_a_journal_is_what_it_tells(configured: rnb.Client) -> Non
 @pytest.mark.parametrize(
     ("closed", "code"), [("<&-", 2), ("--yes >&-", 2), ("--yes 2>&-", 0)], ids=["0", "1", "2"]
 )
-def test_closed_streams(configured: rnb.Client, closed: str, code: int) -> None:
+def test_closed_streams(configured: rnb.Client, forked: list[str], closed: str, code: int) -> None:
     two_titles(configured)
-    command = f"{sys.executable} -m reinfer_nb.cli apply change.json {closed}"
+    command = f"{shlex.join(forked)} apply change.json {closed}"
     ended = subprocess.run(["sh", "-c", command], check=False, capture_output=True, text=True)
     assert ended.returncode == code, ended.stderr
     assert "Traceback" not in ended.stderr

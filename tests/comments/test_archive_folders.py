@@ -23,7 +23,7 @@ from reinfer_nb.api.contents.activity import periods
 from reinfer_nb.api.retry_policy import Patience
 from reinfer_nb.comments.archive_folder import Month
 from tests.api.test_contents import few, tenant_of
-from tests.comments.test_archives import LONG, everything
+from tests.comments.test_archives import MANY, everything
 from tests.conftest import Tally
 from tests.killed import Workers
 from tests.server.test_comments import NAME, new
@@ -188,16 +188,16 @@ def test_after_kills_at_any_moment_files_are_whole_and_a_call_completes_them(
     print(f"seed {seed}")  # noqa: T201 - shown when it fails
     dice, kills = Random(seed), 0
     assert client.sandbox is not None
-    with Workers(tmp_path / "state") as workers, client.sandbox.faults.add(Fault.wait(0.02)):
-        for _ in range(8):
-            workers.begin(client.sandbox, "archive", [LONG], folder, progress=False, workers=4)
-            time.sleep(dice.uniform(0.1, 0.8))
+    with Workers(tmp_path / "state") as workers, client.sandbox.faults.add(Fault.wait(0.1)):
+        for _ in range(6):
+            workers.begin(client.sandbox, "archive", [MANY], folder, progress=False, workers=4)
+            time.sleep(dice.uniform(0.1, 0.6))
             kills += workers.kill()
             if folder.exists() and any(folder.rglob("*.parquet")):
-                ids = [comment["id"] for comment in held(folder, LONG)]
+                ids = [comment["id"] for comment in held(folder, MANY)]
                 assert len(ids) == len(set(ids))
-    client.archive([LONG], folder, progress=False)
-    assert held(folder, LONG) == everything(client, LONG)
+    client.archive([MANY], folder, progress=False)
+    assert held(folder, MANY) == everything(client, MANY)
     tally("kills of an archive of many sources at work", kills)
 
 

@@ -275,7 +275,7 @@ def _check_against_model(folder: Path, tally: Tally) -> None:
         run_state_machine_as_test(
             type("Tenant", (Tenant,), {"run": run}),
             settings=settings(
-                SLOW_EXAMPLES, max_examples=20, stateful_step_count=30, derandomize=False
+                SLOW_EXAMPLES, max_examples=12, stateful_step_count=30, derandomize=False
             ),
         )
     for stopped in run.stopped:
@@ -295,7 +295,7 @@ def _check_against_model(folder: Path, tally: Tally) -> None:
 # Kills and many writers
 
 # Number of processes to kill under load, and at the start.
-LIVES, BIRTHS = 15, 5
+LIVES, BIRTHS = 8, 3
 
 
 def of_nobody(there: Mapping[str, Json]) -> dict[str, Json]:

@@ -181,7 +181,7 @@ def test_case_34_eight_workers_back_off_together(caplog: pytest.LogCaptureFixtur
     """S 429 storms with eight workers: all back off together; the total time stays within 1.5 times
     the server's own limit.
     """
-    number, limit = 12, Windows(4)
+    number, limit = 8, Windows(4)
     with rnb.sandbox(many(number)) as client:
         limited = LimitedTenant(limit, relay(client.endpoint))
         with Scripted(Step(limited), repeat=True) as server:
@@ -210,7 +210,7 @@ def test_case_34_eight_workers_back_off_together(caplog: pytest.LogCaptureFixtur
 ROUNDS, KILLS = 2, 5
 
 
-ACTIONS = 300
+ACTIONS = 150
 SOURCES = "/api/v1/sources"
 
 
@@ -291,10 +291,10 @@ def has_come_to(client: rnb.Client, number: int) -> bool:
 
 
 def big_plan(client: rnb.Client) -> rnb.Plan:
-    """Return a plan of 100 creates, 100 updates and 100 deletes."""
+    """Return a plan of 50 creates, 50 updates and 50 deletes."""
     df = client.sources()
-    new = pd.DataFrame({"owner": "acme", "name": [f"new{n:03}" for n in range(100)]})
-    edited = pd.concat([df.head(100).assign(title="edited"), new.assign(title="made")])
+    new = pd.DataFrame({"owner": "acme", "name": [f"new{n:03}" for n in range(50)]})
+    edited = pd.concat([df.head(50).assign(title="edited"), new.assign(title="made")])
     return client.plan(edited, delete_missing=True)
 
 
@@ -326,7 +326,7 @@ def test_case_32_resume_finishes_an_apply_that_was_killed(
     seed = randrange(2**32)
     print(f"seed {seed}")  # noqa: T201 - shown when it fails
     dice = Random(seed)
-    with box(200) as client, Appliers(tmp_path / "counts") as appliers:
+    with box(100) as client, Appliers(tmp_path / "counts") as appliers:
         assert client.sandbox is not None
         plan = big_plan(client)
         assert len(plan.steps) == ACTIONS
@@ -369,7 +369,7 @@ def test_case_32_resume_finishes_an_apply_that_was_killed(
         assert set(done) == {write_of(plan, number) for number in range(ACTIONS)}
         now = client.sources(refresh=True)
         assert sorted(now["name"]) == [
-            *(f"new{n:03}" for n in range(100)), *(f"s{n:03}" for n in range(100)),
+            *(f"new{n:03}" for n in range(50)), *(f"s{n:03}" for n in range(50)),
         ]  # fmt: skip
         # What was under way at a kill was looked up.
         assert in_flight
@@ -389,14 +389,14 @@ def test_case_32_resume_finishes_an_apply_that_was_killed(
             for step, outcome in zip(plan.steps, result.outcomes, strict=True)
             if outcome.in_doubt
         }
-        assert doubtful <= {f"new{n:03}" for n in range(100)}
-        assert len(doubtful) < 100
+        assert doubtful <= {f"new{n:03}" for n in range(50)}
+        assert len(doubtful) < 50
         undo = result.undo()
         counts = undo.summary[["create", "update", "delete"]].to_numpy().tolist()
-        assert counts == [[100, 100, 100 - len(doubtful)]]
+        assert counts == [[50, 50, 50 - len(doubtful)]]
         undone = undo.apply(progress=False, allow_mass_delete=True, journal=tmp_path / "undo.jsonl")
         assert undone.ok
-        names = [*doubtful, *(f"s{n:03}" for n in range(200))]
+        names = [*doubtful, *(f"s{n:03}" for n in range(100))]
         assert sorted(client.sources()["name"]) == sorted(names)
     tally("kills of an apply, each followed by a resume", KILLS)
 

@@ -17,7 +17,7 @@ pytestmark = [
     # Some of the faults end in such warnings.
     pytest.mark.filterwarnings("ignore::reinfer_nb.InDoubtWarning"),
 ]
-SECONDS, REFRESHES, OPENINGS, STARTS = 10, 40, 40, 40
+SECONDS, REFRESHES, OPENINGS, STARTS = 6, 40, 40, 40
 
 
 def expect_flat(measured: Sequence[Held], megabytes: float) -> None:

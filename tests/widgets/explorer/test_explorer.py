@@ -279,19 +279,20 @@ def test_an_update_during_a_listing_is_not_lost(
 
 @pytest.mark.slow
 def test_a_restored_source_has_not_the_comments_it_had(ex: Explorer, client: rnb.Client) -> None:
-    ex.search = "motor-inbox"
+    name = "claims/theft-inbox"
+    ex.search = "theft-inbox"
     ex.statistics.click()
     ex.jobs.wait()
-    assert comments(ex, NAME) == 19640
-    on_tab(ex, NAME, DELETE)
+    assert comments(ex, name) == 1_484
+    on_tab(ex, name, DELETE)
     delete = ex.details.delete
-    delete.name.value = NAME
+    delete.name.value = name
     press(delete)
     delete.restore_button.click()
     delete.jobs.wait()
     ex.jobs.wait()
-    assert client.count_comments(NAME) == 0
-    assert comments(ex, NAME) is pd.NA or comments(ex, NAME) == 0
+    assert client.count_comments(name) == 0
+    assert comments(ex, name) is pd.NA or comments(ex, name) == 0
 
 
 @pytest.mark.slow
@@ -357,13 +358,14 @@ def test_a_draft_of_what_was_changed_meanwhile_stops(ex: Explorer, client: rnb.C
 
 @pytest.mark.slow
 def test_what_was_not_sent_to_a_source_that_is_gone_is_not_offered(ex: Explorer) -> None:
-    on_tab(ex, NAME, EDIT)
+    name = "claims/recovery-chat"
+    on_tab(ex, name, EDIT)
     ex.details.edit.controls["title"].fill("draft")
-    on_tab(ex, NAME, DELETE)
-    ex.details.delete.name.value = NAME
+    on_tab(ex, name, DELETE)
+    ex.details.delete.name.value = name
     press(ex.details.delete)
     ex.jobs.wait()
-    assert NAME not in names(ex.frame)
+    assert name not in names(ex.frame)
     assert "Select a source to continue" not in texts(ex.details)
 
 
