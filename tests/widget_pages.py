@@ -354,10 +354,7 @@ class Looks:
             least: It need not fit into less.
             settled: Waits until the page shows it, after a change of the width.
         """
-        for width in self._widths:
-            self._resize(width, settled)
-            if width >= least:
-                expect_to_fit(self._tab)
+        self.expect_to_fit(least=least, settled=settled)
         # The page has the last width and the first theme already.
         for theme in self._themes:
             browser.set_theme(self._tab, theme)
@@ -366,6 +363,13 @@ class Looks:
             self.flaws += [(where, theme, self._widths[-1], flaw) for flaw in found]
             self._widths.rotate()
         self._themes.reverse()
+
+    def expect_to_fit(self, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
+        """Expect that the present state fits into each width, without a look by axe."""
+        for width in self._widths:
+            self._resize(width, settled)
+            if width >= least:
+                expect_to_fit(self._tab)
 
     def _resize(self, width: int, settled: Callable[[], object]) -> None:
         self._tab.set_viewport_size({"width": width, "height": self._height})

@@ -218,6 +218,15 @@ REFUSED: dict[int, list[tuple[str, str, bytes | None]]] = {
 }
 
 
+STATUSES = {200, 401, 403, 404, 409, 422}
+DONE = (
+    "PUT /api/v1/sources/*",
+    "POST /api/v1/sources/*",
+    "DELETE /api/v1/sources/id:*",
+    "POST /api/_private/users/*",
+)
+
+
 @pytest.mark.slow
 def test_case_49_wrong_requests_get_an_error_in_the_envelope(tmp_path: Path, tally: Tally) -> None:
     """S names, methods and bodies that are wrong get 400/404/405/409/413/415/422 with the error
@@ -272,22 +281,23 @@ def _check_against_model(folder: Path, tally: Tally) -> None:
             box.add_user(name, organisation_permissions=on)
     with ThreadPoolExecutor(1) as stopping:
         run = Run(folder / "begin.db", stopping)
-        run_state_machine_as_test(
-            type("Tenant", (Tenant,), {"run": run}),
-            settings=settings(
-                SLOW_EXAMPLES, max_examples=12, stateful_step_count=30, derandomize=False
-            ),
-        )
+        # Requests are chosen at random; each of these has to succeed at least once, and each status
+        # has to be there.
+        for _ in range(4):
+            run_state_machine_as_test(
+                type("Tenant", (Tenant,), {"run": run}),
+                settings=settings(
+                    SLOW_EXAMPLES, max_examples=12, stateful_step_count=30, derandomize=False
+                ),
+            )
+            missing = {(request, 200) for request in DONE} - {*run.answers}
+            statuses = {status for _, status in run.answers}
+            if not missing and statuses >= STATUSES:
+                break
     for stopped in run.stopped:
         stopped.result()
-    assert {status for _, status in run.answers} == {200, 401, 403, 404, 409, 422}
-    for done in (
-        "PUT /api/v1/sources/*",
-        "POST /api/v1/sources/*",
-        "DELETE /api/v1/sources/id:*",
-        "POST /api/_private/users/*",
-    ):
-        assert run.answers[done, 200] > 0, done
+    assert statuses == STATUSES
+    assert not missing
     for what, number in run.counts.items():
         tally(f"state machine {what}", number)
 

@@ -382,12 +382,14 @@ def test_what_the_tenant_tells_is_text(setup: Setup, tab: Page) -> None:
     expect(rows(tab)).to_have_count(len(HOSTILE))
     open_audit(tab)
     choose(tab, "Findings", "sources with any finding")
-    found = explorer(tab).get_by_role("table")
-    expect(found).to_contain_text(HTML[:70])
+    # Until the kernel responds, there are the tables of all findings.
+    tables = explorer(tab).get_by_role("table")
+    expect(tables).to_have_count(1)
+    expect(tables).to_contain_text(HTML[:70])
     watch.expect_text_only(tab)
     tab_of(tab, "Compare").click()
     compare(tab, "hostile.csv")
-    expect(explorer(tab).get_by_role("table")).to_contain_text(f"{HTML}mine")
+    expect(tables.filter(has_text=f"{HTML}mine")).to_have_count(1)
     watch.expect_text_only(tab)
     compare(tab, f"{HTML}.csv")
     expect(explorer(tab).get_by_role("alert")).to_contain_text("onerror=")
@@ -427,10 +429,13 @@ def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
     for kind in CHARTS:
         field(explorer(tab), "Chart").select_option(kind)
         chart = expect_chart(tab, kind)
-        looks.at(kind, settled=partial(expect_chart, tab, kind))
+        looks.expect_to_fit(settled=partial(expect_chart, tab, kind))
         title = chart.locator("g[id^=text_] use").first
         ink = title.evaluate("node => getComputedStyle(node).fill")
         assert ink == chart.evaluate("node => getComputedStyle(node).color")
         is_light = tab.evaluate("document.body.dataset.jpThemeLight")
         assert (brightness(ink) > 128) == (is_light == "false")
+        # All charts are pictures, around which nothing else changes.
+        if kind == CHARTS[0]:
+            looks.at(kind, settled=partial(expect_chart, tab, kind))
     assert looks.flaws == []

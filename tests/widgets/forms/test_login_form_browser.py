@@ -30,6 +30,10 @@ CONNECT = "import reinfer_nb as rnb\nrnb.connect()"
 BOX = ".jp-OutputArea-output .jupyter-widgets"
 
 
+# How the form is looked at; the last theme is that of the page before and after.
+SHOWN: tuple[tuple[browser.Theme, int], ...] = (("dark", 600), ("light", 1600))
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[browser.Host]:
     """JupyterLab with the setting to save widget state in each notebook."""
@@ -90,13 +94,21 @@ def listen(tab: Page, sent: list[Any]) -> None:
     tab.on("websocket", opened)
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1600), ("dark", 600)])
-def test_typed_logged_in_and_never_saved(
-    lab: browser.Host, client: rnb.Client, theme: browser.Theme, width: int
-) -> None:
+def look(tab: Page, name: str) -> None:
+    """Expect that the form can be read in both themes and fits into wide and narrow pages."""
+    for theme, width in SHOWN:
+        browser.set_theme(tab, theme)
+        tab.set_viewport_size({"width": width, "height": 900})
+        picture(tab, f"login-{theme}-{width}-{name}")
+        assert not browser.axe(tab, BOX)
+        outside = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert outside <= 0
+
+
+def test_typed_logged_in_and_never_saved(lab: browser.Host, client: rnb.Client) -> None:
     token = token_of(client)
     wrong = "sentinel-wrong-token"
-    with lab.run(FORM, CONNECT, width=width, theme=theme) as tab:
+    with lab.run(FORM, CONNECT) as tab:
         form = tab.locator(BOX).first
         box = tab.get_by_label("Token", exact=True)
         button = tab.get_by_role("button", name="Log in", exact=True)
@@ -105,15 +117,14 @@ def test_typed_logged_in_and_never_saved(
         # The endpoint is checked while it is typed.
         tab.get_by_label("Endpoint").fill("http://tenant.example")
         expect(tab.get_by_role("alert")).to_contain_text("plain http")
-        picture(tab, f"login-{theme}-{width}-endpoint")
+        look(tab, "endpoint")
 
         typed(tab, client.endpoint, wrong)
         assert wrong not in saved(tab, lab)
         button.click()
         expect(tab.get_by_role("alert")).to_contain_text("does not know the token")
         assert box.input_value() == wrong
-        picture(tab, f"login-{theme}-{width}-refused")
-        assert not browser.axe(tab, BOX)
+        look(tab, "refused")
 
         box.fill("")
         tab.keyboard.type(token)
@@ -124,10 +135,7 @@ def test_typed_logged_in_and_never_saved(
         expect(form).to_contain_text("Logged in as viewer@example.com")
         expect(form.get_by_role("rowheader", name="claims")).to_be_visible()
         expect(box).to_have_value("")
-        picture(tab, f"login-{theme}-{width}-entered")
-        assert not browser.axe(tab, BOX)
-        outside = tab.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        assert outside <= 0
+        look(tab, "entered")
 
         cell = tab.locator(".jp-CodeCell").nth(1)
         expect(cell.locator(".jp-OutputArea-output")).to_contain_text("environment variable")
