@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 import pandas as pd
 import pytest
@@ -111,25 +110,15 @@ def form_of(tab: Page, place: int = 0) -> Locator:
     return tab.locator(".jp-OutputArea-output").nth(place)
 
 
-# Hashes of the table's rows in which axe found no problem, by page.
-_FLAWLESS: WeakKeyDictionary[Page, set[int]] = WeakKeyDictionary()
-
-
-def axe(tab: Page) -> list[tuple[str, str, str]]:
+def axe(tab: Page, *, table: bool = True) -> list[tuple[str, str, str]]:
     """Return the problems that axe finds in the outputs: rules, summaries and elements.
 
-    Rows of the table that are exactly as in a check without a problem are not checked again, since
-    they take most of axe's time.
+    Args:
+        tab: The page.
+        table: Whether to look at the rows of the table, which take most of axe's time.
     """
-    rows: str = tab.evaluate(
-        """() => [...document.querySelectorAll(".rnb-body")].map((body) => body.outerHTML)
-          .concat(innerWidth, document.body.cloneNode().outerHTML).join("\\n")"""
-    )
-    flawless = _FLAWLESS.setdefault(tab, set())
-    except_for = ".rnb-body" if hash(rows) in flawless else None
+    except_for = None if table else ".rnb-body"
     found = browser.axe(tab, ".jp-OutputArea-output", except_for=except_for)
-    if not found:
-        flawless.add(hash(rows))
     return [
         (flaw["id"], node["failureSummary"], node["html"][:300])
         for flaw in found
@@ -330,7 +319,8 @@ def expect_to_fit(tab: Page) -> None:
 class Looks:
     """Looks at one state of a page of JupyterLab after the other: it must fit into each width.
 
-    axe, which takes long, checks each state in both themes, each at one of the widths in turn.
+    axe, which takes long, checks each state in both themes, each at one of the widths in turn; the
+    rows of the table in the first state only.
 
     Args:
         tab: The page.
@@ -344,6 +334,7 @@ class Looks:
     def __init__(self, tab: Page, widths: Sequence[int], height: int) -> None:
         self._tab, self._widths, self._height = tab, deque(widths), height
         self._themes: list[browser.Theme] = ["light", "dark"]
+        self._has_looked = False
         self.flaws: list[tuple[str, browser.Theme, int, tuple[str, str, str]]] = []
 
     def at(self, where: str, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
@@ -359,10 +350,11 @@ class Looks:
         for theme in self._themes:
             browser.set_theme(self._tab, theme)
             self._resize(self._widths[-1], settled)
-            found = axe(self._tab)
+            found = axe(self._tab, table=not self._has_looked)
             self.flaws += [(where, theme, self._widths[-1], flaw) for flaw in found]
             self._widths.rotate()
         self._themes.reverse()
+        self._has_looked = True
 
     def expect_to_fit(self, *, least: int = 0, settled: Callable[[], object] = bool) -> None:
         """Expect that the present state fits into each width, without a look by axe."""
