@@ -10,6 +10,7 @@ import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import h11
 import uvicorn
@@ -27,6 +28,8 @@ from reinfer_nb.server.store import Store
 _LOG_LENGTH = 200_000
 # Seconds to wait for the start, which takes a few hundredths unless the machine is busy.
 _START_TIMEOUT = 60
+# Seconds to read what a client goes on to send after its request was refused.
+_LINGER_TIMEOUT = 5
 # Seconds to wait for aborted connections, which close in the next turn of the event loop.
 _CLOSE_TIMEOUT = 5
 
@@ -160,7 +163,43 @@ class _Uvicorn(uvicorn.Server):
         return hang_up
 
 
+class _Lingering:
+    """A transport that reads the rest of a refused request before it closes.
+
+    A connection that is closed with unread bytes is reset, and its client may lose the response.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: _Protocol) -> None:
+        self._transport = transport
+        self._protocol = protocol
+        self._lingers = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self._lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        if self.is_closing():
+            return
+        if self._protocol.conn.their_state in {h11.SEND_BODY, h11.ERROR}:
+            self._lingers = True
+            self._transport.write_eof()
+            self._transport.resume_reading()
+            self._protocol.loop.call_later(_LINGER_TIMEOUT, self._transport.close)
+        else:
+            self._transport.close()
+
+
 class _Protocol(H11Protocol):
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(cast("asyncio.Transport", _Lingering(transport, self)))
+
+    def data_received(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            super().data_received(data)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request in the API's envelope."""
         content = {"status": "error", "message": f"400 Bad Request: {msg}"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import signal
 import socket
 import sqlite3
@@ -27,6 +28,7 @@ import reinfer_nb as rnb
 from reinfer_nb.server.store import Store
 from tests.conftest import SLOW_EXAMPLES, Tally
 from tests.server.tenant_model import BEGIN, COMMENTS, PERMITTED, Run, Tenant
+from tests.server.test_access import spoken
 from tests.server.test_durability import (
     SOURCES,
     WRITERS,
@@ -300,6 +302,30 @@ def _check_against_model(folder: Path, tally: Tally) -> None:
     assert not missing
     for what, number in run.counts.items():
         tally(f"state machine {what}", number)
+
+
+# Longer than what fits into the buffers between client and server.
+REST = b"x" * 5_000_000
+PUT = b"PUT /api/v1/sources/claims/x HTTP/1.1\r\nConnection: close\r\nContent-Length: 5000000\r\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: ", 400),
+        (PUT + b"Host: localhost\r\n\r\n", 401),
+        (PUT + b"Host: evil.example\r\n\r\n", 400),
+    ],
+    ids=["nonsense", "long", "no token", "host"],
+)
+def test_case_85_more_is_sent_than_read(shared: rnb.Client, head: bytes, status: int) -> None:
+    """S a client that sends more than is read, such as a header of 5 MB or a body without a token:
+    the refusal arrives in the error envelope, and the connection is not reset before.
+    """
+    answered, _, body = spoken(shared, head + REST)
+    assert answered == status
+    assert json.loads(body)["status"] == "error"
 
 
 # Kills and many writers

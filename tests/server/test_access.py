@@ -13,8 +13,9 @@ import requests
 import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.cli import servers
+from reinfer_nb.server import running
 from reinfer_nb.server.access import Hosts
-from tests.waiting import AGES
+from tests.waiting import AGES, until
 
 
 def box_of(client: rnb.Client) -> rnb.Sandbox:
@@ -96,6 +97,25 @@ def test_what_is_not_http_is_refused_in_the_envelope(shared: rnb.Client, text: b
     assert headers["content-type"] == "application/json"
     assert content["status"] == "error"
     assert content["message"].startswith("400 Bad Request")
+
+
+def test_who_is_refused_and_stays_is_hung_up_on(
+    shared: rnb.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "_LINGER_TIMEOUT", 0.2)
+    parts = urlsplit(shared.endpoint)
+    with socket.create_connection((parts.hostname, parts.port), timeout=AGES) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert b"".join(iter(lambda: connection.recv(65536), b"")).startswith(b"HTTP/1.1 400")
+
+        def is_refused() -> bool:
+            try:
+                connection.sendall(b"more")
+            except OSError:
+                return True
+            return False
+
+        until(is_refused)
 
 
 def test_a_405_tells_all_the_methods_of_a_path(shared: rnb.Client) -> None:
