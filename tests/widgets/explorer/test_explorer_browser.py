@@ -145,6 +145,8 @@ def test_change_make_delete_and_restore(setup: Setup, tab: Page) -> None:
     tab_of(tab, "Edit").click()
     expect(field(pane(tab), "Title")).to_have_value("Before")
     field(pane(tab), "Title").fill("After")
+    # This line moves the button, also between its press and its release.
+    expect(pane(tab)).to_contain_text("Was: Before")
     button(explorer(tab), "Show code").click()
     code = "client.update_source('claims/to-change', title='After')"
     expect(pane(tab).locator("pre")).to_have_text(code)
