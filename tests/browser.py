@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from weakref import WeakKeyDictionary
 
 import pytest
@@ -42,6 +42,7 @@ expect.set_options(timeout=20_000)
 
 Kind = Literal["lab", "notebook", "voila"]
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = get_args(Theme)
 
 # Lets Debian's Chromium run as root and without requests to its vendor.
 _FLAGS = [
@@ -525,19 +526,22 @@ def stop_servers() -> None:
 _BACKGROUND = 'getComputedStyle(document.body).getPropertyValue("--jp-layout-color0")'
 
 
+def theme_of(tab: Page) -> Theme:
+    """Return the theme of a page of JupyterLab or Voilà."""
+    return "light" if tab.evaluate("document.body.dataset.jpThemeLight") == "true" else "dark"
+
+
 def set_theme(tab: Page, theme: Theme) -> None:
     """Choose a theme in an open JupyterLab, as a person does in its menu."""
-    is_light = str(theme == "light").lower()
-    if tab.evaluate("document.body.dataset.jpThemeLight") == is_light:
+    if theme_of(tab) == theme:
         return
-    before = tab.evaluate(_BACKGROUND)
+    background = tab.evaluate(_BACKGROUND)
     change = 'theme => jupyterapp.commands.execute("apputils:change-theme", { theme })'
     tab.evaluate(change, f"JupyterLab {theme.title()}")
     # Its style sheet is loaded later, and meanwhile a picture covers the page.
-    changed = (
-        f"before => document.body.dataset.jpThemeLight === '{is_light}' && {_BACKGROUND} !== before"
-    )
-    tab.wait_for_function(changed, arg=before)
+    tab.wait_for_function(f"before => {_BACKGROUND} !== before", arg=background)
+    is_light = str(theme == "light").lower()
+    expect(tab.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
     expect(tab.locator("#jupyterlab-splash")).to_have_count(0)
 
 

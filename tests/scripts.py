@@ -59,8 +59,8 @@ class Scripts:
         assert self._forking.stdin
         assert self._forking.stdout
         files = [script.with_suffix(".stdout"), script.with_suffix(".stderr")]
-        told = [script, script.parent, environment, *files]
-        self._forking.stdin.write(json.dumps(told, default=str) + "\n")
+        order = [script, script.parent, environment, *files]
+        self._forking.stdin.write(json.dumps(order, default=str) + "\n")
         self._forking.stdin.flush()
         assert self._forking.stdout.readline()
         return "".join(file.read_text() for file in files)

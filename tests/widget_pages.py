@@ -333,7 +333,7 @@ class Looks:
 
     def __init__(self, tab: Page, widths: Sequence[int], height: int) -> None:
         self._tab, self._widths, self._height = tab, deque(widths), height
-        self._themes: list[browser.Theme] = ["light", "dark"]
+        self._themes = [*browser.THEMES]
         self._has_looked = False
         self.flaws: list[tuple[str, browser.Theme, int, tuple[str, str, str]]] = []
 
@@ -350,8 +350,8 @@ class Looks:
         for theme in self._themes:
             browser.set_theme(self._tab, theme)
             self._resize(self._widths[-1], settled)
-            found = axe(self._tab, table=not self._has_looked)
-            self.flaws += [(where, theme, self._widths[-1], flaw) for flaw in found]
+            flaws = axe(self._tab, table=not self._has_looked)
+            self.flaws += [(where, theme, self._widths[-1], flaw) for flaw in flaws]
             self._widths.rotate()
         self._themes.reverse()
         self._has_looked = True

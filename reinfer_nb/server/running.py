@@ -197,6 +197,7 @@ class _Protocol(H11Protocol):
         super().connection_made(cast("asyncio.Transport", _Lingering(transport, self)))
 
     def data_received(self, data: bytes) -> None:
+        # What follows a refused request is read, and not looked at.
         if not self.transport.is_closing():
             super().data_received(data)
 

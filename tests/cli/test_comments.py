@@ -10,9 +10,8 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ from tests.cli.terminals import on_terminal
 from tests.cli.test_listings import cells
 from tests.cli.test_plans import Terminal
 from tests.comments.test_archives import lines
-from tests.forked_cli import ForkedCli
 from tests.server.test_comments import new
 from tests.waiting import AGES, until
 
@@ -637,18 +635,11 @@ def test_without_permission(
 RUN = [sys.executable, "-m", "reinfer_nb.cli"]
 
 
-@pytest.fixture(scope="module")
-def forked() -> Iterator[str]:
-    """A faster equivalent of `python -m reinfer_nb.cli`."""
-    with tempfile.TemporaryDirectory() as folder, ForkedCli(Path(folder)) as made:
-        yield " ".join(made.command)
-
-
-def shell(command: str, forked: str) -> tuple[int, bytes, str]:
+def shell(command: str, forked: list[str]) -> tuple[int, bytes, str]:
     """Run a shell command with $RNB; return the first exit code of its pipeline, both outputs."""
     ended = subprocess.run(
         ["bash", "-c", f"{command}; exit ${{PIPESTATUS[0]}}"],
-        env={**os.environ, "RNB": forked},
+        env={**os.environ, "RNB": shlex.join(forked)},
         capture_output=True,
         timeout=AGES,
         check=False,
@@ -657,7 +648,7 @@ def shell(command: str, forked: str) -> tuple[int, bytes, str]:
 
 
 @pytest.mark.slow
-def test_reading_ends_when_the_reader_is_gone(configured: rnb.Client, forked: str) -> None:
+def test_reading_ends_when_the_reader_is_gone(configured: rnb.Client, forked: list[str]) -> None:
     command = f"$RNB comments {MANY} --since 2020 --json | head -1"
     code, out, err = shell(command, forked)
     assert (code, err) == (0, "")
@@ -672,7 +663,7 @@ def test_reading_ends_when_the_reader_is_gone(configured: rnb.Client, forked: st
     "command", [f"comments {MANY} --limit 900", f"comments {MANY} --json", f"activity {MANY}"]
 )
 @pytest.mark.usefixtures("configured")
-def test_a_closed_pipe_changes_no_exit_code(command: str, output: str, forked: str) -> None:
+def test_a_closed_pipe_changes_no_exit_code(command: str, output: str, forked: list[str]) -> None:
     code, _, err = shell(f"$RNB {command} {output}", forked)
     assert (code, err) == (0, "")
 
@@ -690,7 +681,7 @@ def test_a_closed_pipe_changes_no_exit_code(command: str, output: str, forked: s
     ],
 )
 @pytest.mark.usefixtures("configured")
-def test_a_full_disk_is_a_message(command: str, forked: str) -> None:
+def test_a_full_disk_is_a_message(command: str, forked: list[str]) -> None:
     assert shell(f"$RNB {command} > /dev/full", forked) == (
         2,
         b"",
@@ -700,7 +691,7 @@ def test_a_full_disk_is_a_message(command: str, forked: str) -> None:
 
 @pytest.mark.slow
 def test_a_result_that_cannot_be_printed_is_told_on_stderr(
-    configured: rnb.Client, few: str, archive: str, forked: str
+    configured: rnb.Client, few: str, archive: str, forked: list[str]
 ) -> None:
     code, _, err = shell(f"$RNB upload {few} {archive} --confirm 5 > /dev/full", forked)
     assert code == 0
@@ -710,7 +701,7 @@ def test_a_result_that_cannot_be_printed_is_told_on_stderr(
 
 @pytest.mark.slow
 def test_a_question_that_cannot_be_seen_is_not_answered(
-    configured: rnb.Client, few: str, archive: str, forked: str
+    configured: rnb.Client, few: str, archive: str, forked: list[str]
 ) -> None:
     script = f"script -qec '$RNB upload {few} {archive} 2>/dev/full' /dev/null <<< 5"
     assert shell(script, forked)[0] == 2
@@ -719,7 +710,7 @@ def test_a_question_that_cannot_be_seen_is_not_answered(
 
 @pytest.mark.slow
 def test_bytes_are_utf_8_whatever_the_locale(
-    configured: rnb.Client, hostile: str, forked: str
+    configured: rnb.Client, hostile: str, forked: list[str]
 ) -> None:
     command = f"PYTHONIOENCODING=ascii LC_ALL=C {shlex.join(RUN)} comments {hostile} --json"
     code, out, err = shell(command, forked)
@@ -821,7 +812,7 @@ def test_an_upload_goes_on_after_ctrl_c(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("configured")
-def test_a_progress_bar_is_for_terminals(forked: str) -> None:
+def test_a_progress_bar_is_for_terminals(forked: list[str]) -> None:
     for command in (f"archive {SMALL} a.jsonl", f"activity {SMALL}"):
         code, _, err = shell(f"$RNB {command}", forked)
         assert (code, err) == (0, "")

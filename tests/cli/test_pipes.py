@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 import reinfer_nb as rnb
-from tests.forked_cli import ForkedCli
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pipes of a POSIX shell")
 
@@ -46,14 +45,10 @@ NEW_PROCESS = f"{sys.executable} -m reinfer_nb.cli"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _forked_cli() -> Iterator[None]:
+def _forked_cli(forked: list[str]) -> Iterator[None]:
     """Let $RNB be a faster equivalent of `python -m reinfer_nb.cli`."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ForkedCli(Path(folder)) as cli,
-        pytest.MonkeyPatch.context() as patch,
-    ):
-        patch.setenv("RNB", " ".join(cli.command))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RNB", shlex.join(forked))
         yield
 
 

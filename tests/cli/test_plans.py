@@ -10,10 +10,9 @@ import shlex
 import signal
 import subprocess
 import sys
-import tempfile
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -23,7 +22,6 @@ import reinfer_nb as rnb
 from reinfer_nb import cli
 from reinfer_nb.journal import Journal
 from reinfer_nb.plans.saved import result_of, resume
-from tests.forked_cli import ForkedCli
 from tests.waiting import AGES
 
 Captured = pytest.CaptureFixture[str]
@@ -537,13 +535,6 @@ def test_a_plan_is_data_and_commands_no_terminal(configured: rnb.Client, capsys:
 
 
 # As a process
-
-
-@pytest.fixture(scope="module")
-def forked() -> Iterator[list[str]]:
-    """A faster equivalent of `python -m reinfer_nb.cli`."""
-    with tempfile.TemporaryDirectory() as folder, ForkedCli(Path(folder)) as made:
-        yield made.command
 
 
 @pytest.mark.slow

@@ -323,8 +323,8 @@ def test_case_85_more_is_sent_than_read(shared: rnb.Client, head: bytes, status:
     """S a client that sends more than is read, such as a header of 5 MB or a body without a token:
     the refusal arrives in the error envelope, and the connection is not reset before.
     """
-    answered, _, body = spoken(shared, head + REST)
-    assert answered == status
+    actual, _, body = spoken(shared, head + REST)
+    assert actual == status
     assert json.loads(body)["status"] == "error"
 
 

@@ -12,7 +12,6 @@ import sys
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import get_args
 
 from playwright.sync_api import Locator, Page
 
@@ -27,7 +26,7 @@ def main(folder: Path) -> None:
     """Take all pictures."""
     quickstart(folder)
     charts(folder)
-    for theme in get_args(browser.Theme):
+    for theme in browser.THEMES:
         with (
             rnb.sandbox() as client,
             tempfile.TemporaryDirectory() as work,

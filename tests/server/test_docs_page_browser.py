@@ -39,14 +39,14 @@ def tab(window: Page, shared: rnb.Client) -> Page:
 
 def open_all(tab: Page) -> int:
     """Open all details, and return how many there are."""
-    opened: int = tab.evaluate(
+    number: int = tab.evaluate(
         """() => {
           const details = document.querySelectorAll("details");
           for (const one of details) one.open = true;
           return details.length;
         }"""
     )
-    return opened
+    return number
 
 
 @pytest.mark.parametrize("base", BASES)

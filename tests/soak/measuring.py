@@ -25,7 +25,7 @@ class Held(NamedTuple):
 def held() -> Held:
     """Return what this process holds, after a collection of garbage."""
     gc.collect()
-    # Memory that C has freed and keeps, of many threads, is not held.
+    # C keeps memory that was freed, for the next call; it is not held.
     ctypes.CDLL(None).malloc_trim(0)
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     size = pages * os.sysconf("SC_PAGE_SIZE") / 2**20

@@ -433,8 +433,7 @@ def test_axe_widths_and_colours(setup: Setup, tab: Page) -> None:
         title = chart.locator("g[id^=text_] use").first
         ink = title.evaluate("node => getComputedStyle(node).fill")
         assert ink == chart.evaluate("node => getComputedStyle(node).color")
-        is_light = tab.evaluate("document.body.dataset.jpThemeLight")
-        assert (brightness(ink) > 128) == (is_light == "false")
+        assert (brightness(ink) > 128) == (browser.theme_of(tab) == "dark")
         # All charts are pictures, around which nothing else changes.
         if kind == CHARTS[0]:
             looks.at(kind, settled=partial(expect_chart, tab, kind))

@@ -336,7 +336,7 @@ def test_axe_and_widths(setup: Setup) -> None:
 
 @pytest.mark.parametrize("setup", ["voila"], indirect=True)
 def test_axe_and_widths_in_voila(tab: Page) -> None:
-    assert tab.evaluate("document.body.dataset.jpThemeLight") == "false"
+    assert browser.theme_of(tab) == "dark"
     find(tab, "motor-postfach").click()
     tab_of(tab, "Edit").click()
     expect(field(pane(tab), "Title")).to_be_visible()

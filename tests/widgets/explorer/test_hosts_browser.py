@@ -31,8 +31,6 @@ from tests.widget_pages import (
 
 pytestmark = browser.needed()
 
-NAME = "claims/motor-inbox"
-
 
 @pytest.fixture(scope="module", params=["lab", "notebook"])
 def setup(

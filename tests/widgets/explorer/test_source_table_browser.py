@@ -68,7 +68,6 @@ df["id"] = [f"{row:016x}" for row in range(100_000)]
 Finder(df)
 """
 
-THEMES: tuple[browser.Theme, ...] = ("light", "dark")
 # More rows than the greatest height of an element in a browser.
 MILLION = """
 import pandas as pd
@@ -474,7 +473,7 @@ def test_axe_finds_nothing_serious(host: browser.Host) -> None:
         row(tab, 4).click(modifiers=["Shift"])
         header(tab, "title").click()
         expect_state(tab, "selected [2, 3, 4]")
-        for theme in THEMES:
+        for theme in browser.THEMES:
             browser.set_theme(tab, theme)
             assert browser.axe(tab, ".rnb-finder") == [], theme
             # A text that can hardly be read is found.
